@@ -1,0 +1,59 @@
+//! ReLU and tanh, elementwise and in parallel.
+
+use candle_core::{Result, Shape, Tensor};
+
+use crate::host::{map, zip};
+use crate::real::Real;
+use crate::unary::{Unary, apply};
+
+/// `max(x, 0)` for any shape; the gradient at 0 is 0, as PyTorch has it.
+///
+/// # Errors
+/// When the element type is neither f32 nor f64.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    apply(x, Relu(x.shape().clone()))
+}
+
+/// Hyperbolic tangent for any shape.
+///
+/// # Errors
+/// When the element type is neither f32 nor f64.
+pub fn tanh(x: &Tensor) -> Result<Tensor> {
+    apply(x, Tanh(x.shape().clone()))
+}
+
+struct Relu(Shape);
+
+impl Unary for Relu {
+    const NAME: &'static str = "relu";
+
+    fn shape(&self) -> Shape {
+        self.0.clone()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        map(x, |v| if v > T::zero() { v } else { T::zero() })
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
+        zip(y, dy, |y, d| if y > T::zero() { d } else { T::zero() })
+    }
+}
+
+struct Tanh(Shape);
+
+impl Unary for Tanh {
+    const NAME: &'static str = "tanh";
+
+    fn shape(&self) -> Shape {
+        self.0.clone()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        map(x, T::tanh)
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
+        zip(y, dy, |y, d| d * (T::one() - y * y))
+    }
+}

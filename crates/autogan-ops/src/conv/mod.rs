@@ -1,0 +1,186 @@
+//! 2-D convolution with gradient for input, weight and bias (the 3x3 and 1x1 layers of generator and
+//! discriminator; Inception's strided and one-sided kernels).
+//!
+//! Forward: columns (im2col) times weights, tile by tile. Input gradient at stride 1: the convolution with the
+//! mirrored kernel; otherwise col2im. Weight gradient: output gradient times transposed columns.
+
+mod columns;
+mod kernels;
+mod problem;
+mod reference;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+pub(crate) use kernels::bias_gradient;
+pub use problem::ConvGeometry;
+use problem::Problem;
+pub use reference::conv2d_ref;
+
+use crate::host::{host, slice, tensor};
+use crate::real::{Real, dispatch, same_dtype, storage};
+
+/// Convolution at stride 1 that keeps the side: `x [N, Ci, H, W]`, `w [Co, Ci, k, k]` with odd k, `b [Co]`
+/// → `[N, Co, H, W]`, zero padding k/2.
+///
+/// # Errors
+/// When k is even, or the shapes or element types do not fit each other.
+pub fn conv2d(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
+    let (_, _, kh, kw) = w.dims4()?;
+    if kh % 2 == 0 || kw % 2 == 0 {
+        bail!("conv2d: expected an odd kernel, found {kh}x{kw}");
+    }
+    let geometry = ConvGeometry {
+        stride: 1,
+        pad_h: kh / 2,
+        pad_w: kw / 2,
+    };
+    conv2d_strided(x, w, b, geometry)
+}
+
+/// Convolution with any stride and zero padding: `x [N, Ci, H, W]`, `w [Co, Ci, kh, kw]`, `b [Co]`
+/// → `[N, Co, (H + 2·pad_h − kh) / stride + 1, (W + 2·pad_w − kw) / stride + 1]`.
+///
+/// # Errors
+/// When the shapes or element types do not fit each other, or the kernel is larger than the padded image.
+pub fn conv2d_strided(
+    x: &Tensor,
+    w: &Tensor,
+    b: Option<&Tensor>,
+    geometry: ConvGeometry,
+) -> Result<Tensor> {
+    let problem = Problem::new("conv2d", x, w, geometry)?;
+    let (x, w) = (x.contiguous()?, w.contiguous()?);
+    match b {
+        None => {
+            same_dtype("conv2d", &[&x, &w])?;
+            x.apply_op2(&w, Conv(problem))
+        }
+        Some(b) => {
+            same_dtype("conv2d", &[&x, &w, b])?;
+            if b.dims() != [problem.co] {
+                bail!(
+                    "conv2d: expected a bias of shape [{}], found {:?}",
+                    problem.co,
+                    b.dims()
+                );
+            }
+            x.apply_op3(&w, &b.contiguous()?, Conv(problem))
+        }
+    }
+}
+
+struct Conv(Problem);
+
+impl Conv {
+    fn shape(&self) -> (usize, usize, usize, usize) {
+        (self.0.n, self.0.co, self.0.ho, self.0.wo)
+    }
+
+    fn gradients(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let p = &self.0;
+        let dy = dy.contiguous()?;
+        dispatch!("conv2d", x.dtype(), T => {
+            let (hx, hw, hd) = (host("conv2d", x)?, host("conv2d", w)?, host("conv2d", &dy)?);
+            let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
+            let dx = if x.track_op() {
+                Some(tensor(kernels::input_gradient(p, ds, ws), x.shape())?)
+            } else {
+                None
+            };
+            let dw = if w.track_op() {
+                Some(tensor(kernels::weight_gradient(p, xs, ds), w.shape())?)
+            } else {
+                None
+            };
+            Ok((dx, dw))
+        })
+    }
+}
+
+impl CustomOp2 for Conv {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        dispatch!("conv2d", x.dtype(), T => {
+            let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
+            Ok(storage(kernels::forward(&self.0, x, w, None), self.shape()))
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        self.gradients(x, w, dy)
+    }
+}
+
+impl CustomOp3 for Conv {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        dispatch!("conv2d", x.dtype(), T => {
+            let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
+            let b = slice::<T>("conv2d", b, lb)?;
+            Ok(storage(kernels::forward(&self.0, x, w, Some(b)), self.shape()))
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (dx, dw) = self.gradients(x, w, dy)?;
+        let db = if b.track_op() {
+            Some(channel_sums(dy)?)
+        } else {
+            None
+        };
+        Ok((dx, dw, db))
+    }
+}
+
+/// The sum over everything but the channels: `[N, C, H, W]` → `[C]`.
+pub(crate) fn channel_sums(dy: &Tensor) -> Result<Tensor> {
+    let (n, c, h, w) = dy.dims4()?;
+    let dy = dy.contiguous()?;
+    dispatch!("bias gradient", dy.dtype(), T => {
+        let view = host("bias gradient", &dy)?;
+        tensor(sums::<T>(view.slice()?, n, c, h * w), c)
+    })
+}
+
+fn sums<T: Real>(dy: &[T], n: usize, c: usize, pixels: usize) -> Vec<T> {
+    bias_gradient(dy, n, c, pixels)
+}

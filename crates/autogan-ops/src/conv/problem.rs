@@ -1,0 +1,117 @@
+//! The sizes of one convolution, and how its work is cut into tiles.
+
+use candle_core::{Result, Tensor, bail};
+
+/// Stride and zero padding of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvGeometry {
+    /// Step between two outputs, in both directions.
+    pub stride: usize,
+    /// Rows of zeros above and below.
+    pub pad_h: usize,
+    /// Columns of zeros left and right.
+    pub pad_w: usize,
+}
+
+/// One convolution: `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `y [n, co, ho, wo]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Problem {
+    pub n: usize,
+    pub ci: usize,
+    pub h: usize,
+    pub w: usize,
+    pub co: usize,
+    pub kh: usize,
+    pub kw: usize,
+    pub ho: usize,
+    pub wo: usize,
+    pub geometry: ConvGeometry,
+}
+
+/// Columns that one GEMM aims for: wide enough to run at full speed, small enough to stay in the cache.
+const TILE_COLUMNS: usize = 512;
+
+impl Problem {
+    pub fn new(op: &str, x: &Tensor, w: &Tensor, geometry: ConvGeometry) -> Result<Self> {
+        let Ok((n, ci, h, width)) = x.dims4() else {
+            bail!(
+                "{op}: expected an input of shape [N, C, H, W], found {:?}",
+                x.dims()
+            );
+        };
+        let Ok((co, wi, kh, kw)) = w.dims4() else {
+            bail!(
+                "{op}: expected a weight of shape [Cout, Cin, kh, kw], found {:?}",
+                w.dims()
+            );
+        };
+        if wi != ci {
+            bail!("{op}: the weight takes {wi} channels, the input has {ci}");
+        }
+        if geometry.stride == 0 || kh == 0 || kw == 0 {
+            bail!("{op}: stride and kernel must be at least 1");
+        }
+        let (ph, pw) = (h + 2 * geometry.pad_h, width + 2 * geometry.pad_w);
+        if ph < kh || pw < kw {
+            bail!("{op}: a {kh}x{kw} kernel does not fit into a padded image of {ph}x{pw}");
+        }
+        let (ho, wo) = (
+            (ph - kh) / geometry.stride + 1,
+            (pw - kw) / geometry.stride + 1,
+        );
+        Ok(Self {
+            n,
+            ci,
+            h,
+            w: width,
+            co,
+            kh,
+            kw,
+            ho,
+            wo,
+            geometry,
+        })
+    }
+
+    /// Rows of the column matrix.
+    pub fn k(&self) -> usize {
+        self.ci * self.kh * self.kw
+    }
+
+    /// Pixels of one output plane.
+    pub fn pixels(&self) -> usize {
+        self.ho * self.wo
+    }
+
+    /// Elements of one input image.
+    pub fn image_in(&self) -> usize {
+        self.ci * self.h * self.w
+    }
+
+    /// Elements of one output image.
+    pub fn image_out(&self) -> usize {
+        self.co * self.pixels()
+    }
+
+    /// Whole images that share one GEMM, when images are smaller than a tile.
+    pub fn images_per_tile(&self) -> usize {
+        (TILE_COLUMNS / self.pixels().max(1)).clamp(1, self.n.max(1))
+    }
+
+    /// Output rows of one image that share one GEMM, when images are larger than a tile.
+    pub fn rows_per_tile(&self) -> usize {
+        (TILE_COLUMNS / self.wo.max(1)).clamp(1, self.ho.max(1))
+    }
+
+    /// True for a 1x1 kernel that reads each pixel once: its column matrix is the image itself.
+    pub fn is_pointwise(&self) -> bool {
+        self.kh == 1
+            && self.kw == 1
+            && self.geometry
+                == ConvGeometry {
+                    stride: 1,
+                    pad_h: 0,
+                    pad_w: 0,
+                }
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading tensors as slices on the CPU, and splitting work over threads without changing any sum.
+
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::real::Real;
+
+/// Below this many elements a loop stays on the calling thread.
+const SMALL: usize = 1 << 14;
+
+/// Elements that one task of an elementwise loop handles.
+pub(crate) const CHUNK: usize = 1 << 14;
+
+/// The elements of a contiguous tensor inside an operator's CPU path.
+pub(crate) fn slice<'a, T: Real>(
+    op: &str,
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<&'a [T]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!(
+            "{op}: expected a contiguous tensor, found strides {:?}",
+            layout.stride()
+        );
+    };
+    Ok(&T::cpu_storage_as_slice(storage)?[start..end])
+}
+
+/// A tensor on the CPU, held for reading as a slice.
+pub(crate) struct Host<'a, G> {
+    guard: G,
+    layout: &'a Layout,
+    op: &'static str,
+}
+
+/// Opens a contiguous CPU tensor for reading.
+///
+/// # Errors
+/// When the tensor is on another device: the operator `op` then has no path there.
+pub(crate) fn host<'a>(
+    op: &'static str,
+    t: &'a Tensor,
+) -> Result<Host<'a, impl Deref<Target = Storage> + 'a>> {
+    if !matches!(t.device(), Device::Cpu) {
+        bail!(
+            "{op}: no gradient path on {:?}; run on the CPU",
+            t.device().location()
+        );
+    }
+    let (guard, layout) = t.storage_and_layout();
+    Ok(Host { guard, layout, op })
+}
+
+impl<G: Deref<Target = Storage>> Host<'_, G> {
+    /// The elements, in row-major order.
+    pub fn slice<T: Real>(&self) -> Result<&[T]> {
+        match &*self.guard {
+            Storage::Cpu(s) => slice(self.op, s, self.layout),
+            _ => bail!("{}: expected a CPU tensor", self.op),
+        }
+    }
+}
+
+/// A new tensor on the CPU.
+pub(crate) fn tensor<T: Real>(
+    data: Vec<T>,
+    shape: impl Into<candle_core::Shape>,
+) -> Result<Tensor> {
+    Tensor::from_vec(data, shape.into(), &Device::Cpu)
+}
+
+/// A zeroed buffer; the operating system hands large ones out without touching them.
+pub(crate) fn zeros<T: Real>(len: usize) -> Vec<T> {
+    vec![T::zero(); len]
+}
+
+/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`.
+///
+/// The pieces depend on `size` alone, never on the number of threads.
+pub(crate) fn for_pieces<T: Real>(
+    dst: &mut [T],
+    size: usize,
+    f: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    let size = size.max(1);
+    if dst.len() <= SMALL || dst.len() <= size {
+        dst.chunks_mut(size)
+            .enumerate()
+            .for_each(|(i, piece)| f(i, piece));
+    } else {
+        dst.par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(i, piece)| f(i, piece));
+    }
+}
+
+/// `dst[i] = f(a[i])`.
+pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> {
+    let mut out = zeros(a.len());
+    for_pieces(&mut out, CHUNK, |i, piece| {
+        let a = &a[i * CHUNK..][..piece.len()];
+        for (o, &x) in piece.iter_mut().zip(a) {
+            *o = f(x);
+        }
+    });
+    out
+}
+
+/// `dst[i] = f(a[i], b[i])`.
+pub(crate) fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
+    let mut out = zeros(a.len());
+    for_pieces(&mut out, CHUNK, |i, piece| {
+        let (a, b) = (
+            &a[i * CHUNK..][..piece.len()],
+            &b[i * CHUNK..][..piece.len()],
+        );
+        for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
+            *o = f(x, y);
+        }
+    });
+    out
+}
+
+/// The sum of `f(i)` over a slice in eight lanes of `f64`, always in the same order.
+pub(crate) fn sum_by<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0f64; 8];
+    let chunks = a.chunks_exact(8);
+    for (i, &x) in chunks.remainder().iter().enumerate() {
+        lanes[i] += f(x.to_f64());
+    }
+    for c in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(c) {
+            *lane += f(x.to_f64());
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// The sum of `f(a[i], b[i])` in eight lanes of `f64`, always in the same order.
+pub(crate) fn sum_by2<T: Real>(a: &[T], b: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [0f64; 8];
+    let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
+    for (i, (&x, &y)) in ca.remainder().iter().zip(cb.remainder()).enumerate() {
+        lanes[i] += f(x.to_f64(), y.to_f64());
+    }
+    for (x, y) in ca.zip(cb) {
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += f(x.to_f64(), y.to_f64());
+        }
+    }
+    lanes.iter().sum()
+}

@@ -1,0 +1,37 @@
+//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested.
+//!
+//! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
+//! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,
+//! f32 (training) or f64 (checking). Every result has the same bits for any number of threads.
+//!
+//! Each operator stands beside a plain form with the suffix `_ref`, written as its definition or from candle's
+//! elementary operators, that it is tested against.
+
+mod activation;
+mod conv;
+mod deconv;
+mod host;
+mod linear;
+mod norm;
+mod optim;
+mod pool;
+mod real;
+mod softmax;
+mod spectral;
+mod unary;
+mod upsample;
+
+pub use activation::{relu, tanh};
+pub use conv::{ConvGeometry, conv2d, conv2d_ref, conv2d_strided};
+pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
+pub use linear::{linear, matmul};
+pub use norm::{
+    BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
+    instance_norm_ref,
+};
+pub use optim::{Adam, AdamConfig, Moments, ema_update};
+pub use pool::{avg_pool_global, avg_pool2, sum_pool};
+pub use real::Real;
+pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
+pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
+pub use upsample::{upsample_bilinear, upsample_nearest};

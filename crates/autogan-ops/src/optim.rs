@@ -1,0 +1,254 @@
+//! Adam and the moving average of parameters, in place.
+
+use std::collections::BTreeMap;
+
+use candle_core::backend::BackendStorage;
+use candle_core::backprop::GradStore;
+use candle_core::{
+    CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType, bail,
+};
+use rayon::prelude::*;
+
+use crate::host::{CHUNK, slice};
+use crate::real::{Real, dispatch};
+
+/// Adam's numbers (Kingma and Ba, 2015).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamConfig {
+    /// Step size.
+    pub lr: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+}
+
+/// The moments of one parameter.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// Steps that this parameter took part in.
+    pub step: u64,
+    /// First moment, of the parameter's shape.
+    pub m: Tensor,
+    /// Second moment, of the parameter's shape.
+    pub v: Tensor,
+}
+
+/// Adam with moments kept by name, so that they can be saved and restored.
+///
+/// A parameter without a gradient is skipped: its moments and its step count stay, as in current PyTorch.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    moments: BTreeMap<String, Moments>,
+}
+
+impl Adam {
+    /// An optimizer without any moments yet.
+    pub fn new(config: AdamConfig) -> Self {
+        Self {
+            config,
+            moments: BTreeMap::new(),
+        }
+    }
+
+    /// The numbers in use.
+    pub fn config(&self) -> AdamConfig {
+        self.config
+    }
+
+    /// Changes the step size.
+    pub fn set_lr(&mut self, lr: f64) {
+        self.config.lr = lr;
+    }
+
+    /// Moments by parameter name.
+    pub fn moments(&self) -> &BTreeMap<String, Moments> {
+        &self.moments
+    }
+
+    /// Replaces all moments, as when a checkpoint is loaded.
+    pub fn set_moments(&mut self, moments: BTreeMap<String, Moments>) {
+        self.moments = moments;
+    }
+
+    /// One step for every parameter that `grads` holds a gradient for.
+    ///
+    /// # Errors
+    /// When moments and gradients of a parameter do not fit each other.
+    pub fn step<'a>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (&'a str, &'a Var)>,
+        grads: &GradStore,
+    ) -> Result<()> {
+        for (name, var) in parameters {
+            let Some(grad) = grads.get(var) else { continue };
+            if grad.dims() != var.dims() {
+                bail!(
+                    "adam: {name} is {:?}, its gradient {:?}",
+                    var.dims(),
+                    grad.dims()
+                );
+            }
+            self.update(name, var, &grad.contiguous()?)?;
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, name: &str, var: &Var, grad: &Tensor) -> Result<()> {
+        if !self.moments.contains_key(name) {
+            let (m, v) = (var.as_tensor().zeros_like()?, var.as_tensor().zeros_like()?);
+            self.moments
+                .insert(name.to_owned(), Moments { step: 0, m, v });
+        }
+        let Some(state) = self.moments.get_mut(name) else {
+            bail!("adam: no moments for {name}")
+        };
+        let c = self.config;
+        state.step += 1;
+        let t = state.step as f64;
+        state.m.inplace_op2(
+            grad,
+            &Lerp {
+                keep: c.beta1,
+                squared: false,
+            },
+        )?;
+        state.v.inplace_op2(
+            grad,
+            &Lerp {
+                keep: c.beta2,
+                squared: true,
+            },
+        )?;
+        let step = AdamStep {
+            size: c.lr / (1.0 - c.beta1.powf(t)),
+            root: (1.0 - c.beta2.powf(t)).sqrt(),
+            eps: c.eps,
+        };
+        var.as_tensor().inplace_op3(&state.m, &state.v, &step)
+    }
+}
+
+/// `average = decay · average + (1 − decay) · value`, in place; both of one shape.
+///
+/// # Errors
+/// When the shapes or element types differ.
+pub fn ema_update(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
+    if average.dims() != value.dims() {
+        bail!(
+            "ema: the average is {:?}, the value {:?}",
+            average.dims(),
+            value.dims()
+        );
+    }
+    average.inplace_op2(
+        &value.contiguous()?,
+        &Lerp {
+            keep: decay,
+            squared: false,
+        },
+    )
+}
+
+fn elements<'a, T: Real>(s: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]>
+where
+    CpuStorage: AsMutSlice<T>,
+{
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!(
+            "in-place update: expected a contiguous tensor, found strides {:?}",
+            layout.stride()
+        );
+    };
+    Ok(&mut s.as_mut_slice()?[start..end])
+}
+
+/// Mutable access to the elements of one type.
+trait AsMutSlice<T> {
+    fn as_mut_slice(&mut self) -> Result<&mut [T]>;
+}
+
+macro_rules! as_mut_slice {
+    ($t:ty, $variant:ident) => {
+        impl AsMutSlice<$t> for CpuStorage {
+            fn as_mut_slice(&mut self) -> Result<&mut [$t]> {
+                match self {
+                    CpuStorage::$variant(v) => Ok(v),
+                    other => bail!(
+                        "in-place update: expected {}, found {:?}",
+                        stringify!($t),
+                        other.dtype()
+                    ),
+                }
+            }
+        }
+    };
+}
+as_mut_slice!(f32, F32);
+as_mut_slice!(f64, F64);
+
+/// `a = keep · a + (1 − keep) · b`, or with b².
+struct Lerp {
+    keep: f64,
+    squared: bool,
+}
+
+impl InplaceOp2 for Lerp {
+    fn name(&self) -> &'static str {
+        "lerp"
+    }
+
+    fn cpu_fwd(&self, a: &mut CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<()> {
+        dispatch!("lerp", a.dtype(), T => {
+            let b = slice::<T>("lerp", b, lb)?;
+            let a: &mut [T] = elements(a, la)?;
+            let (keep, take) = (T::from_f64(self.keep), T::from_f64(1.0 - self.keep));
+            a.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK)).for_each(|(a, b)| {
+                for (a, &b) in a.iter_mut().zip(b) {
+                    let b = if self.squared { b * b } else { b };
+                    *a = keep * *a + take * b;
+                }
+            });
+            Ok(())
+        })
+    }
+}
+
+/// `p −= size · m / (√v / root + eps)`.
+struct AdamStep {
+    size: f64,
+    root: f64,
+    eps: f64,
+}
+
+impl InplaceOp3 for AdamStep {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn cpu_fwd(
+        &self,
+        p: &mut CpuStorage,
+        lp: &Layout,
+        m: &CpuStorage,
+        lm: &Layout,
+        v: &CpuStorage,
+        lv: &Layout,
+    ) -> Result<()> {
+        dispatch!("adam", p.dtype(), T => {
+            let (m, v) = (slice::<T>("adam", m, lm)?, slice::<T>("adam", v, lv)?);
+            let p: &mut [T] = elements(p, lp)?;
+            let (size, root, eps) = (T::from_f64(self.size), T::from_f64(self.root), T::from_f64(self.eps));
+            let moments = m.par_chunks(CHUNK).zip(v.par_chunks(CHUNK));
+            p.par_chunks_mut(CHUNK).zip(moments).for_each(|(p, (m, v))| {
+                for ((p, &m), &v) in p.iter_mut().zip(m).zip(v) {
+                    *p -= size * m / (v.sqrt() / root + eps);
+                }
+            });
+            Ok(())
+        })
+    }
+}

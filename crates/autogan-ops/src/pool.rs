@@ -1,0 +1,142 @@
+//! Pooling: 2x2 averages, sums and means over all pixels, and maxima (inference only).
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::host::{for_pieces, sum_by, zeros};
+use crate::real::Real;
+use crate::unary::{Unary, apply};
+
+/// 2x2 average pooling with stride 2: `[N, C, H, W]` → `[N, C, ⌊H/2⌋, ⌊W/2⌋]`; an odd last row or column is left out.
+///
+/// # Errors
+/// When the input is not 4-dimensional or smaller than 2x2.
+pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    if h < 2 || w < 2 {
+        bail!("avg_pool2: expected at least 2x2 pixels, found {h}x{w}");
+    }
+    apply(
+        x,
+        AvgPool2 {
+            planes: n * c,
+            n,
+            c,
+            h,
+            w,
+        },
+    )
+}
+
+/// Sum over all pixels: `[N, C, H, W]` → `[N, C]` (the discriminator's last reduction).
+///
+/// # Errors
+/// When the input is not 4-dimensional.
+pub fn sum_pool(x: &Tensor) -> Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    apply(
+        x,
+        GlobalPool {
+            n,
+            c,
+            pixels: h * w,
+            scale: 1.0,
+        },
+    )
+}
+
+/// Mean over all pixels: `[N, C, H, W]` → `[N, C]`.
+///
+/// # Errors
+/// When the input is not 4-dimensional or has no pixels.
+pub fn avg_pool_global(x: &Tensor) -> Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    if h * w == 0 {
+        bail!("avg_pool_global: expected at least one pixel, found {h}x{w}");
+    }
+    apply(
+        x,
+        GlobalPool {
+            n,
+            c,
+            pixels: h * w,
+            scale: 1.0 / (h * w) as f64,
+        },
+    )
+}
+
+struct AvgPool2 {
+    planes: usize,
+    n: usize,
+    c: usize,
+    h: usize,
+    w: usize,
+}
+
+impl Unary for AvgPool2 {
+    const NAME: &'static str = "avg_pool2";
+
+    fn shape(&self) -> Shape {
+        (self.n, self.c, self.h / 2, self.w / 2).into()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let (ho, wo) = (self.h / 2, self.w / 2);
+        let mut y = zeros(self.planes * ho * wo);
+        let quarter = T::from_f64(0.25);
+        for_pieces(&mut y, ho * wo, |plane, out| {
+            let x = &x[plane * self.h * self.w..][..self.h * self.w];
+            for (i, line) in out.chunks_exact_mut(wo).enumerate() {
+                let (a, b) = (&x[2 * i * self.w..], &x[(2 * i + 1) * self.w..]);
+                for (j, o) in line.iter_mut().enumerate() {
+                    *o = (a[2 * j] + a[2 * j + 1] + b[2 * j] + b[2 * j + 1]) * quarter;
+                }
+            }
+        });
+        y
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let (ho, wo) = (self.h / 2, self.w / 2);
+        let mut dx = zeros(self.planes * self.h * self.w);
+        let quarter = T::from_f64(0.25);
+        for_pieces(&mut dx, self.h * self.w, |plane, out| {
+            let dy = &dy[plane * ho * wo..][..ho * wo];
+            for (i, line) in out.chunks_exact_mut(self.w).take(2 * ho).enumerate() {
+                let src = &dy[i / 2 * wo..][..wo];
+                for (pair, &s) in line.chunks_exact_mut(2).zip(src) {
+                    pair.fill(s * quarter);
+                }
+            }
+        });
+        dx
+    }
+}
+
+struct GlobalPool {
+    n: usize,
+    c: usize,
+    pixels: usize,
+    scale: f64,
+}
+
+impl Unary for GlobalPool {
+    const NAME: &'static str = "global pooling";
+
+    fn shape(&self) -> Shape {
+        (self.n, self.c).into()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let planes = (0..self.n * self.c).map(|i| &x[i * self.pixels..][..self.pixels]);
+        planes
+            .map(|p| T::from_f64(sum_by(p, |v| v) * self.scale))
+            .collect()
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let mut dx = zeros(dy.len() * self.pixels);
+        let scale = T::from_f64(self.scale);
+        for_pieces(&mut dx, self.pixels, |i, out| out.fill(dy[i] * scale));
+        dx
+    }
+}

@@ -1,0 +1,96 @@
+//! Log-softmax and cross-entropy with gradient (candle-nn's `softmax_last_dim` has none).
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::host::zeros;
+use crate::real::Real;
+use crate::unary::{Unary, apply};
+
+/// `x − log Σ exp x` along the last of two dimensions: `[N, K]` → `[N, K]`.
+///
+/// # Errors
+/// When the input is not 2-dimensional or K is 0.
+pub fn log_softmax(x: &Tensor) -> Result<Tensor> {
+    let (_, classes) = x.dims2()?;
+    if classes == 0 {
+        bail!("log_softmax: expected at least one class");
+    }
+    apply(
+        x,
+        LogSoftmax {
+            shape: x.shape().clone(),
+            classes,
+        },
+    )
+}
+
+/// [`log_softmax`] from candle's elementary operators, with candle's gradient.
+///
+/// # Errors
+/// As [`log_softmax`].
+pub fn log_softmax_ref(x: &Tensor) -> Result<Tensor> {
+    let shifted = x.broadcast_sub(&x.max_keepdim(1)?.detach())?;
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(1)?.log()?)
+}
+
+/// Mean over the batch of `−Σ target · log softmax(logits)`: both `[N, K]`, rows of `target` sum to 1 → scalar.
+///
+/// # Errors
+/// When the shapes differ.
+pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
+    let (n, _) = logits.dims2()?;
+    log_softmax(logits)?
+        .mul(target)?
+        .sum_all()?
+        .affine(-1.0 / n as f64, 0.0)
+}
+
+struct LogSoftmax {
+    shape: Shape,
+    classes: usize,
+}
+
+impl Unary for LogSoftmax {
+    const NAME: &'static str = "log_softmax";
+
+    fn shape(&self) -> Shape {
+        self.shape.clone()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let mut y = zeros(x.len());
+        for (out, row) in y
+            .chunks_exact_mut(self.classes)
+            .zip(x.chunks_exact(self.classes))
+        {
+            let max = row
+                .iter()
+                .map(|v| v.to_f64())
+                .fold(f64::NEG_INFINITY, f64::max);
+            let log_sum = row
+                .iter()
+                .map(|v| (v.to_f64() - max).exp())
+                .sum::<f64>()
+                .ln()
+                + max;
+            for (o, v) in out.iter_mut().zip(row) {
+                *o = T::from_f64(v.to_f64() - log_sum);
+            }
+        }
+        y
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
+        let mut dx = zeros(y.len());
+        let rows = y
+            .chunks_exact(self.classes)
+            .zip(dy.chunks_exact(self.classes));
+        for (out, (y, dy)) in dx.chunks_exact_mut(self.classes).zip(rows) {
+            let sum: f64 = dy.iter().map(|d| d.to_f64()).sum();
+            for ((o, y), d) in out.iter_mut().zip(y).zip(dy) {
+                *o = T::from_f64(d.to_f64() - y.to_f64().exp() * sum);
+            }
+        }
+        dx
+    }
+}

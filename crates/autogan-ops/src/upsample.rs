@@ -1,0 +1,196 @@
+//! Nearest and bilinear upsampling by any integer factor, with gradients that add up (candle's own do not:
+//! bilinear has none, and nearest overwrites what its input already holds).
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::host::{for_pieces, zeros};
+use crate::real::Real;
+use crate::unary::{Unary, apply};
+
+/// Nearest upsampling: `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
+///
+/// # Errors
+/// When the input is not 4-dimensional or the factor is 0.
+pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
+    let g = Grid::new("upsample_nearest", x, factor)?;
+    if factor == 1 {
+        Ok(x.clone())
+    } else {
+        apply(x, Nearest(g))
+    }
+}
+
+/// Bilinear upsampling with half-pixel centres (`align_corners=False`): `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
+///
+/// # Errors
+/// When the input is not 4-dimensional or the factor is 0.
+pub fn upsample_bilinear(x: &Tensor, factor: usize) -> Result<Tensor> {
+    let g = Grid::new("upsample_bilinear", x, factor)?;
+    if factor == 1 {
+        return Ok(x.clone());
+    }
+    let (rows, cols) = (taps(g.h, factor), taps(g.w, factor));
+    apply(x, Bilinear { g, rows, cols })
+}
+
+#[derive(Clone, Copy)]
+struct Grid {
+    n: usize,
+    c: usize,
+    h: usize,
+    w: usize,
+    factor: usize,
+}
+
+impl Grid {
+    fn new(op: &str, x: &Tensor, factor: usize) -> Result<Self> {
+        let (n, c, h, w) = x.dims4()?;
+        if factor == 0 || h * w == 0 {
+            bail!(
+                "{op}: expected a factor of at least 1 and a non-empty image, found {factor} and {h}x{w}"
+            );
+        }
+        Ok(Self { n, c, h, w, factor })
+    }
+
+    fn shape(&self) -> Shape {
+        (self.n, self.c, self.h * self.factor, self.w * self.factor).into()
+    }
+
+    fn small(&self) -> usize {
+        self.h * self.w
+    }
+
+    fn large(&self) -> usize {
+        self.small() * self.factor * self.factor
+    }
+}
+
+struct Nearest(Grid);
+
+impl Unary for Nearest {
+    const NAME: &'static str = "upsample_nearest";
+
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let g = self.0;
+        let mut y = zeros(g.n * g.c * g.large());
+        for_pieces(&mut y, g.large(), |plane, out| {
+            let x = &x[plane * g.small()..][..g.small()];
+            let wide = g.w * g.factor;
+            for (line, block) in x
+                .chunks_exact(g.w)
+                .zip(out.chunks_exact_mut(wide * g.factor))
+            {
+                let (first, rest) = block.split_at_mut(wide);
+                for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
+                    o.fill(v);
+                }
+                rest.chunks_exact_mut(wide)
+                    .for_each(|copy| copy.copy_from_slice(first));
+            }
+        });
+        y
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let g = self.0;
+        let mut dx = zeros(g.n * g.c * g.small());
+        for_pieces(&mut dx, g.small(), |plane, out| {
+            let dy = &dy[plane * g.large()..][..g.large()];
+            for (i, line) in dy.chunks_exact(g.w * g.factor).enumerate() {
+                let row = &mut out[i / g.factor * g.w..][..g.w];
+                for (o, block) in row.iter_mut().zip(line.chunks_exact(g.factor)) {
+                    for &v in block {
+                        *o += v;
+                    }
+                }
+            }
+        });
+        dx
+    }
+}
+
+/// The two inputs that an output reads, and the weight of the second.
+#[derive(Clone, Copy)]
+struct Tap {
+    low: usize,
+    high: usize,
+    weight: f64,
+}
+
+fn taps(side: usize, factor: usize) -> Vec<Tap> {
+    let last = side - 1;
+    (0..side * factor)
+        .map(|i| {
+            let at = ((i as f64 + 0.5) / factor as f64 - 0.5).max(0.0);
+            let low = (at as usize).min(last);
+            Tap {
+                low,
+                high: (low + 1).min(last),
+                weight: at - low as f64,
+            }
+        })
+        .collect()
+}
+
+struct Bilinear {
+    g: Grid,
+    rows: Vec<Tap>,
+    cols: Vec<Tap>,
+}
+
+impl Unary for Bilinear {
+    const NAME: &'static str = "upsample_bilinear";
+
+    fn shape(&self) -> Shape {
+        self.g.shape()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let g = self.g;
+        let mut y = zeros(g.n * g.c * g.large());
+        for_pieces(&mut y, g.large(), |plane, out| {
+            let x = &x[plane * g.small()..][..g.small()];
+            let mut mixed = zeros(g.w);
+            for (line, row) in out.chunks_exact_mut(g.w * g.factor).zip(&self.rows) {
+                let t = T::from_f64(row.weight);
+                let (a, b) = (&x[row.low * g.w..][..g.w], &x[row.high * g.w..][..g.w]);
+                for ((m, &a), &b) in mixed.iter_mut().zip(a).zip(b) {
+                    *m = a + t * (b - a);
+                }
+                for (o, col) in line.iter_mut().zip(&self.cols) {
+                    let (a, b) = (mixed[col.low], mixed[col.high]);
+                    *o = a + T::from_f64(col.weight) * (b - a);
+                }
+            }
+        });
+        y
+    }
+
+    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let g = self.g;
+        let mut dx = zeros(g.n * g.c * g.small());
+        for_pieces(&mut dx, g.small(), |plane, out| {
+            let dy = &dy[plane * g.large()..][..g.large()];
+            let mut mixed = zeros(g.w);
+            for (line, row) in dy.chunks_exact(g.w * g.factor).zip(&self.rows) {
+                mixed.fill(T::zero());
+                for (&d, col) in line.iter().zip(&self.cols) {
+                    let t = T::from_f64(col.weight);
+                    mixed[col.low] += d * (T::one() - t);
+                    mixed[col.high] += d * t;
+                }
+                let t = T::from_f64(row.weight);
+                for (j, &m) in mixed.iter().enumerate() {
+                    out[row.low * g.w + j] += m * (T::one() - t);
+                    out[row.high * g.w + j] += m * t;
+                }
+            }
+        });
+        dx
+    }
+}

@@ -1,0 +1,8 @@
+//! The operators against finite differences, plain forms and other numbers of threads.
+
+#![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+mod common;
+mod gradients;
+mod references;
+mod threads;

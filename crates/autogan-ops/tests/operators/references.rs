@@ -1,0 +1,202 @@
+//! Every fast path against its plain form, on random and odd shapes, and against values worked out by hand.
+
+use crate::common::{assert_close, random, values};
+use autogan_ops as ops;
+use candle_core::{DType, Device, Tensor, Var};
+use proptest::prelude::*;
+
+fn f32(t: &Tensor) -> Tensor {
+    t.to_dtype(DType::F32).unwrap()
+}
+
+/// Interpolation along one side as a matrix `[side·factor, side]`.
+fn interpolation(side: usize, factor: usize, bilinear: bool) -> Tensor {
+    let mut m = vec![0.0; side * factor * side];
+    for i in 0..side * factor {
+        if bilinear {
+            let at = ((i as f64 + 0.5) / factor as f64 - 0.5).clamp(0.0, (side - 1) as f64);
+            let low = at.floor() as usize;
+            m[i * side + low] += 1.0 - (at - low as f64);
+            m[i * side + (low + 1).min(side - 1)] += at - low as f64;
+        } else {
+            m[i * side + i / factor] = 1.0;
+        }
+    }
+    Tensor::from_vec(m, (side * factor, side), &Device::Cpu).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn conv2d(seed: u64, n in 1usize..70, ci in 1usize..9, co in 1usize..9, h in 1usize..12, w in 1usize..40, k in prop::sample::select(vec![1usize, 3, 5])) {
+        let (x, weight, b) = (random(seed, (n, ci, h, w)), random(seed + 1, (co, ci, k, k)), random(seed + 2, co));
+        let g = ops::ConvGeometry { stride: 1, pad_h: k / 2, pad_w: k / 2 };
+        let expected = ops::conv2d_ref(&x, &weight, Some(&b), g).unwrap();
+        assert_close("f64", &ops::conv2d(&x, &weight, Some(&b)).unwrap(), &expected, 1e-12);
+        assert_close("f32", &ops::conv2d(&f32(&x), &f32(&weight), Some(&f32(&b))).unwrap(), &expected, 1e-4);
+    }
+
+    #[test]
+    fn conv2d_strided(seed: u64, n in 1usize..40, c in 1usize..5, h in 5usize..20, w in 5usize..40, kh in 1usize..8, kw in 1usize..8, stride in 1usize..4, pad in 0usize..4) {
+        let (x, weight) = (random(seed, (n, c, h, w)), random(seed + 1, (3, c, kh, kw)));
+        let g = ops::ConvGeometry { stride, pad_h: pad, pad_w: pad / 2 };
+        prop_assume!(h + 2 * g.pad_h >= kh && w + 2 * g.pad_w >= kw);
+        let expected = ops::conv2d_ref(&x, &weight, None, g).unwrap();
+        assert_close("strided", &ops::conv2d_strided(&x, &weight, None, g).unwrap(), &expected, 1e-12);
+    }
+
+    #[test]
+    fn conv_transpose2x2(seed: u64, n in 1usize..20, ci in 1usize..9, co in 1usize..9, h in 1usize..9, w in 1usize..9) {
+        let (x, weight, b) = (random(seed, (n, ci, h, w)), random(seed + 1, (ci, co, 2, 2)), random(seed + 2, co));
+        let expected = ops::conv_transpose2x2_ref(&x, &weight, &b).unwrap();
+        assert_close("deconv", &ops::conv_transpose2x2(&x, &weight, &b).unwrap(), &expected, 1e-12);
+    }
+
+    #[test]
+    fn upsampling(seed: u64, n in 1usize..4, c in 1usize..5, h in 1usize..9, w in 1usize..9, factor in 1usize..6) {
+        let x = random(seed, (n, c, h, w));
+        for bilinear in [false, true] {
+            let (rows, cols) = (interpolation(h, factor, bilinear), interpolation(w, factor, bilinear));
+            let expected = rows.broadcast_matmul(&x.broadcast_matmul(&cols.t().unwrap()).unwrap()).unwrap();
+            let y = if bilinear { ops::upsample_bilinear(&x, factor) } else { ops::upsample_nearest(&x, factor) };
+            assert_close("upsample", &y.unwrap(), &expected, 1e-12);
+        }
+    }
+
+    #[test]
+    fn pooling(seed: u64, n in 1usize..4, c in 1usize..5, h in 2usize..12, w in 2usize..12) {
+        let x = random(seed, (n, c, h, w));
+        let even = x.narrow(2, 0, h / 2 * 2).unwrap().narrow(3, 0, w / 2 * 2).unwrap().contiguous().unwrap();
+        assert_close("avg_pool2", &ops::avg_pool2(&x).unwrap(), &even.avg_pool2d(2).unwrap(), 1e-12);
+        assert_close("sum_pool", &ops::sum_pool(&x).unwrap(), &x.sum((2, 3)).unwrap(), 1e-12);
+        assert_close("avg_pool_global", &ops::avg_pool_global(&x).unwrap(), &x.mean((2, 3)).unwrap(), 1e-12);
+    }
+
+    #[test]
+    fn norms(seed: u64, n in 1usize..9, c in 1usize..9, h in 2usize..9, w in 1usize..9) {
+        let (x, weight, b) = (random(seed, (n, c, h, w)), random(seed + 1, c), random(seed + 2, c));
+        let out = ops::batch_norm_train(&x, &weight, &b, 1e-5).unwrap();
+        assert_close("batch norm", &out.y, &ops::batch_norm_ref(&x, &weight, &b, 1e-5).unwrap(), 1e-10);
+        let mean = x.mean((0, 2, 3)).unwrap();
+        assert_close("mean", &Tensor::new(out.mean.clone(), &Device::Cpu).unwrap(), &mean, 1e-12);
+        prop_assert_eq!(out.count, n * h * w);
+        let eval = ops::batch_norm_eval(&x, &out.mean, &out.var, &weight, &b, 1e-5).unwrap();
+        assert_close("the batch's own statistics, given", &eval, &out.y, 1e-12);
+        assert_close("instance norm", &ops::instance_norm(&x, 1e-5).unwrap(), &ops::instance_norm_ref(&x, 1e-5).unwrap(), 1e-10);
+    }
+
+    #[test]
+    fn spectral_norm(seed: u64, rows in 1usize..9, ci in 1usize..9, k in 1usize..4) {
+        let w = random(seed, (rows, ci, k, k));
+        let (mut u, mut v) = (values(&random(seed + 1, rows)), vec![0.0; ci * k * k]);
+        for _ in 0..3 {
+            (u, v) = ops::power_iterate(&w, &u, &v).unwrap();
+        }
+        for norm in [&u, &v] {
+            prop_assert!((norm.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        let plain = ops::spectral_normalize_ref(&w, &u, &v).unwrap();
+        assert_close("spectral norm", &ops::spectral_normalize(&w, &u, &v).unwrap(), &plain, 1e-12);
+    }
+
+    #[test]
+    fn log_softmax(seed: u64, n in 1usize..9, k in 1usize..20) {
+        let x = (random(seed, (n, k)) * 30.0).unwrap();
+        assert_close("log_softmax", &ops::log_softmax(&x).unwrap(), &ops::log_softmax_ref(&x).unwrap(), 1e-12);
+    }
+}
+
+#[test]
+fn power_iteration_finds_the_largest_singular_value() {
+    let w = Tensor::new(&[[3.0, 0.0], [0.0, 1.0]], &Device::Cpu).unwrap();
+    let (mut u, mut v) = (vec![0.6, 0.8], vec![0.0, 0.0]);
+    for _ in 0..40 {
+        (u, v) = ops::power_iterate(&w, &u, &v).unwrap();
+    }
+    let normal = ops::spectral_normalize(&w, &u, &v).unwrap();
+    assert_close("σ = 3", &normal, &(w / 3.0).unwrap(), 1e-12);
+}
+
+#[test]
+fn adam_takes_the_steps_of_its_paper() {
+    let config = ops::AdamConfig {
+        lr: 0.1,
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-8,
+    };
+    let p = Var::new(&[1.0f64, -2.0], &Device::Cpu).unwrap();
+    let idle = Var::new(&[5.0f64], &Device::Cpu).unwrap();
+    let mut adam = ops::Adam::new(config);
+    let (mut x, mut m, mut v) = ([1.0f64, -2.0], [0.0; 2], [0.0; 2]);
+    for t in 1..=3 {
+        let grads = p.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        adam.step([("p", &p), ("idle", &idle)], &grads).unwrap();
+        for i in 0..2 {
+            let g = 2.0 * x[i];
+            m[i] = 0.9 * m[i] + 0.1 * g;
+            v[i] = 0.99 * v[i] + 0.01 * g * g;
+            let (mh, vh): (f64, f64) = (
+                m[i] / (1.0 - 0.9f64.powi(t)),
+                v[i] / (1.0 - 0.99f64.powi(t)),
+            );
+            x[i] -= 0.1 * mh / (vh.sqrt() + 1e-8);
+        }
+    }
+    assert_close(
+        "adam",
+        p.as_tensor(),
+        &Tensor::new(&x, &Device::Cpu).unwrap(),
+        1e-12,
+    );
+    assert_eq!(
+        values(idle.as_tensor()),
+        [5.0],
+        "a parameter without gradient stays"
+    );
+    assert!(!adam.moments().contains_key("idle"), "and gets no moments");
+    assert_eq!(adam.moments()["p"].step, 3);
+}
+
+#[test]
+fn ema_moves_towards_the_value() {
+    let average = Tensor::new(&[1.0f64, 0.0], &Device::Cpu).unwrap();
+    let value = Tensor::new(&[0.0f64, 2.0], &Device::Cpu).unwrap();
+    ops::ema_update(&average, &value, 0.75).unwrap();
+    assert_eq!(values(&average), [0.75, 0.5]);
+}
+
+#[test]
+fn no_gradient_for_frozen_weights() {
+    let x = Var::from_tensor(&random(1, (2, 3, 4, 4))).unwrap();
+    let w = random(2, (3, 3, 3, 3));
+    let grads = ops::conv2d(x.as_tensor(), &w, None)
+        .unwrap()
+        .sum_all()
+        .unwrap()
+        .backward()
+        .unwrap();
+    assert!(grads.get(&x).is_some() && grads.get(&w).is_none());
+}
+
+#[test]
+fn wrong_shapes_are_errors_that_name_both() {
+    let x = random(1, (2, 3, 4, 4));
+    let message = |r: candle_core::Result<Tensor>| r.unwrap_err().to_string();
+    let text = message(ops::conv2d(&x, &random(2, (4, 5, 3, 3)), None));
+    assert!(
+        text.contains("5 channels") && text.contains("has 3"),
+        "{text}"
+    );
+    let text = message(ops::conv2d(&x, &random(2, (4, 3, 2, 2)), None));
+    assert!(text.contains("odd kernel"), "{text}");
+    let text = message(ops::conv2d(
+        &x.to_dtype(DType::F32).unwrap(),
+        &random(2, (4, 3, 3, 3)),
+        None,
+    ));
+    assert!(text.contains("F32") && text.contains("F64"), "{text}");
+    let text = message(ops::linear(&random(1, (2, 3)), &random(2, (4, 5)), None));
+    assert!(text.contains("inner sizes differ"), "{text}");
+}

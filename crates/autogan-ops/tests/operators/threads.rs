@@ -1,0 +1,57 @@
+//! The same bits for any number of threads.
+
+use crate::common::random;
+use autogan_ops as ops;
+use candle_core::{DType, Tensor, Var};
+
+fn bits(threads: usize) -> Vec<Vec<u32>> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let var = |seed, shape: &[usize]| {
+            Var::from_tensor(&random(seed, shape).to_dtype(DType::F32).unwrap()).unwrap()
+        };
+        let (x, w, b) = (
+            var(1, &[19, 12, 9, 14]),
+            var(2, &[12, 12, 3, 3]),
+            var(3, &[12]),
+        );
+        let (scale, deconv) = (var(4, &[12]), var(5, &[12, 12, 2, 2]));
+        let h = ops::conv2d(&x, &w, Some(&b)).unwrap();
+        let h = ops::batch_norm_train(&h, &scale, &b, 1e-5).unwrap().y;
+        let h = ops::conv_transpose2x2(&ops::relu(&h).unwrap(), &deconv, &b).unwrap();
+        let h = ops::upsample_bilinear(&ops::avg_pool2(&h).unwrap(), 2).unwrap();
+        let y = ops::tanh(&ops::instance_norm(&h, 1e-5).unwrap()).unwrap();
+        let grads = ops::sum_pool(&y.sqr().unwrap().mul(&y).unwrap())
+            .unwrap()
+            .sum_all()
+            .unwrap()
+            .backward()
+            .unwrap();
+        let raw = |t: &Tensor| -> Vec<u32> {
+            t.flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+                .into_iter()
+                .map(f32::to_bits)
+                .collect()
+        };
+        let mut all = vec![raw(&y)];
+        all.extend([&x, &w, &b, &scale, &deconv].map(|v| raw(grads.get(v).unwrap())));
+        all
+    })
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let one = bits(1);
+    for threads in [2, 3, 4] {
+        assert!(
+            one == bits(threads),
+            "{threads} threads give other bits than one"
+        );
+    }
+}
