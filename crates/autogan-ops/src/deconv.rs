@@ -21,8 +21,7 @@ const GROUPS: usize = 8;
 /// When the shapes or element types do not fit each other.
 pub fn conv_transpose2x2(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let op = Deconv::new(x, w, b)?;
-    x.contiguous()?
-        .apply_op3(&w.contiguous()?, &b.contiguous()?, op)
+    x.contiguous()?.apply_op3(&w.contiguous()?, &b.contiguous()?, op)
 }
 
 /// [`conv_transpose2x2`] written as its definition, forward only.
@@ -67,13 +66,7 @@ impl Deconv {
         same_dtype(OP, &[x, w, b])?;
         let (n, ci, h, width) = x.dims4()?;
         match *w.dims() {
-            [wi, co, 2, 2] if wi == ci && b.dims() == [co] => Ok(Self {
-                n,
-                ci,
-                h,
-                w: width,
-                co,
-            }),
+            [wi, co, 2, 2] if wi == ci && b.dims() == [co] => Ok(Self { n, ci, h, w: width, co }),
             _ => bail!(
                 "{OP}: for an input {:?} expected a weight [{ci}, Cout, 2, 2] and a bias [Cout], found {:?} and {:?}",
                 x.dims(),
@@ -123,54 +116,29 @@ impl Deconv {
 
     fn forward<T: Real>(&self, x: &[T], w: &[T], bias: &[T]) -> Vec<T> {
         let mut y = zeros(self.n * self.image_out());
-        let (blocks, m) = (
-            Mat::new(4 * self.co, self.pixels()),
-            Mat::new(self.ci, 4 * self.co).t(),
+        let (blocks, m) =
+            (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co).t());
+        y.par_chunks_mut(self.image_out().max(1)).enumerate().for_each_init(
+            || zeros(self.image_out()),
+            |buffer, (i, y)| {
+                let x = &x[i * self.image_in()..][..self.image_in()];
+                gemm(buffer, blocks, w, m, x, Mat::new(self.ci, self.pixels()), false);
+                self.scatter(buffer, bias, y);
+            },
         );
-        y.par_chunks_mut(self.image_out().max(1))
-            .enumerate()
-            .for_each_init(
-                || zeros(self.image_out()),
-                |buffer, (i, y)| {
-                    let x = &x[i * self.image_in()..][..self.image_in()];
-                    gemm(
-                        buffer,
-                        blocks,
-                        w,
-                        m,
-                        x,
-                        Mat::new(self.ci, self.pixels()),
-                        false,
-                    );
-                    self.scatter(buffer, bias, y);
-                },
-            );
         y
     }
 
     fn input_gradient<T: Real>(&self, dy: &[T], w: &[T]) -> Vec<T> {
         let mut dx = zeros(self.n * self.image_in());
-        let (blocks, m) = (
-            Mat::new(4 * self.co, self.pixels()),
-            Mat::new(self.ci, 4 * self.co),
+        let (blocks, m) = (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co));
+        dx.par_chunks_mut(self.image_in().max(1)).enumerate().for_each_init(
+            || zeros(self.image_out()),
+            |buffer, (i, dx)| {
+                self.gather(&dy[i * self.image_out()..][..self.image_out()], buffer);
+                gemm(dx, Mat::new(self.ci, self.pixels()), w, m, buffer, blocks, false);
+            },
         );
-        dx.par_chunks_mut(self.image_in().max(1))
-            .enumerate()
-            .for_each_init(
-                || zeros(self.image_out()),
-                |buffer, (i, dx)| {
-                    self.gather(&dy[i * self.image_out()..][..self.image_out()], buffer);
-                    gemm(
-                        dx,
-                        Mat::new(self.ci, self.pixels()),
-                        w,
-                        m,
-                        buffer,
-                        blocks,
-                        false,
-                    );
-                },
-            );
         dx
     }
 
@@ -185,15 +153,7 @@ impl Deconv {
                 for i in g * per_group..((g + 1) * per_group).min(self.n) {
                     self.gather(&dy[i * self.image_out()..][..self.image_out()], &mut buffer);
                     let x = &x[i * self.image_in()..][..self.image_in()];
-                    gemm(
-                        &mut dw,
-                        d,
-                        x,
-                        Mat::new(self.ci, self.pixels()),
-                        &buffer,
-                        blocks,
-                        true,
-                    );
+                    gemm(&mut dw, d, x, Mat::new(self.ci, self.pixels()), &buffer, blocks, true);
                 }
                 dw
             })
@@ -237,11 +197,7 @@ impl CustomOp3 for Deconv {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
-        let db = if b.track_op() {
-            Some(channel_sums(&dy)?)
-        } else {
-            None
-        };
+        let db = if b.track_op() { Some(channel_sums(&dy)?) } else { None };
         dispatch!(OP, x.dtype(), T => {
             let (hx, hw, hd) = (host(OP, x)?, host(OP, w)?, host(OP, &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);

@@ -20,10 +20,7 @@ pub(crate) fn slice<'a, T: Real>(
     layout: &Layout,
 ) -> Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else {
-        bail!(
-            "{op}: expected a contiguous tensor, found strides {:?}",
-            layout.stride()
-        );
+        bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
     };
     Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }
@@ -44,10 +41,7 @@ pub(crate) fn host<'a>(
     t: &'a Tensor,
 ) -> Result<Host<'a, impl Deref<Target = Storage> + 'a>> {
     if !matches!(t.device(), Device::Cpu) {
-        bail!(
-            "{op}: no gradient path on {:?}; run on the CPU",
-            t.device().location()
-        );
+        bail!("{op}: no gradient path on {:?}; run on the CPU", t.device().location());
     }
     let (guard, layout) = t.storage_and_layout();
     Ok(Host { guard, layout, op })
@@ -86,13 +80,9 @@ pub(crate) fn for_pieces<T: Real>(
 ) {
     let size = size.max(1);
     if dst.len() <= SMALL || dst.len() <= size {
-        dst.chunks_mut(size)
-            .enumerate()
-            .for_each(|(i, piece)| f(i, piece));
+        dst.chunks_mut(size).enumerate().for_each(|(i, piece)| f(i, piece));
     } else {
-        dst.par_chunks_mut(size)
-            .enumerate()
-            .for_each(|(i, piece)| f(i, piece));
+        dst.par_chunks_mut(size).enumerate().for_each(|(i, piece)| f(i, piece));
     }
 }
 
@@ -112,10 +102,7 @@ pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> 
 pub(crate) fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
     let mut out = zeros(a.len());
     for_pieces(&mut out, CHUNK, |i, piece| {
-        let (a, b) = (
-            &a[i * CHUNK..][..piece.len()],
-            &b[i * CHUNK..][..piece.len()],
-        );
+        let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
         for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
             *o = f(x, y);
         }

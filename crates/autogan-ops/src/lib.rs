@@ -22,7 +22,9 @@ mod unary;
 mod upsample;
 
 pub use activation::{relu, tanh};
-pub use conv::{ConvGeometry, conv2d, conv2d_ref, conv2d_strided};
+pub use conv::{
+    ConvGeometry, conv2d, conv2d_avg_pool2, conv2d_avg_pool2_ref, conv2d_ref, conv2d_strided,
+};
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
 pub use linear::{linear, matmul};
 pub use norm::{

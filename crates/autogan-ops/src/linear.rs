@@ -36,15 +36,7 @@ fn product(a: &Tensor, b: &Tensor, transposed: bool) -> Result<Tensor> {
     if k != kb {
         bail!("{OP}: inner sizes differ: {:?} by {:?}", a.dims(), b.dims());
     }
-    a.contiguous()?.apply_op2(
-        &b.contiguous()?,
-        Product {
-            m,
-            k,
-            n,
-            transposed,
-        },
-    )
+    a.contiguous()?.apply_op2(&b.contiguous()?, Product { m, k, n, transposed })
 }
 
 struct Product {
@@ -57,11 +49,7 @@ struct Product {
 
 impl Product {
     fn b(&self) -> Mat {
-        if self.transposed {
-            Mat::new(self.n, self.k).t()
-        } else {
-            Mat::new(self.k, self.n)
-        }
+        if self.transposed { Mat::new(self.n, self.k).t() } else { Mat::new(self.k, self.n) }
     }
 
     fn run<T: Real>(dst: Mat, a: &[T], ma: Mat, b: &[T], mb: Mat) -> Vec<T> {

@@ -45,12 +45,7 @@ pub fn batch_norm_train(
     });
     let op = BatchNorm::new(dims, mean.clone(), &var, eps, true);
     let y = x.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?;
-    Ok(BatchNormOutput {
-        y,
-        mean,
-        var,
-        count: dims.0 * dims.2,
-    })
+    Ok(BatchNormOutput { y, mean, var, count: dims.0 * dims.2 })
 }
 
 /// Batch norm by given statistics, which are constants: `x [N, C, H, W]`, everything else `[C]`.
@@ -75,8 +70,7 @@ pub fn batch_norm_eval(
         );
     }
     let op = BatchNorm::new(dims, mean.to_vec(), var, eps, false);
-    x.contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+    x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
 }
 
 /// [`batch_norm_train`] from candle's elementary operators, with candle's gradient.
@@ -88,8 +82,7 @@ pub fn batch_norm_ref(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> R
     let centred = x.broadcast_sub(&x.mean_keepdim((0, 2, 3))?)?;
     let var = centred.sqr()?.mean_keepdim((0, 2, 3))?;
     let y = centred.broadcast_div(&(var + eps)?.sqrt()?)?;
-    y.broadcast_mul(&weight.reshape((1, c, 1, 1))?)?
-        .broadcast_add(&bias.reshape((1, c, 1, 1))?)
+    y.broadcast_mul(&weight.reshape((1, c, 1, 1))?)?.broadcast_add(&bias.reshape((1, c, 1, 1))?)
 }
 
 /// Instance norm without affine parameters: each plane of `x [N, C, H, W]` by its own mean and biased variance.
@@ -102,15 +95,7 @@ pub fn instance_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
         bail!("{INSTANCE}: expected at least one pixel, found {h}x{w}");
     }
     let shape = x.shape().clone();
-    apply(
-        x,
-        InstanceNorm {
-            planes: n * c,
-            pixels: h * w,
-            shape,
-            eps,
-        },
-    )
+    apply(x, InstanceNorm { planes: n * c, pixels: h * w, shape, eps })
 }
 
 /// [`instance_norm`] from candle's elementary operators, with candle's gradient.
@@ -131,17 +116,11 @@ fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     for p in parameters {
         same_dtype(BATCH, &[x, p])?;
         if p.dims() != [c] {
-            bail!(
-                "{BATCH}: expected parameters of shape [{c}], found {:?}",
-                p.dims()
-            );
+            bail!("{BATCH}: expected parameters of shape [{c}], found {:?}", p.dims());
         }
     }
     if n * h * w == 0 {
-        bail!(
-            "{BATCH}: expected a batch with at least one value a channel, found {:?}",
-            x.dims()
-        );
+        bail!("{BATCH}: expected a batch with at least one value a channel, found {:?}", x.dims());
     }
     Ok((n, c, h * w))
 }
@@ -154,10 +133,7 @@ fn statistics<T: Real>(x: &[T], (n, c, pixels): Dims) -> (Vec<f64>, Vec<f64>) {
         .map(|ch| {
             let planes = || (0..n).map(move |i| &x[(i * c + ch) * pixels..][..pixels]);
             let mean = planes().map(|p| sum_by(p, |v| v)).sum::<f64>() / count;
-            let var = planes()
-                .map(|p| sum_by(p, |v| (v - mean) * (v - mean)))
-                .sum::<f64>()
-                / count;
+            let var = planes().map(|p| sum_by(p, |v| (v - mean) * (v - mean))).sum::<f64>() / count;
             (mean, var)
         })
         .unzip()
@@ -174,12 +150,7 @@ struct BatchNorm {
 impl BatchNorm {
     fn new(dims: Dims, mean: Vec<f64>, var: &[f64], eps: f64, own: bool) -> Self {
         let inv_std = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
-        Self {
-            dims,
-            mean,
-            inv_std,
-            own,
-        }
+        Self { dims, mean, inv_std, own }
     }
 
     /// `y = a·x + b` with `a = weight / std`, `b = bias − mean · a`.

@@ -48,10 +48,7 @@ pub struct Adam {
 impl Adam {
     /// An optimizer without any moments yet.
     pub fn new(config: AdamConfig) -> Self {
-        Self {
-            config,
-            moments: BTreeMap::new(),
-        }
+        Self { config, moments: BTreeMap::new() }
     }
 
     /// The numbers in use.
@@ -86,11 +83,7 @@ impl Adam {
         for (name, var) in parameters {
             let Some(grad) = grads.get(var) else { continue };
             if grad.dims() != var.dims() {
-                bail!(
-                    "adam: {name} is {:?}, its gradient {:?}",
-                    var.dims(),
-                    grad.dims()
-                );
+                bail!("adam: {name} is {:?}, its gradient {:?}", var.dims(), grad.dims());
             }
             self.update(name, var, &grad.contiguous()?)?;
         }
@@ -100,29 +93,14 @@ impl Adam {
     fn update(&mut self, name: &str, var: &Var, grad: &Tensor) -> Result<()> {
         if !self.moments.contains_key(name) {
             let (m, v) = (var.as_tensor().zeros_like()?, var.as_tensor().zeros_like()?);
-            self.moments
-                .insert(name.to_owned(), Moments { step: 0, m, v });
+            self.moments.insert(name.to_owned(), Moments { step: 0, m, v });
         }
-        let Some(state) = self.moments.get_mut(name) else {
-            bail!("adam: no moments for {name}")
-        };
+        let Some(state) = self.moments.get_mut(name) else { bail!("adam: no moments for {name}") };
         let c = self.config;
         state.step += 1;
         let t = state.step as f64;
-        state.m.inplace_op2(
-            grad,
-            &Lerp {
-                keep: c.beta1,
-                squared: false,
-            },
-        )?;
-        state.v.inplace_op2(
-            grad,
-            &Lerp {
-                keep: c.beta2,
-                squared: true,
-            },
-        )?;
+        state.m.inplace_op2(grad, &Lerp { keep: c.beta1, squared: false })?;
+        state.v.inplace_op2(grad, &Lerp { keep: c.beta2, squared: true })?;
         let step = AdamStep {
             size: c.lr / (1.0 - c.beta1.powf(t)),
             root: (1.0 - c.beta2.powf(t)).sqrt(),
@@ -138,19 +116,9 @@ impl Adam {
 /// When the shapes or element types differ.
 pub fn ema_update(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
     if average.dims() != value.dims() {
-        bail!(
-            "ema: the average is {:?}, the value {:?}",
-            average.dims(),
-            value.dims()
-        );
+        bail!("ema: the average is {:?}, the value {:?}", average.dims(), value.dims());
     }
-    average.inplace_op2(
-        &value.contiguous()?,
-        &Lerp {
-            keep: decay,
-            squared: false,
-        },
-    )
+    average.inplace_op2(&value.contiguous()?, &Lerp { keep: decay, squared: false })
 }
 
 fn elements<'a, T: Real>(s: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]>
@@ -158,10 +126,7 @@ where
     CpuStorage: AsMutSlice<T>,
 {
     let Some((start, end)) = layout.contiguous_offsets() else {
-        bail!(
-            "in-place update: expected a contiguous tensor, found strides {:?}",
-            layout.stride()
-        );
+        bail!("in-place update: expected a contiguous tensor, found strides {:?}", layout.stride());
     };
     Ok(&mut s.as_mut_slice()?[start..end])
 }

@@ -15,16 +15,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
     if h < 2 || w < 2 {
         bail!("avg_pool2: expected at least 2x2 pixels, found {h}x{w}");
     }
-    apply(
-        x,
-        AvgPool2 {
-            planes: n * c,
-            n,
-            c,
-            h,
-            w,
-        },
-    )
+    apply(x, AvgPool2 { planes: n * c, n, c, h, w })
 }
 
 /// Sum over all pixels: `[N, C, H, W]` → `[N, C]` (the discriminator's last reduction).
@@ -33,15 +24,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
 /// When the input is not 4-dimensional.
 pub fn sum_pool(x: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    apply(
-        x,
-        GlobalPool {
-            n,
-            c,
-            pixels: h * w,
-            scale: 1.0,
-        },
-    )
+    apply(x, GlobalPool { n, c, pixels: h * w, scale: 1.0 })
 }
 
 /// Mean over all pixels: `[N, C, H, W]` → `[N, C]`.
@@ -53,15 +36,7 @@ pub fn avg_pool_global(x: &Tensor) -> Result<Tensor> {
     if h * w == 0 {
         bail!("avg_pool_global: expected at least one pixel, found {h}x{w}");
     }
-    apply(
-        x,
-        GlobalPool {
-            n,
-            c,
-            pixels: h * w,
-            scale: 1.0 / (h * w) as f64,
-        },
-    )
+    apply(x, GlobalPool { n, c, pixels: h * w, scale: 1.0 / (h * w) as f64 })
 }
 
 struct AvgPool2 {
@@ -128,9 +103,7 @@ impl Unary for GlobalPool {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let planes = (0..self.n * self.c).map(|i| &x[i * self.pixels..][..self.pixels]);
-        planes
-            .map(|p| T::from_f64(sum_by(p, |v| v) * self.scale))
-            .collect()
+        planes.map(|p| T::from_f64(sum_by(p, |v| v) * self.scale)).collect()
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {

@@ -67,22 +67,12 @@ pub(crate) struct Mat {
 impl Mat {
     /// Row-major, contiguous.
     pub fn new(rows: usize, cols: usize) -> Self {
-        Self {
-            rows,
-            cols,
-            row_stride: cols,
-            col_stride: 1,
-        }
+        Self { rows, cols, row_stride: cols, col_stride: 1 }
     }
 
     /// Row-major with `row_stride` elements from one row to the next.
     pub fn strided(rows: usize, cols: usize, row_stride: usize) -> Self {
-        Self {
-            rows,
-            cols,
-            row_stride,
-            col_stride: 1,
-        }
+        Self { rows, cols, row_stride, col_stride: 1 }
     }
 
     /// The transposed view.
@@ -119,10 +109,7 @@ pub(crate) fn gemm<T: Real>(
     r: Mat,
     accumulate: bool,
 ) {
-    assert!(
-        l.cols == r.rows && d.rows == l.rows && d.cols == r.cols,
-        "gemm: shapes do not fit"
-    );
+    assert!(l.cols == r.rows && d.rows == l.rows && d.cols == r.cols, "gemm: shapes do not fit");
     assert!(
         d.reach() <= dst.len() && l.reach() <= lhs.len() && r.reach() <= rhs.len(),
         "gemm: matrix reaches outside its slice"
@@ -164,10 +151,7 @@ pub(crate) fn same_dtype(op: &str, tensors: &[&Tensor]) -> Result<DType> {
     let first = tensors[0].dtype();
     for t in tensors {
         if t.dtype() != first {
-            bail!(
-                "{op}: expected all tensors as {first:?}, found one as {:?}",
-                t.dtype()
-            );
+            bail!("{op}: expected all tensors as {first:?}, found one as {:?}", t.dtype());
         }
     }
     Ok(first)

@@ -15,13 +15,7 @@ pub fn log_softmax(x: &Tensor) -> Result<Tensor> {
     if classes == 0 {
         bail!("log_softmax: expected at least one class");
     }
-    apply(
-        x,
-        LogSoftmax {
-            shape: x.shape().clone(),
-            classes,
-        },
-    )
+    apply(x, LogSoftmax { shape: x.shape().clone(), classes })
 }
 
 /// [`log_softmax`] from candle's elementary operators, with candle's gradient.
@@ -39,10 +33,7 @@ pub fn log_softmax_ref(x: &Tensor) -> Result<Tensor> {
 /// When the shapes differ.
 pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
     let (n, _) = logits.dims2()?;
-    log_softmax(logits)?
-        .mul(target)?
-        .sum_all()?
-        .affine(-1.0 / n as f64, 0.0)
+    log_softmax(logits)?.mul(target)?.sum_all()?.affine(-1.0 / n as f64, 0.0)
 }
 
 struct LogSoftmax {
@@ -59,20 +50,9 @@ impl Unary for LogSoftmax {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let mut y = zeros(x.len());
-        for (out, row) in y
-            .chunks_exact_mut(self.classes)
-            .zip(x.chunks_exact(self.classes))
-        {
-            let max = row
-                .iter()
-                .map(|v| v.to_f64())
-                .fold(f64::NEG_INFINITY, f64::max);
-            let log_sum = row
-                .iter()
-                .map(|v| (v.to_f64() - max).exp())
-                .sum::<f64>()
-                .ln()
-                + max;
+        for (out, row) in y.chunks_exact_mut(self.classes).zip(x.chunks_exact(self.classes)) {
+            let max = row.iter().map(|v| v.to_f64()).fold(f64::NEG_INFINITY, f64::max);
+            let log_sum = row.iter().map(|v| (v.to_f64() - max).exp()).sum::<f64>().ln() + max;
             for (o, v) in out.iter_mut().zip(row) {
                 *o = T::from_f64(v.to_f64() - log_sum);
             }
@@ -82,9 +62,7 @@ impl Unary for LogSoftmax {
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
         let mut dx = zeros(y.len());
-        let rows = y
-            .chunks_exact(self.classes)
-            .zip(dy.chunks_exact(self.classes));
+        let rows = y.chunks_exact(self.classes).zip(dy.chunks_exact(self.classes));
         for (out, (y, dy)) in dx.chunks_exact_mut(self.classes).zip(rows) {
             let sum: f64 = dy.iter().map(|d| d.to_f64()).sum();
             for ((o, y), d) in out.iter_mut().zip(y).zip(dy) {

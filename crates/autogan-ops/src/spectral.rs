@@ -41,14 +41,7 @@ pub fn power_iterate(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(Vec<f64>, Vec<
 /// When the lengths of `u` and `v` do not fit `w`.
 pub fn spectral_normalize(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
     sizes(w, u, v)?;
-    apply(
-        w,
-        SpectralNorm {
-            shape: w.shape().clone(),
-            u: u.to_vec(),
-            v: v.to_vec(),
-        },
-    )
+    apply(w, SpectralNorm { shape: w.shape().clone(), u: u.to_vec(), v: v.to_vec() })
 }
 
 /// [`spectral_normalize`] from candle's elementary operators, with candle's gradient.
@@ -60,9 +53,8 @@ pub fn spectral_normalize_ref(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor
     let vector = |data: &[f64], shape: (usize, usize)| {
         Tensor::from_slice(data, shape, w.device())?.to_dtype(w.dtype())
     };
-    let sigma = vector(u, (1, rows))?
-        .matmul(&w.reshape((rows, cols))?)?
-        .matmul(&vector(v, (cols, 1))?)?;
+    let sigma =
+        vector(u, (1, rows))?.matmul(&w.reshape((rows, cols))?)?.matmul(&vector(v, (cols, 1))?)?;
     w.broadcast_div(&sigma.reshape(vec![1; w.rank()])?)
 }
 
@@ -103,10 +95,7 @@ struct SpectralNorm {
 
 impl SpectralNorm {
     fn sigma<T: Real>(&self, w: &[T]) -> f64 {
-        w.chunks_exact(self.v.len())
-            .zip(&self.u)
-            .map(|(row, u)| u * dot(row, &self.v))
-            .sum()
+        w.chunks_exact(self.v.len()).zip(&self.u).map(|(row, u)| u * dot(row, &self.v)).sum()
     }
 }
 
@@ -125,19 +114,11 @@ impl Unary for SpectralNorm {
     /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`.
     fn backward<T: Real>(&self, w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
         let sigma = self.sigma(w);
-        let along: f64 = w
-            .iter()
-            .zip(dy)
-            .map(|(w, d)| w.to_f64() * d.to_f64())
-            .sum::<f64>()
-            / (sigma * sigma);
+        let along: f64 =
+            w.iter().zip(dy).map(|(w, d)| w.to_f64() * d.to_f64()).sum::<f64>() / (sigma * sigma);
         let mut dw = zeros(w.len());
         let cols = self.v.len();
-        for ((out, dy), u) in dw
-            .chunks_exact_mut(cols)
-            .zip(dy.chunks_exact(cols))
-            .zip(&self.u)
-        {
+        for ((out, dy), u) in dw.chunks_exact_mut(cols).zip(dy.chunks_exact(cols)).zip(&self.u) {
             for ((o, d), v) in out.iter_mut().zip(dy).zip(&self.v) {
                 *o = T::from_f64(d.to_f64() / sigma - along * u * v);
             }

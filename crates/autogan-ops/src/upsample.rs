@@ -13,11 +13,7 @@ use crate::unary::{Unary, apply};
 /// When the input is not 4-dimensional or the factor is 0.
 pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
     let g = Grid::new("upsample_nearest", x, factor)?;
-    if factor == 1 {
-        Ok(x.clone())
-    } else {
-        apply(x, Nearest(g))
-    }
+    if factor == 1 { Ok(x.clone()) } else { apply(x, Nearest(g)) }
 }
 
 /// Bilinear upsampling with half-pixel centres (`align_corners=False`): `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
@@ -81,16 +77,12 @@ impl Unary for Nearest {
         for_pieces(&mut y, g.large(), |plane, out| {
             let x = &x[plane * g.small()..][..g.small()];
             let wide = g.w * g.factor;
-            for (line, block) in x
-                .chunks_exact(g.w)
-                .zip(out.chunks_exact_mut(wide * g.factor))
-            {
+            for (line, block) in x.chunks_exact(g.w).zip(out.chunks_exact_mut(wide * g.factor)) {
                 let (first, rest) = block.split_at_mut(wide);
                 for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
                     o.fill(v);
                 }
-                rest.chunks_exact_mut(wide)
-                    .for_each(|copy| copy.copy_from_slice(first));
+                rest.chunks_exact_mut(wide).for_each(|copy| copy.copy_from_slice(first));
             }
         });
         y
@@ -128,11 +120,7 @@ fn taps(side: usize, factor: usize) -> Vec<Tap> {
         .map(|i| {
             let at = ((i as f64 + 0.5) / factor as f64 - 0.5).max(0.0);
             let low = (at as usize).min(last);
-            Tap {
-                low,
-                high: (low + 1).min(last),
-                weight: at - low as f64,
-            }
+            Tap { low, high: (low + 1).min(last), weight: at - low as f64 }
         })
         .collect()
 }

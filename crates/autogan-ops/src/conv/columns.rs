@@ -13,11 +13,7 @@ pub(super) struct Place {
 /// Range of output columns whose input column `ox * stride + k - pad` lies inside `0..w`.
 fn inside(k: usize, pad: usize, stride: usize, w: usize, wo: usize) -> (usize, usize) {
     let lo = pad.saturating_sub(k).div_ceil(stride).min(wo);
-    let hi = if w + pad > k {
-        ((w + pad - k - 1) / stride + 1).min(wo)
-    } else {
-        0
-    };
+    let hi = if w + pad > k { ((w + pad - k - 1) / stride + 1).min(wo) } else { 0 };
     (lo, hi.max(lo))
 }
 
@@ -50,9 +46,8 @@ pub(super) fn im2col<T: Real>(
                     if g.stride == 1 {
                         out[lo..hi].copy_from_slice(&src[first..first + hi - lo]);
                     } else {
-                        for (o, &x) in out[lo..hi]
-                            .iter_mut()
-                            .zip(src[first..].iter().step_by(g.stride))
+                        for (o, &x) in
+                            out[lo..hi].iter_mut().zip(src[first..].iter().step_by(g.stride))
                         {
                             *o = x;
                         }

@@ -25,24 +25,18 @@ fn add_bias<T: Real>(y: &mut [T], bias: Option<&[T]>, at: usize, cols: usize, st
 /// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `bias [co]`.
 pub(super) fn forward<T: Real>(p: &Problem, x: &[T], w: &[T], bias: Option<&[T]>) -> Vec<T> {
     let mut y = zeros(p.n * p.image_out());
-    let per = if p.is_pointwise() {
-        1
-    } else {
-        p.images_per_tile()
-    };
-    y.par_chunks_mut((per * p.image_out()).max(1))
-        .enumerate()
-        .for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(columns, out), (i, y)| {
-                let x = &x[i * per * p.image_in()..];
-                if y.len() == p.image_out() {
-                    forward_image(p, &x[..p.image_in()], w, bias, y, columns);
-                } else {
-                    forward_images(p, x, w, bias, y, (columns, out));
-                }
-            },
-        );
+    let per = if p.is_pointwise() { 1 } else { p.images_per_tile() };
+    y.par_chunks_mut((per * p.image_out()).max(1)).enumerate().for_each_init(
+        || (Vec::new(), Vec::new()),
+        |(columns, out), (i, y)| {
+            let x = &x[i * per * p.image_in()..];
+            if y.len() == p.image_out() {
+                forward_image(p, &x[..p.image_in()], w, bias, y, columns);
+            } else {
+                forward_images(p, x, w, bias, y, (columns, out));
+            }
+        },
+    );
     y
 }
 
@@ -57,15 +51,7 @@ fn forward_image<T: Real>(
 ) {
     let (k, pixels) = (p.k(), p.pixels());
     if p.is_pointwise() {
-        gemm(
-            y,
-            Mat::new(p.co, pixels),
-            w,
-            Mat::new(p.co, k),
-            x,
-            Mat::new(k, pixels),
-            false,
-        );
+        gemm(y, Mat::new(p.co, pixels), w, Mat::new(p.co, k), x, Mat::new(k, pixels), false);
         add_bias(y, bias, 0, pixels, pixels);
         return;
     }
@@ -74,26 +60,9 @@ fn forward_image<T: Real>(
         let rows = top..(top + step).min(p.ho);
         let (at, cols) = (top * p.wo, rows.len() * p.wo);
         columns.resize(k * cols, T::zero());
-        im2col(
-            p,
-            x,
-            rows,
-            columns,
-            Place {
-                stride: cols,
-                at: 0,
-            },
-        );
+        im2col(p, x, rows, columns, Place { stride: cols, at: 0 });
         let d = Mat::strided(p.co, cols, pixels);
-        gemm(
-            &mut y[at..],
-            d,
-            w,
-            Mat::new(p.co, k),
-            columns,
-            Mat::new(k, cols),
-            false,
-        );
+        gemm(&mut y[at..], d, w, Mat::new(p.co, k), columns, Mat::new(k, cols), false);
         add_bias(y, bias, at, cols, pixels);
     }
 }
@@ -113,26 +82,9 @@ fn forward_images<T: Real>(
     columns.resize(k * cols, T::zero());
     out.resize(p.co * cols, T::zero());
     for (i, x) in x.chunks_exact(p.image_in()).take(images).enumerate() {
-        im2col(
-            p,
-            x,
-            0..p.ho,
-            columns,
-            Place {
-                stride: cols,
-                at: i * pixels,
-            },
-        );
+        im2col(p, x, 0..p.ho, columns, Place { stride: cols, at: i * pixels });
     }
-    gemm(
-        out,
-        Mat::new(p.co, cols),
-        w,
-        Mat::new(p.co, k),
-        columns,
-        Mat::new(k, cols),
-        false,
-    );
+    gemm(out, Mat::new(p.co, cols), w, Mat::new(p.co, k), columns, Mat::new(k, cols), false);
     for (i, y) in y.chunks_exact_mut(p.image_out()).enumerate() {
         for c in 0..p.co {
             let b = bias.map_or(T::zero(), |b| b[c]);
@@ -152,9 +104,9 @@ pub(super) fn input_gradient<T: Real>(p: &Problem, dy: &[T], w: &[T]) -> Vec<T> 
     }
     let mut dx = zeros(p.n * p.image_in());
     let (k, pixels, step) = (p.k(), p.pixels(), p.rows_per_tile());
-    dx.par_chunks_mut(p.image_in().max(1))
-        .enumerate()
-        .for_each_init(Vec::new, |columns, (i, dx)| {
+    dx.par_chunks_mut(p.image_in().max(1)).enumerate().for_each_init(
+        Vec::new,
+        |columns, (i, dx)| {
             let dy = &dy[i * p.image_out()..][..p.image_out()];
             for top in (0..p.ho).step_by(step) {
                 let rows = top..(top + step).min(p.ho);
@@ -170,18 +122,10 @@ pub(super) fn input_gradient<T: Real>(p: &Problem, dy: &[T], w: &[T]) -> Vec<T> 
                     d,
                     false,
                 );
-                col2im(
-                    p,
-                    columns,
-                    rows,
-                    dx,
-                    Place {
-                        stride: cols,
-                        at: 0,
-                    },
-                );
+                col2im(p, columns, rows, dx, Place { stride: cols, at: 0 });
             }
-        });
+        },
+    );
     dx
 }
 
@@ -195,11 +139,7 @@ fn mirrored(p: &Problem) -> Problem {
         co: p.ci,
         ho: p.h,
         wo: p.w,
-        geometry: ConvGeometry {
-            stride: 1,
-            pad_h: p.kh - 1 - g.pad_h,
-            pad_w: p.kw - 1 - g.pad_w,
-        },
+        geometry: ConvGeometry { stride: 1, pad_h: p.kh - 1 - g.pad_h, pad_w: p.kw - 1 - g.pad_w },
         ..*p
     }
 }
@@ -265,27 +205,10 @@ fn weight_gradient_of<T: Real>(
                 let add = first + top > start;
                 if p.is_pointwise() {
                     let m = Mat::strided(k, cols, pixels).t();
-                    gemm(
-                        &mut dw,
-                        d,
-                        &dy_of(0)[top * p.wo..],
-                        grad,
-                        &x_of(0)[top * p.wo..],
-                        m,
-                        add,
-                    );
+                    gemm(&mut dw, d, &dy_of(0)[top * p.wo..], grad, &x_of(0)[top * p.wo..], m, add);
                 } else {
                     columns.resize(k * cols, T::zero());
-                    im2col(
-                        p,
-                        x_of(0),
-                        rows,
-                        &mut columns,
-                        Place {
-                            stride: cols,
-                            at: 0,
-                        },
-                    );
+                    im2col(p, x_of(0), rows, &mut columns, Place { stride: cols, at: 0 });
                     let m = Mat::new(k, cols).t();
                     gemm(&mut dw, d, &dy_of(0)[top * p.wo..], grad, &columns, m, add);
                 }
@@ -295,16 +218,7 @@ fn weight_gradient_of<T: Real>(
             columns.resize(k * cols, T::zero());
             gathered.resize(p.co * cols, T::zero());
             for i in 0..count {
-                im2col(
-                    p,
-                    x_of(i),
-                    0..p.ho,
-                    &mut columns,
-                    Place {
-                        stride: cols,
-                        at: i * pixels,
-                    },
-                );
+                im2col(p, x_of(i), 0..p.ho, &mut columns, Place { stride: cols, at: i * pixels });
                 for (c, plane) in dy_of(i).chunks_exact(pixels).enumerate() {
                     gathered[c * cols + i * pixels..][..pixels].copy_from_slice(plane);
                 }

@@ -6,6 +6,7 @@
 
 mod columns;
 mod kernels;
+mod pooled;
 mod problem;
 mod reference;
 
@@ -13,6 +14,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 pub(crate) use kernels::bias_gradient;
+pub use pooled::{conv2d_avg_pool2, conv2d_avg_pool2_ref};
 pub use problem::ConvGeometry;
 use problem::Problem;
 pub use reference::conv2d_ref;
@@ -30,11 +32,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
     if kh % 2 == 0 || kw % 2 == 0 {
         bail!("conv2d: expected an odd kernel, found {kh}x{kw}");
     }
-    let geometry = ConvGeometry {
-        stride: 1,
-        pad_h: kh / 2,
-        pad_w: kw / 2,
-    };
+    let geometry = ConvGeometry { stride: 1, pad_h: kh / 2, pad_w: kw / 2 };
     conv2d_strided(x, w, b, geometry)
 }
 
@@ -59,11 +57,7 @@ pub fn conv2d_strided(
         Some(b) => {
             same_dtype("conv2d", &[&x, &w, b])?;
             if b.dims() != [problem.co] {
-                bail!(
-                    "conv2d: expected a bias of shape [{}], found {:?}",
-                    problem.co,
-                    b.dims()
-                );
+                bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
             }
             x.apply_op3(&w, &b.contiguous()?, Conv(problem))
         }
@@ -162,11 +156,7 @@ impl CustomOp3 for Conv {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (dx, dw) = self.gradients(x, w, dy)?;
-        let db = if b.track_op() {
-            Some(channel_sums(dy)?)
-        } else {
-            None
-        };
+        let db = if b.track_op() { Some(channel_sums(dy)?) } else { None };
         Ok((dx, dw, db))
     }
 }

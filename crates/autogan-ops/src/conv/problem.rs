@@ -34,16 +34,10 @@ const TILE_COLUMNS: usize = 512;
 impl Problem {
     pub fn new(op: &str, x: &Tensor, w: &Tensor, geometry: ConvGeometry) -> Result<Self> {
         let Ok((n, ci, h, width)) = x.dims4() else {
-            bail!(
-                "{op}: expected an input of shape [N, C, H, W], found {:?}",
-                x.dims()
-            );
+            bail!("{op}: expected an input of shape [N, C, H, W], found {:?}", x.dims());
         };
         let Ok((co, wi, kh, kw)) = w.dims4() else {
-            bail!(
-                "{op}: expected a weight of shape [Cout, Cin, kh, kw], found {:?}",
-                w.dims()
-            );
+            bail!("{op}: expected a weight of shape [Cout, Cin, kh, kw], found {:?}", w.dims());
         };
         if wi != ci {
             bail!("{op}: the weight takes {wi} channels, the input has {ci}");
@@ -55,22 +49,8 @@ impl Problem {
         if ph < kh || pw < kw {
             bail!("{op}: a {kh}x{kw} kernel does not fit into a padded image of {ph}x{pw}");
         }
-        let (ho, wo) = (
-            (ph - kh) / geometry.stride + 1,
-            (pw - kw) / geometry.stride + 1,
-        );
-        Ok(Self {
-            n,
-            ci,
-            h,
-            w: width,
-            co,
-            kh,
-            kw,
-            ho,
-            wo,
-            geometry,
-        })
+        let (ho, wo) = ((ph - kh) / geometry.stride + 1, (pw - kw) / geometry.stride + 1);
+        Ok(Self { n, ci, h, w: width, co, kh, kw, ho, wo, geometry })
     }
 
     /// Rows of the column matrix.
@@ -107,11 +87,6 @@ impl Problem {
     pub fn is_pointwise(&self) -> bool {
         self.kh == 1
             && self.kw == 1
-            && self.geometry
-                == ConvGeometry {
-                    stride: 1,
-                    pad_h: 0,
-                    pad_w: 0,
-                }
+            && self.geometry == ConvGeometry { stride: 1, pad_h: 0, pad_w: 0 }
     }
 }

@@ -8,20 +8,13 @@ use rand_chacha::ChaCha8Rng;
 pub fn random(seed: u64, shape: impl Into<Shape>) -> Tensor {
     let shape = shape.into();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let data: Vec<f64> = (0..shape.elem_count())
-        .map(|_| rng.random_range(-1.0..1.0))
-        .collect();
+    let data: Vec<f64> = (0..shape.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
     Tensor::from_vec(data, shape, &Device::Cpu).unwrap()
 }
 
 /// The elements as f64.
 pub fn values(t: &Tensor) -> Vec<f64> {
-    t.to_dtype(DType::F64)
-        .unwrap()
-        .flatten_all()
-        .unwrap()
-        .to_vec1()
-        .unwrap()
+    t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// Panics unless shapes are equal and all elements within `tolerance` of each other.
@@ -39,34 +32,18 @@ pub fn assert_close(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
 /// Compares candle's gradient of `Σ r · f(inputs)`, r random, with central differences, for every input element.
 #[track_caller]
 pub fn check_gradient(what: &str, inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
-    let vars: Vec<Var> = inputs
-        .iter()
-        .map(|t| Var::from_tensor(t).unwrap())
-        .collect();
+    let vars: Vec<Var> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
     let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
     let y = f(&tensors).unwrap();
     let weights = random(99, y.shape().clone());
-    let grads = y
-        .mul(&weights)
-        .unwrap()
-        .sum_all()
-        .unwrap()
-        .backward()
-        .unwrap();
+    let grads = y.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
     let loss = |inputs: &[Tensor]| -> f64 {
-        values(&f(inputs).unwrap())
-            .iter()
-            .zip(values(&weights))
-            .map(|(a, b)| a * b)
-            .sum()
+        values(&f(inputs).unwrap()).iter().zip(values(&weights)).map(|(a, b)| a * b).sum()
     };
     let step = 1e-5;
     for (k, var) in vars.iter().enumerate() {
-        let analytic = values(
-            grads
-                .get(var)
-                .unwrap_or_else(|| panic!("{what}: input {k} has no gradient")),
-        );
+        let analytic =
+            values(grads.get(var).unwrap_or_else(|| panic!("{what}: input {k} has no gradient")));
         let base = values(&inputs[k]);
         for i in 0..base.len() {
             let moved = |by: f64| {

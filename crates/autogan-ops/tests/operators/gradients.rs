@@ -7,13 +7,7 @@ use proptest::prelude::*;
 /// Values pushed away from 0, where ReLU has a kink.
 fn off_zero(seed: u64, shape: (usize, usize, usize, usize)) -> candle_core::Tensor {
     let x = random(seed, shape);
-    let sign = x
-        .ge(0.0)
-        .unwrap()
-        .to_dtype(x.dtype())
-        .unwrap()
-        .affine(2.0, -1.0)
-        .unwrap();
+    let sign = x.ge(0.0).unwrap().to_dtype(x.dtype()).unwrap().affine(2.0, -1.0).unwrap();
     (x + (sign * 0.1).unwrap()).unwrap()
 }
 
@@ -32,6 +26,12 @@ proptest! {
         let geometry = ops::ConvGeometry { stride, pad_h: pad, pad_w: pad / 2 };
         let inputs = [random(seed, (n, c, h, w)), random(seed + 1, (2, c, kh, kw)), random(seed + 2, 2)];
         check_gradient("conv2d_strided", &inputs, |t| ops::conv2d_strided(&t[0], &t[1], Some(&t[2]), geometry));
+    }
+
+    #[test]
+    fn conv2d_avg_pool2(seed: u64, n in 1usize..3, ci in 1usize..3, co in 1usize..3, h in 1usize..4, w in 1usize..4) {
+        let inputs = [random(seed, (n, ci, 2 * h, 2 * w)), random(seed + 1, (co, ci, 3, 3)), random(seed + 2, co)];
+        check_gradient("conv2d_avg_pool2", &inputs, |t| ops::conv2d_avg_pool2(&t[0], &t[1], Some(&t[2])));
     }
 
     #[test]

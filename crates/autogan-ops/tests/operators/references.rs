@@ -47,6 +47,13 @@ proptest! {
     }
 
     #[test]
+    fn conv2d_avg_pool2(seed: u64, n in 1usize..20, ci in 1usize..6, co in 1usize..6, h in 1usize..7, w in 1usize..7, k in prop::sample::select(vec![1usize, 3, 5])) {
+        let (x, weight, b) = (random(seed, (n, ci, 2 * h, 2 * w)), random(seed + 1, (co, ci, k, k)), random(seed + 2, co));
+        let expected = ops::conv2d_avg_pool2_ref(&x, &weight, Some(&b)).unwrap();
+        assert_close("pooled", &ops::conv2d_avg_pool2(&x, &weight, Some(&b)).unwrap(), &expected, 1e-13);
+    }
+
+    #[test]
     fn conv_transpose2x2(seed: u64, n in 1usize..20, ci in 1usize..9, co in 1usize..9, h in 1usize..9, w in 1usize..9) {
         let (x, weight, b) = (random(seed, (n, ci, h, w)), random(seed + 1, (ci, co, 2, 2)), random(seed + 2, co));
         let expected = ops::conv_transpose2x2_ref(&x, &weight, &b).unwrap();
@@ -120,12 +127,7 @@ fn power_iteration_finds_the_largest_singular_value() {
 
 #[test]
 fn adam_takes_the_steps_of_its_paper() {
-    let config = ops::AdamConfig {
-        lr: 0.1,
-        beta1: 0.9,
-        beta2: 0.99,
-        eps: 1e-8,
-    };
+    let config = ops::AdamConfig { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8 };
     let p = Var::new(&[1.0f64, -2.0], &Device::Cpu).unwrap();
     let idle = Var::new(&[5.0f64], &Device::Cpu).unwrap();
     let mut adam = ops::Adam::new(config);
@@ -137,24 +139,13 @@ fn adam_takes_the_steps_of_its_paper() {
             let g = 2.0 * x[i];
             m[i] = 0.9 * m[i] + 0.1 * g;
             v[i] = 0.99 * v[i] + 0.01 * g * g;
-            let (mh, vh): (f64, f64) = (
-                m[i] / (1.0 - 0.9f64.powi(t)),
-                v[i] / (1.0 - 0.99f64.powi(t)),
-            );
+            let (mh, vh): (f64, f64) =
+                (m[i] / (1.0 - 0.9f64.powi(t)), v[i] / (1.0 - 0.99f64.powi(t)));
             x[i] -= 0.1 * mh / (vh.sqrt() + 1e-8);
         }
     }
-    assert_close(
-        "adam",
-        p.as_tensor(),
-        &Tensor::new(&x, &Device::Cpu).unwrap(),
-        1e-12,
-    );
-    assert_eq!(
-        values(idle.as_tensor()),
-        [5.0],
-        "a parameter without gradient stays"
-    );
+    assert_close("adam", p.as_tensor(), &Tensor::new(&x, &Device::Cpu).unwrap(), 1e-12);
+    assert_eq!(values(idle.as_tensor()), [5.0], "a parameter without gradient stays");
     assert!(!adam.moments().contains_key("idle"), "and gets no moments");
     assert_eq!(adam.moments()["p"].step, 3);
 }
@@ -171,12 +162,8 @@ fn ema_moves_towards_the_value() {
 fn no_gradient_for_frozen_weights() {
     let x = Var::from_tensor(&random(1, (2, 3, 4, 4))).unwrap();
     let w = random(2, (3, 3, 3, 3));
-    let grads = ops::conv2d(x.as_tensor(), &w, None)
-        .unwrap()
-        .sum_all()
-        .unwrap()
-        .backward()
-        .unwrap();
+    let grads =
+        ops::conv2d(x.as_tensor(), &w, None).unwrap().sum_all().unwrap().backward().unwrap();
     assert!(grads.get(&x).is_some() && grads.get(&w).is_none());
 }
 
@@ -185,17 +172,11 @@ fn wrong_shapes_are_errors_that_name_both() {
     let x = random(1, (2, 3, 4, 4));
     let message = |r: candle_core::Result<Tensor>| r.unwrap_err().to_string();
     let text = message(ops::conv2d(&x, &random(2, (4, 5, 3, 3)), None));
-    assert!(
-        text.contains("5 channels") && text.contains("has 3"),
-        "{text}"
-    );
+    assert!(text.contains("5 channels") && text.contains("has 3"), "{text}");
     let text = message(ops::conv2d(&x, &random(2, (4, 3, 2, 2)), None));
     assert!(text.contains("odd kernel"), "{text}");
-    let text = message(ops::conv2d(
-        &x.to_dtype(DType::F32).unwrap(),
-        &random(2, (4, 3, 3, 3)),
-        None,
-    ));
+    let text =
+        message(ops::conv2d(&x.to_dtype(DType::F32).unwrap(), &random(2, (4, 3, 3, 3)), None));
     assert!(text.contains("F32") && text.contains("F64"), "{text}");
     let text = message(ops::linear(&random(1, (2, 3)), &random(2, (4, 5)), None));
     assert!(text.contains("inner sizes differ"), "{text}");

@@ -5,19 +5,12 @@ use autogan_ops as ops;
 use candle_core::{DType, Tensor, Var};
 
 fn bits(threads: usize) -> Vec<Vec<u32>> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
         let var = |seed, shape: &[usize]| {
             Var::from_tensor(&random(seed, shape).to_dtype(DType::F32).unwrap()).unwrap()
         };
-        let (x, w, b) = (
-            var(1, &[19, 12, 9, 14]),
-            var(2, &[12, 12, 3, 3]),
-            var(3, &[12]),
-        );
+        let (x, w, b) = (var(1, &[19, 12, 9, 14]), var(2, &[12, 12, 3, 3]), var(3, &[12]));
         let (scale, deconv) = (var(4, &[12]), var(5, &[12, 12, 2, 2]));
         let h = ops::conv2d(&x, &w, Some(&b)).unwrap();
         let h = ops::batch_norm_train(&h, &scale, &b, 1e-5).unwrap().y;
@@ -49,9 +42,6 @@ fn bits(threads: usize) -> Vec<Vec<u32>> {
 fn results_do_not_depend_on_the_number_of_threads() {
     let one = bits(1);
     for threads in [2, 3, 4] {
-        assert!(
-            one == bits(threads),
-            "{threads} threads give other bits than one"
-        );
+        assert!(one == bits(threads), "{threads} threads give other bits than one");
     }
 }

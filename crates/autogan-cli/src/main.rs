@@ -1,0 +1,64 @@
+//! The `autogan` command: search for GAN generators, look at architectures, sample, score.
+//!
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that was explained, 2 a command
+//! line that cannot be, 130 and 143 stopped by Ctrl-C and by SIGTERM.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // printing is this crate's task
+
+mod arch;
+mod progress;
+mod sample;
+mod search;
+mod signals;
+mod train_scorer;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Neural architecture search for GAN generators (AutoGAN, ICCV 2019).
+#[derive(Debug, Parser)]
+#[command(name = "autogan", version, arg_required_else_help = true)]
+struct Cli {
+    /// Threads for the networks; all cores if not given. Results do not depend on it.
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Search for an architecture.
+    Search(search::Args),
+    /// Show, draw, count or convert architectures.
+    #[command(subcommand)]
+    Arch(arch::Command),
+    /// Generate images from a checkpoint.
+    Sample(sample::Args),
+    /// Train the compact classifier that scores images.
+    TrainScorer(train_scorer::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = cli.threads {
+        anyhow::ensure!(threads > 0, "--threads: expected 1 or more, found 0");
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    }
+    match cli.command {
+        Command::Search(args) => search::run(&args),
+        Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
+    }
+}

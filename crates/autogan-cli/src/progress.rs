@@ -1,0 +1,282 @@
+//! How a search looks while it runs: bars on a terminal, plain lines elsewhere, and the same lines in log.txt.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use autogan_run::TrialKind;
+use autogan_search::{Estimate, Event, Phase, Position, Reporter, SearchConfig, metric_name};
+use autogan_space::Arch;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Decay of the losses that are shown, so that they can be read.
+const SMOOTH: f64 = 0.95;
+
+/// Shows a search on stderr.
+pub struct Progress<'a> {
+    quiet: bool,
+    estimate: Estimate,
+    position: Position,
+    log: &'a mut dyn Write,
+    bars: Bars,
+    begun: Instant,
+    done_at_begin: f64,
+    iterations: usize,
+    images: usize,
+    shared_begun: Instant,
+    d_loss: Option<f64>,
+    g_loss: Option<f64>,
+    best: Option<(Arch, f64)>,
+    last_reward: f64,
+}
+
+struct Bars {
+    all: MultiProgress,
+    whole: ProgressBar,
+    shared: ProgressBar,
+    policy: ProgressBar,
+}
+
+impl Bars {
+    fn new(hidden: bool) -> Self {
+        let all = MultiProgress::new();
+        if hidden {
+            all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let bar = |template: &str| {
+            let bar = all.add(ProgressBar::new(1));
+            // The templates are constants of this file; the plain style serves if one were wrong.
+            bar.set_style(
+                ProgressStyle::with_template(template)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar
+        };
+        let whole = bar("{prefix:<11} {bar:28.cyan/dim} {percent:>3} %  {msg}");
+        let shared = bar("{prefix:<11} {bar:28.green/dim} {pos:>4}/{len:<4} {msg}");
+        let policy = bar("{prefix:<11} {bar:28.magenta/dim} {pos:>4}/{len:<4} {msg}");
+        whole.set_length(1000);
+        whole.set_prefix("search");
+        shared.set_prefix("shared");
+        policy.set_prefix("controller");
+        Self { all, whole, shared, policy }
+    }
+}
+
+impl<'a> Progress<'a> {
+    /// A view of a search that is at `position`.
+    pub fn new(
+        quiet: bool,
+        estimate: Estimate,
+        position: Position,
+        log: &'a mut dyn Write,
+    ) -> Self {
+        let done_at_begin = estimate.done(position);
+        let iterations = estimate.stages.iter().map(|s| s.iterations as usize).sum();
+        Self {
+            quiet,
+            done_at_begin,
+            iterations,
+            estimate,
+            position,
+            log,
+            bars: Bars::new(quiet),
+            begun: Instant::now(),
+            images: 0,
+            shared_begun: Instant::now(),
+            d_loss: None,
+            g_loss: None,
+            best: None,
+            last_reward: 0.0,
+        }
+    }
+
+    /// The first lines.
+    pub fn intro(&mut self, config: &SearchConfig, dir: &Path) {
+        self.line(&format!(
+            "search {} (seed {}) on {}, reward {} by {}; run directory {}",
+            config.preset,
+            config.seed,
+            config.data.dataset,
+            metric_name(config),
+            config.reward.scorer,
+            dir.display()
+        ));
+        let p = self.position;
+        if p.tick > 0 {
+            self.line(&format!(
+                "resumed at stage {}, iteration {}/{}",
+                p.stage + 1,
+                p.iteration + 1,
+                self.iterations
+            ));
+        }
+    }
+
+    /// Takes the bars away.
+    pub fn finish(&mut self) {
+        for bar in [&self.bars.whole, &self.bars.shared, &self.bars.policy] {
+            bar.finish_and_clear();
+        }
+        let _ = self.bars.all.clear();
+    }
+
+    /// A line for the reader and for the log.
+    fn line(&mut self, text: &str) {
+        // A full disk shows up where results are written; the view goes on.
+        let _ = writeln!(self.log, "{text}");
+        if self.quiet {
+            return;
+        }
+        if self.bars.whole.is_hidden() {
+            eprintln!("{text}")
+        } else {
+            let _ = self.bars.all.println(text);
+        }
+    }
+
+    fn show_whole(&self) {
+        let done = self.estimate.done(self.position);
+        self.bars.whole.set_position((1000.0 * done) as u64);
+        let here = format!(
+            "stage {}/3, iteration {}/{}",
+            self.position.stage + 1,
+            (self.position.iteration + 1).min(self.iterations),
+            self.iterations
+        );
+        self.bars.whole.set_message(match self.left(done) {
+            Some(left) => format!("{here}, about {} left", short(left)),
+            None => here,
+        });
+    }
+
+    /// Time left, from the part of the work that this process has done.
+    fn left(&self, done: f64) -> Option<Duration> {
+        let own = done - self.done_at_begin;
+        let spent = self.begun.elapsed();
+        (own > 0.005).then(|| spent.mul_f64(((1.0 - done) / own).max(0.0)))
+    }
+
+    fn shared(&mut self, step: u64, d_loss: f64, g_loss: Option<f64>, images: usize) {
+        self.position.phase = Phase::Shared;
+        self.position.step = step;
+        self.images += images;
+        self.d_loss = Some(smooth(self.d_loss, d_loss));
+        if let Some(loss) = g_loss {
+            self.g_loss = Some(smooth(self.g_loss, loss));
+        }
+        self.bars.shared.set_position(step);
+        let rate = self.images as f64 / self.shared_begun.elapsed().as_secs_f64().max(1e-3);
+        let steps = self.bars.shared.length().unwrap_or(step);
+        let left =
+            self.shared_begun.elapsed().mul_f64(steps.saturating_sub(step) as f64 / step as f64);
+        let losses =
+            format!("D {:.3} G {:+.3}", self.d_loss.unwrap_or(0.0), self.g_loss.unwrap_or(0.0));
+        self.bars
+            .shared
+            .set_message(format!("{rate:.0} img/s, {} left, loss {losses}", short(left)));
+        self.show_whole();
+    }
+
+    fn iteration(&mut self, iteration: usize, shared_steps: u64, controller_steps: u64) {
+        self.position.iteration = iteration;
+        self.position.phase = Phase::Begin;
+        self.images = 0;
+        self.shared_begun = Instant::now();
+        self.best = None;
+        for (bar, steps) in
+            [(&self.bars.shared, shared_steps), (&self.bars.policy, controller_steps)]
+        {
+            bar.set_length(steps);
+            bar.set_position(0);
+            bar.set_message("");
+        }
+        self.show_whole();
+    }
+
+    fn policy(&mut self, step: u64, report: &autogan_rl::StepReport) {
+        self.position.phase = Phase::Controller;
+        self.position.step = step;
+        self.last_reward = report.mean_reward;
+        self.bars.policy.set_position(step);
+        let best = self.best.as_ref().map_or(0.0, |(_, reward)| *reward);
+        self.bars.policy.set_message(format!(
+            "reward {:.3}, baseline {:.3}, best {best:.3}, entropy {:.2}",
+            report.mean_reward, report.baseline, report.mean_entropy
+        ));
+        self.show_whole();
+        if step == self.bars.policy.length().unwrap_or(0) {
+            self.iteration_line(report.baseline);
+        }
+    }
+
+    fn iteration_line(&mut self, baseline: f64) {
+        let rate = self.images as f64 / self.shared_begun.elapsed().as_secs_f64().max(1e-3);
+        let best = match &self.best {
+            Some((arch, reward)) => format!("best {reward:.3} {}", arch.named()),
+            None => "no child".to_owned(),
+        };
+        let text = format!(
+            "iteration {:>2}/{}: D {:.3} G {:+.3}, {rate:.0} img/s, baseline {baseline:.3}, {best}",
+            self.position.iteration + 1,
+            self.iterations,
+            self.d_loss.unwrap_or(0.0),
+            self.g_loss.unwrap_or(0.0),
+        );
+        self.line(&text);
+    }
+}
+
+impl Reporter for Progress<'_> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Stage { stage, side, iterations, real } => {
+                self.position.stage = *stage;
+                self.line(&format!(
+                    "stage {}/3: images {side}x{side}, iterations {} to {}; real images score {real:.3}",
+                    stage + 1,
+                    iterations.0 + 1,
+                    iterations.1
+                ));
+            }
+            Event::Iteration { iteration, shared_steps, controller_steps } => {
+                self.iteration(*iteration, *shared_steps, *controller_steps);
+            }
+            Event::Shared { step, d_loss, g_loss, images } => self.shared(*step, *d_loss, *g_loss, *images),
+            Event::Reset { step, g_spread, d_spread } => self.line(&format!(
+                "the losses stand still after step {step} (spread G {g_spread:.1e}, D {d_spread:.1e}): the weights start over after this iteration"
+            )),
+            Event::Scored { kind, arch, reward, .. } => {
+                if *kind == TrialKind::Controller && self.best.as_ref().is_none_or(|(_, best)| reward > best) {
+                    self.best = Some((arch.clone(), *reward));
+                }
+                if *kind != TrialKind::Controller {
+                    self.bars.policy.set_message(format!("{}: {reward:.3} {}", kind.name(), arch.named()));
+                }
+            }
+            Event::Controller { step, report } => self.policy(*step, report),
+            Event::Beam { stage, entries } => {
+                self.line(&format!("stage {} ends; into the next go:", stage + 1));
+                for (arch, reward) in entries {
+                    self.line(&format!("  {reward:.3}  {}", arch.named()));
+                }
+            }
+            Event::Found { .. } => self.position.phase = Phase::Done,
+            _ => {}
+        }
+    }
+}
+
+fn smooth(old: Option<f64>, new: f64) -> f64 {
+    old.map_or(new, |old| SMOOTH * old + (1.0 - SMOOTH) * new)
+}
+
+/// A duration as `4:07` or `1:02:09`.
+fn short(d: Duration) -> String {
+    let s = d.as_secs();
+    if s >= 3600 {
+        format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+    } else {
+        format!("{}:{:02}", s / 60, s % 60)
+    }
+}

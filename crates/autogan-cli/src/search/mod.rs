@@ -1,0 +1,239 @@
+//! `autogan search`: a new run, a resumed one, or a look at what a run would cost.
+
+mod dry_run;
+mod inputs;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use autogan_run::{Host, RunDir, RunWriter, Scalar};
+use autogan_search::{
+    Estimate, Outcome, RunOptions, Search, SearchConfig, checkpoint_config, run as run_search,
+};
+
+use crate::progress::Progress;
+use crate::signals::Signals;
+
+/// Search for an architecture.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Named configuration: quick, cifar10-cpu, cifar10, stl10, paper, released
+    #[arg(long, value_name = "NAME", default_value = "quick", conflicts_with_all = ["config", "resume"])]
+    preset: String,
+    /// Configuration file, as a run stores it in config.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
+    /// Change one value of the configuration, as train.d_batch=32; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    set: Vec<String>,
+    /// Directory of the dataset's files
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What every random draw follows from
+    #[arg(long, value_name = "S", conflicts_with = "resume")]
+    seed: Option<u64>,
+    /// Directory for this run alone; without it one is made under --runs-dir
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    run_dir: Option<PathBuf>,
+    /// Directory of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs_dir: PathBuf,
+    /// Where to compute: cpu, or cuda:N in a build with the feature `cuda`
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+    /// Print the resolved configuration, sizes and an estimate of the time, and do nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
+    /// Continue a run: a path, a name or a number; the newest without RUN
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    resume: Option<String>,
+    /// Longest time between two checkpoints, as 30s, 10m or 1h; one is written after each iteration anyway
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    checkpoint_every: Duration,
+    /// Never touch the network
+    #[arg(long)]
+    offline: bool,
+    /// Print warnings and results only
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// What went wrong, for a person to read.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let device = inputs::device(&args.device)?;
+    let signals = Signals::listen()?;
+    match &args.resume {
+        Some(wanted) => resume(args, wanted, device, &signals),
+        None => {
+            let config = configuration(args)?;
+            if args.dry_run {
+                return dry_run::print(&config, args.offline).map(|()| ExitCode::SUCCESS);
+            }
+            start(args, config, device, &signals)
+        }
+    }
+}
+
+/// The configuration that the arguments resolve to.
+fn configuration(args: &Args) -> anyhow::Result<SearchConfig> {
+    let mut config = match &args.config {
+        Some(path) => SearchConfig::file(path, &args.set)?,
+        None => SearchConfig::preset(&args.preset, &args.set)?,
+    };
+    if let Some(seed) = args.seed {
+        config.seed = seed;
+    }
+    if let Some(dir) = &args.data {
+        let dir = dir.to_str().context("--data: expected a path in UTF-8")?;
+        config.data.dir = dir.to_owned();
+    }
+    Ok(config)
+}
+
+fn start(
+    args: &Args,
+    config: SearchConfig,
+    device: candle_core::Device,
+    signals: &Signals,
+) -> anyhow::Result<ExitCode> {
+    // Everything that can be wrong with the input is found before a directory is made.
+    let inputs = inputs::load(&config, device, args.offline)?;
+    let images = inputs.images.len();
+    let mut search = Search::new(config.clone(), inputs)?;
+    let (text, host) = (config.to_toml()?, Host::detect(&args.device));
+    let (dir, lock) = match &args.run_dir {
+        Some(path) => RunDir::create_at(path, &text, &host)?,
+        None => RunDir::create_numbered(&args.runs_dir, &config.preset, config.seed, &text, &host)?,
+    };
+    let mut writer = RunWriter::start(dir, lock)?;
+    carry_on(args, &mut search, &mut writer, images, 0.0, signals)
+}
+
+fn resume(
+    args: &Args,
+    wanted: &str,
+    device: candle_core::Device,
+    signals: &Signals,
+) -> anyhow::Result<ExitCode> {
+    let dir = match wanted {
+        "" => RunDir::newest(&args.runs_dir)?,
+        wanted => RunDir::find(&args.runs_dir, wanted)?,
+    };
+    let resumed = RunWriter::resume(dir, &Host::detect(&args.device))?;
+    for warning in &resumed.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let mut writer = resumed.writer;
+    let config = match &resumed.checkpoint {
+        Some(checkpoint) => checkpoint_config(checkpoint)?,
+        None => SearchConfig::from_toml(&writer.dir().config()?, "the run's config.toml", &[])?,
+    };
+    let mut at = config.clone();
+    if let Some(dir) = &args.data {
+        at.data.dir = dir.display().to_string();
+    }
+    let inputs = inputs::load(&at, device, args.offline)?;
+    let images = inputs.images.len();
+    let mut search = match &resumed.checkpoint {
+        Some(checkpoint) => Search::restore(checkpoint, inputs)?,
+        None => Search::new(config, inputs)?,
+    };
+    let before = seconds_before(&mut writer)?;
+    carry_on(args, &mut search, &mut writer, images, before, signals)
+}
+
+/// Seconds that earlier processes spent, by the last row that has them.
+fn seconds_before(writer: &mut RunWriter) -> anyhow::Result<f64> {
+    let rows = writer.read()?.rows_after::<Scalar>(0)?;
+    Ok(rows.last().map_or(0.0, |stored| stored.row.seconds))
+}
+
+/// Runs the search to its end or until it is stopped, and says how it went.
+fn carry_on(
+    args: &Args,
+    search: &mut Search,
+    writer: &mut RunWriter,
+    images: usize,
+    seconds_before: f64,
+    signals: &Signals,
+) -> anyhow::Result<ExitCode> {
+    let path = writer.dir().path().to_owned();
+    let mut log = autogan_run::LogFile::open(&writer.dir().log_path())?;
+    let estimate = Estimate::new(search.config(), images);
+    let mut progress = Progress::new(args.quiet, estimate, search.position(), &mut log);
+    progress.intro(search.config(), &path);
+    let begun = Instant::now();
+    let options = RunOptions {
+        checkpoint_every: args.checkpoint_every,
+        stop: signals.stop(),
+        seconds_before,
+    };
+    let outcome = run_search(search, writer, &mut progress, &options);
+    progress.finish();
+    let outcome = outcome.with_context(|| {
+        format!("the run in {} can be resumed from its last checkpoint", path.display())
+    })?;
+    match outcome {
+        Outcome::Finished => {
+            writer.flush()?;
+            let seconds = seconds_before + begun.elapsed().as_secs_f64();
+            summary::print(writer.dir(), search.config(), seconds)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Stopped => {
+            eprintln!(
+                "stopped; continue with: cargo xtask search --resume {}",
+                resume_name(&path, &args.runs_dir)
+            );
+            Ok(signals.exit_code())
+        }
+    }
+}
+
+/// How the run is named on the command line: its number where it lies among the others, else its path.
+fn resume_name(path: &Path, runs: &Path) -> String {
+    match path.strip_prefix(runs) {
+        Ok(name) if runs == Path::new("runs") => name.display().to_string(),
+        _ => path.display().to_string(),
+    }
+}
+
+/// `30s`, `10m`, `1h`, or seconds without a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().find(|(_, c)| c.is_ascii_alphabetic()) {
+        Some((at, _)) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let scale = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("expected a time such as 30s, 10m or 1h, found {text}")),
+    };
+    let seconds: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("expected a time such as 30s, 10m or 1h, found {text}"))?;
+    Duration::try_from_secs_f64(seconds * scale).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+    use std::time::Duration;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
+        assert!(duration("soon").is_err() && duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! `autogan train-scorer`: trains the compact classifier that scores images of a dataset.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use autogan_data::{LoadOptions, Split, load};
+use autogan_search::scorer::{ScorerConfig, ScorerEvent, train_scorer};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Train the compact classifier that scores images.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Dataset: shapes or cifar10
+    dataset: String,
+    /// Directory of the dataset's files
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Weights to write, safetensors
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Epochs; the dataset's default without it
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// What every random draw follows from
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Never touch the network
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// When the images cannot be read, training diverges, or the file cannot be written.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut config = match args.dataset.as_str() {
+        "shapes" => ScorerConfig::shapes(),
+        "cifar10" => ScorerConfig::cifar10(),
+        other => bail!("expected the dataset shapes or cifar10, found {other}"),
+    };
+    config.epochs = args.epochs.unwrap_or(config.epochs);
+    config.seed = args.seed.unwrap_or(config.seed);
+    let images = |split| {
+        let mut options = LoadOptions::new(split);
+        options.dir.clone_from(&args.data);
+        options.side = Some(32);
+        options.offline = args.offline;
+        load(&args.dataset, &options)
+            .with_context(|| format!("cannot load the dataset {}", args.dataset))
+    };
+    let (train, test) = (images(Split::Train)?, images(Split::Test)?);
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+        "{prefix:12} {bar:30} {pos}/{len} steps {per_sec} left {eta} {msg}",
+    )?);
+    let trained = train_scorer(&config, &train, &test, &mut |event| match event {
+        ScorerEvent::Step { step, steps, loss } => {
+            bar.set_length(steps as u64);
+            bar.set_position(step as u64);
+            bar.set_message(format!("loss {loss:.3}"));
+        }
+        ScorerEvent::Epoch { epoch, epochs, loss, test_accuracy } => {
+            let line = format!(
+                "epoch {epoch}/{epochs}: loss {loss:.4}, test accuracy {:.2} %",
+                100.0 * test_accuracy
+            );
+            if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+        }
+    })?;
+    bar.finish_and_clear();
+    trained.archive.write_safetensors(&args.out)?;
+    println!(
+        "test accuracy {:.2} %, weights in {}",
+        100.0 * trained.test_accuracy,
+        args.out.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! CIFAR-10: 32x32 RGB, ten classes, 50,000 training and 10,000 test images
+//! (<https://www.cs.toronto.edu/~kriz/cifar.html>).
+//!
+//! Read from a directory in the binary format, in the Python format, or as parquet (feature
+//! `hub`), whichever is there; without a directory it is fetched from the hub (feature `hub`).
+//! The training split is every `data_batch_N` that is there, in the order of N.
+
+mod binary;
+mod python;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{DataError, Result};
+use crate::files::{describe, matching, name};
+use crate::images::Images;
+use crate::registry::{DatasetSpec, LoadOptions};
+use crate::split::Split;
+use crate::table;
+
+/// Height and width of every image, in pixels.
+pub const SIDE: usize = 32;
+
+/// The classes, in the order of their labels.
+pub const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// The dataset's line in the registry.
+pub const SPEC: DatasetSpec = DatasetSpec {
+    name: "cifar10",
+    summary: "CIFAR-10 from a directory (binary, Python or parquet files) or from the hub",
+    side: Some(SIDE),
+    needs_dir: !cfg!(feature = "hub"),
+    load,
+};
+
+const IMAGE_LEN: usize = 3 * SIDE * SIDE;
+
+/// The files on the hub, pinned to a commit.
+#[cfg(feature = "hub")]
+pub const HUB: crate::hub::Pin = crate::hub::Pin {
+    owner: "uoft-cs",
+    name: "cifar10",
+    commit: "0b2714987fa478483af9968de7c934580d0bb9a2",
+};
+
+/// Images and labels of one file.
+struct Part {
+    data: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+/// The files of a split, in one of the formats.
+enum Found {
+    Binary(Vec<PathBuf>),
+    Python(Vec<PathBuf>),
+    Parquet(Vec<PathBuf>),
+}
+
+fn load(options: &LoadOptions) -> Result<Images> {
+    let files = match &options.dir {
+        Some(dir) => find(dir, options.split)?,
+        None => fetch(options)?,
+    };
+    let (format, paths) = match &files {
+        Found::Binary(paths) => ("binary", paths),
+        Found::Python(paths) => ("Python", paths),
+        Found::Parquet(paths) => ("parquet", paths),
+    };
+    let mut all = Part { data: Vec::new(), labels: Vec::new() };
+    for path in paths {
+        let part = match files {
+            Found::Binary(_) => binary::read_part(path)?,
+            Found::Python(_) => python::read_part(path)?,
+            Found::Parquet(_) => read_table(path)?,
+        };
+        all.data.extend_from_slice(&part.data);
+        all.labels.extend_from_slice(&part.labels);
+        if options.count.is_some_and(|count| all.labels.len() >= count) {
+            break;
+        }
+    }
+    let classes = CLASSES.map(String::from).to_vec();
+    let mut images = Images::new("cifar10", SIDE, all.data, Some(all.labels), classes)?;
+    if let Some(count) = options.count {
+        images.truncate(count);
+    }
+    let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
+    let description = format!(
+        "cifar10 ({}): {} images of {SIDE}x{SIDE} from the {format} files {}",
+        options.split,
+        images.len(),
+        names.join(", ")
+    );
+    Ok(images.described(description))
+}
+
+/// Looks for the files of a split in `dir`, in its usual sub-directories, or at `dir` itself
+/// when that is a file.
+fn find(dir: &Path, split: Split) -> Result<Found> {
+    if dir.is_file() {
+        return Ok(match name(dir) {
+            name if name.ends_with(".bin") => Found::Binary(vec![dir.to_path_buf()]),
+            name if name.ends_with(".parquet") => Found::Parquet(vec![dir.to_path_buf()]),
+            _ => Found::Python(vec![dir.to_path_buf()]),
+        });
+    }
+    let stem = match split {
+        Split::Train => "data_batch_",
+        Split::Test => "test_batch",
+    };
+    for place in [dir.to_path_buf(), dir.join("cifar-10-batches-bin")] {
+        let paths = numbered(&place, stem, ".bin")?;
+        if !paths.is_empty() {
+            return Ok(Found::Binary(paths));
+        }
+    }
+    for place in [dir.to_path_buf(), dir.join("cifar-10-batches-py")] {
+        let paths = numbered(&place, stem, "")?;
+        if !paths.is_empty() {
+            return Ok(Found::Python(paths));
+        }
+    }
+    for place in [dir.to_path_buf(), dir.join("plain_text")] {
+        let paths = matching(&place, &format!("{split}-"), ".parquet")?;
+        if !paths.is_empty() {
+            return Ok(Found::Parquet(paths));
+        }
+    }
+    Err(missing(dir, split))
+}
+
+/// The files `STEM[N]SUFFIX` in the order of N.
+fn numbered(dir: &Path, stem: &str, suffix: &str) -> Result<Vec<PathBuf>> {
+    let number = |path: &Path| -> Option<u32> {
+        let name = name(path);
+        let middle = name.strip_prefix(stem)?.strip_suffix(suffix)?;
+        match stem.ends_with('_') {
+            true => middle.parse().ok(),
+            false => middle.is_empty().then_some(0),
+        }
+    };
+    let mut found: Vec<(u32, PathBuf)> = matching(dir, stem, suffix)?
+        .into_iter()
+        .filter_map(|path| Some((number(&path)?, path)))
+        .collect();
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+fn missing(dir: &Path, split: Split) -> DataError {
+    let (binary, python) = match split {
+        Split::Train => ("data_batch_N.bin", "data_batch_N"),
+        Split::Test => ("test_batch.bin", "test_batch"),
+    };
+    let archives = matching(dir, "cifar-10-", ".tar.gz").unwrap_or_default();
+    let help = match archives.first() {
+        Some(archive) => format!("unpack it first: tar xzf {}", archive.display()),
+        None => "give the directory into which cifar-10-binary.tar.gz or \
+                 cifar-10-python.tar.gz was unpacked"
+            .into(),
+    };
+    DataError::Layout {
+        dir: dir.to_path_buf(),
+        expected: format!(
+            "CIFAR-10's {split} split: {binary}, {python} or {split}-*.parquet, here or in \
+             cifar-10-batches-bin, cifar-10-batches-py or plain_text"
+        ),
+        found: describe(dir),
+        help,
+    }
+}
+
+fn read_table(path: &Path) -> Result<Part> {
+    let mut part = Part { data: Vec::new(), labels: Vec::new() };
+    table::for_each_chunk(path, &mut |rows| {
+        part.data.extend(rows.decode(SIDE, SIDE)?);
+        part.labels.extend(rows.labels(CLASSES.len())?);
+        Ok(true)
+    })?;
+    Ok(part)
+}
+
+#[cfg(feature = "hub")]
+fn fetch(options: &LoadOptions) -> Result<Found> {
+    let file = format!("plain_text/{}-00000-of-00001.parquet", options.split);
+    let hub = crate::hub::Hub::from_environment(options.offline);
+    Ok(Found::Parquet(vec![hub.file(&HUB, &file)?]))
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch(_: &LoadOptions) -> Result<Found> {
+    Err(crate::registry::no_directory("cifar10"))
+}

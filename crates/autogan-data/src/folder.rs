@@ -1,0 +1,148 @@
+//! A folder of pictures: PNG, JPEG, WebP and BMP, in the order of their paths.
+//!
+//! The shorter side of a picture is resized to the side asked for as Pillow's bilinear does,
+//! and the middle is cut out. Greyscale is repeated over the channels; an alpha channel is an
+//! error unless it is to be dropped. Sub-folders are read too; when every picture lies in one,
+//! their names are the classes. Where the folder has sub-folders `train` and `test`, a split is
+//! that sub-folder; otherwise everything is training.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::error::{DataError, Result};
+use crate::files::{describe, list, name, read};
+use crate::images::Images;
+use crate::picture::decode;
+use crate::registry::{DatasetSpec, LoadOptions, no_directory};
+use crate::split::Split;
+
+/// Extensions of the files that are read, in any case.
+pub const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+
+/// The dataset's line in the registry.
+pub const SPEC: DatasetSpec = DatasetSpec {
+    name: "folder",
+    summary: "a folder of PNG, JPEG, WebP or BMP pictures, resized and cut to a square",
+    side: None,
+    needs_dir: true,
+    load,
+};
+
+/// Deepest level of sub-folders that is looked at.
+const DEPTH: usize = 8;
+
+fn load(options: &LoadOptions) -> Result<Images> {
+    let given = options.dir.as_deref().ok_or_else(|| no_directory("folder"))?;
+    let Some(side) = options.side else {
+        return Err(DataError::mismatch(
+            "side",
+            "one in pixels, since pictures in a folder have any",
+            "none",
+        ));
+    };
+    let root = root(given, options.split)?;
+    let mut paths = Vec::new();
+    walk(&root, DEPTH, &mut paths)?;
+    if paths.is_empty() {
+        return Err(DataError::Layout {
+            dir: root.clone(),
+            expected: "pictures (.png, .jpg, .jpeg, .webp or .bmp)".into(),
+            found: describe(&root),
+            help: "give the folder that holds them".into(),
+        });
+    }
+    let (labels, classes) = classes(&root, &paths);
+    let count = options.count.unwrap_or(usize::MAX).min(paths.len());
+    paths.truncate(count);
+    let labels = labels.map(|mut labels| {
+        labels.truncate(count);
+        labels
+    });
+    let data = decode_all(&paths, side, options.drop_alpha)?;
+    let images = Images::new("folder", side, data, labels, classes)?;
+    let description = format!(
+        "folder ({}): {} images of {side}x{side} from {}",
+        options.split,
+        images.len(),
+        root.display()
+    );
+    Ok(images.described(description))
+}
+
+/// The folder of a split.
+fn root(dir: &Path, split: Split) -> Result<PathBuf> {
+    let (train, test) = (dir.join("train"), dir.join("test"));
+    let split_up = train.is_dir() && test.is_dir();
+    match split {
+        Split::Train if split_up => Ok(train),
+        Split::Test if split_up => Ok(test),
+        Split::Train => Ok(dir.to_path_buf()),
+        Split::Test => Err(DataError::Layout {
+            dir: dir.to_path_buf(),
+            expected: "sub-folders train and test, since the test split was asked for".into(),
+            found: describe(dir),
+            help: "make the two sub-folders, or give the folder of test pictures by itself".into(),
+        }),
+    }
+}
+
+/// Collects the pictures below `dir`, sorted level by level; hidden files and linked folders
+/// are left out.
+fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<()> {
+    for path in list(dir)? {
+        if name(&path).starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if depth > 0 && !path.is_symlink() {
+                walk(&path, depth - 1, out)?;
+            }
+        } else if is_picture(&path) {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_picture(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    EXTENSIONS.iter().any(|known| extension == *known)
+}
+
+/// Labels by the first sub-folder of each picture, if every picture has one.
+fn classes(root: &Path, paths: &[PathBuf]) -> (Option<Vec<u8>>, Vec<String>) {
+    let class = |path: &PathBuf| -> Option<String> {
+        let inner = path.strip_prefix(root).ok()?;
+        let parts: Vec<_> = inner.components().collect();
+        let first = parts.first().filter(|_| parts.len() > 1)?;
+        Some(first.as_os_str().to_string_lossy().into_owned())
+    };
+    let Some(names) = paths.iter().map(class).collect::<Option<Vec<_>>>() else {
+        return (None, Vec::new());
+    };
+    let mut classes = names.clone();
+    classes.sort();
+    classes.dedup();
+    let place = |name: &String| u8::try_from(classes.binary_search(name).ok()?).ok();
+    match names.iter().map(place).collect::<Option<Vec<u8>>>() {
+        Some(labels) => (Some(labels), classes),
+        None => (None, Vec::new()),
+    }
+}
+
+fn decode_all(paths: &[PathBuf], side: usize, drop_alpha: bool) -> Result<Vec<u8>> {
+    let len = 3 * side * side;
+    let mut data = vec![0u8; paths.len() * len];
+    let results: Vec<Result<()>> = data
+        .par_chunks_mut(len)
+        .zip(paths)
+        .map(|(out, path)| {
+            decode(&read(path)?, path, drop_alpha)?.fit(side, out);
+            Ok(())
+        })
+        .collect();
+    // The first error in the order of paths, whichever thread met one first.
+    results.into_iter().collect::<Result<()>>()?;
+    Ok(data)
+}

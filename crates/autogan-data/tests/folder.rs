@@ -1,0 +1,122 @@
+//! A folder of pictures in every format, order and shape.
+// Clippy takes helpers outside test functions for library code.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use autogan_data::{Images, LoadOptions, Split, load};
+use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
+
+fn options(dir: &Path, side: usize) -> LoadOptions {
+    LoadOptions { dir: Some(dir.to_path_buf()), side: Some(side), ..LoadOptions::new(Split::Train) }
+}
+
+fn read(dir: &Path, side: usize) -> Result<Images, String> {
+    load("folder", &options(dir, side)).map_err(|error| error.to_string())
+}
+
+fn flat(colour: [u8; 3]) -> RgbImage {
+    RgbImage::from_pixel(6, 6, Rgb(colour))
+}
+
+fn first_pixels(images: &Images) -> Vec<u8> {
+    (0..images.len()).map(|i| images.image(i).unwrap()[0]).collect()
+}
+
+#[test]
+fn formats_in_the_order_of_names_whatever_the_case_of_extensions() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    flat([40, 0, 0]).save(path("d.webp")).unwrap();
+    flat([20, 0, 0]).save(path("b.bmp")).unwrap();
+    flat([10, 0, 0]).save(path("a.png")).unwrap();
+    std::fs::rename(path("a.png"), path("a.PNG")).unwrap();
+    let jpeg = image::codecs::jpeg::JpegEncoder::new_with_quality(
+        std::fs::File::create(path("c.JPeG")).unwrap(),
+        100,
+    );
+    flat([30, 30, 30]).write_with_encoder(jpeg).unwrap();
+    GrayImage::from_pixel(4, 4, Luma([50])).save(path("e.png")).unwrap();
+    std::fs::write(path("notes.txt"), "no picture").unwrap();
+    std::fs::write(path(".hidden.png"), "no picture").unwrap();
+    let images = read(dir.path(), 4).unwrap();
+    assert_eq!(first_pixels(&images), [10, 20, 30, 40, 50]);
+    assert_eq!(images.image(4).unwrap(), [50; 48]);
+    assert_eq!((images.labels(), images.side()), (None, 4));
+    let few = LoadOptions { count: Some(2), ..options(dir.path(), 4) };
+    assert_eq!(load("folder", &few).unwrap().len(), 2);
+}
+
+#[test]
+fn a_picture_that_is_not_square_keeps_its_middle() {
+    let dir = tempfile::tempdir().unwrap();
+    // Three 8x8 squares side by side; shrunk by two, the middle one stays.
+    let wide = RgbImage::from_fn(24, 8, |x, _| Rgb([(x / 8 * 100) as u8, 0, 0]));
+    wide.save(dir.path().join("a.png")).unwrap();
+    let images = read(dir.path(), 4).unwrap();
+    let row = &images.image(0).unwrap()[..4];
+    // The filter reaches one input pixel beyond a border: 1/8 of it comes from the neighbour.
+    assert_eq!(row, [88, 100, 100, 113]);
+}
+
+#[test]
+fn sub_folders_are_classes_when_every_picture_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, value) in [("dogs", 30), ("cats", 10), ("cats/deep", 20)] {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        flat([value, 0, 0]).save(folder.join("x.png")).unwrap();
+    }
+    let images = read(dir.path(), 6).unwrap();
+    assert_eq!(images.classes(), ["cats", "dogs"]);
+    assert_eq!(images.labels().unwrap(), [0, 0, 1]);
+    assert_eq!(first_pixels(&images), [20, 10, 30]);
+    flat([5, 0, 0]).save(dir.path().join("z.png")).unwrap();
+    let images = read(dir.path(), 6).unwrap();
+    assert_eq!((images.len(), images.labels()), (4, None));
+}
+
+#[test]
+fn train_and_test_folders_are_the_splits() {
+    let dir = tempfile::tempdir().unwrap();
+    let test = |dir: &Path| {
+        let options = LoadOptions { split: Split::Test, ..options(dir, 6) };
+        load("folder", &options).map_err(|error| error.to_string())
+    };
+    std::fs::create_dir(dir.path().join("train")).unwrap();
+    flat([1, 0, 0]).save(dir.path().join("train/a.png")).unwrap();
+    let text = test(dir.path()).unwrap_err();
+    assert!(text.contains("sub-folders train and test, since"), "{text}");
+    std::fs::create_dir(dir.path().join("test")).unwrap();
+    flat([2, 0, 0]).save(dir.path().join("test/a.png")).unwrap();
+    assert_eq!(first_pixels(&test(dir.path()).unwrap()), [2]);
+    let train = read(dir.path(), 6).unwrap();
+    assert_eq!((first_pixels(&train), train.labels()), (vec![1], None));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = read(dir.path(), 8).unwrap_err();
+    assert!(text.contains("expected pictures (.png") && text.contains("an empty directory"));
+    let text = read(&dir.path().join("nowhere"), 8).unwrap_err();
+    assert!(text.contains("nowhere"), "{text}");
+    let none = LoadOptions { side: None, ..options(dir.path(), 8) };
+    let text = load("folder", &none).unwrap_err().to_string();
+    assert!(text.starts_with("side: expected one in pixels"), "{text}");
+
+    RgbaImage::from_pixel(3, 3, Rgba([9, 8, 7, 0])).save(dir.path().join("b.png")).unwrap();
+    let text = read(dir.path(), 3).unwrap_err();
+    assert!(text.contains("b.png: expected RGB or greyscale without an alpha channel"), "{text}");
+    let dropped = LoadOptions { drop_alpha: true, ..options(dir.path(), 3) };
+    assert_eq!(first_pixels(&load("folder", &dropped).unwrap()), [9]);
+
+    // Of several bad files the first in order is named, whichever thread met one first.
+    for name in ["a1.png", "a2.jpg", "a3.webp"] {
+        std::fs::write(dir.path().join(name), b"no picture at all").unwrap();
+    }
+    for _ in 0..5 {
+        let text = read(dir.path(), 3).unwrap_err();
+        assert!(text.contains("a1.png: expected a whole PNG, JPEG, WebP or BMP"), "{text}");
+    }
+}

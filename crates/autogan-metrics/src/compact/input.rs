@@ -1,0 +1,139 @@
+//! From `u8` images of any size to the network's input.
+//!
+//! Images that are not 32x32 are resized bilinearly with half-pixel centres and without
+//! antialiasing, channel by channel on 0..255 and without rounding; then `(x − 127.5) / 127.5`;
+//! then each 2x2 square of pixels becomes 4 channels, so that the first convolution runs at 16x16.
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use crate::extractor::check_images;
+use crate::{Error, Result};
+
+/// Side of the images that the network sees.
+pub const SIDE: usize = 32;
+
+/// Channels of the network's input, `[N, 12, 16, 16]`.
+pub const INPUT_CHANNELS: usize = 12;
+
+/// Length of one image at [`SIDE`].
+const LEN: usize = 3 * SIDE * SIDE;
+
+/// Input tensor `[N, 12, 16, 16]`, `f32`, on the CPU, of `images` `u8` `[N, 3, H, W]`.
+///
+/// # Errors
+/// [`Error::Shape`] unless the images are `u8` `[N, 3, H, W]` without an empty axis.
+pub fn network_input(images: &Tensor) -> Result<Tensor> {
+    let (n, h, w) = check_images(images)?;
+    let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
+    let mut out = vec![0f32; n * LEN];
+    out.par_chunks_exact_mut(LEN).zip(bytes.par_chunks_exact(3 * h * w)).for_each_init(
+        || (vec![0f32; 3 * h * w], vec![0f32; LEN]),
+        |(source, resized), (out, image)| {
+            for (s, &b) in source.iter_mut().zip(image) {
+                *s = (f32::from(b) - 127.5) / 127.5;
+            }
+            if (h, w) == (SIDE, SIDE) {
+                space_to_depth(source, out);
+            } else {
+                resize_bilinear(source, (h, w), resized, (SIDE, SIDE));
+                space_to_depth(resized, out);
+            }
+        },
+    );
+    let side = SIDE / 2;
+    Ok(Tensor::from_vec(out, (n, INPUT_CHANNELS, side, side), &Device::Cpu)?)
+}
+
+/// Rearranges one image `[3, 32, 32]` to `[12, 16, 16]`: channel `c · 4 + dy · 2 + dx` holds the
+/// pixels `(2y + dy, 2x + dx)` of channel `c`.
+pub fn space_to_depth(image: &[f32], out: &mut [f32]) {
+    let half = SIDE / 2;
+    for (channel, plane) in out.chunks_exact_mut(half * half).enumerate() {
+        let (c, dy, dx) = (channel / 4, channel / 2 % 2, channel % 2);
+        for (y, row) in plane.chunks_exact_mut(half).enumerate() {
+            let start = (c * SIDE + 2 * y + dy) * SIDE + dx;
+            for (x, value) in row.iter_mut().enumerate() {
+                *value = image[start + 2 * x];
+            }
+        }
+    }
+}
+
+/// Resizes planes `[C, H, W]` to `[C, h, w]` bilinearly, with half-pixel centres and without
+/// antialiasing: the source of output pixel `i` is `(i + 0.5) · from / to − 0.5`, clamped to the
+/// image. `from` and `to` are (height, width).
+pub fn resize_bilinear(source: &[f32], from: (usize, usize), out: &mut [f32], to: (usize, usize)) {
+    let rows = taps(from.0, to.0);
+    let cols = taps(from.1, to.1);
+    let planes = source.chunks_exact(from.0 * from.1);
+    for (plane, out) in planes.zip(out.chunks_exact_mut(to.0 * to.1)) {
+        for (row, &(y0, y1, fy)) in out.chunks_exact_mut(to.1).zip(&rows) {
+            let (top, bottom) = (&plane[y0 * from.1..], &plane[y1 * from.1..]);
+            for (value, &(x0, x1, fx)) in row.iter_mut().zip(&cols) {
+                let a = top[x0] + (top[x1] - top[x0]) * fx;
+                let b = bottom[x0] + (bottom[x1] - bottom[x0]) * fx;
+                *value = a + (b - a) * fy;
+            }
+        }
+    }
+}
+
+/// The two source pixels of each output pixel, and the weight of the second.
+fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
+    let scale = from as f32 / to as f32;
+    (0..to)
+        .map(|i| {
+            let source = ((i as f32 + 0.5) * scale - 0.5).clamp(0.0, (from - 1) as f32);
+            let low = source as usize;
+            (low, (low + 1).min(from - 1), source - low as f32)
+        })
+        .collect()
+}
+
+/// The error of a tensor in a weight file that has another shape than the network needs.
+pub(super) fn shape_error(name: &str, expected: String, found: &[usize]) -> Error {
+    Error::Shape {
+        what: format!("tensor {name} of the scorer weights"),
+        expected,
+        found: format!("{found:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bilinear_by_hand() {
+        // Half-pixel centres: outputs 0..4 of 2 lie at −0.25, 0.25, 0.75, 1.25.
+        let mut out = [0f32; 4];
+        resize_bilinear(&[0., 8.], (1, 2), &mut out, (1, 4));
+        assert_eq!(out, [0., 2., 6., 8.]);
+        let mut half = [0f32; 1];
+        resize_bilinear(&[1., 2., 3., 6.], (2, 2), &mut half, (1, 1));
+        assert_eq!(half, [3.0]);
+    }
+
+    #[test]
+    fn pixels_go_to_their_channels() {
+        let bytes: Vec<u8> = (0..LEN).map(|i| (i % 251) as u8).collect();
+        let images = Tensor::from_vec(bytes.clone(), (1, 3, SIDE, SIDE), &Device::Cpu).unwrap();
+        let input = network_input(&images).unwrap();
+        assert_eq!(input.dims(), [1, 12, 16, 16]);
+        let values = input.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        // Channel 2 · 4 + 1 · 2 + 0 at (3, 5) is blue at (7, 10).
+        let pixel = bytes[(2 * SIDE + 7) * SIDE + 10];
+        let expected = (f32::from(pixel) - 127.5) / 127.5;
+        assert_eq!(values[(10 * 16 + 3) * 16 + 5], expected);
+    }
+
+    #[test]
+    fn wrong_images_are_refused() {
+        let grey = Tensor::zeros((1, 1, 8, 8), candle_core::DType::U8, &Device::Cpu).unwrap();
+        let error = network_input(&grey).unwrap_err().to_string();
+        assert!(error.contains("[N, 3, H, W]") && error.contains("[1, 1, 8, 8]"));
+        let float = Tensor::zeros((1, 3, 8, 8), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(network_input(&float).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! The compact classifier: a small convolutional network trained by this project, as a fast and
+//! offline stand-in for Inception-v3 in rewards.
+//!
+//! Scores made with it carry its name (`compact-shapes`, `compact-cifar10`); they are not the
+//! published Inception Score or FID. How the weights were trained stands in
+//! `models/scorers/README.md`.
+
+mod input;
+mod network;
+
+pub use input::{INPUT_CHANNELS, SIDE, network_input, resize_bilinear, space_to_depth};
+pub use network::{BN_EPS, CompactClassifier, ConvNames, LINEAR, conv_names};
+
+/// Names of the classifiers whose weights are embedded.
+pub const EMBEDDED: [&str; 2] = ["compact-shapes", "compact-cifar10"];

@@ -1,0 +1,236 @@
+//! The network: three blocks of two 3x3 convolutions at 16x16, 8x8 and 4x4, the second of each
+//! block on a residual path, then the mean over the pixels (the features) and a linear layer.
+//!
+//! ```text
+//! h = relu(bn(conv(x)));  h = h + relu(bn(conv(h)));  2x2 average between blocks
+//! ```
+//!
+//! The weight file holds convolutions without bias and their batch norms, which are folded when it
+//! is loaded. The widths follow from the shapes in the file.
+
+use std::path::Path;
+
+use autogan_ops as ops;
+use autogan_weights::Archive;
+use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
+
+use super::input::{INPUT_CHANNELS, network_input, shape_error};
+use crate::{Error, Extracted, FeatureExtractor, Result};
+
+/// Epsilon of the batch norms.
+pub const BN_EPS: f64 = 1e-5;
+
+/// Name of the last layer.
+pub const LINEAR: &str = "linear";
+
+/// Images that pass through the network together, so that activations stay in the cache; chunks
+/// run side by side.
+const CHUNK: usize = 16;
+
+/// Number of blocks.
+const BLOCKS: usize = 3;
+
+/// Names of a convolution with batch norm in the weight file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvNames {
+    /// Weight `[O, I, 3, 3]`.
+    pub weight: String,
+    /// Batch norm scale `[O]`.
+    pub scale: String,
+    /// Batch norm shift `[O]`.
+    pub shift: String,
+    /// Running mean `[O]`.
+    pub mean: String,
+    /// Running variance `[O]`.
+    pub var: String,
+}
+
+/// Names of the six convolutions in forward order: first and second of each block.
+pub fn conv_names() -> Vec<ConvNames> {
+    let part = |block: usize, conv: usize| {
+        let (conv, norm) = (format!("block{block}.conv{conv}"), format!("block{block}.bn{conv}"));
+        ConvNames {
+            weight: format!("{conv}.weight"),
+            scale: format!("{norm}.weight"),
+            shift: format!("{norm}.bias"),
+            mean: format!("{norm}.running_mean"),
+            var: format!("{norm}.running_var"),
+        }
+    };
+    (1..=BLOCKS).flat_map(|block| [part(block, 1), part(block, 2)]).collect()
+}
+
+/// A convolution with its batch norm folded in.
+struct Folded {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Folded {
+    fn load(archive: &Archive, names: &ConvNames, inputs: usize) -> Result<Self> {
+        let weight = tensor(archive, &names.weight, DType::F64)?;
+        let outputs = match weight.dims() {
+            &[outputs, i, 3, 3] if i == inputs && outputs > 0 => outputs,
+            dims => {
+                return Err(shape_error(&names.weight, format!("[O, {inputs}, 3, 3]"), dims));
+            }
+        };
+        let vector = |name: &str| -> Result<Tensor> {
+            let values = tensor(archive, name, DType::F64)?;
+            if values.dims() != [outputs] {
+                return Err(shape_error(name, format!("[{outputs}]"), values.dims()));
+            }
+            Ok(values)
+        };
+        let std = (vector(&names.var)? + BN_EPS)?.sqrt()?;
+        let scale = (vector(&names.scale)? / std)?;
+        let bias = (vector(&names.shift)? - (vector(&names.mean)? * &scale)?)?;
+        let weight = weight.broadcast_mul(&scale.reshape((outputs, 1, 1, 1))?)?;
+        Ok(Self { weight: weight.to_dtype(DType::F32)?, bias: bias.to_dtype(DType::F32)? })
+    }
+
+    fn outputs(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        ops::relu(&ops::conv2d(x, &self.weight, Some(&self.bias))?)
+    }
+}
+
+/// A trained compact classifier, ready for inference on the CPU.
+pub struct CompactClassifier {
+    name: String,
+    convs: Vec<Folded>,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl std::fmt::Debug for CompactClassifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let widths: Vec<usize> = self.convs.iter().map(Folded::outputs).collect();
+        f.debug_struct("CompactClassifier")
+            .field("name", &self.name)
+            .field("widths", &widths)
+            .finish()
+    }
+}
+
+impl CompactClassifier {
+    /// `compact-shapes`, for the embedded dataset, from the embedded weights.
+    ///
+    /// # Errors
+    /// When the embedded weights do not fit the network, which a test rules out.
+    pub fn shapes() -> Result<Self> {
+        Self::embedded(
+            super::EMBEDDED[0],
+            include_bytes!("../../scorers/compact-shapes.safetensors"),
+        )
+    }
+
+    /// `compact-cifar10`, for CIFAR-10, from the embedded weights.
+    ///
+    /// # Errors
+    /// When the embedded weights do not fit the network, which a test rules out.
+    pub fn cifar10() -> Result<Self> {
+        Self::embedded(
+            super::EMBEDDED[1],
+            include_bytes!("../../scorers/compact-cifar10.safetensors"),
+        )
+    }
+
+    fn embedded(name: &str, bytes: &[u8]) -> Result<Self> {
+        let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
+        Self::from_archive(name, &tensors.into_iter().collect())
+    }
+
+    /// A classifier from a safetensors file as the training of this project writes it; its name is
+    /// the metadata entry `name`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no name, or does not fit the network.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let archive = Archive::read_safetensors(path.as_ref())?;
+        let name = archive.metadata().get("name").ok_or_else(|| Error::Shape {
+            what: format!("metadata of {}", path.as_ref().display()),
+            expected: "an entry `name`, as train-scorer writes it".into(),
+            found: format!("{} other entries", archive.metadata().len()),
+        })?;
+        Self::from_archive(name, &archive)
+    }
+
+    /// A classifier called `name` from named tensors of any float type.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape than the network needs.
+    pub fn from_archive(name: &str, archive: &Archive) -> Result<Self> {
+        let mut convs: Vec<Folded> = Vec::new();
+        for names in conv_names() {
+            let inputs = convs.last().map_or(INPUT_CHANNELS, Folded::outputs);
+            let conv = Folded::load(archive, &names, inputs)?;
+            if convs.len() % 2 == 1 && conv.outputs() != inputs {
+                return Err(shape_error(
+                    &names.weight,
+                    format!("[{inputs}, {inputs}, 3, 3] on the residual path"),
+                    conv.weight.dims(),
+                ));
+            }
+            convs.push(conv);
+        }
+        let dims = convs.last().map_or(0, Folded::outputs);
+        let (weight, bias) = (format!("{LINEAR}.weight"), format!("{LINEAR}.bias"));
+        let (w, b) = (tensor(archive, &weight, DType::F32)?, tensor(archive, &bias, DType::F32)?);
+        match (w.dims(), b.dims()) {
+            (&[k, d], &[k2]) if d == dims && k == k2 && k > 1 => {}
+            (found, _) => return Err(shape_error(&weight, format!("[K, {dims}]"), found)),
+        }
+        Ok(Self { name: name.into(), convs, weight: w, bias: b })
+    }
+
+    /// Features `[N, D]` and logits `[N, K]` of an input `[N, 12, 16, 16]`.
+    fn forward(&self, input: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+        let mut x = input.clone();
+        for (i, block) in self.convs.chunks_exact(2).enumerate() {
+            if i > 0 {
+                x = ops::avg_pool2(&x)?;
+            }
+            x = block[0].forward(&x)?;
+            x = (&x + block[1].forward(&x)?)?;
+        }
+        let features = ops::avg_pool_global(&x)?;
+        let logits = ops::linear(&features, &self.weight, Some(&self.bias))?;
+        Ok((features, logits))
+    }
+}
+
+impl FeatureExtractor for CompactClassifier {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn dims(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
+    fn classes(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+        let input = network_input(images)?;
+        let n = input.dims()[0];
+        let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
+        let parts = starts
+            .into_par_iter()
+            .map(|start| self.forward(&input.narrow(0, start, CHUNK.min(n - start))?))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Ok(Extracted { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
+    }
+}
+
+/// A tensor of the archive, converted.
+fn tensor(archive: &Archive, name: &str, dtype: DType) -> Result<Tensor> {
+    Ok(archive.require(name)?.to_dtype(dtype)?)
+}

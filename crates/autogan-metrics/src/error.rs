@@ -1,0 +1,64 @@
+//! The errors of this crate: what was expected, what was found, what to do.
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a score could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+    /// A weight file could not be read.
+    #[error(transparent)]
+    Weights(#[from] autogan_weights::Error),
+    /// An array has another shape than the function needs.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// Which array.
+        what: String,
+        /// The shape that is needed.
+        expected: String,
+        /// The shape that was given.
+        found: String,
+    },
+    /// A set holds too few images for the score.
+    #[error("{score} needs at least {needed} images, found {found}: {remedy}")]
+    TooFew {
+        /// The score that was asked for.
+        score: &'static str,
+        /// The least number of images.
+        needed: usize,
+        /// The number of images in the set.
+        found: usize,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A set holds NaN or infinite values.
+    #[error(
+        "{what} holds a value that is not finite at index {index}: check the images and the weights"
+    )]
+    NotFinite {
+        /// Which array.
+        what: String,
+        /// Flat index of the first such value.
+        index: usize,
+    },
+    /// A configuration value is out of range.
+    #[error("{what} is {found}, expected {expected}")]
+    Config {
+        /// Name of the setting.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A decomposition did not converge.
+    #[error("{what} did not converge: check the statistics for values that are not finite")]
+    Numerics {
+        /// Which decomposition.
+        what: &'static str,
+    },
+}

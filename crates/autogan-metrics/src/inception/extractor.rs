@@ -1,0 +1,203 @@
+//! The network behind the [`FeatureExtractor`] seam: images to features and logits.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use autogan_weights::{Archive, sha256_file};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::network::Network;
+use super::{CLASSES, Preset, SIDE};
+use crate::extractor::check_images;
+use crate::{Error, Extracted, FeatureExtractor, Result};
+
+/// Images that run through the network together; larger batches are cut into such pieces, so that
+/// memory does not grow with the batch (about 25 MB an image).
+const CHUNK: usize = 16;
+
+/// Places where the network can be read, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tap {
+    /// Behind the first max pool, averaged over pixels: `[N, 64]`.
+    D64,
+    /// Behind the second max pool, averaged over pixels: `[N, 192]`.
+    D192,
+    /// Before the last reduction, averaged over pixels: `[N, 768]`.
+    D768,
+    /// The last average pool, the features of FID: `[N, 2048]`.
+    D2048,
+    /// Logits without the bias, those of the Inception Score: `[N, 1008]`.
+    LogitsUnbiased,
+    /// Logits: `[N, 1008]`.
+    Logits,
+}
+
+impl Tap {
+    /// Columns at this tap.
+    #[must_use]
+    pub fn dims(self) -> usize {
+        match self {
+            Tap::D64 => 64,
+            Tap::D192 => 192,
+            Tap::D768 => 768,
+            Tap::D2048 => 2048,
+            Tap::LogitsUnbiased | Tap::Logits => CLASSES,
+        }
+    }
+}
+
+impl FromStr for Tap {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "64" => Ok(Tap::D64),
+            "192" => Ok(Tap::D192),
+            "768" => Ok(Tap::D768),
+            "2048" => Ok(Tap::D2048),
+            other => Err(Error::Config {
+                what: "dims",
+                expected: "64, 192, 768 or 2048",
+                found: other.to_string(),
+            }),
+        }
+    }
+}
+
+/// Inception-v3 with one preset, reading features at one tap.
+pub struct InceptionV3 {
+    network: Network,
+    preset: Preset,
+    features: Tap,
+    name: String,
+    device: Device,
+    weights_sha256: Option<String>,
+}
+
+impl fmt::Debug for InceptionV3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InceptionV3")
+            .field("name", &self.name)
+            .field("weights_sha256", &self.weights_sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+impl InceptionV3 {
+    /// From tensors under the names of [`super::tensor_shapes`]; others, such as
+    /// `num_batches_tracked`, are ignored. `features` is the tap that FID and KID read, usually
+    /// [`Tap::D2048`].
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape; [`Error::Config`] for a tap of logits.
+    pub fn from_archive(
+        weights: &Archive,
+        preset: Preset,
+        features: Tap,
+        device: &Device,
+    ) -> Result<Self> {
+        if features > Tap::D2048 {
+            return Err(Error::Config {
+                what: "dims",
+                expected: "64, 192, 768 or 2048",
+                found: "logits".into(),
+            });
+        }
+        let name = match features {
+            Tap::D2048 => format!("inception-v3-{preset}"),
+            other => format!("inception-v3-{preset}-{}", other.dims()),
+        };
+        Ok(InceptionV3 {
+            network: Network::load(weights, device)?,
+            preset,
+            features,
+            name,
+            device: device.clone(),
+            weights_sha256: None,
+        })
+    }
+
+    /// From a safetensors or `.pth` file; its hash is kept.
+    ///
+    /// # Errors
+    /// As [`InceptionV3::from_archive`], and when the file cannot be read.
+    pub fn load(
+        path: impl AsRef<Path>,
+        preset: Preset,
+        features: Tap,
+        device: &Device,
+    ) -> Result<Self> {
+        let weights = Archive::read_any(&path)?;
+        let mut extractor = Self::from_archive(&weights, preset, features, device)?;
+        extractor.weights_sha256 = Some(sha256_file(&path)?);
+        Ok(extractor)
+    }
+
+    /// The preset, which is to be stored with statistics.
+    #[must_use]
+    pub fn preset(&self) -> Preset {
+        self.preset
+    }
+
+    /// SHA-256 of the weight file, when the weights came from one; scores are comparable with
+    /// published ones when it is in [`super::KNOWN_WEIGHTS`].
+    #[must_use]
+    pub fn weights_sha256(&self) -> Option<&str> {
+        self.weights_sha256.as_deref()
+    }
+
+    /// Values at some taps, `f32 [N, dims]` each, of `images` `u8 [N, 3, H, W]` of any size.
+    /// Layers behind the last of the taps are not run.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::extract`].
+    pub fn taps(&self, images: &Tensor, taps: &[Tap]) -> Result<Vec<Tensor>> {
+        let (n, _, _) = check_images(images)?;
+        let mut pieces: Vec<Vec<Tensor>> = vec![Vec::new(); taps.len()];
+        for start in (0..n).step_by(CHUNK) {
+            let input = self.prepare(&images.narrow(0, start, CHUNK.min(n - start))?)?;
+            let values = self.network.forward(&input, taps)?;
+            pieces.iter_mut().zip(values).for_each(|(p, v)| p.push(v));
+        }
+        pieces.iter().map(|p| Ok(Tensor::cat(p, 0)?)).collect()
+    }
+
+    /// The network's input `f32 [N, 3, 299, 299]`: resized and scaled as the preset says, on the
+    /// CPU, so that it is the same on every device.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::extract`].
+    pub fn prepare(&self, images: &Tensor) -> Result<Tensor> {
+        let (n, h, w) = check_images(images)?;
+        let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
+        let len = 3 * SIDE * SIDE;
+        let mut input = vec![0f32; n * len];
+        input
+            .par_chunks_exact_mut(len)
+            .zip(bytes.par_chunks_exact(3 * h * w))
+            .for_each(|(out, image)| self.preset.prepare(image, (h, w), out));
+        Ok(Tensor::from_vec(input, (n, 3, SIDE, SIDE), &Device::Cpu)?.to_device(&self.device)?)
+    }
+}
+
+impl FeatureExtractor for InceptionV3 {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn dims(&self) -> usize {
+        self.features.dims()
+    }
+
+    fn classes(&self) -> usize {
+        CLASSES
+    }
+
+    /// Features at the chosen tap, and the logits without bias, which the Inception Score takes.
+    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+        let values = self.taps(images, &[self.features, Tap::LogitsUnbiased])?;
+        Ok(Extracted { features: values[0].clone(), logits: values[1].clone() })
+    }
+}

@@ -1,0 +1,115 @@
+//! Pillow's bicubic resize of a float image (mode `F`), as clean-fid uses it for each channel.
+//!
+//! Antialiased: downwards the filter is widened by the scale. Source: Pillow's `Resample.c`
+//! (coefficients normalised in `f64`, columns first, an `f32` image between the passes), filter
+//! parameter a = −0.5.
+
+/// Half-width of the filter at scale 1.
+const SUPPORT: f64 = 2.0;
+
+/// Bicubic resize of one plane; values may leave the range of the source by overshooting.
+pub fn bicubic_pillow(source: &[f32], from: (usize, usize), out: &mut [f32], to: (usize, usize)) {
+    let mut wide = vec![0f32; from.0 * to.1];
+    if from.1 == to.1 {
+        wide.copy_from_slice(source);
+    } else {
+        across(source, from.1, &mut wide, to.1);
+    }
+    if from.0 == to.0 {
+        out.copy_from_slice(&wide);
+    } else {
+        down(&wide, to.1, out, &filters(from.0, to.0));
+    }
+}
+
+/// Resizes each row from `from` to `to` values.
+fn across(source: &[f32], from: usize, out: &mut [f32], to: usize) {
+    let filters = filters(from, to);
+    for (line, row) in out.chunks_exact_mut(to).zip(source.chunks_exact(from)) {
+        for (value, filter) in line.iter_mut().zip(&filters) {
+            let seen = &row[filter.first..][..filter.weights.len()];
+            let sum: f64 = seen.iter().zip(&filter.weights).map(|(v, w)| f64::from(*v) * w).sum();
+            *value = sum as f32;
+        }
+    }
+}
+
+/// Resizes columns; rows hold `width` values.
+fn down(source: &[f32], width: usize, out: &mut [f32], filters: &[Filter]) {
+    let mut sums = vec![0f64; width];
+    for (line, filter) in out.chunks_exact_mut(width).zip(filters) {
+        sums.fill(0.0);
+        for (i, weight) in filter.weights.iter().enumerate() {
+            let row = &source[(filter.first + i) * width..][..width];
+            for (sum, v) in sums.iter_mut().zip(row) {
+                *sum += f64::from(*v) * weight;
+            }
+        }
+        for (value, sum) in line.iter_mut().zip(&sums) {
+            *value = *sum as f32;
+        }
+    }
+}
+
+/// Source pixels from `first` on and their weights, which add up to 1.
+struct Filter {
+    first: usize,
+    weights: Vec<f64>,
+}
+
+fn filters(from: usize, to: usize) -> Vec<Filter> {
+    let scale = from as f64 / to as f64;
+    let widened = scale.max(1.0);
+    let support = SUPPORT * widened;
+    (0..to)
+        .map(|i| {
+            let center = (i as f64 + 0.5) * scale;
+            let first = (center - support + 0.5).max(0.0) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
+            let weight = |x: usize| cubic((x as f64 - center + 0.5) / widened);
+            let mut weights: Vec<f64> = (first..end).map(weight).collect();
+            let total: f64 = weights.iter().sum();
+            weights.iter_mut().for_each(|w| *w /= total);
+            Filter { first, weights }
+        })
+        .collect()
+}
+
+/// Keys' cubic with a = −0.5.
+fn cubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * A
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_stay_and_weights_add_up() {
+        for (from, to) in [(5, 17), (17, 5), (3, 299), (600, 299), (1, 4)] {
+            for filter in filters(from, to) {
+                assert!((filter.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+                assert!(filter.first + filter.weights.len() <= from);
+            }
+        }
+        let mut out = vec![0f32; 7 * 3];
+        bicubic_pillow(&[42.0; 20], (4, 5), &mut out, (7, 3));
+        assert!(out.iter().all(|v| (v - 42.0).abs() < 1e-4));
+    }
+
+    #[test]
+    fn the_same_size_changes_nothing() {
+        let source: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let mut out = vec![0f32; 12];
+        bicubic_pillow(&source, (3, 4), &mut out, (3, 4));
+        assert_eq!(out, source);
+    }
+}

@@ -1,0 +1,30 @@
+//! Scores for generated images: Inception Score, Fréchet distance, KID, precision and recall.
+//!
+//! A score is made in three steps, and each of them can be used alone:
+//!
+//! 1. a [`FeatureExtractor`] turns `u8` images `[N, 3, H, W]` into features `[N, D]` and logits
+//!    `[N, K]`;
+//! 2. [`Matrix`] keeps them, or [`Statistics`] streams them into mean and covariance;
+//! 3. a pure function in `f64` makes the score: [`inception_score`], [`frechet_distance`],
+//!    [`kernel_distance`], [`precision_recall`].
+//!
+//! Figures made with the compact classifier are labelled with its name and are not comparable with
+//! published Inception Scores and FIDs. The crate knows no generator and no search.
+
+pub mod compact;
+mod error;
+mod extractor;
+pub mod inception;
+mod matrix;
+pub mod numpy_rng;
+pub mod scores;
+mod statistics;
+
+pub use error::{Error, Result};
+pub use extractor::{Extracted, FeatureExtractor, extract_batched};
+pub use matrix::Matrix;
+pub use scores::frechet::{frechet_distance, frechet_distance_of_sets};
+pub use scores::inception::{InceptionScore, InceptionScoreConfig, inception_score};
+pub use scores::kernel::{KernelDistance, KernelDistanceConfig, kernel_distance};
+pub use scores::prc::{PrecisionRecall, precision_recall};
+pub use statistics::{GaussianStats, Statistics};

@@ -1,0 +1,7 @@
+//! The scores, one file each: pure functions over [`crate::Matrix`] or statistics, in `f64`.
+
+pub mod frechet;
+pub mod inception;
+pub mod kernel;
+pub(crate) mod linalg;
+pub mod prc;

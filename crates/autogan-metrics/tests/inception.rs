@@ -1,0 +1,206 @@
+//! Inception-v3 with synthetic weights against torch-fidelity, pytorch-fid and clean-fid's steps.
+//!
+//! The weights are rebuilt here by the rule that `scripts/golden_inception.py` documents; the
+//! values of the few images under `tests/golden/inception` come from that script, those of
+//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use autogan_metrics::inception::{InceptionV3, Preset, Tap, tensor_shapes};
+use autogan_metrics::{FeatureExtractor, extract_batched};
+use autogan_weights::Archive;
+use candle_core::{DType, Device, Tensor};
+
+const TAPS: [(&str, Tap); 6] = [
+    ("64", Tap::D64),
+    ("192", Tap::D192),
+    ("768", Tap::D768),
+    ("2048", Tap::D2048),
+    ("logits_unbiased", Tap::LogitsUnbiased),
+    ("logits", Tap::Logits),
+];
+
+/// Element i of the tensor NAME is f(u), u = splitmix64(fnv1a64(NAME) + (i + 1) · γ) >> 40, over
+/// 2^24.
+fn synthetic(name: &str, shape: &[usize]) -> Tensor {
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let count: usize = shape.iter().product();
+    let fan_in: usize = shape[1..].iter().product();
+    let values: Vec<f32> = (1..=count as u64)
+        .map(|i| {
+            let mut x = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            x ^= x >> 31;
+            let u = (x >> 40) as f64 / f64::from(1 << 24);
+            let value = match name {
+                n if n.ends_with("conv.weight") => (2.0 * u - 1.0) * (6.0 / fan_in as f64).sqrt(),
+                n if n.ends_with("bn.weight") || n.ends_with("running_var") => 0.75 + 0.5 * u,
+                n if n.ends_with("bn.bias") || n.ends_with("running_mean") => 0.2 * (u - 0.5),
+                "fc.weight" => (2.0 * u - 1.0) * 0.5,
+                "fc.bias" => 4.0 * (u - 0.5),
+                other => panic!("no rule for {other}"),
+            };
+            value as f32
+        })
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn weights() -> &'static Archive {
+    static WEIGHTS: OnceLock<Archive> = OnceLock::new();
+    WEIGHTS.get_or_init(|| {
+        tensor_shapes()
+            .into_iter()
+            .map(|(name, shape)| (name.clone(), synthetic(&name, &shape)))
+            .collect()
+    })
+}
+
+fn extractor(preset: Preset) -> InceptionV3 {
+    InceptionV3::from_archive(weights(), preset, Tap::D2048, &Device::Cpu).unwrap()
+}
+
+/// Largest difference, relative to the largest magnitude expected.
+fn gap(found: &Tensor, expected: &Tensor) -> f32 {
+    assert_eq!(found.dims(), expected.dims());
+    let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    largest(&(found - expected).unwrap()) / largest(expected)
+}
+
+/// Checks every tap of a preset that the file holds under `PREFIX.TAP`; gives their number.
+fn check(file: &Archive, prefix: &str, preset: Preset, images: &Tensor) -> usize {
+    let held: Vec<_> = TAPS
+        .iter()
+        .filter_map(|(name, tap)| Some((*name, *tap, file.get(&format!("{prefix}.{name}"))?)))
+        .collect();
+    let taps: Vec<Tap> = held.iter().map(|(_, tap, _)| *tap).collect();
+    let found = extractor(preset).taps(images, &taps).unwrap();
+    for ((name, _, expected), found) in held.iter().zip(&found) {
+        let gap = gap(found, expected);
+        assert!(gap < 1e-4, "{prefix}.{name}: {gap:e} relative");
+    }
+    held.len()
+}
+
+fn own_golden(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../../tests/golden/inception", name].iter().collect()
+}
+
+#[test]
+fn taps_equal_the_python_scorers() {
+    let file = Archive::read_any(own_golden("features.safetensors")).unwrap();
+    let images = file.require("images").unwrap();
+    assert_eq!(check(&file, "torch_fidelity", Preset::TorchFidelity, images), 6);
+    assert_eq!(check(&file, "pytorch_fid", Preset::PytorchFid, images), 4);
+    assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
+}
+
+#[test]
+fn taps_equal_the_shared_golden_values() {
+    let Ok(root) = std::env::var("AUTOGAN_GOLDEN_DIR") else {
+        return;
+    };
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = workspace.join(root);
+    let file = Archive::read_any(root.join("inception/features_first16.safetensors")).unwrap();
+    let batch = std::fs::read(root.join("../data/cifar10/test_batch.bin")).unwrap();
+    let pixels: Vec<u8> =
+        batch.chunks_exact(3073).take(16).flat_map(|record| record[1..].to_vec()).collect();
+    let images = Tensor::from_vec(pixels, (16, 3, 32, 32), &Device::Cpu).unwrap();
+    assert_eq!(check(&file, "torch_fidelity", Preset::TorchFidelity, &images), 6);
+    assert_eq!(check(&file, "pytorch_fid", Preset::PytorchFid, &images), 4);
+}
+
+#[test]
+fn an_image_alone_gives_what_it_gives_in_a_batch() {
+    let file = Archive::read_any(own_golden("features.safetensors")).unwrap();
+    let images = file.require("images").unwrap();
+    let inception = extractor(Preset::TorchFidelity);
+    let together = inception.extract(images).unwrap();
+    let (alone, logits) = extract_batched(&inception, images, 1).unwrap();
+    let n = images.dims()[0];
+    let alone = Tensor::from_slice(alone.data(), (n, 2048), &Device::Cpu).unwrap();
+    let logits = Tensor::from_slice(logits.data(), (n, 1008), &Device::Cpu).unwrap();
+    assert!(gap(&alone, &together.features) < 1e-5);
+    assert!(gap(&logits, &together.logits) < 1e-5);
+}
+
+#[test]
+fn resizing_equals_pillows_and_pytorchs() {
+    use autogan_metrics::inception::resize;
+    let file = Archive::read_any(own_golden("resize.safetensors")).unwrap();
+    let mut cases = 0;
+    for (name, expected) in file.iter().filter(|(name, _)| name.starts_with("to.")) {
+        let [_, kind, case] = name.split('.').collect::<Vec<_>>()[..] else {
+            panic!("{name}");
+        };
+        let source = file.require(&format!("from.{case}")).unwrap();
+        let (from, to) = (source.dims2().unwrap(), expected.dims2().unwrap());
+        let pixels = source.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let mut out = vec![0f32; to.0 * to.1];
+        match kind {
+            "bicubic" => resize::bicubic_pillow(&pixels, from, &mut out, to),
+            "half_pixel" => resize::bilinear_half_pixel(&pixels, from, &mut out, to),
+            "tf1" => resize::bilinear_tf1(&pixels, from, &mut out, to),
+            other => panic!("{other}"),
+        }
+        let found = Tensor::from_vec(out, to, &Device::Cpu).unwrap();
+        let largest = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
+        let largest = largest.to_scalar::<f32>().unwrap();
+        assert!(largest < 1e-4, "{name}: {largest} grey levels");
+        cases += 1;
+    }
+    assert!(cases >= 15, "only {cases} cases");
+}
+
+#[test]
+fn incomplete_weights_are_errors_that_name_the_tensor() {
+    let load = |weights: &Archive| {
+        InceptionV3::from_archive(weights, Preset::Clean, Tap::D2048, &Device::Cpu)
+            .unwrap_err()
+            .to_string()
+    };
+    let mut partial = weights().clone();
+    partial.remove("Mixed_7c.branch_pool.bn.running_var");
+    let error = load(&partial);
+    assert!(error.contains("Mixed_7c.branch_pool.bn.running_var"), "{error}");
+    let mut wrong = weights().clone();
+    wrong.insert("fc.bias", Tensor::zeros(1000, DType::F32, &Device::Cpu).unwrap());
+    let error = load(&wrong);
+    assert!(
+        error.contains("fc.bias") && error.contains("[1008]") && error.contains("[1000]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_tell_preset_and_tap() {
+    assert_eq!(extractor(Preset::PytorchFid).name(), "inception-v3-pytorch-fid");
+    let small =
+        InceptionV3::from_archive(weights(), Preset::Clean, Tap::D64, &Device::Cpu).unwrap();
+    assert_eq!((small.name(), small.dims(), small.classes()), ("inception-v3-clean-64", 64, 1008));
+    let logits = InceptionV3::from_archive(weights(), Preset::Clean, Tap::Logits, &Device::Cpu);
+    assert!(logits.is_err());
+}
+
+#[test]
+fn weights_come_from_a_file_with_their_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inception.safetensors");
+    let mut file = weights().clone();
+    file.insert("Conv2d_1a_3x3.bn.num_batches_tracked", Tensor::new(0i64, &Device::Cpu).unwrap());
+    file.write_safetensors(&path).unwrap();
+    let inception = InceptionV3::load(&path, Preset::Clean, Tap::D64, &Device::Cpu).unwrap();
+    assert_eq!(inception.weights_sha256().unwrap().len(), 64);
+    let images = Tensor::zeros((1, 3, 5, 9), DType::U8, &Device::Cpu).unwrap();
+    let direct =
+        InceptionV3::from_archive(weights(), Preset::Clean, Tap::D64, &Device::Cpu).unwrap();
+    let taps = |e: &InceptionV3| e.taps(&images, &[Tap::D64]).unwrap()[0].to_vec2::<f32>().unwrap();
+    assert_eq!(taps(&inception), taps(&direct));
+}

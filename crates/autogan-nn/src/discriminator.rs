@@ -1,0 +1,209 @@
+//! The discriminator: fixed residual blocks under spectral norm that grow along with the generator
+//! (section 3.2).
+//!
+//! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image.
+//! Block 2: ReLU, convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3
+//! and 4: ReLU, convolution, ReLU, convolution, plus the input. Stage s runs blocks 1 to s+1, then
+//! block 4, ReLU, the *sum* over pixels and a linear layer without bias. Pooling is the 2x2
+//! average; it commutes with a 1x1 convolution, so block 2 pools first.
+
+use autogan_ops as ops;
+use autogan_space::MAX_CELLS;
+use candle_core::{DType, Device, Tensor};
+use rand::Rng;
+
+use crate::layers::{SpectralConv, SpectralLinear};
+use crate::params::{Builder, Params};
+use crate::{Grad, NnError, Result};
+
+/// The sizes of a discriminator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscriminatorConfig {
+    /// Channels of every block (`df`).
+    pub width: usize,
+}
+
+/// What spectral norm does in one forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DMode {
+    /// One power iteration first, whose vectors are kept.
+    Train,
+    /// The kept vectors.
+    Eval,
+}
+
+/// The discriminator, with all its blocks at every stage.
+#[derive(Debug)]
+pub struct Discriminator {
+    config: DiscriminatorConfig,
+    growing: [Block; MAX_CELLS],
+    last: Block,
+    linear: SpectralLinear,
+    params: Params,
+}
+
+impl Discriminator {
+    /// A discriminator with initial values.
+    ///
+    /// # Errors
+    /// When the width is zero or `dtype` is neither f32 nor f64.
+    pub fn new(
+        config: &DiscriminatorConfig,
+        rng: &mut (impl Rng + ?Sized),
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let net = Self::build(config, dtype, device)?;
+        net.reset(rng)?;
+        Ok(net)
+    }
+
+    /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the
+    /// parameters.
+    ///
+    /// # Errors
+    /// When the stage does not exist or the images have another shape.
+    pub fn forward(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
+        self.run(x, stage, mode, Grad::Tracked)
+    }
+
+    /// [`Self::forward`] with the parameters as constants, for the generator's step: gradients pass
+    /// through to the images alone.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_frozen(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
+        self.run(x, stage, mode, Grad::Frozen)
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &DiscriminatorConfig {
+        &self.config
+    }
+
+    /// The named tensors.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Draws every tensor anew in place, as at construction.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
+        self.params.reset(rng)?;
+        for block in self.growing.iter().chain([&self.last]) {
+            block.warm_up()?;
+        }
+        self.linear.warm_up()
+    }
+
+    /// A discriminator whose tensors are all zero, for values that come from elsewhere.
+    pub(crate) fn build(
+        config: &DiscriminatorConfig,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let width = config.width;
+        if width == 0 {
+            let (expected, found) = ("1 or more".to_owned(), "0".to_owned());
+            return Err(NnError::Config { field: "width", expected, found });
+        }
+        let mut builder = Builder::new(dtype, device)?;
+        Ok(Self {
+            config: config.clone(),
+            growing: [
+                Block::new(&mut builder, "block1", 3, width, Kind::Image)?,
+                Block::new(&mut builder, "block2", width, width, Kind::Halving)?,
+                Block::new(&mut builder, "block3", width, width, Kind::Plain)?,
+            ],
+            last: Block::new(&mut builder, "block4", width, width, Kind::Plain)?,
+            linear: SpectralLinear::new(&mut builder, "l5", width, 1)?,
+            params: builder.finish(),
+        })
+    }
+
+    fn run(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
+        if stage >= self.growing.len() {
+            return Err(NnError::Stage { last: self.growing.len() - 1, found: stage });
+        }
+        // Blocks 1 and 2 halve the side.
+        let divisor = if stage == 0 { 2 } else { 4 };
+        match x.dims() {
+            [_, 3, h, w] if h % divisor == 0 && w % divisor == 0 && *h > 0 && *w > 0 => {}
+            found => {
+                let expected = format!("[N, 3, H, W], H and W multiples of {divisor}");
+                return Err(NnError::Shape { what: "images", expected, found: found.to_vec() });
+            }
+        }
+        let mut h = x.clone();
+        for block in &self.growing[..=stage] {
+            h = block.forward(&h, mode, grad)?;
+        }
+        let h = ops::relu(&self.last.forward(&h, mode, grad)?)?;
+        self.linear.forward(&ops::sum_pool(&h)?, mode, grad)
+    }
+}
+
+/// The three kinds of residual block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// From the image, without a leading ReLU, halving the side.
+    Image,
+    /// Halving the side.
+    Halving,
+    /// Same side, identity shortcut.
+    Plain,
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    first: SpectralConv,
+    second: SpectralConv,
+    shortcut: Option<SpectralConv>,
+    kind: Kind,
+}
+
+impl Block {
+    fn new(
+        builder: &mut Builder,
+        name: &str,
+        c_in: usize,
+        c_out: usize,
+        kind: Kind,
+    ) -> Result<Self> {
+        Ok(Self {
+            first: SpectralConv::new(builder, &format!("{name}.c1"), c_in, c_out, 3)?,
+            second: SpectralConv::new(builder, &format!("{name}.c2"), c_out, c_out, 3)?,
+            shortcut: match kind {
+                Kind::Image | Kind::Halving => {
+                    Some(SpectralConv::new(builder, &format!("{name}.c_sc"), c_in, c_out, 1)?)
+                }
+                Kind::Plain => None,
+            },
+            kind,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+        let start = match self.kind {
+            Kind::Image => x.clone(),
+            Kind::Halving | Kind::Plain => ops::relu(x)?,
+        };
+        let h = ops::relu(&self.first.forward(&start, mode, grad)?)?;
+        match &self.shortcut {
+            None => Ok((self.second.forward(&h, mode, grad)? + x)?),
+            Some(shortcut) => {
+                let pooled = shortcut.forward(&ops::avg_pool2(x)?, mode, grad)?;
+                Ok((self.second.forward_pooled(&h, mode, grad)? + pooled)?)
+            }
+        }
+    }
+
+    fn warm_up(&self) -> Result<()> {
+        for conv in [&self.first, &self.second].into_iter().chain(&self.shortcut) {
+            conv.warm_up()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! The exponential moving average of a generator, which is what gets evaluated (decay 0.999 in the
+//! paper's code).
+
+use autogan_ops as ops;
+use candle_core::{DType, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::params::{Params, assign};
+use crate::{Generator, NnError, Result};
+
+/// What the average does with batch norm's running statistics.
+///
+/// Written as `averaged` and `live` in configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmaBuffers {
+    /// Averages them like the parameters: our default.
+    Averaged,
+    /// Takes them as they are, as the released code does.
+    Live,
+}
+
+/// An averaged generator.
+#[derive(Debug)]
+pub struct Ema {
+    average: Generator,
+    decay: f64,
+    buffers: EmaBuffers,
+}
+
+impl Ema {
+    /// An average that starts at the present values of `generator`.
+    ///
+    /// # Errors
+    /// When `decay` is not in [0, 1].
+    pub fn new(generator: &Generator, decay: f64, buffers: EmaBuffers) -> Result<Self> {
+        if !(0.0..=1.0).contains(&decay) {
+            return Err(NnError::Config {
+                field: "decay",
+                expected: "0 to 1".to_owned(),
+                found: decay.to_string(),
+            });
+        }
+        Ok(Self { average: generator.twin()?, decay, buffers })
+    }
+
+    /// Moves the average towards the present values: `decay · average + (1 − decay) · value`.
+    ///
+    /// # Errors
+    /// When `generator` is another network than the one that the average began with.
+    pub fn update(&self, generator: &Generator) -> Result<()> {
+        let (average, source) = (self.average.params(), generator.params());
+        self.mix(&average.trainable(), source, self.decay)?;
+        match self.buffers {
+            EmaBuffers::Averaged => self.mix(&average.buffers(), source, self.decay),
+            EmaBuffers::Live => self.mix(&average.buffers(), source, 0.0),
+        }
+    }
+
+    /// Starts over at the present values, as after a reset of the shared weights.
+    ///
+    /// # Errors
+    /// When `generator` is another network than the one that the average began with.
+    pub fn restart(&self, generator: &Generator) -> Result<()> {
+        self.average.params().copy_from(generator.params())
+    }
+
+    /// The averaged generator.
+    pub fn generator(&self) -> &Generator {
+        &self.average
+    }
+
+    fn mix(&self, average: &[(&str, &Var)], source: &Params, decay: f64) -> Result<()> {
+        for (name, var) in average {
+            let value = source
+                .get(name)
+                .ok_or_else(|| NnError::NotInSource { name: (*name).to_owned() })?
+                .as_detached_tensor();
+            // Counters are copied, and so is everything at decay zero.
+            if decay == 0.0 || value.dtype() == DType::I64 {
+                assign(var, &value)?;
+            } else {
+                ops::ema_update(var.as_tensor(), &value, decay)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong with a network, its input or its checkpoint, said so that the reader can mend
+//! it.
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, NnError>;
+
+/// An error of a network.
+#[derive(Debug, thiserror::Error)]
+pub enum NnError {
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// Reading or writing an archive failed.
+    #[error(transparent)]
+    Archive(#[from] autogan_weights::Error),
+    /// A size of a network that cannot be.
+    #[error("{field}: expected {expected}, found {found}")]
+    Config {
+        /// The field of the configuration.
+        field: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The network lacks a part that the architecture uses.
+    #[error(
+        "{cell} has no {part}: the network was derived for another architecture; run it \
+         with its own architecture or use a supernet"
+    )]
+    MissingPart {
+        /// The cell, as in the tensors' names.
+        cell: String,
+        /// The part that is not there.
+        part: &'static str,
+    },
+    /// A cell was run out of order, or with an architecture for another place.
+    #[error("cell {expected} is next (counted from 1), found {found}")]
+    CellOrder {
+        /// The cell that follows what was computed so far.
+        expected: usize,
+        /// The cell that was asked for, or the place that its architecture belongs to.
+        found: usize,
+    },
+    /// A stage beyond the last one.
+    #[error("stage: expected 0 to {last}, found {found}")]
+    Stage {
+        /// The last stage.
+        last: usize,
+        /// The stage that was asked for.
+        found: usize,
+    },
+    /// Input of the wrong shape.
+    #[error("{what}: expected shape {expected}, found {found:?}")]
+    Shape {
+        /// The tensor.
+        what: &'static str,
+        /// The expected shape, in words.
+        expected: String,
+        /// The shape found.
+        found: Vec<usize>,
+    },
+    /// Batch norm in training mode needs more than one value per channel.
+    #[error(
+        "{layer}: batch norm in training mode needs more than one value per channel, found \
+         {count}; use a larger batch"
+    )]
+    SingleValue {
+        /// The batch norm layer.
+        layer: String,
+        /// Values per channel.
+        count: usize,
+    },
+    /// Recalibrated statistics without an entry for a layer that is used.
+    #[error(
+        "no recalibrated batch-norm statistics for {layer}; collect them with this \
+         architecture first (found those of {found:?})"
+    )]
+    NoStatistics {
+        /// The batch norm layer.
+        layer: String,
+        /// The layers that have statistics.
+        found: Vec<String>,
+    },
+    /// A checkpoint that does not fit the network.
+    #[error(
+        "the checkpoint does not fit the network: missing {missing:?}; unexpected \
+         {unexpected:?}; of another shape {mismatched:?}. Check architecture, widths and whether \
+         it holds a supernet or a derived network"
+    )]
+    Load {
+        /// Tensors that the network has and the checkpoint lacks.
+        missing: Vec<String>,
+        /// Tensors that the checkpoint has and the network lacks.
+        unexpected: Vec<String>,
+        /// `name: expected [..], found [..]`.
+        mismatched: Vec<String>,
+    },
+    /// A checkpoint from which the sizes of a network cannot be read.
+    #[error("cannot read the network's sizes from the checkpoint: {reason}")]
+    Infer {
+        /// Which tensor is missing or has which impossible shape.
+        reason: String,
+    },
+    /// Two networks whose tensors differ where they should be the same.
+    #[error(
+        "{name}: expected the same tensor in both networks, found it only in the receiving one"
+    )]
+    NotInSource {
+        /// The tensor's name.
+        name: String,
+    },
+}

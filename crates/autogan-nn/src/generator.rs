@@ -1,0 +1,303 @@
+//! The generator: latent vector, linear layer, cells, and a head to RGB (sections 3.1 and 4).
+//!
+//! `h0 = Linear(z)` as `[N, C, b, b]`, one to three cells that each double the side, then batch
+//! norm, ReLU, convolution 3x3 to 3 channels and tanh. The head is the same at every stage. The
+//! pieces [`Generator::stem`], [`Generator::cell`] and [`Generator::head`] are public so that
+//! children of one beam entry can share the activations of its fixed cells.
+
+use autogan_ops as ops;
+use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
+use candle_core::{DType, Device, Tensor};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{Cell, Pass};
+use crate::layers::{BatchNorm, Conv2d, Linear};
+use crate::params::{Builder, Params};
+use crate::{Grad, NnError, NormMode, Result};
+
+/// Which tensor of a cell later cells receive through their skips.
+///
+/// Written as `before-add` and `after-add` in configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipTap {
+    /// The first half's output before the cell adds its own incoming skips: our default.
+    BeforeAdd,
+    /// The same after they are added: what the released code does, since it adds in place.
+    AfterAdd,
+}
+
+/// The sizes of a generator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratorConfig {
+    /// Length of the latent vector z.
+    pub latent: usize,
+    /// Channels of every cell (`gf`).
+    pub width: usize,
+    /// Side of the first feature map; the images of stage s have side `bottom · 2^(s+1)`.
+    pub bottom: usize,
+    /// Where skips start.
+    pub skip_tap: SkipTap,
+}
+
+impl GeneratorConfig {
+    /// The sizes alone, as the cost formulas take them.
+    pub fn shape(&self) -> GeneratorShape {
+        GeneratorShape { latent: self.latent, width: self.width, bottom: self.bottom }
+    }
+
+    fn validate(&self) -> Result<()> {
+        for (field, value) in
+            [("latent", self.latent), ("width", self.width), ("bottom", self.bottom)]
+        {
+            if value == 0 {
+                let (expected, found) = ("1 or more".to_owned(), value.to_string());
+                return Err(NnError::Config { field, expected, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Activations on their way through a generator. A clone shares them, so a prefix can be continued
+/// many times.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    x: Tensor,
+    taps: Vec<Tensor>,
+    grad: Grad,
+}
+
+impl Trace {
+    /// The number of cells that have run.
+    pub fn cells(&self) -> usize {
+        self.taps.len()
+    }
+
+    /// The current feature map, `[N, C, H, W]`.
+    pub fn features(&self) -> &Tensor {
+        &self.x
+    }
+}
+
+/// A generator: the supernet, or the network of one architecture.
+#[derive(Debug)]
+pub struct Generator {
+    config: GeneratorConfig,
+    derived: Option<Arch>,
+    linear: Linear,
+    cells: Vec<Cell>,
+    to_rgb_norm: BatchNorm,
+    to_rgb_conv: Conv2d,
+    params: Params,
+}
+
+impl Generator {
+    /// The weight-sharing supernet of three cells, each with every part.
+    ///
+    /// # Errors
+    /// When a size is zero or `dtype` is neither f32 nor f64.
+    pub fn supernet(
+        config: &GeneratorConfig,
+        rng: &mut (impl Rng + ?Sized),
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let net = Self::build(config, None, dtype, device)?;
+        net.reset(rng)?;
+        Ok(net)
+    }
+
+    /// The network of one architecture, with the parts that it uses and no others.
+    ///
+    /// # Errors
+    /// When a size is zero or `dtype` is neither f32 nor f64.
+    pub fn derived(
+        config: &GeneratorConfig,
+        arch: &Arch,
+        rng: &mut (impl Rng + ?Sized),
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let net = Self::build(config, Some(arch), dtype, device)?;
+        net.reset(rng)?;
+        Ok(net)
+    }
+
+    /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the
+    /// parameters.
+    ///
+    /// # Errors
+    /// When the latents have another shape, or the network lacks a part that `arch` uses.
+    pub fn forward(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
+        self.run(self.stem(z)?, arch, mode)
+    }
+
+    /// [`Self::forward`] with the parameters as constants: nothing is kept for a backward pass.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_frozen(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
+        self.run(self.stem_frozen(z)?, arch, mode)
+    }
+
+    /// The linear layer: latents `[N, latent]` to `[N, width, bottom, bottom]`.
+    ///
+    /// # Errors
+    /// When the latents have another shape.
+    pub fn stem(&self, z: &Tensor) -> Result<Trace> {
+        self.begin(z, Grad::Tracked)
+    }
+
+    /// [`Self::stem`] with the parameters as constants, here and in the cells and the head that
+    /// follow.
+    ///
+    /// # Errors
+    /// As [`Self::stem`].
+    pub fn stem_frozen(&self, z: &Tensor) -> Result<Trace> {
+        self.begin(z, Grad::Frozen)
+    }
+
+    /// Runs cell `index` (from 0), which must be the next one.
+    ///
+    /// # Errors
+    /// When another cell is next, `arch` belongs to another place, or the network lacks a part that
+    /// it uses.
+    pub fn cell(
+        &self,
+        trace: &mut Trace,
+        index: usize,
+        arch: &CellArch,
+        mode: NormMode<'_>,
+    ) -> Result<()> {
+        let next = trace.taps.len();
+        for place in [index, arch.index()] {
+            if place != next {
+                return Err(NnError::CellOrder { expected: next + 1, found: place + 1 });
+            }
+        }
+        let cell = self
+            .cells
+            .get(index)
+            .ok_or(NnError::Stage { last: self.cells.len().saturating_sub(1), found: index })?;
+        let output = cell.forward(&trace.x, &trace.taps, arch, Pass { grad: trace.grad, mode })?;
+        trace.x = output.out;
+        trace.taps.push(match self.config.skip_tap {
+            SkipTap::BeforeAdd => output.before_add,
+            SkipTap::AfterAdd => output.after_add,
+        });
+        Ok(())
+    }
+
+    /// Batch norm, ReLU, convolution and tanh: images `[N, 3, S, S]` in [-1, 1].
+    ///
+    /// # Errors
+    /// When a tensor operation fails, or `mode` has no statistics for the head.
+    pub fn head(&self, trace: &Trace, mode: NormMode<'_>) -> Result<Tensor> {
+        let h = ops::relu(&self.to_rgb_norm.forward(&trace.x, mode, trace.grad)?)?;
+        Ok(ops::tanh(&self.to_rgb_conv.forward(&h, trace.grad)?)?)
+    }
+
+    /// The sizes.
+    pub fn config(&self) -> &GeneratorConfig {
+        &self.config
+    }
+
+    /// The architecture that the network was derived for; `None` for a supernet.
+    pub fn arch(&self) -> Option<&Arch> {
+        self.derived.as_ref()
+    }
+
+    /// The named tensors.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Side of the images that `stage` (from 0) produces.
+    pub fn side(&self, stage: usize) -> usize {
+        self.config.bottom << (stage + 1)
+    }
+
+    /// Draws every tensor anew in place, as at construction.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
+        self.params.reset(rng)
+    }
+
+    /// A second network of the same kind with the same values in tensors of its own.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn twin(&self) -> Result<Self> {
+        let (dtype, device) = (self.params.dtype(), self.params.device());
+        let twin = Self::build(&self.config, self.derived.as_ref(), dtype, device)?;
+        twin.params.copy_from(&self.params)?;
+        Ok(twin)
+    }
+
+    /// The network of one architecture with this network's values in tensors of its own.
+    ///
+    /// # Errors
+    /// When this network lacks a part that `arch` uses.
+    pub fn derive(&self, arch: &Arch) -> Result<Self> {
+        let (dtype, device) = (self.params.dtype(), self.params.device());
+        let net = Self::build(&self.config, Some(arch), dtype, device)?;
+        net.params.copy_from(&self.params)?;
+        Ok(net)
+    }
+
+    /// A network whose tensors are all zero, for values that come from elsewhere.
+    pub(crate) fn build(
+        config: &GeneratorConfig,
+        arch: Option<&Arch>,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        config.validate()?;
+        let GeneratorConfig { latent, width, bottom, .. } = *config;
+        let mut builder = Builder::new(dtype, device)?;
+        let cells = match arch {
+            None => (0..MAX_CELLS)
+                .map(|i| Cell::new(&mut builder, i, width, None))
+                .collect::<Result<_>>()?,
+            Some(arch) => arch
+                .cells()
+                .iter()
+                .enumerate()
+                .map(|(i, cell)| Cell::new(&mut builder, i, width, Some(cell)))
+                .collect::<Result<_>>()?,
+        };
+        Ok(Self {
+            config: config.clone(),
+            derived: arch.cloned(),
+            linear: Linear::new(&mut builder, "l1", latent, width * bottom * bottom)?,
+            cells,
+            to_rgb_norm: BatchNorm::new(&mut builder, "to_rgb.0", width)?,
+            to_rgb_conv: Conv2d::new(&mut builder, "to_rgb.2", width, 3, 3)?,
+            params: builder.finish(),
+        })
+    }
+
+    fn begin(&self, z: &Tensor, grad: Grad) -> Result<Trace> {
+        let GeneratorConfig { latent, width, bottom, .. } = self.config;
+        let n = match z.dims() {
+            [n, length] if *length == latent => *n,
+            found => {
+                let expected = format!("[N, {latent}]");
+                return Err(NnError::Shape { what: "latents", expected, found: found.to_vec() });
+            }
+        };
+        let h = self.linear.forward(z, grad)?;
+        Ok(Trace { x: h.reshape((n, width, bottom, bottom))?, taps: Vec::new(), grad })
+    }
+
+    fn run(&self, mut trace: Trace, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
+        for (i, cell) in arch.cells().iter().enumerate() {
+            self.cell(&mut trace, i, cell, mode)?;
+        }
+        self.head(&trace, mode)
+    }
+}

@@ -1,0 +1,120 @@
+//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`,
+//! `weight_u`, `weight_v`.
+//!
+//! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power
+//! iteration first and keeps u and v; they are constants in the gradient. u and v start as
+//! normalised normal draws followed by [`WARM_UP`] power iterations, as in PyTorch's current
+//! parametrisation, so that σ is near the true norm from the first step.
+
+use autogan_ops as ops;
+use candle_core::{Tensor, Var};
+
+use crate::params::{Builder, read, write};
+use crate::{DMode, Grad, Init, Result};
+
+/// Power iterations after initialisation.
+const WARM_UP: usize = 15;
+
+/// A weight divided by its largest singular value.
+#[derive(Debug, Clone)]
+struct SpectralWeight {
+    original: Var,
+    u: Var,
+    v: Var,
+}
+
+impl SpectralWeight {
+    fn new(builder: &mut Builder, name: &str, shape: &[usize], init: Init) -> Result<Self> {
+        let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+        Ok(Self {
+            original: builder.param(format!("{name}.weight_orig"), shape, init)?,
+            u: builder.buffer(format!("{name}.weight_u"), rows, Init::UnitVector)?,
+            v: builder.buffer(format!("{name}.weight_v"), columns, Init::UnitVector)?,
+        })
+    }
+
+    /// The normalised weight for one forward pass.
+    fn value(&self, mode: DMode, grad: Grad) -> Result<Tensor> {
+        let (u, v) = match mode {
+            DMode::Train => self.iterate()?,
+            DMode::Eval => (read(&self.u)?, read(&self.v)?),
+        };
+        Ok(ops::spectral_normalize(&grad.value(&self.original), &u, &v)?)
+    }
+
+    /// One power iteration, kept.
+    fn iterate(&self) -> Result<(Vec<f64>, Vec<f64>)> {
+        let weight = self.original.as_detached_tensor();
+        let (u, v) = ops::power_iterate(&weight, &read(&self.u)?, &read(&self.v)?)?;
+        write(&self.u, &u)?;
+        write(&self.v, &v)?;
+        Ok((u, v))
+    }
+
+    fn warm_up(&self) -> Result<()> {
+        for _ in 0..WARM_UP {
+            self.iterate()?;
+        }
+        Ok(())
+    }
+}
+
+/// A convolution with stride 1 and "same" padding under spectral norm.
+#[derive(Debug, Clone)]
+pub(crate) struct SpectralConv {
+    weight: SpectralWeight,
+    bias: Var,
+}
+
+impl SpectralConv {
+    pub fn new(
+        builder: &mut Builder,
+        name: &str,
+        c_in: usize,
+        c_out: usize,
+        kernel: usize,
+    ) -> Result<Self> {
+        let (fan_in, fan_out) = (c_in * kernel * kernel, c_out * kernel * kernel);
+        let init = Init::XavierUniform { fan_in, fan_out };
+        Ok(Self {
+            weight: SpectralWeight::new(builder, name, &[c_out, c_in, kernel, kernel], init)?,
+            bias: builder.param(format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+        let weight = self.weight.value(mode, grad)?;
+        Ok(ops::conv2d(x, &weight, Some(&grad.value(&self.bias)))?)
+    }
+
+    /// [`Self::forward`] and 2x2 average pooling, in one operator.
+    pub fn forward_pooled(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+        let weight = self.weight.value(mode, grad)?;
+        Ok(ops::conv2d_avg_pool2(x, &weight, Some(&grad.value(&self.bias)))?)
+    }
+
+    pub fn warm_up(&self) -> Result<()> {
+        self.weight.warm_up()
+    }
+}
+
+/// A linear layer without bias under spectral norm: `[N, I]` to `[N, O]`.
+#[derive(Debug, Clone)]
+pub(crate) struct SpectralLinear {
+    weight: SpectralWeight,
+}
+
+impl SpectralLinear {
+    pub fn new(builder: &mut Builder, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let init = Init::Uniform { fan_in: inputs };
+        Ok(Self { weight: SpectralWeight::new(builder, name, &[outputs, inputs], init)? })
+    }
+
+    pub fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+        Ok(ops::linear(x, &self.weight.value(mode, grad)?, None)?)
+    }
+
+    pub fn warm_up(&self) -> Result<()> {
+        self.weight.warm_up()
+    }
+}

@@ -1,0 +1,336 @@
+//! The LSTM controller of section 3.2 (figure 2): one decision per step, each fed with the one before.
+//!
+//! Step `i` embeds the previous choice (row `offset + choice` of the table, `offset` being the number of choices
+//! of all tokens before it), runs the LSTM cell and decodes the hidden vector with decoder `i`. Parameters carry
+//! the names of the PyTorch original, so that its state dicts load.
+
+use autogan_ops::{linear, log_softmax};
+use autogan_space::TokenKind;
+use candle_core::{DType, Device, Tensor, Var};
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, RlError};
+use crate::lstm::{LstmState, lstm_step};
+use crate::params::Params;
+use crate::rollout::{PreviousToken, Rollout, StartState};
+
+/// What the controller reads at its first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstInput {
+    /// The last token of the previous cell, embedded by this controller's own table; zeros at stage 0.
+    PreviousToken,
+    /// Zeros at every stage, as in the released code: the last token of a cell is never read.
+    Zeros,
+}
+
+/// Size and input rule of a controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControllerConfig {
+    /// Length of the hidden vector and of the embeddings, 1 or more.
+    pub hidden: usize,
+    /// What is read at the first step.
+    pub first_input: FirstInput,
+}
+
+impl ControllerConfig {
+    /// The paper's controller, which is also the project's default: hidden 100, the previous token throughout.
+    pub fn paper() -> Self {
+        Self { hidden: 100, first_input: FirstInput::PreviousToken }
+    }
+
+    /// The released code's controller: hidden 100, zeros at the first step of every stage.
+    pub fn released() -> Self {
+        Self { hidden: 100, first_input: FirstInput::Zeros }
+    }
+}
+
+/// An LSTM policy over a list of tokens.
+#[derive(Debug)]
+pub struct Controller {
+    tokens: Vec<TokenKind>,
+    config: ControllerConfig,
+    params: Params,
+    dtype: DType,
+    device: Device,
+}
+
+impl Controller {
+    /// A controller for any list of tokens with PyTorch's default initial values: LSTM and decoders
+    /// U(±1/√hidden), embeddings N(0, 1).
+    ///
+    /// `dtype` is f32 or f64. The draws depend on `rng` alone, not on `dtype` or `device`.
+    ///
+    /// # Errors
+    /// When the list is empty, `hidden` is 0, or `dtype` is neither f32 nor f64.
+    pub fn new<R: Rng + ?Sized>(
+        tokens: &[TokenKind],
+        config: &ControllerConfig,
+        dtype: DType,
+        device: &Device,
+        rng: &mut R,
+    ) -> Result<Self> {
+        if tokens.is_empty() {
+            return Err(RlError::Empty { what: "token" });
+        }
+        if config.hidden == 0 {
+            let found = config.hidden.to_string();
+            return Err(RlError::Config { key: "hidden", expected: "1 or more", found });
+        }
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            let found = format!("{dtype:?}");
+            return Err(RlError::Config { key: "dtype", expected: "f32 or f64", found });
+        }
+        let params = Params::new(tokens, config.hidden, dtype, device, rng)?;
+        let (tokens, config) = (tokens.to_vec(), config.clone());
+        Ok(Self { tokens, config, params, dtype, device: device.clone() })
+    }
+
+    /// The decisions, in the order in which they are taken.
+    pub fn tokens(&self) -> &[TokenKind] {
+        &self.tokens
+    }
+
+    /// The configuration that the controller was made with.
+    pub fn config(&self) -> &ControllerConfig {
+        &self.config
+    }
+
+    /// Parameters with their PyTorch names, always in the same order.
+    pub fn named_vars(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.params.iter()
+    }
+
+    /// A copy of every parameter under its name, for a checkpoint.
+    ///
+    /// # Errors
+    /// When copying on the device fails.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.params.state()
+    }
+
+    /// Sets every parameter; on an error none is changed.
+    ///
+    /// # Errors
+    /// [`RlError::State`] when a name is missing or unknown or a shape differs.
+    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        self.params.load(state)
+    }
+
+    /// `batch` copies of the start of stage 0.
+    pub fn zero_starts(&self, batch: usize) -> Vec<StartState> {
+        vec![StartState::zeros(self.config.hidden); batch]
+    }
+
+    /// Draws one sequence for each start state.
+    ///
+    /// Row by row, `T` uniform numbers are taken from `rng`, so that one call with `B` rows draws what `B` calls
+    /// with one row would.
+    ///
+    /// # Errors
+    /// When `starts` is empty or does not fit this controller.
+    pub fn sample<R: Rng + ?Sized>(&self, starts: &[StartState], rng: &mut R) -> Result<Rollout> {
+        let uniforms: Vec<Vec<f64>> =
+            starts.iter().map(|_| self.tokens.iter().map(|_| rng.random()).collect()).collect();
+        self.unroll(starts, |step, log_probs| {
+            log_probs.iter().zip(&uniforms).map(|(row, u)| pick(row, u[step])).collect()
+        })
+    }
+
+    /// Takes the most probable choice at every step; the first of equals.
+    ///
+    /// # Errors
+    /// When `starts` is empty or does not fit this controller.
+    pub fn greedy(&self, starts: &[StartState]) -> Result<Rollout> {
+        self.unroll(starts, |_, log_probs| log_probs.iter().map(|row| argmax(row)).collect())
+    }
+
+    /// Follows the given actions, one row of `T` for each start state.
+    ///
+    /// # Errors
+    /// When `starts` is empty or does not fit, when there are not as many rows as start states, when a row has not
+    /// `T` actions, or when an action is not below its token's number of choices.
+    pub fn evaluate(&self, starts: &[StartState], actions: &[Vec<usize>]) -> Result<Rollout> {
+        let (expected, found) = (starts.len(), actions.len());
+        if expected != found {
+            return Err(RlError::Length { what: "actions", expected, found, per: "start state" });
+        }
+        for (row, line) in actions.iter().enumerate() {
+            let (expected, found) = (self.tokens.len(), line.len());
+            if expected != found {
+                return Err(RlError::Length {
+                    what: "actions of a row",
+                    expected,
+                    found,
+                    per: "token",
+                });
+            }
+            for (index, (&found, token)) in line.iter().zip(&self.tokens).enumerate() {
+                let choices = token.choices();
+                if found >= choices {
+                    let token = token.name();
+                    return Err(RlError::Action { row, index, token, choices, found });
+                }
+            }
+        }
+        self.unroll(starts, |step, _| actions.iter().map(|row| row[step]).collect())
+    }
+
+    /// Runs all steps; `choose` gets the step and the log-probabilities of every row, and names the actions.
+    fn unroll(
+        &self,
+        starts: &[StartState],
+        mut choose: impl FnMut(usize, &[Vec<f64>]) -> Vec<usize>,
+    ) -> Result<Rollout> {
+        let (mut x, mut state) = self.start(starts)?;
+        let mut actions = vec![Vec::with_capacity(self.tokens.len()); starts.len()];
+        let (mut logits, mut probs) = (Vec::new(), Vec::new());
+        let (mut chosen, mut entropies) = (Vec::new(), Vec::new());
+        for step in 0..self.tokens.len() {
+            let logit;
+            (logit, state) = self.step(step, &x, &state)?;
+            let log_prob = log_softmax(&logit)?;
+            let prob = log_prob.exp()?;
+            let picks = choose(step, &log_prob.to_dtype(DType::F64)?.to_vec2()?);
+            chosen.push(log_prob.gather(&self.indices(&picks, 0)?.unsqueeze(1)?, 1)?);
+            entropies.push((&log_prob * &prob)?.sum_keepdim(1)?.neg()?);
+            if step + 1 < self.tokens.len() {
+                x = self.embed(step, &picks)?;
+            }
+            actions.iter_mut().zip(&picks).for_each(|(row, &a)| row.push(a));
+            probs.push(prob.detach());
+            logits.push(logit);
+        }
+        Ok(Rollout {
+            actions,
+            logits,
+            probs,
+            log_probs: Tensor::cat(&chosen, 1)?,
+            entropies: Tensor::cat(&entropies, 1)?,
+            end_h: state.h,
+            end_c: state.c,
+            last: self.tokens[self.tokens.len() - 1],
+        })
+    }
+
+    /// First input `[B, hidden]` and first state.
+    pub(crate) fn start(&self, starts: &[StartState]) -> Result<(Tensor, LstmState)> {
+        if starts.is_empty() {
+            return Err(RlError::Empty { what: "start state" });
+        }
+        let h = self.rows(starts.iter().map(|s| s.h.as_slice()))?;
+        let c = self.rows(starts.iter().map(|s| s.c.as_slice()))?;
+        let read = |s: &StartState| match self.config.first_input {
+            FirstInput::Zeros => Ok(None),
+            FirstInput::PreviousToken => s.previous.map(|p| self.table_row(p)).transpose(),
+        };
+        let rows: Vec<Option<usize>> = starts.iter().map(read).collect::<Result<_>>()?;
+        if rows.iter().all(Option::is_none) {
+            return Ok((h.zeros_like()?, LstmState { h, c }));
+        }
+        let known: Vec<f32> = rows.iter().map(|r| f32::from(u8::from(r.is_some()))).collect();
+        let known = Tensor::from_vec(known, (rows.len(), 1), &self.device)?.to_dtype(self.dtype)?;
+        let rows: Vec<usize> = rows.into_iter().map(Option::unwrap_or_default).collect();
+        let x = self.params.encoder().index_select(&self.indices(&rows, 0)?, 0)?;
+        Ok((x.broadcast_mul(&known)?, LstmState { h, c }))
+    }
+
+    /// Logits `[B, choices]` of token `step`, and the state after it.
+    pub(crate) fn step(
+        &self,
+        step: usize,
+        x: &Tensor,
+        state: &LstmState,
+    ) -> Result<(Tensor, LstmState)> {
+        let state = lstm_step(&self.params.lstm(), x, state)?;
+        let (weight, bias) = self.params.decoder(step);
+        Ok((linear(&state.h, weight, Some(bias))?, state))
+    }
+
+    /// Embeddings `[B, hidden]` of the choices made for token `step`.
+    pub(crate) fn embed(&self, step: usize, picks: &[usize]) -> Result<Tensor> {
+        let index = self.indices(picks, self.offset(step))?;
+        Ok(self.params.encoder().index_select(&index, 0)?)
+    }
+
+    /// Row numbers as an index tensor.
+    pub(crate) fn indices(&self, rows: &[usize], offset: usize) -> Result<Tensor> {
+        let rows: Vec<u32> = rows.iter().map(|&r| (r + offset) as u32).collect();
+        Ok(Tensor::new(rows, &self.device)?)
+    }
+
+    /// The first table row of token `i`: the number of choices of all tokens before it.
+    fn offset(&self, i: usize) -> usize {
+        self.tokens[..i].iter().map(|t| t.choices()).sum()
+    }
+
+    /// The table row for the last token of the previous cell: the segment of the first token of the same kind.
+    ///
+    /// A skip mask of an earlier stage counts as the same set of source cells in this stage's wider mask, whose
+    /// most significant bit is the oldest cell too.
+    fn table_row(&self, previous: PreviousToken) -> Result<usize> {
+        let PreviousToken { kind, choice } = previous;
+        let place = |(i, own): (usize, &TokenKind)| match (*own, kind) {
+            (own, kind) if own == kind => Some((i, choice)),
+            (TokenKind::SkipMask { cells }, TokenKind::SkipMask { cells: earlier })
+                if earlier < cells =>
+            {
+                Some((i, choice << (cells - earlier)))
+            }
+            _ => None,
+        };
+        let found = self.tokens.iter().enumerate().find_map(place);
+        match found {
+            Some((i, choice)) if choice < self.tokens[i].choices() => Ok(self.offset(i) + choice),
+            _ => {
+                let tokens: Vec<String> = self.tokens.iter().map(|t| t.name()).collect();
+                let (token, tokens) = (kind.name(), tokens.join(", "));
+                Err(RlError::PreviousToken { token, choice, tokens })
+            }
+        }
+    }
+
+    fn rows<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [f32]>) -> Result<Tensor> {
+        let (n, expected) = (rows.len(), self.config.hidden);
+        let mut data = Vec::with_capacity(n * expected);
+        for row in rows {
+            let found = row.len();
+            if found != expected {
+                return Err(RlError::Length {
+                    what: "start vector",
+                    expected,
+                    found,
+                    per: "hidden unit",
+                });
+            }
+            data.extend_from_slice(row);
+        }
+        Ok(Tensor::from_vec(data, (n, expected), &self.device)?.to_dtype(self.dtype)?)
+    }
+}
+
+/// The choice that the uniform number `u` in [0, 1) falls on.
+fn pick(log_probs: &[f64], u: f64) -> usize {
+    let probs: Vec<f64> = log_probs.iter().map(|l| l.exp()).collect();
+    // Rounded probabilities need not add up to 1; scaling `u` leaves no gap at the end.
+    let mut rest = u * probs.iter().sum::<f64>();
+    for (k, p) in probs.iter().enumerate() {
+        if rest < *p {
+            return k;
+        }
+        rest -= p;
+    }
+    argmax(log_probs)
+}
+
+fn argmax(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (k, v) in values.iter().enumerate() {
+        if *v > values[best] {
+            best = k;
+        }
+    }
+    best
+}

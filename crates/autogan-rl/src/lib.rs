@@ -1,0 +1,41 @@
+//! The AutoGAN controller: an LSTM that draws architectures, and the REINFORCE step that teaches it.
+//!
+//! Sections 3.2 and 3.3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). The pieces, in the
+//! order in which a search uses them:
+//!
+//! - [`ActionSpace`] says which decisions are taken: those of one cell (MLAS) or of all cells (SLAS).
+//! - [`Controller`] draws them ([`Controller::sample`], [`Controller::sample_distinct`],
+//!   [`Controller::greedy`]) from start states that an earlier stage's [`Beam`] hands over.
+//! - [`Reward`] is what the caller implements: architecture in, score out.
+//! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
+//!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
+//! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.
+//!
+//! The crate knows no generator, no image and no metric: rewards come in through the trait. Random draws come
+//! from the generator that the caller passes, on the host, so they are the same on every device.
+
+mod actions;
+mod baseline;
+mod beam;
+mod controller;
+mod distinct;
+mod error;
+mod loss;
+mod lstm;
+mod params;
+mod reinforce;
+mod reward;
+mod rollout;
+mod trainer;
+
+pub use actions::ActionSpace;
+pub use baseline::{Baseline, BaselineOrder};
+pub use beam::{Beam, Candidate};
+pub use controller::{Controller, ControllerConfig, FirstInput};
+pub use distinct::Draw;
+pub use error::{Result, RlError};
+pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_loss};
+pub use reinforce::{PolicyLoss, PolicyStep, Reinforce, ReinforceConfig};
+pub use reward::{Reward, RewardValue};
+pub use rollout::{PreviousToken, Rollout, StartState};
+pub use trainer::{PolicyTrainer, StepReport};

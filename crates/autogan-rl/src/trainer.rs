@@ -1,0 +1,77 @@
+//! One controller step: score what was drawn, then follow the policy gradient with Adam (section 3.3).
+
+use autogan_ops::{Adam, AdamConfig};
+use candle_core::DType;
+
+use crate::controller::Controller;
+use crate::error::Result;
+use crate::reinforce::{Reinforce, ReinforceConfig};
+use crate::rollout::Rollout;
+
+/// What a controller step reports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// The policy loss before the update.
+    pub loss: f64,
+    /// The mean of the rewards.
+    pub mean_reward: f64,
+    /// The moving average after the step.
+    pub baseline: f64,
+    /// The mean of the advantages.
+    pub mean_advantage: f64,
+    /// Entropy of a token's distribution, averaged over tokens and rows, in nats.
+    pub mean_entropy: f64,
+}
+
+/// The optimiser and the baseline that belong to a controller.
+#[derive(Debug, Clone)]
+pub struct PolicyTrainer {
+    /// Adam, with its moments under the controller's parameter names.
+    pub optimizer: Adam,
+    /// The policy loss with its baseline.
+    pub reinforce: Reinforce,
+}
+
+impl PolicyTrainer {
+    /// Adam's numbers in the paper and in the released code: learning rate 3.5e-4, betas (0, 0.9).
+    pub fn paper_adam() -> AdamConfig {
+        AdamConfig { lr: 3.5e-4, beta1: 0.0, beta2: 0.9, eps: 1e-8 }
+    }
+
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// When a number of the configuration is out of range.
+    pub fn new(reinforce: &ReinforceConfig, adam: AdamConfig) -> Result<Self> {
+        Ok(Self { optimizer: Adam::new(adam), reinforce: Reinforce::new(reinforce)? })
+    }
+
+    /// Changes the controller so that what was rewarded above the baseline becomes more likely.
+    ///
+    /// `rollout` comes from this very controller, drawn since its last change; `rewards` holds one value for each
+    /// of its rows.
+    ///
+    /// # Errors
+    /// As [`Reinforce::loss`]; nothing has changed then.
+    pub fn step(
+        &mut self,
+        controller: &mut Controller,
+        rollout: &Rollout,
+        rewards: &[f64],
+    ) -> Result<StepReport> {
+        let step = self.reinforce.loss(rollout, rewards)?;
+        let grads = step.loss.backward()?;
+        self.optimizer.step(controller.named_vars(), &grads)?;
+        Ok(StepReport {
+            loss: step.loss.to_dtype(DType::F64)?.to_scalar()?,
+            mean_reward: mean(rewards),
+            baseline: self.reinforce.baseline().value().unwrap_or_default(),
+            mean_advantage: mean(&step.advantages),
+            mean_entropy: rollout.mean_entropy()?,
+        })
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}

@@ -1,0 +1,173 @@
+//! `arch.json`: what a search found, and the scores it is to be read against.
+//!
+//! No times and no paths, so that two runs of one seed write the same bytes.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::sealed;
+
+/// The content of `arch.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArchFile {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Name of the extractor that scored, as `compact-shapes`.
+    pub scorer: String,
+    /// Name of the preset.
+    pub preset: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Last stage that was searched, from 0.
+    pub stage: u32,
+    /// How each kind of number came about.
+    pub protocol: Protocol,
+    /// The scores that the best reward is read against; absent until they are measured.
+    pub score: Option<Score>,
+    /// The best architectures, rank 1 first.
+    pub top: Vec<FoundArch>,
+}
+
+/// Names of the protocols behind the numbers, each with sample count and splits in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Of `top[].reward`, as `is_compact_shapes_1k_1split`.
+    pub reward: String,
+    /// Of the numbers in `score`.
+    pub score: String,
+}
+
+/// Four scores of one protocol, higher is better.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// Of real data: the ceiling.
+    pub real: f64,
+    /// Of a generator that was not trained: the floor.
+    pub untrained: f64,
+    /// Of the best architecture found.
+    pub best: f64,
+    /// Median over random architectures under the same shared weights.
+    pub median_random: f64,
+}
+
+/// One architecture of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundArch {
+    /// Place in the list, from 1.
+    pub rank: u32,
+    /// The released vector: `conv norm up shortcut [skip mask]` per cell.
+    pub arch: Vec<u8>,
+    /// The named form.
+    pub named: String,
+    /// Its reward at the end of the search.
+    pub reward: f64,
+    /// Spread of the reward over splits.
+    pub spread: f64,
+    /// Parameters of the derived generator.
+    pub params: u64,
+    /// Multiply-accumulates of one image through it.
+    pub macs: u64,
+}
+
+impl ArchFile {
+    /// Writes the file atomically.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a number that JSON cannot hold (NaN, infinite) or ranks that do not
+    /// count 1, 2, …; otherwise the file system's error.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        self.check()?;
+        sealed::write(path, self)
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it is not what was written; otherwise the file system's error.
+    pub fn read(path: &Path) -> Result<ArchFile> {
+        sealed::read(path)
+    }
+
+    fn check(&self) -> Result<()> {
+        let scores = self
+            .score
+            .iter()
+            .flat_map(|score| [score.real, score.untrained, score.best, score.median_random]);
+        let rewards = self.top.iter().flat_map(|found| [found.reward, found.spread]);
+        if let Some(bad) = scores.chain(rewards).find(|number| !number.is_finite()) {
+            return Err(Error::invalid("score for arch.json", "a finite number", bad.to_string()));
+        }
+        for (found, rank) in self.top.iter().zip(1..) {
+            if found.rank != rank {
+                return Err(Error::invalid(
+                    "rank in arch.json",
+                    rank.to_string(),
+                    found.rank.to_string(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::fs;
+
+    pub(crate) fn sample() -> ArchFile {
+        ArchFile {
+            dataset: "shapes".into(),
+            scorer: "compact-shapes".into(),
+            preset: "quick".into(),
+            seed: 3,
+            stage: 2,
+            protocol: Protocol { reward: "is_compact_1k".into(), score: "is_compact_5k".into() },
+            score: Some(Score { real: 9.5, untrained: 1.25, best: 4.5, median_random: 3.5 }),
+            top: vec![FoundArch {
+                rank: 1,
+                arch: vec![1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3],
+                named: "pre-none-nearest-sc".into(),
+                reward: 4.5,
+                spread: 0.125,
+                params: 4_405_251,
+                macs: 1_765_015_552,
+            }],
+        }
+    }
+
+    #[test]
+    fn same_content_same_bytes_and_round_trip() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        sample().write(&a).unwrap();
+        sample().write(&b).unwrap();
+        assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
+        assert_eq!(ArchFile::read(&a).unwrap(), sample());
+        let json: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&a).unwrap()).unwrap();
+        assert_eq!(json["score"]["median_random"], 3.5);
+        assert_eq!(json["top"][0]["arch"][13], 3);
+    }
+
+    #[test]
+    fn refuses_what_json_cannot_hold() {
+        let path = Path::new("never-written");
+        let mut nan = sample();
+        nan.top[0].reward = f64::NAN;
+        assert!(nan.write(path).unwrap_err().to_string().contains("NaN"));
+        let mut infinite = sample();
+        infinite.score.as_mut().unwrap().real = f64::INFINITY;
+        assert!(infinite.write(path).is_err());
+        let mut ranks = sample();
+        ranks.top[0].rank = 0;
+        assert!(ranks.write(path).is_err());
+        assert!(!path.exists());
+    }
+}

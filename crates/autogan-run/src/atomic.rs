@@ -1,0 +1,251 @@
+//! Replacing a file so that at every moment the old or the new content is there, whole.
+//!
+//! The new content is written to a hidden file beside the target, synced, and renamed over it;
+//! then the directory is synced. An error removes the hidden file and leaves the target alone. A
+//! killed process leaves the hidden file behind; [`sweep`] removes such leftovers when the next
+//! writer holds the lock.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Ending of the hidden files that are not renamed yet.
+const SUFFIX: &str = ".tmp";
+
+/// Writes `bytes` to `path`, replacing what was there.
+///
+/// # Errors
+/// The file system's error, with the path; the old content is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+/// Writes to `path` what `fill` writes, replacing what was there.
+///
+/// # Errors
+/// The error of `fill` or of the file system, with the path; the old content is then still there.
+pub fn write_with<F>(path: &Path, fill: F) -> Result<()>
+where
+    F: FnOnce(&mut dyn Write) -> std::io::Result<()>,
+{
+    write_aside(parent(path), path, fill)
+}
+
+/// As [`write_with`], with the unfinished file in `aside`, which must be on the same file system:
+/// for directories that may hold nothing but finished files.
+///
+/// # Errors
+/// The error of `fill` or of the file system, with the path; the old content is then still there.
+pub fn write_aside<F>(aside: &Path, path: &Path, fill: F) -> Result<()>
+where
+    F: FnOnce(&mut dyn Write) -> std::io::Result<()>,
+{
+    let mut unfinished = Unfinished::create(aside, path)?;
+    let mut out = BufWriter::new(&mut unfinished.file);
+    fill(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", path))?;
+    // The buffer is flushed; dropping it must not try again.
+    drop(out);
+    unfinished.file.sync_all().map_err(Error::io("sync", path))?;
+    unfinished.rename_to(path)?;
+    sync_dir(parent(path))
+}
+
+/// Makes entries of `dir` (new names, removed names) durable.
+///
+/// # Errors
+/// The file system's error.
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    // Other systems offer no handle to sync a directory by; their renames are journaled.
+    if cfg!(unix) {
+        File::open(dir)
+            .and_then(|handle| handle.sync_all())
+            .map_err(Error::io("sync the directory", dir))?;
+    }
+    Ok(())
+}
+
+/// Removes unfinished files that a killed writer left in `dir`; returns how many.
+///
+/// Only for the holder of the run's lock: another writer's file could be underway.
+///
+/// # Errors
+/// The file system's error. A directory that is not there holds no leftovers.
+pub fn sweep(dir: &Path) -> Result<usize> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(Error::io("list", dir)(error)),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", dir))?;
+        if is_unfinished(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether `name` is the name of a file that [`write()`] has not finished.
+pub fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(SUFFIX)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+/// The hidden file; removed on drop unless renamed.
+struct Unfinished {
+    path: PathBuf,
+    file: File,
+    renamed: bool,
+}
+
+impl Unfinished {
+    fn create(aside: &Path, target: &Path) -> Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let name = target.file_name().ok_or_else(|| {
+            Error::invalid("file path", "a file name at its end", target.display().to_string())
+        })?;
+        loop {
+            let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = aside.join(format!(
+                ".{}.{}-{unique}{SUFFIX}",
+                name.to_string_lossy(),
+                std::process::id()
+            ));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    return Ok(Unfinished { path, file, renamed: false });
+                }
+                // A process with this number was killed here before; the next name is free.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("write", target)(error)),
+            }
+        }
+    }
+
+    fn rename_to(mut self, path: &Path) -> Result<()> {
+        fs::rename(&self.path, path).map_err(Error::io("replace", path))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // The first error is the one to report; a leftover is swept by the next writer.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Lets `limit` bytes through, then the device is full.
+    struct Limited<'a> {
+        inner: &'a mut dyn Write,
+        limit: usize,
+    }
+
+    impl Write for Limited<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.limit == 0 {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            let taken = self.inner.write(&bytes[..bytes.len().min(self.limit)])?;
+            self.limit -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.inner.flush()
+        }
+    }
+
+    #[test]
+    fn replaces_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(dir.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn full_disk_keeps_the_old_content_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.bin");
+        write(&path, b"old").unwrap();
+        for limit in [0, 1, 9_999] {
+            let error =
+                write_with(&path, |out| Limited { inner: out, limit }.write_all(&[7; 10_000]))
+                    .unwrap_err();
+            assert!(error.is_disk_full());
+            let text = error.to_string();
+            assert!(text.contains("a.bin") && text.contains("make room"), "{text}");
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+            assert_eq!(names(dir.path()), ["a.bin"]);
+        }
+        write_with(&path, |out| Limited { inner: out, limit: 10_000 }.write_all(&[7; 10_000]))
+            .unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [7; 10_000]);
+    }
+
+    #[test]
+    fn missing_directory_names_the_target() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(&dir.path().join("no/such.txt"), b"x").unwrap_err();
+        assert!(error.to_string().contains("such.txt"), "{error}");
+        assert!(!error.is_disk_full());
+    }
+
+    #[test]
+    fn the_unfinished_file_can_lie_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let seen = write_aside(dir.path(), &inner.join("x"), |out| {
+            assert!(names(&inner).is_empty());
+            assert_eq!(names(dir.path()).iter().filter(|name| is_unfinished(name)).count(), 1);
+            out.write_all(b"x")
+        });
+        seen.unwrap();
+        assert_eq!(names(&inner), ["x"]);
+        assert_eq!(names(dir.path()), ["inner"]);
+    }
+
+    #[test]
+    fn sweep_takes_leftovers_only() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".a.bin.12-0.tmp", "b.tmp", ".hidden", "c.bin"] {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        assert_eq!(sweep(dir.path()).unwrap(), 1);
+        assert_eq!(names(dir.path()), [".hidden", "b.tmp", "c.bin"]);
+        assert_eq!(sweep(&dir.path().join("absent")).unwrap(), 0);
+    }
+}

@@ -1,0 +1,238 @@
+//! The checkpoints of a run: `checkpoints/NNNNNNNN.safetensors`, the last two, the newest last.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Checkpoint, codec};
+use crate::atomic;
+use crate::error::{Error, Result};
+
+/// How many checkpoints are kept: the newest, and the one to fall back to.
+const KEPT: usize = 2;
+/// The file name has eight digits, so that sorting by name is sorting by tick.
+const LARGEST: u64 = 99_999_999;
+const EXTENSION: &str = ".safetensors";
+
+/// The directory of a run's checkpoints, each named by its tick.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    dir: PathBuf,
+    aside: PathBuf,
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The newest checkpoint that is intact.
+    pub checkpoint: Checkpoint,
+    /// Its file.
+    pub path: PathBuf,
+    /// One line for each newer checkpoint that is damaged, to be shown to the user.
+    pub warnings: Vec<String>,
+}
+
+impl Checkpoints {
+    /// The checkpoints in `dir`; unfinished files lie in `aside`, on the same file system.
+    pub fn new(dir: impl Into<PathBuf>, aside: impl Into<PathBuf>) -> Checkpoints {
+        Checkpoints { dir: dir.into(), aside: aside.into() }
+    }
+
+    /// Where the checkpoint of `tick` lies or would lie.
+    pub fn path(&self, tick: u64) -> PathBuf {
+        self.dir.join(format!("{tick:08}{EXTENSION}"))
+    }
+
+    /// Ticks of the checkpoints that are there, the newest last.
+    ///
+    /// # Errors
+    /// The file system's error; a directory that is not there holds none.
+    pub fn ticks(&self) -> Result<Vec<u64>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("list", &self.dir)(error)),
+        };
+        let mut ticks = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(Error::io("list", &self.dir))?;
+            ticks.extend(tick_of(&entry.file_name().to_string_lossy()));
+        }
+        ticks.sort_unstable();
+        Ok(ticks)
+    }
+
+    /// Writes `checkpoint` atomically under its tick, then removes all but the last two up to it,
+    /// and those beyond it, which belong to a future that was given up (the run was resumed from
+    /// an older one because they were damaged).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a checkpoint that cannot be encoded or a tick of more than eight
+    /// digits; otherwise the file system's error. What was there is intact then.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<PathBuf> {
+        if checkpoint.tick > LARGEST {
+            return Err(Error::invalid(
+                "tick of a checkpoint",
+                format!("at most {LARGEST}"),
+                checkpoint.tick.to_string(),
+            ));
+        }
+        let path = self.path(checkpoint.tick);
+        let prepared = codec::prepare(checkpoint)?;
+        atomic::write_aside(&self.aside, &path, |out| prepared.write(out))?;
+        self.prune(checkpoint.tick)?;
+        Ok(path)
+    }
+
+    fn prune(&self, newest: u64) -> Result<()> {
+        let ticks = self.ticks()?;
+        let (past, future): (Vec<u64>, Vec<u64>) =
+            ticks.into_iter().partition(|&tick| tick <= newest);
+        let old = &past[..past.len().saturating_sub(KEPT)];
+        for &tick in old.iter().chain(&future) {
+            let path = self.path(tick);
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Reads the newest checkpoint; a damaged one is passed over with a warning. `None` if there
+    /// is no checkpoint at all.
+    ///
+    /// # Errors
+    /// [`Error::NoGoodCheckpoint`] if there are some and all of them are damaged; otherwise the
+    /// file system's error.
+    pub fn load_newest(&self) -> Result<Option<Loaded>> {
+        // The run's writer may remove the file between listing and reading; then list again.
+        for _ in 0..10 {
+            match self.try_load() {
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                result => return result,
+            }
+        }
+        self.try_load()
+    }
+
+    fn try_load(&self) -> Result<Option<Loaded>> {
+        let mut causes: Vec<String> = Vec::new();
+        for tick in self.ticks()?.into_iter().rev() {
+            let path = self.path(tick);
+            match read_at(&path, tick) {
+                Ok(checkpoint) => {
+                    let warnings = causes
+                        .iter()
+                        .map(|cause| format!("{cause}; falling back to tick {tick}"))
+                        .collect();
+                    return Ok(Some(Loaded { checkpoint, path, warnings }));
+                }
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("read", &path)(source));
+                }
+                Err(error) => causes.push(error.to_string()),
+            }
+        }
+        if causes.is_empty() {
+            return Ok(None);
+        }
+        Err(Error::NoGoodCheckpoint { path: self.dir.clone(), causes: causes.join("; ") })
+    }
+}
+
+/// Reads the checkpoint of `tick`; another one's content under this name is damage.
+fn read_at(path: &Path, tick: u64) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::read(path)?;
+    if checkpoint.tick != tick {
+        return Err(Error::Damaged {
+            path: path.to_owned(),
+            what: format!("expected tick {tick}, found {}", checkpoint.tick),
+            advice: "use the checkpoint before it",
+        });
+    }
+    Ok(checkpoint)
+}
+
+fn tick_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(EXTENSION)?;
+    let plain = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::codec::tests::sample;
+
+    fn series(root: &Path) -> Checkpoints {
+        let dir = root.join("checkpoints");
+        fs::create_dir(&dir).unwrap();
+        Checkpoints::new(dir, root)
+    }
+
+    #[test]
+    fn keeps_the_last_two_and_loads_the_newest() {
+        let root = tempfile::tempdir().unwrap();
+        let series = series(root.path());
+        assert!(series.load_newest().unwrap().is_none());
+        for tick in [5, 40, 300] {
+            series.save(&sample(tick)).unwrap();
+        }
+        assert_eq!(series.ticks().unwrap(), [40, 300]);
+        assert!(root.path().join("checkpoints/00000300.safetensors").is_file());
+        let loaded = series.load_newest().unwrap().unwrap();
+        assert_eq!(loaded.checkpoint.tick, 300);
+        assert!(loaded.warnings.is_empty());
+        let same = fs::read(&loaded.path).unwrap();
+        series.save(&sample(300)).unwrap();
+        assert_eq!(fs::read(&loaded.path).unwrap(), same);
+        assert_eq!(series.ticks().unwrap(), [40, 300]);
+    }
+
+    #[test]
+    fn falls_back_with_a_warning_and_forgets_the_damaged_future() {
+        let root = tempfile::tempdir().unwrap();
+        let series = series(root.path());
+        series.save(&sample(10)).unwrap();
+        let newest = series.save(&sample(20)).unwrap();
+        let good = fs::read(&newest).unwrap();
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 4;
+        for bad in [&good[..good.len() / 2], &flipped, &vec![0; good.len()], &[]] {
+            fs::write(&newest, bad).unwrap();
+            let loaded = series.load_newest().unwrap().unwrap();
+            assert_eq!(loaded.checkpoint.tick, 10);
+            assert_eq!(loaded.warnings.len(), 1);
+            let warning = &loaded.warnings[0];
+            assert!(
+                warning.contains("00000020") && warning.contains("falling back to tick 10"),
+                "{warning}"
+            );
+        }
+        series.save(&sample(15)).unwrap();
+        assert_eq!(series.ticks().unwrap(), [10, 15]);
+    }
+
+    #[test]
+    fn all_damaged_is_an_error_not_a_fresh_start() {
+        let root = tempfile::tempdir().unwrap();
+        let series = series(root.path());
+        for tick in [1, 2] {
+            let path = series.save(&sample(tick)).unwrap();
+            fs::write(path, b"").unwrap();
+        }
+        let error = series.load_newest().unwrap_err().to_string();
+        assert!(error.contains("00000001") && error.contains("00000002"), "{error}");
+    }
+
+    #[test]
+    fn a_renamed_checkpoint_is_damage_and_foreign_files_are_ignored() {
+        let root = tempfile::tempdir().unwrap();
+        let series = series(root.path());
+        series.save(&sample(1)).unwrap();
+        fs::copy(series.path(1), series.path(9)).unwrap();
+        fs::write(root.path().join("checkpoints/notes.safetensors"), b"x").unwrap();
+        let loaded = series.load_newest().unwrap().unwrap();
+        assert_eq!(loaded.checkpoint.tick, 1);
+        assert!(loaded.warnings[0].contains("expected tick 9, found 1"));
+        let too_large = series.save(&sample(LARGEST + 1)).unwrap_err();
+        assert!(too_large.to_string().contains("99999999"), "{too_large}");
+    }
+}

@@ -1,0 +1,328 @@
+//! The run directory: its layout, making one, finding one.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use crate::arch_file::ArchFile;
+use crate::atomic;
+use crate::checkpoint::Checkpoints;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::lock::{LOCK_FILE, RunLock};
+use crate::naming;
+use crate::sealed;
+
+const CONFIG_FILE: &str = "config.toml";
+const STORE_FILE: &str = "run.sqlite";
+/// Held while a number is given out, so that two runs started at once get two numbers.
+const NUMBERS_LOCK: &str = ".numbers.lock";
+
+/// A run's directory:
+///
+/// ```text
+/// runs/00003-quick-s0/
+///   config.toml                      the resolved configuration; a directory with it is a run
+///   host.json                        machine and program
+///   run.sqlite                       trials, scalars, images, events
+///   events.out.tfevents.autogan      the same for TensorBoard
+///   arch.json                        what was found
+///   checkpoints/NNNNNNNN.safetensors the last two, named by tick
+///   samples/sS-iNNNN-TAG.png         pictures
+///   report.html  log.txt  run.lock
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// Makes `runs/NNNNN-preset-sSEED` with the next number, and locks it.
+    ///
+    /// # Errors
+    /// The file system's error; nothing is left behind then.
+    pub fn create_numbered(
+        runs: &Path,
+        preset: &str,
+        seed: u64,
+        config_toml: &str,
+        host: &Host,
+    ) -> Result<(RunDir, RunLock)> {
+        fs::create_dir_all(runs).map_err(Error::io("create the directory", runs))?;
+        let numbers_path = runs.join(NUMBERS_LOCK);
+        let numbers = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&numbers_path)
+            .map_err(Error::io("open", &numbers_path))?;
+        numbers.lock().map_err(Error::io("lock", &numbers_path))?;
+        let number = naming::next_number(runs)?;
+        let root = runs.join(naming::run_name(number, preset, seed));
+        fs::create_dir(&root).map_err(Error::io("create the directory", &root))?;
+        drop(numbers);
+        let made = populate(&root, config_toml, host);
+        if made.is_err() {
+            // Ours alone since a moment ago; the first error is the one to report.
+            let _ = fs::remove_dir_all(&root);
+        }
+        made
+    }
+
+    /// Makes the run directory `path` and locks it.
+    ///
+    /// # Errors
+    /// [`Error::HoldsRun`] if a run is there, [`Error::NotEmpty`] if something else is,
+    /// [`Error::Locked`] if another process makes one there now; otherwise the file system's error.
+    pub fn create_at(path: &Path, config_toml: &str, host: &Host) -> Result<(RunDir, RunLock)> {
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                return Err(Error::NotARun {
+                    path: path.to_owned(),
+                    why: "expected a directory, found a file",
+                });
+            }
+            Ok(_) => check_vacant(path)?,
+            Err(_) => fs::create_dir_all(path).map_err(Error::io("create the directory", path))?,
+        }
+        populate(path, config_toml, host)
+    }
+
+    /// Opens an existing run, to read or to resume.
+    ///
+    /// # Errors
+    /// [`Error::NotARun`] if there is none.
+    pub fn open(path: &Path) -> Result<RunDir> {
+        let why = if !path.exists() {
+            "there is no such directory"
+        } else if !path.is_dir() {
+            "expected a directory, found a file"
+        } else if !path.join(CONFIG_FILE).is_file() {
+            "it has no config.toml"
+        } else {
+            return Ok(RunDir { root: path.to_owned() });
+        };
+        Err(Error::NotARun { path: path.to_owned(), why })
+    }
+
+    /// The runs directly under `runs`, in the order in which they were made, the newest last.
+    ///
+    /// # Errors
+    /// The file system's error; a directory that is not there holds no runs.
+    pub fn list(runs: &Path) -> Result<Vec<RunDir>> {
+        let entries = match fs::read_dir(runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("list", runs)(error)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::io("list", runs))?.path();
+            found.extend(RunDir::open(&path));
+        }
+        found.sort_by_cached_key(|run| {
+            let name = run.name();
+            (run.created_ms(), naming::run_number(&name), name)
+        });
+        Ok(found)
+    }
+
+    /// The newest run under `runs`.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] if there is none.
+    pub fn newest(runs: &Path) -> Result<RunDir> {
+        RunDir::list(runs)?.pop().ok_or_else(|| Error::NoRun {
+            path: runs.to_owned(),
+            wanted: "at all".to_owned(),
+            advice: "start one with `autogan search`, or name a run's directory",
+        })
+    }
+
+    /// The run that a user means: a path, a name under `runs`, or a number.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] if there is none; [`Error::NotARun`] for a path that is something else.
+    pub fn find(runs: &Path, wanted: &str) -> Result<RunDir> {
+        let path = Path::new(wanted);
+        if let Ok(run) = RunDir::open(path).or_else(|_| RunDir::open(&runs.join(wanted))) {
+            return Ok(run);
+        }
+        if let Ok(number) = wanted.parse::<u32>() {
+            let mut list = RunDir::list(runs)?;
+            list.retain(|run| naming::run_number(&run.name()) == Some(number));
+            if let Some(run) = list.pop() {
+                return Ok(run);
+            }
+        }
+        if path.exists() {
+            return RunDir::open(path);
+        }
+        Err(Error::NoRun {
+            path: runs.to_owned(),
+            wanted: format!("{wanted:?}"),
+            advice: "name a directory, a run's name or its number",
+        })
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its last component, as `00003-quick-s0`.
+    pub fn name(&self) -> String {
+        let name = self.root.file_name().map(|name| name.to_string_lossy().into_owned());
+        // "." and ".." have no name of their own.
+        name.or_else(|| {
+            let full = self.root.canonicalize().ok()?;
+            Some(full.file_name()?.to_string_lossy().into_owned())
+        })
+        .unwrap_or_default()
+    }
+
+    /// `config.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        self.root.join(CONFIG_FILE)
+    }
+
+    /// `host.json`.
+    pub fn host_path(&self) -> PathBuf {
+        self.root.join("host.json")
+    }
+
+    /// `run.sqlite`.
+    pub fn store_path(&self) -> PathBuf {
+        self.root.join(STORE_FILE)
+    }
+
+    /// `arch.json`.
+    pub fn arch_path(&self) -> PathBuf {
+        self.root.join("arch.json")
+    }
+
+    /// `log.txt`.
+    pub fn log_path(&self) -> PathBuf {
+        self.root.join("log.txt")
+    }
+
+    /// `report.html`.
+    pub fn report_path(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// TensorBoard's event file.
+    pub fn events_path(&self) -> PathBuf {
+        self.root.join("events.out.tfevents.autogan")
+    }
+
+    /// `samples/`.
+    pub fn samples_path(&self) -> PathBuf {
+        self.root.join("samples")
+    }
+
+    /// `checkpoints/`.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// The run's checkpoints.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.checkpoints_path(), &self.root)
+    }
+
+    /// The text of `config.toml`.
+    ///
+    /// # Errors
+    /// The file system's error; text that is not UTF-8 is one.
+    pub fn config(&self) -> Result<String> {
+        let path = self.config_path();
+        fs::read_to_string(&path).map_err(Error::io("read", &path))
+    }
+
+    /// The content of `host.json`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or the file system's error.
+    pub fn host(&self) -> Result<Host> {
+        sealed::read(&self.host_path())
+    }
+
+    /// The content of `arch.json`; `None` before the search has written it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or the file system's error.
+    pub fn arch(&self) -> Result<Option<ArchFile>> {
+        match ArchFile::read(&self.arch_path()) {
+            Ok(file) => Ok(Some(file)),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Milliseconds since 1970 at which the run was made: as `host.json` says, for it survives
+    /// copying, else by the age of `config.toml`.
+    pub fn created_ms(&self) -> u64 {
+        self.host().map(|host| host.created_ms).unwrap_or_else(|_| {
+            let modified = fs::metadata(self.config_path()).and_then(|found| found.modified());
+            modified
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+        })
+    }
+
+    /// Makes what a kill while the run was made left out, and removes what a killed writer left
+    /// unfinished. For the holder of the lock.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub(crate) fn tidy(&self, host: &Host) -> Result<()> {
+        for dir in [self.checkpoints_path(), self.samples_path()] {
+            fs::create_dir_all(&dir).map_err(Error::io("create the directory", &dir))?;
+            atomic::sweep(&dir)?;
+        }
+        atomic::sweep(&self.root)?;
+        if !self.host_path().exists() {
+            sealed::write(&self.host_path(), host)?;
+        }
+        Ok(())
+    }
+}
+
+/// Locks an existing vacant directory and makes a run of it.
+fn populate(root: &Path, config_toml: &str, host: &Host) -> Result<(RunDir, RunLock)> {
+    let lock = RunLock::acquire(root)?;
+    // Another process may have made its run here before we had the lock.
+    check_vacant(root)?;
+    let run = RunDir { root: root.to_owned() };
+    // First, because it makes the directory a run: a kill from here on can be resumed from.
+    atomic::write(&run.config_path(), config_toml.as_bytes())?;
+    run.tidy(host)?;
+    // The directory's own name must be durable as well.
+    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        atomic::sync_dir(parent)?;
+    }
+    Ok((run, lock))
+}
+
+/// Refuses a directory that holds more than what a killed process leaves before it made a run.
+fn check_vacant(root: &Path) -> Result<()> {
+    let entries = fs::read_dir(root).map_err(Error::io("list", root))?;
+    let mut found: Vec<String> = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(Error::io("list", root))?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if name == CONFIG_FILE || name == STORE_FILE {
+            return Err(Error::HoldsRun { path: root.to_owned() });
+        }
+        if name != LOCK_FILE && !atomic::is_unfinished(&name) {
+            found.push(name);
+        }
+    }
+    match found.into_iter().min() {
+        None => Ok(()),
+        Some(found) => Err(Error::NotEmpty { path: root.to_owned(), found }),
+    }
+}

@@ -1,0 +1,211 @@
+//! The crate's error: what was expected, what was found, what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong in a run directory.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), io_advice(source))]
+    Io {
+        /// What was tried, as a verb: "write", "create the directory".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is not what was once written.
+    #[error("{} is damaged: {what}; {advice}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it: expected and found.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Another process writes this run.
+    #[error(
+        "the run {} is in use by {holder}; wait for it or stop it (the lock goes away with its process)",
+        path.display()
+    )]
+    Locked {
+        /// The run directory.
+        path: PathBuf,
+        /// Who holds it, as that process described itself.
+        holder: String,
+    },
+    /// The path is no run directory.
+    #[error("{} is not a run: {why}", path.display())]
+    NotARun {
+        /// The path.
+        path: PathBuf,
+        /// Expected and found.
+        why: &'static str,
+    },
+    /// A new run was to be put where one lives.
+    #[error(
+        "{} already holds a run; name another directory, or continue this one with --resume",
+        path.display()
+    )]
+    HoldsRun {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A new run was to be put into a directory with other things in it.
+    #[error(
+        "{} is not empty (it holds {found:?}) and is not a run; name a new or an empty directory",
+        path.display()
+    )]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// One of the things in it.
+        found: String,
+    },
+    /// No run matches.
+    #[error("no run {wanted} under {}; {advice}", path.display())]
+    NoRun {
+        /// The directory of runs.
+        path: PathBuf,
+        /// What was looked for: "at all", or a name.
+        wanted: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// SQLite refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), sqlite_advice(source))]
+    Sqlite {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The database lacks rows that the checkpoint says were there.
+    #[error(
+        "{} lacks rows: the checkpoint at tick {tick} was written with {expected}, found {found}; \
+         restore the database from a copy, or start the run again in a new directory",
+        path.display()
+    )]
+    StoreBehind {
+        /// The database.
+        path: PathBuf,
+        /// The checkpoint's tick.
+        tick: u64,
+        /// Row counts in the checkpoint.
+        expected: String,
+        /// Row counts in the database.
+        found: String,
+    },
+    /// Checkpoints are there, but none can be read.
+    #[error(
+        "every checkpoint in {} is damaged ({causes}); restore one from a copy, or start the run again in a new directory",
+        path.display()
+    )]
+    NoGoodCheckpoint {
+        /// The directory of checkpoints.
+        path: PathBuf,
+        /// Each file with what is wrong with it.
+        causes: String,
+    },
+    /// The configuration beside the run is another one than the run was started with.
+    #[error(
+        "{} is not the configuration that this run was started with: line {line} was {expected:?}, is {found:?}; \
+         put the line back, or start a new run with the new configuration",
+        path.display()
+    )]
+    ConfigChanged {
+        /// `config.toml`.
+        path: PathBuf,
+        /// The first line that differs, from 1.
+        line: usize,
+        /// That line at the start of the run.
+        expected: String,
+        /// That line now.
+        found: String,
+    },
+    /// The caller handed in something that cannot be stored.
+    #[error("invalid {what}: expected {expected}, found {found}")]
+    Invalid {
+        /// What is invalid.
+        what: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Error {
+    /// An input/output error, for `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// A SQLite error, for `map_err`.
+    pub(crate) fn sqlite(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(rusqlite::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::Sqlite { action, path, source }
+    }
+
+    /// An invalid argument.
+    pub(crate) fn invalid(
+        what: &'static str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Error {
+        Error::Invalid { what, expected: expected.into(), found: found.into() }
+    }
+
+    /// Whether the cause is a device that is full (or a quota or size limit that is reached).
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Error::Io { source, .. } => is_full(source.kind()),
+            Error::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_full(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+const FULL_ADVICE: &str = " (make room and resume the run: what was written before is intact)";
+
+fn io_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        kind if is_full(kind) => FULL_ADVICE,
+        io::ErrorKind::ReadOnlyFilesystem => " (choose a place that can be written to)",
+        io::ErrorKind::PermissionDenied => " (check owner and permissions)",
+        _ => "",
+    }
+}
+
+fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode;
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => FULL_ADVICE,
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            " (the file is damaged: restore it from a copy)"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            " (another program keeps it locked: close that and try again)"
+        }
+        _ => "",
+    }
+}

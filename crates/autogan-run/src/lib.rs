@@ -1,0 +1,48 @@
+//! The run directory of a search: what a run writes, how it survives a crash, how it is read.
+//!
+//! A run lives in one directory (see [`RunDir`] for the layout):
+//!
+//! - [`RunWriter`] is the one writer: it holds the [`RunLock`], and keeps store, checkpoints and
+//!   event file in step, so that a resumed run continues as if it had never stopped;
+//! - [`StoreReader`] and the functions of [`export`] read it, also while the run goes on;
+//! - [`atomic`] replaces files so that the old or the new one is there, never half of one.
+//!
+//! Every row and every checkpoint carries the search's global *tick*, a number that never falls.
+//! Resuming from a checkpoint removes whatever was written after it.
+//!
+//! This crate knows neither tensors of a framework nor the configuration's meaning: tensors are
+//! bytes with a shape here, the configuration is the text that the run started with.
+
+pub mod arch_file;
+pub mod atomic;
+pub mod checkpoint;
+pub mod dir;
+pub mod error;
+pub mod export;
+pub mod host;
+pub mod lock;
+pub mod log;
+pub mod naming;
+pub mod samples;
+pub mod sealed;
+pub mod store;
+pub mod tensorboard;
+pub mod writer;
+
+mod crc32c;
+
+pub use arch_file::{ArchFile, FoundArch, Protocol, Score};
+pub use checkpoint::{Checkpoint, Checkpoints, Dtype, Loaded, TensorData};
+pub use dir::RunDir;
+pub use error::{Error, Result};
+pub use export::Format;
+pub use host::Host;
+pub use lock::RunLock;
+pub use log::LogFile;
+pub use samples::Picture;
+pub use store::{
+    Event, Image, Position, Scalar, Session, Store, StoreReader, Stored, Trial, TrialFilter,
+    TrialKind,
+};
+pub use tensorboard::EventFile;
+pub use writer::{Resumed, RunWriter};

@@ -1,0 +1,245 @@
+//! Reading a store, also while its run goes on.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Params};
+
+use super::row::{Fields, Row, Stored, checksum};
+use super::rows::{Event, Image, Scalar, Trial, TrialKind};
+use super::schema;
+use crate::error::{Error, Result};
+
+/// How long a statement waits for another connection.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+
+/// Which trials to list, and in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrialFilter {
+    /// Only of this stage.
+    pub stage: Option<u32>,
+    /// Only of this kind.
+    pub kind: Option<TrialKind>,
+    /// Only the best `n` of each stage, by stage and falling reward; without it all, in the
+    /// order in which they were made.
+    pub top: Option<usize>,
+    /// Each architecture once per stage, with its best reward.
+    pub distinct: bool,
+}
+
+impl TrialFilter {
+    /// Every trial.
+    pub const ALL: TrialFilter =
+        TrialFilter { stage: None, kind: None, top: None, distinct: false };
+}
+
+/// A store that is only read. Each row is checked against its checksum as it is read.
+#[derive(Debug)]
+pub struct StoreReader {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+}
+
+impl StoreReader {
+    /// Opens a store and verifies all of it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if it is not intact or not a store.
+    pub fn open(path: &Path) -> Result<StoreReader> {
+        let reader = StoreReader::open_live(path)?;
+        reader.verify()?;
+        Ok(reader)
+    }
+
+    /// Opens a store without verifying all of it at once: for a reader that follows a large run.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if it is no store.
+    pub fn open_live(path: &Path) -> Result<StoreReader> {
+        // SQLite's own message for an absent file would not name it.
+        std::fs::metadata(path).map_err(Error::io("read", path))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).map_err(Error::sqlite("open", path))?;
+        conn.busy_timeout(BUSY).map_err(Error::sqlite("open", path))?;
+        let reader = StoreReader { conn, path: path.to_owned() };
+        let newest = schema::MIGRATIONS.len();
+        let version = schema::version(&reader.conn, path, newest)?;
+        if version != newest {
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                what: format!("expected a store of version {newest}, found version {version}"),
+                advice: "resume the run once to complete it, or restore it from a copy",
+            });
+        }
+        Ok(reader)
+    }
+
+    /// The trials that the filter lets through.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
+    pub fn trials(&self, filter: TrialFilter) -> Result<Vec<Stored<Trial>>> {
+        // Filtered here and not in SQL: a damaged row must be noticed, not filtered away.
+        let mut trials: Vec<Stored<Trial>> = self.rows_after(0)?;
+        trials.retain(|trial| {
+            filter.stage.is_none_or(|stage| stage == trial.row.stage)
+                && filter.kind.is_none_or(|kind| kind == trial.row.kind)
+        });
+        if filter.top.is_some() || filter.distinct {
+            trials.sort_by(best_first);
+        }
+        if filter.distinct {
+            let mut seen = HashSet::new();
+            trials.retain(|trial| seen.insert((trial.row.stage, trial.row.arch.clone())));
+        }
+        if let Some(top) = filter.top {
+            let mut place = (None, 0);
+            trials.retain(|trial| {
+                if place.0 != Some(trial.row.stage) {
+                    place = (Some(trial.row.stage), 0);
+                }
+                place.1 += 1;
+                place.1 <= top
+            });
+        } else if filter.distinct {
+            trials.sort_by_key(|trial| trial.id);
+        }
+        Ok(trials)
+    }
+
+    /// The series `tag`, in the order in which it was made.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
+    pub fn series(&self, tag: &str) -> Result<Vec<Stored<Scalar>>> {
+        self.select("WHERE t.tag = ?1 ORDER BY t.id", [tag])
+    }
+
+    /// Names of all series, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] if the store is not intact.
+    pub fn tags(&self) -> Result<Vec<String>> {
+        let sqlite = |error| Error::sqlite("read", &self.path)(error);
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT DISTINCT tag FROM scalars ORDER BY tag")
+            .map_err(sqlite)?;
+        let tags = statement.query_map([], |row| row.get(0)).map_err(sqlite)?;
+        tags.collect::<rusqlite::Result<_>>().map_err(sqlite)
+    }
+
+    /// All pictures, in the order in which they were made.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
+    pub fn images(&self) -> Result<Vec<Stored<Image>>> {
+        self.rows_after(0)
+    }
+
+    /// All events of a kind, or all events.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
+    pub fn events(&self, kind: Option<&str>) -> Result<Vec<Stored<Event>>> {
+        let mut events: Vec<Stored<Event>> = self.rows_after(0)?;
+        events.retain(|event| kind.is_none_or(|kind| kind == event.row.kind));
+        Ok(events)
+    }
+
+    /// Rows with an id above `id`, in order: what is new since the last look; 0 for all.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
+    pub fn rows_after<R: Row>(&self, id: i64) -> Result<Vec<Stored<R>>> {
+        self.select("WHERE t.id > ?1 ORDER BY t.id", [id])
+    }
+
+    /// Number of rows of `R`'s table.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] if the store is not intact.
+    pub fn count<R: Row>(&self) -> Result<u64> {
+        let sql = format!("SELECT count(*) FROM {}", R::TABLE);
+        let rows: i64 = self
+            .conn
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(Error::sqlite("read", &self.path))?;
+        Ok(rows.unsigned_abs())
+    }
+
+    /// Runs `read` on one state of the store: what is written meanwhile does not show.
+    ///
+    /// # Errors
+    /// The error of `read`, or [`Error::Sqlite`].
+    pub fn snapshot<T>(&self, read: impl FnOnce(&StoreReader) -> Result<T>) -> Result<T> {
+        let transaction =
+            self.conn.unchecked_transaction().map_err(Error::sqlite("read", &self.path))?;
+        let result = read(self);
+        // Nothing was changed, so there is nothing that ending the transaction could lose.
+        let _ = transaction.rollback();
+        result
+    }
+
+    fn select<R: Row>(&self, clause: &str, params: impl Params) -> Result<Vec<Stored<R>>> {
+        let mut rows = Vec::new();
+        self.for_each(clause, params, |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Hands each selected row to `take`, checked against its checksum.
+    pub(super) fn for_each<R: Row>(
+        &self,
+        clause: &str,
+        params: impl Params,
+        mut take: impl FnMut(Stored<R>) -> Result<()>,
+    ) -> Result<()> {
+        let sqlite = |error| Error::sqlite("read", &self.path)(error);
+        let table = R::TABLE;
+        let columns = R::COLUMNS.join(", t.");
+        let sql = format!(
+            "SELECT t.id, c.crc, t.{columns} FROM {table} t LEFT JOIN {table}_crc c ON c.id = t.id {clause}"
+        );
+        let mut statement = self.conn.prepare_cached(&sql).map_err(sqlite)?;
+        let mut rows = statement.query(params).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let id: i64 = row.get(0).map_err(sqlite)?;
+            let stored: Option<i64> = row.get(1).map_err(sqlite)?;
+            let values: Vec<Value> = (2..2 + R::COLUMNS.len())
+                .map(|column| row.get(column))
+                .collect::<rusqlite::Result<_>>()
+                .map_err(sqlite)?;
+            if stored != Some(checksum(table, id, &values)) {
+                let what = format!("row {id} of {table} does not match its checksum");
+                return Err(self.damaged(what));
+            }
+            let row = R::from_fields(&mut Fields::new(R::COLUMNS, &values))
+                .map_err(|what| self.damaged(format!("row {id} of {table}, {what}")))?;
+            take(Stored { id, row })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn damaged(&self, what: String) -> Error {
+        Error::Damaged { path: self.path.clone(), what, advice: "restore it from a copy" }
+    }
+}
+
+/// By stage, then falling reward; without a reward last; the earlier of two equals first.
+fn best_first(a: &Stored<Trial>, b: &Stored<Trial>) -> std::cmp::Ordering {
+    let key = |trial: &Stored<Trial>| {
+        let reward = trial.row.reward;
+        if reward.is_nan() { f64::NEG_INFINITY } else { reward }
+    };
+    a.row
+        .stage
+        .cmp(&b.row.stage)
+        .then(key(b).total_cmp(&key(a)))
+        .then(a.row.reward.is_nan().cmp(&b.row.reward.is_nan()))
+        .then(a.id.cmp(&b.id))
+}

@@ -1,0 +1,251 @@
+//! The event file on disk: appended to, cut back on resume, made anew from the store.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::proto::{self, Content};
+use super::record;
+use crate::atomic;
+use crate::error::{Error, Result};
+use crate::host::now_ms;
+
+/// An event file that is written.
+#[derive(Debug)]
+pub struct EventFile {
+    out: BufWriter<File>,
+    path: PathBuf,
+}
+
+/// What was found in an existing event file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Records kept that carry a scalar or an image.
+    pub summaries: u64,
+    /// Bytes cut off: of a torn tail, of damage and what follows it, of what was not to be kept.
+    pub cut_bytes: u64,
+}
+
+/// One event, for [`EventFile::rebuild`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry<'a> {
+    /// Seconds since 1970.
+    pub wall_time: f64,
+    /// The search's global tick.
+    pub tick: u64,
+    /// What it carries.
+    pub content: Content<'a>,
+}
+
+impl EventFile {
+    /// Makes a new event file, replacing what was there.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub fn create(path: &Path) -> Result<EventFile> {
+        EventFile::rebuild(path, |_| Ok(()))
+    }
+
+    /// Opens an event file to append to, after cutting off what follows its first `keep` scalars
+    /// and images, or follows the first record that is torn or damaged.
+    ///
+    /// # Errors
+    /// The file system's error, also if the file is not there.
+    pub fn resume(path: &Path, keep: u64) -> Result<(EventFile, Found)> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(Error::io("open", path))?;
+        let found = cut_back(&mut file, keep).map_err(Error::io("read", path))?;
+        let file = EventFile { out: BufWriter::new(file), path: path.to_owned() };
+        Ok((file, found))
+    }
+
+    /// Makes the event file anew from what `fill` hands over, in the order of ticks. The old file
+    /// is replaced once the new one is complete.
+    ///
+    /// # Errors
+    /// The error of `fill`, or the file system's error.
+    pub fn rebuild<F>(path: &Path, fill: F) -> Result<EventFile>
+    where
+        F: FnOnce(&mut dyn FnMut(Entry<'_>) -> io::Result<()>) -> io::Result<()>,
+    {
+        atomic::write_with(path, |mut out| {
+            let version = proto::encode(seconds(), 0, Content::Version);
+            record::write(&mut out, &version)?;
+            fill(&mut |entry| {
+                let event = proto::encode(entry.wall_time, entry.tick, entry.content);
+                record::write(&mut out, &event)
+            })
+        })?;
+        let file = OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
+        Ok(EventFile { out: BufWriter::new(file), path: path.to_owned() })
+    }
+
+    /// Appends a number of the series `tag` at `tick`.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub fn scalar(&mut self, tick: u64, tag: &str, value: f64) -> Result<()> {
+        let value = value as f32;
+        self.append(tick, Content::Scalar { tag, value })
+    }
+
+    /// Appends a picture, given as a PNG file's bytes with its sides.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub fn image(
+        &mut self,
+        tick: u64,
+        tag: &str,
+        [height, width]: [usize; 2],
+        png: &[u8],
+    ) -> Result<()> {
+        let content = Content::Image { tag, width, height, png };
+        self.append(tick, content)
+    }
+
+    /// Hands what was appended to the system.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub fn flush(&mut self) -> Result<()> {
+        self.out.flush().map_err(Error::io("write", &self.path))
+    }
+
+    fn append(&mut self, tick: u64, content: Content<'_>) -> Result<()> {
+        let event = proto::encode(seconds(), tick, content);
+        record::write(&mut self.out, &event).map_err(Error::io("write", &self.path))
+    }
+}
+
+/// Seconds since 1970.
+fn seconds() -> f64 {
+    now_ms() as f64 / 1000.0
+}
+
+fn cut_back(file: &mut File, keep: u64) -> io::Result<Found> {
+    let length = file.metadata()?.len();
+    let mut input = BufReader::new(&mut *file);
+    let (mut kept, mut summaries, mut data) = (0, 0, Vec::new());
+    while record::read(&mut input, &mut data)? {
+        let Some((_, summary)) = proto::step(&data) else {
+            break;
+        };
+        // Every file begins with its version.
+        if summary && (summaries == keep || kept == 0) {
+            break;
+        }
+        kept += data.len() as u64 + record::OVERHEAD;
+        summaries += u64::from(summary);
+    }
+    drop(input);
+    if kept == 0 {
+        let version = proto::encode(seconds(), 0, Content::Version);
+        file.set_len(0)?;
+        file.rewind()?;
+        record::write(file, &version)?;
+    } else {
+        file.set_len(kept)?;
+        file.seek(SeekFrom::Start(kept))?;
+    }
+    Ok(Found { summaries, cut_bytes: length - kept.min(length) })
+}
+
+/// Ticks of the records in an event file that carry a scalar or an image, up to the first damage.
+///
+/// # Errors
+/// The file system's error.
+pub fn ticks(path: &Path) -> Result<Vec<u64>> {
+    let file = fs::File::open(path).map_err(Error::io("open", path))?;
+    let mut input = BufReader::new(file);
+    let (mut ticks, mut data) = (Vec::new(), Vec::new());
+    while record::read(&mut input, &mut data).map_err(Error::io("read", path))? {
+        match proto::step(&data) {
+            Some((step, true)) => ticks.push(step),
+            Some((_, false)) => {}
+            None => break,
+        }
+    }
+    Ok(ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three(path: &Path) {
+        let mut file = EventFile::create(path).unwrap();
+        for tick in [1, 2, 3] {
+            file.scalar(tick, "loss", 0.5).unwrap();
+        }
+        file.flush().unwrap();
+    }
+
+    #[test]
+    fn resume_cuts_and_appends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.out.tfevents.x");
+        three(&path);
+        let whole = fs::read(&path).unwrap();
+        let (mut file, found) = EventFile::resume(&path, 2).unwrap();
+        assert_eq!(found.summaries, 2);
+        assert!(found.cut_bytes > 0);
+        assert_eq!(ticks(&path).unwrap(), [1, 2]);
+        file.scalar(3, "loss", 0.5).unwrap();
+        file.image(4, "grid", [1, 1], &[1, 2]).unwrap();
+        file.flush().unwrap();
+        assert_eq!(ticks(&path).unwrap(), [1, 2, 3, 4]);
+        // Times have a fixed width: the same content has the same length.
+        assert!(fs::read(&path).unwrap().len() > whole.len());
+        let (_, found) = EventFile::resume(&path, 3).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), whole.len() as u64);
+        assert_eq!(found.summaries, 3);
+    }
+
+    #[test]
+    fn a_torn_or_damaged_tail_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e");
+        three(&path);
+        let whole = fs::read(&path).unwrap();
+        let record = (whole.len() - 40) / 3;
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            for bad in [&whole[..at], &flipped] {
+                fs::write(&path, bad).unwrap();
+                let (mut file, found) = EventFile::resume(&path, 9).unwrap();
+                file.scalar(9, "loss", 1.0).unwrap();
+                file.flush().unwrap();
+                let after = ticks(&path).unwrap();
+                assert_eq!(after.len() as u64, found.summaries + 1, "byte {at}");
+                assert_eq!(after.last(), Some(&9));
+                assert!(found.summaries <= (at / record) as u64, "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn rebuild_replaces_only_when_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e");
+        three(&path);
+        let failed = EventFile::rebuild(&path, |_| Err(io::Error::other("no rows")));
+        assert!(failed.is_err());
+        assert_eq!(ticks(&path).unwrap(), [1, 2, 3]);
+        let entry = |tick| Entry {
+            wall_time: 1.0,
+            tick,
+            content: Content::Scalar { tag: "a", value: 1.0 },
+        };
+        let mut file =
+            EventFile::rebuild(&path, |put| [7, 8].into_iter().try_for_each(|t| put(entry(t))))
+                .unwrap();
+        file.scalar(9, "a", 2.0).unwrap();
+        file.flush().unwrap();
+        assert_eq!(ticks(&path).unwrap(), [7, 8, 9]);
+    }
+}

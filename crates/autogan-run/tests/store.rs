@@ -1,0 +1,295 @@
+//! The SQLite store: rows in and out, queries, rolling back, readers beside the writer, damage.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use autogan_run::store::{Row, StoreReader};
+use autogan_run::{
+    Error, Event, Image, Position, Scalar, Session, Store, Stored, Trial, TrialFilter, TrialKind,
+};
+use common::{event, for_each_damage, scalar, trial};
+
+/// Forty ticks of rows, closed.
+fn filled(path: &Path) {
+    let mut store = Store::open(path).unwrap();
+    let session =
+        Session { tick: 0, kind: "config".into(), json: "\"seed = 1\"".into(), seconds: f64::NAN };
+    store.add(&session).unwrap();
+    for tick in 1..=40 {
+        store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
+        store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
+        store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
+        if tick % 10 == 0 {
+            store.add(&event(tick, "reset")).unwrap();
+        }
+    }
+    store.finish().unwrap();
+}
+
+type Rows = (Vec<Stored<Trial>>, Vec<Stored<Scalar>>, Vec<Stored<Event>>);
+
+fn all(reader: &StoreReader) -> Rows {
+    reader
+        .snapshot(|reader| {
+            Ok((reader.trials(TrialFilter::ALL)?, reader.rows_after(0)?, reader.events(None)?))
+        })
+        .unwrap()
+}
+
+#[test]
+fn rows_come_back_as_they_went_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.sqlite");
+    let mut store = Store::open(&path).unwrap();
+    let mut odd = trial(1, 0, f64::NEG_INFINITY);
+    odd.arch = "žá,\"\n".into();
+    odd.entropy = None;
+    odd.kind = TrialKind::Derive;
+    let picture = Image {
+        tick: 2,
+        path: "samples/a.png".into(),
+        stage: 1,
+        iteration: 2,
+        tag: "best".into(),
+        seconds: 3.0,
+    };
+    assert_eq!(store.add(&odd).unwrap(), 1);
+    assert_eq!(store.add(&picture).unwrap(), 1);
+    assert_eq!(store.add(&scalar(2, "a", f64::NAN)).unwrap(), 1);
+    assert_eq!(store.add(&scalar(2, "a", -0.0)).unwrap(), 2);
+    let reader = store.read().unwrap();
+    reader.verify().unwrap();
+    assert_eq!(reader.trials(TrialFilter::ALL).unwrap(), [Stored { id: 1, row: odd }]);
+    assert_eq!(reader.images().unwrap()[0].row, picture);
+    let series = reader.series("a").unwrap();
+    assert!(series[0].row.value.is_nan() && series[1].row.value == 0.0);
+    assert_eq!(reader.rows_after::<Scalar>(1).unwrap().len(), 1);
+    let position = Position { tick: 2, trials: 1, scalars: 2, images: 1, events: 0 };
+    assert_eq!(store.position(2), position);
+}
+
+#[test]
+fn queries() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.sqlite");
+    filled(&path);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "a single file after the end");
+    let reader = StoreReader::open(&path).unwrap();
+    let top = reader.trials(TrialFilter { top: Some(2), ..TrialFilter::ALL }).unwrap();
+    // Rewards are 7·tick mod 11: 10 at ticks 3, 14 (stage 0), 25, 36 (stage 1); stage 2 has one.
+    let found: Vec<_> = top.iter().map(|t| (t.row.stage, t.row.tick, t.row.reward)).collect();
+    assert_eq!(found, [(0, 3, 10.0), (0, 14, 10.0), (1, 25, 10.0), (1, 36, 10.0), (2, 40, 5.0)]);
+    let distinct =
+        reader.trials(TrialFilter { stage: Some(1), distinct: true, ..TrialFilter::ALL }).unwrap();
+    assert_eq!(distinct.len(), 6, "tick mod 3 and mod 2 make six architectures");
+    assert!(distinct.is_sorted_by_key(|t| t.id));
+    let none =
+        reader.trials(TrialFilter { kind: Some(TrialKind::Random), ..TrialFilter::ALL }).unwrap();
+    assert!(none.is_empty());
+    assert_eq!(reader.tags().unwrap(), ["loss/d", "loss/g"]);
+    assert_eq!(reader.series("loss/g").unwrap()[39].row.value, 20.0);
+    assert_eq!(reader.count::<Trial>().unwrap(), 40);
+    assert_eq!(reader.events(Some("reset")).unwrap().len(), 4);
+    assert!(reader.events(Some("stage")).unwrap().is_empty());
+}
+
+#[test]
+fn a_trial_without_reward_ranks_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&dir.path().join("s")).unwrap();
+    for (tick, reward) in [(1, f64::NAN), (2, f64::NEG_INFINITY), (3, -2.0)] {
+        store.add(&trial(tick, 0, reward)).unwrap();
+    }
+    let filter = TrialFilter { top: Some(3), ..TrialFilter::ALL };
+    let ticks: Vec<_> =
+        store.read().unwrap().trials(filter).unwrap().iter().map(|t| t.row.tick).collect();
+    assert_eq!(ticks, [3, 2, 1]);
+}
+
+#[test]
+fn rolling_back_and_going_on_equals_going_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, cut) = (dir.path().join("whole"), dir.path().join("cut"));
+    filled(&whole);
+    filled(&cut);
+    let mut store = Store::open(&cut).unwrap();
+    let at_20 = Position {
+        tick: 20,
+        trials: 20,
+        scalars: 39, // between two scalars of one tick
+        images: 0,
+        events: 1,
+    };
+    store.truncate_to(at_20).unwrap();
+    assert_eq!(store.position(20), at_20);
+    assert_eq!(store.last_tick(), 20);
+    assert!(store.add(&trial(19, 0, 1.0)).is_err(), "ticks never fall");
+    store.add(&scalar(20, "loss/d", 1.0)).unwrap();
+    store.add(&event(20, "reset")).unwrap();
+    for tick in 21..=40 {
+        store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
+        store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
+        store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
+        if tick % 10 == 0 {
+            store.add(&event(tick, "reset")).unwrap();
+        }
+    }
+    store.finish().unwrap();
+    let (whole, cut) = (StoreReader::open(&whole).unwrap(), StoreReader::open(&cut).unwrap());
+    assert_eq!(all(&whole), all(&cut));
+    assert_eq!(cut.count::<Session>().unwrap(), 1, "sessions stay");
+}
+
+#[test]
+fn rows_missing_before_the_checkpoint_are_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    filled(&path);
+    let mut store = Store::open(&path).unwrap();
+    let beyond = Position { trials: 41, ..store.position(40) };
+    let error = store.truncate_to(beyond).unwrap_err();
+    assert!(matches!(error, Error::StoreBehind { .. }));
+    assert!(error.to_string().contains("41 trials"), "{error}");
+    assert_eq!(store.position(40).trials, 40);
+}
+
+#[test]
+fn readers_see_what_is_committed_while_the_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let mut store = Store::open(&path).unwrap();
+    let reader = StoreReader::open(&path).unwrap();
+    store.add(&trial(1, 0, 1.0)).unwrap();
+    assert_eq!(reader.count::<Trial>().unwrap(), 0);
+    store.flush().unwrap();
+    assert_eq!(reader.count::<Trial>().unwrap(), 1);
+    reader
+        .snapshot(|reader| {
+            assert_eq!(reader.count::<Trial>()?, 1);
+            store.add(&trial(2, 0, 1.0))?;
+            store.flush()?;
+            assert_eq!(reader.count::<Trial>()?, 1, "one state for the whole snapshot");
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(reader.count::<Trial>().unwrap(), 2);
+    store.finish().unwrap();
+    reader.verify().unwrap();
+}
+
+#[test]
+fn rows_of_a_dropped_writer_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let mut store = Store::open(&path).unwrap();
+    store.add(&trial(1, 0, 1.0)).unwrap();
+    drop(store);
+    assert_eq!(StoreReader::open(&path).unwrap().count::<Trial>().unwrap(), 1);
+}
+
+#[test]
+fn damage_is_an_error_or_harmless() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    filled(&path);
+    let good = all(&StoreReader::open(&path).unwrap());
+    let (mut errors, mut harmless) = (0, 0);
+    for_each_damage(&path, 700, |what| {
+        match StoreReader::open(&path) {
+            Ok(reader) => {
+                // For example in a page's unused space.
+                assert_eq!(all(&reader), good, "{what}");
+                harmless += 1;
+            }
+            Err(error) => {
+                assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+                errors += 1;
+            }
+        }
+    });
+    assert!(errors > 100 && harmless > 0, "{errors} errors, {harmless} harmless");
+    assert_eq!(all(&StoreReader::open(&path).unwrap()), good);
+}
+
+#[test]
+fn damage_stops_the_writer_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    filled(&path);
+    let good = all(&StoreReader::open(&path).unwrap());
+    let bytes = fs::read(&path).unwrap();
+    for_each_damage(&path, 60, |what| {
+        let damaged = fs::read(&path).unwrap();
+        match Store::open_existing(&path) {
+            Ok(mut store) => assert_eq!(all(store.read().unwrap()), good, "{what}"),
+            Err(_) if damaged.len() < 100 => {
+                assert_eq!(fs::read(&path).unwrap(), damaged, "the stump is left as it was");
+            }
+            Err(_) => {}
+        }
+        // What the attempt left beside the file belongs to the damaged one.
+        for suffix in ["s-wal", "s-shm", "s-journal"] {
+            let _ = fs::remove_file(dir.path().join(suffix));
+        }
+    });
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn a_damaged_log_of_writes_loses_rows_but_not_quietly() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let mut store = Store::open(&path).unwrap();
+    for tick in 1..=5 {
+        store.add(&trial(tick, 0, 1.0)).unwrap();
+        store.flush().unwrap();
+    }
+    let position = store.position(5);
+    // As after a kill: the rows are in the write-ahead log only.
+    let copy = dir.path().join("copy");
+    fs::copy(&path, &copy).unwrap();
+    let mut log = fs::read(dir.path().join("s-wal")).unwrap();
+    let middle = log.len() / 2;
+    log[middle] ^= 1;
+    fs::write(dir.path().join("copy-wal"), log).unwrap();
+    let result = Store::open(&copy).and_then(|mut store| store.truncate_to(position));
+    assert!(matches!(result, Err(Error::StoreBehind { .. })), "{result:?}");
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("theirs");
+    let theirs = rusqlite::Connection::open(&path).unwrap();
+    theirs.execute_batch("CREATE TABLE a (x)").unwrap();
+    drop(theirs);
+    let before = fs::read(&path).unwrap();
+    assert!(Store::open(&path).is_err());
+    assert!(StoreReader::open(&path).is_err());
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let absent = StoreReader::open(&dir.path().join("absent")).unwrap_err();
+    assert!(absent.to_string().contains("absent"), "{absent}");
+    assert!(!dir.path().join("absent").exists());
+}
+
+#[test]
+fn tables_and_row_types_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    filled(&path);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let columns = |table: &str| -> Vec<String> {
+        let mut statement =
+            conn.prepare("SELECT name FROM pragma_table_info(?1) WHERE name <> 'id'").unwrap();
+        let names = statement.query_map([table], |row| row.get(0)).unwrap();
+        names.map(Result::unwrap).collect()
+    };
+    assert_eq!(columns(Trial::TABLE), Trial::COLUMNS);
+    assert_eq!(columns(Scalar::TABLE), Scalar::COLUMNS);
+    assert_eq!(columns(Image::TABLE), Image::COLUMNS);
+    assert_eq!(columns(Event::TABLE), Event::COLUMNS);
+    assert_eq!(columns(Session::TABLE), Session::COLUMNS);
+}

@@ -1,0 +1,236 @@
+//! Scoring children of the supernet: recalibrated statistics, images, scores (section 3.3.2).
+//!
+//! The cells before the last one are those of a beam entry. Their batch-norm statistics depend on the entry alone,
+//! so they are collected once per entry on latents that belong to it; children of one entry that are scored
+//! together also share the activations of those cells.
+
+use std::collections::BTreeMap;
+
+use autogan_metrics::{
+    FeatureExtractor, GaussianStats, InceptionScoreConfig, Matrix, Statistics, extract_batched,
+    frechet_distance, inception_score,
+};
+use autogan_nn::{BatchNormStats, Generator, NormMode, Trace};
+use autogan_rl::RewardValue;
+use autogan_space::Arch;
+use candle_core::{Device, Tensor};
+
+use crate::config::{RewardConfig, RewardMetric};
+use crate::error::Result;
+use crate::images::to_u8;
+use crate::streams::Streams;
+
+/// Scores children of a generator.
+pub(crate) struct ChildScorer<'a> {
+    pub generator: &'a Generator,
+    pub config: &'a RewardConfig,
+    pub extractor: &'a dyn FeatureExtractor,
+    pub streams: Streams,
+    pub device: &'a Device,
+    /// Statistics of the real images, for the Fréchet distance.
+    pub reference: Option<&'a GaussianStats>,
+    /// Statistics of the fixed cells of beam entries; valid for the present weights.
+    pub prefixes: &'a mut BTreeMap<String, BatchNormStats>,
+}
+
+/// The name and position of the latents that children are scored on.
+#[derive(Clone, Copy)]
+pub(crate) struct Latents<'a> {
+    pub name: &'a str,
+    pub index: u64,
+}
+
+impl ChildScorer<'_> {
+    /// The rewards of `archs`, all of one stage and all on the same `images` latents.
+    pub fn score(
+        &mut self,
+        archs: &[Arch],
+        latents: Latents<'_>,
+        images: usize,
+    ) -> Result<Vec<RewardValue>> {
+        let mut rewards = vec![RewardValue::exact(0.0); archs.len()];
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (i, arch) in archs.iter().enumerate() {
+            groups.entry(prefix_name(arch)).or_default().push(i);
+        }
+        for members in groups.values() {
+            let group: Vec<&Arch> = members.iter().map(|&i| &archs[i]).collect();
+            for (&i, reward) in members.iter().zip(self.score_group(&group, latents, images)?) {
+                rewards[i] = reward;
+            }
+        }
+        Ok(rewards)
+    }
+
+    /// Images of one child, u8 `[n, 3, side, side]`, on the latents of the stream.
+    pub fn samples(&mut self, arch: &Arch, latents: Latents<'_>, n: usize) -> Result<Tensor> {
+        let stats = self.statistics(&[arch])?;
+        let z = self.latents(latents, n)?;
+        let trace = self.prefix(&z, arch, self.mode(&stats[0]))?;
+        to_u8(&self.finish(trace, arch, self.mode(&stats[0]))?)
+    }
+
+    /// Children with the same cells before their last.
+    fn score_group(
+        &mut self,
+        archs: &[&Arch],
+        latents: Latents<'_>,
+        images: usize,
+    ) -> Result<Vec<RewardValue>> {
+        let stats = self.statistics(archs)?;
+        let z = self.latents(latents, images)?;
+        let mut outputs: Vec<Output> = archs.iter().map(|_| Output::new(self.extractor)).collect();
+        for start in (0..images).step_by(self.config.batch) {
+            let z = z.narrow(0, start, self.config.batch.min(images - start))?;
+            // The fixed cells' statistics are the same in every member of the group.
+            let trace = self.prefix(&z, archs[0], self.mode(&stats[0]))?;
+            for ((arch, stats), output) in archs.iter().zip(&stats).zip(&mut outputs) {
+                let fakes = self.finish(trace.clone(), arch, self.mode(stats))?;
+                output.push(self.extractor, &to_u8(&fakes)?, self.config.metric)?;
+            }
+        }
+        outputs.iter().map(|o| o.reward(self.config, self.reference)).collect()
+    }
+
+    fn latents(&self, latents: Latents<'_>, n: usize) -> Result<Tensor> {
+        let length = self.generator.config().latent;
+        let z = self.streams.normal(latents.name, latents.index, n * length);
+        Ok(Tensor::from_vec(z, (n, length), self.device)?)
+    }
+
+    fn mode<'s>(&self, stats: &'s BatchNormStats) -> NormMode<'s> {
+        if self.config.recalibrate_batches == 0 {
+            NormMode::Running
+        } else {
+            NormMode::Fixed(stats)
+        }
+    }
+
+    /// Stem and all cells but the last.
+    fn prefix(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Trace> {
+        let mut trace = self.generator.stem_frozen(z)?;
+        for (i, cell) in arch.cells().iter().enumerate().take(arch.stage()) {
+            self.generator.cell(&mut trace, i, cell, mode)?;
+        }
+        Ok(trace)
+    }
+
+    /// The last cell and the head.
+    fn finish(&self, mut trace: Trace, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
+        let last = arch.stage();
+        self.generator.cell(&mut trace, last, &arch.cells()[last], mode)?;
+        Ok(self.generator.head(&trace, mode)?)
+    }
+
+    /// Recalibrated statistics of children that share their first cells.
+    fn statistics(&mut self, archs: &[&Arch]) -> Result<Vec<BatchNormStats>> {
+        let children: Vec<BatchNormStats> = archs.iter().map(|_| BatchNormStats::new()).collect();
+        let (batches, n) = (self.config.recalibrate_batches, self.config.recalibrate_batch);
+        if batches == 0 {
+            return Ok(children);
+        }
+        let name = prefix_name(archs[0]);
+        let stream = format!("recalibrate.{name}");
+        let latents = |batch: usize| Latents { name: &stream, index: batch as u64 };
+        if !self.prefixes.contains_key(&name) {
+            let stats = BatchNormStats::new();
+            for batch in 0..batches {
+                self.prefix(
+                    &self.latents(latents(batch), n)?,
+                    archs[0],
+                    NormMode::Collect(&stats),
+                )?;
+            }
+            self.prefixes.insert(name.clone(), stats);
+        }
+        let fixed = &self.prefixes[&name];
+        for batch in 0..batches {
+            let z = self.latents(latents(batch), n)?;
+            let trace = self.prefix(&z, archs[0], NormMode::Fixed(fixed))?;
+            for (arch, child) in archs.iter().zip(&children) {
+                self.finish(trace.clone(), arch, NormMode::Collect(child))?;
+            }
+        }
+        Ok(children.iter().map(|child| fixed.merge(child)).collect())
+    }
+}
+
+/// The cells before the last, as a key and as part of a stream's name; empty at stage 0.
+fn prefix_name(arch: &Arch) -> String {
+    if arch.stage() == 0 { String::new() } else { arch.prefix(arch.stage()).to_string() }
+}
+
+/// What an extractor made of a child's images.
+struct Output {
+    logits: Matrix,
+    features: Matrix,
+}
+
+impl Output {
+    fn new(extractor: &dyn FeatureExtractor) -> Self {
+        Self {
+            logits: Matrix::empty(extractor.classes()),
+            features: Matrix::empty(extractor.dims()),
+        }
+    }
+
+    fn push(
+        &mut self,
+        extractor: &dyn FeatureExtractor,
+        images: &Tensor,
+        metric: RewardMetric,
+    ) -> Result<()> {
+        let out = extractor.extract(images)?;
+        match metric {
+            RewardMetric::Is => self.logits.push_tensor(&out.logits)?,
+            RewardMetric::InverseFid => self.features.push_tensor(&out.features)?,
+        }
+        Ok(())
+    }
+
+    fn reward(
+        &self,
+        config: &RewardConfig,
+        reference: Option<&GaussianStats>,
+    ) -> Result<RewardValue> {
+        match (config.metric, reference) {
+            (RewardMetric::InverseFid, Some(reference)) => {
+                let distance = frechet_distance(&Statistics::of(&self.features)?, reference)?;
+                Ok(RewardValue::exact(1.0 / distance))
+            }
+            _ => is_of(&self.logits, config.splits),
+        }
+    }
+}
+
+/// Mean and spread of the Inception Score of logits in their order.
+fn is_of(logits: &Matrix, splits: usize) -> Result<RewardValue> {
+    let score = inception_score(logits, &InceptionScoreConfig::in_order(splits))?;
+    Ok(RewardValue { value: score.mean, spread: score.std })
+}
+
+/// The score of real images, u8 `[n, 3, side, side]`, by the same rules as a child's.
+pub(crate) fn score_real(
+    extractor: &dyn FeatureExtractor,
+    images: &Tensor,
+    config: &RewardConfig,
+    reference: Option<&GaussianStats>,
+) -> Result<RewardValue> {
+    let mut output = Output::new(extractor);
+    let n = images.dim(0)?;
+    for start in (0..n).step_by(config.batch) {
+        let part = images.narrow(0, start, config.batch.min(n - start))?;
+        output.push(extractor, &part, config.metric)?;
+    }
+    output.reward(config, reference)
+}
+
+/// Mean and covariance of the features of real images, u8 `[n, 3, side, side]`.
+pub(crate) fn reference_statistics(
+    extractor: &dyn FeatureExtractor,
+    images: &Tensor,
+    batch: usize,
+) -> Result<GaussianStats> {
+    let (features, _) = extract_batched(extractor, images, batch)?;
+    Ok(Statistics::of(&features)?)
+}

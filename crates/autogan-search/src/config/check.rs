@@ -1,0 +1,117 @@
+//! What a configuration must hold before a search begins.
+
+use super::{PolicyLoss, SearchConfig};
+use crate::error::{Result, SearchError};
+
+impl SearchConfig {
+    /// The configuration itself, when every value is possible and they fit each other.
+    ///
+    /// # Errors
+    /// When one is not: the message names the key, what it may be and what was found.
+    pub fn checked(self) -> Result<Self> {
+        self.check_sizes()?;
+        self.check_rates()?;
+        self.check_plan()?;
+        Ok(self)
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        let r = &self.reward;
+        let positive = [
+            ("model.latent", self.model.latent),
+            ("model.gf", self.model.gf),
+            ("model.df", self.model.df),
+            ("model.bottom", self.model.bottom),
+            ("train.d_batch", self.train.d_batch),
+            ("train.g_batch", self.train.g_batch),
+            ("train.n_critic", self.train.n_critic),
+            ("search.iterations", self.search.iterations),
+            ("search.shared_epochs", self.search.shared_epochs),
+            ("search.candidates", self.search.candidates),
+            ("search.top_k", self.search.top_k),
+            ("controller.hidden", self.controller.hidden),
+            ("controller.children", self.controller.children),
+            ("reward.images", r.images),
+            ("reward.splits", r.splits),
+            ("reward.batch", r.batch),
+            ("derive.candidates", self.derive.candidates),
+            ("derive.top_k", self.derive.top_k),
+            ("derive.images", self.derive.images),
+            ("derive.random", self.derive.random),
+        ];
+        for (key, value) in positive {
+            require(value > 0, key, "1 or more", value)?;
+        }
+        let calibrated = r.recalibrate_batches == 0 || r.recalibrate_batch > 0;
+        require(calibrated, "reward.recalibrate_batch", "1 or more", r.recalibrate_batch)?;
+        let images = format!("at least reward.splits ({}) images", r.splits);
+        require(r.images >= r.splits, "reward.images", &images, r.images)?;
+        require(self.derive.images >= r.splits, "derive.images", &images, self.derive.images)?;
+        require(self.reset.window >= 2, "reset.window", "2 or more", self.reset.window)
+    }
+
+    fn check_rates(&self) -> Result<()> {
+        let rates = [
+            ("train.d_lr", self.train.d_lr),
+            ("train.g_lr", self.train.g_lr),
+            ("controller.lr", self.controller.lr),
+        ];
+        for (key, value) in rates {
+            require(value.is_finite() && value > 0.0, key, "a number above 0", value)?;
+        }
+        let decays = [
+            ("train.beta1", self.train.beta1),
+            ("train.beta2", self.train.beta2),
+            ("train.ema_decay", self.train.ema_decay),
+            ("controller.beta1", self.controller.beta1),
+            ("controller.beta2", self.controller.beta2),
+            ("controller.baseline_decay", self.controller.baseline_decay),
+        ];
+        for (key, value) in decays {
+            require((0.0..1.0).contains(&value), key, "a number in [0, 1)", value)?;
+        }
+        let weight = self.controller.entropy_weight;
+        require(
+            weight.is_finite() && weight >= 0.0,
+            "controller.entropy_weight",
+            "0 or more",
+            weight,
+        )?;
+        let threshold = self.reset.threshold;
+        require(
+            threshold.is_finite() && threshold >= 0.0,
+            "reset.threshold",
+            "0 or more",
+            threshold,
+        )
+    }
+
+    fn check_plan(&self) -> Result<()> {
+        let p = &self.search;
+        let [first, second] = p.grow_at;
+        let ordered = 0 < first && first < second && second < p.iterations;
+        let expected = format!("0 < first < second < search.iterations ({})", p.iterations);
+        require(ordered, "search.grow_at", &expected, format!("{:?}", p.grow_at))?;
+        let expected = format!("at most search.candidates ({})", p.candidates);
+        require(p.top_k <= p.candidates, "search.top_k", &expected, p.top_k)?;
+        let expected = format!("at most derive.candidates ({})", self.derive.candidates);
+        require(
+            self.derive.top_k <= self.derive.candidates,
+            "derive.top_k",
+            &expected,
+            self.derive.top_k,
+        )?;
+        let released = self.controller.loss == PolicyLoss::Released;
+        let children = self.controller.children;
+        require(
+            !released || children == 1,
+            "controller.children",
+            "1 with controller.loss = \"released\"",
+            children,
+        )
+    }
+}
+
+fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<()> {
+    if holds { Ok(()) } else { Err(SearchError::config(key, expected, found.to_string())) }
+}

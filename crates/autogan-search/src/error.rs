@@ -1,0 +1,87 @@
+//! What can go wrong in a search.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T, E = SearchError> = std::result::Result<T, E>;
+
+/// What can go wrong in a search.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SearchError {
+    /// A value of the configuration that cannot be.
+    #[error("{key}: expected {expected}, found {found}")]
+    Config {
+        /// The key or option.
+        key: String,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A configuration that cannot be read as such.
+    #[error("{origin}: {message}")]
+    ConfigText {
+        /// The file or option.
+        origin: String,
+        /// What is wrong, with its place.
+        message: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A number that is not one.
+    #[error(
+        "{what} became {value} at stage {stage}, iteration {iteration}: the networks have diverged; try a lower learning rate (train.d_lr, train.g_lr)"
+    )]
+    Diverged {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// The stage, from 0.
+        stage: usize,
+        /// The iteration, from 0.
+        iteration: usize,
+    },
+    /// A checkpoint that does not fit this run.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
+    /// From the search space.
+    #[error(transparent)]
+    Space(#[from] autogan_space::SpaceError),
+    /// From the networks.
+    #[error(transparent)]
+    Network(#[from] autogan_nn::NnError),
+    /// From the controller.
+    #[error(transparent)]
+    Controller(#[from] autogan_rl::RlError),
+    /// From the scores.
+    #[error(transparent)]
+    Metric(#[from] autogan_metrics::Error),
+    /// From the dataset.
+    #[error(transparent)]
+    Data(#[from] autogan_data::DataError),
+    /// From the run directory.
+    #[error(transparent)]
+    Run(#[from] autogan_run::Error),
+    /// From a tensor operation.
+    #[error("tensor operation: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl SearchError {
+    /// A value of the configuration that cannot be.
+    pub fn config(
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Config { key: key.into(), expected: expected.into(), found: found.into() }
+    }
+}

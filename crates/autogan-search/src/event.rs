@@ -1,0 +1,122 @@
+//! What a search tells while it runs. The library only reports; printing and drawing bars is the binary's.
+
+use autogan_rl::StepReport;
+use autogan_run::{FoundArch, Score, TrialKind};
+use autogan_space::Arch;
+
+/// Receives events as they happen.
+pub trait Reporter {
+    /// Takes notice of one event.
+    fn event(&mut self, event: &Event);
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stage begins.
+    Stage {
+        /// From 0.
+        stage: usize,
+        /// Side of its images in pixels.
+        side: usize,
+        /// First iteration of the stage, from 0, and the first one after it.
+        iterations: (usize, usize),
+        /// Score of as many real images at this side as a child is scored on.
+        real: f64,
+    },
+    /// An iteration begins.
+    Iteration {
+        /// From 0.
+        iteration: usize,
+        /// D steps of its shared training.
+        shared_steps: u64,
+        /// Steps of its controller training.
+        controller_steps: u64,
+    },
+    /// A D step of shared training, with the G step that followed it, if one did.
+    Shared {
+        /// D steps of this iteration that are done.
+        step: u64,
+        /// Hinge loss of the discriminator.
+        d_loss: f64,
+        /// Loss of the generator.
+        g_loss: Option<f64>,
+        /// Real images that the step took.
+        images: usize,
+    },
+    /// The losses stand still: shared training of this iteration ends here, and the weights will start over.
+    Reset {
+        /// D steps of this iteration that were done.
+        step: u64,
+        /// Spread of the generator's losses over the window.
+        g_spread: f64,
+        /// Spread of the discriminator's.
+        d_spread: f64,
+    },
+    /// An architecture was scored.
+    Scored {
+        /// For what purpose.
+        kind: TrialKind,
+        /// Which of its kind in this iteration, from 0.
+        step: u64,
+        /// The architecture.
+        arch: Arch,
+        /// Its reward.
+        reward: f64,
+        /// Standard deviation over the splits.
+        spread: f64,
+        /// Mean entropy of the policy's tokens in nats, where the controller drew it.
+        entropy: Option<f64>,
+        /// Reward minus baseline, where the controller learnt from it.
+        advantage: Option<f64>,
+        /// Seconds that scoring took.
+        seconds: f64,
+    },
+    /// A step of the controller.
+    Controller {
+        /// Steps of this iteration that are done.
+        step: u64,
+        /// What it reports.
+        report: StepReport,
+    },
+    /// The policy at the end of an iteration: token name, choice name, probability, averaged over the beam.
+    Policy {
+        /// One entry for each choice of each token.
+        probabilities: Vec<(String, String, f64)>,
+    },
+    /// Sample images of one architecture, `[n, 3, side, side]` u8.
+    Samples {
+        /// What they show, for the file name.
+        tag: String,
+        /// The architecture.
+        arch: Arch,
+        /// Number of images.
+        n: usize,
+        /// Their side in pixels.
+        side: usize,
+        /// The pixels.
+        pixels: Vec<u8>,
+    },
+    /// The candidates that go on to the next stage, the best first.
+    Beam {
+        /// The stage that ends.
+        stage: usize,
+        /// Architecture and reward.
+        entries: Vec<(Arch, f64)>,
+    },
+    /// The search is over.
+    Found {
+        /// The top-K, the best first.
+        top: Vec<FoundArch>,
+        /// What the best is to be read against.
+        score: Score,
+    },
+}
+
+/// A reporter that listens to nothing.
+pub struct Silent;
+
+impl Reporter for Silent {
+    fn event(&mut self, _event: &Event) {}
+}

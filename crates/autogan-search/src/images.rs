@@ -1,0 +1,67 @@
+//! Between images in memory and tensors: batches of real images, and fakes as the scorers take them.
+
+use std::borrow::Cow;
+
+use autogan_data::{Batcher, Images};
+use candle_core::{DType, Device, Tensor};
+
+use crate::error::Result;
+
+/// The training images at one stage's side, in shuffled epochs.
+pub(crate) struct StageImages {
+    images: Images,
+    batcher: Batcher,
+}
+
+impl StageImages {
+    /// The images at `side`, in batches of `batch` whose order follows from `seed`.
+    pub fn new(images: &Images, side: usize, batch: usize, seed: u64) -> Result<Self> {
+        let images = match images.resize(side)? {
+            Cow::Owned(resized) => resized,
+            Cow::Borrowed(same) => same.clone(),
+        };
+        let batcher = Batcher::new(images.len(), batch, seed)?;
+        Ok(Self { images, batcher })
+    }
+
+    /// Batches of one epoch; the last may be short.
+    pub fn batches(&self) -> u64 {
+        self.batcher.batches_per_epoch() as u64
+    }
+
+    /// Batch `step`, counted over all epochs: `[n, 3, side, side]` in [-1, 1].
+    pub fn batch(&mut self, step: u64, device: &Device) -> Result<Tensor> {
+        let side = self.images.side();
+        let indices = self.batcher.at(step);
+        let pixels = self.images.gather_f32(indices)?;
+        Ok(Tensor::from_vec(pixels, (indices.len(), 3, side, side), device)?)
+    }
+
+    /// The first `n` images in the shuffled order of an epoch that training never sees, u8 `[n, 3, side, side]`;
+    /// again from the start where there are fewer.
+    pub fn sample_u8(&self, n: usize, seed: u64) -> Result<Tensor> {
+        let order = autogan_data::batch::epoch_order(self.images.len(), seed, u64::MAX);
+        let indices: Vec<usize> = order.iter().copied().cycle().take(n).collect();
+        let mut pixels = vec![0; n * self.images.image_len()];
+        self.images.fill_u8(&indices, &mut pixels)?;
+        let side = self.images.side();
+        Ok(Tensor::from_vec(pixels, (n, 3, side, side), &Device::Cpu)?)
+    }
+}
+
+/// Images in [-1, 1] as u8, cut off (not rounded) after scaling to 0..=255, as the released code does.
+pub fn to_u8(images: &Tensor) -> Result<Tensor> {
+    Ok(images.affine(127.5, 127.5)?.clamp(0.0, 255.0)?.to_dtype(DType::U8)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fakes_are_cut_off_not_rounded() {
+        let x = Tensor::new(&[-1.0f32, -0.999, 0.0, 0.999, 1.0, 2.0], &Device::Cpu).unwrap();
+        // 127.5 -> 127 and 254.87 -> 254: rounding would give 128 and 255.
+        assert_eq!(to_u8(&x).unwrap().to_vec1::<u8>().unwrap(), [0, 0, 127, 254, 255, 255]);
+    }
+}

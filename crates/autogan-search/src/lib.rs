@@ -1,0 +1,30 @@
+//! The loops of AutoGAN: shared training, controller training, growth and derivation.
+//!
+//! [`SearchConfig`] says what is done, [`Search`] does it one unit of work at a time, and [`Event`]s tell what
+//! happened. [`run`] ties a search to its run directory.
+
+mod checkpoint;
+mod child;
+pub mod config;
+mod error;
+mod estimate;
+mod event;
+mod grow;
+mod images;
+mod policy;
+mod run;
+pub mod scorer;
+mod search;
+mod shared;
+mod streams;
+mod window;
+
+pub use checkpoint::checkpoint_config;
+pub use config::SearchConfig;
+pub use error::{Result, SearchError};
+pub use estimate::{Estimate, Speed, StageCost};
+pub use event::{Event, Reporter, Silent};
+pub use images::to_u8;
+pub use run::{Outcome, RunOptions, metric_name, run};
+pub use search::{Inputs, Phase, Position, Search};
+pub use streams::Streams;

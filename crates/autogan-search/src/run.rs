@@ -1,0 +1,225 @@
+//! A search in its run directory: events become rows and pictures, checkpoints are written, stopping is clean.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use autogan_run::samples::GridLayout;
+use autogan_run::{ArchFile, Picture, Protocol, RunWriter, Scalar, Trial};
+use autogan_space::derived_generator_cost;
+
+use crate::config::{RewardMetric, SearchConfig};
+use crate::error::Result;
+use crate::event::{Event, Reporter};
+use crate::search::{Phase, Position, Search, generator_config};
+
+/// Points of a loss curve that are stored for each iteration.
+const CURVE_POINTS: u64 = 100;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The search is done.
+    Finished,
+    /// It was asked to stop, and can be continued.
+    Stopped,
+}
+
+/// How a run is carried out; nothing in here changes its result.
+pub struct RunOptions<'a> {
+    /// Time between checkpoints within an iteration; one is written at the end of each iteration anyway.
+    pub checkpoint_every: Duration,
+    /// Set by whoever wants the run to stop after the present unit of work.
+    pub stop: &'a AtomicBool,
+    /// Seconds that earlier processes spent on this run.
+    pub seconds_before: f64,
+}
+
+/// Advances the search to its end, or until it is asked to stop, keeping its run directory in step.
+///
+/// # Errors
+/// When the search fails or the directory cannot be written; the last checkpoint is intact then.
+pub fn run(
+    search: &mut Search,
+    writer: &mut RunWriter,
+    reporter: &mut dyn Reporter,
+    options: &RunOptions<'_>,
+) -> Result<Outcome> {
+    let begun = Instant::now();
+    let mut saved = Instant::now();
+    let config = search.config().clone();
+    loop {
+        let before = search.position();
+        let mut recorder = Recorder {
+            config: &config,
+            writer,
+            reporter,
+            position: before,
+            shared_steps: search.shared_steps(),
+            seconds: options.seconds_before + begun.elapsed().as_secs_f64(),
+            failure: None,
+        };
+        let more = search.advance(&mut recorder)?;
+        if let Some(failure) = recorder.failure {
+            return Err(failure.into());
+        }
+        let after = search.position();
+        let stop = options.stop.load(Ordering::Relaxed);
+        let milestone = after.iteration != before.iteration || after.phase == Phase::Done;
+        if more && (milestone || stop || saved.elapsed() >= options.checkpoint_every) {
+            writer.save(search.save()?)?;
+            saved = Instant::now();
+        }
+        if !more {
+            return Ok(Outcome::Finished);
+        }
+        if stop && after.phase != Phase::Done {
+            return Ok(Outcome::Stopped);
+        }
+    }
+}
+
+/// Stores events, then passes them on.
+struct Recorder<'a> {
+    config: &'a SearchConfig,
+    writer: &'a mut RunWriter,
+    reporter: &'a mut dyn Reporter,
+    position: Position,
+    shared_steps: u64,
+    seconds: f64,
+    /// The first thing that went wrong; reporters cannot return it.
+    failure: Option<autogan_run::Error>,
+}
+
+impl Reporter for Recorder<'_> {
+    fn event(&mut self, event: &Event) {
+        if self.failure.is_none() {
+            self.failure = self.record(event).err();
+        }
+        self.reporter.event(event);
+    }
+}
+
+impl Recorder<'_> {
+    fn record(&mut self, event: &Event) -> autogan_run::Result<()> {
+        match event {
+            Event::Stage { stage, real, .. } => {
+                self.scalar(&format!("score/real/stage{stage}"), *real)
+            }
+            Event::Iteration { .. } => Ok(()),
+            Event::Shared { step, d_loss, g_loss, .. } => {
+                let every = (self.shared_steps / CURVE_POINTS).max(1);
+                if step % every != 0 {
+                    return Ok(());
+                }
+                self.scalar("loss/d", *d_loss)?;
+                g_loss.map_or(Ok(()), |loss| self.scalar("loss/g", loss))
+            }
+            Event::Reset { step, g_spread, d_spread } => self.event_row(
+                "reset",
+                serde_json::json!({ "step": step, "g_spread": g_spread, "d_spread": d_spread }),
+            ),
+            Event::Scored { .. } => self.trial(event),
+            Event::Controller { report, .. } => {
+                self.scalar("controller/reward", report.mean_reward)?;
+                self.scalar("controller/baseline", report.baseline)?;
+                self.scalar("controller/entropy", report.mean_entropy)?;
+                self.scalar("controller/loss", report.loss)
+            }
+            Event::Policy { probabilities } => {
+                for (token, choice, p) in probabilities {
+                    self.scalar(&format!("policy/{token}/{choice}"), *p)?;
+                }
+                Ok(())
+            }
+            Event::Samples { tag, n, side, pixels, .. } => {
+                let layout = GridLayout::square(*n, *side);
+                let picture = Picture::grid(pixels, [*n, 3, *side, *side], layout)?;
+                let place =
+                    (self.position.stage as u32, self.position.iteration as u32, tag.as_str());
+                self.writer.picture(&picture, self.position.tick, place, self.seconds)
+            }
+            Event::Beam { stage, entries } => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(arch, reward)| serde_json::json!({ "arch": arch, "reward": reward }))
+                    .collect();
+                self.event_row("beam", serde_json::json!({ "stage": stage, "entries": entries }))
+            }
+            Event::Found { top, score } => {
+                self.event_row("found", serde_json::json!({ "score": score }))?;
+                self.writer.write_arch(&self.arch_file(top, score))
+            }
+        }
+    }
+
+    fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
+        let Position { tick, d_steps, .. } = self.position;
+        let (tag, seconds) = (tag.to_owned(), self.seconds);
+        self.writer.scalar(&Scalar { tick, step: d_steps, tag, value, seconds })
+    }
+
+    fn event_row(&mut self, kind: &str, json: serde_json::Value) -> autogan_run::Result<()> {
+        self.writer.event(&autogan_run::Event {
+            tick: self.position.tick,
+            kind: kind.to_owned(),
+            json: json.to_string(),
+            seconds: self.seconds,
+        })
+    }
+
+    fn trial(&mut self, event: &Event) -> autogan_run::Result<()> {
+        let Event::Scored { kind, step, arch, reward, spread, entropy, advantage, seconds } = event
+        else {
+            return Ok(());
+        };
+        let cost = derived_generator_cost(arch, &generator_config(self.config).shape());
+        let trial = Trial {
+            tick: self.position.tick,
+            kind: *kind,
+            stage: arch.stage() as u32,
+            iteration: self.position.iteration as u32,
+            step: *step as u32,
+            arch: arch.to_string(),
+            named: arch.named(),
+            reward: *reward,
+            spread: *spread,
+            entropy: *entropy,
+            advantage: *advantage,
+            baseline: advantage.map(|a| reward - a),
+            params: cost.params,
+            macs: cost.macs,
+            seconds: *seconds,
+        };
+        self.writer.trial(&trial).map(drop)
+    }
+
+    fn arch_file(&self, top: &[autogan_run::FoundArch], score: &autogan_run::Score) -> ArchFile {
+        let (c, metric) = (self.config, metric_name(self.config));
+        ArchFile {
+            dataset: c.data.dataset.clone(),
+            scorer: c.reward.scorer.clone(),
+            preset: c.preset.clone(),
+            seed: c.seed,
+            stage: self.position.stage as u32,
+            protocol: Protocol {
+                reward: protocol(metric, &c.reward.scorer, c.reward.images, c.reward.splits),
+                score: protocol(metric, &c.reward.scorer, c.derive.images, c.reward.splits),
+            },
+            score: Some(score.clone()),
+            top: top.to_vec(),
+        }
+    }
+}
+
+/// The metric's short name.
+pub fn metric_name(config: &SearchConfig) -> &'static str {
+    match config.reward.metric {
+        RewardMetric::Is => "is",
+        RewardMetric::InverseFid => "inverse_fid",
+    }
+}
+
+/// The name of a score that says how it was taken, such as `is_compact-shapes_256_2splits`.
+fn protocol(metric: &str, scorer: &str, images: usize, splits: usize) -> String {
+    format!("{metric}_{scorer}_{images}_{splits}splits")
+}

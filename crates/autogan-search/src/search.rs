@@ -1,0 +1,387 @@
+//! The state of a search and its walk through stages and iterations (sections 3.2 and 3.3).
+//!
+//! A search is a state machine: [`Search::advance`] does one unit of work (a D step, a controller step, a ranking)
+//! and moves the position on. What a unit draws at random follows from seed and position alone, so a search that is
+//! saved between two units and continued later ends in the same bits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use autogan_data::Images;
+use autogan_metrics::{FeatureExtractor, GaussianStats};
+use autogan_nn::{
+    BatchNormStats, Discriminator, DiscriminatorConfig, Ema, Generator, GeneratorConfig,
+};
+use autogan_ops::{Adam, AdamConfig};
+use autogan_rl::{
+    ActionSpace, Beam, Controller, ControllerConfig, PolicyTrainer, ReinforceConfig, StartState,
+};
+use autogan_space::Arch;
+use candle_core::{DType, Device};
+use serde::{Deserialize, Serialize};
+
+use crate::child::{ChildScorer, reference_statistics, score_real};
+use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
+use crate::error::Result;
+use crate::event::{Event, Reporter};
+use crate::images::StageImages;
+use crate::streams::Streams;
+use crate::window::LossWindows;
+
+/// What a search is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// About to begin an iteration, and with it perhaps a stage.
+    Begin,
+    /// Shared training.
+    Shared,
+    /// Controller training.
+    Controller,
+    /// The end of an iteration: samples, and a ranking where a stage ends.
+    End,
+    /// The final derivation.
+    Derive,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Where a search is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Units of work done; it only grows.
+    pub tick: u64,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// The iteration, from 0.
+    pub iteration: usize,
+    /// What is next.
+    pub phase: Phase,
+    /// Units of this phase that are done.
+    pub step: u64,
+    /// D steps over the whole search.
+    pub d_steps: u64,
+    /// D steps of this stage, which say where its epochs are.
+    pub stage_steps: u64,
+    /// A reset is due at the end of this iteration.
+    pub reset_due: bool,
+    /// Resets so far, each of which draws other initial weights.
+    pub resets: u64,
+}
+
+/// A search in progress.
+pub struct Search {
+    pub(crate) config: SearchConfig,
+    pub(crate) streams: Streams,
+    pub(crate) device: Device,
+    images: Arc<Images>,
+    pub(crate) stage_images: StageImages,
+    pub(crate) extractor: Arc<dyn FeatureExtractor>,
+    reference: Option<GaussianStats>,
+    pub(crate) generator: Generator,
+    pub(crate) discriminator: Discriminator,
+    pub(crate) ema: Ema,
+    pub(crate) g_adam: Adam,
+    pub(crate) d_adam: Adam,
+    pub(crate) controller: Controller,
+    pub(crate) policy: PolicyTrainer,
+    pub(crate) beam: Option<Beam>,
+    pub(crate) windows: LossWindows,
+    pub(crate) position: Position,
+    /// Statistics of fixed cells for the present weights.
+    prefixes: BTreeMap<String, BatchNormStats>,
+    /// The best child of this iteration's controller steps, for the sample grid.
+    pub(crate) favourite: Option<(Arch, f64)>,
+}
+
+/// What a search needs from outside.
+pub struct Inputs {
+    /// Training images in any side.
+    pub images: Arc<Images>,
+    /// What scores the children.
+    pub extractor: Arc<dyn FeatureExtractor>,
+    /// Where tensors live.
+    pub device: Device,
+}
+
+impl Search {
+    /// A search before its first unit of work.
+    ///
+    /// # Errors
+    /// When the configuration is impossible or the images cannot be used.
+    pub fn new(config: SearchConfig, inputs: Inputs) -> Result<Self> {
+        let config = config.checked()?;
+        let streams = Streams::new(config.seed);
+        let Inputs { images, extractor, device } = inputs;
+        let rng = |name| streams.rng(name, 0);
+        let model = generator_config(&config);
+        let generator = Generator::supernet(&model, &mut rng("init.g"), DType::F32, &device)?;
+        let discriminator = new_discriminator(&config, &mut rng("init.d"), &device)?;
+        let ema = Ema::new(&generator, config.train.ema_decay, ema_buffers(&config))?;
+        let (controller, policy) = new_controller(&config, 0, streams, &device)?;
+        let stage_images = stage_images(&config, &images, 0)?;
+        let mut search = Self {
+            g_adam: Adam::new(adam(&config, config.train.g_lr)),
+            d_adam: Adam::new(adam(&config, config.train.d_lr)),
+            streams,
+            device,
+            images,
+            stage_images,
+            extractor,
+            reference: None,
+            generator,
+            discriminator,
+            ema,
+            controller,
+            policy,
+            beam: None,
+            windows: LossWindows::default(),
+            position: Position {
+                tick: 0,
+                stage: 0,
+                iteration: 0,
+                phase: Phase::Begin,
+                step: 0,
+                d_steps: 0,
+                stage_steps: 0,
+                reset_due: false,
+                resets: 0,
+            },
+            prefixes: BTreeMap::new(),
+            favourite: None,
+            config,
+        };
+        search.set_reference()?;
+        Ok(search)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &SearchConfig {
+        &self.config
+    }
+
+    /// Where the search is.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Does one unit of work. Returns false when nothing is left to do.
+    ///
+    /// # Errors
+    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not
+    /// be saved.
+    pub fn advance(&mut self, reporter: &mut dyn Reporter) -> Result<bool> {
+        match self.position.phase {
+            Phase::Begin => self.begin_iteration(reporter)?,
+            Phase::Shared => self.shared_step(reporter)?,
+            Phase::Controller => self.controller_step(reporter)?,
+            Phase::End => self.end_iteration(reporter)?,
+            Phase::Derive => self.derive(reporter)?,
+            Phase::Done => return Ok(false),
+        }
+        self.position.tick += 1;
+        Ok(true)
+    }
+
+    /// Moves on to the first step of a phase.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.position.phase = phase;
+        self.position.step = 0;
+    }
+
+    fn begin_iteration(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+        let (stage, iteration) = (self.position.stage, self.position.iteration);
+        let begins = self.stage_iterations(stage);
+        if iteration == begins.0 {
+            let side = self.generator.side(stage);
+            let real = self.score_of_real(self.config.reward.images)?;
+            reporter.event(&Event::Stage { stage, side, iterations: begins, real });
+        }
+        self.policy.reinforce.begin_iteration();
+        self.favourite = None;
+        let shared_steps = self.shared_steps();
+        let controller_steps = self.config.controller.steps as u64;
+        reporter.event(&Event::Iteration { iteration, shared_steps, controller_steps });
+        self.enter(Phase::Shared);
+        Ok(())
+    }
+
+    fn end_iteration(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+        self.report_policy(reporter)?;
+        self.report_samples(reporter)?;
+        let (stage, next) = (self.position.stage, self.position.iteration + 1);
+        let grows = self.config.search.grow_at.get(stage) == Some(&next);
+        if self.config.reset.rank == RankOrder::AfterReset {
+            self.reset_if_due()?;
+        }
+        if grows {
+            self.grow(reporter)?;
+        }
+        let ends = next == self.config.search.iterations;
+        // The final derivation also comes before a reset, so that it ranks trained weights.
+        if !ends {
+            self.reset_if_due()?;
+        }
+        self.position.iteration = next;
+        self.enter(if ends { Phase::Derive } else { Phase::Begin });
+        Ok(())
+    }
+
+    /// Re-initialises shared weights, their average and their optimizers, when a reset is due.
+    fn reset_if_due(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.position.reset_due) {
+            return Ok(());
+        }
+        self.position.resets += 1;
+        let rng = |name| self.streams.rng(name, self.position.resets);
+        self.generator.reset(&mut rng("init.g"))?;
+        self.discriminator.reset(&mut rng("init.d"))?;
+        self.ema.restart(&self.generator)?;
+        self.g_adam.set_moments(BTreeMap::new());
+        self.d_adam.set_moments(BTreeMap::new());
+        self.windows.clear();
+        self.weights_changed();
+        Ok(())
+    }
+
+    /// First iteration of a stage, and the first one after it.
+    pub(crate) fn stage_iterations(&self, stage: usize) -> (usize, usize) {
+        let plan = &self.config.search;
+        let begins = [0, plan.grow_at[0], plan.grow_at[1], plan.iterations];
+        (begins[stage], begins[stage + 1])
+    }
+
+    /// D steps in an iteration's shared training.
+    pub(crate) fn shared_steps(&self) -> u64 {
+        self.config.search.shared_epochs as u64 * self.stage_images.batches()
+    }
+
+    /// Takes the state of another stage: its images and the reference that they give.
+    pub(crate) fn set_stage(&mut self, stage: usize) -> Result<()> {
+        self.position.stage = stage;
+        self.stage_images = stage_images(&self.config, &self.images, stage)?;
+        self.set_reference()
+    }
+
+    /// Puts a fresh controller in place.
+    pub(crate) fn renew_controller(&mut self) -> Result<()> {
+        let stage = self.position.stage;
+        (self.controller, self.policy) =
+            new_controller(&self.config, stage, self.streams, &self.device)?;
+        Ok(())
+    }
+
+    /// What was computed from the weights no longer holds.
+    pub(crate) fn weights_changed(&mut self) {
+        self.prefixes.clear();
+    }
+
+    /// The decisions of this stage's controller.
+    pub(crate) fn actions(&self) -> ActionSpace {
+        ActionSpace::Stage { stage: self.position.stage, order: self.config.controller.tokens }
+    }
+
+    /// Where the controller may start: the beam, or zeros at stage 0.
+    pub(crate) fn starts(&self) -> Vec<StartState> {
+        match &self.beam {
+            Some(beam) => beam.candidates().iter().map(|c| c.state.clone()).collect(),
+            None => self.controller.zero_starts(1),
+        }
+    }
+
+    /// The cells before this stage's, of a place in the beam.
+    pub(crate) fn prefix_of(&self, place: usize) -> Option<&Arch> {
+        self.beam.as_ref().map(|beam| &beam.candidates()[place].arch)
+    }
+
+    /// A scorer of children on the weights that the configuration names.
+    pub(crate) fn scorer(&mut self) -> ChildScorer<'_> {
+        ChildScorer {
+            generator: match self.config.reward.weights {
+                RewardWeights::Ema => self.ema.generator(),
+                RewardWeights::Live => &self.generator,
+            },
+            config: &self.config.reward,
+            extractor: &*self.extractor,
+            streams: self.streams,
+            device: &self.device,
+            reference: self.reference.as_ref(),
+            prefixes: &mut self.prefixes,
+        }
+    }
+
+    /// The score of `n` real images at the stage's side.
+    pub(crate) fn score_of_real(&self, n: usize) -> Result<f64> {
+        let images = self.stage_images.sample_u8(n, self.config.seed)?;
+        let reference = self.reference.as_ref();
+        Ok(score_real(&*self.extractor, &images, &self.config.reward, reference)?.value)
+    }
+
+    fn set_reference(&mut self) -> Result<()> {
+        self.reference = match self.config.reward.metric {
+            RewardMetric::Is => None,
+            RewardMetric::InverseFid => {
+                let n = self.images.len();
+                let images = self.stage_images.sample_u8(n, self.config.seed)?;
+                let batch = self.config.reward.batch;
+                Some(reference_statistics(&*self.extractor, &images, batch)?)
+            }
+        };
+        Ok(())
+    }
+}
+
+/// The generator's sizes and rules.
+pub(crate) fn generator_config(config: &SearchConfig) -> GeneratorConfig {
+    GeneratorConfig {
+        latent: config.model.latent,
+        width: config.model.gf,
+        bottom: config.model.bottom,
+        skip_tap: config.model.skip_tap.into(),
+    }
+}
+
+fn new_discriminator(
+    config: &SearchConfig,
+    rng: &mut impl rand::Rng,
+    device: &Device,
+) -> Result<Discriminator> {
+    let sizes = DiscriminatorConfig { width: config.model.df };
+    Ok(Discriminator::new(&sizes, rng, DType::F32, device)?)
+}
+
+fn ema_buffers(config: &SearchConfig) -> autogan_nn::EmaBuffers {
+    config.train.ema_buffers.into()
+}
+
+fn adam(config: &SearchConfig, lr: f64) -> AdamConfig {
+    AdamConfig { lr, beta1: config.train.beta1, beta2: config.train.beta2, eps: 1e-8 }
+}
+
+fn stage_images(config: &SearchConfig, images: &Images, stage: usize) -> Result<StageImages> {
+    let side = config.model.bottom << (stage + 1);
+    StageImages::new(images, side, config.train.d_batch, config.seed)
+}
+
+fn new_controller(
+    config: &SearchConfig,
+    stage: usize,
+    streams: Streams,
+    device: &Device,
+) -> Result<(Controller, PolicyTrainer)> {
+    let c = &config.controller;
+    let tokens = ActionSpace::Stage { stage, order: c.tokens }.tokens()?;
+    let sizes = ControllerConfig { hidden: c.hidden, first_input: c.first_input };
+    let rng = &mut streams.rng("init.controller", stage as u64);
+    let controller = Controller::new(&tokens, &sizes, DType::F32, device, rng)?;
+    let reinforce = ReinforceConfig {
+        loss: c.loss,
+        entropy_weight: c.entropy_weight,
+        baseline_decay: c.baseline_decay,
+        baseline_order: c.baseline_order,
+        restart_baseline: c.restart_baseline,
+    };
+    let adam = AdamConfig { lr: c.lr, beta1: c.beta1, beta2: c.beta2, eps: 1e-8 };
+    Ok((controller, PolicyTrainer::new(&reinforce, adam)?))
+}

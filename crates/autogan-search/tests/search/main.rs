@@ -1,0 +1,7 @@
+//! Whole searches, small enough for a test, and the configuration that they start from.
+
+#![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+mod presets;
+mod runs;
+mod tiny;

@@ -1,0 +1,111 @@
+//! Presets hold what the table of differences says, and mistakes in settings are explained.
+
+use autogan_rl::{BaselineOrder, FirstInput, PolicyLoss};
+use autogan_search::SearchConfig;
+use autogan_search::config::{
+    DiscriminatorInit, EmaBuffers, PRESETS, PowerIterations, PreOrder, RankOrder, ResetStatistic,
+    RewardWeights, SkipTap,
+};
+use autogan_space::TokenOrder;
+
+fn preset(name: &str) -> SearchConfig {
+    SearchConfig::preset(name, &[]).unwrap()
+}
+
+#[test]
+fn every_preset_is_complete_and_survives_being_written() {
+    for (name, _) in PRESETS {
+        let config = preset(name);
+        assert_eq!(config.preset, *name);
+        let again = SearchConfig::from_toml(&config.to_toml().unwrap(), "test", &[]).unwrap();
+        assert_eq!(again, config);
+    }
+}
+
+#[test]
+fn the_default_mends_what_the_released_code_has() {
+    let (ours, released) = (preset("cifar10"), preset("released"));
+    assert_eq!((ours.controller.entropy_weight, released.controller.entropy_weight), (1e-4, 1e-3));
+    assert_eq!((ours.search.iterations, ours.search.grow_at), (90, [25, 55]));
+    assert_eq!((released.search.iterations, released.search.grow_at), (65, [15, 35]));
+    assert_eq!(ours.controller.tokens, TokenOrder::SkipsFirst);
+    assert_eq!(released.controller.tokens, TokenOrder::Released);
+    assert_eq!(ours.controller.first_input, FirstInput::PreviousToken);
+    assert_eq!(released.controller.first_input, FirstInput::Zeros);
+    assert_eq!(
+        (ours.controller.loss, released.controller.loss),
+        (PolicyLoss::EntropyBonus, PolicyLoss::Released)
+    );
+    assert_eq!(ours.controller.baseline_order, BaselineOrder::SubtractThenUpdate);
+    assert_eq!(released.controller.baseline_order, BaselineOrder::UpdateThenSubtract);
+    assert!(released.controller.restart_baseline && !ours.controller.restart_baseline);
+    assert!(ours.search.distinct && !released.search.distinct);
+    assert_eq!(
+        (ours.reset.rank, released.reset.rank),
+        (RankOrder::BeforeReset, RankOrder::AfterReset)
+    );
+    assert!(ours.reset.clear_on_growth && !released.reset.clear_on_growth);
+    assert_eq!((ours.reward.recalibrate_batches, ours.reward.recalibrate_batch), (20, 64));
+    assert_eq!(released.reward.recalibrate_batches, 0);
+    assert_eq!(
+        (ours.reward.weights, released.reward.weights),
+        (RewardWeights::Ema, RewardWeights::Live)
+    );
+    assert_eq!(
+        (ours.model.skip_tap, released.model.skip_tap),
+        (SkipTap::BeforeAdd, SkipTap::AfterAdd)
+    );
+    assert_eq!(ours.model.discriminator_init, DiscriminatorInit::Xavier);
+    assert_eq!(released.model.discriminator_init, DiscriminatorInit::PytorchDefault);
+    assert_eq!(
+        (ours.train.ema_buffers, released.train.ema_buffers),
+        (EmaBuffers::Averaged, EmaBuffers::Live)
+    );
+}
+
+#[test]
+fn the_paper_differs_where_its_text_does() {
+    let (ours, paper) = (preset("cifar10"), preset("paper"));
+    assert_eq!(
+        (ours.reset.statistic, paper.reset.statistic),
+        (ResetStatistic::Variance, ResetStatistic::Std)
+    );
+    assert_eq!(paper.controller.loss, PolicyLoss::EntropyInReward);
+    assert_eq!(
+        (ours.model.pre_order, paper.model.pre_order),
+        (PreOrder::NormFirst, PreOrder::UpsampleFirst)
+    );
+    assert_eq!(ours.train.power_iterations, PowerIterations::PerForward);
+    assert_eq!(paper.train.power_iterations, PowerIterations::PerStep);
+    assert_eq!(paper.search, ours.search, "where it is silent, it is ours");
+}
+
+#[test]
+fn settings_change_values_and_mistakes_are_explained() {
+    let set = |text: &str| SearchConfig::preset("quick", &[text.to_owned()]);
+    assert_eq!(set("train.d_batch=5").unwrap().train.d_batch, 5);
+    assert_eq!(set("train.d_lr=1").unwrap().train.d_lr, 1.0);
+    assert_eq!(set("search.grow_at=[1, 3]").unwrap().search.grow_at, [1, 3]);
+    assert_eq!(set("reward.scorer=inception").unwrap().reward.scorer, "inception");
+    assert_eq!(set("model.skip_tap=after_add").unwrap().model.skip_tap, SkipTap::AfterAdd);
+    let message = |text: &str| set(text).unwrap_err().to_string();
+    for (setting, parts) in [
+        ("train.batch=5", &["train.batch", "d_batch, ", "found batch"][..]),
+        ("training.d_batch=5", &["train, ", "found training"]),
+        ("train", &["KEY=VALUE", "found train"]),
+        ("train.d_batch=many", &["d_batch"]),
+        ("model.skip_tap=none", &["before_add", "after_add"]),
+        ("search.grow_at=[4, 2]", &["0 < first < second", "[4, 2]"]),
+        ("search.top_k=100", &["search.top_k", "search.candidates", "found 100"]),
+        ("reward.images=1", &["reward.images", "found 1"]),
+        ("train.d_lr=-1", &["train.d_lr", "found -1"]),
+        ("controller.loss=released", &["controller.children", "1 with"]),
+    ] {
+        let text = message(setting);
+        for part in parts {
+            assert!(text.contains(part), "{setting}: {text}");
+        }
+    }
+    let text = SearchConfig::preset("fast", &[]).unwrap_err().to_string();
+    assert!(text.contains("quick, cifar10-cpu") && text.contains("found fast"), "{text}");
+}

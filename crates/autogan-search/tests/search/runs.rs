@@ -1,0 +1,138 @@
+//! The same seed gives the same bits: for any number of threads, and however often a search is interrupted.
+
+use autogan_run::{Checkpoint, TrialKind};
+use autogan_search::{Event, Phase, Reporter, Search, Silent};
+
+use crate::tiny::{config, inputs};
+
+/// Keeps every event.
+#[derive(Default)]
+struct Record(Vec<Event>);
+
+impl Reporter for Record {
+    fn event(&mut self, event: &Event) {
+        self.0.push(event.clone());
+    }
+}
+
+fn finish(search: &mut Search, reporter: &mut dyn Reporter) -> Checkpoint {
+    while search.advance(reporter).unwrap() {}
+    search.save().unwrap()
+}
+
+fn with_threads(threads: usize, seed: u64) -> Checkpoint {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        let config = config(seed, &[]);
+        finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent)
+    })
+}
+
+#[test]
+fn one_and_two_threads_end_in_the_same_bits_and_another_seed_does_not() {
+    let one = with_threads(1, 7);
+    assert!(one == with_threads(2, 7), "two threads end elsewhere than one");
+    assert!(one.tensors != with_threads(1, 8).tensors, "the seed makes no difference");
+}
+
+#[test]
+fn a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_same_bits() {
+    let config = config(3, &[]);
+    let whole = finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent);
+    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+    while search.advance(&mut Silent).unwrap() {
+        let saved = search.save().unwrap();
+        search = Search::restore(&saved, inputs(&config)).unwrap();
+    }
+    assert!(search.save().unwrap() == whole, "restoring changed something");
+}
+
+#[test]
+fn stages_grow_and_the_result_is_scored_against_four_things() {
+    let config = config(1, &[]);
+    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+    let mut record = Record::default();
+    finish(&mut search, &mut record);
+    assert_eq!(search.position().phase, Phase::Done);
+    let stages: Vec<_> = record
+        .0
+        .iter()
+        .filter_map(|e| match e {
+            Event::Stage { stage, side, iterations, .. } => Some((*stage, *side, *iterations)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stages, [(0, 4, (0, 1)), (1, 8, (1, 2)), (2, 16, (2, 4))]);
+    let g_steps =
+        record.0.iter().filter(|e| matches!(e, Event::Shared { g_loss: Some(_), .. })).count();
+    let d_steps = record.0.iter().filter(|e| matches!(e, Event::Shared { .. })).count();
+    assert_eq!(
+        (d_steps, g_steps),
+        (20, 10),
+        "4 iterations of 5 batches, a G step for every second"
+    );
+    for event in &record.0 {
+        if let Event::Beam { stage, entries } = event {
+            assert_eq!(entries.len(), 2);
+            assert!(entries.iter().all(|(arch, _)| arch.stage() == *stage));
+            assert!(entries[0].1 >= entries[1].1 && entries[0].0 != entries[1].0);
+        }
+    }
+    let Some(Event::Found { top, score }) = record.0.last() else { panic!("no result") };
+    assert_eq!(top.len(), 2);
+    assert_eq!(top[0].arch.len(), 14);
+    assert_eq!(top[0].reward, score.best);
+    let mut random: Vec<f64> = record
+        .0
+        .iter()
+        .filter_map(|e| match e {
+            Event::Scored { kind: TrialKind::Random, reward, .. } => Some(*reward),
+            _ => None,
+        })
+        .collect();
+    random.sort_by(f64::total_cmp);
+    assert_eq!(score.median_random, random[1]);
+    assert!(score.real > 1.0 && score.untrained >= 1.0);
+}
+
+#[test]
+fn a_reset_ends_shared_training_and_starts_the_weights_over() {
+    // A threshold that every spread lies below: the window of two is full at the second G step.
+    let config = config(5, &["reset.window=2", "reset.threshold=1e9"]);
+    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+    let mut record = Record::default();
+    while search.position().phase != Phase::End {
+        search.advance(&mut record).unwrap();
+    }
+    let steps = record.0.iter().filter(|e| matches!(e, Event::Shared { .. })).count();
+    assert_eq!(steps, 3, "D steps 1 and 3 have a G step; the second of them fills the window");
+    assert!(record.0.iter().any(|e| matches!(e, Event::Reset { step: 3, .. })));
+    assert!(search.position().reset_due);
+    let before = search.save().unwrap();
+    search.advance(&mut Silent).unwrap();
+    let after = search.save().unwrap();
+    assert_eq!((search.position().resets, search.position().reset_due), (1, false));
+    assert_ne!(before.tensor("g.l1.weight"), after.tensor("g.l1.weight"));
+    assert!(after.tensors.iter().all(|t| !t.name.starts_with("g_adam")), "moments start over");
+    // The controller, and the beam that it had ranked before, are kept.
+    assert!(after.metadata["state"].contains("\"beam\":[{"));
+}
+
+#[test]
+fn the_released_preset_walks_through_with_its_quirks() {
+    let released = autogan_search::SearchConfig::preset("released", &[]).unwrap();
+    let mut small = config(2, &[]);
+    small.model.skip_tap = released.model.skip_tap;
+    small.model.discriminator_init = released.model.discriminator_init;
+    small.train.ema_buffers = released.train.ema_buffers;
+    small.search.distinct = released.search.distinct;
+    small.reset = released.reset.clone();
+    small.reward.weights = released.reward.weights;
+    small.reward.recalibrate_batches = released.reward.recalibrate_batches;
+    small.controller =
+        autogan_search::config::PolicyConfig { hidden: 8, steps: 2, ..released.controller };
+    let mut search = Search::new(small.clone(), inputs(&small)).unwrap();
+    let mut record = Record::default();
+    finish(&mut search, &mut record);
+    assert!(matches!(record.0.last(), Some(Event::Found { .. })));
+}

@@ -1,0 +1,72 @@
+//! A search that takes a second: eight channels, a few dozen images, a scorer that needs no weights.
+
+use std::sync::Arc;
+
+use autogan_data::{LoadOptions, Split, load};
+use autogan_metrics::{Extracted, FeatureExtractor};
+use autogan_search::{Inputs, SearchConfig};
+use candle_core::{DType, Device, Tensor};
+
+/// Scores by the mean colour: three features, which are also the logits of three classes.
+pub struct Colours;
+
+impl FeatureExtractor for Colours {
+    fn name(&self) -> &str {
+        "colours"
+    }
+
+    fn dims(&self) -> usize {
+        3
+    }
+
+    fn classes(&self) -> usize {
+        3
+    }
+
+    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extracted> {
+        let features = (images.to_dtype(DType::F32)?.mean((2, 3))? / 16.0)?;
+        Ok(Extracted { logits: features.clone(), features })
+    }
+}
+
+/// The quick preset, shrunk.
+pub fn config(seed: u64, settings: &[&str]) -> SearchConfig {
+    let small = [
+        "data.count=40",
+        "model.latent=4",
+        "model.gf=4",
+        "model.df=4",
+        "model.bottom=2",
+        "train.d_batch=8",
+        "train.g_batch=8",
+        "train.n_critic=2",
+        "search.iterations=4",
+        "search.grow_at=[1, 2]",
+        "search.candidates=4",
+        "search.top_k=2",
+        "controller.hidden=8",
+        "controller.steps=2",
+        "reward.images=16",
+        "reward.splits=2",
+        "reward.batch=8",
+        "reward.recalibrate_batches=1",
+        "reward.recalibrate_batch=8",
+        "derive.candidates=4",
+        "derive.top_k=2",
+        "derive.images=16",
+        "derive.random=3",
+    ];
+    let settings: Vec<String> = small.iter().chain(settings).map(|s| (*s).to_owned()).collect();
+    let mut config = SearchConfig::preset("quick", &settings).unwrap();
+    config.seed = seed;
+    config
+}
+
+/// Images, scorer and device for it.
+pub fn inputs(config: &SearchConfig) -> Inputs {
+    let mut options = LoadOptions::new(Split::Train);
+    options.side = Some(config.model.bottom * 8);
+    options.count = Some(config.data.count);
+    let images = load(&config.data.dataset, &options).unwrap();
+    Inputs { images: Arc::new(images), extractor: Arc::new(Colours), device: Device::Cpu }
+}

@@ -1,0 +1,139 @@
+//! The error of this crate: which file, which offset, what was expected and what was found.
+
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong while reading, writing or fetching weights.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to read or write.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried, as in "cannot *open it*".
+        action: &'static str,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// The file's content is not what its format demands.
+    #[error("{}{}: at byte {offset}: expected {expected}, found {found}", path.display(), member_text(member))]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The member of a zip container, empty for the file itself.
+        member: String,
+        /// Byte offset in the file, or in the member where there is one.
+        offset: u64,
+        /// What the format asks for at this offset.
+        expected: String,
+        /// What is there instead.
+        found: String,
+    },
+    /// A name that was asked for is not in the archive.
+    #[error(
+        "no tensor named `{name}` among {count}{near}; list the archive's names to see what it holds"
+    )]
+    MissingTensor {
+        /// The name asked for.
+        name: String,
+        /// Number of tensors in the archive.
+        count: usize,
+        /// ", did you mean `…`", or empty.
+        near: String,
+    },
+    /// None of the sub-dictionaries asked for exists.
+    #[error(
+        "none of the dictionaries {wanted} is in the checkpoint; its top level holds {present}"
+    )]
+    MissingDictionary {
+        /// The names tried, in order.
+        wanted: String,
+        /// The names at the top level of the checkpoint.
+        present: String,
+    },
+    /// A tensor cannot be stored in a safetensors file.
+    #[error(
+        "tensor `{name}` has type {dtype}, which a safetensors file written here does not hold; convert it to f32 first"
+    )]
+    UnsupportedType {
+        /// The tensor.
+        name: String,
+        /// Its element type.
+        dtype: String,
+    },
+    /// candle refused to build or to read a tensor.
+    #[error("tensor `{name}`: {source}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// candle's error.
+        source: candle_core::Error,
+    },
+    /// A file could not be fetched from the hub.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
+}
+
+fn member_text(member: &str) -> String {
+    if member.is_empty() { String::new() } else { format!(" (member {member})") }
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+        Error::Io { path: path.to_path_buf(), action, source }
+    }
+
+    pub(crate) fn format(
+        path: &Path,
+        offset: u64,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Error::Format {
+            path: path.to_path_buf(),
+            member: String::new(),
+            offset,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// An offence against a format, before the file that holds it is known.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub offset: u64,
+    pub expected: String,
+    pub found: String,
+}
+
+impl Fault {
+    pub fn new(offset: u64, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Fault { offset, expected: expected.into(), found: found.into() }
+    }
+
+    /// Adds the file, and the member of it (empty for the file itself).
+    pub fn within(self, path: &Path, member: &str) -> Error {
+        Error::Format {
+            path: path.to_path_buf(),
+            member: member.to_string(),
+            offset: self.offset,
+            expected: self.expected,
+            found: self.found,
+        }
+    }
+}
+
+/// At most 60 characters of text from a file, quoted, fit for an error message.
+pub(crate) fn quote(text: &str) -> String {
+    let mut short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}

@@ -1,0 +1,35 @@
+//! Named tensors in and out of files: safetensors, PyTorch `.pth`, hashes, the Hugging Face hub.
+//!
+//! Everything is read into an [`Archive`]: an ordered map from name to candle tensor, with text
+//! metadata beside it. Files are treated as hostile: every offset, size and count is checked
+//! against the file before it is used, a pickle is interpreted by a machine that knows only what
+//! PyTorch writes for a state dict and executes nothing, and an error names the file, the offset
+//! and what was expected there.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), autogan_weights::Error> {
+//! let checkpoint = autogan_weights::Archive::read_any("autogan_cifar10_a.pth")?;
+//! let generator = checkpoint.pick(&["avg_gen_state_dict", "gen_state_dict"])?;
+//! generator.write_safetensors("generator.safetensors")?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod atomic;
+mod element;
+mod error;
+mod hash;
+#[cfg(feature = "hub")]
+pub mod hub;
+mod limits;
+mod pth;
+mod sniff;
+mod st_header;
+mod st_read;
+mod st_write;
+
+pub use archive::Archive;
+pub use error::{Error, Result};
+pub use hash::sha256_file;
+pub use sniff::{Container, sniff};

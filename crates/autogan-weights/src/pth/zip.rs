@@ -1,0 +1,146 @@
+//! The zip container: `PREFIX/data.pkl` and one member `PREFIX/data/KEY` per storage.
+
+use super::cursor::Cursor;
+use super::value::StorageRef;
+use super::{flatten, machine, tensor};
+use crate::archive::Archive;
+use crate::error::{Error, Fault, Result, quote};
+use crate::limits;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use zip::ZipArchive;
+
+const PICKLE: &str = "/data.pkl";
+
+/// Reads a zip container.
+pub(super) fn read(path: &Path) -> Result<Archive> {
+    let mut container = Container::open(path)?;
+    let prefix = container.prefix()?;
+    container.check_byte_order(&prefix)?;
+    let member = format!("{prefix}{PICKLE}");
+    let pickle = container.member(&member, limits::PICKLE_BYTES)?;
+    let fault = |fault: Fault| fault.within(path, &member);
+    let pickled = machine::run(&mut Cursor::new(&pickle, 0)).map_err(fault)?;
+    let flat = flatten::flatten(&pickled, 0).map_err(fault)?;
+    drop(pickled);
+    let file_len = container.file_len;
+    let mut load = |storage: &StorageRef, at: u64| {
+        let bytes = container.storage(&prefix, storage)?;
+        let needed = storage.count.saturating_mul(storage.element.size() as u64);
+        if bytes.len() as u64 == needed {
+            return Ok(bytes);
+        }
+        Err(fault(Fault::new(
+            at,
+            format!("storage {} of {needed} bytes", quote(&storage.key)),
+            format!("a member of {} bytes", bytes.len()),
+        )))
+    };
+    tensor::build(flat, file_len, &fault, &mut load)
+}
+
+/// An open zip file with what it may still expand to.
+struct Container<'p> {
+    path: &'p Path,
+    zip: ZipArchive<BufReader<File>>,
+    file_len: u64,
+    budget: u64,
+}
+
+impl<'p> Container<'p> {
+    fn open(path: &'p Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
+        let file_len = file.metadata().map_err(|e| Error::io(path, "read its size", e))?.len();
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|e| {
+            let found = format!("{e}: the file is truncated or damaged");
+            Error::format(path, file_len, "a zip directory at the end of the file", found)
+        })?;
+        for name in zip.file_names_raw() {
+            check_name(path, name)?;
+        }
+        Ok(Container { path, zip, file_len, budget: limits::expanded_bytes(file_len) })
+    }
+
+    /// The directory that `torch.save` puts everything in, named after the file.
+    fn prefix(&self) -> Result<String> {
+        let prefixes: Vec<String> = self
+            .zip
+            .file_names_raw()
+            .filter_map(|name| std::str::from_utf8(name).ok()?.strip_suffix(PICKLE))
+            .filter(|prefix| !prefix.contains('/'))
+            .map(str::to_string)
+            .collect();
+        match &prefixes[..] {
+            [prefix] => Ok(prefix.clone()),
+            found => Err(Error::format(
+                self.path,
+                0,
+                "one member DIRECTORY/data.pkl, as torch.save writes it",
+                format!("{} in a zip of {} members", found.len(), self.zip.len()),
+            )),
+        }
+    }
+
+    /// PyTorch 2 notes the byte order; files without the note are little-endian.
+    fn check_byte_order(&mut self, prefix: &str) -> Result<()> {
+        let member = format!("{prefix}/byteorder");
+        if self.zip.index_for_name_raw(member.as_bytes()).is_none() {
+            return Ok(());
+        }
+        let order = self.member(&member, 64)?;
+        if order == b"little" {
+            return Ok(());
+        }
+        let found = quote(&String::from_utf8_lossy(&order));
+        Err(Fault::new(0, "byte order \"little\"", found).within(self.path, &member))
+    }
+
+    fn storage(&mut self, prefix: &str, storage: &StorageRef) -> Result<Vec<u8>> {
+        self.member(&format!("{prefix}/data/{}", storage.key), u64::MAX)
+    }
+
+    /// A member's bytes, at most `limit`, and within what the whole file may expand to. The
+    /// checksum is verified.
+    fn member(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
+        let path = self.path;
+        let limit = limit.min(self.budget);
+        let fault =
+            |expected: &str, found: String| Fault::new(0, expected, found).within(path, name);
+        let index = self
+            .zip
+            .index_for_name_raw(name.as_bytes())
+            .ok_or_else(|| fault("this member in the zip container", "none".to_string()))?;
+        let member =
+            self.zip.by_index(index).map_err(|e| fault("a readable member", e.to_string()))?;
+        // The size in the directory may lie, so the count that matters is that of the bytes read.
+        let mut bytes = Vec::new();
+        member
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| fault("a readable member", format!("{e}: the file is damaged")))?;
+        if bytes.len() as u64 > limit {
+            return Err(fault(
+                "a zip container that does not expand far beyond its own size",
+                format!("a member of more than {limit} bytes"),
+            ));
+        }
+        self.budget -= bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+/// Nothing is extracted to disk, but a name that climbs out of the archive has no honest reason.
+fn check_name(path: &Path, name: &[u8]) -> Result<()> {
+    let name = String::from_utf8_lossy(name);
+    let climbs = name.split(['/', '\\']).any(|part| part == "..");
+    if climbs || name.starts_with(['/', '\\']) || name.contains('\0') || name.contains(':') {
+        return Err(Error::format(
+            path,
+            0,
+            "zip members inside the archive",
+            format!("a member named {}", quote(&name)),
+        ));
+    }
+    Ok(())
+}

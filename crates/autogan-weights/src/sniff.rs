@@ -1,0 +1,121 @@
+//! Which container a file is, told from its first bytes and never from its name.
+
+use crate::archive::Archive;
+use crate::error::{Error, Result, quote};
+use crate::limits;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The first bytes of PyTorch's legacy container: the pickled number 0x1950a86a20f9469cfc6c.
+pub(crate) const LEGACY_MAGIC: [u8; 15] =
+    [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const TAR_MAGIC_AT: usize = 257;
+
+/// The containers that [`Archive::read_any`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// safetensors.
+    Safetensors,
+    /// A zip file, as `torch.save` writes it since PyTorch 1.6.
+    PthZip,
+    /// A sequence of pickles and raw storages, as `torch.save` wrote it before.
+    PthLegacy,
+}
+
+/// Tells the container of a file from its first bytes.
+///
+/// # Errors
+/// When the file cannot be read, or is none of the containers: the error says what it looks like.
+pub fn sniff(path: impl AsRef<Path>) -> Result<Container> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head).map_err(|e| Error::io(path, "read it", e))?;
+    classify(&head).map_err(|found| {
+        Error::format(path, 0, "a safetensors file, or a .pth file from torch.save", found)
+    })
+}
+
+/// The container, or a description of what the bytes look like instead.
+fn classify(head: &[u8]) -> std::result::Result<Container, String> {
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return Ok(Container::PthZip);
+    }
+    if head.starts_with(&LEGACY_MAGIC) {
+        return Ok(Container::PthLegacy);
+    }
+    if let Some((length, json)) = head.split_first_chunk::<8>()
+        && u64::from_le_bytes(*length) <= limits::HEADER_BYTES
+        && json.first() == Some(&b'{')
+    {
+        return Ok(Container::Safetensors);
+    }
+    Err(describe(head))
+}
+
+fn describe(head: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&head[..head.len().min(48)]);
+    if head.is_empty() {
+        "an empty file".to_string()
+    } else if head.starts_with(b"version https://git-lfs") {
+        "a Git LFS pointer: the file itself was not downloaded (git lfs pull)".to_string()
+    } else if head.get(TAR_MAGIC_AT..TAR_MAGIC_AT + 5) == Some(b"ustar") {
+        "a tar file, PyTorch's container before 0.1.10: load it with an old PyTorch and save it again".to_string()
+    } else if head[0] == 0x80 {
+        "a plain pickle: load it in Python and write it with torch.save or safetensors".to_string()
+    } else if head[0] == b'<' {
+        format!("a web page, {}: the download gave an error page", quote(&text))
+    } else {
+        quote(&text)
+    }
+}
+
+impl Archive {
+    /// Reads safetensors or `.pth` (zip or legacy container), whichever the first bytes say.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged: file, offset, expected and found.
+    pub fn read_any(path: impl AsRef<Path>) -> Result<Archive> {
+        let path = path.as_ref();
+        match sniff(path)? {
+            Container::Safetensors => Archive::read_safetensors(path),
+            Container::PthZip | Container::PthLegacy => Archive::read_pth(path),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_told_from_their_first_bytes() {
+        assert_eq!(classify(b"PK\x03\x04rest"), Ok(Container::PthZip));
+        assert_eq!(classify(&LEGACY_MAGIC), Ok(Container::PthLegacy));
+        let mut head = 2u64.to_le_bytes().to_vec();
+        head.extend(b"{}");
+        assert_eq!(classify(&head), Ok(Container::Safetensors));
+    }
+
+    #[test]
+    fn foreign_files_are_described() {
+        for (bytes, word) in [
+            (&b""[..], "empty"),
+            (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
+            (b"<!doctype html>", "web page"),
+            (b"\x80\x04\x95", "plain pickle"),
+            (b"\x89PNG\r\n", "PNG"),
+        ] {
+            let found = classify(bytes).unwrap_err();
+            assert!(found.contains(word), "{found}");
+        }
+        let mut tar = vec![b'x'; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(classify(&tar).unwrap_err().contains("tar"));
+        // A header length that no file has is not safetensors.
+        let mut head = u64::MAX.to_le_bytes().to_vec();
+        head.extend(b"{}");
+        assert!(classify(&head).is_err());
+    }
+}

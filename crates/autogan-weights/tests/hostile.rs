@@ -1,0 +1,271 @@
+//! Hand-made bad files: each offence is an error that names the file and what is wrong with it.
+
+#![allow(clippy::unwrap_used)]
+
+use autogan_weights::Archive;
+use std::io::Write;
+use std::path::PathBuf;
+
+const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+const SYSTEM: &[u8] = b"\x80\x02}(X\x0d\x00\x00\x00little_endian\x88u.";
+
+/// A pickle fragment for a short string.
+fn text(value: &str) -> Vec<u8> {
+    let mut out = b"X".to_vec();
+    out.extend((value.len() as u32).to_le_bytes());
+    out.extend(value.as_bytes());
+    out
+}
+
+fn int(value: i32) -> Vec<u8> {
+    let mut out = b"J".to_vec();
+    out.extend(value.to_le_bytes());
+    out
+}
+
+fn tuple(values: &[i32]) -> Vec<u8> {
+    let mut out = b"(".to_vec();
+    values.iter().for_each(|v| out.extend(int(*v)));
+    out.push(b't');
+    out
+}
+
+/// A tensor of f32 over storage "0" of `count` elements.
+fn tensor(count: i32, offset: i32, dims: &[i32], strides: &[i32]) -> Vec<u8> {
+    let storage = [
+        b"(".to_vec(),
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text("0"),
+        text("cpu"),
+        int(count),
+        b"tQ".to_vec(),
+    ]
+    .concat();
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n(".to_vec(),
+        storage,
+        int(offset),
+        tuple(dims),
+        tuple(strides),
+        b"\x89ccollections\nOrderedDict\n)RtR".to_vec(),
+    ]
+    .concat()
+}
+
+/// A whole pickle of `{"t": value}`.
+fn dictionary(value: &[u8]) -> Vec<u8> {
+    [b"\x80\x02}".to_vec(), text("t"), value.to_vec(), b"s.".to_vec()].concat()
+}
+
+/// A legacy container with an object and the elements of storage "0".
+fn legacy(object: &[u8], elements: &[f32]) -> Vec<u8> {
+    let mut out = [MAGIC, b"\x80\x02M\xe9\x03.", SYSTEM, object].concat();
+    if elements.is_empty() {
+        out.extend(b"\x80\x02].");
+        return out;
+    }
+    out.extend([b"\x80\x02]".to_vec(), text("0"), b"a.".to_vec()].concat());
+    out.extend((elements.len() as u64).to_le_bytes());
+    elements.iter().for_each(|x| out.extend(x.to_le_bytes()));
+    out
+}
+
+fn zip_file(members: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in members {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
+    zip_file(members, zip::CompressionMethod::Stored)
+}
+
+fn read(bytes: &[u8]) -> Result<Archive, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path: PathBuf = dir.path().join("weights.pth");
+    std::fs::write(&path, bytes).unwrap();
+    Archive::read_any(&path).map_err(|e| {
+        let text = e.to_string();
+        assert!(text.contains("weights.pth"), "the file is not named: {text}");
+        assert!(text.contains("at byte"), "the offset is not named: {text}");
+        text
+    })
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], words: &[&str]) {
+    let error = read(bytes).unwrap_err();
+    for word in words {
+        assert!(error.contains(word), "{word:?} is not in: {error}");
+    }
+}
+
+const FOUR: [f32; 4] = [1.0, 2.0, 3.0, 4.0];
+
+#[test]
+fn the_hand_made_files_are_good_before_they_are_spoilt() {
+    let object = dictionary(&tensor(4, 1, &[3], &[1]));
+    let raw: Vec<u8> = FOUR.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let zip = stored(&[("a/data.pkl", &object), ("a/byteorder", b"little"), ("a/data/0", &raw)]);
+    for bytes in [legacy(&object, &FOUR), zip] {
+        let archive = read(&bytes).unwrap();
+        let t = archive.get("t").unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(t, [2.0, 3.0, 4.0]);
+    }
+}
+
+#[test]
+fn an_unexpected_opcode_is_named_with_its_offset() {
+    // INST would call os.system.
+    let object = [b"\x80\x02(".to_vec(), text("rm"), b"ios\nsystem\n.".to_vec()].concat();
+    refused(&legacy(&object, &[]), &["opcode 0x69 (INST)", "nothing in this file is executed"]);
+    let newobj = dictionary(b"ccollections\nOrderedDict\n)\x81");
+    refused(&legacy(&newobj, &[]), &["opcode 0x81 (NEWOBJ)"]);
+    let at = MAGIC.len() + 6 + SYSTEM.len() + newobj.len() - 3;
+    refused(&legacy(&newobj, &[]), &[&format!("at byte {at}:")]);
+}
+
+#[test]
+fn an_unexpected_global_is_named_and_not_called() {
+    for global in ["os\nsystem", "builtins\neval", "torch.storage\n_load_from_bytes", "torch\nload"]
+    {
+        let call = [format!("c{global}\n(").into_bytes(), text("x"), b"tR".to_vec()].concat();
+        let zip = stored(&[("a/data.pkl", &dictionary(&call))]);
+        let name = global.replace('\n', ".");
+        refused(&zip, &["a/data.pkl", &name, "not called", "at byte 9:"]);
+        refused(&legacy(&dictionary(&call), &[]), &[&name]);
+    }
+}
+
+#[test]
+fn numpy_scalars_are_numbers_and_nothing_else() {
+    let scalar = |code: &str, order: &str, bytes: &str| {
+        let dtype = [
+            b"cnumpy\ndtype\n(".to_vec(),
+            text(code),
+            b"K\x00K\x01tR(K\x03".to_vec(),
+            text(order),
+            b"NNNtb".to_vec(),
+        ];
+        let bytes = [b"c_codecs\nencode\n(".to_vec(), text(bytes), text("latin1"), b"tR".to_vec()];
+        let call = b"cnumpy.core.multiarray\nscalar\n(".to_vec();
+        dictionary(&[call, dtype.concat(), bytes.concat(), b"tR".to_vec()].concat())
+    };
+    let good = read(&legacy(&scalar("f8", "<", "\0\0\0\0\0\0\u{f8}?"), &[])).unwrap();
+    assert_eq!(good.metadata()["t"], "1.5");
+    refused(
+        &legacy(&scalar("f8", ">", "?\u{f8}\0\0\0\0\0\0"), &[]),
+        &["little-endian numpy dtype"],
+    );
+    refused(&legacy(&scalar("O8", "<", ""), &[]), &["f8, f4, i8 or i4", "O8"]);
+    refused(&legacy(&scalar("f8", "<", "\0"), &[]), &["numpy scalar F64", "1 bytes"]);
+    refused(&legacy(&scalar("f8", "<", "\u{100}"), &[]), &["latin1"]);
+}
+
+#[test]
+fn a_tensor_outside_its_storage_is_an_error() {
+    for (offset, dims, strides) in [
+        (2, &[3][..], &[1][..]),
+        (0, &[2, 2], &[3, 1]),
+        (4, &[], &[]),
+        (-1, &[1], &[1]),
+        (0, &[-1], &[1]),
+        (0, &[2], &[-1]),
+        (0, &[2], &[1, 1]),
+        (i32::MAX, &[i32::MAX, i32::MAX, i32::MAX], &[i32::MAX, i32::MAX, i32::MAX]),
+    ] {
+        let object = dictionary(&tensor(4, offset, dims, strides));
+        assert!(read(&legacy(&object, &FOUR)).is_err(), "{offset} {dims:?} {strides:?}");
+    }
+    let object = dictionary(&tensor(4, 2, &[3], &[1]));
+    refused(&legacy(&object, &FOUR), &["inside its storage \"0\" of 4 elements", "offset 2"]);
+}
+
+#[test]
+fn a_storage_of_another_size_is_an_error() {
+    let object = dictionary(&tensor(8, 0, &[8], &[1]));
+    refused(&legacy(&object, &FOUR), &["storage \"0\" of 8 elements", "found 4"]);
+    let zip = stored(&[("a/data.pkl", &object), ("a/data/0", &[0; 16])]);
+    refused(&zip, &["32 bytes", "16 bytes"]);
+    refused(&stored(&[("a/data.pkl", &object)]), &["a/data/0", "none"]);
+    refused(&legacy(&object, &[]), &["list of keys"]);
+}
+
+#[test]
+fn truncation_is_an_error_at_any_length() {
+    let object = dictionary(&tensor(4, 0, &[2, 2], &[2, 1]));
+    let raw: Vec<u8> = FOUR.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let files = [
+        legacy(&object, &FOUR),
+        stored(&[("a/data.pkl", &object), ("a/data/0", &raw)]),
+        read(&legacy(&object, &FOUR)).unwrap().safetensors_bytes().unwrap(),
+    ];
+    for file in files {
+        assert!(read(&file).is_ok());
+        for length in 0..file.len() {
+            assert!(read(&file[..length]).is_err(), "{length} of {} bytes", file.len());
+        }
+    }
+}
+
+#[test]
+fn small_files_cannot_ask_for_much_memory() {
+    // One element, expanded with stride 0 to 8 GB.
+    let object = dictionary(&tensor(1, 0, &[2_000_000_000], &[0]));
+    refused(&legacy(&object, &[1.0]), &["bytes of tensors in a file of"]);
+    // A string that claims 4 GB.
+    refused(&legacy(b"\x80\x02X\xff\xff\xff\xff", &[]), &["4294967295 bytes of a string"]);
+    // Lists that hold the one before them ten times: 10^12 entries when flattened.
+    let mut bomb = b"\x80\x02}".to_vec();
+    bomb.extend(text("t"));
+    bomb.extend(b"(]q\x00");
+    for level in 0..12u8 {
+        bomb.extend(b"](");
+        (0..10).for_each(|_| bomb.extend([b'h', level]));
+        bomb.extend([b'e', b'q', level + 1]);
+    }
+    bomb.extend(b"ts.");
+    refused(&legacy(&bomb, &[]), &["at most 1000000 entries"]);
+    // A list that holds itself, and nesting that is deeper than any checkpoint's.
+    refused(&legacy(&dictionary(b"]q\x00h\x00a"), &[]), &["levels deep"]);
+    let deep = [b"]".repeat(100_000), b"a".repeat(99_999)].concat();
+    refused(&legacy(&dictionary(&deep), &[]), &["levels deep"]);
+    // More values than any checkpoint has.
+    let many = dictionary(&[b"(".to_vec(), b"N".repeat(4_100_000), b"t".to_vec()].concat());
+    refused(&legacy(&many, &[]), &["at most 4000000 values"]);
+}
+
+#[test]
+fn a_zip_that_expands_far_beyond_its_size_is_an_error() {
+    let object = dictionary(&tensor(16 << 20, 0, &[4], &[1]));
+    let zeros = vec![0u8; 64 << 20];
+    let members: [(&str, &[u8]); 2] = [("a/data.pkl", &object), ("a/data/0", &zeros)];
+    let bomb = zip_file(&members, zip::CompressionMethod::Deflated);
+    assert!(bomb.len() < 1 << 20);
+    refused(&bomb, &["a/data/0", "does not expand far beyond its own size"]);
+}
+
+#[test]
+fn a_zip_member_that_climbs_out_is_an_error() {
+    let object = dictionary(b"N");
+    for name in ["../evil", "a/../../evil", "/etc/passwd", "a\\..\\evil", "c:evil"] {
+        let zip = stored(&[("a/data.pkl", &object), (name, b"x")]);
+        refused(&zip, &["inside the archive", "a member named"]);
+    }
+}
+
+#[test]
+fn other_things_that_are_not_checkpoints_are_described() {
+    refused(&stored(&[("mu.npy", b"x")]), &["DIRECTORY/data.pkl", "0 in a zip of 1 members"]);
+    let big = stored(&[("a/data.pkl", &dictionary(b"N")), ("a/byteorder", b"big")]);
+    refused(&big, &["a/byteorder", "\"big\""]);
+    refused(&legacy(b"\x80\x02K\x01.", &[]), &["a dictionary of tensors", "an integer"]);
+    refused(&legacy(b"\x80\x04.", &[]), &["protocol 2", "protocol 4"]);
+    refused(b"\x80\x02}.", &["plain pickle"]);
+    refused(b"", &["an empty file"]);
+}

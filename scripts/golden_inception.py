@@ -1,0 +1,110 @@
+"""Small golden values for Inception-v3 and its presets' resizing.
+
+    pip install torch torchvision torch-fidelity pytorch-fid safetensors pillow
+    python scripts/golden_inception.py tests/golden/inception
+
+features.safetensors: three u8 images [3, 3, 20, 31] and what torch-fidelity, pytorch-fid and
+clean-fid's steps (Pillow's bicubic, then torch-fidelity's network without its resize) make of them
+with synthetic weights. resize.safetensors: planes `from.CASE` and `to.KIND.CASE` of several sizes.
+
+Weights: element i of the tensor NAME is f(u), u = splitmix64(fnv1a64(NAME) + (i + 1) * GAMMA) >> 40,
+over 2^24: *.conv.weight (2u-1)·sqrt(6 / fan_in); *.bn.weight, *.bn.running_var 0.75 + 0.5u;
+*.bn.bias, *.bn.running_mean 0.2·(u-0.5); fc.weight (2u-1)·0.5; fc.bias 4·(u-0.5).
+"""
+
+import os
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import torch_fidelity.feature_extractor_inceptionv3 as tfi
+from PIL import Image
+from pytorch_fid import inception as pfi
+from safetensors.numpy import save_file
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+MASK, GAMMA = (1 << 64) - 1, 0x9E3779B97F4A7C15
+NAMES = ["64", "192", "768", "2048", "logits_unbiased", "logits"]
+SIZES = [((7, 5), (13, 11)), ((13, 11), (7, 5)), ((40, 33), (9, 17)), ((9, 64), (31, 6)), ((8, 8), (8, 8)), ((1, 3), (5, 2))]
+
+
+def uniform(name, n):
+    h = 0xCBF29CE484222325
+    for b in name.encode():
+        h = ((h ^ b) * 0x100000001B3) & MASK
+    with np.errstate(over="ignore"):
+        x = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(GAMMA)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        x = x ^ (x >> np.uint64(31))
+    return (x >> np.uint64(40)).astype(np.float64) / 2**24
+
+
+def tensor(name, shape):
+    u = uniform(name, int(np.prod(shape)))
+    if name.endswith("conv.weight"):
+        v = (2 * u - 1) * np.sqrt(6.0 / np.prod(shape[1:]))
+    elif name.endswith(("bn.weight", "running_var")):
+        v = 0.75 + 0.5 * u
+    elif name.endswith(("bn.bias", "running_mean")):
+        v = 0.2 * (u - 0.5)
+    else:
+        v = (2 * u - 1) * 0.5 if name == "fc.weight" else 4 * (u - 0.5)
+    return torch.from_numpy(v.astype(np.float32).reshape(shape))
+
+
+def networks():
+    """torch-fidelity's extractor and pytorch-fid's, both with the synthetic weights."""
+    net = pfi._inception_v3(num_classes=1008, aux_logits=False, weights=None)
+    blocks = {"5b": pfi.FIDInceptionA(192, 32), "5c": pfi.FIDInceptionA(256, 64), "5d": pfi.FIDInceptionA(288, 64)}
+    blocks |= {f"6{s}": pfi.FIDInceptionC(768, c) for s, c in zip("bcde", (128, 160, 160, 192))}
+    blocks |= {"7b": pfi.FIDInceptionE_1(1280), "7c": pfi.FIDInceptionE_2(2048)}
+    for name, block in blocks.items():
+        setattr(net, f"Mixed_{name}", block)
+    state = {k: v if "num_batches" in k else tensor(k, tuple(v.shape)) for k, v in net.state_dict().items()}
+    net.load_state_dict(state)
+    path = os.path.join(tempfile.mkdtemp(), "synthetic.pth")
+    torch.save(state, path)
+    extractor = tfi.FeatureExtractorInceptionV3("x", NAMES, feature_extractor_weights_path=path).eval()
+    pfi.fid_inception_v3 = lambda: net
+    return extractor, pfi.InceptionV3([0, 1, 2, 3]).eval()
+
+
+def bicubic(plane, to):
+    return np.asarray(Image.fromarray(plane).resize((to[1], to[0]), Image.BICUBIC), np.float32)
+
+
+def features(folder):
+    extractor, port = networks()
+    y, x = np.mgrid[0:20, 0:31]
+    images = np.stack([[(x * (k + 3) + y * (c + 2) * 5 + 40 * ((x // 6 + y // 5 + k) % 3)) % 256 for c in range(3)] for k in range(3)])
+    images = torch.from_numpy(images.astype(np.uint8))
+    out = {"images": images}
+    out |= {f"torch_fidelity.{n}": v for n, v in zip(NAMES, extractor(images))}
+    for n, v in zip(NAMES, port(images.float() / 255)):
+        out[f"pytorch_fid.{n}"] = torch.nn.functional.adaptive_avg_pool2d(v, 1).flatten(1)
+    clean = np.stack([[bicubic(p.astype(np.float32), (299, 299)) for p in image] for image in images.numpy()])
+    tfi.interpolate_bilinear_2d_like_tensorflow1x = lambda *_, **__: torch.from_numpy(clean).clip(0, 255)
+    out |= {f"clean.{n}": v for n, v in zip(NAMES, extractor(images))}
+    save_file({k: np.ascontiguousarray(v.numpy()) for k, v in out.items()}, f"{folder}/features.safetensors")
+
+
+def resizes(folder):
+    out = {}
+    for case, (size, to) in enumerate(SIZES):
+        plane = (uniform(f"plane{case}", size[0] * size[1]) * 255).astype(np.float32).reshape(size)
+        batch = torch.from_numpy(plane)[None, None]
+        out[f"from.{case}"] = plane
+        out[f"to.bicubic.{case}"] = bicubic(plane, to)
+        out[f"to.half_pixel.{case}"] = torch.nn.functional.interpolate(batch, to, mode="bilinear", align_corners=False)[0, 0].numpy()
+        out[f"to.tf1.{case}"] = interpolate_bilinear_2d_like_tensorflow1x(batch, size=to, align_corners=False)[0, 0].numpy()
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, f"{folder}/resize.safetensors")
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    os.makedirs(sys.argv[1], exist_ok=True)
+    resizes(sys.argv[1])
+    features(sys.argv[1])

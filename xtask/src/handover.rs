@@ -1,0 +1,77 @@
+//! Building the `autogan` binary in release and becoming it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use crate::say;
+
+/// Builds `autogan` and runs `autogan NAME REST…` in its place; its exit status is ours.
+pub fn run(name: &str, rest: &[OsString]) -> Result<ExitCode> {
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", "autogan-cli"]);
+    let status = build.status().context("cargo does not start")?;
+    if !status.success() {
+        bail!("the build failed; its messages are above");
+    }
+    let binary = binary()?;
+    let mut command = Command::new(&binary);
+    command.arg(name).args(rest);
+    execute(command).with_context(|| format!("{} does not start", binary.display()))
+}
+
+/// The cargo that runs us, or the one on the path.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Where the build put the binary: beside our own profile's folder, whatever the target folder is.
+fn binary() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot tell where this program lies")?;
+    let Some(target) = own.parent().and_then(|profile| profile.parent()) else {
+        bail!("{} lies in no target folder", own.display());
+    };
+    let name = format!("autogan{}", std::env::consts::EXE_SUFFIX);
+    let binary = target.join("release").join(name);
+    if !binary.is_file() {
+        bail!(
+            "expected the built binary at {}, found none; run `cargo xtask` from the repository \
+             without a `--target`",
+            binary.display()
+        );
+    }
+    Ok(binary)
+}
+
+/// Becomes the command, so that signals reach it directly.
+#[cfg(unix)]
+fn execute(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec().into())
+}
+
+/// Runs the command and passes its exit status on.
+#[cfg(not(unix))]
+fn execute(mut command: Command) -> Result<ExitCode> {
+    let code = command.status()?.code().unwrap_or(1);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Runs a step's command to its end.
+pub fn succeed(mut command: Command) -> Result<()> {
+    say(&format!("   $ {}", line_of(&command)));
+    let status =
+        command.status().with_context(|| format!("`{}` does not start", line_of(&command)))?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", line_of(&command));
+    }
+    Ok(())
+}
+
+fn line_of(command: &Command) -> String {
+    let mut words = vec!["cargo".to_owned()];
+    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
+    words.join(" ")
+}

@@ -1,0 +1,137 @@
+//! `cargo xtask …`, the front door of the repository.
+//!
+//! Most subcommands build the `autogan` binary in release and hand everything over to it; `check`
+//! and `tidy` look after the repository itself. Links no crate of ours, so that it builds in
+//! seconds and still works when one of them does not compile.
+
+mod check;
+mod handover;
+mod tidy;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The front door of AutoGAN: search, look at what was found, and check the repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Autogan(Autogan),
+    /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
+    Check,
+    /// The rules that no compiler knows: crate boundaries, file headers and lengths, README
+    Tidy,
+}
+
+/// Subcommands of the `autogan` binary; each passes its arguments on as they are. `tidy` checks that
+/// these are the ones that the binary has.
+#[derive(Debug, Subcommand)]
+enum Autogan {
+    /// Search for an architecture
+    Search(Rest),
+    /// Show, draw, count or convert architectures
+    Arch(Rest),
+    /// Generate images from a checkpoint
+    Sample(Rest),
+    /// Train the compact classifier that scores images
+    TrainScorer(Rest),
+}
+
+/// Arguments that are the binary's to read, `--help` included.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+impl Autogan {
+    /// The binary's name for the subcommand, and its arguments.
+    fn into_parts(self) -> (&'static str, Vec<OsString>) {
+        let (name, Rest { rest }) = match self {
+            Self::Search(rest) => ("search", rest),
+            Self::Arch(rest) => ("arch", rest),
+            Self::Sample(rest) => ("sample", rest),
+            Self::TrainScorer(rest) => ("train-scorer", rest),
+        };
+        (name, rest)
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Autogan(command) => {
+            let (name, rest) = command.into_parts();
+            handover::run(name, &rest)
+        }
+        Command::Check => root().and_then(|root| check::run(&root)),
+        Command::Tidy => root().and_then(|root| tidy::run(&root)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's root; cargo says where this package lies.
+fn root() -> anyhow::Result<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| {
+        anyhow::anyhow!("CARGO_MANIFEST_DIR is not set; run this as `cargo xtask`")
+    })?;
+    Path::new(&package)
+        .parent()
+        .map(Path::to_owned)
+        .ok_or_else(|| anyhow::anyhow!("{} has no parent", Path::new(&package).display()))
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stderr, reason = "a command-line tool speaks on stderr")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn handed_over(args: &[&str]) -> (&'static str, Vec<OsString>) {
+        let cli = Cli::try_parse_from([&["cargo xtask"], args].concat()).unwrap();
+        match cli.command {
+            Command::Autogan(command) => command.into_parts(),
+            other => panic!("{other:?} is not handed over"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_after_the_subcommand_is_handed_over() {
+        let (name, rest) = handed_over(&["search", "--preset", "quick", "--help", "--", "-x"]);
+        assert_eq!(name, "search");
+        assert_eq!(rest, ["--preset", "quick", "--help", "--", "-x"]);
+        assert_eq!(handed_over(&["train-scorer", "shapes"]).0, "train-scorer");
+    }
+
+    #[test]
+    fn an_unknown_subcommand_is_an_error() {
+        let error = Cli::try_parse_from(["cargo xtask", "serach"]).unwrap_err();
+        assert!(error.to_string().contains("search"), "{error}");
+    }
+}

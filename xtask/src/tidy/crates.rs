@@ -1,0 +1,292 @@
+//! Which crate may use which: the table of ARCHITECTURE.md.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use toml::{Table, Value};
+
+use super::{entries, read};
+
+/// What one crate may use.
+struct Rule {
+    name: &'static str,
+    /// Crates of ours that it may use.
+    may_use: &'static [&'static str],
+    /// Crates of ours that it may use only as an optional dependency, behind this feature.
+    behind_feature: &'static [(&'static str, &'static str)],
+    /// Whether it may use candle.
+    candle: bool,
+}
+
+const RULES: &[Rule] = &[
+    rule("autogan-space", &[], false),
+    rule("autogan-ops", &[], true),
+    rule("autogan-weights", &[], true),
+    rule("autogan-data", &[], false),
+    rule("autogan-nn", &["autogan-space", "autogan-ops", "autogan-weights"], true),
+    rule("autogan-rl", &["autogan-space", "autogan-ops"], true),
+    Rule {
+        behind_feature: &[("autogan-data", "io")],
+        ..rule("autogan-metrics", &["autogan-ops", "autogan-weights"], true)
+    },
+    rule("autogan-run", &["autogan-space"], false),
+    rule("autogan-report", &["autogan-run", "autogan-space"], false),
+    rule("autogan-search", BELOW_SEARCH, true),
+    rule("autogan-cli", BELOW_CLI, true),
+    rule("xtask", &[], false),
+];
+
+const BELOW_SEARCH: &[&str] = &[
+    "autogan-space",
+    "autogan-ops",
+    "autogan-weights",
+    "autogan-data",
+    "autogan-nn",
+    "autogan-rl",
+    "autogan-metrics",
+    "autogan-run",
+];
+
+const BELOW_CLI: &[&str] = &[
+    "autogan-space",
+    "autogan-ops",
+    "autogan-weights",
+    "autogan-data",
+    "autogan-nn",
+    "autogan-rl",
+    "autogan-metrics",
+    "autogan-run",
+    "autogan-report",
+    "autogan-search",
+];
+
+/// External crates that must be optional, with the feature that turns them on.
+const OPTIONAL: &[(&str, &str)] = &[("hf-hub", "hub"), ("parquet", "hub"), ("reqwest", "hub")];
+
+/// The only crate that may turn such a feature on by default.
+const BINARY: &str = "autogan-cli";
+
+const fn rule(name: &'static str, may_use: &'static [&'static str], candle: bool) -> Rule {
+    Rule { name, may_use, behind_feature: &[], candle }
+}
+
+/// The breaches in the manifests of the workspace.
+pub fn check(root: &Path) -> Result<Vec<String>> {
+    let mut breaches = Vec::new();
+    let mut packages = entries(&root.join("crates"))?;
+    packages.push(root.join("xtask"));
+    for package in packages {
+        let manifest = package.join("Cargo.toml");
+        let table: Table = read(&manifest)?
+            .parse()
+            .with_context(|| format!("{} is not TOML", manifest.display()))?;
+        breaches.extend(check_manifest(&table));
+    }
+    Ok(breaches)
+}
+
+/// One dependency as a manifest states it.
+struct Dependency<'a> {
+    /// The package, also when it is renamed.
+    package: &'a str,
+    /// The name that features use.
+    key: &'a str,
+    optional: bool,
+    /// Only for tests, examples and benchmarks.
+    dev: bool,
+    features: Vec<&'a str>,
+}
+
+/// The breaches in one manifest.
+fn check_manifest(manifest: &Table) -> Vec<String> {
+    let name = manifest
+        .get("package")
+        .and_then(|package| package.get("name"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let Some(rule) = RULES.iter().find(|rule| rule.name == name) else {
+        return vec![format!(
+            "crate `{name}` is not in the crate table; add it to ARCHITECTURE.md and to \
+             xtask/src/tidy/crates.rs"
+        )];
+    };
+    let mut breaches: Vec<String> = dependencies(manifest)
+        .iter()
+        .filter_map(|dependency| check_dependency(rule, dependency))
+        .collect();
+    if name != BINARY {
+        breaches.extend(check_default_features(name, manifest));
+    }
+    breaches
+}
+
+fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> {
+    let Rule { name, .. } = rule;
+    let package = dependency.package;
+    if package.starts_with("candle-") && !rule.candle {
+        return Some(format!("{name} may not use {package}: it is free of candle"));
+    }
+    if let Some((_, feature)) = OPTIONAL.iter().find(|(external, _)| *external == package)
+        && !dependency.optional
+        && !dependency.dev
+    {
+        return Some(format!(
+            "{name} uses {package} always; it has to be optional, behind the feature `{feature}`"
+        ));
+    }
+    if name != &BINARY && dependency.features.contains(&"hub") {
+        return Some(format!("{name} turns on {package}'s feature `hub`; only {BINARY} may"));
+    }
+    if !RULES.iter().any(|other| other.name == package) || rule.may_use.contains(&package) {
+        return None;
+    }
+    match rule.behind_feature.iter().find(|(ours, _)| *ours == package) {
+        Some(_) if dependency.optional || dependency.dev => None,
+        Some((_, feature)) => Some(format!(
+            "{name} uses {} always; it may only behind the feature `{feature}`",
+            dependency.key
+        )),
+        None => Some(format!(
+            "{name} may not use {package}; it may use {}",
+            if rule.may_use.is_empty() {
+                "none of ours".to_owned()
+            } else {
+                rule.may_use.join(", ")
+            }
+        )),
+    }
+}
+
+/// Default features that pull in the network, directly or through another feature of the crate.
+fn check_default_features(name: &str, manifest: &Table) -> Option<String> {
+    let features = manifest.get("features")?.as_table()?;
+    let mut seen = Vec::new();
+    let mut open = vec!["default"];
+    while let Some(feature) = open.pop() {
+        if feature == "hub" || feature.ends_with("/hub") || feature == "dep:hf-hub" {
+            return Some(format!(
+                "{name} has `{feature}` among its default features; only {BINARY} may"
+            ));
+        }
+        if seen.contains(&feature) {
+            continue;
+        }
+        seen.push(feature);
+        let parts = features.get(feature).and_then(Value::as_array);
+        open.extend(parts.into_iter().flatten().filter_map(Value::as_str));
+    }
+    None
+}
+
+/// Every dependency of a manifest: normal, build, dev, and for some targets only.
+fn dependencies(manifest: &Table) -> Vec<Dependency<'_>> {
+    let targets = manifest.get("target").and_then(Value::as_table);
+    let tables = targets
+        .into_iter()
+        .flat_map(|targets| targets.values().filter_map(Value::as_table))
+        .chain([manifest]);
+    let kinds =
+        [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)];
+    tables
+        .flat_map(|table| kinds.map(|(kind, dev)| (table.get(kind), dev)))
+        .filter_map(|(list, dev)| Some((list?.as_table()?, dev)))
+        .flat_map(|(list, dev)| list.iter().map(move |(key, value)| dependency(key, value, dev)))
+        .collect()
+}
+
+fn dependency<'a>(key: &'a str, value: &'a Value, dev: bool) -> Dependency<'a> {
+    let features = value.get("features").and_then(Value::as_array);
+    Dependency {
+        package: value.get("package").and_then(Value::as_str).unwrap_or(key),
+        key,
+        optional: value.get("optional").and_then(Value::as_bool).unwrap_or(false),
+        dev,
+        features: features.into_iter().flatten().filter_map(Value::as_str).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn breaches(name: &str, rest: &str) -> Vec<String> {
+        let text = format!("[package]\nname = \"{name}\"\n{rest}");
+        check_manifest(&text.parse().unwrap())
+    }
+
+    #[test]
+    fn allowed_edges_are_fine() {
+        let rest = "[dependencies]\nautogan-space.workspace = true\nautogan-ops.workspace = true\n\
+                    candle-core.workspace = true\n";
+        assert_eq!(breaches("autogan-rl", rest), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_forbidden_edge_is_a_breach() {
+        let found = breaches("autogan-rl", "[dependencies]\nautogan-nn.workspace = true\n");
+        assert_eq!(
+            found,
+            ["autogan-rl may not use autogan-nn; it may use autogan-space, autogan-ops"]
+        );
+        let found = breaches("autogan-ops", "[dependencies]\nautogan-space = { path = \"x\" }\n");
+        assert_eq!(found, ["autogan-ops may not use autogan-space; it may use none of ours"]);
+        let found = breaches("xtask", "[dependencies]\nautogan-space.workspace = true\n");
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn an_edge_is_found_wherever_it_hides() {
+        for rest in [
+            "[dev-dependencies]\nautogan-nn.workspace = true\n",
+            "[build-dependencies]\nautogan-nn.workspace = true\n",
+            "[dependencies]\nother = { package = \"autogan-nn\", version = \"0.1\" }\n",
+            "[target.'cfg(unix)'.dependencies]\nautogan-nn.workspace = true\n",
+            "[dependencies]\nautogan-nn = { workspace = true, optional = true }\n",
+        ] {
+            assert_eq!(breaches("autogan-metrics", rest).len(), 1, "{rest}");
+        }
+    }
+
+    #[test]
+    fn candle_stays_out_of_the_light_crates() {
+        for name in ["autogan-space", "autogan-data", "autogan-run", "autogan-report", "xtask"] {
+            let found = breaches(name, "[dependencies]\ncandle-core.workspace = true\n");
+            assert_eq!(found, [format!("{name} may not use candle-core: it is free of candle")]);
+        }
+    }
+
+    #[test]
+    fn metrics_reads_data_only_behind_its_feature() {
+        let always = "[dependencies]\nautogan-data.workspace = true\n";
+        assert_eq!(
+            breaches("autogan-metrics", always),
+            ["autogan-metrics uses autogan-data always; it may only behind the feature `io`"]
+        );
+        let optional = "[dependencies]\nautogan-data = { workspace = true, optional = true }\n\
+                        [features]\nio = [\"dep:autogan-data\"]\n";
+        assert_eq!(breaches("autogan-metrics", optional), Vec::<String>::new());
+        let dev = "[dev-dependencies]\nautogan-data.workspace = true\n";
+        assert_eq!(breaches("autogan-metrics", dev), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_the_binary_turns_the_network_on() {
+        let always = "[dependencies]\nhf-hub.workspace = true\n";
+        assert_eq!(breaches("autogan-data", always).len(), 1);
+        let optional = "[dependencies]\nhf-hub = { workspace = true, optional = true }\n";
+        assert_eq!(breaches("autogan-data", optional), Vec::<String>::new());
+        let default = format!(
+            "{optional}[features]\ndefault = [\"full\"]\nfull = [\"hub\"]\nhub = [\"dep:hf-hub\"]\n"
+        );
+        assert_eq!(breaches("autogan-data", &default).len(), 1);
+        let turned_on =
+            "[dependencies]\nautogan-data = { workspace = true, features = [\"hub\"] }\n";
+        assert_eq!(breaches("autogan-search", turned_on).len(), 1);
+        assert_eq!(breaches("autogan-cli", turned_on), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unknown_crate_has_to_be_put_into_the_table() {
+        assert_eq!(breaches("autogan-extra", "").len(), 1);
+    }
+}

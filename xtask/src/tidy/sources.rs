@@ -1,0 +1,117 @@
+//! What every Rust file looks like: a header, a sensible length, nothing left undone.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{entries, read};
+
+/// About 400 is the habit; above this it is an error.
+const MAX_LINES: usize = 420;
+
+/// Folders with source of ours.
+const FOLDERS: &[&str] = &["crates", "xtask", "tests"];
+
+/// Marks of unfinished work and switched-off tests. Written in two halves, so that this file does
+/// not hold what it forbids.
+const MARKS: &[&str] = &[
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("XX", "X"),
+    concat!("to", "do!"),
+    concat!("unimpl", "emented!"),
+    concat!("#[ig", "nore"),
+];
+
+/// What `autogan-space` never uses: it reads and writes nothing.
+const IO: &[&str] = &["std::fs", "std::io", "std::net", "std::env", "std::process"];
+
+/// The breaches in the Rust files of the workspace.
+pub fn check(root: &Path) -> Result<Vec<String>> {
+    let mut breaches = Vec::new();
+    for folder in FOLDERS {
+        let folder = root.join(folder);
+        if folder.is_dir() {
+            visit(root, &folder, &mut breaches)?;
+        }
+    }
+    Ok(breaches)
+}
+
+fn visit(root: &Path, folder: &Path, breaches: &mut Vec<String>) -> Result<()> {
+    for path in entries(folder)? {
+        if path.is_dir() {
+            // A crate's own target folder holds generated code.
+            if path.file_name().is_some_and(|name| name != "target") {
+                visit(root, &path, breaches)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            breaches.extend(check_file(&name.replace('\\', "/"), &read(&path)?));
+        }
+    }
+    Ok(())
+}
+
+/// The breaches in one file; `name` is its path from the root, with `/`.
+fn check_file(name: &str, text: &str) -> Vec<String> {
+    let mut breaches = Vec::new();
+    if !text.starts_with("//! ") {
+        breaches.push(format!("{name}:1: the file does not begin with a `//!` header"));
+    }
+    let lines = text.lines().count();
+    if lines > MAX_LINES {
+        breaches.push(format!("{name}: {lines} lines; split it, {MAX_LINES} are the most"));
+    }
+    let pure = name.starts_with("crates/autogan-space/src/");
+    for (at, line) in text.lines().enumerate() {
+        for mark in MARKS.iter().filter(|mark| line.contains(*mark)) {
+            breaches.push(format!("{name}:{}: `{mark}` marks unfinished work", at + 1));
+        }
+        for module in IO.iter().filter(|module| pure && line.contains(*module)) {
+            breaches.push(format!("{name}:{}: autogan-space does no IO, found `{module}`", at + 1));
+        }
+    }
+    breaches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "//! A file.\n";
+
+    #[test]
+    fn a_plain_file_is_fine() {
+        assert_eq!(check_file("crates/a/src/lib.rs", HEADER), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_missing_header_is_a_breach() {
+        assert_eq!(check_file("a.rs", "fn main() {}\n").len(), 1);
+        assert_eq!(check_file("a.rs", &format!("\n{HEADER}")).len(), 1);
+    }
+
+    #[test]
+    fn a_long_file_is_a_breach() {
+        let of = |lines: usize| format!("{HEADER}{}", "//\n".repeat(lines - 1));
+        assert_eq!(check_file("a.rs", &of(MAX_LINES)), Vec::<String>::new());
+        assert_eq!(check_file("a.rs", &of(MAX_LINES + 1)).len(), 1);
+    }
+
+    #[test]
+    fn every_mark_is_a_breach_with_its_line() {
+        for mark in MARKS {
+            let found = check_file("a.rs", &format!("{HEADER}\n    {mark}\n"));
+            assert_eq!(found.len(), 1, "{mark}");
+            assert!(found[0].starts_with("a.rs:3: "), "{}", found[0]);
+        }
+    }
+
+    #[test]
+    fn the_space_does_no_io() {
+        let text = format!("{HEADER}use std::fs;\n");
+        assert_eq!(check_file("crates/autogan-space/src/a.rs", &text).len(), 1);
+        assert_eq!(check_file("crates/autogan-run/src/a.rs", &text), Vec::<String>::new());
+    }
+}
