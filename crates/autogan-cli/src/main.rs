@@ -39,7 +39,15 @@ enum Command {
     TrainScorer(train_scorer::Args),
 }
 
+// Training allocates and frees the same large buffers at every step; the system's allocator returns them to the
+// kernel and pays for every page again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
+    // candle's own thread pool spins while it waits, which starves the operators' threads on a busy machine.
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use autogan_nn::checkpoint::{generator_prefixes, read_generator};
-use autogan_nn::{BatchNormStats, Generator, NormMode, SkipTap};
+use autogan_nn::{BatchNormStats, Generator, NormMode, Rules, SkipTap};
 use autogan_run::samples::GridLayout;
 use autogan_run::{Picture, RunDir};
 use autogan_search::{SearchConfig, Streams, to_u8};
@@ -132,12 +132,17 @@ fn generator(args: &Args, source: &Source, arch: &Arch) -> anyhow::Result<Genera
     let prefix = prefixes
         .first()
         .context("the file holds no generator: there is no l1.weight beside to_rgb.2.weight")?;
-    let tap = match (args.skip_tap, &source.config) {
-        (Some(TapArg::BeforeAdd), _) => SkipTap::BeforeAdd,
-        (Some(TapArg::AfterAdd), _) | (None, None) => SkipTap::AfterAdd,
-        (None, Some(config)) => config.model.skip_tap.into(),
-    };
-    Ok(read_generator(&source.archive, prefix, Some(arch), tap, DType::F32, &Device::Cpu)?)
+    let mut rules = source.config.as_ref().map_or(Rules::RELEASED, |config| Rules {
+        skip_tap: config.model.skip_tap,
+        pre_order: config.model.pre_order,
+    });
+    if let Some(tap) = args.skip_tap {
+        rules.skip_tap = match tap {
+            TapArg::BeforeAdd => SkipTap::BeforeAdd,
+            TapArg::AfterAdd => SkipTap::AfterAdd,
+        };
+    }
+    Ok(read_generator(&source.archive, prefix, Some(arch), rules, DType::F32, &Device::Cpu)?)
 }
 
 fn latents(args: &Args, generator: &Generator) -> anyhow::Result<Tensor> {

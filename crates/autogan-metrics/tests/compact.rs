@@ -1,4 +1,5 @@
 //! The embedded compact classifiers: they load, classify, and do not depend on the batch.
+#![allow(clippy::unwrap_used)]
 
 use autogan_data::shapes::generate;
 use autogan_data::{Images, Split};

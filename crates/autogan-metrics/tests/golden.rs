@@ -1,4 +1,5 @@
 //! The scores against NumPy and SciPy; the values come from `scripts/golden_scores.py`.
+#![allow(clippy::unwrap_used)]
 
 use autogan_metrics::numpy_rng::RandomState;
 use autogan_metrics::{

@@ -14,6 +14,7 @@ use autogan_ops as ops;
 use autogan_space::{CellArch, Conv, Norm, Upsample};
 use candle_core::Tensor;
 
+use crate::generator::PreOrder;
 use crate::layers::{BatchNorm, Conv2d, Deconv, norm};
 use crate::params::Builder;
 use crate::{Grad, NnError, NormMode, Result};
@@ -23,6 +24,7 @@ use crate::{Grad, NnError, NormMode, Result};
 pub(crate) struct Pass<'a> {
     pub grad: Grad,
     pub mode: NormMode<'a>,
+    pub pre_order: PreOrder,
 }
 
 /// What a cell hands on.
@@ -120,11 +122,11 @@ impl Cell {
         let before_add = first.forward(x, arch, Some(arch.upsample), pass)?;
         let mut h = before_add.clone();
         for from in arch.skips.sources() {
-            h = (h + self.skip(&taps[from], from, arch, pass)?)?;
+            h = ops::add(&h, &self.skip(&taps[from], from, arch, pass)?)?;
         }
         let mut out = second.forward(&h, arch, None, pass)?;
         if arch.shortcut {
-            out = (out + self.in_cell_shortcut(x, arch.upsample, pass)?)?;
+            out = ops::add(&out, &self.in_cell_shortcut(x, arch.upsample, pass)?)?;
         }
         Ok(CellOutput { out, before_add, after_add: h })
     }
@@ -214,7 +216,11 @@ impl Half {
                 Ok(ops::relu(&self.normalise(&h, arch.norm, pass)?)?)
             }
             Conv::Pre => {
-                let h = ops::relu(&self.normalise(x, arch.norm, pass)?)?;
+                let (x, up) = match pass.pre_order {
+                    PreOrder::NormFirst => (x.clone(), up),
+                    PreOrder::UpsampleFirst => (self.upsample(x, up, pass.grad)?, None),
+                };
+                let h = ops::relu(&self.normalise(&x, arch.norm, pass)?)?;
                 self.upsample_and_convolve(&h, up, pass.grad)
             }
         }
@@ -237,13 +243,17 @@ impl Half {
         up: Option<Upsample>,
         grad: Grad,
     ) -> Result<Tensor> {
+        self.conv.forward(&self.upsample(x, up, grad)?, grad)
+    }
+
+    fn upsample(&self, x: &Tensor, up: Option<Upsample>, grad: Grad) -> Result<Tensor> {
         match up {
-            None => self.conv.forward(x, grad),
-            Some(Upsample::Bilinear) => self.conv.forward(&ops::upsample_bilinear(x, 2)?, grad),
-            Some(Upsample::Nearest) => self.conv.forward(&ops::upsample_nearest(x, 2)?, grad),
+            None => Ok(x.clone()),
+            Some(Upsample::Bilinear) => Ok(ops::upsample_bilinear(x, 2)?),
+            Some(Upsample::Nearest) => Ok(ops::upsample_nearest(x, 2)?),
             Some(Upsample::Deconv) => {
                 let deconv = self.deconv.as_ref().ok_or_else(|| self.missing("deconv"))?;
-                self.conv.forward(&deconv.forward(x, grad)?, grad)
+                deconv.forward(x, grad)
             }
         }
     }

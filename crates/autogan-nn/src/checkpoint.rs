@@ -14,7 +14,8 @@ use candle_core::{DType, Device, Tensor};
 use crate::names::{from_released_derived, to_released_derived};
 use crate::params::{Params, assign};
 use crate::{
-    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, NnError, Result, SkipTap,
+    Discriminator, DiscriminatorConfig, DiscriminatorInit, Generator, GeneratorConfig, NnError,
+    Result, Rules,
 };
 
 /// Which names the tensors of a derived generator get.
@@ -123,7 +124,7 @@ pub fn discriminator_width(archive: &Archive, prefix: &str) -> Result<usize> {
 /// `arch`.
 ///
 /// `arch` is needed for a derived network only. Checkpoints of the released code want
-/// [`SkipTap::AfterAdd`].
+/// [`Rules::RELEASED`].
 ///
 /// # Errors
 /// When sizes cannot be read, when a derived network comes without `arch`, or as [`load`].
@@ -131,12 +132,12 @@ pub fn read_generator(
     archive: &Archive,
     prefix: &str,
     arch: Option<&Arch>,
-    skip_tap: SkipTap,
+    rules: Rules,
     dtype: DType,
     device: &Device,
 ) -> Result<Generator> {
     let GeneratorShape { latent, width, bottom } = generator_shape(archive, prefix)?;
-    let config = GeneratorConfig { latent, width, bottom, skip_tap };
+    let config = GeneratorConfig { latent, width, bottom, rules };
     if is_supernet(archive, prefix) {
         let net = Generator::build(&config, None, dtype, device)?;
         load(net.params(), archive, prefix)?;
@@ -160,7 +161,10 @@ pub fn read_discriminator(
     dtype: DType,
     device: &Device,
 ) -> Result<Discriminator> {
-    let config = DiscriminatorConfig { width: discriminator_width(archive, prefix)? };
+    let config = DiscriminatorConfig {
+        width: discriminator_width(archive, prefix)?,
+        init: DiscriminatorInit::Xavier,
+    };
     let net = Discriminator::build(&config, dtype, device)?;
     load(net.params(), archive, prefix)?;
     Ok(net)

@@ -11,16 +11,29 @@ use autogan_ops as ops;
 use autogan_space::MAX_CELLS;
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::layers::{SpectralConv, SpectralLinear};
 use crate::params::{Builder, Params};
 use crate::{Grad, NnError, Result};
+
+/// How the discriminator's convolutions start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscriminatorInit {
+    /// Xavier-uniform with gain 1, as both paper and released code state.
+    Xavier,
+    /// PyTorch's default U(±1/√fan_in), to which the released code falls back on a GPU.
+    PytorchDefault,
+}
 
 /// The sizes of a discriminator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscriminatorConfig {
     /// Channels of every block (`df`).
     pub width: usize,
+    /// How the convolutions start.
+    pub init: DiscriminatorInit,
 }
 
 /// What spectral norm does in one forward pass.
@@ -110,14 +123,18 @@ impl Discriminator {
             return Err(NnError::Config { field: "width", expected, found });
         }
         let mut builder = Builder::new(dtype, device)?;
+        let mut block =
+            |name, c_in, kind| Block::new(&mut builder, name, (c_in, width), kind, config.init);
+        let growing = [
+            block("block1", 3, Kind::Image)?,
+            block("block2", width, Kind::Halving)?,
+            block("block3", width, Kind::Plain)?,
+        ];
+        let last = block("block4", width, Kind::Plain)?;
         Ok(Self {
             config: config.clone(),
-            growing: [
-                Block::new(&mut builder, "block1", 3, width, Kind::Image)?,
-                Block::new(&mut builder, "block2", width, width, Kind::Halving)?,
-                Block::new(&mut builder, "block3", width, width, Kind::Plain)?,
-            ],
-            last: Block::new(&mut builder, "block4", width, width, Kind::Plain)?,
+            growing,
+            last,
             linear: SpectralLinear::new(&mut builder, "l5", width, 1)?,
             params: builder.finish(),
         })
@@ -168,17 +185,18 @@ impl Block {
     fn new(
         builder: &mut Builder,
         name: &str,
-        c_in: usize,
-        c_out: usize,
+        (c_in, c_out): (usize, usize),
         kind: Kind,
+        init: DiscriminatorInit,
     ) -> Result<Self> {
+        let mut conv = |part: &str, c_in, kernel| {
+            SpectralConv::new(builder, &format!("{name}.{part}"), (c_in, c_out), kernel, init)
+        };
         Ok(Self {
-            first: SpectralConv::new(builder, &format!("{name}.c1"), c_in, c_out, 3)?,
-            second: SpectralConv::new(builder, &format!("{name}.c2"), c_out, c_out, 3)?,
+            first: conv("c1", c_in, 3)?,
+            second: conv("c2", c_out, 3)?,
             shortcut: match kind {
-                Kind::Image | Kind::Halving => {
-                    Some(SpectralConv::new(builder, &format!("{name}.c_sc"), c_in, c_out, 1)?)
-                }
+                Kind::Image | Kind::Halving => Some(conv("c_sc", c_in, 1)?),
                 Kind::Plain => None,
             },
             kind,
@@ -192,10 +210,10 @@ impl Block {
         };
         let h = ops::relu(&self.first.forward(&start, mode, grad)?)?;
         match &self.shortcut {
-            None => Ok((self.second.forward(&h, mode, grad)? + x)?),
+            None => Ok(ops::add(&self.second.forward(&h, mode, grad)?, x)?),
             Some(shortcut) => {
                 let pooled = shortcut.forward(&ops::avg_pool2(x)?, mode, grad)?;
-                Ok((self.second.forward_pooled(&h, mode, grad)? + pooled)?)
+                Ok(ops::add(&self.second.forward_pooled(&h, mode, grad)?, &pooled)?)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{Generator, NnError, Result};
 ///
 /// Written as `averaged` and `live` in configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum EmaBuffers {
     /// Averages them like the parameters: our default.
     Averaged,

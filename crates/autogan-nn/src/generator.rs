@@ -18,14 +18,41 @@ use crate::{Grad, NnError, NormMode, Result};
 
 /// Which tensor of a cell later cells receive through their skips.
 ///
-/// Written as `before-add` and `after-add` in configurations.
+/// Written as `before_add` and `after_add` in configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum SkipTap {
     /// The first half's output before the cell adds its own incoming skips: our default.
     BeforeAdd,
     /// The same after they are added: what the released code does, since it adds in place.
     AfterAdd,
+}
+
+/// Where the first half of a pre-activation cell upsamples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreOrder {
+    /// Norm, ReLU, upsampling, convolution: the released code, and our default.
+    NormFirst,
+    /// Upsampling, norm, ReLU, convolution: the paper's figure.
+    UpsampleFirst,
+}
+
+/// The rules of a generator on which paper and released code disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Where skips start.
+    pub skip_tap: SkipTap,
+    /// Where pre-activation halves upsample.
+    pub pre_order: PreOrder,
+}
+
+impl Rules {
+    /// Our default.
+    pub const STANDARD: Self =
+        Self { skip_tap: SkipTap::BeforeAdd, pre_order: PreOrder::NormFirst };
+    /// The released code's, which its checkpoints want.
+    pub const RELEASED: Self = Self { skip_tap: SkipTap::AfterAdd, pre_order: PreOrder::NormFirst };
 }
 
 /// The sizes of a generator.
@@ -37,8 +64,8 @@ pub struct GeneratorConfig {
     pub width: usize,
     /// Side of the first feature map; the images of stage s have side `bottom · 2^(s+1)`.
     pub bottom: usize,
-    /// Where skips start.
-    pub skip_tap: SkipTap,
+    /// What paper and released code disagree on.
+    pub rules: Rules,
 }
 
 impl GeneratorConfig {
@@ -181,9 +208,14 @@ impl Generator {
             .cells
             .get(index)
             .ok_or(NnError::Stage { last: self.cells.len().saturating_sub(1), found: index })?;
-        let output = cell.forward(&trace.x, &trace.taps, arch, Pass { grad: trace.grad, mode })?;
+        let output = cell.forward(
+            &trace.x,
+            &trace.taps,
+            arch,
+            Pass { grad: trace.grad, mode, pre_order: self.config.rules.pre_order },
+        )?;
         trace.x = output.out;
-        trace.taps.push(match self.config.skip_tap {
+        trace.taps.push(match self.config.rules.skip_tap {
             SkipTap::BeforeAdd => output.before_add,
             SkipTap::AfterAdd => output.after_add,
         });

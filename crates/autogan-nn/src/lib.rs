@@ -33,10 +33,10 @@ mod norm_stats;
 mod params;
 
 pub use autogan_ops as ops;
-pub use discriminator::{DMode, Discriminator, DiscriminatorConfig};
+pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit};
 pub use ema::{Ema, EmaBuffers};
 pub use error::{NnError, Result};
-pub use generator::{Generator, GeneratorConfig, SkipTap, Trace};
+pub use generator::{Generator, GeneratorConfig, PreOrder, Rules, SkipTap, Trace};
 pub use init::Init;
 pub use layers::Grad;
 pub use norm_stats::{BatchNormStats, NormMode};

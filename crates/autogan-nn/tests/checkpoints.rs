@@ -5,7 +5,8 @@
 
 use autogan_nn::checkpoint::{self, Names};
 use autogan_nn::{
-    Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, NnError, NormMode, SkipTap,
+    Discriminator, DiscriminatorConfig, DiscriminatorInit, Generator, GeneratorConfig, NnError,
+    NormMode, Rules,
 };
 use autogan_space::{Arch, GeneratorShape};
 use autogan_weights::Archive;
@@ -14,7 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 const CONFIG: GeneratorConfig =
-    GeneratorConfig { latent: 7, width: 4, bottom: 3, skip_tap: SkipTap::AfterAdd };
+    GeneratorConfig { latent: 7, width: 4, bottom: 3, rules: Rules::RELEASED };
 const F32: DType = DType::F32;
 
 fn derived(arch: &Arch, seed: u64) -> Generator {
@@ -29,14 +30,14 @@ fn images(net: &Generator, arch: &Arch) -> Vec<f32> {
 }
 
 fn read(archive: &Archive, prefix: &str, arch: Option<&Arch>) -> Result<Generator, NnError> {
-    checkpoint::read_generator(archive, prefix, arch, SkipTap::AfterAdd, F32, &Device::Cpu)
+    checkpoint::read_generator(archive, prefix, arch, Rules::RELEASED, F32, &Device::Cpu)
 }
 
 #[test]
 fn both_networks_come_back_from_a_file_with_their_sizes() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let g = Generator::supernet(&CONFIG, &mut rng, F32, &Device::Cpu).unwrap();
-    let config = DiscriminatorConfig { width: 5 };
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
     let d = Discriminator::new(&config, &mut rng, F32, &Device::Cpu).unwrap();
     let mut archive = Archive::new();
     checkpoint::save(g.params(), &mut archive, "g.", Names::Supernet).unwrap();

@@ -9,7 +9,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use autogan_nn::SkipTap;
+use autogan_nn::Rules;
 use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
 use support::{differences, files, replay, values};
@@ -26,7 +26,7 @@ fn assert_all_agree(paths: &[PathBuf]) {
     let mut report = String::new();
     for path in paths {
         let golden = read(path);
-        let wrong = differences(&golden, &replay(&golden, SkipTap::AfterAdd));
+        let wrong = differences(&golden, &replay(&golden, Rules::RELEASED));
         if !wrong.is_empty() {
             report.push_str(&format!("{}:\n  {}\n", path.display(), wrong.join("\n  ")));
         }
@@ -63,7 +63,7 @@ fn disturbed(golden: &Archive, name: &str) -> Archive {
 fn one_outcome_changed_by_one_percent_is_noticed() {
     for path in own_files() {
         let golden = read(&path);
-        let ours = replay(&golden, SkipTap::AfterAdd);
+        let ours = replay(&golden, Rules::RELEASED);
         let gradients = golden.names().filter(|name| name.starts_with("step0.grad."));
         let others = [
             "eval.images",
@@ -98,7 +98,7 @@ fn one_input_changed_by_one_percent_is_noticed() {
         "z_eval",
     ] {
         let golden = disturbed(&golden, name);
-        assert!(!differences(&golden, &replay(&golden, SkipTap::AfterAdd)).is_empty(), "{name}");
+        assert!(!differences(&golden, &replay(&golden, Rules::RELEASED)).is_empty(), "{name}");
     }
 }
 
@@ -112,7 +112,7 @@ fn the_tap_before_the_add_differs_exactly_where_a_skip_leaves_a_cell_that_has_on
             .cells()
             .iter()
             .any(|cell| cell.skips.sources().any(|from| arch.cells()[from].skips.count() > 0));
-        let wrong = differences(&golden, &replay(&golden, SkipTap::BeforeAdd));
+        let wrong = differences(&golden, &replay(&golden, Rules::STANDARD));
         assert_eq!(!wrong.is_empty(), chained, "{}: {wrong:?}", path.display());
     }
 }

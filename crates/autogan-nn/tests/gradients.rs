@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use autogan_nn::{
-    BatchNormStats, DMode, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
-    NormMode, Params, SkipTap, loss, ops,
+    BatchNormStats, DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit, Generator,
+    GeneratorConfig, NormMode, Params, Rules, loss, ops,
 };
 use autogan_space::{Arch, CellArch, Conv, Norm, Upsample};
 use candle_core::backprop::GradStore;
@@ -23,11 +23,11 @@ fn normal(shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-fn networks(skip_tap: SkipTap) -> (Generator, Discriminator) {
+fn networks(rules: Rules) -> (Generator, Discriminator) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let config = GeneratorConfig { latent: 4, width: 3, bottom: 2, skip_tap };
+    let config = GeneratorConfig { latent: 4, width: 3, bottom: 2, rules };
     let g = Generator::supernet(&config, &mut rng, DType::F64, &Device::Cpu).unwrap();
-    let config = DiscriminatorConfig { width: 3 };
+    let config = DiscriminatorConfig { width: 3, init: DiscriminatorInit::Xavier };
     let d = Discriminator::new(&config, &mut rng, DType::F64, &Device::Cpu).unwrap();
     (g, d)
 }
@@ -72,9 +72,9 @@ fn check_differences(params: &Params, grads: &GradStore, loss: impl Fn() -> f64)
 #[test]
 fn the_whole_systems_gradient_is_that_of_finite_differences() {
     for (vector, tap) in [
-        ("0 1 2 1 1 2 2 1 1 0 0 2 1 3", SkipTap::AfterAdd),
-        ("1 1 0 1 0 0 1 0 1 1 1 0 1 3", SkipTap::BeforeAdd),
-        ("1 2 1 1 0 1 0 1 1", SkipTap::BeforeAdd),
+        ("0 1 2 1 1 2 2 1 1 0 0 2 1 3", Rules::RELEASED),
+        ("1 1 0 1 0 0 1 0 1 1 1 0 1 3", Rules::STANDARD),
+        ("1 2 1 1 0 1 0 1 1", Rules::STANDARD),
     ] {
         let arch: Arch = vector.parse().unwrap();
         let (g, d) = networks(tap);
@@ -92,7 +92,7 @@ fn the_whole_systems_gradient_is_that_of_finite_differences() {
 /// operators.
 struct Plain<'a> {
     params: &'a Params,
-    tap: SkipTap,
+    tap: Rules,
 }
 
 impl Plain<'_> {
@@ -173,8 +173,8 @@ impl Plain<'_> {
             }
             x = out;
             taps.push(match self.tap {
-                SkipTap::BeforeAdd => before,
-                SkipTap::AfterAdd => h,
+                Rules::STANDARD => before,
+                Rules::RELEASED => h,
             });
         }
         let h = self.norm(&x, Norm::Batch, "to_rgb.0").relu().unwrap();
@@ -196,7 +196,7 @@ fn gradients(params: &Params, grads: &GradStore) -> BTreeMap<String, Vec<f64>> {
 #[test]
 fn the_generator_equals_its_plain_form_forward_and_backward() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    for tap in [SkipTap::BeforeAdd, SkipTap::AfterAdd] {
+    for tap in [Rules::STANDARD, Rules::RELEASED] {
         let (g, _) = networks(tap);
         let plain = Plain { params: g.params(), tap };
         for stage in [1, 2] {
@@ -226,7 +226,7 @@ fn the_generator_equals_its_plain_form_forward_and_backward() {
 
 #[test]
 fn pooling_before_the_1x1_convolution_equals_pooling_after_it() {
-    let (_, d) = networks(SkipTap::BeforeAdd);
+    let (_, d) = networks(Rules::STANDARD);
     let w = d.params().get("block2.c_sc.weight_orig").unwrap().as_tensor();
     let b = d.params().get("block2.c_sc.bias").unwrap().as_tensor();
     let x = candle_core::Var::from_tensor(&normal(&[2, 3, 6, 4], 7)).unwrap();

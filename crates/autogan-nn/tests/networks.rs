@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
 use autogan_nn::{
-    BatchNormStats, DMode, Discriminator, DiscriminatorConfig, Ema, EmaBuffers, Generator,
-    GeneratorConfig, NnError, NormMode, SkipTap, loss,
+    BatchNormStats, DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit, Ema, EmaBuffers,
+    Generator, GeneratorConfig, NnError, NormMode, Rules, loss,
 };
 use autogan_space::{
     Arch, GeneratorShape, derived_generator_cost, discriminator_cost, supernet_cost,
@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 const CONFIG: GeneratorConfig =
-    GeneratorConfig { latent: 5, width: 6, bottom: 3, skip_tap: SkipTap::BeforeAdd };
+    GeneratorConfig { latent: 5, width: 6, bottom: 3, rules: Rules::STANDARD };
 
 fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
@@ -45,7 +45,7 @@ fn parameter_counts_are_those_of_the_closed_forms() {
     let (f32, cpu) = (DType::F32, Device::Cpu);
     for (latent, width, bottom) in [(5, 6, 3), (16, 8, 4)] {
         let shape = GeneratorShape { latent, width, bottom };
-        let config = GeneratorConfig { latent, width, bottom, skip_tap: SkipTap::BeforeAdd };
+        let config = GeneratorConfig { latent, width, bottom, rules: Rules::STANDARD };
         let net = Generator::supernet(&config, &mut rng(1), f32, &cpu).unwrap();
         assert_eq!(net.params().count(), supernet_cost(2, &shape).params);
         let mut rng = rng(2);
@@ -57,7 +57,13 @@ fn parameter_counts_are_those_of_the_closed_forms() {
                 assert_eq!(net.params().count(), expected, "{arch}");
             }
         }
-        let d = Discriminator::new(&DiscriminatorConfig { width }, &mut rng, f32, &cpu).unwrap();
+        let d = Discriminator::new(
+            &DiscriminatorConfig { width, init: DiscriminatorInit::Xavier },
+            &mut rng,
+            f32,
+            &cpu,
+        )
+        .unwrap();
         assert_eq!(d.params().count(), discriminator_cost(2, width, bottom).params);
     }
 }
@@ -65,11 +71,10 @@ fn parameter_counts_are_those_of_the_closed_forms() {
 #[test]
 fn the_published_parameter_counts() {
     let mut rng = rng(3);
-    let config =
-        GeneratorConfig { latent: 128, width: 128, bottom: 4, skip_tap: SkipTap::BeforeAdd };
+    let config = GeneratorConfig { latent: 128, width: 128, bottom: 4, rules: Rules::STANDARD };
     let net = Generator::supernet(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
     assert_eq!(net.params().count(), 3_716_995);
-    let config = DiscriminatorConfig { width: 64 };
+    let config = DiscriminatorConfig { width: 64, init: DiscriminatorInit::Xavier };
     let net = Discriminator::new(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
     assert_eq!(net.params().count(), 264_768);
 }
@@ -217,7 +222,7 @@ fn inactive_branches_get_no_gradient_and_no_statistics() {
 
 #[test]
 fn the_skip_tap_matters_only_behind_a_cell_with_skips() {
-    let after = GeneratorConfig { skip_tap: SkipTap::AfterAdd, ..CONFIG };
+    let after = GeneratorConfig { rules: Rules::RELEASED, ..CONFIG };
     let build =
         |config| Generator::supernet(config, &mut rng(15), DType::F32, &Device::Cpu).unwrap();
     let (before, after, z) = (build(&CONFIG), build(&after), latents(2, 16));
@@ -235,7 +240,7 @@ fn the_skip_tap_matters_only_behind_a_cell_with_skips() {
 
 #[test]
 fn power_iterations_happen_in_training_mode_only_and_end_at_the_true_norm() {
-    let config = DiscriminatorConfig { width: 5 };
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
     let d = Discriminator::new(&config, &mut rng(17), DType::F32, &Device::Cpu).unwrap();
     let x = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
     let u = || values(d.params().get("block2.c1.weight_u").unwrap());

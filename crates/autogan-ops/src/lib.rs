@@ -8,6 +8,7 @@
 //! elementary operators, that it is tested against.
 
 mod activation;
+mod add;
 mod conv;
 mod deconv;
 mod host;
@@ -22,6 +23,7 @@ mod unary;
 mod upsample;
 
 pub use activation::{relu, tanh};
+pub use add::add;
 pub use conv::{
     ConvGeometry, conv2d, conv2d_avg_pool2, conv2d_avg_pool2_ref, conv2d_ref, conv2d_strided,
 };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use autogan_data::Images;
 use autogan_metrics::{FeatureExtractor, GaussianStats};
 use autogan_nn::{
-    BatchNormStats, Discriminator, DiscriminatorConfig, Ema, Generator, GeneratorConfig,
+    BatchNormStats, Discriminator, DiscriminatorConfig, Ema, Generator, GeneratorConfig, Rules,
 };
 use autogan_ops::{Adam, AdamConfig};
 use autogan_rl::{
@@ -118,7 +118,7 @@ impl Search {
         let model = generator_config(&config);
         let generator = Generator::supernet(&model, &mut rng("init.g"), DType::F32, &device)?;
         let discriminator = new_discriminator(&config, &mut rng("init.d"), &device)?;
-        let ema = Ema::new(&generator, config.train.ema_decay, ema_buffers(&config))?;
+        let ema = Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?;
         let (controller, policy) = new_controller(&config, 0, streams, &device)?;
         let stage_images = stage_images(&config, &images, 0)?;
         let mut search = Self {
@@ -338,7 +338,7 @@ pub(crate) fn generator_config(config: &SearchConfig) -> GeneratorConfig {
         latent: config.model.latent,
         width: config.model.gf,
         bottom: config.model.bottom,
-        skip_tap: config.model.skip_tap.into(),
+        rules: Rules { skip_tap: config.model.skip_tap, pre_order: config.model.pre_order },
     }
 }
 
@@ -347,12 +347,9 @@ fn new_discriminator(
     rng: &mut impl rand::Rng,
     device: &Device,
 ) -> Result<Discriminator> {
-    let sizes = DiscriminatorConfig { width: config.model.df };
+    let sizes =
+        DiscriminatorConfig { width: config.model.df, init: config.model.discriminator_init };
     Ok(Discriminator::new(&sizes, rng, DType::F32, device)?)
-}
-
-fn ema_buffers(config: &SearchConfig) -> autogan_nn::EmaBuffers {
-    config.train.ema_buffers.into()
 }
 
 fn adam(config: &SearchConfig, lr: f64) -> AdamConfig {

@@ -10,7 +10,7 @@ use autogan_ops as ops;
 use candle_core::{Tensor, Var};
 
 use crate::params::{Builder, read, write};
-use crate::{DMode, Grad, Init, Result};
+use crate::{DMode, DiscriminatorInit, Grad, Init, Result};
 
 /// Power iterations after initialisation.
 const WARM_UP: usize = 15;
@@ -70,12 +70,15 @@ impl SpectralConv {
     pub fn new(
         builder: &mut Builder,
         name: &str,
-        c_in: usize,
-        c_out: usize,
+        (c_in, c_out): (usize, usize),
         kernel: usize,
+        init: DiscriminatorInit,
     ) -> Result<Self> {
         let (fan_in, fan_out) = (c_in * kernel * kernel, c_out * kernel * kernel);
-        let init = Init::XavierUniform { fan_in, fan_out };
+        let init = match init {
+            DiscriminatorInit::Xavier => Init::XavierUniform { fan_in, fan_out },
+            DiscriminatorInit::PytorchDefault => Init::Uniform { fan_in },
+        };
         Ok(Self {
             weight: SpectralWeight::new(builder, name, &[c_out, c_in, kernel, kernel], init)?,
             bias: builder.param(format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use autogan_nn::ops::{Adam, AdamConfig};
-use autogan_nn::{DMode, Discriminator, Generator, NormMode, Params, SkipTap, checkpoint, loss};
+use autogan_nn::{DMode, Discriminator, Generator, NormMode, Params, Rules, checkpoint, loss};
 use autogan_space::Arch;
 use autogan_weights::Archive;
 use candle_core::backprop::GradStore;
@@ -36,13 +36,13 @@ pub fn files(directory: &Path, kind: &str) -> Vec<PathBuf> {
 
 /// Everything that a golden file says about outcomes, computed by this project from the file's
 /// starting point.
-pub fn replay(golden: &Archive, skip_tap: SkipTap) -> Values {
+pub fn replay(golden: &Archive, rules: Rules) -> Values {
     let numbers: Vec<i64> = golden.require("arch").unwrap().to_vec1().unwrap();
     let arch = Arch::from_released(&numbers).unwrap();
     let stage = golden.require("stage").unwrap().to_vec1::<i64>().unwrap()[0] as usize;
     assert_eq!(arch.stage(), stage);
     let (f32, cpu) = (DType::F32, Device::Cpu);
-    let g = checkpoint::read_generator(golden, "init.g.", None, skip_tap, f32, &cpu).unwrap();
+    let g = checkpoint::read_generator(golden, "init.g.", None, rules, f32, &cpu).unwrap();
     let d = checkpoint::read_discriminator(golden, "init.d.", f32, &cpu).unwrap();
     let mut out = Values::new();
 

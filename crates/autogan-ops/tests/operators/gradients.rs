@@ -79,6 +79,9 @@ proptest! {
         let x = [off_zero(seed, (n, c, h, w))];
         check_gradient("relu", &x, |t| ops::relu(&t[0]));
         check_gradient("tanh", &x, |t| ops::tanh(&t[0]));
+        let pair = [x[0].clone(), off_zero(seed + 1, (n, c, h, w))];
+        check_gradient("add", &pair, |t| ops::add(&t[0], &t[1]));
+        check_gradient("add to itself", &x, |t| ops::add(&t[0], &t[0].sqr()?));
     }
 
     #[test]

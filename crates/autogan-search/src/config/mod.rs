@@ -7,6 +7,7 @@
 mod check;
 mod load;
 
+pub use autogan_nn::{DiscriminatorInit, EmaBuffers, PreOrder, SkipTap};
 use autogan_rl::{BaselineOrder, FirstInput, PolicyLoss};
 use autogan_space::TokenOrder;
 use serde::{Deserialize, Serialize};
@@ -51,36 +52,6 @@ pub struct DataConfig {
     pub count: usize,
 }
 
-/// Which tensor of a cell later cells receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipTap {
-    /// The first half's output before the cell adds its own skips.
-    BeforeAdd,
-    /// The same after they are added, as the released code does.
-    AfterAdd,
-}
-
-/// The initial values of the discriminator's convolutions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscriminatorInit {
-    /// Xavier-uniform, as both texts state.
-    Xavier,
-    /// PyTorch's default U(±1/√fan_in), to which the released code falls back on a GPU.
-    PytorchDefault,
-}
-
-/// The place of the upsampling in the first half of a pre-activation cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PreOrder {
-    /// Norm, ReLU, upsample, convolution.
-    NormFirst,
-    /// Upsample, norm, ReLU, convolution, as in the paper's figure.
-    UpsampleFirst,
-}
-
 /// The sizes of the networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,16 +80,6 @@ pub enum LrDecay {
     Constant,
     /// It falls linearly to zero at the end of the last iteration.
     Linear,
-}
-
-/// What the moving average of the generator does with batch norm's running statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmaBuffers {
-    /// Averages them too.
-    Averaged,
-    /// Takes the live ones.
-    Live,
 }
 
 /// How often spectral norm's vectors follow the weights.
@@ -302,22 +263,4 @@ pub struct DeriveConfig {
     pub images: usize,
     /// Random architectures that the result is compared with.
     pub random: usize,
-}
-
-impl From<SkipTap> for autogan_nn::SkipTap {
-    fn from(tap: SkipTap) -> Self {
-        match tap {
-            SkipTap::BeforeAdd => Self::BeforeAdd,
-            SkipTap::AfterAdd => Self::AfterAdd,
-        }
-    }
-}
-
-impl From<EmaBuffers> for autogan_nn::EmaBuffers {
-    fn from(buffers: EmaBuffers) -> Self {
-        match buffers {
-            EmaBuffers::Averaged => Self::Averaged,
-            EmaBuffers::Live => Self::Live,
-        }
-    }
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{ScorerError, ScorerResult};
 
 const AREA: usize = SIDE * SIDE;
-const LEN: usize = 3 * AREA;
 
 /// Probabilities and sizes of the augmentation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +214,8 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+
+    const LEN: usize = 3 * AREA;
 
     fn plain() -> Augment {
         Augment {

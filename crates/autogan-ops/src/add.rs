@@ -1,0 +1,53 @@
+//! The sum of two tensors of one shape, in parallel (shortcuts and skips).
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+use crate::host::{slice, zip};
+use crate::real::{dispatch, same_dtype, storage};
+
+const OP: &str = "add";
+
+/// `a + b`, both of one shape.
+///
+/// # Errors
+/// When the shapes or element types differ.
+pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    same_dtype(OP, &[a, b])?;
+    if a.dims() != b.dims() {
+        bail!("{OP}: expected two tensors of one shape, found {:?} and {:?}", a.dims(), b.dims());
+    }
+    a.contiguous()?.apply_op2(&b.contiguous()?, Add)
+}
+
+struct Add;
+
+impl CustomOp2 for Add {
+    fn name(&self) -> &'static str {
+        OP
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        dispatch!(OP, a.dtype(), T => {
+            let sum = zip(slice::<T>(OP, a, la)?, slice::<T>(OP, b, lb)?, |a, b| a + b);
+            Ok(storage(sum, la.shape().clone()))
+        })
+    }
+
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        _sum: &Tensor,
+        d: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let to = |t: &Tensor| t.track_op().then(|| d.clone());
+        Ok((to(a), to(b)))
+    }
+}
