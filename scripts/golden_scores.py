@@ -3,6 +3,9 @@
     pip install numpy "scipy<1.18"
     python scripts/golden_scores.py > crates/autogan-metrics/tests/golden/scores.json
 
+With a file name ending in .npz as its argument it writes foreign statistics instead: compressed,
+`mu` as float32, `sigma` in Fortran order.
+
 The inputs are made by `values`, which the Rust test repeats bit for bit: value i of stream NAME is
 u = splitmix64(fnv1a64(NAME) + (i + 1) * GAMMA) >> 40, over 2^24, in [0, 1), exact in float32.
 """
@@ -111,5 +114,14 @@ def main():
     print()
 
 
+def foreign_statistics(path):
+    mu = np.array([0.5, 1.5, 2.5], np.float32)
+    sigma = np.asfortranarray([[4.0, 1.0, 2.0], [1.0, 5.0, 3.0], [2.0, 3.0, 6.0]])
+    np.savez_compressed(path, mu=mu, sigma=sigma)
+
+
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1 and sys.argv[1].endswith(".npz"):
+        foreign_statistics(sys.argv[1])
+    else:
+        main()

@@ -8,10 +8,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::say;
 
-/// Builds `autogan` and runs `autogan NAME REST…` in its place; its exit status is ours.
-pub fn run(name: &str, rest: &[OsString]) -> Result<ExitCode> {
+/// Builds `autogan`, with features where any are named, and runs `autogan NAME REST…` in its place; its exit status is
+/// ours.
+pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<ExitCode> {
     let mut build = cargo();
     build.args(["build", "--release", "--package", "autogan-cli"]);
+    if let Some(features) = features {
+        build.args(["--features", features]);
+    }
     let status = build.status().context("cargo does not start")?;
     if !status.success() {
         bail!("the build failed; its messages are above");

@@ -18,6 +18,9 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
+    /// Features to build the binary with, before the subcommand: `cargo xtask --features hub search …`
+    #[arg(long, value_name = "LIST")]
+    features: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -28,6 +31,8 @@ enum Command {
     Autogan(Autogan),
     /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
     Check,
+    /// Lints and tests of what the feature `hub` adds; its first build takes minutes
+    CheckHub,
     /// The rules that no compiler knows: crate boundaries, file headers and lengths, README
     Tidy,
 }
@@ -44,6 +49,8 @@ enum Autogan {
     Sample(Rest),
     /// Train the compact classifier that scores images
     TrainScorer(Rest),
+    /// Score images: Inception Score, FID, KID, precision and recall
+    Score(Rest),
 }
 
 /// Arguments that are the binary's to read, `--help` included.
@@ -62,18 +69,21 @@ impl Autogan {
             Self::Arch(rest) => ("arch", rest),
             Self::Sample(rest) => ("sample", rest),
             Self::TrainScorer(rest) => ("train-scorer", rest),
+            Self::Score(rest) => ("score", rest),
         };
         (name, rest)
     }
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let Cli { features, command } = Cli::parse();
+    let result = match command {
         Command::Autogan(command) => {
             let (name, rest) = command.into_parts();
-            handover::run(name, &rest)
+            handover::run(name, &rest, features.as_deref())
         }
         Command::Check => root().and_then(|root| check::run(&root)),
+        Command::CheckHub => root().and_then(|root| check::hub(&root)),
         Command::Tidy => root().and_then(|root| tidy::run(&root)),
     };
     match result {
@@ -127,6 +137,15 @@ mod tests {
         assert_eq!(name, "search");
         assert_eq!(rest, ["--preset", "quick", "--help", "--", "-x"]);
         assert_eq!(handed_over(&["train-scorer", "shapes"]).0, "train-scorer");
+    }
+
+    #[test]
+    fn features_come_before_the_subcommand() {
+        let args = ["cargo xtask", "--features", "hub", "search", "--features", "x"];
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert_eq!(cli.features.as_deref(), Some("hub"));
+        let Command::Autogan(command) = cli.command else { panic!("{cli:?} is not handed over") };
+        assert_eq!(command.into_parts().1, ["--features", "x"]);
     }
 
     #[test]

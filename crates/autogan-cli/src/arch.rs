@@ -2,19 +2,21 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use autogan_space::{
     Arch, GeneratorShape, MAX_CELLS, TokenOrder, count, count_all, derived_generator_breakdown,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::arch_arg::parse;
+
 /// What is to be done with architectures.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Show an architecture: its cells, what each costs, its other notations
     Show {
-        /// Released vector, named form, or a published name (autogan-a, autogan-b, autogan-c, e2gan)
+        /// Released vector, named form, a published name (autogan-a, autogan-b, autogan-c, e2gan), a file, or a run
         #[arg(required = true, num_args = 1.., value_name = "ARCH")]
         arch: Vec<String>,
         #[command(flatten)]
@@ -39,7 +41,7 @@ pub enum Command {
     Count,
     /// Print an architecture in another notation
     Convert {
-        /// Released vector, named form, or a published name
+        /// Released vector, named form, a published name, a file, or a run
         #[arg(required = true, num_args = 1.., value_name = "ARCH")]
         arch: Vec<String>,
         /// Notation to print
@@ -104,12 +106,6 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
         Command::Convert { arch, to } => println!("{}", convert(&parse(arch)?, *to)?),
     }
     Ok(())
-}
-
-/// An architecture given as one argument or as several numbers.
-pub fn parse(words: &[String]) -> anyhow::Result<Arch> {
-    let text = words.join(" ");
-    text.parse().with_context(|| format!("cannot read the architecture {text:?}"))
 }
 
 fn convert(arch: &Arch, to: Notation) -> anyhow::Result<String> {

@@ -5,8 +5,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is this crate's task
 
 mod arch;
+mod arch_arg;
 mod progress;
 mod sample;
+mod score;
 mod search;
 mod signals;
 mod train_scorer;
@@ -35,6 +37,8 @@ enum Command {
     Arch(arch::Command),
     /// Generate images from a checkpoint.
     Sample(sample::Args),
+    /// Score images: Inception Score, FID, KID, precision and recall.
+    Score(Box<score::Args>),
     /// Train the compact classifier that scores images.
     TrainScorer(train_scorer::Args),
 }
@@ -67,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => search::run(&args),
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
         Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

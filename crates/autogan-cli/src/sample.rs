@@ -12,14 +12,14 @@ use autogan_space::Arch;
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 
-use crate::arch::parse;
+use crate::arch_arg::parse;
 
 /// Generate images from a checkpoint.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run's directory, one of its checkpoints, or a released .pth or .safetensors file
     checkpoint: PathBuf,
-    /// Released vector, named form or published name; a run's best without it
+    /// Released vector, named form, published name, file, or RUN[:RANK]; the best of the checkpoint's run without it
     #[arg(long, num_args = 1.., value_name = "VECTOR")]
     arch: Option<Vec<String>>,
     /// Last cell to run, from 0; the architecture's last without it
@@ -80,10 +80,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     );
     ensure!(args.n > 0, "-n: expected 1 or more, found 0");
     let source = open(&args.checkpoint)?;
-    let arch = architecture(args, &source)?;
-    let generator = generator(args, &source, &arch)?;
+    let whole = architecture(args, &source)?;
+    let generator = generator(args, &source, &whole)?;
+    let part = up_to_stage(&whole, args.stage)?;
     let z = latents(args, &generator)?;
-    let images = generate(args, &source, &generator, &arch, &z)?;
+    let images = generate(args, &source, &generator, &part, &z)?;
     write(args, &images)
 }
 
@@ -95,30 +96,41 @@ fn open(path: &Path) -> anyhow::Result<Source> {
         for warning in &loaded.warnings {
             eprintln!("warning: {warning}");
         }
-        let mut source = open(&loaded.path)?;
-        let found = dir.arch()?.and_then(|file| file.top.into_iter().next());
-        source.best = found.map(|found| Arch::from_released(&found.arch)).transpose()?;
-        return Ok(source);
+        return open(&loaded.path);
     }
     let archive = Archive::read_any(path)?;
     let config = match archive.metadata().get("config") {
         Some(text) => Some(SearchConfig::from_toml(text, "the checkpoint's configuration", &[])?),
         None => None,
     };
-    Ok(Source { archive, config, best: None })
+    Ok(Source { archive, config, best: best_of_run(path)? })
 }
 
-/// The architecture that the arguments or the run name, up to the stage that is asked for.
+/// The best architecture of the run that a checkpoint lies in, where it lies in one that has found any.
+fn best_of_run(checkpoint: &Path) -> anyhow::Result<Option<Arch>> {
+    let path = checkpoint.canonicalize()?;
+    let Some(Ok(dir)) = path.parent().and_then(Path::parent).map(RunDir::open) else {
+        return Ok(None);
+    };
+    let found = dir.arch()?.and_then(|file| file.top.into_iter().next());
+    Ok(found.map(|found| Arch::from_released(&found.arch)).transpose()?)
+}
+
+/// The architecture that the arguments or the run name.
 fn architecture(args: &Args, source: &Source) -> anyhow::Result<Arch> {
-    let arch = match (&args.arch, &source.best) {
-        (Some(words), _) => parse(words)?,
-        (None, Some(best)) => best.clone(),
+    match (&args.arch, &source.best) {
+        (Some(words), _) => parse(words),
+        (None, Some(best)) => Ok(best.clone()),
         (None, None) => {
             bail!("--arch: this checkpoint does not say which architecture to use; give one")
         }
-    };
-    match args.stage {
-        None => Ok(arch),
+    }
+}
+
+/// The cells of an architecture up to the stage that is asked for.
+fn up_to_stage(arch: &Arch, stage: Option<usize>) -> anyhow::Result<Arch> {
+    match stage {
+        None => Ok(arch.clone()),
         Some(stage) if stage <= arch.stage() => Ok(arch.prefix(stage + 1)),
         Some(stage) => bail!(
             "--stage: expected at most {}, the architecture's last, found {stage}",

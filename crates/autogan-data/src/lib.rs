@@ -28,6 +28,7 @@ mod table;
 pub use batch::Batcher;
 pub use error::{DataError, Result};
 pub use images::{Images, normalise};
+pub use picture::{Picture, decode as decode_picture};
 pub use registry::{DATASETS, DatasetSpec, LoadOptions, load};
 pub use resize::resize_plane;
 pub use split::Split;

@@ -13,9 +13,12 @@ use crate::resize::resize_plane;
 
 /// A decoded picture: planes `[3, height, width]`, u8 RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub struct Picture {
+    /// Width in pixels.
     pub width: usize,
+    /// Height in pixels.
     pub height: usize,
+    /// Pixels, `[3, height, width]`, u8 RGB.
     pub planes: Vec<u8>,
 }
 
@@ -24,7 +27,7 @@ pub(crate) struct Picture {
 /// # Errors
 /// When the bytes are no picture of a known format or are cut off, when a channel has more than
 /// 8 bits, and when there is an alpha channel and `drop_alpha` is false.
-pub(crate) fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> {
+pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> {
     let refused = |expected: &str, found: String, help: &str| DataError::Picture {
         path: source.to_path_buf(),
         expected: expected.into(),
@@ -69,7 +72,7 @@ impl Picture {
     /// Fits the picture into `out`, `[3, side, side]`: the shorter side is resized to `side` as
     /// Pillow's bilinear does, the longer by the same factor, and the middle is cut out
     /// (torchvision's `Resize(side)` and `CenterCrop(side)`).
-    pub(crate) fn fit(&self, side: usize, out: &mut [u8]) {
+    pub fn fit(&self, side: usize, out: &mut [u8]) {
         let (width, height) = self.fitted(side);
         let (left, top) = (middle(width - side), middle(height - side));
         let mut plane = vec![0u8; width * height];

@@ -20,7 +20,7 @@ pub struct DatasetSpec {
     pub summary: &'static str,
     /// Side in pixels that images have when none is asked for; `None` where one must be.
     pub side: Option<usize>,
-    /// Whether a directory must be given.
+    /// Whether a directory must be given, whatever the build can fetch.
     pub needs_dir: bool,
     /// Reads or draws the images. [`load`] resizes whatever comes back in another side than the
     /// one asked for, so only sources too large to hold in full look at it themselves.
@@ -99,6 +99,19 @@ pub(crate) fn no_directory(name: &str) -> DataError {
     DataError::mismatch(
         "directory",
         format!("one that holds the files of {name} (on the command line: --data DIR)"),
+        "none",
+    )
+}
+
+/// The error for a dataset that a build with the feature `hub` would fetch.
+#[cfg(not(feature = "hub"))]
+pub(crate) fn not_built_in(name: &str) -> DataError {
+    DataError::mismatch(
+        "directory",
+        format!(
+            "one that holds the files of {name} (on the command line: --data DIR), or a program that can fetch \
+             them (`cargo build --release --features hub`)"
+        ),
         "none",
     )
 }

@@ -35,7 +35,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "stl10",
     summary: "STL-10, training and unlabelled images, from a directory or from the hub",
     side: Some(SIDE),
-    needs_dir: !cfg!(feature = "hub"),
+    needs_dir: false,
     load,
 };
 
@@ -278,5 +278,5 @@ fn fetch(options: &LoadOptions) -> Result<Found> {
 
 #[cfg(not(feature = "hub"))]
 fn fetch(_: &LoadOptions) -> Result<Found> {
-    Err(crate::registry::no_directory("stl10"))
+    Err(crate::registry::not_built_in("stl10"))
 }

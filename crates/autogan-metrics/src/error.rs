@@ -55,6 +55,30 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// An input is not what it should be: a directory, an archive, an image or statistics.
+    #[error("{input}: expected {expected}, found {found}; {help}")]
+    Input {
+        /// The file, directory or dataset; `ARCHIVE: MEMBER` for a member of an archive.
+        input: String,
+        /// What would have been read.
+        expected: String,
+        /// What is there instead.
+        found: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The operating system refused to open, read or write something.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A picture or a dataset could not be read.
+    #[cfg(feature = "io")]
+    #[error(transparent)]
+    Data(#[from] autogan_data::DataError),
     /// A decomposition did not converge.
     #[error("{what} did not converge: check the statistics for values that are not finite")]
     Numerics {

@@ -15,6 +15,8 @@ pub mod compact;
 mod error;
 mod extractor;
 pub mod inception;
+#[cfg(feature = "io")]
+pub mod io;
 mod matrix;
 pub mod numpy_rng;
 pub mod scores;

@@ -63,6 +63,7 @@ fn both_scorers_have_ten_classes_and_do_not_depend_on_the_batch() {
         let scorer = scorer.unwrap();
         assert_eq!(scorer.name(), name);
         assert_eq!(scorer.classes(), 10);
+        assert_eq!(scorer.weights_sha256().map(str::len), Some(64));
         let (features, logits) = extract_batched(&scorer, &images, 40).unwrap();
         assert_eq!((features.rows(), features.cols()), (40, scorer.dims()));
         let (single, single_logits) = extract_batched(&scorer, &images, 1).unwrap();

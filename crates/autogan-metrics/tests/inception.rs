@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use autogan_metrics::inception::{InceptionV3, Preset, Tap, tensor_shapes};
-use autogan_metrics::{FeatureExtractor, extract_batched};
+use autogan_metrics::{
+    FeatureExtractor, InceptionScoreConfig, KernelDistanceConfig, Statistics, extract_batched,
+    frechet_distance, frechet_distance_of_sets, inception_score, kernel_distance,
+};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 
@@ -115,6 +118,44 @@ fn taps_equal_the_shared_golden_values() {
     let images = Tensor::from_vec(pixels, (16, 3, 32, 32), &Device::Cpu).unwrap();
     assert_eq!(check(&file, "torch_fidelity", Preset::TorchFidelity, &images), 6);
     assert_eq!(check(&file, "pytorch_fid", Preset::PytorchFid, &images), 4);
+}
+
+#[test]
+fn scores_equal_the_shared_golden_values() {
+    let Ok(root) = std::env::var("AUTOGAN_GOLDEN_DIR") else {
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(root);
+    let text = std::fs::read_to_string(root.join("inception/scores.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let batch = std::fs::read(root.join("../data/cifar10/test_batch.bin")).unwrap();
+    let pixels: Vec<u8> =
+        batch.chunks_exact(3073).take(600).flat_map(|record| record[1..].to_vec()).collect();
+    let images = Tensor::from_vec(pixels, (600, 3, 32, 32), &Device::Cpu).unwrap();
+    let network = extractor(Preset::TorchFidelity);
+    let (features, logits) = extract_batched(&network, &images, 50).unwrap();
+    let close = |found: f64, pointer: &str, relative: f64| {
+        let expected = golden.pointer(pointer).unwrap().as_f64().unwrap();
+        let gap = ((found - expected) / expected).abs();
+        assert!(gap < relative, "{pointer}: found {found}, expected {expected}");
+    };
+    for (key, config) in [
+        ("isc", InceptionScoreConfig::in_order(10)),
+        ("isc_shuffled_2020", InceptionScoreConfig::torch_fidelity()),
+    ] {
+        let score = inception_score(&logits, &config).unwrap();
+        close(score.mean, &format!("/{key}/inception_score_mean"), 1e-5);
+        close(score.std, &format!("/{key}/inception_score_std"), 1e-3);
+    }
+    let (a, b) = (features.slice(0..300), features.slice(300..600));
+    let exact = "/fid_exact_float64";
+    close(frechet_distance_of_sets(&a, &b).unwrap(), exact, 1e-6);
+    let stats = |set| Statistics::of(set).unwrap();
+    close(frechet_distance(&stats(&a), &stats(&b)).unwrap(), exact, 1e-6);
+    let config = KernelDistanceConfig { subsets: 10, subset_size: 100, seed: 2020 };
+    let kid = kernel_distance(&a, &b, &config).unwrap();
+    close(kid.mean, "/kid_10x100_seed_2020/kernel_inception_distance_mean", 1e-3);
+    close(kid.std, "/kid_10x100_seed_2020/kernel_inception_distance_std", 1e-3);
 }
 
 #[test]

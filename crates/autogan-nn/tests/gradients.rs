@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use autogan_nn::{
     BatchNormStats, DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit, Generator,
-    GeneratorConfig, NormMode, Params, Rules, loss, ops,
+    GeneratorConfig, NormMode, Params, PreOrder, Rules, SkipTap, loss, ops,
 };
 use autogan_space::{Arch, CellArch, Conv, Norm, Upsample};
 use candle_core::backprop::GradStore;
@@ -92,7 +92,7 @@ fn the_whole_systems_gradient_is_that_of_finite_differences() {
 /// operators.
 struct Plain<'a> {
     params: &'a Params,
-    tap: Rules,
+    rules: Rules,
 }
 
 impl Plain<'_> {
@@ -143,9 +143,10 @@ impl Plain<'_> {
         };
         let norm = |x: &Tensor| self.norm(x, arch.norm, &format!("{name}.bn"));
         let conv = |x: &Tensor| self.conv(x, &format!("{name}.conv"));
-        match arch.conv {
-            Conv::Post => norm(&conv(&up(x))).relu().unwrap(),
-            Conv::Pre => conv(&up(&norm(x).relu().unwrap())),
+        match (arch.conv, self.rules.pre_order) {
+            (Conv::Post, _) => norm(&conv(&up(x))).relu().unwrap(),
+            (Conv::Pre, PreOrder::NormFirst) => conv(&up(&norm(x).relu().unwrap())),
+            (Conv::Pre, PreOrder::UpsampleFirst) => conv(&norm(&up(x)).relu().unwrap()),
         }
     }
 
@@ -172,9 +173,9 @@ impl Plain<'_> {
                 out = (out + self.conv(&up, &format!("{cell}.c_sc"))).unwrap();
             }
             x = out;
-            taps.push(match self.tap {
-                Rules::STANDARD => before,
-                Rules::RELEASED => h,
+            taps.push(match self.rules.skip_tap {
+                SkipTap::BeforeAdd => before,
+                SkipTap::AfterAdd => h,
             });
         }
         let h = self.norm(&x, Norm::Batch, "to_rgb.0").relu().unwrap();
@@ -196,9 +197,10 @@ fn gradients(params: &Params, grads: &GradStore) -> BTreeMap<String, Vec<f64>> {
 #[test]
 fn the_generator_equals_its_plain_form_forward_and_backward() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    for tap in [Rules::STANDARD, Rules::RELEASED] {
-        let (g, _) = networks(tap);
-        let plain = Plain { params: g.params(), tap };
+    let figure = Rules { pre_order: PreOrder::UpsampleFirst, ..Rules::STANDARD };
+    for rules in [Rules::STANDARD, Rules::RELEASED, figure] {
+        let (g, _) = networks(rules);
+        let plain = Plain { params: g.params(), rules };
         for stage in [1, 2] {
             for _ in 0..15 {
                 let arch = Arch::random(stage, &mut rng).unwrap();

@@ -205,7 +205,7 @@ impl Recorder<'_> {
                 reward: protocol(metric, &c.reward.scorer, c.reward.images, c.reward.splits),
                 score: protocol(metric, &c.reward.scorer, c.derive.images, c.reward.splits),
             },
-            score: Some(score.clone()),
+            score: Some(*score),
             top: top.to_vec(),
         }
     }

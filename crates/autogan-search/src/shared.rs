@@ -18,7 +18,7 @@ impl Search {
         let real = self.stage_images.batch(self.position.stage_steps, &self.device)?;
         let images = real.dim(0)?;
         let d_loss = self.d_step(&arch, &real)?;
-        let g_due = self.position.d_steps % self.config.train.n_critic as u64 == 0;
+        let g_due = self.position.d_steps.is_multiple_of(self.config.train.n_critic as u64);
         let g_loss = if g_due { Some(self.g_step(&arch)?) } else { None };
         self.position.d_steps += 1;
         self.position.stage_steps += 1;

@@ -74,7 +74,6 @@ pub enum Error {
         source: candle_core::Error,
     },
     /// A file could not be fetched from the hub.
-    #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(#[from] crate::hub::HubError),
 }

@@ -20,7 +20,6 @@ mod atomic;
 mod element;
 mod error;
 mod hash;
-#[cfg(feature = "hub")]
 pub mod hub;
 mod limits;
 mod pth;

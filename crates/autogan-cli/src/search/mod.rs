@@ -41,7 +41,7 @@ pub struct Args {
     /// Directory of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
-    /// Where to compute: cpu, or cuda:N in a build with the feature `cuda`
+    /// Where to compute: cpu; there are no CUDA operators yet
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print the resolved configuration, sizes and an estimate of the time, and do nothing

@@ -29,7 +29,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "cifar10",
     summary: "CIFAR-10 from a directory (binary, Python or parquet files) or from the hub",
     side: Some(SIDE),
-    needs_dir: !cfg!(feature = "hub"),
+    needs_dir: false,
     load,
 };
 
@@ -189,5 +189,5 @@ fn fetch(options: &LoadOptions) -> Result<Found> {
 
 #[cfg(not(feature = "hub"))]
 fn fetch(_: &LoadOptions) -> Result<Found> {
-    Err(crate::registry::no_directory("cifar10"))
+    Err(crate::registry::not_built_in("cifar10"))
 }

@@ -11,9 +11,10 @@
 use std::path::Path;
 
 use autogan_ops as ops;
-use autogan_weights::Archive;
+use autogan_weights::{Archive, sha256_file};
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::input::{INPUT_CHANNELS, network_input, shape_error};
 use crate::{Error, Extracted, FeatureExtractor, Result};
@@ -102,6 +103,7 @@ impl Folded {
 /// A trained compact classifier, ready for inference on the CPU.
 pub struct CompactClassifier {
     name: String,
+    weights_sha256: Option<String>,
     convs: Vec<Folded>,
     weight: Tensor,
     bias: Tensor,
@@ -142,7 +144,16 @@ impl CompactClassifier {
 
     fn embedded(name: &str, bytes: &[u8]) -> Result<Self> {
         let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
-        Self::from_archive(name, &tensors.into_iter().collect())
+        let mut classifier = Self::from_archive(name, &tensors.into_iter().collect())?;
+        let hash = Sha256::digest(bytes);
+        classifier.weights_sha256 = Some(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+        Ok(classifier)
+    }
+
+    /// SHA-256 of the weight file, when the weights came from one or are embedded.
+    #[must_use]
+    pub fn weights_sha256(&self) -> Option<&str> {
+        self.weights_sha256.as_deref()
     }
 
     /// A classifier from a safetensors file as the training of this project writes it; its name is
@@ -157,7 +168,9 @@ impl CompactClassifier {
             expected: "an entry `name`, as train-scorer writes it".into(),
             found: format!("{} other entries", archive.metadata().len()),
         })?;
-        Self::from_archive(name, &archive)
+        let mut classifier = Self::from_archive(name, &archive)?;
+        classifier.weights_sha256 = Some(sha256_file(path)?);
+        Ok(classifier)
     }
 
     /// A classifier called `name` from named tensors of any float type.
@@ -185,7 +198,7 @@ impl CompactClassifier {
             (&[k, d], &[k2]) if d == dims && k == k2 && k > 1 => {}
             (found, _) => return Err(shape_error(&weight, format!("[K, {dims}]"), found)),
         }
-        Ok(Self { name: name.into(), convs, weight: w, bias: b })
+        Ok(Self { name: name.into(), weights_sha256: None, convs, weight: w, bias: b })
     }
 
     /// Features `[N, D]` and logits `[N, K]` of an input `[N, 12, 16, 16]`.

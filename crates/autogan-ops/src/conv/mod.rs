@@ -5,10 +5,12 @@
 //! mirrored kernel; otherwise col2im. Weight gradient: output gradient times transposed columns.
 
 mod columns;
+mod flat;
 mod kernels;
 mod pooled;
 mod problem;
 mod reference;
+mod simd;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -64,6 +66,31 @@ pub fn conv2d_strided(
     }
 }
 
+/// The kernels of an element type: flat loops in f32, columns and GEMM in f64, where speed matters less.
+trait Kernels: Real {
+    fn forward(p: &Problem, x: &[Self], w: &[Self], bias: Option<&[Self]>) -> Vec<Self>;
+    fn input_gradient(p: &Problem, dy: &[Self], w: &[Self]) -> Vec<Self>;
+    fn weight_gradient(p: &Problem, x: &[Self], dy: &[Self]) -> Vec<Self>;
+}
+
+macro_rules! kernels {
+    ($t:ty, $module:ident) => {
+        impl Kernels for $t {
+            fn forward(p: &Problem, x: &[$t], w: &[$t], bias: Option<&[$t]>) -> Vec<$t> {
+                $module::forward(p, x, w, bias)
+            }
+            fn input_gradient(p: &Problem, dy: &[$t], w: &[$t]) -> Vec<$t> {
+                $module::input_gradient(p, dy, w)
+            }
+            fn weight_gradient(p: &Problem, x: &[$t], dy: &[$t]) -> Vec<$t> {
+                $module::weight_gradient(p, x, dy)
+            }
+        }
+    };
+}
+kernels!(f32, flat);
+kernels!(f64, kernels);
+
 struct Conv(Problem);
 
 impl Conv {
@@ -83,12 +110,12 @@ impl Conv {
             let (hx, hw, hd) = (host("conv2d", x)?, host("conv2d", w)?, host("conv2d", &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
             let dx = if x.track_op() {
-                Some(tensor(kernels::input_gradient(p, ds, ws), x.shape())?)
+                Some(tensor(T::input_gradient(p, ds, ws), x.shape())?)
             } else {
                 None
             };
             let dw = if w.track_op() {
-                Some(tensor(kernels::weight_gradient(p, xs, ds), w.shape())?)
+                Some(tensor(T::weight_gradient(p, xs, ds), w.shape())?)
             } else {
                 None
             };
@@ -111,7 +138,7 @@ impl CustomOp2 for Conv {
     ) -> Result<(CpuStorage, Shape)> {
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
-            Ok(storage(kernels::forward(&self.0, x, w, None), self.shape()))
+            Ok(storage(T::forward(&self.0, x, w, None), self.shape()))
         })
     }
 
@@ -143,7 +170,7 @@ impl CustomOp3 for Conv {
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
             let b = slice::<T>("conv2d", b, lb)?;
-            Ok(storage(kernels::forward(&self.0, x, w, Some(b)), self.shape()))
+            Ok(storage(T::forward(&self.0, x, w, Some(b)), self.shape()))
         })
     }
 

@@ -46,6 +46,26 @@ proptest! {
         assert_close("strided", &ops::conv2d_strided(&x, &weight, None, g).unwrap(), &expected, 1e-12);
     }
 
+    // f32 runs other kernels than f64, whose gradients are checked by finite differences: the two must agree.
+    #[test]
+    fn conv2d_gradients_in_f32(seed: u64, n in 1usize..40, ci in 1usize..8, co in 1usize..14, h in 3usize..20, w in 3usize..40, kh in 1usize..5, kw in 1usize..5, stride in 1usize..4, pad_h in 0usize..4, pad_w in 0usize..4) {
+        let g = ops::ConvGeometry { stride, pad_h, pad_w };
+        prop_assume!(h + 2 * pad_h >= kh && w + 2 * pad_w >= kw);
+        let inputs = [random(seed, (n, ci, h, w)), random(seed + 1, (co, ci, kh, kw)), random(seed + 2, co)];
+        let gradients = |dtype| {
+            let vars = inputs.each_ref().map(|t| Var::from_tensor(&t.to_dtype(dtype).unwrap()).unwrap());
+            let y = ops::conv2d_strided(&vars[0], &vars[1], Some(vars[2].as_tensor()), g).unwrap();
+            let weights = random(seed + 3, y.shape().clone()).to_dtype(dtype).unwrap();
+            let grads = y.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
+            vars.each_ref().map(|v| grads.get(v).unwrap().clone())
+        };
+        for (what, (single, double)) in ["dx", "dw", "db"].iter().zip(gradients(DType::F32).iter().zip(&gradients(DType::F64))) {
+            let largest = values(double).iter().fold(1.0f64, |m, v| m.max(v.abs()));
+            let scaled = |t: &Tensor| (t.to_dtype(DType::F64).unwrap() / largest).unwrap();
+            assert_close(what, &scaled(single), &scaled(double), 1e-5);
+        }
+    }
+
     #[test]
     fn conv2d_avg_pool2(seed: u64, n in 1usize..20, ci in 1usize..6, co in 1usize..6, h in 1usize..7, w in 1usize..7, k in prop::sample::select(vec![1usize, 3, 5])) {
         let (x, weight, b) = (random(seed, (n, ci, 2 * h, 2 * w)), random(seed + 1, (co, ci, k, k)), random(seed + 2, co));

@@ -53,7 +53,7 @@ impl ScorerConfig {
             lr: 4e-3,
             warmup: 0.2,
             weight_decay: 0.05,
-            label_smoothing: 0.1,
+            label_smoothing: 0.0,
             augment: Augment::shapes(),
             seed: 0,
         }

@@ -1,6 +1,8 @@
 //! What can go wrong with the hub, and what to do about it.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "hub")]
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Why a file could not be had from the hub.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +15,20 @@ pub enum HubError {
         if *damaged { "damaged" } else { "not" }, cache.display()
     )]
     Offline {
+        /// The file.
+        file: String,
+        /// The cache directory.
+        cache: PathBuf,
+        /// Whether there is a file with another hash.
+        damaged: bool,
+    },
+    /// The cache does not help, and this build cannot fetch.
+    #[error(
+        "{file} is {} in the cache {}, and this program was built without fetching from the hub: \
+         build it with `cargo build --release --features hub`, or name a local copy of the file",
+        if *damaged { "damaged" } else { "not" }, cache.display()
+    )]
+    NotBuiltIn {
         /// The file.
         file: String,
         /// The cache directory.
@@ -79,6 +95,7 @@ impl HubError {
         HubError::Cache { reason: error.to_string() }
     }
 
+    #[cfg(feature = "hub")]
     pub(super) fn at(path: &Path, action: &str, error: &std::io::Error) -> Self {
         HubError::cache(format!("{}: cannot {action}: {error}", path.display()))
     }

@@ -9,15 +9,23 @@
 //! body of a failed GET as if it were the file and leaves `*.incomplete` files behind. So it
 //! downloads into a temporary directory, and the file enters the cache by a rename once its hash
 //! is right.
+//!
+//! Without the feature `hub` the cache is read as ever, but nothing is downloaded: [`fetch`] then ends with
+//! [`HubError::NotBuiltIn`].
 
 mod cache;
+#[cfg(feature = "hub")]
 mod download;
 mod error;
+#[cfg(feature = "hub")]
+mod fill;
 
 pub use error::HubError;
 
 use crate::hash::sha256_file;
 use cache::RepoCache;
+#[cfg(feature = "hub")]
+use fill::download;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,7 +133,7 @@ fn truthy(value: Option<&str>) -> bool {
 ///
 /// # Errors
 /// [`HubError`], each saying what to do: offline and not cached, not found, access denied,
-/// interrupted (after three attempts), another hash (the download is discarded), or no permission
+/// not in the cache of a build without the feature `hub`, interrupted (after three attempts), another hash (the download is discarded), or no permission
 /// to write the cache.
 pub fn fetch(
     file: &PinnedFile,
@@ -139,19 +147,25 @@ pub fn fetch(
     if options.offline {
         return Err(HubError::Offline {
             file: file.to_string(),
-            cache: cache.root().to_path_buf(),
+            cache: cache.root.clone(),
             damaged: cache.find(file).is_some(),
         });
     }
-    let _lock = cache.lock()?;
-    // Another process may have been downloading while this one waited.
-    if let Some(path) = verified(&cache, file)? {
-        return Ok(path);
-    }
-    let folder = cache.scratch()?;
-    let fresh = download::download(file, options, folder.path(), progress)?;
-    check_hash(file, &fresh)?;
-    cache.store(file, &fresh)
+    download(&cache, file, options, progress)
+}
+
+#[cfg(not(feature = "hub"))]
+fn download(
+    cache: &RepoCache,
+    file: &PinnedFile,
+    _options: &HubOptions,
+    _progress: Option<OnProgress>,
+) -> Result<PathBuf, HubError> {
+    Err(HubError::NotBuiltIn {
+        file: file.to_string(),
+        cache: cache.root.clone(),
+        damaged: cache.find(file).is_some(),
+    })
 }
 
 /// The cached file when its content is right, without any network.
@@ -168,19 +182,6 @@ fn verified(cache: &RepoCache, file: &PinnedFile) -> Result<Option<PathBuf>, Hub
     };
     let found = sha256_file(&path).map_err(HubError::cache)?;
     Ok((found == *file.sha256).then_some(path))
-}
-
-fn check_hash(file: &PinnedFile, fresh: &std::path::Path) -> Result<(), HubError> {
-    let found = sha256_file(fresh).map_err(HubError::cache)?;
-    if found == *file.sha256 {
-        return Ok(());
-    }
-    Err(HubError::WrongHash {
-        file: file.to_string(),
-        expected: file.sha256.to_string(),
-        found,
-        bytes: std::fs::metadata(fresh).map_or(0, |m| m.len()),
-    })
 }
 
 #[cfg(test)]

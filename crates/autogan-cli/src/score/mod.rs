@@ -1,0 +1,221 @@
+//! `autogan score`: Inception Score, FID, KID, precision and recall of images.
+
+mod extractor;
+mod report;
+mod sets;
+
+pub use extractor::Choice;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use autogan_metrics::inception::{Preset, Tap};
+use autogan_metrics::io::write_statistics;
+
+use report::Report;
+use sets::{Set, Sets};
+
+/// Score images: FID of two sets, or the metrics that are asked for.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Images to score: a directory, a .zip, an .npz (images or statistics), a CIFAR-10 .bin, or a dataset such as
+    /// cifar10-train
+    #[arg(value_name = "GEN")]
+    generated: Option<String>,
+    /// Images to compare with, or their statistics
+    #[arg(value_name = "REF")]
+    reference: Option<String>,
+    /// GEN, as torch-fidelity calls it
+    #[arg(long, value_name = "GEN", conflicts_with = "generated")]
+    input1: Option<String>,
+    /// REF, as torch-fidelity calls it
+    #[arg(long, value_name = "REF", conflicts_with = "reference")]
+    input2: Option<String>,
+    /// Inception Score of GEN
+    #[arg(long = "is", visible_alias = "isc")]
+    inception_score: bool,
+    /// Fréchet distance of GEN and REF; the default with two inputs
+    #[arg(long)]
+    fid: bool,
+    /// Kernel distance of GEN and REF
+    #[arg(long)]
+    kid: bool,
+    /// Precision and recall of GEN against REF
+    #[arg(long)]
+    prc: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write mean and covariance of images, readable by pytorch-fid.
+    Stats(StatsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct StatsArgs {
+    /// Images, as for `autogan score`
+    #[arg(value_name = "REF")]
+    input: String,
+    /// File to write, .npz with mu and sigma
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What all forms of the command share.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Network that sees the images
+    #[arg(long, value_enum, default_value = "inception")]
+    extractor: Choice,
+    /// Protocol: torch-fidelity, pytorch-fid or clean
+    #[arg(long, default_value = "torch-fidelity")]
+    preset: Preset,
+    /// Inception weights from this file (safetensors or .pth), not from the hub
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Repository on the hub that holds the Inception weights
+    #[arg(long, value_name = "OWNER/NAME", conflicts_with = "weights")]
+    weights_repo: Option<String>,
+    /// Revision of that repository
+    #[arg(long, value_name = "COMMIT", requires = "weights_repo")]
+    revision: Option<String>,
+    /// Never touch the network
+    #[arg(long)]
+    offline: bool,
+    /// Device: cpu
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Images that go through the network together
+    #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: u32,
+    /// Threads that decode images; all cores without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    num_workers: Option<u32>,
+    /// Read sub-directories too
+    #[arg(long)]
+    recursive: bool,
+    /// Extensions to read, such as png,jpg
+    #[arg(long, value_name = "EXT", value_delimiter = ',')]
+    ext: Option<Vec<String>>,
+    /// Drop alpha channels in place of refusing them
+    #[arg(long)]
+    drop_alpha: bool,
+    /// Resize the shorter side of each image to this and cut out the middle square
+    #[arg(long, value_name = "SIDE", value_parser = clap::value_parser!(u32).range(1..=16384))]
+    resize_and_crop: Option<u32>,
+    /// Directory of a dataset's files
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Inception features: 64, 192, 768 or 2048
+    #[arg(long, default_value = "2048", value_parser = tap)]
+    dims: Tap,
+    /// Splits of the Inception Score
+    #[arg(long, default_value_t = 10)]
+    splits: usize,
+    /// Seed of the Inception Score's shuffle and of KID's subsets
+    #[arg(long, default_value_t = 2020)]
+    seed: u32,
+    /// Take the images in their order for the Inception Score
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Number of KID's subsets
+    #[arg(long, default_value_t = 100)]
+    kid_subsets: usize,
+    /// Images in each of KID's subsets
+    #[arg(long, default_value_t = 1000)]
+    kid_subset_size: usize,
+    /// Where features are kept; the user's cache without it
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Keep no features
+    #[arg(long, conflicts_with = "cache_dir")]
+    no_cache: bool,
+    /// No bars and no warnings
+    #[arg(long)]
+    silent: bool,
+}
+
+fn tap(text: &str) -> Result<Tap, autogan_metrics::Error> {
+    text.parse()
+}
+
+impl Options {
+    /// Says something that a careful reader of the scores must know.
+    fn warn(&self, text: &str) {
+        if !self.silent {
+            eprintln!("warning: {text}");
+        }
+    }
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// When an input cannot be read or does not suit a metric, weights cannot be had, or protocols are mixed.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(Command::Stats(stats)) = &args.command {
+        return write_stats(stats);
+    }
+    let first = args.generated.as_ref().or(args.input1.as_ref());
+    let second = args.reference.as_ref().or(args.input2.as_ref());
+    let first = first.context("nothing to score: give GEN, or --input1 GEN")?;
+    let asked = args.inception_score || args.fid || args.kid || args.prc;
+    let fid = args.fid || !asked;
+    let two = fid || args.kid || args.prc;
+    if two && second.is_none() {
+        bail!(
+            "FID, KID, precision and recall compare two sets: give REF too, or ask for --is only"
+        );
+    }
+    let mut sets = Sets::new(&args.options);
+    let generated = sets.open(first)?;
+    let reference = second.filter(|_| two).map(|input| sets.open(input)).transpose()?;
+    let mut report = Report::new(&args.options, &sets);
+    report.count(&generated, reference.as_ref());
+    if args.inception_score {
+        report.inception_score(&generated)?;
+    }
+    if let Some(reference) = &reference {
+        sets::check_comparable(&args.options, &generated, reference)?;
+        if fid {
+            report.fid(&generated, reference)?;
+        }
+        if args.kid {
+            report.kid(&generated, reference)?;
+        }
+        if args.prc {
+            report.prc(&generated, reference)?;
+        }
+    }
+    report.print(args.json)
+}
+
+fn write_stats(args: &StatsArgs) -> anyhow::Result<()> {
+    let mut sets = Sets::new(&args.options);
+    let set = sets.open(&args.input)?;
+    let Set::Features { .. } = &set else {
+        bail!("{}: these are statistics already", args.input);
+    };
+    let protocol = sets.protocol(set.count().unwrap_or(0));
+    let stats = set.statistics()?;
+    ensure!(
+        args.output.extension().is_some_and(|e| e == "npz"),
+        "-o {}: expected a name that ends in .npz",
+        args.output.display()
+    );
+    write_statistics(&args.output, &stats, &protocol)?;
+    if !args.options.silent {
+        eprintln!("statistics of {} images in {}", protocol.count, args.output.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Features kept on the disk, under a key made of content and configuration.
+
+use std::path::{Path, PathBuf};
+
+use autogan_weights::Archive;
+use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
+
+use super::io_error;
+use super::pipeline::FeatureSet;
+use crate::{FeatureExtractor, Matrix, Result};
+
+/// A directory of features.
+#[derive(Debug, Clone)]
+pub struct FeatureCache {
+    dir: PathBuf,
+    weights: String,
+}
+
+impl FeatureCache {
+    /// A cache in `dir`, which is made when something is stored; `weights` is the hash of the
+    /// extractor's weight file, or empty where its name stands for the weights.
+    pub fn new(dir: impl AsRef<Path>, weights: &str) -> Self {
+        Self { dir: dir.as_ref().to_path_buf(), weights: weights.to_string() }
+    }
+
+    fn path(&self, content: &str, extractor: &dyn FeatureExtractor) -> PathBuf {
+        let key = format!(
+            "{content} {} {} {}",
+            extractor.name(),
+            self.weights,
+            env!("CARGO_PKG_VERSION")
+        );
+        let hash = Sha256::digest(key.as_bytes());
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.dir.join(format!("{hex}.safetensors"))
+    }
+
+    /// The features of `content` (a hash), if they are here and whole.
+    pub(super) fn find(
+        &self,
+        content: &str,
+        extractor: &dyn FeatureExtractor,
+    ) -> Option<FeatureSet> {
+        let archive = Archive::read_safetensors(self.path(content, extractor)).ok()?;
+        let matrix = |name| Matrix::from_tensor(archive.get(name)?).ok();
+        let set = FeatureSet { features: matrix("features")?, logits: matrix("logits")? };
+        let fits = set.features.cols() == extractor.dims()
+            && set.logits.cols() == extractor.classes()
+            && set.features.rows() == set.logits.rows();
+        fits.then_some(set)
+    }
+
+    /// Stores features; the file appears whole or not at all.
+    pub(super) fn store(
+        &self,
+        content: &str,
+        extractor: &dyn FeatureExtractor,
+        set: &FeatureSet,
+    ) -> Result<()> {
+        std::fs::create_dir_all(&self.dir).map_err(|e| io_error(&self.dir, e))?;
+        let tensor = |m: &Matrix| Tensor::from_slice(m.data(), (m.rows(), m.cols()), &Device::Cpu);
+        let mut archive = Archive::new();
+        archive.insert("features", tensor(&set.features)?);
+        archive.insert("logits", tensor(&set.logits)?);
+        archive.write_safetensors(self.path(content, extractor))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Images and statistics from files, and features of whole sets (feature `io`).
+//!
+//! [`open`] takes what a user names (a directory, a zip, an npz, a CIFAR-10 file, a dataset) and
+//! gives images or statistics; [`extract_set`] decodes beside the network and can keep features in
+//! a cache, under a key made of content and configuration.
+
+mod cache;
+mod npy;
+mod npz;
+mod pipeline;
+mod source;
+mod stats_file;
+
+pub use cache::FeatureCache;
+pub use pipeline::{ExtractOptions, FeatureSet, extract_set};
+pub use source::{ImageSource, Input, OpenOptions, open};
+pub use stats_file::{StatsProtocol, StoredStatistics, read_statistics, write_statistics};
+
+use std::path::Path;
+
+use crate::Error;
+
+/// The error of a refusal by the operating system.
+fn io_error(path: &Path, source: std::io::Error) -> Error {
+    Error::Io { path: path.to_path_buf(), source }
+}
+
+/// The error of an input that is not what it should be.
+fn input_error(
+    input: impl std::fmt::Display,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+    help: impl Into<String>,
+) -> Error {
+    Error::Input {
+        input: input.to_string(),
+        expected: expected.into(),
+        found: found.into(),
+        help: help.into(),
+    }
+}

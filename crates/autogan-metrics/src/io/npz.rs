@@ -1,0 +1,103 @@
+//! Zip containers, as `numpy.savez` and picture collections use them, within limits.
+//!
+//! Sizes are those that are really unpacked, whatever the directory says; names that would leave
+//! the container are refused, though nothing is ever written to the disk.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+
+use super::npy::{self, Array};
+use super::{input_error, io_error};
+use crate::Result;
+
+/// Bytes that all members together may unpack to, for each byte of the file: pictures hardly
+/// shrink in a zip, and statistics by less than a half.
+const EXPANSION: u64 = 64;
+
+/// Bytes that may always be unpacked.
+const FREE: u64 = 256 << 20;
+
+/// A zip file whose members are read under one common limit.
+pub(super) struct Container {
+    path: PathBuf,
+    archive: ZipArchive<BufReader<File>>,
+    names: Vec<String>,
+    budget: u64,
+}
+
+impl Container {
+    /// Opens the file and checks the names of its members.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| io_error(path, e))?;
+        let length = file.metadata().map_err(|e| io_error(path, e))?.len();
+        let broken = |error: zip::result::ZipError| {
+            let found = format!("{length} bytes that are none ({error})");
+            input_error(path.display(), "a zip container", found, "pack it again")
+        };
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+        let names = archive.file_names().map(|name| Ok(name.map_err(broken)?.into_owned()));
+        let mut names = names.collect::<Result<Vec<String>>>()?;
+        names.sort();
+        let budget = length.saturating_mul(EXPANSION).saturating_add(FREE);
+        let container = Self { path: path.to_path_buf(), archive, names, budget };
+        match container.names.iter().find(|name| climbs_out(name)) {
+            Some(name) => Err(input_error(
+                container.member(name),
+                "a name inside the archive",
+                "a path that climbs out of it",
+                "do not trust this file; pack it again without such names",
+            )),
+            None => Ok(container),
+        }
+    }
+
+    /// Names of the members, sorted.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn member(&self, name: &str) -> String {
+        format!("{}: {name}", self.path.display())
+    }
+
+    /// The content of a member, which counts against the limit of the container.
+    pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
+        let label = self.member(name);
+        let damaged = |error: String| {
+            input_error(&label, "a member that can be unpacked", error, "pack the archive again")
+        };
+        let member = self.archive.by_name(name).map_err(|e| damaged(e.to_string()))?;
+        let mut bytes = Vec::new();
+        let mut limited = member.take(self.budget + 1);
+        limited.read_to_end(&mut bytes).map_err(|e| damaged(e.to_string()))?;
+        if bytes.len() as u64 > self.budget {
+            return Err(input_error(
+                &label,
+                format!("members of at most {EXPANSION} times the size of the archive"),
+                "more",
+                "do not trust this file; unpack it by other means if it is yours",
+            ));
+        }
+        self.budget -= bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    /// The array `name` of an npz, if there is one.
+    pub(super) fn array(&mut self, name: &str) -> Result<Option<Array>> {
+        let file = format!("{name}.npy");
+        if !self.names.contains(&file) {
+            return Ok(None);
+        }
+        let bytes = self.read(&file)?;
+        npy::parse(&self.member(&file), &bytes).map(Some)
+    }
+}
+
+/// Whether a member's name points outside of the archive.
+fn climbs_out(name: &str) -> bool {
+    let absolute = name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':');
+    absolute || name.split(['/', '\\']).any(|part| part == "..")
+}

@@ -1,0 +1,381 @@
+//! What a user names as an input: a directory, a zip, an npz, a CIFAR-10 file, or a dataset.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use autogan_data::{LoadOptions, Picture, Split, decode_picture};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::npy::{Array, Values};
+use super::npz::Container;
+use super::stats_file::{StoredStatistics, read_statistics};
+use super::{input_error, io_error};
+use crate::Result;
+
+/// Extensions of pictures that are read, in any case.
+const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
+
+/// Deepest level of sub-directories.
+const DEPTH: usize = 32;
+
+/// How inputs are opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Read sub-directories too.
+    pub recursive: bool,
+    /// Extensions to read, without dots; none for all that can be decoded.
+    pub extensions: Option<Vec<String>>,
+    /// Drop alpha channels in place of refusing them.
+    pub drop_alpha: bool,
+    /// Resize the shorter side to this and cut out the middle square.
+    pub crop: Option<usize>,
+    /// Directory of a dataset's files.
+    pub data_dir: Option<PathBuf>,
+    /// Never touch the network.
+    pub offline: bool,
+}
+
+impl OpenOptions {
+    /// Everything as it is: no sub-directories, all formats, no alpha, no crop.
+    pub fn plain() -> Self {
+        Self {
+            recursive: false,
+            extensions: None,
+            drop_alpha: false,
+            crop: None,
+            data_dir: None,
+            offline: false,
+        }
+    }
+}
+
+/// What an input holds.
+#[derive(Debug)]
+pub enum Input {
+    /// Images.
+    Images(ImageSource),
+    /// Mean and covariance.
+    Statistics(StoredStatistics),
+}
+
+/// A set of images, read as they are needed.
+#[derive(Debug)]
+pub struct ImageSource {
+    label: String,
+    items: Items,
+    drop_alpha: bool,
+    crop: Option<usize>,
+}
+
+enum Items {
+    Files(Vec<PathBuf>),
+    Zip {
+        container: Mutex<Container>,
+        names: Vec<String>,
+    },
+    /// Equal images, `[N, 3, height, width]`.
+    Pixels {
+        width: usize,
+        height: usize,
+        data: Vec<u8>,
+    },
+}
+
+impl std::fmt::Debug for Items {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Items::Files(paths) => write!(f, "{} files", paths.len()),
+            Items::Zip { names, .. } => write!(f, "{} members", names.len()),
+            Items::Pixels { width, height, data } => {
+                write!(f, "{} bytes of {width}x{height}", data.len())
+            }
+        }
+    }
+}
+
+/// Opens what `input` names: an existing path, or `DATASET-train`, `DATASET-test`.
+///
+/// # Errors
+/// When there is no such input, it holds no images and no statistics, or it cannot be read.
+pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
+    let path = Path::new(input);
+    if path.is_dir() {
+        return directory(path, options).map(Input::Images);
+    }
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let items = match extension.to_str() {
+        _ if !path.exists() => dataset(input, options)?,
+        Some("zip") => zip(path, options)?,
+        Some("bin") => cifar10_records(path)?,
+        Some("npz") => match Container::open(path)?.array("arr_0")? {
+            Some(array) => pixels(path, array)?,
+            None => return read_statistics(path).map(Input::Statistics),
+        },
+        _ => {
+            return Err(input_error(
+                path.display(),
+                "a directory, .zip, .npz or CIFAR-10 .bin, or a dataset such as cifar10-train",
+                "another file",
+                "give the directory that holds the images",
+            ));
+        }
+    };
+    Ok(Input::Images(ImageSource::new(input, items, options)))
+}
+
+fn wanted(name: &Path, options: &OpenOptions) -> bool {
+    let Some(extension) = name.extension().and_then(|e| e.to_str()) else { return false };
+    match &options.extensions {
+        Some(list) => {
+            list.iter().any(|e| e.trim_start_matches('.').eq_ignore_ascii_case(extension))
+        }
+        None => EXTENSIONS.iter().any(|e| e.eq_ignore_ascii_case(extension)),
+    }
+}
+
+fn hidden(path: &Path) -> bool {
+    path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn directory(path: &Path, options: &OpenOptions) -> Result<ImageSource> {
+    let mut files = Vec::new();
+    let mut folders = 0;
+    walk(path, options, DEPTH, &mut files, &mut folders)?;
+    if files.is_empty() {
+        let found = match folders {
+            0 => "none".to_string(),
+            _ if options.recursive => format!("none, not in its {folders} sub-directories either"),
+            _ => format!("none, but {folders} sub-directories"),
+        };
+        let help = "check the path, or give --recursive or --ext";
+        return Err(input_error(path.display(), "a directory with images", found, help));
+    }
+    files.sort();
+    Ok(ImageSource::new(&path.display().to_string(), Items::Files(files), options))
+}
+
+fn walk(
+    dir: &Path,
+    options: &OpenOptions,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+    folders: &mut usize,
+) -> Result<()> {
+    for entry in std::fs::read_dir(dir).map_err(|e| io_error(dir, e))? {
+        let path = entry.map_err(|e| io_error(dir, e))?.path();
+        if path.is_dir() {
+            *folders += 1;
+            if options.recursive && depth > 0 && !path.is_symlink() {
+                walk(&path, options, depth - 1, files, folders)?;
+            }
+        } else if wanted(&path, options) && !hidden(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn zip(path: &Path, options: &OpenOptions) -> Result<Items> {
+    let container = Container::open(path)?;
+    let fits = |name: &String| {
+        let name = Path::new(name);
+        wanted(name, options) && !name.starts_with("__MACOSX") && !hidden(name)
+    };
+    let names: Vec<String> = container.names().iter().filter(|name| fits(name)).cloned().collect();
+    if names.is_empty() {
+        let found = format!("none among {} members", container.names().len());
+        return Err(input_error(path.display(), "a zip with images", found, "check its content"));
+    }
+    Ok(Items::Zip { container: Mutex::new(container), names })
+}
+
+/// `arr_0` `[N, H, W, 3]` to `[N, 3, H, W]`; one channel is repeated.
+fn pixels(path: &Path, array: Array) -> Result<Items> {
+    let refuse = |found: String| {
+        let expected = "arr_0 of u8 [N, H, W, 3] with N, H, W above 0";
+        input_error(path.display(), expected, found, "convert it with NumPy")
+    };
+    let Values::U8(values) = array.values else {
+        return Err(refuse("floats".into()));
+    };
+    let &[n, height, width, channels @ (1 | 3)] = array.shape.as_slice() else {
+        return Err(refuse(format!("shape {:?}", array.shape)));
+    };
+    if n * height * width == 0 {
+        return Err(refuse(format!("shape {:?}", array.shape)));
+    }
+    let area = height * width;
+    let mut data = vec![0u8; n * 3 * area];
+    for (out, image) in data.chunks_exact_mut(3 * area).zip(values.chunks_exact(channels * area)) {
+        for (place, value) in out.iter_mut().enumerate() {
+            let (channel, pixel) = (place / area, place % area);
+            *value = image[pixel * channels + channel.min(channels - 1)];
+        }
+    }
+    Ok(Items::Pixels { width, height, data })
+}
+
+/// Records of one label byte and `[3, 32, 32]`.
+fn cifar10_records(path: &Path) -> Result<Items> {
+    const RECORD: usize = 1 + 3 * 32 * 32;
+    let bytes = std::fs::read(path).map_err(|e| io_error(path, e))?;
+    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+        return Err(input_error(
+            path.display(),
+            format!("CIFAR-10 records of {RECORD} bytes"),
+            format!("{} bytes", bytes.len()),
+            "fetch the file again",
+        ));
+    }
+    if let Some(row) = bytes.iter().step_by(RECORD).position(|&label| label > 9) {
+        let found = format!("label {} in record {row}", bytes[row * RECORD]);
+        return Err(input_error(path.display(), "labels up to 9", found, "fetch the file again"));
+    }
+    let data = bytes.chunks_exact(RECORD).flat_map(|r| r[1..].iter().copied()).collect();
+    Ok(Items::Pixels { width: 32, height: 32, data })
+}
+
+fn dataset(input: &str, options: &OpenOptions) -> Result<Items> {
+    let split = |name: &str| match name {
+        "train" => Some(Split::Train),
+        "test" => Some(Split::Test),
+        _ => None,
+    };
+    let named = input.rsplit_once('-').and_then(|(name, part)| Some((name, split(part)?)));
+    let known = named.filter(|(name, _)| {
+        autogan_data::DATASETS.iter().any(|spec| spec.name == *name && spec.side.is_some())
+    });
+    let Some((name, split)) = known else {
+        return Err(input_error(
+            input,
+            "a path that exists, or a dataset with its split, such as cifar10-train",
+            "neither",
+            "check the spelling",
+        ));
+    };
+    let mut load = LoadOptions::new(split);
+    load.dir.clone_from(&options.data_dir);
+    load.offline = options.offline;
+    let images = autogan_data::load(name, &load)?;
+    let side = images.side();
+    Ok(Items::Pixels { width: side, height: side, data: images.data().to_vec() })
+}
+
+impl ImageSource {
+    fn new(label: &str, items: Items, options: &OpenOptions) -> Self {
+        Self { label: label.to_string(), items, drop_alpha: options.drop_alpha, crop: options.crop }
+    }
+
+    /// What the user called it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Number of images, at least 1.
+    pub fn len(&self) -> usize {
+        match &self.items {
+            Items::Files(paths) => paths.len(),
+            Items::Zip { names, .. } => names.len(),
+            Items::Pixels { width, height, data } => data.len() / (3 * width * height),
+        }
+    }
+
+    /// Whether there is no image, which [`open`] rules out.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether images are stored with loss (JPEG), without, or some of each; by extension. JPEG
+    /// artefacts shift features, so a set with and a set without them are not comparable.
+    pub fn lossy(&self) -> BTreeSet<bool> {
+        let jpeg = |path: &Path| {
+            let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+            extension == "jpg" || extension == "jpeg"
+        };
+        match &self.items {
+            Items::Files(paths) => paths.iter().map(|p| jpeg(p)).collect(),
+            Items::Zip { names, .. } => names.iter().map(|n| jpeg(Path::new(n))).collect(),
+            Items::Pixels { .. } => BTreeSet::new(),
+        }
+    }
+
+    /// The images of `range`, decoded in parallel on the current pool.
+    ///
+    /// # Errors
+    /// For the first image in order that cannot be read or decoded, naming it.
+    pub fn load(&self, range: std::ops::Range<usize>) -> Result<Vec<Picture>> {
+        match &self.items {
+            Items::Files(paths) => paths[range]
+                .par_iter()
+                .map(|path| {
+                    let bytes = std::fs::read(path).map_err(|e| io_error(path, e))?;
+                    self.picture(&bytes, path)
+                })
+                .collect(),
+            Items::Zip { container, names } => {
+                let names = &names[range];
+                let encoded = names.iter().map(|name| self.member(container, name));
+                let encoded = encoded.collect::<Result<Vec<_>>>()?;
+                let pairs = names.par_iter().zip(&encoded);
+                let inside = |name: &String| PathBuf::from(format!("{}: {name}", self.label));
+                pairs.map(|(name, bytes)| self.picture(bytes, &inside(name))).collect()
+            }
+            Items::Pixels { width, height, data } => {
+                let images = data.chunks_exact(3 * width * height);
+                let wanted = images.skip(range.start).take(range.len());
+                Ok(wanted
+                    .map(|planes| {
+                        let planes = planes.to_vec();
+                        self.cropped(Picture { width: *width, height: *height, planes })
+                    })
+                    .collect())
+            }
+        }
+    }
+
+    fn member(&self, container: &Mutex<Container>, name: &str) -> Result<Vec<u8>> {
+        container.lock().unwrap_or_else(std::sync::PoisonError::into_inner).read(name)
+    }
+
+    fn picture(&self, bytes: &[u8], path: &Path) -> Result<Picture> {
+        Ok(self.cropped(decode_picture(bytes, path, self.drop_alpha)?))
+    }
+
+    fn cropped(&self, picture: Picture) -> Picture {
+        let Some(side) = self.crop else { return picture };
+        let mut planes = vec![0u8; 3 * side * side];
+        picture.fit(side, &mut planes);
+        Picture { width: side, height: side, planes }
+    }
+
+    /// SHA-256 of all content in order, with what is done to it before the extractor.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn content_hash(&self) -> Result<String> {
+        let mut hasher = Sha256::new();
+        hasher.update(format!("drop_alpha {} crop {:?}", self.drop_alpha, self.crop));
+        let mut add = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        match &self.items {
+            Items::Files(paths) => {
+                for path in paths {
+                    add(&std::fs::read(path).map_err(|e| io_error(path, e))?);
+                }
+            }
+            Items::Zip { .. } => {
+                // A second look at the file leaves this container's limit alone.
+                add(&std::fs::read(&self.label).map_err(|e| io_error(Path::new(&self.label), e))?);
+            }
+            Items::Pixels { width, height, data } => {
+                add(format!("{width}x{height}").as_bytes());
+                add(data);
+            }
+        }
+        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}

@@ -1,0 +1,119 @@
+//! Statistics as `.npz` with `mu` and `sigma`, as pytorch-fid and TTUR read and write them.
+//!
+//! Our own files also hold `autogan`: JSON bytes that say which protocol the features follow, so
+//! that statistics of different protocols are never compared.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::npy::{self, Values};
+use super::npz::Container;
+use super::{input_error, io_error};
+use crate::{GaussianStats, Result};
+
+/// Name of the array that holds the protocol.
+const PROTOCOL: &str = "autogan";
+
+/// What the features of stored statistics follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsProtocol {
+    /// Name of the extractor, which includes preset and tap.
+    pub extractor: String,
+    /// SHA-256 of the weight file, if the weights came from one.
+    pub weights_sha256: Option<String>,
+    /// Number of images.
+    pub count: usize,
+    /// Version of this crate that wrote the file.
+    pub version: String,
+}
+
+/// Statistics from a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredStatistics {
+    /// Mean and covariance; the count is known only with a protocol.
+    pub stats: GaussianStats,
+    /// What the features follow; none in foreign files.
+    pub protocol: Option<StatsProtocol>,
+}
+
+/// Reads `mu` `[D]` and `sigma` `[D, D]`, of any float type and order, compressed or not.
+///
+/// # Errors
+/// When the file is no npz, lacks one of them, their shapes do not fit each other, or a value is
+/// not finite.
+pub fn read_statistics(path: impl AsRef<Path>) -> Result<StoredStatistics> {
+    let path = path.as_ref();
+    let mut container = Container::open(path)?;
+    let mut floats = |name: &str| match container.array(name)? {
+        Some(npy::Array { shape, values: Values::F64(values) }) => Ok((shape, values)),
+        Some(_) => Err(missing(path, format!("{name} of integers"))),
+        None => Err(missing(path, format!("no {name}"))),
+    };
+    let (mu_shape, mean) = floats("mu")?;
+    let (sigma_shape, cov) = floats("sigma")?;
+    let d = mean.len();
+    if mu_shape != [d] || sigma_shape != [d, d] {
+        return Err(missing(path, format!("mu {mu_shape:?} and sigma {sigma_shape:?}")));
+    }
+    let protocol: Option<StatsProtocol> = match container.array(PROTOCOL)? {
+        Some(npy::Array { values: Values::U8(bytes), .. }) => serde_json::from_slice(&bytes).ok(),
+        _ => None,
+    };
+    let count = protocol.as_ref().map(|p| p.count);
+    let stats = GaussianStats { count, mean, cov };
+    stats.check(&path.display().to_string())?;
+    Ok(StoredStatistics { stats, protocol })
+}
+
+fn missing(path: &Path, found: String) -> crate::Error {
+    input_error(
+        path.display(),
+        "statistics: floats mu [D] and sigma [D, D]",
+        found,
+        "make them with `autogan score stats`",
+    )
+}
+
+/// Writes statistics with their protocol; the file appears whole or not at all.
+///
+/// # Errors
+/// When the statistics are not finite or the file cannot be written.
+pub fn write_statistics(
+    path: impl AsRef<Path>,
+    stats: &GaussianStats,
+    protocol: &StatsProtocol,
+) -> Result<()> {
+    let path = path.as_ref();
+    stats.check("the statistics")?;
+    let d = stats.dims();
+    let json = serde_json::to_vec(protocol).map_err(|e| io_error(path, e.into()))?;
+    let members = [
+        ("mu", npy::f64_bytes(&[d], &stats.mean)),
+        ("sigma", npy::f64_bytes(&[d, d], &stats.cov)),
+        (PROTOCOL, npy::u8_bytes(&json)),
+    ];
+    write_members(path, &members).map_err(|e| io_error(path, e))
+}
+
+/// Writes the members, stored, beside the file, and renames.
+fn write_members(path: &Path, members: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut zip = ZipWriter::new(file);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in members {
+        zip.start_file(format!("{name}.npy"), options)?;
+        zip.write_all(bytes)?;
+    }
+    let file = zip.finish()?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Running the binary, and looking at what came of it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A run of the binary that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// What it printed to stdout; it must have succeeded.
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// What it printed to stderr; it must have failed with `code` and left stdout empty.
+    pub fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "results go to stdout, errors do not");
+        self.stderr
+    }
+}
+
+/// The binary, in `dir`.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autogan"));
+    command.current_dir(dir).env("HF_HUB_OFFLINE", "1").env_remove("RUST_LOG");
+    command
+}
+
+/// Runs it in `dir`.
+pub fn autogan<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Ran {
+    command(dir).args(args).output().unwrap().into()
+}
+
+/// Runs it with a line of words in the directory of the tests.
+pub fn words(line: &str) -> Ran {
+    autogan(Path::new(env!("CARGO_MANIFEST_DIR")), &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+/// The quick preset, shrunk to a second or two.
+const TINY: [&str; 23] = [
+    "data.count=40",
+    "model.latent=4",
+    "model.gf=4",
+    "model.df=4",
+    "model.bottom=2",
+    "train.d_batch=8",
+    "train.g_batch=8",
+    "train.n_critic=2",
+    "search.iterations=4",
+    "search.grow_at=[1, 2]",
+    "search.candidates=4",
+    "search.top_k=2",
+    "controller.hidden=8",
+    "controller.steps=2",
+    "reward.images=16",
+    "reward.splits=2",
+    "reward.batch=8",
+    "reward.recalibrate_batches=1",
+    "reward.recalibrate_batch=8",
+    "derive.candidates=4",
+    "derive.top_k=2",
+    "derive.images=16",
+    "derive.random=3",
+];
+
+/// `autogan search` of it in `dir`, with more arguments.
+pub fn tiny_search(dir: &Path, more: &[&str]) -> Command {
+    let mut command = command(dir);
+    command.arg("search").args(TINY.iter().flat_map(|setting| ["--set", setting])).args(more);
+    command
+}
+
+/// Runs it to its end in `dir/NAME`, which is given back with what it printed.
+pub fn tiny_run(dir: &Path, name: &str, more: &[&str]) -> (PathBuf, String) {
+    let ran: Ran =
+        tiny_search(dir, &[&["--run-dir", name], more].concat()).output().unwrap().into();
+    (dir.join(name), ran.ok())
+}
+
+/// The files of a directory by name.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// The newest checkpoint of a run.
+pub fn last_checkpoint(run: &Path) -> PathBuf {
+    files(&run.join("checkpoints")).pop().unwrap()
+}

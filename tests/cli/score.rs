@@ -1,0 +1,140 @@
+//! `autogan score` as a user runs it.
+
+use std::path::Path;
+
+use crate::common::{Ran, command};
+
+/// Scores in `dir`, with a cache that lies there.
+fn score(dir: &Path, args: &[&str]) -> Ran {
+    let mut command = command(dir);
+    command.env("XDG_CACHE_HOME", dir.join("cache")).env("HF_HUB_CACHE", dir.join("hub"));
+    command.arg("score").args(args).output().unwrap().into()
+}
+
+/// Scores with the embedded extractor `compact-shapes`.
+fn compact(dir: &Path, args: &[&str]) -> Ran {
+    score(dir, &[args, &["--extractor", "compact-shapes"]].concat())
+}
+
+/// A CIFAR-10 file of `n` images that follow from `seed`: two bands of random colours.
+fn records(dir: &Path, name: &str, n: u32, seed: u32) {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let mut bytes = Vec::new();
+    for _ in 0..n {
+        bytes.push(0);
+        for _ in 0..3 {
+            let (above, below, edge) = (next(), next(), usize::from(next() % 32));
+            bytes.extend((0..1024).map(|i| if i / 32 < edge { above } else { below }));
+        }
+    }
+    std::fs::write(dir.join(name), bytes).unwrap();
+}
+
+#[test]
+fn all_metrics_come_as_json_under_torch_fidelitys_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 120, 1);
+    records(dir.path(), "b.bin", 150, 2);
+    let line = "--is --fid --kid --prc --input1 a.bin --input2 b.bin --json \
+                --kid-subsets 3 --kid-subset-size 50";
+    let text = compact(dir.path(), &line.split_whitespace().collect::<Vec<_>>()).ok();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for key in [
+        "inception_score_mean",
+        "inception_score_std",
+        "frechet_inception_distance",
+        "kernel_inception_distance_mean",
+        "kernel_inception_distance_std",
+        "precision",
+        "recall",
+    ] {
+        assert!(json[key].as_f64().is_some_and(f64::is_finite), "{key}: {json}");
+    }
+    assert!(json["inception_score_mean"].as_f64().unwrap() >= 1.0);
+    assert_eq!(json["extractor"], "compact-shapes");
+    assert_eq!(json["weights_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(json["input1_count"], 120);
+    assert_eq!(json["input2_count"], 150);
+}
+
+/// The value behind a label that names the extractor.
+fn labelled(line: &str) -> f64 {
+    let rest = line.strip_prefix("FID (compact-shapes):  ").unwrap_or_else(|| panic!("{line}"));
+    rest.trim().parse().unwrap()
+}
+
+#[test]
+fn a_fid_is_labelled_cached_and_equal_to_the_one_from_statistics() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 200, 3);
+    records(dir.path(), "b.bin", 200, 4);
+    let direct = labelled(&compact(dir.path(), &["a.bin", "b.bin"]).ok());
+    assert!(direct > 0.0);
+    assert!(dir.path().join("cache/autogan/features").is_dir());
+    assert_eq!(labelled(&compact(dir.path(), &["a.bin", "b.bin"]).ok()), direct);
+    compact(dir.path(), &["stats", "b.bin", "-o", "b.npz"]).ok();
+    let through = labelled(&compact(dir.path(), &["a.bin", "b.npz"]).ok());
+    assert!((through - direct).abs() < 1e-6 * direct, "{through} {direct}");
+    let same = labelled(&compact(dir.path(), &["b.bin", "b.bin", "--no-cache"]).ok());
+    assert!(same.abs() < 1e-6, "{same}");
+
+    let mixed = score(dir.path(), &["a.bin", "b.npz", "--extractor", "compact-cifar10"]).fails(1);
+    assert!(mixed.contains("compact-cifar10") && mixed.contains("across protocols"), "{mixed}");
+    let kid = compact(dir.path(), &["--kid", "a.bin", "b.npz"]).fails(1);
+    assert!(kid.contains("KID needs images"), "{kid}");
+}
+
+#[test]
+fn warnings_can_be_silenced() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 20, 5);
+    let loud = compact(dir.path(), &["--is", "a.bin"]);
+    assert!(loud.stderr.contains("below 10000"), "{}", loud.stderr);
+    let silent = compact(dir.path(), &["--is", "a.bin", "--silent"]);
+    assert_eq!(silent.stderr, "");
+    assert_eq!(silent.ok(), loud.ok());
+}
+
+#[test]
+fn what_cannot_be_scored_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    records(at, "few.bin", 3, 6);
+    records(at, "one.bin", 1, 6);
+    std::fs::create_dir(at.join("empty")).unwrap();
+    std::fs::create_dir(at.join("text")).unwrap();
+    std::fs::write(at.join("text/a.png"), "text").unwrap();
+    std::fs::write(at.join("x.npz"), "text").unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&[], "nothing to score"),
+        (&["few.bin"], "give REF"),
+        (&["--is", "few.bin"], "needs at least 10 images, found 3"),
+        (&["few.bin", "one.bin"], "at least 2 images, found 1"),
+        (&["none", "few.bin"], "a path that exists"),
+        (&["empty", "few.bin"], "a directory with images"),
+        (&["text", "few.bin"], "a.png"),
+        (&["x.npz", "few.bin"], "a zip container"),
+        (&["few.bin", "few.bin", "--device", "tpu"], "expected cpu"),
+    ];
+    for (args, expected) in cases {
+        let error = compact(at, args).fails(1);
+        assert!(error.contains(expected), "{args:?}: {error}");
+    }
+}
+
+#[test]
+fn the_default_extractor_says_how_to_get_its_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 3, 7);
+    let offline = score(dir.path(), &["a.bin", "a.bin", "--offline"]).fails(1);
+    assert!(offline.contains("--weights FILE") && offline.contains("compact"), "{offline}");
+    std::fs::write(dir.path().join("bad.pth"), b"\x80\x02cos\nsystem\n.").unwrap();
+    let bad = score(dir.path(), &["a.bin", "a.bin", "--weights", "bad.pth"]).fails(1);
+    assert!(bad.contains("bad.pth"), "{bad}");
+    let preset = score(dir.path(), &["a.bin", "a.bin", "--preset", "tf"]).fails(2);
+    assert!(preset.contains("torch-fidelity, pytorch-fid or clean"), "{preset}");
+}

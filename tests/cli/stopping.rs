@@ -1,0 +1,90 @@
+//! Ctrl-C, and going on from there.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::{Ran, autogan, command, last_checkpoint, tiny_run, tiny_search};
+
+/// Starts a tiny search, sends `signal` once a line on stderr starts with `when`, and waits for its end.
+fn interrupted(dir: &Path, args: &[&str], when: &str, signal: &str) -> Ran {
+    let mut search = tiny_search(dir, args);
+    let mut child =
+        search.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.lines().any(|line| line.starts_with(when)) {
+        assert_ne!(stderr.read_line(&mut seen).unwrap(), 0, "it ended without {when:?}: {seen}");
+    }
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    stderr.read_to_string(&mut seen).unwrap();
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    Ran { code: child.wait().unwrap().code(), stdout, stderr: seen }
+}
+
+#[test]
+fn an_interrupted_search_goes_on_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, summary) = tiny_run(dir.path(), "whole", &["--seed", "2"]);
+    let args = ["--seed", "2", "--run-dir", "cut"];
+    let cut = interrupted(dir.path(), &args, "iteration  1/4", "-INT");
+    let stderr = cut.fails(130);
+    let advice = "continue with: cargo xtask search --resume cut";
+    assert!(stderr.contains(advice), "{stderr}");
+    let run = dir.path().join("cut");
+    assert!(!run.join("arch.json").exists(), "it was not stopped in time");
+
+    let resumed = autogan(dir.path(), &["search", "--resume", "cut"]);
+    assert!(resumed.stderr.contains("resumed at stage"), "{resumed:?}");
+    let resumed = resumed.ok();
+    let scores = |text: &str| {
+        text.lines().filter(|l| l.starts_with("  ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        scores(&resumed.replace("cut", "whole")),
+        scores(&summary),
+        "the same result is printed"
+    );
+    assert!(
+        fs::read(last_checkpoint(&run)).unwrap() == fs::read(last_checkpoint(&whole)).unwrap(),
+        "the last checkpoints differ"
+    );
+    assert_eq!(
+        fs::read(run.join("arch.json")).unwrap(),
+        fs::read(whole.join("arch.json")).unwrap()
+    );
+}
+
+#[test]
+fn the_newest_run_is_resumed_and_a_finished_one_stays_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = interrupted(dir.path(), &[], "stage 1/3", "-TERM");
+    let stderr = cut.fails(143);
+    assert!(stderr.contains("cargo xtask search --resume 00000-quick-s0"), "{stderr}");
+    autogan(dir.path(), &["search", "--resume", "--quiet"]).ok();
+    let run = dir.path().join("runs/00000-quick-s0");
+    let (arch, last) = (fs::read(run.join("arch.json")).unwrap(), last_checkpoint(&run));
+    let again = autogan(dir.path(), &["search", "--resume", "0"]).ok();
+    assert!(again.contains("real images"), "{again}");
+    assert_eq!(fs::read(run.join("arch.json")).unwrap(), arch);
+    assert_eq!(last_checkpoint(&run), last);
+}
+
+#[test]
+fn a_run_without_a_checkpoint_starts_from_its_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, _) = tiny_run(dir.path(), "whole", &[]);
+    // What a kill right after the start leaves behind.
+    let bare = dir.path().join("bare");
+    fs::create_dir(&bare).unwrap();
+    fs::copy(whole.join("config.toml"), bare.join("config.toml")).unwrap();
+    Ran::from(command(dir.path()).args(["search", "--resume", "bare"]).output().unwrap()).ok();
+    assert_eq!(
+        fs::read(bare.join("arch.json")).unwrap(),
+        fs::read(whole.join("arch.json")).unwrap()
+    );
+}
