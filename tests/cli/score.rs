@@ -25,7 +25,7 @@ fn records(dir: &Path, name: &str, n: u32, seed: u32) {
     };
     let mut bytes = Vec::new();
     for _ in 0..n {
-        bytes.push(0);
+        bytes.extend([0]);
         for _ in 0..3 {
             let (above, below, edge) = (next(), next(), usize::from(next() % 32));
             bytes.extend((0..1024).map(|i| if i / 32 < edge { above } else { below }));

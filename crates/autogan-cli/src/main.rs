@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     let cli = Cli::parse();
+    listen();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -60,6 +61,18 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Shows the libraries' warnings on stderr, or what `AUTOGAN_LOG` asks for (as `debug`, or `autogan_weights=info`).
+fn listen() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AUTOGAN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .without_time()
+        .with_target(false)
+        .init();
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

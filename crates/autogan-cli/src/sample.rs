@@ -19,7 +19,7 @@ use crate::arch_arg::parse;
 pub struct Args {
     /// A run's directory, one of its checkpoints, or a released .pth or .safetensors file
     checkpoint: PathBuf,
-    /// Released vector, named form, published name, file, or RUN[:RANK]; the best of the checkpoint's run without it
+    /// Released vector, named form, published name, file, RUN or RUN:RANK; the best of the checkpoint's run without it
     #[arg(long, num_args = 1.., value_name = "VECTOR")]
     arch: Option<Vec<String>>,
     /// Last cell to run, from 0; the architecture's last without it

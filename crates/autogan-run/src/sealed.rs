@@ -25,7 +25,7 @@ pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     atomic::write(path, seal(value)?.as_bytes())
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// [`Error::Damaged`] if the text and its checksum disagree, the checksum is missing or the text

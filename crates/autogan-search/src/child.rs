@@ -11,12 +11,12 @@ use autogan_metrics::{
     frechet_distance, inception_score,
 };
 use autogan_nn::{BatchNormStats, Generator, NormMode, Trace};
-use autogan_rl::RewardValue;
+use autogan_rl::{Reward, RewardValue};
 use autogan_space::Arch;
 use candle_core::{Device, Tensor};
 
 use crate::config::{RewardConfig, RewardMetric};
-use crate::error::Result;
+use crate::error::{Result, SearchError};
 use crate::images::to_u8;
 use crate::streams::Streams;
 
@@ -31,6 +31,10 @@ pub(crate) struct ChildScorer<'a> {
     pub reference: Option<&'a GaussianStats>,
     /// Statistics of the fixed cells of beam entries; valid for the present weights.
     pub prefixes: &'a mut BTreeMap<String, BatchNormStats>,
+    /// The latents that all children are scored on.
+    pub latents: Latents<'a>,
+    /// How many of them.
+    pub images: usize,
 }
 
 /// The name and position of the latents that children are scored on.
@@ -40,14 +44,15 @@ pub(crate) struct Latents<'a> {
     pub index: u64,
 }
 
-impl ChildScorer<'_> {
-    /// The rewards of `archs`, all of one stage and all on the same `images` latents.
-    pub fn score(
-        &mut self,
-        archs: &[Arch],
-        latents: Latents<'_>,
-        images: usize,
-    ) -> Result<Vec<RewardValue>> {
+impl Reward for ChildScorer<'_> {
+    type Error = SearchError;
+
+    fn reward(&mut self, arch: &Arch) -> Result<RewardValue> {
+        Ok(self.score_group(&[arch])?[0])
+    }
+
+    /// All of one stage; children of one beam entry are scored together.
+    fn rewards(&mut self, archs: &[Arch]) -> Result<Vec<RewardValue>> {
         let mut rewards = vec![RewardValue::exact(0.0); archs.len()];
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (i, arch) in archs.iter().enumerate() {
@@ -55,30 +60,28 @@ impl ChildScorer<'_> {
         }
         for members in groups.values() {
             let group: Vec<&Arch> = members.iter().map(|&i| &archs[i]).collect();
-            for (&i, reward) in members.iter().zip(self.score_group(&group, latents, images)?) {
+            for (&i, reward) in members.iter().zip(self.score_group(&group)?) {
                 rewards[i] = reward;
             }
         }
         Ok(rewards)
     }
+}
 
-    /// Images of one child, u8 `[n, 3, side, side]`, on the latents of the stream.
-    pub fn samples(&mut self, arch: &Arch, latents: Latents<'_>, n: usize) -> Result<Tensor> {
+impl ChildScorer<'_> {
+    /// Images of one child, u8 `[images, 3, side, side]`, on the latents.
+    pub fn samples(&mut self, arch: &Arch) -> Result<Tensor> {
         let stats = self.statistics(&[arch])?;
-        let z = self.latents(latents, n)?;
+        let z = self.draw(self.latents, self.images)?;
         let trace = self.prefix(&z, arch, self.mode(&stats[0]))?;
         to_u8(&self.finish(trace, arch, self.mode(&stats[0]))?)
     }
 
     /// Children with the same cells before their last.
-    fn score_group(
-        &mut self,
-        archs: &[&Arch],
-        latents: Latents<'_>,
-        images: usize,
-    ) -> Result<Vec<RewardValue>> {
+    fn score_group(&mut self, archs: &[&Arch]) -> Result<Vec<RewardValue>> {
+        let images = self.images;
         let stats = self.statistics(archs)?;
-        let z = self.latents(latents, images)?;
+        let z = self.draw(self.latents, images)?;
         let mut outputs: Vec<Output> = archs.iter().map(|_| Output::new(self.extractor)).collect();
         for start in (0..images).step_by(self.config.batch) {
             let z = z.narrow(0, start, self.config.batch.min(images - start))?;
@@ -92,7 +95,7 @@ impl ChildScorer<'_> {
         outputs.iter().map(|o| o.reward(self.config, self.reference)).collect()
     }
 
-    fn latents(&self, latents: Latents<'_>, n: usize) -> Result<Tensor> {
+    fn draw(&self, latents: Latents<'_>, n: usize) -> Result<Tensor> {
         let length = self.generator.config().latent;
         let z = self.streams.normal(latents.name, latents.index, n * length);
         Ok(Tensor::from_vec(z, (n, length), self.device)?)
@@ -135,17 +138,13 @@ impl ChildScorer<'_> {
         if !self.prefixes.contains_key(&name) {
             let stats = BatchNormStats::new();
             for batch in 0..batches {
-                self.prefix(
-                    &self.latents(latents(batch), n)?,
-                    archs[0],
-                    NormMode::Collect(&stats),
-                )?;
+                self.prefix(&self.draw(latents(batch), n)?, archs[0], NormMode::Collect(&stats))?;
             }
             self.prefixes.insert(name.clone(), stats);
         }
         let fixed = &self.prefixes[&name];
         for batch in 0..batches {
-            let z = self.latents(latents(batch), n)?;
+            let z = self.draw(latents(batch), n)?;
             let trace = self.prefix(&z, archs[0], NormMode::Fixed(fixed))?;
             for (arch, child) in archs.iter().zip(&children) {
                 self.finish(trace.clone(), arch, NormMode::Collect(child))?;

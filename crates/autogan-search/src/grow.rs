@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use autogan_nn::Generator;
-use autogan_rl::{Beam, Candidate};
+use autogan_rl::{Beam, Candidate, Reward, RewardValue};
 use autogan_run::{FoundArch, Score, TrialKind};
 use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
 use candle_core::DType;
@@ -71,11 +71,11 @@ impl Search {
         images: usize,
         kind: TrialKind,
         reporter: &mut dyn Reporter,
-    ) -> Result<Vec<autogan_rl::RewardValue>> {
+    ) -> Result<Vec<RewardValue>> {
         let mut rewards = Vec::with_capacity(archs.len());
         for (step, arch) in archs.iter().enumerate() {
             let begun = Instant::now();
-            let reward = self.scorer().score(std::slice::from_ref(arch), latents, images)?[0];
+            let reward = self.scorer(latents, images).reward(arch)?;
             reporter.event(&Event::Scored {
                 kind,
                 step: step as u64,
@@ -100,9 +100,8 @@ impl Search {
         let kept = Beam::top_k(drawn, d.top_k)?;
         let archs: Vec<Arch> = kept.candidates().iter().map(|c| c.arch.clone()).collect();
         let fresh = Latents { name: "latents.result", index: 0 };
-        let rewards = self.scorer().score(&archs, fresh, d.images)?;
-        let mut top: Vec<(Arch, autogan_rl::RewardValue)> =
-            archs.into_iter().zip(rewards).collect();
+        let rewards = self.scorer(fresh, d.images).rewards(&archs)?;
+        let mut top: Vec<(Arch, RewardValue)> = archs.into_iter().zip(rewards).collect();
         top.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
         let (best, best_reward) = top[0].clone();
         let score = Score {
@@ -151,10 +150,10 @@ impl Search {
         let sizes = generator_config(&self.config);
         let generator = Generator::supernet(&sizes, rng, DType::F32, &self.device)?;
         let mut prefixes = Default::default();
-        let trained = self.scorer();
-        let mut scorer = ChildScorer { generator: &generator, prefixes: &mut prefixes, ..trained };
         let fresh = Latents { name: "latents.result", index: 0 };
-        Ok(scorer.score(std::slice::from_ref(arch), fresh, images)?[0].value)
+        let trained = self.scorer(fresh, images);
+        let mut scorer = ChildScorer { generator: &generator, prefixes: &mut prefixes, ..trained };
+        Ok(scorer.reward(arch)?.value)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use autogan_rl::Rollout;
+use autogan_rl::{Reward, Rollout};
 use autogan_run::TrialKind;
 use autogan_space::Arch;
 use candle_core::DType;
@@ -26,7 +26,7 @@ impl Search {
         let begun = Instant::now();
         let images = self.config.reward.images;
         let latents = Latents { name: "latents.reward", index: tick };
-        let rewards = self.scorer().score(&archs, latents, images)?;
+        let rewards = self.scorer(latents, images).rewards(&archs)?;
         let seconds = begun.elapsed().as_secs_f64() / archs.len() as f64;
         let baseline = self.policy.reinforce.baseline().value();
         let values: Vec<f64> = rewards.iter().map(|r| r.value).collect();
@@ -99,7 +99,7 @@ impl Search {
     ) -> Result<()> {
         let n = 64;
         let latents = Latents { name: "latents.samples", index: 0 };
-        let images = self.scorer().samples(arch, latents, n)?;
+        let images = self.scorer(latents, n).samples(arch)?;
         let side = images.dim(3)?;
         let pixels = images.flatten_all()?.to_vec1::<u8>()?;
         reporter.event(&Event::Samples { tag, arch: arch.clone(), n, side, pixels });

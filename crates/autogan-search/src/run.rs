@@ -30,8 +30,6 @@ pub struct RunOptions<'a> {
     pub checkpoint_every: Duration,
     /// Set by whoever wants the run to stop after the present unit of work.
     pub stop: &'a AtomicBool,
-    /// Seconds that earlier processes spent on this run.
-    pub seconds_before: f64,
 }
 
 /// Advances the search to its end, or until it is asked to stop, keeping its run directory in step.
@@ -44,18 +42,17 @@ pub fn run(
     reporter: &mut dyn Reporter,
     options: &RunOptions<'_>,
 ) -> Result<Outcome> {
-    let begun = Instant::now();
     let mut saved = Instant::now();
     let config = search.config().clone();
     loop {
         let before = search.position();
         let mut recorder = Recorder {
             config: &config,
+            seconds: writer.seconds(),
             writer,
             reporter,
             position: before,
             shared_steps: search.shared_steps(),
-            seconds: options.seconds_before + begun.elapsed().as_secs_f64(),
             failure: None,
         };
         let more = search.advance(&mut recorder)?;

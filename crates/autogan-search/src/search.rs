@@ -20,7 +20,7 @@ use autogan_space::Arch;
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
-use crate::child::{ChildScorer, reference_statistics, score_real};
+use crate::child::{ChildScorer, Latents, reference_statistics, score_real};
 use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
@@ -296,7 +296,7 @@ impl Search {
     }
 
     /// A scorer of children on the weights that the configuration names.
-    pub(crate) fn scorer(&mut self) -> ChildScorer<'_> {
+    pub(crate) fn scorer<'a>(&'a mut self, latents: Latents<'a>, images: usize) -> ChildScorer<'a> {
         ChildScorer {
             generator: match self.config.reward.weights {
                 RewardWeights::Ema => self.ema.generator(),
@@ -308,6 +308,8 @@ impl Search {
             device: &self.device,
             reference: self.reference.as_ref(),
             prefixes: &mut self.prefixes,
+            latents,
+            images,
         }
     }
 

@@ -6,10 +6,10 @@ mod summary;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use autogan_run::{Host, RunDir, RunWriter, Scalar};
+use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
     Estimate, Outcome, RunOptions, Search, SearchConfig, checkpoint_config, run as run_search,
 };
@@ -111,8 +111,8 @@ fn start(
         Some(path) => RunDir::create_at(path, &text, &host)?,
         None => RunDir::create_numbered(&args.runs_dir, &config.preset, config.seed, &text, &host)?,
     };
-    let mut writer = RunWriter::start(dir, lock)?;
-    carry_on(args, &mut search, &mut writer, images, 0.0, signals)
+    let writer = RunWriter::start(dir, lock)?;
+    carry_on(args, &mut search, writer, images, signals)
 }
 
 fn resume(
@@ -129,7 +129,7 @@ fn resume(
     for warning in &resumed.warnings {
         eprintln!("warning: {warning}");
     }
-    let mut writer = resumed.writer;
+    let writer = resumed.writer;
     let config = match &resumed.checkpoint {
         Some(checkpoint) => checkpoint_config(checkpoint)?,
         None => SearchConfig::from_toml(&writer.dir().config()?, "the run's config.toml", &[])?,
@@ -144,52 +144,40 @@ fn resume(
         Some(checkpoint) => Search::restore(checkpoint, inputs)?,
         None => Search::new(config, inputs)?,
     };
-    let before = seconds_before(&mut writer)?;
-    carry_on(args, &mut search, &mut writer, images, before, signals)
-}
-
-/// Seconds that earlier processes spent, by the last row that has them.
-fn seconds_before(writer: &mut RunWriter) -> anyhow::Result<f64> {
-    let rows = writer.read()?.rows_after::<Scalar>(0)?;
-    Ok(rows.last().map_or(0.0, |stored| stored.row.seconds))
+    carry_on(args, &mut search, writer, images, signals)
 }
 
 /// Runs the search to its end or until it is stopped, and says how it went.
 fn carry_on(
     args: &Args,
     search: &mut Search,
-    writer: &mut RunWriter,
+    mut writer: RunWriter,
     images: usize,
-    seconds_before: f64,
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
-    let path = writer.dir().path().to_owned();
+    let dir = writer.dir().clone();
+    let path = dir.path();
     let mut log = autogan_run::LogFile::open(&writer.dir().log_path())?;
     let estimate = Estimate::new(search.config(), images);
     let mut progress = Progress::new(args.quiet, estimate, search.position(), &mut log);
-    progress.intro(search.config(), &path);
-    let begun = Instant::now();
-    let options = RunOptions {
-        checkpoint_every: args.checkpoint_every,
-        stop: signals.stop(),
-        seconds_before,
-    };
-    let outcome = run_search(search, writer, &mut progress, &options);
+    progress.intro(search.config(), path);
+    let options = RunOptions { checkpoint_every: args.checkpoint_every, stop: signals.stop() };
+    let outcome = run_search(search, &mut writer, &mut progress, &options);
     progress.finish();
     let outcome = outcome.with_context(|| {
         format!("the run in {} can be resumed from its last checkpoint", path.display())
     })?;
     match outcome {
         Outcome::Finished => {
-            writer.flush()?;
-            let seconds = seconds_before + begun.elapsed().as_secs_f64();
-            summary::print(writer.dir(), search.config(), seconds)?;
+            let seconds = writer.seconds();
+            writer.finish()?;
+            summary::print(&dir, search.config(), seconds)?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped => {
             eprintln!(
                 "stopped; continue with: cargo xtask search --resume {}",
-                resume_name(&path, &args.runs_dir)
+                resume_name(path, &args.runs_dir)
             );
             Ok(signals.exit_code())
         }

@@ -198,6 +198,38 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "hub"))]
+    #[test]
+    fn a_build_that_cannot_fetch_takes_the_cache_and_says_how_to_build_one_that_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let file = PinnedFile {
+            repo: "some/model".into(),
+            revision: commit.into(),
+            filename: "weights.bin".into(),
+            sha256: sha256.into(),
+        };
+        let cache_dir = Some(dir.path().to_path_buf());
+        let mut options = HubOptions { cache_dir, ..HubOptions::from_env(false) };
+        options.offline = false;
+        let error = fetch(&file, &options, None).unwrap_err();
+        assert!(matches!(error, HubError::NotBuiltIn { damaged: false, .. }), "{error}");
+        assert!(error.to_string().contains("--features hub"), "{error}");
+        options.offline = true;
+        let error = fetch(&file, &options, None).unwrap_err();
+        assert!(matches!(error, HubError::Offline { .. }), "{error}");
+
+        let snapshot = dir.path().join("models--some--model/snapshots").join(commit);
+        std::fs::create_dir_all(&snapshot).unwrap();
+        std::fs::write(snapshot.join("weights.bin"), "hello").unwrap();
+        assert_eq!(fetch(&file, &options, None).unwrap(), snapshot.join("weights.bin"));
+        std::fs::write(snapshot.join("weights.bin"), "hullo").unwrap();
+        options.offline = false;
+        let error = fetch(&file, &options, None).unwrap_err();
+        assert!(matches!(error, HubError::NotBuiltIn { damaged: true, .. }), "{error}");
+    }
+
     #[test]
     fn a_copy_elsewhere_keeps_name_and_hash() {
         let copy = INCEPTION_PTH.at("me/mirror", "main");
