@@ -76,12 +76,12 @@ impl Search {
         Ok(checkpoint)
     }
 
-    /// The search that a checkpoint holds.
+    /// The search that a checkpoint holds, to go on with `config`: its own, [`checkpoint_config`], for the same bits
+    /// as without the interruption, or one that differs in what [`SearchConfig::check_continues`] allows.
     ///
     /// # Errors
     /// When the checkpoint lacks something or holds it in another shape, or the inputs do not fit it.
-    pub fn restore(checkpoint: &Checkpoint, inputs: Inputs) -> Result<Self> {
-        let config = checkpoint_config(checkpoint)?;
+    pub fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         let mut search = Self::new(config, inputs)?;
         let tensors: BTreeMap<&str, &TensorData> =
@@ -124,6 +124,7 @@ impl Search {
         search.beam = saved.beam;
         search.windows = saved.windows;
         search.favourite = saved.favourite;
+        search.fit_iterations()?;
         Ok(search)
     }
 

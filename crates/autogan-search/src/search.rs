@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents, reference_statistics, score_real};
 use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
-use crate::error::Result;
+use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
 use crate::streams::Streams;
@@ -225,6 +225,24 @@ impl Search {
         }
         self.position.iteration = next;
         self.enter(if ends { Phase::Derive } else { Phase::Begin });
+        Ok(())
+    }
+
+    /// Fits a restored position to the number of iterations, which may have changed: a search that was over goes on
+    /// where there are more.
+    ///
+    /// # Errors
+    /// When the new end lies behind.
+    pub(crate) fn fit_iterations(&mut self) -> Result<()> {
+        let over = matches!(self.position.phase, Phase::Derive | Phase::Done);
+        let (done, wanted) = (self.position.iteration, self.config.search.iterations);
+        if over && done < wanted {
+            self.reset_if_due()?;
+            self.enter(Phase::Begin);
+        } else if done > wanted || (done == wanted && !over) {
+            let expected = format!("more than {done}, for so many are done");
+            return Err(SearchError::config("search.iterations", expected, wanted.to_string()));
+        }
         Ok(())
     }
 

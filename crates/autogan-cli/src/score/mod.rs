@@ -4,7 +4,7 @@ mod extractor;
 mod report;
 mod sets;
 
-pub use extractor::Choice;
+pub use extractor::{Choice, inception_weights};
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! `autogan search --dry-run`: the resolved configuration, sizes, and an estimate of the time.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use autogan_search::{Estimate, SearchConfig, Speed};
@@ -21,14 +22,14 @@ fn nominal(dataset: &str) -> Option<usize> {
 }
 
 /// Prints it all to stdout.
-pub fn print(config: &SearchConfig, offline: bool) -> anyhow::Result<()> {
+pub fn print(config: &SearchConfig, weights: Option<&Path>) -> anyhow::Result<()> {
     // Nothing is fetched for a look: without files the dataset's published size is taken.
     let (images, note) = match (config.data.dir.is_empty(), nominal(&config.data.dataset)) {
         (true, Some(n)) if config.data.count == 0 => (n, " (its published size; no --data given)"),
         (true, Some(n)) => (n.min(config.data.count), ""),
-        _ => (inputs::images(config, offline)?.len(), ""),
+        _ => (inputs::images(config, true)?.len(), ""),
     };
-    let (extractor, missing) = match inputs::scorer(&config.reward.scorer) {
+    let (extractor, missing) = match inputs::scorer(&config.reward.scorer, weights, true) {
         Ok(extractor) => (Some(extractor), None),
         Err(error) => (None, Some(error)),
     };
@@ -40,7 +41,8 @@ pub fn print(config: &SearchConfig, offline: bool) -> anyhow::Result<()> {
     stages(&mut out, &estimate)?;
     times(&mut out, &estimate, speed)?;
     if let Some(error) = missing {
-        writeln!(out, "# This search cannot run yet: {error}")?;
+        let reason = format!("{error:#}").replace('\n', "\n# ");
+        writeln!(out, "# This search cannot run as it is: {reason}")?;
     }
     print!("{out}");
     Ok(())

@@ -1,14 +1,17 @@
 //! What a search needs from outside: a device, images, a scorer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use autogan_data::{Images, LoadOptions, Split, load as load_images};
 use autogan_metrics::FeatureExtractor;
 use autogan_metrics::compact::CompactClassifier;
+use autogan_metrics::inception::{InceptionV3, Preset, Tap};
 use autogan_search::{Inputs, SearchConfig};
 use candle_core::Device;
+
+use crate::score::inception_weights;
 
 /// The device of this name.
 pub fn device(name: &str) -> anyhow::Result<Device> {
@@ -19,8 +22,13 @@ pub fn device(name: &str) -> anyhow::Result<Device> {
 }
 
 /// Images and scorer of a configuration.
-pub fn load(config: &SearchConfig, device: Device, offline: bool) -> anyhow::Result<Inputs> {
-    let extractor = scorer(&config.reward.scorer)?;
+pub fn load(
+    config: &SearchConfig,
+    device: Device,
+    weights: Option<&Path>,
+    offline: bool,
+) -> anyhow::Result<Inputs> {
+    let extractor = scorer(&config.reward.scorer, weights, offline)?;
     Ok(Inputs { images: Arc::new(images(config, offline)?), extractor, device })
 }
 
@@ -36,15 +44,28 @@ pub fn images(config: &SearchConfig, offline: bool) -> anyhow::Result<Images> {
         .with_context(|| format!("cannot load the dataset {}", data.dataset))
 }
 
-/// The feature extractor of this name.
-pub fn scorer(name: &str) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
+/// The feature extractor of this name; `weights` are Inception's, from the hub or its cache without them.
+pub fn scorer(
+    name: &str,
+    weights: Option<&Path>,
+    offline: bool,
+) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
     Ok(match name {
         "compact-shapes" => Arc::new(CompactClassifier::shapes()?),
         "compact-cifar10" => Arc::new(CompactClassifier::cifar10()?),
-        "inception" => bail!(
-            "reward.scorer: this version cannot score with inception yet; \
-             compact-shapes and compact-cifar10 can be used: --set reward.scorer=compact-cifar10"
-        ),
+        "inception" => {
+            let path = match weights {
+                Some(path) => path.to_owned(),
+                None => inception_weights(None, None, offline, false).context(
+                    "reward.scorer is inception; \
+                     --set reward.scorer=compact-cifar10 scores without its weights",
+                )?,
+            };
+            let network = InceptionV3::load(&path, Preset::TorchFidelity, Tap::D2048, &Device::Cpu);
+            Arc::new(network.with_context(|| {
+                format!("cannot load the Inception weights in {}", path.display())
+            })?)
+        }
         other => bail!(
             "reward.scorer: expected inception, compact-shapes or compact-cifar10, found {other}"
         ),

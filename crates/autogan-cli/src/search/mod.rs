@@ -26,8 +26,9 @@ pub struct Args {
     /// Configuration file, as a run stores it in config.toml
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
-    /// Change one value of the configuration, as train.d_batch=32; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    /// Change one value of the configuration, as train.d_batch=32; may be given several times. With --resume only
+    /// search.iterations and derive.* can change
+    #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Directory of the dataset's files
     #[arg(long, value_name = "DIR")]
@@ -53,6 +54,9 @@ pub struct Args {
     /// Longest time between two checkpoints, as 30s, 10m or 1h; one is written after each iteration anyway
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     checkpoint_every: Duration,
+    /// Inception weights, when the scorer is inception: safetensors or .pth; from the hub or its cache without it
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Never touch the network
     #[arg(long)]
     offline: bool,
@@ -73,7 +77,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => {
             let config = configuration(args)?;
             if args.dry_run {
-                return dry_run::print(&config, args.offline).map(|()| ExitCode::SUCCESS);
+                return dry_run::print(&config, args.weights.as_deref())
+                    .map(|()| ExitCode::SUCCESS);
             }
             start(args, config, device, &signals)
         }
@@ -103,7 +108,7 @@ fn start(
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
     // Everything that can be wrong with the input is found before a directory is made.
-    let inputs = inputs::load(&config, device, args.offline)?;
+    let inputs = inputs::load(&config, device, args.weights.as_deref(), args.offline)?;
     let images = inputs.images.len();
     let mut search = Search::new(config.clone(), inputs)?;
     let (text, host) = (config.to_toml()?, Host::detect(&args.device));
@@ -129,21 +134,26 @@ fn resume(
     for warning in &resumed.warnings {
         eprintln!("warning: {warning}");
     }
-    let writer = resumed.writer;
-    let config = match &resumed.checkpoint {
-        Some(checkpoint) => checkpoint_config(checkpoint)?,
-        None => SearchConfig::from_toml(&writer.dir().config()?, "the run's config.toml", &[])?,
-    };
+    let mut writer = resumed.writer;
+    let text = writer.dir().config()?;
+    let stored = SearchConfig::from_toml(&text, "the run's config.toml", &[])?;
+    let config = SearchConfig::from_toml(&text, "the run's config.toml", &args.set)?;
+    // The checkpoint may be older than the last change that was allowed.
+    let own = resumed.checkpoint.as_ref().map(checkpoint_config).transpose()?;
+    own.as_ref().unwrap_or(&stored).check_continues(&config)?;
     let mut at = config.clone();
     if let Some(dir) = &args.data {
         at.data.dir = dir.display().to_string();
     }
-    let inputs = inputs::load(&at, device, args.offline)?;
+    let inputs = inputs::load(&at, device, args.weights.as_deref(), args.offline)?;
     let images = inputs.images.len();
     let mut search = match &resumed.checkpoint {
-        Some(checkpoint) => Search::restore(checkpoint, inputs)?,
-        None => Search::new(config, inputs)?,
+        Some(checkpoint) => Search::restore(checkpoint, config.clone(), inputs)?,
+        None => Search::new(config.clone(), inputs)?,
     };
+    if config != stored {
+        writer.replace_config(&config.to_toml()?, search.position().tick)?;
+    }
     carry_on(args, &mut search, writer, images, signals)
 }
 

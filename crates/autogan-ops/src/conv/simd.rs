@@ -140,7 +140,7 @@ impl Products<'_> {
         let steps = self.len.div_ceil(S::F32_LANES);
         let reach = steps * S::F32_LANES;
         let largest = self.offsets.iter().max().copied().unwrap_or(0);
-        assert!(self.rows % PRODUCT_ROWS == 0 && reach <= self.a_stride);
+        assert!(self.rows.is_multiple_of(PRODUCT_ROWS) && reach <= self.a_stride);
         assert!(self.images * self.rows * self.a_stride <= self.a.len());
         assert!(
             self.images == 0 || (self.images - 1) * self.x_stride + largest + reach <= self.x.len()

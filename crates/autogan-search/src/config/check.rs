@@ -15,6 +15,22 @@ impl SearchConfig {
         Ok(self)
     }
 
+    /// Whether a run of `self` can go on with `next`: only the number of iterations and what the final derivation does
+    /// may differ.
+    ///
+    /// # Errors
+    /// When something else differs.
+    pub fn check_continues(&self, next: &Self) -> Result<()> {
+        let mut same = self.clone();
+        same.search.iterations = next.search.iterations;
+        same.derive.clone_from(&next.derive);
+        if same == *next {
+            return Ok(());
+        }
+        let expected = "a run that goes on to change search.iterations and derive.* alone";
+        Err(SearchError::config("--set", expected, "another change"))
+    }
+
     fn check_sizes(&self) -> Result<()> {
         let r = &self.reward;
         let positive = [

@@ -42,9 +42,33 @@ fn a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_same_bits() {
     let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
     while search.advance(&mut Silent).unwrap() {
         let saved = search.save().unwrap();
-        search = Search::restore(&saved, inputs(&config)).unwrap();
+        search = Search::restore(&saved, config.clone(), inputs(&config)).unwrap();
     }
     assert!(search.save().unwrap() == whole, "restoring changed something");
+}
+
+#[test]
+fn a_run_can_go_on_for_longer_but_not_as_another_search() {
+    let short = config(4, &[]);
+    let longer = config(4, &["search.iterations=6", "derive.random=2"]);
+    let mut search = Search::new(short.clone(), inputs(&short)).unwrap();
+    while search.position().iteration < 3 {
+        search.advance(&mut Silent).unwrap();
+    }
+    short.check_continues(&longer).unwrap();
+    let saved = search.save().unwrap();
+    let mut search = Search::restore(&saved, longer.clone(), inputs(&longer)).unwrap();
+    let end = finish(&mut search, &mut Silent);
+    let whole = finish(&mut Search::new(longer.clone(), inputs(&longer)).unwrap(), &mut Silent);
+    assert!(end == whole, "the longer run differs from one that was so long from the start");
+    assert!(short.check_continues(&config(4, &["train.d_batch=4"])).is_err());
+    let behind = Search::restore(&end, short.clone(), inputs(&short)).err().unwrap().to_string();
+    assert!(behind.contains("search.iterations") && behind.contains("found 4"), "{behind}");
+    // A search that was over goes on, too.
+    let over = finish(&mut Search::new(short.clone(), inputs(&short)).unwrap(), &mut Silent);
+    let mut search = Search::restore(&over, longer.clone(), inputs(&longer)).unwrap();
+    finish(&mut search, &mut Silent);
+    assert_eq!((search.position().iteration, search.position().phase), (6, Phase::Done));
 }
 
 #[test]
