@@ -24,6 +24,10 @@ pub struct Progress<'a> {
     iterations: usize,
     images: usize,
     shared_begun: Instant,
+    /// D steps of this iteration that an earlier process did.
+    shared_from: u64,
+    /// Real images per second of the present iteration's shared training.
+    rate: f64,
     d_loss: Option<f64>,
     g_loss: Option<f64>,
     best: Option<(Arch, f64)>,
@@ -84,6 +88,8 @@ impl<'a> Progress<'a> {
             begun: Instant::now(),
             images: 0,
             shared_begun: Instant::now(),
+            shared_from: 0,
+            rate: 0.0,
             d_loss: None,
             g_loss: None,
             best: None,
@@ -107,9 +113,29 @@ impl<'a> Progress<'a> {
             self.line(&format!(
                 "resumed at stage {}, iteration {}/{}",
                 p.stage + 1,
-                p.iteration + 1,
+                (p.iteration + 1).min(self.iterations),
                 self.iterations
             ));
+            self.take_up(config.controller.steps as u64);
+        }
+    }
+
+    /// Puts the bars where the earlier process left them.
+    fn take_up(&mut self, controller_steps: u64) {
+        let p = self.position;
+        let shared_steps = self.estimate.stages[p.stage].shared_steps;
+        self.bars.shared.set_length(shared_steps);
+        self.bars.policy.set_length(controller_steps);
+        match p.phase {
+            Phase::Shared => {
+                self.shared_from = p.step;
+                self.bars.shared.set_position(p.step);
+            }
+            Phase::Controller => {
+                self.bars.shared.set_position(shared_steps);
+                self.bars.policy.set_position(p.step);
+            }
+            _ => {}
         }
     }
 
@@ -166,15 +192,18 @@ impl<'a> Progress<'a> {
             self.g_loss = Some(smooth(self.g_loss, loss));
         }
         self.bars.shared.set_position(step);
-        let rate = self.images as f64 / self.shared_begun.elapsed().as_secs_f64().max(1e-3);
+        let elapsed = self.shared_begun.elapsed();
+        self.rate = self.images as f64 / elapsed.as_secs_f64().max(1e-3);
         let steps = self.bars.shared.length().unwrap_or(step);
-        let left =
-            self.shared_begun.elapsed().mul_f64(steps.saturating_sub(step) as f64 / step as f64);
+        let own = step.saturating_sub(self.shared_from).max(1);
+        let left = elapsed.mul_f64(steps.saturating_sub(step) as f64 / own as f64);
         let losses =
             format!("D {:.3} G {:+.3}", self.d_loss.unwrap_or(0.0), self.g_loss.unwrap_or(0.0));
-        self.bars
-            .shared
-            .set_message(format!("{rate:.0} img/s, {} left, loss {losses}", short(left)));
+        self.bars.shared.set_message(format!(
+            "{:.0} img/s, {} left, loss {losses}",
+            self.rate,
+            short(left)
+        ));
         self.show_whole();
     }
 
@@ -183,6 +212,7 @@ impl<'a> Progress<'a> {
         self.position.phase = Phase::Begin;
         self.images = 0;
         self.shared_begun = Instant::now();
+        self.shared_from = 0;
         self.best = None;
         for (bar, steps) in
             [(&self.bars.shared, shared_steps), (&self.bars.policy, controller_steps)]
@@ -211,7 +241,7 @@ impl<'a> Progress<'a> {
     }
 
     fn iteration_line(&mut self, baseline: f64) {
-        let rate = self.images as f64 / self.shared_begun.elapsed().as_secs_f64().max(1e-3);
+        let rate = self.rate;
         let best = match &self.best {
             Some((arch, reward)) => format!("best {reward:.3} {}", arch.named()),
             None => "no child".to_owned(),

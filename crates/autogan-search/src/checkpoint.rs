@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
 use crate::error::{Result, SearchError};
-use crate::search::{Inputs, Position, Search};
+use crate::search::{Inputs, Phase, Position, Search};
 use crate::window::LossWindows;
 
 /// Metadata key of the resolved configuration, TOML.
@@ -29,6 +29,8 @@ struct Saved {
     windows: LossWindows,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
+    /// Training images, which say how long an epoch is.
+    images: usize,
     /// Adam's step counts by optimizer and parameter.
     adam_steps: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -68,6 +70,7 @@ impl Search {
             windows: self.windows.clone(),
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
+            images: self.images.len(),
             adam_steps,
         };
         let state = serde_json::to_string(&saved).map_err(broken)?;
@@ -84,6 +87,13 @@ impl Search {
     pub fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         let mut search = Self::new(config, inputs)?;
+        if saved.images != search.images.len() {
+            return Err(SearchError::Checkpoint(format!(
+                "it was written with {} training images, {} were loaded: give the same --data",
+                saved.images,
+                search.images.len()
+            )));
+        }
         let tensors: BTreeMap<&str, &TensorData> =
             checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
         let read = |name: &str, like: &Tensor| from_data(&tensors, name, like);
@@ -124,6 +134,10 @@ impl Search {
         search.beam = saved.beam;
         search.windows = saved.windows;
         search.favourite = saved.favourite;
+        let derived_otherwise = checkpoint_config(checkpoint)?.derive != search.config.derive;
+        if search.position.phase == Phase::Done && derived_otherwise {
+            search.enter(Phase::Derive);
+        }
         search.fit_iterations()?;
         Ok(search)
     }

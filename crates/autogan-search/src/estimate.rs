@@ -24,6 +24,8 @@ pub struct StageCost {
     pub shared_steps: u64,
     /// Mean MACs of a D step, with its share of a G step; forward and backward, plain form.
     pub shared_macs: f64,
+    /// Controller steps of an iteration.
+    pub controller_steps: u64,
     /// Children that are scored in an iteration.
     pub children: u64,
     /// Children that are ranked when the stage ends.
@@ -73,6 +75,7 @@ impl Estimate {
                 iterations: (bounds[stage + 1] - bounds[stage]) as u64,
                 shared_steps: (plan.shared_epochs * images.div_ceil(t.d_batch)) as u64,
                 shared_macs: d_step + g_step / t.n_critic as f64,
+                controller_steps: c.steps as u64,
                 children: (c.steps * c.children) as u64,
                 ranked: if last { d.candidates + more } else { plan.candidates } as u64,
                 child_macs: (r.images + calibration) as f64 * g,
@@ -123,7 +126,10 @@ impl Estimate {
                 done += match position.phase {
                     Phase::Begin | Phase::Derive => 0.0,
                     Phase::Shared => position.step as f64 * s.shared_macs,
-                    Phase::Controller | Phase::End => shared + position.step as f64 * s.child_macs,
+                    Phase::Controller => {
+                        shared + policy * position.step as f64 / s.controller_steps.max(1) as f64
+                    }
+                    Phase::End => shared + policy,
                     Phase::Done => ranking,
                 };
             }

@@ -28,13 +28,11 @@ impl Search {
         let latents = Latents { name: "latents.reward", index: tick };
         let rewards = self.scorer(latents, images).rewards(&archs)?;
         let seconds = begun.elapsed().as_secs_f64() / archs.len() as f64;
-        let baseline = self.policy.reinforce.baseline().value();
         let values: Vec<f64> = rewards.iter().map(|r| r.value).collect();
         let report = self.policy.step(&mut self.controller, &rollout, &values)?;
         let entropies = rollout.entropies.to_dtype(DType::F64)?.mean(1)?.to_vec1::<f64>()?;
         for (i, (arch, reward)) in archs.iter().zip(&rewards).enumerate() {
             self.note_favourite(arch, reward.value);
-            let before = baseline.unwrap_or(report.mean_reward);
             reporter.event(&Event::Scored {
                 kind: TrialKind::Controller,
                 step: self.position.step * archs.len() as u64 + i as u64,
@@ -42,7 +40,7 @@ impl Search {
                 reward: reward.value,
                 spread: reward.spread,
                 entropy: Some(entropies[i]),
-                advantage: Some(reward.value - before),
+                advantage: Some(reward.value - report.mean_reward + report.mean_advantage),
                 seconds,
             });
         }

@@ -105,11 +105,16 @@ impl Recorder<'_> {
             Event::Iteration { .. } => Ok(()),
             Event::Shared { step, d_loss, g_loss, .. } => {
                 let every = (self.shared_steps / CURVE_POINTS).max(1);
-                if step % every != 0 {
-                    return Ok(());
+                if step % every == 0 {
+                    self.scalar("loss/d", *d_loss)?;
                 }
-                self.scalar("loss/d", *d_loss)?;
-                g_loss.map_or(Ok(()), |loss| self.scalar("loss/g", loss))
+                // There is exactly one G step among n_critic D steps in a row.
+                match g_loss {
+                    Some(loss) if step % every < self.config.train.n_critic as u64 => {
+                        self.scalar("loss/g", *loss)
+                    }
+                    _ => Ok(()),
+                }
             }
             Event::Reset { step, g_spread, d_spread } => self.event_row(
                 "reset",
@@ -192,16 +197,15 @@ impl Recorder<'_> {
 
     fn arch_file(&self, top: &[autogan_run::FoundArch], score: &autogan_run::Score) -> ArchFile {
         let (c, metric) = (self.config, metric_name(self.config));
+        let how = protocol(metric, &c.reward.scorer, c.derive.images, c.reward.splits);
         ArchFile {
             dataset: c.data.dataset.clone(),
             scorer: c.reward.scorer.clone(),
             preset: c.preset.clone(),
             seed: c.seed,
             stage: self.position.stage as u32,
-            protocol: Protocol {
-                reward: protocol(metric, &c.reward.scorer, c.reward.images, c.reward.splits),
-                score: protocol(metric, &c.reward.scorer, c.derive.images, c.reward.splits),
-            },
+            // The rewards in here are those of the final derivation, on as many images as the other scores.
+            protocol: Protocol { reward: how.clone(), score: how },
             score: Some(*score),
             top: top.to_vec(),
         }

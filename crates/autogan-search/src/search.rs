@@ -75,7 +75,7 @@ pub struct Search {
     pub(crate) config: SearchConfig,
     pub(crate) streams: Streams,
     pub(crate) device: Device,
-    images: Arc<Images>,
+    pub(crate) images: Arc<Images>,
     pub(crate) stage_images: StageImages,
     pub(crate) extractor: Arc<dyn FeatureExtractor>,
     reference: Option<GaussianStats>,
@@ -152,6 +152,7 @@ impl Search {
             favourite: None,
             config,
         };
+        search.check_images()?;
         search.set_reference()?;
         Ok(search)
     }
@@ -336,6 +337,22 @@ impl Search {
         let images = self.stage_images.sample_u8(n, self.config.seed)?;
         let reference = self.reference.as_ref();
         Ok(score_real(&*self.extractor, &images, &self.config.reward, reference)?.value)
+    }
+
+    /// The Fréchet distance of a set to itself is 0: what is scored must be well below what it is compared with.
+    fn check_images(&self) -> Result<()> {
+        let most = self.images.len() / 2;
+        let wanted = self.config.reward.images.max(self.config.derive.images);
+        if self.config.reward.metric == RewardMetric::InverseFid && wanted > most {
+            let expected =
+                format!("at most {most}, half of the images, with reward.metric = \"inverse_fid\"");
+            return Err(SearchError::config(
+                "reward.images, derive.images",
+                expected,
+                wanted.to_string(),
+            ));
+        }
+        Ok(())
     }
 
     fn set_reference(&mut self) -> Result<()> {

@@ -26,7 +26,7 @@ impl Search {
         let step = self.position.step;
         reporter.event(&Event::Shared { step, d_loss, g_loss, images });
         let stops = self.watch(d_loss, g_loss, reporter);
-        if stops || step == self.shared_steps() {
+        if stops || step >= self.shared_steps() {
             self.enter(Phase::Controller);
             if self.config.controller.steps == 0 {
                 self.enter(Phase::End);

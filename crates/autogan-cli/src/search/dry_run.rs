@@ -22,7 +22,7 @@ fn nominal(dataset: &str) -> Option<usize> {
 }
 
 /// Prints it all to stdout.
-pub fn print(config: &SearchConfig, weights: Option<&Path>) -> anyhow::Result<()> {
+pub fn print(config: &SearchConfig, weights: Option<&Path>, offline: bool) -> anyhow::Result<()> {
     // Nothing is fetched for a look: without files the dataset's published size is taken.
     let (images, note) = match (config.data.dir.is_empty(), nominal(&config.data.dataset)) {
         (true, Some(n)) if config.data.count == 0 => (n, " (its published size; no --data given)"),
@@ -42,7 +42,15 @@ pub fn print(config: &SearchConfig, weights: Option<&Path>) -> anyhow::Result<()
     times(&mut out, &estimate, speed)?;
     if let Some(error) = missing {
         let reason = format!("{error:#}").replace('\n', "\n# ");
-        writeln!(out, "# This search cannot run as it is: {reason}")?;
+        let fetches = cfg!(feature = "hub") && !offline && weights.is_none();
+        if fetches && config.reward.scorer == "inception" {
+            writeln!(
+                out,
+                "# Inception's weights are not here yet; the search fetches them first."
+            )?;
+        } else {
+            writeln!(out, "# This search cannot run as it is: {reason}")?;
+        }
     }
     print!("{out}");
     Ok(())

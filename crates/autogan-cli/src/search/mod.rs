@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::Context;
 use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
-    Estimate, Outcome, RunOptions, Search, SearchConfig, checkpoint_config, run as run_search,
+    Estimate, Outcome, RunOptions, Search, SearchConfig, SearchError, checkpoint_config,
+    run as run_search,
 };
 
 use crate::progress::Progress;
@@ -77,7 +78,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => {
             let config = configuration(args)?;
             if args.dry_run {
-                return dry_run::print(&config, args.weights.as_deref())
+                return dry_run::print(&config, args.weights.as_deref(), args.offline)
                     .map(|()| ExitCode::SUCCESS);
             }
             start(args, config, device, &signals)
@@ -174,8 +175,15 @@ fn carry_on(
     let options = RunOptions { checkpoint_every: args.checkpoint_every, stop: signals.stop() };
     let outcome = run_search(search, &mut writer, &mut progress, &options);
     progress.finish();
-    let outcome = outcome.with_context(|| {
-        format!("the run in {} can be resumed from its last checkpoint", path.display())
+    let outcome = outcome.map_err(|error| {
+        let path = path.display();
+        let advice = match error {
+            SearchError::Diverged { .. } => {
+                format!("the run in {path} would diverge again if it were resumed; start a new one")
+            }
+            _ => format!("the run in {path} can be resumed from its last checkpoint"),
+        };
+        anyhow::Error::new(error).context(advice)
     })?;
     match outcome {
         Outcome::Finished => {

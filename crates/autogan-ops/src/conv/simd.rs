@@ -49,7 +49,7 @@ impl WithSimd for Correlate<'_> {
 
 impl Correlate<'_> {
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
+    fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
         let step = VECTORS * S::F32_LANES;
         assert!(step <= SLACK && self.weights.len() == self.offsets.len() * ROWS);
         let reach = self.offsets.iter().max().map_or(0, |o| o + self.len + SLACK);
@@ -68,7 +68,7 @@ impl Correlate<'_> {
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, p: usize) {
+    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, p: usize) {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
         for (w, &offset) in self.weights.chunks_exact(ROWS).zip(self.offsets) {
             // SAFETY: p + offset + one tile is at most the largest offset + len + SLACK, within `x` by the check in
@@ -86,11 +86,9 @@ impl Correlate<'_> {
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                // SAFETY: r · stride + p + one tile is within `out` by the checks in `run`, which this method borrows
-                // mutably through `self`.
+                // SAFETY: r · stride + p + one tile is within `out` by the checks in `run`.
                 unsafe {
-                    let at =
-                        self.out.as_ptr().cast_mut().add(r * self.stride + p + v * S::F32_LANES);
+                    let at = self.out.as_mut_ptr().add(r * self.stride + p + v * S::F32_LANES);
                     at.cast::<S::f32s>().write_unaligned(sum);
                 }
             }
