@@ -9,7 +9,8 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use crate::config::SearchConfig;
 use crate::error::Result;
-use crate::search::{Phase, Position, generator_config};
+use crate::parts::generator_config;
+use crate::search::{Phase, Position};
 
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq)]

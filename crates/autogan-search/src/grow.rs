@@ -11,7 +11,8 @@ use candle_core::DType;
 use crate::child::{ChildScorer, Latents};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
-use crate::search::{Phase, Search, generator_config};
+use crate::parts::generator_config;
+use crate::search::{Phase, Search};
 
 impl Search {
     /// Ranks candidates, keeps the best with the controller's vectors, and starts the next stage from them.

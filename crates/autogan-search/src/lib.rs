@@ -11,6 +11,7 @@ mod estimate;
 mod event;
 mod grow;
 mod images;
+mod parts;
 mod policy;
 mod run;
 pub mod scorer;

@@ -10,7 +10,8 @@ use autogan_space::derived_generator_cost;
 use crate::config::{RewardMetric, SearchConfig};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
-use crate::search::{Phase, Position, Search, generator_config};
+use crate::parts::generator_config;
+use crate::search::{Phase, Position, Search};
 
 /// Points of a loss curve that are stored for each iteration.
 const CURVE_POINTS: u64 = 100;

@@ -9,13 +9,9 @@ use std::sync::Arc;
 
 use autogan_data::Images;
 use autogan_metrics::{FeatureExtractor, GaussianStats};
-use autogan_nn::{
-    BatchNormStats, Discriminator, DiscriminatorConfig, Ema, Generator, GeneratorConfig, Rules,
-};
-use autogan_ops::{Adam, AdamConfig};
-use autogan_rl::{
-    ActionSpace, Beam, Controller, ControllerConfig, PolicyTrainer, ReinforceConfig, StartState,
-};
+use autogan_nn::{BatchNormStats, Discriminator, Ema, Generator};
+use autogan_ops::Adam;
+use autogan_rl::{ActionSpace, Beam, Controller, PolicyTrainer, StartState};
 use autogan_space::Arch;
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -25,6 +21,7 @@ use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
 use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
+use crate::parts::{adam, generator_config, new_controller, new_discriminator, stage_images};
 use crate::streams::Streams;
 use crate::window::LossWindows;
 
@@ -367,55 +364,4 @@ impl Search {
         };
         Ok(())
     }
-}
-
-/// The generator's sizes and rules.
-pub(crate) fn generator_config(config: &SearchConfig) -> GeneratorConfig {
-    GeneratorConfig {
-        latent: config.model.latent,
-        width: config.model.gf,
-        bottom: config.model.bottom,
-        rules: Rules { skip_tap: config.model.skip_tap, pre_order: config.model.pre_order },
-    }
-}
-
-fn new_discriminator(
-    config: &SearchConfig,
-    rng: &mut impl rand::Rng,
-    device: &Device,
-) -> Result<Discriminator> {
-    let sizes =
-        DiscriminatorConfig { width: config.model.df, init: config.model.discriminator_init };
-    Ok(Discriminator::new(&sizes, rng, DType::F32, device)?)
-}
-
-fn adam(config: &SearchConfig, lr: f64) -> AdamConfig {
-    AdamConfig { lr, beta1: config.train.beta1, beta2: config.train.beta2, eps: 1e-8 }
-}
-
-fn stage_images(config: &SearchConfig, images: &Images, stage: usize) -> Result<StageImages> {
-    let side = config.model.bottom << (stage + 1);
-    StageImages::new(images, side, config.train.d_batch, config.seed)
-}
-
-fn new_controller(
-    config: &SearchConfig,
-    stage: usize,
-    streams: Streams,
-    device: &Device,
-) -> Result<(Controller, PolicyTrainer)> {
-    let c = &config.controller;
-    let tokens = ActionSpace::Stage { stage, order: c.tokens }.tokens()?;
-    let sizes = ControllerConfig { hidden: c.hidden, first_input: c.first_input };
-    let rng = &mut streams.rng("init.controller", stage as u64);
-    let controller = Controller::new(&tokens, &sizes, DType::F32, device, rng)?;
-    let reinforce = ReinforceConfig {
-        loss: c.loss,
-        entropy_weight: c.entropy_weight,
-        baseline_decay: c.baseline_decay,
-        baseline_order: c.baseline_order,
-        restart_baseline: c.restart_baseline,
-    };
-    let adam = AdamConfig { lr: c.lr, beta1: c.beta1, beta2: c.beta2, eps: 1e-8 };
-    Ok((controller, PolicyTrainer::new(&reinforce, adam)?))
 }
