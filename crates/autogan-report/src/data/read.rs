@@ -1,0 +1,305 @@
+//! Reading a run directory, part by part: each that cannot be read becomes a sentence.
+
+use std::collections::BTreeMap;
+
+use autogan_run::store::Row;
+use autogan_run::{
+    Event, Image, Result as RunResult, RunDir, Scalar, Session, StoreReader, Stored, Trial,
+    TrialKind, lock,
+};
+use autogan_space::Arch;
+
+use super::axis::{Axis, spread};
+use super::plan::Plan;
+use super::summary::{Rows, Summary};
+use super::token::{choices, tokens};
+use super::{EventRow, PolicyToken, RunData, Series, StageSpan, TrialRow};
+
+/// Before the names of the policy's series.
+const POLICY: &str = "policy/";
+/// Before the names of the scores of real images, one per stage.
+const REAL: &str = "score/real/stage";
+
+impl RunData {
+    /// Reads all of it; each row is checked against its checksum.
+    pub fn read(run: &RunDir) -> RunData {
+        let mut problems = Vec::new();
+        let source = Source::open(run, &mut problems);
+        RunData::from_source(run, &source, problems)
+    }
+
+    /// As [`RunData::read`], and verifies the store as a whole (no row missing, SQLite's own
+    /// structure), which takes as long again.
+    pub fn verified(run: &RunDir) -> RunData {
+        let mut problems = Vec::new();
+        let source = Source::open(run, &mut problems);
+        if let Some(reader) = &source.reader {
+            kept(reader.verify(), &mut problems);
+        }
+        RunData::from_source(run, &source, problems)
+    }
+
+    fn from_source(run: &RunDir, source: &Source, mut problems: Vec<String>) -> RunData {
+        let note = &mut problems;
+        let config = kept(run.config(), note).unwrap_or_default();
+        let (plan, unread) = Plan::parse(&config);
+        note.extend(unread.map(|why| format!("config.toml cannot be read: {why}")));
+        let host = kept(run.host(), note);
+        let found = kept(run.arch(), note).flatten();
+        let stored = source.everything(note);
+        let last = stored.scalars.last().map(|scalar| (scalar.row.tick, scalar.row.seconds));
+        let summary = Summary::of(
+            run,
+            &plan,
+            &Rows {
+                trials: &stored.trials,
+                images: &stored.images,
+                events: &stored.events,
+                last,
+                found: found.as_ref(),
+            },
+        );
+        let axis = axis(&stored);
+        let stages = stages(&stored, &plan);
+        RunData {
+            stages,
+            tokens: tokens(),
+            policy: policy(&stored.scalars, &axis, &stored),
+            scalars: series(&stored.scalars, &axis),
+            events: events(stored.events, &axis, note),
+            sessions: sessions(stored.sessions, &axis, note),
+            trials: trials(stored.trials, note),
+            images: stored.images,
+            summary,
+            plan,
+            config,
+            host,
+            found,
+            problems,
+        }
+    }
+}
+
+/// The value, or its error as a problem.
+pub(super) fn kept<T>(result: RunResult<T>, problems: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| problems.push(error.to_string())).ok()
+}
+
+/// Who writes the run now, if anyone does; a lock that cannot be read is nobody's.
+pub(super) fn holder(run: &RunDir) -> Option<String> {
+    lock::holder(run.path()).ok().flatten()
+}
+
+/// The store, if it can be opened.
+pub(super) struct Source {
+    reader: Option<StoreReader>,
+}
+
+#[derive(Default)]
+struct Everything {
+    trials: Vec<Stored<Trial>>,
+    scalars: Vec<Stored<Scalar>>,
+    images: Vec<Stored<Image>>,
+    events: Vec<Stored<Event>>,
+    sessions: Vec<Stored<Session>>,
+}
+
+impl Source {
+    pub fn open(run: &RunDir, problems: &mut Vec<String>) -> Source {
+        Source { reader: kept(StoreReader::open_live(&run.store_path()), problems) }
+    }
+
+    /// A table; empty, with a problem, when it is damaged.
+    pub fn rows<R: Row>(&self, problems: &mut Vec<String>) -> Vec<Stored<R>> {
+        let rows = self.reader.as_ref().map(|reader| reader.rows_after(0));
+        rows.and_then(|rows| kept(rows, problems)).unwrap_or_default()
+    }
+
+    /// Tick and wall clock of the last scalar.
+    pub fn last_scalar(&self) -> Option<(u64, f64)> {
+        let reader = self.reader.as_ref()?;
+        let count = i64::try_from(reader.count::<Scalar>().ok()?).ok()?;
+        let last: Vec<Stored<Scalar>> = reader.rows_after(count - 1).ok()?;
+        last.last().map(|scalar| (scalar.row.tick, scalar.row.seconds))
+    }
+
+    /// All tables in one state of the store.
+    fn everything(&self, problems: &mut Vec<String>) -> Everything {
+        let Some(reader) = &self.reader else { return Everything::default() };
+        let read = reader.snapshot(|_| {
+            Ok(Everything {
+                trials: self.rows(problems),
+                scalars: self.rows(problems),
+                images: self.rows(problems),
+                events: self.rows(problems),
+                sessions: self.rows(problems),
+            })
+        });
+        kept(read, problems).unwrap_or_default()
+    }
+}
+
+/// Iterations by the rows that know theirs: children of the controller, and the pictures of the best.
+fn axis(stored: &Everything) -> Axis {
+    let children = stored.trials.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
+    let pictures = stored.images.iter().filter(|image| image.row.tag == "child");
+    Axis::new(
+        children
+            .map(|trial| (trial.row.tick, trial.row.iteration))
+            .chain(pictures.map(|image| (image.row.tick, image.row.iteration))),
+    )
+}
+
+fn trials(stored: Vec<Stored<Trial>>, problems: &mut Vec<String>) -> Vec<TrialRow> {
+    let children = stored.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
+    let mut places =
+        spread(&children.map(|trial| trial.row.iteration).collect::<Vec<_>>()).into_iter();
+    let mut unknown = 0;
+    let rows = stored
+        .into_iter()
+        .map(|trial| {
+            let iteration = f64::from(trial.row.iteration);
+            let at = match trial.row.kind {
+                TrialKind::Controller => places.next().unwrap_or(iteration),
+                // Candidates are ranked when their iteration is over.
+                TrialKind::Candidate => iteration + 1.0,
+                // These are of the end, whose iteration is the one after the last.
+                TrialKind::Derive | TrialKind::Random => iteration,
+            };
+            let choice = trial.row.arch.parse::<Arch>().map(|arch| choices(&arch));
+            unknown += usize::from(choice.is_err());
+            TrialRow { trial, at, choice: choice.unwrap_or_default() }
+        })
+        .collect();
+    if unknown > 0 {
+        problems.push(format!("{unknown} trials name no architecture of this search space"));
+    }
+    rows
+}
+
+fn series(scalars: &[Stored<Scalar>], axis: &Axis) -> BTreeMap<String, Series> {
+    let mut by_tag: BTreeMap<String, Series> = BTreeMap::new();
+    for scalar in scalars.iter().filter(|scalar| !scalar.row.tag.starts_with(POLICY)) {
+        if !by_tag.contains_key(&scalar.row.tag) {
+            by_tag.insert(scalar.row.tag.clone(), Series::default());
+        }
+        if let Some(series) = by_tag.get_mut(&scalar.row.tag) {
+            series.tick.push(scalar.row.tick);
+            series.value.push(scalar.row.value);
+            series.seconds.push(scalar.row.seconds);
+        }
+    }
+    for series in by_tag.values_mut() {
+        series.at = axis.spread(&series.tick);
+    }
+    by_tag
+}
+
+/// The stage of each iteration that trials or pictures know.
+fn stage_by_iteration(stored: &Everything) -> BTreeMap<u32, u32> {
+    let children = stored.trials.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
+    let pictures = stored.images.iter().filter(|image| image.row.tag == "child");
+    children
+        .map(|trial| (trial.row.iteration, trial.row.stage))
+        .chain(pictures.map(|image| (image.row.iteration, image.row.stage)))
+        .collect()
+}
+
+fn stages(stored: &Everything, plan: &Plan) -> Vec<StageSpan> {
+    let mut spans: BTreeMap<u32, StageSpan> = BTreeMap::new();
+    for (iteration, stage) in stage_by_iteration(stored) {
+        let span = spans.entry(stage).or_insert(StageSpan {
+            stage,
+            side: plan.side(stage),
+            first: iteration,
+            end: iteration,
+            real: None,
+        });
+        span.first = span.first.min(iteration);
+        span.end = span.end.max(iteration + 1);
+    }
+    for scalar in &stored.scalars {
+        let stage = scalar.row.tag.strip_prefix(REAL).and_then(|stage| stage.parse::<u32>().ok());
+        if let Some(span) = stage.and_then(|stage| spans.get_mut(&stage)) {
+            span.real = Some(scalar.row.value);
+        }
+    }
+    spans.into_values().collect()
+}
+
+/// `policy/TOKEN/CHOICE` by stage and token, choices in the order in which they were written.
+fn policy(scalars: &[Stored<Scalar>], axis: &Axis, stored: &Everything) -> Vec<PolicyToken> {
+    let stage_of = stage_by_iteration(stored);
+    let mut found: Vec<PolicyToken> = Vec::new();
+    for scalar in scalars {
+        let name = scalar.row.tag.strip_prefix(POLICY).and_then(|name| name.rsplit_once('/'));
+        let Some((token, choice)) = name else { continue };
+        let iteration = axis.iteration(scalar.row.tick);
+        let Some(&stage) = stage_of.get(&iteration) else { continue };
+        let at = found.iter().position(|p| p.stage == stage && p.token == token);
+        let at = at.unwrap_or_else(|| {
+            found.push(PolicyToken::new(stage, token));
+            found.len() - 1
+        });
+        found[at].put(choice, iteration, scalar.row.value);
+    }
+    found
+}
+
+impl PolicyToken {
+    fn new(stage: u32, token: &str) -> PolicyToken {
+        PolicyToken {
+            stage,
+            token: token.to_owned(),
+            choices: Vec::new(),
+            iteration: Vec::new(),
+            probability: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, choice: &str, iteration: u32, value: f64) {
+        if self.iteration.last() != Some(&iteration) {
+            self.iteration.push(iteration);
+            self.probability.iter_mut().for_each(|column| column.push(f64::NAN));
+        }
+        let at = self.choices.iter().position(|known| known == choice).unwrap_or_else(|| {
+            self.choices.push(choice.to_owned());
+            self.probability.push(vec![f64::NAN; self.iteration.len()]);
+            self.choices.len() - 1
+        });
+        if let Some(last) = self.probability[at].last_mut() {
+            *last = value;
+        }
+    }
+}
+
+fn events(stored: Vec<Stored<Event>>, axis: &Axis, problems: &mut Vec<String>) -> Vec<EventRow> {
+    stored
+        .into_iter()
+        .map(|Stored { row: Event { tick, kind, json, seconds }, .. }| {
+            let detail = detail(&json, problems);
+            EventRow { tick, iteration: axis.iteration(tick), kind, detail, seconds }
+        })
+        .collect()
+}
+
+fn sessions(
+    stored: Vec<Stored<Session>>,
+    axis: &Axis,
+    problems: &mut Vec<String>,
+) -> Vec<EventRow> {
+    stored
+        .into_iter()
+        .map(|Stored { row: Session { tick, kind, json, seconds }, .. }| {
+            let detail = detail(&json, problems);
+            EventRow { tick, iteration: axis.iteration(tick), kind, detail, seconds }
+        })
+        .collect()
+}
+
+fn detail(json: &str, problems: &mut Vec<String>) -> serde_json::Value {
+    serde_json::from_str(json).unwrap_or_else(|error| {
+        problems.push(format!("an event of the store holds no JSON: {error}"));
+        serde_json::Value::Null
+    })
+}

@@ -1,0 +1,15 @@
+//! The crate's error.
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The run directory could not be read or written.
+    #[error(transparent)]
+    Run(#[from] autogan_run::Error),
+    /// Numbers that stand for no architecture.
+    #[error(transparent)]
+    Space(#[from] autogan_space::SpaceError),
+}
