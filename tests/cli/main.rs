@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod arch;
+mod bench;
 mod common;
 mod dry_run;
 mod refusals;

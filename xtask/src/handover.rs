@@ -11,6 +11,14 @@ use crate::say;
 /// Builds `autogan`, with features where any are named, and runs `autogan NAME REST…` in its place; its exit status is
 /// ours.
 pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<ExitCode> {
+    let binary = build(features)?;
+    let mut command = Command::new(&binary);
+    command.arg(name).args(rest);
+    execute(command).with_context(|| format!("{} does not start", binary.display()))
+}
+
+/// Builds `autogan` in release, with features where any are named, and tells where it lies.
+pub fn build(features: Option<&str>) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--package", "autogan-cli"]);
     if let Some(features) = features {
@@ -20,10 +28,7 @@ pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<Exit
     if !status.success() {
         bail!("the build failed; its messages are above");
     }
-    let binary = binary()?;
-    let mut command = Command::new(&binary);
-    command.arg(name).args(rest);
-    execute(command).with_context(|| format!("{} does not start", binary.display()))
+    binary()
 }
 
 /// The cargo that runs us, or the one on the path.
@@ -51,14 +56,14 @@ fn binary() -> Result<PathBuf> {
 
 /// Becomes the command, so that signals reach it directly.
 #[cfg(unix)]
-fn execute(mut command: Command) -> Result<ExitCode> {
+pub fn execute(mut command: Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     Err(command.exec().into())
 }
 
 /// Runs the command and passes its exit status on.
 #[cfg(not(unix))]
-fn execute(mut command: Command) -> Result<ExitCode> {
+pub fn execute(mut command: Command) -> Result<ExitCode> {
     let code = command.status()?.code().unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }

@@ -4,6 +4,7 @@
 //! and `tidy` look after the repository itself. Links no crate of ours, so that it builds in
 //! seconds and still works when one of them does not compile.
 
+mod bench;
 mod check;
 mod handover;
 mod tidy;
@@ -51,6 +52,8 @@ enum Autogan {
     TrainScorer(Rest),
     /// Score images: Inception Score, FID, KID, precision and recall
     Score(Rest),
+    /// Measure speed: criterion benches; `supernet|inception|frechet …`; `--vs-torch …` beside PyTorch
+    Bench(Rest),
 }
 
 /// Arguments that are the binary's to read, `--help` included.
@@ -70,6 +73,7 @@ impl Autogan {
             Self::Sample(rest) => ("sample", rest),
             Self::TrainScorer(rest) => ("train-scorer", rest),
             Self::Score(rest) => ("score", rest),
+            Self::Bench(rest) => ("bench", rest),
         };
         (name, rest)
     }
@@ -78,6 +82,9 @@ impl Autogan {
 fn main() -> ExitCode {
     let Cli { features, command } = Cli::parse();
     let result = match command {
+        Command::Autogan(Autogan::Bench(Rest { rest })) => {
+            root().and_then(|root| bench::dispatch(&root, &rest, features.as_deref()))
+        }
         Command::Autogan(command) => {
             let (name, rest) = command.into_parts();
             handover::run(name, &rest, features.as_deref())

@@ -6,6 +6,7 @@
 
 mod arch;
 mod arch_arg;
+mod bench;
 mod progress;
 mod sample;
 mod score;
@@ -41,6 +42,9 @@ enum Command {
     Score(Box<score::Args>),
     /// Train the compact classifier that scores images.
     TrainScorer(train_scorer::Args),
+    /// Measure how fast this machine is at training, features and scores.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 // Training allocates and frees the same large buffers at every step; the system's allocator returns them to the
@@ -86,5 +90,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
         Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Bench(command) => bench::run(&command).map(|()| ExitCode::SUCCESS),
     }
 }

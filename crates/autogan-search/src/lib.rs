@@ -17,7 +17,9 @@ mod run;
 pub mod scorer;
 mod search;
 mod shared;
+mod step;
 mod streams;
+mod training;
 mod window;
 
 pub use checkpoint::checkpoint_config;
@@ -29,3 +31,4 @@ pub use images::to_u8;
 pub use run::{Outcome, RunOptions, metric_name, run};
 pub use search::{Inputs, Phase, Position, Search};
 pub use streams::Streams;
+pub use training::SharedTraining;

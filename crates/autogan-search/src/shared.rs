@@ -1,13 +1,15 @@
 //! Shared training: a D step with a fresh architecture, and the G step that follows the first of each group.
 
-use autogan_nn::{DMode, NormMode, loss};
+use autogan_nn::Ema;
+use autogan_ops::Adam;
 use autogan_space::Arch;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
-use crate::config::{LrDecay, PowerIterations};
-use crate::error::{Result, SearchError};
+use crate::config::LrDecay;
+use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::search::{Phase, Search};
+use crate::step::Step;
 
 impl Search {
     /// One D step, and a G step where one is due.
@@ -51,43 +53,28 @@ impl Search {
     }
 
     fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<f64> {
-        let stage = self.position.stage;
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", real.dim(0)?)?;
-        let fake = self.generator.forward_frozen(&z, arch, NormMode::Train)?.detach();
-        let again = match self.config.train.power_iterations {
-            PowerIterations::PerForward => DMode::Train,
-            PowerIterations::PerStep => DMode::Eval,
-        };
-        let real_scores = self.discriminator.forward(real, stage, DMode::Train)?;
-        let fake_scores = self.discriminator.forward(&fake, stage, again)?;
-        let loss = loss::d_hinge(&real_scores, &fake_scores)?;
-        let value = self.finite("the discriminator's loss", &loss)?;
-        let grads = loss.backward()?;
-        self.d_adam.step(self.discriminator.params().trainable(), &grads)?;
-        Ok(value)
+        let (step, d_adam, _, _) = self.training();
+        step.discriminator(d_adam, arch, real, &z)
     }
 
     fn g_step(&mut self, arch: &Arch) -> Result<f64> {
         let z = self.latents("latents.g", self.config.train.g_batch)?;
-        let fake = self.generator.forward(&z, arch, NormMode::Train)?;
-        let scores = self.discriminator.forward_frozen(&fake, self.position.stage, DMode::Train)?;
-        let loss = loss::g_hinge(&scores)?;
-        let value = self.finite("the generator's loss", &loss)?;
-        let grads = loss.backward()?;
-        self.g_adam.step(self.generator.params().trainable(), &grads)?;
-        self.ema.update(&self.generator)?;
-        Ok(value)
+        let (step, _, g_adam, ema) = self.training();
+        step.generator(g_adam, ema, arch, &z)
     }
 
-    fn finite(&self, what: &'static str, loss: &Tensor) -> Result<f64> {
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let (stage, iteration) = (self.position.stage, self.position.iteration);
-        if value.is_finite() {
-            Ok(value)
-        } else {
-            Err(SearchError::Diverged { what, value, stage, iteration })
-        }
+    /// What a step reads, and what it changes.
+    fn training(&mut self) -> (Step<'_>, &mut Adam, &mut Adam, &Ema) {
+        let step = Step {
+            generator: &self.generator,
+            discriminator: &self.discriminator,
+            train: &self.config.train,
+            stage: self.position.stage,
+            iteration: self.position.iteration,
+        };
+        (step, &mut self.d_adam, &mut self.g_adam, &self.ema)
     }
 
     /// Fills the loss windows; true when the losses stand still and shared training of this iteration ends.

@@ -1,0 +1,187 @@
+//! `autogan bench supernet`: shared training as a search does it, on noise for images.
+//!
+//! A cycle is `--n-critic` D steps, each with the next architecture of `--archs`, and one G step with the last of them.
+//! Networks, losses, optimizers, spectral norm and moving average are those of the preset `released`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use autogan_search::{SearchConfig, SharedTraining, Streams};
+use autogan_space::Arch;
+use candle_core::{Device, Tensor};
+use rand::RngExt;
+use serde_json::json;
+
+use super::{at_least_one, median, peak_mib, print};
+
+/// Measure shared training.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Stage of the growth: images of side 8, 16 or 32
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u8).range(0..=2))]
+    stage: u8,
+    /// Channels of the generator
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    gf: usize,
+    /// Channels of the discriminator
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    df: usize,
+    /// Real images of a D step, and as many fakes
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    d_batch: usize,
+    /// Fakes of a G step
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    g_batch: usize,
+    /// D steps of a cycle
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    n_critic: usize,
+    /// Cycles to time, after one that is not
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    cycles: usize,
+    /// Architectures of the stage, one released vector a line, taken in turn, one for each D step
+    #[arg(long, value_name = "FILE")]
+    archs: PathBuf,
+    /// What every random draw follows from
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// When a size is impossible, the file holds no architecture of the stage, or the networks diverge.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    at_least_one("--cycles", args.cycles)?;
+    let stage = usize::from(args.stage);
+    let archs = architectures(&args.archs, stage)?;
+    let config = configuration(args)?;
+    let mut training = SharedTraining::new(config, stage, &Device::Cpu)?;
+    let real = noise(args, training.side())?;
+    let mut turn = 0;
+    let mut cycle = || -> anyhow::Result<Cycle> {
+        let begun = Instant::now();
+        let mut d_loss = 0.0;
+        for real in &real {
+            d_loss += training.d_step(&archs[turn % archs.len()], real)? / args.n_critic as f64;
+            turn += 1;
+        }
+        let g_loss = training.g_step(&archs[(turn - 1) % archs.len()])?;
+        Ok(Cycle { seconds: begun.elapsed().as_secs_f64(), d_loss, g_loss })
+    };
+    cycle()?;
+    let cycles = (0..args.cycles).map(|_| cycle()).collect::<anyhow::Result<Vec<_>>>()?;
+    report(args, &cycles);
+    Ok(())
+}
+
+/// What a cycle took and gave.
+struct Cycle {
+    seconds: f64,
+    /// Mean over its D steps.
+    d_loss: f64,
+    g_loss: f64,
+}
+
+/// The released rules with the sizes of the command line; images and scorer are not used.
+fn configuration(args: &Args) -> anyhow::Result<SearchConfig> {
+    let mut config = SearchConfig::preset("released", &[])?;
+    config.seed = args.seed;
+    config.model.gf = args.gf;
+    config.model.df = args.df;
+    config.train.d_batch = args.d_batch;
+    config.train.g_batch = args.g_batch;
+    config.train.n_critic = args.n_critic;
+    Ok(config)
+}
+
+/// The architectures of a file, of which there is at least one and all are of `stage`.
+fn architectures(path: &Path, stage: usize) -> anyhow::Result<Vec<Arch>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--archs: cannot read {}", path.display()))?;
+    let mut archs = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let place = || format!("{}, line {}", path.display(), index + 1);
+        let arch: Arch = line.trim().parse().with_context(place)?;
+        ensure!(
+            arch.stage() == stage,
+            "{}: expected an architecture of stage {stage}, found one of stage {}: {line}",
+            place(),
+            arch.stage()
+        );
+        archs.push(arch);
+    }
+    ensure!(
+        !archs.is_empty(),
+        "{}: expected one released vector a line, found none",
+        path.display()
+    );
+    Ok(archs)
+}
+
+/// The real images of each D step of a cycle: noise `[d_batch, 3, side, side]` in [-1, 1).
+fn noise(args: &Args, side: usize) -> anyhow::Result<Vec<Tensor>> {
+    let shape = (args.d_batch, 3, side, side);
+    let batch = |step: usize| {
+        let mut rng = Streams::new(args.seed).rng("bench.real", step as u64);
+        let pixels: Vec<f32> =
+            (0..args.d_batch * 3 * side * side).map(|_| rng.random_range(-1.0..1.0)).collect();
+        Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
+    };
+    (0..args.n_critic).map(batch).collect()
+}
+
+fn report(args: &Args, cycles: &[Cycle]) {
+    let each = |value: fn(&Cycle) -> f64| cycles.iter().map(value).collect::<Vec<f64>>();
+    let seconds = each(|cycle| cycle.seconds);
+    let images_per_s = (args.n_critic * args.d_batch) as f64 / median(&seconds);
+    let value = json!({
+        "images_per_s": images_per_s,
+        "cycle_s": seconds,
+        "d_loss": each(|cycle| cycle.d_loss),
+        "g_loss": each(|cycle| cycle.g_loss),
+        "peak_mib": peak_mib(),
+        "stage": args.stage,
+        "threads": rayon::current_num_threads(),
+    });
+    let sentence = format!(
+        "stage {}: {images_per_s:.1} images/s, {:.3} s a cycle, median of {}",
+        args.stage,
+        median(&seconds),
+        cycles.len()
+    );
+    print(args.json, &value, &sentence);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_architectures() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archs.txt");
+        let read = |text: &str, stage| {
+            std::fs::write(&path, text).unwrap();
+            architectures(&path, stage).map_err(|error| format!("{error:#}"))
+        };
+        let archs = read("0 1 2 1\n\n1,0,1,1\n", 0).unwrap();
+        assert_eq!(
+            archs.iter().map(Arch::to_released).collect::<Vec<_>>(),
+            [[0, 1, 2, 1], [1, 0, 1, 1]]
+        );
+        let error = read("0 1 2 1\n0 1 2 1 0 1 2 1 1\n", 0).unwrap_err();
+        assert!(error.contains("line 2: expected an architecture of stage 0"), "{error}");
+        assert!(read("0 1 9 1\n", 0).unwrap_err().contains("line 1"));
+        assert!(read("\n", 0).unwrap_err().contains("found none"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(read_error(&path).contains("--archs: cannot read"));
+    }
+
+    fn read_error(path: &Path) -> String {
+        format!("{:#}", architectures(path, 0).unwrap_err())
+    }
+}
