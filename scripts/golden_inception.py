@@ -54,8 +54,8 @@ def tensor(name, shape):
     return torch.from_numpy(v.astype(np.float32).reshape(shape))
 
 
-def networks():
-    """torch-fidelity's extractor and pytorch-fid's, both with the synthetic weights."""
+def synthetic_weights():
+    """The synthetic weights by name, and pytorch-fid's network with them."""
     net = pfi._inception_v3(num_classes=1008, aux_logits=False, weights=None)
     blocks = {"5b": pfi.FIDInceptionA(192, 32), "5c": pfi.FIDInceptionA(256, 64), "5d": pfi.FIDInceptionA(288, 64)}
     blocks |= {f"6{s}": pfi.FIDInceptionC(768, c) for s, c in zip("bcde", (128, 160, 160, 192))}
@@ -64,9 +64,21 @@ def networks():
         setattr(net, f"Mixed_{name}", block)
     state = {k: v if "num_batches" in k else tensor(k, tuple(v.shape)) for k, v in net.state_dict().items()}
     net.load_state_dict(state)
-    path = os.path.join(tempfile.mkdtemp(), "synthetic.pth")
-    torch.save(state, path)
-    extractor = tfi.FeatureExtractorInceptionV3("x", NAMES, feature_extractor_weights_path=path).eval()
+    return state, net
+
+
+def torch_fidelity_extractor(state, names):
+    """torch-fidelity's network with these weights, which it takes from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "synthetic.pth")
+        torch.save(state, path)
+        return tfi.FeatureExtractorInceptionV3("synthetic", names, feature_extractor_weights_path=path).eval()
+
+
+def networks():
+    """torch-fidelity's extractor and pytorch-fid's, both with the synthetic weights."""
+    state, net = synthetic_weights()
+    extractor = torch_fidelity_extractor(state, NAMES)
     pfi.fid_inception_v3 = lambda: net
     return extractor, pfi.InceptionV3([0, 1, 2, 3]).eval()
 
