@@ -55,9 +55,9 @@ pub enum Error {
         /// The names at the top level of the checkpoint.
         present: String,
     },
-    /// A tensor cannot be stored in a safetensors file.
+    /// A tensor cannot be stored in a file of this kind.
     #[error(
-        "tensor `{name}` has type {dtype}, which a safetensors file written here does not hold; convert it to f32 first"
+        "tensor `{name}` has type {dtype}, which a file of this kind does not hold; convert it to f32 first"
     )]
     UnsupportedType {
         /// The tensor.

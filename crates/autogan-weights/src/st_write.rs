@@ -103,7 +103,7 @@ fn type_name(name: &str, dtype: DType) -> Result<&'static str> {
 }
 
 /// The tensor's elements in row-major order, little-endian.
-fn little_endian(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
+pub(crate) fn little_endian(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
     let local = tensor
         .to_device(&Device::Cpu)
         .and_then(|t| t.contiguous())

@@ -15,6 +15,7 @@ mod opcode;
 mod reduce;
 mod tensor;
 mod value;
+mod write;
 mod zip;
 
 use crate::archive::Archive;

@@ -1,0 +1,175 @@
+//! Writing the zip container, so that `torch.load` (with `weights_only=True`, its default) reads what is here.
+//!
+//! `archive/data.pkl` is a pickle of protocol 2: an `OrderedDict` from name to `torch._utils._rebuild_tensor_v2` of a
+//! whole storage. Source of the layout: `torch/serialization.py` of PyTorch.
+
+use std::io::{Seek, Write};
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use crate::{atomic, st_write};
+
+/// Directory in the container; `torch.load` takes any.
+const PREFIX: &str = "archive";
+
+impl Archive {
+    /// Writes a `.pth` file as `torch.save(OrderedDict(…))` does since PyTorch 1.6: beside its place first, synced,
+    /// then renamed. Metadata, which a state dict has no place for, goes to the member `archive/metadata.json`, which
+    /// PyTorch does not look at.
+    ///
+    /// # Errors
+    /// When the directory or the file cannot be written, or a tensor is `u32`, which PyTorch has no storage for.
+    pub fn write_pth(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let pickle = self.pickle()?;
+        atomic::write(path, |out| {
+            // The writer has to seek back, so the container is made in memory.
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            self.container(&pickle, &mut bytes, path)?;
+            out.write_all(bytes.get_ref()).map_err(|e| Error::io(path, "write it", e))
+        })
+    }
+
+    fn container(&self, pickle: &[u8], out: impl Write + Seek, path: &Path) -> Result<()> {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(true);
+        let mut zip = ZipWriter::new(out);
+        let mut member = |name: &str, bytes: &[u8]| {
+            zip.start_file(format!("{PREFIX}/{name}"), options)
+                .map_err(std::io::Error::from)
+                .and_then(|()| zip.write_all(bytes))
+                .map_err(|e| Error::io(path, "write it", e))
+        };
+        member("data.pkl", pickle)?;
+        member("byteorder", b"little")?;
+        if !self.metadata().is_empty() {
+            member("metadata.json", serde_json::json!(self.metadata()).to_string().as_bytes())?;
+        }
+        for (key, (name, tensor)) in self.iter().enumerate() {
+            member(&format!("data/{key}"), &st_write::little_endian(name, tensor)?)?;
+        }
+        member("version", b"3\n")?;
+        zip.finish().map_err(|e| Error::io(path, "write it", e.into()))?;
+        Ok(())
+    }
+
+    fn pickle(&self) -> Result<Vec<u8>> {
+        let mut out = b"\x80\x02ccollections\nOrderedDict\n)R(".to_vec();
+        for (key, (name, tensor)) in self.iter().enumerate() {
+            text(&mut out, name);
+            rebuild(&mut out, key, name, tensor)?;
+        }
+        out.extend(b"u.");
+        Ok(out)
+    }
+}
+
+/// A call of `_rebuild_tensor_v2` on storage `key`.
+fn rebuild(out: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result<()> {
+    let class = storage_class(name, tensor.dtype())?;
+    out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+    text(out, "storage");
+    out.extend(format!("ctorch\n{class}\n").into_bytes());
+    text(out, &key.to_string());
+    text(out, "cpu");
+    int(out, tensor.elem_count());
+    out.extend(b"tQ");
+    int(out, 0);
+    tuple(out, tensor.dims());
+    tuple(out, &contiguous_strides(tensor.dims()));
+    // No gradient, no hooks.
+    out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+    Ok(())
+}
+
+fn storage_class(name: &str, dtype: DType) -> Result<&'static str> {
+    Ok(match dtype {
+        DType::F64 => "DoubleStorage",
+        DType::F32 => "FloatStorage",
+        DType::F16 => "HalfStorage",
+        DType::BF16 => "BFloat16Storage",
+        DType::I64 => "LongStorage",
+        DType::I32 => "IntStorage",
+        DType::I16 => "ShortStorage",
+        DType::U8 => "ByteStorage",
+        other => {
+            let (name, dtype) = (name.to_string(), other.as_str().to_string());
+            return Err(Error::UnsupportedType { name, dtype });
+        }
+    })
+}
+
+fn contiguous_strides(dims: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis].max(1);
+    }
+    strides
+}
+
+fn text(out: &mut Vec<u8>, value: &str) {
+    out.push(b'X');
+    // A tensor's name of 4 GB does not fit in a pickle of 64 MB, the most that is read back.
+    out.extend((value.len() as u32).to_le_bytes());
+    out.extend(value.as_bytes());
+}
+
+/// A LONG1 of 8 bytes; sizes in memory are below 2^63, so that it stays positive.
+fn int(out: &mut Vec<u8>, value: usize) {
+    out.extend([0x8a, 8]);
+    out.extend((value as u64).to_le_bytes());
+}
+
+fn tuple(out: &mut Vec<u8>, values: &[usize]) {
+    out.push(b'(');
+    values.iter().for_each(|value| int(out, *value));
+    out.push(b't');
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut archive = Archive::new();
+        let ramp: Vec<f32> = (0..24).map(|i| i as f32 - 7.5).collect();
+        let ramp = Tensor::from_vec(ramp, (2, 3, 4), &Device::Cpu).unwrap();
+        archive.insert("a.weight", ramp.transpose(0, 2).unwrap());
+        archive.insert("half", ramp.to_dtype(DType::F16).unwrap());
+        archive.insert("scalar", Tensor::new(1i64 << 40, &Device::Cpu).unwrap());
+        archive.insert("empty", Tensor::zeros((0, 3), DType::F64, &Device::Cpu).unwrap());
+        archive.insert("bytes", Tensor::new(&[1u8, 255], &Device::Cpu).unwrap());
+        archive.set_metadata("source_sha256", "ab");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w.pth");
+        archive.write_pth(&path).unwrap();
+        let read = Archive::read_any(&path).unwrap();
+        assert!(read.names().eq(archive.names()));
+        for (name, tensor) in archive.iter() {
+            let found = read.require(name).unwrap();
+            assert_eq!((found.dims(), found.dtype()), (tensor.dims(), tensor.dtype()), "{name}");
+            let bytes = |t: &Tensor| st_write::little_endian(name, t).unwrap();
+            assert_eq!(bytes(found), bytes(tensor), "{name}");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_type_that_pytorch_lacks_is_refused() {
+        let mut archive = Archive::new();
+        archive.insert("x", Tensor::new(1u32, &Device::Cpu).unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let error = archive.write_pth(dir.path().join("w.pth")).unwrap_err();
+        assert!(matches!(error, Error::UnsupportedType { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
