@@ -14,10 +14,12 @@ mod network;
 mod pool;
 mod preset;
 pub mod resize;
+mod weights;
 
 pub use extractor::{InceptionV3, Tap};
 pub use layout::tensor_shapes;
 pub use preset::Preset;
+pub use weights::{WeightsCheck, WrongTensor, check_weights};
 
 /// Side of the images that the network sees.
 pub const SIDE: usize = 299;

@@ -160,3 +160,31 @@ fn the_released_preset_walks_through_with_its_quirks() {
     finish(&mut search, &mut record);
     assert!(matches!(record.0.last(), Some(Event::Found { .. })));
 }
+
+#[test]
+fn the_inverse_of_the_frechet_distance_can_be_the_reward() {
+    let settings = |metric: &str| vec![format!("reward.metric={metric:?}")];
+    let finished = |metric: &str| {
+        let settings = settings(metric);
+        let config = config(6, &settings.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+        let mut record = Record::default();
+        finish(&mut search, &mut record);
+        record.0
+    };
+    let events = finished("inverse_fid");
+    let rewards: Vec<f64> = events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Scored { reward, .. } => Some(*reward),
+            _ => None,
+        })
+        .collect();
+    assert!(rewards.len() > 10 && rewards.iter().all(|r| r.is_finite() && *r > 0.0), "{rewards:?}");
+    let Some(Event::Found { top, score }) = events.last() else { panic!("no result") };
+    assert_eq!(top[0].reward, score.best);
+    // Half of the real images are far nearer to all of them than anything that this search makes.
+    assert!(score.real > score.best && score.real > score.untrained, "{score:?}");
+    let Some(Event::Found { score: by_is, .. }) = finished("is").pop() else { panic!("no result") };
+    assert!(by_is.real != score.real && by_is.real >= 1.0, "{by_is:?}");
+}
