@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod arch;
+mod bad_sets;
 mod bench;
 mod common;
 mod dry_run;
+mod eval;
 mod refusals;
 mod run_dir;
 mod sample;
 mod score;
 mod stopping;
+mod weights;

@@ -5,19 +5,19 @@ use std::path::Path;
 use crate::common::{Ran, command};
 
 /// Scores in `dir`, with a cache that lies there.
-fn score(dir: &Path, args: &[&str]) -> Ran {
+pub fn score(dir: &Path, args: &[&str]) -> Ran {
     let mut command = command(dir);
     command.env("XDG_CACHE_HOME", dir.join("cache")).env("HF_HUB_CACHE", dir.join("hub"));
     command.arg("score").args(args).output().unwrap().into()
 }
 
 /// Scores with the embedded extractor `compact-shapes`.
-fn compact(dir: &Path, args: &[&str]) -> Ran {
+pub fn compact(dir: &Path, args: &[&str]) -> Ran {
     score(dir, &[args, &["--extractor", "compact-shapes"]].concat())
 }
 
 /// A CIFAR-10 file of `n` images that follow from `seed`: two bands of random colours.
-fn records(dir: &Path, name: &str, n: u32, seed: u32) {
+pub fn records(dir: &Path, name: &str, n: u32, seed: u32) {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -51,6 +51,7 @@ fn all_metrics_come_as_json_under_torch_fidelitys_keys() {
         "kernel_inception_distance_std",
         "precision",
         "recall",
+        "f_score",
     ] {
         assert!(json[key].as_f64().is_some_and(f64::is_finite), "{key}: {json}");
     }

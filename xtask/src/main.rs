@@ -50,10 +50,14 @@ enum Autogan {
     Sample(Rest),
     /// Train the compact classifier that scores images
     TrainScorer(Rest),
+    /// Score what a checkpoint's generator makes
+    Eval(Rest),
     /// Score images: Inception Score, FID, KID, precision and recall
     Score(Rest),
     /// Measure speed: criterion benches; `supernet|inception|frechet …`; `--vs-torch …` beside PyTorch
     Bench(Rest),
+    /// Fetch, check and convert weight files; check the scorer against published values
+    Weights(Rest),
 }
 
 /// Arguments that are the binary's to read, `--help` included.
@@ -72,8 +76,10 @@ impl Autogan {
             Self::Arch(rest) => ("arch", rest),
             Self::Sample(rest) => ("sample", rest),
             Self::TrainScorer(rest) => ("train-scorer", rest),
+            Self::Eval(rest) => ("eval", rest),
             Self::Score(rest) => ("score", rest),
             Self::Bench(rest) => ("bench", rest),
+            Self::Weights(rest) => ("weights", rest),
         };
         (name, rest)
     }

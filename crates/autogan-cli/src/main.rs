@@ -7,12 +7,15 @@
 mod arch;
 mod arch_arg;
 mod bench;
+mod eval;
+mod generator;
 mod progress;
 mod sample;
 mod score;
 mod search;
 mod signals;
 mod train_scorer;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -38,8 +41,13 @@ enum Command {
     Arch(arch::Command),
     /// Generate images from a checkpoint.
     Sample(sample::Args),
+    /// Score what a checkpoint's generator makes.
+    Eval(Box<eval::Args>),
     /// Score images: Inception Score, FID, KID, precision and recall.
     Score(Box<score::Args>),
+    /// Fetch, check and convert weight files; check the scorer against published values.
+    #[command(subcommand)]
+    Weights(weights::Command),
     /// Train the compact classifier that scores images.
     TrainScorer(train_scorer::Args),
     /// Measure how fast this machine is at training, features and scores.
@@ -88,7 +96,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => search::run(&args),
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Weights(command) => weights::run(&command).map(|()| ExitCode::SUCCESS),
         Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(command) => bench::run(&command).map(|()| ExitCode::SUCCESS),
     }

@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
         return Err(refused(
             "RGB or greyscale without an alpha channel",
             format!("{colour:?}"),
-            "flatten it first, or ask for the alpha channel to be dropped",
+            "flatten it first, or ask for the alpha channel to be dropped (on the command line: --drop-alpha)",
         ));
     }
     let pixels = match decoded {

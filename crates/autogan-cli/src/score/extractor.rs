@@ -7,11 +7,10 @@ use anyhow::{Context, ensure};
 use autogan_metrics::FeatureExtractor;
 use autogan_metrics::compact::CompactClassifier;
 use autogan_metrics::inception::{InceptionV3, KNOWN_WEIGHTS};
-use autogan_weights::hub::{self, HubOptions, INCEPTION_PTH, INCEPTION_SAFETENSORS, PinnedFile};
 use candle_core::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Options;
+use crate::weights::inception_file;
 
 /// Extractors by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,6 +21,17 @@ pub enum Choice {
     CompactCifar10,
     /// Compact classifier of the embedded dataset, embedded
     CompactShapes,
+}
+
+impl Choice {
+    /// Name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Choice::Inception => "inception",
+            Choice::CompactCifar10 => "compact-cifar10",
+            Choice::CompactShapes => "compact-shapes",
+        }
+    }
 }
 
 /// An extractor with the hash of its weight file.
@@ -83,41 +93,7 @@ pub fn inception_weights(
     offline: bool,
     silent: bool,
 ) -> anyhow::Result<PathBuf> {
-    let options = HubOptions::from_env(offline);
-    let file: PinnedFile = match repo {
-        None => INCEPTION_PTH,
-        Some(repo) => {
-            let known = [INCEPTION_PTH, INCEPTION_SAFETENSORS].into_iter().find(|f| f.repo == repo);
-            let file = known.unwrap_or(INCEPTION_PTH);
-            let revision = revision.map_or_else(
-                || if file.repo == repo { file.revision.to_string() } else { "main".to_string() },
-                str::to_string,
-            );
-            file.at(repo, revision)
-        }
-    };
-    if repo.is_none() {
-        // Either copy will do when it is there already.
-        for file in [&INCEPTION_PTH, &INCEPTION_SAFETENSORS] {
-            if let Some(path) = hub::cached(file, &options)? {
-                return Ok(path);
-            }
-        }
-    }
-    let bar = if silent { ProgressBar::hidden() } else { ProgressBar::new(0) };
-    bar.set_style(ProgressStyle::with_template(
-        "weights {bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta}",
-    )?);
-    let progress = {
-        let bar = bar.clone();
-        Arc::new(move |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        })
-    };
-    let path = hub::fetch(&file, &options, Some(progress));
-    bar.finish_and_clear();
-    path.context(
+    inception_file(repo, revision, offline, silent).context(
         "cannot get the Inception weights; `--weights FILE` takes a local file, and \
          `--extractor compact-cifar10` needs none",
     )

@@ -1,21 +1,26 @@
 //! `autogan score`: Inception Score, FID, KID, precision and recall of images.
 
 mod extractor;
+mod names;
 mod report;
 mod sets;
 
 pub use extractor::{Choice, inception_weights};
+pub use names::Names;
+pub use report::Report;
+pub use sets::{Set, Sets, check_comparable};
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use autogan_metrics::inception::{Preset, Tap};
 use autogan_metrics::io::write_statistics;
-
-use report::Report;
-use sets::{Set, Sets};
+use indicatif::ProgressBar;
 
 /// Score images: FID of two sets, or the metrics that are asked for.
+///
+/// GEN is what is judged and REF the real images: precision is the share of GEN inside REF, recall the share of REF
+/// inside GEN. (torch-fidelity takes its first input for the real one; FID and KID are the same either way.)
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
@@ -28,10 +33,10 @@ pub struct Args {
     /// Images to compare with, or their statistics
     #[arg(value_name = "REF")]
     reference: Option<String>,
-    /// GEN, as torch-fidelity calls it
+    /// GEN, under torch-fidelity's name
     #[arg(long, value_name = "GEN", conflicts_with = "generated")]
     input1: Option<String>,
-    /// REF, as torch-fidelity calls it
+    /// REF, under torch-fidelity's name; with --prc the real images
     #[arg(long, value_name = "REF", conflicts_with = "reference")]
     input2: Option<String>,
     /// Inception Score of GEN
@@ -43,7 +48,7 @@ pub struct Args {
     /// Kernel distance of GEN and REF
     #[arg(long)]
     kid: bool,
-    /// Precision and recall of GEN against REF
+    /// Precision and recall of GEN against REF, the real images
     #[arg(long)]
     prc: bool,
     /// Print one JSON object
@@ -150,6 +155,16 @@ fn tap(text: &str) -> Result<Tap, autogan_metrics::Error> {
 }
 
 impl Options {
+    /// Splits of the Inception Score.
+    pub fn splits(&self) -> usize {
+        self.splits
+    }
+
+    /// A progress bar of `length` steps, hidden where nothing is to be shown.
+    pub fn bar(&self, length: u64) -> ProgressBar {
+        if self.silent { ProgressBar::hidden() } else { ProgressBar::new(length) }
+    }
+
     /// Says something that a careful reader of the scores must know.
     fn warn(&self, text: &str) {
         if !self.silent {
@@ -178,15 +193,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let mut sets = Sets::new(&args.options);
-    let generated = sets.open(first)?;
-    let reference = second.filter(|_| two).map(|input| sets.open(input)).transpose()?;
-    let mut report = Report::new(&args.options, &sets);
+    let inputs: Vec<&str> =
+        std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
+    let mut opened = sets.open(&inputs)?.into_iter();
+    let generated = opened.next().context("one set is opened for each input")?;
+    let reference = opened.next();
+    let names = Names::torch_fidelity(&args.options);
+    let mut report = Report::new(&args.options, &sets, names);
     report.count(&generated, reference.as_ref());
     if args.inception_score {
         report.inception_score(&generated)?;
     }
     if let Some(reference) = &reference {
-        sets::check_comparable(&args.options, &generated, reference)?;
+        check_comparable(&args.options, &generated, reference)?;
         if fid {
             report.fid(&generated, reference)?;
         }
@@ -201,18 +220,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn write_stats(args: &StatsArgs) -> anyhow::Result<()> {
-    let mut sets = Sets::new(&args.options);
-    let set = sets.open(&args.input)?;
-    let Set::Features { .. } = &set else {
-        bail!("{}: these are statistics already", args.input);
-    };
-    let protocol = sets.protocol(set.count().unwrap_or(0));
-    let stats = set.statistics()?;
     ensure!(
         args.output.extension().is_some_and(|e| e == "npz"),
         "-o {}: expected a name that ends in .npz",
         args.output.display()
     );
+    let mut sets = Sets::new(&args.options);
+    let set = sets.open(&[&args.input])?.pop();
+    let Some(set @ Set::Features { .. }) = set else {
+        bail!("{}: these are statistics already", args.input);
+    };
+    let protocol = sets.protocol(set.count().unwrap_or(0));
+    let stats = set.statistics()?;
     write_statistics(&args.output, &stats, &protocol)?;
     if !args.options.silent {
         eprintln!("statistics of {} images in {}", protocol.count, args.output.display());

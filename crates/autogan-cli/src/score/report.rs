@@ -1,4 +1,4 @@
-//! Scores, and how they are printed.
+//! Scores, and how they are named and printed.
 
 use autogan_metrics::{
     InceptionScoreConfig, KernelDistanceConfig, frechet_distance, frechet_distance_of_sets,
@@ -6,11 +6,9 @@ use autogan_metrics::{
 };
 use serde_json::{Map, Value, json};
 
+use super::names::{Metric, Names, Part};
 use super::sets::{Set, Sets};
 use super::{Choice, Options};
-
-/// Below this number of images the covariance of 2048 features is singular.
-const FULL_RANK: usize = 2048;
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
@@ -18,32 +16,33 @@ const USUAL: usize = 10_000;
 /// Neighbour whose distance makes the radius of precision and recall.
 const NEIGHBOURS: usize = 3;
 
-/// Scores under torch-fidelity's names, and as lines of text.
+/// Scores as JSON and as lines of text.
 pub struct Report<'a> {
     options: &'a Options,
     json: Map<String, Value>,
     lines: Vec<String>,
-    /// Behind the name of a score: empty for Inception, the extractor's name otherwise.
-    label: String,
+    names: Names,
 }
 
 impl<'a> Report<'a> {
-    pub fn new(options: &'a Options, sets: &Sets<'_>) -> Self {
+    /// A report without scores; `sets` have been opened, so that the extractor is known.
+    pub fn new(options: &'a Options, sets: &Sets<'_>, names: Names) -> Self {
         let (name, weights) = sets.extractor().unzip();
-        let label = match options.extractor {
-            Choice::Inception => String::new(),
-            _ => format!(" ({})", name.unwrap_or_default()),
+        let mut report = Self { options, json: Map::new(), lines: Vec::new(), names };
+        report.note("version", json!(env!("CARGO_PKG_VERSION")));
+        report.note("extractor", json!(name));
+        report.note("weights_sha256", json!(weights.flatten()));
+        let preset = match options.extractor {
+            Choice::Inception => json!(options.preset.name()),
+            _ => json!(name),
         };
-        let mut json = Map::new();
-        json.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
-        json.insert("extractor".into(), json!(name));
-        json.insert("weights_sha256".into(), json!(weights.flatten()));
-        if options.extractor == Choice::Inception {
-            json.insert("preset".into(), json!(options.preset.name()));
-        } else {
-            json.insert("preset".into(), json!(name));
-        }
-        Self { options, json, lines: Vec::new(), label }
+        report.note("preset", preset);
+        report
+    }
+
+    /// Adds something to the JSON that is not a score.
+    pub fn note(&mut self, key: &str, value: Value) {
+        self.json.insert(key.into(), value);
     }
 
     /// Notes the numbers of images, and says when they are too small to mean much.
@@ -51,13 +50,14 @@ impl<'a> Report<'a> {
         let sets = [("input1_count", Some(generated)), ("input2_count", reference)];
         for (key, set) in sets {
             let Some(set) = set else { continue };
-            self.json.insert(key.into(), json!(set.count()));
+            self.note(key, json!(set.count()));
             let Some(n) = set.count() else { continue };
-            if n < FULL_RANK && self.options.extractor == Choice::Inception {
+            if n < set.dims() && reference.is_some() {
                 self.options.warn(&format!(
-                    "{} holds {n} images, fewer than the {FULL_RANK} features of FID: its covariance is singular and \
-                     FID far too high",
-                    set.label()
+                    "{} holds {n} images, fewer than the {} features of FID: its covariance is singular and FID far \
+                     too high",
+                    set.label(),
+                    set.dims()
                 ));
             } else if n < USUAL {
                 self.options.warn(&format!(
@@ -69,12 +69,14 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn add(&mut self, key: &str, value: f64) {
-        self.json.insert(key.into(), json!(value));
-    }
-
-    fn line(&mut self, name: &str, value: String) {
-        self.lines.push(format!("{name}{}:  {value}", self.label));
+    /// Adds a score with its spread, where it has one.
+    fn add(&mut self, metric: Metric, value: f64, std: Option<f64>) {
+        self.json.insert(self.names.key(metric, Part::Value), json!(value));
+        let spread = std.map_or(String::new(), |std| format!(" ± {std}"));
+        if let Some(std) = std {
+            self.json.insert(self.names.key(metric, Part::Std), json!(std));
+        }
+        self.lines.push(format!("{}:  {value}{spread}", self.names.title(metric)));
     }
 
     /// Inception Score.
@@ -84,9 +86,7 @@ impl<'a> Report<'a> {
             shuffle_seed: (!self.options.no_shuffle).then_some(self.options.seed),
         };
         let score = inception_score(&generated.features("the Inception Score")?.logits, &config)?;
-        self.add("inception_score_mean", score.mean);
-        self.add("inception_score_std", score.std);
-        self.line("Inception Score", format!("{} ± {}", score.mean, score.std));
+        self.add(Metric::InceptionScore, score.mean, Some(score.std));
         Ok(())
     }
 
@@ -98,8 +98,7 @@ impl<'a> Report<'a> {
             }
             _ => frechet_distance(&generated.statistics()?, &reference.statistics()?)?,
         };
-        self.add("frechet_inception_distance", distance);
-        self.line("FID", distance.to_string());
+        self.add(Metric::Fid, distance, None);
         Ok(())
     }
 
@@ -112,23 +111,19 @@ impl<'a> Report<'a> {
         };
         let (a, b) = (generated.features("KID")?, reference.features("KID")?);
         let distance = kernel_distance(&a.features, &b.features, &config)?;
-        self.add("kernel_inception_distance_mean", distance.mean);
-        self.add("kernel_inception_distance_std", distance.std);
-        self.line("KID", format!("{} ± {}", distance.mean, distance.std));
+        self.add(Metric::Kid, distance.mean, Some(distance.std));
         Ok(())
     }
 
-    /// Precision and recall.
+    /// Precision and recall; the reference is the real set.
     pub fn prc(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let need = "precision and recall";
         let (a, b) = (generated.features(need)?, reference.features(need)?);
         let found = precision_recall(&b.features, &a.features, NEIGHBOURS)?;
+        self.add(Metric::Precision, found.precision, None);
+        self.add(Metric::Recall, found.recall, None);
         let sum = (found.precision + found.recall).max(1e-5);
-        self.add("precision", found.precision);
-        self.add("recall", found.recall);
-        self.add("f_score", 2.0 * found.precision * found.recall / sum);
-        self.line("Precision", found.precision.to_string());
-        self.line("Recall", found.recall.to_string());
+        self.add(Metric::FScore, 2.0 * found.precision * found.recall / sum, None);
         Ok(())
     }
 

@@ -1,14 +1,14 @@
 //! The sets that are compared: features of images, or statistics from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use autogan_metrics::io::{
     ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
     StoredStatistics, extract_set, open,
 };
 use autogan_metrics::{GaussianStats, Statistics};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
 use super::Options;
 use super::extractor::{Loaded, load};
@@ -43,6 +43,14 @@ impl Set {
         }
     }
 
+    /// Number of features.
+    pub fn dims(&self) -> usize {
+        match self {
+            Set::Features { features, .. } => features.features.cols(),
+            Set::Stored { stored, .. } => stored.stats.dims(),
+        }
+    }
+
     /// Features, which `metric` needs.
     pub fn features(&self, metric: &str) -> anyhow::Result<&FeatureSet> {
         match self {
@@ -62,7 +70,7 @@ impl Set {
     }
 
     /// Extractor and weights hash that its features follow; none for foreign statistics.
-    fn protocol(&self) -> Option<(&str, Option<&str>)> {
+    fn protocol(&self) -> Option<Protocol<'_>> {
         match self {
             Set::Features { extractor, weights, .. } => Some((extractor, weights.as_deref())),
             Set::Stored { stored, .. } => {
@@ -84,8 +92,29 @@ impl<'a> Sets<'a> {
         Self { options, loaded: None }
     }
 
-    /// Reads an input.
-    pub fn open(&mut self, input: &str) -> anyhow::Result<Set> {
+    /// Reads inputs. All are looked at before the first image goes through the network, so that a wrong path or
+    /// statistics of another protocol do not cost an hour.
+    pub fn open(&mut self, inputs: &[&str]) -> anyhow::Result<Vec<Set>> {
+        let opened =
+            inputs.iter().map(|input| self.look(input)).collect::<anyhow::Result<Vec<_>>>()?;
+        if opened.iter().any(|input| matches!(input, Input::Images(_))) {
+            self.load_extractor()?;
+        }
+        for (label, input) in inputs.iter().zip(&opened) {
+            if let Input::Statistics(stored) = input {
+                self.check_stored(label, stored)?;
+            }
+        }
+        let labelled = inputs.iter().zip(opened);
+        labelled
+            .map(|(label, input)| match input {
+                Input::Statistics(stored) => Ok(Set::Stored { label: label.to_string(), stored }),
+                Input::Images(source) => self.extract(&source, cache_dir(self.options)),
+            })
+            .collect()
+    }
+
+    fn look(&self, input: &str) -> anyhow::Result<Input> {
         let o = self.options;
         let options = OpenOptions {
             recursive: o.recursive,
@@ -95,35 +124,66 @@ impl<'a> Sets<'a> {
             data_dir: o.data.clone(),
             offline: o.offline,
         };
-        match open(input, &options)? {
-            Input::Statistics(stored) => Ok(Set::Stored { label: input.to_string(), stored }),
-            Input::Images(source) => self.extract(&source),
-        }
+        ensure!(
+            !is_checkpoint(Path::new(input)),
+            "{input} is a checkpoint, not a set of images: `autogan eval {input}` scores what it generates"
+        );
+        Ok(open(input, &options)?)
     }
 
-    fn extract(&mut self, source: &ImageSource) -> anyhow::Result<Set> {
+    /// Refuses statistics that features of the loaded extractor cannot be compared with.
+    fn check_stored(&self, label: &str, stored: &StoredStatistics) -> anyhow::Result<()> {
+        let Some(loaded) = &self.loaded else { return Ok(()) };
+        let (name, dims) = (loaded.extractor.name(), loaded.extractor.dims());
+        if let Some(protocol) = &stored.protocol {
+            let theirs = (protocol.extractor.as_str(), protocol.weights_sha256.as_deref());
+            let ours = (name, loaded.weights_sha256.as_deref());
+            same_protocol((label, theirs), ("what is asked for here", ours))?;
+        }
+        ensure!(
+            stored.stats.dims() == dims,
+            "{label}: expected statistics of {dims} features, as {name} gives, found {}; see --dims",
+            stored.stats.dims()
+        );
+        Ok(())
+    }
+
+    /// Loads the extractor, so that what is wrong with it is known before images are made.
+    pub fn load_extractor(&mut self) -> anyhow::Result<()> {
+        self.loaded().map(|_| ())
+    }
+
+    /// A set of images that were made just now; their features are not kept.
+    pub fn made(&mut self, source: &ImageSource) -> anyhow::Result<Set> {
+        self.extract(source, None)
+    }
+
+    fn loaded(&mut self) -> anyhow::Result<&Loaded> {
         let loaded = match self.loaded.take() {
             Some(loaded) => loaded,
             None => load(self.options)?,
         };
-        let loaded = self.loaded.insert(loaded);
+        Ok(self.loaded.insert(loaded))
+    }
+
+    fn extract(&mut self, source: &ImageSource, cache: Option<PathBuf>) -> anyhow::Result<Set> {
+        let options = self.options;
+        let loaded = self.loaded()?;
         let weights = loaded.weights_sha256.clone();
-        let cache = cache_dir(self.options)
-            .map(|dir| FeatureCache::new(dir, weights.as_deref().unwrap_or_default()));
+        let cache = cache.map(|dir| FeatureCache::new(dir, weights.as_deref().unwrap_or_default()));
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = ExtractOptions {
-            batch: self.options.batch_size as usize,
-            workers: self.options.num_workers.map_or(workers, |n| n as usize),
+        let how = ExtractOptions {
+            batch: options.batch_size as usize,
+            workers: options.num_workers.map_or(workers, |n| n as usize),
             cache,
         };
-        let bar = if self.options.silent { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        let bar = options.bar(source.len() as u64);
         bar.set_style(ProgressStyle::with_template(
             "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}",
         )?);
         bar.set_prefix(source.label().to_string());
-        bar.set_length(source.len() as u64);
         let extractor = loaded.extractor.as_ref();
-        let features = extract_set(source, extractor, &options, &mut |done| {
+        let features = extract_set(source, extractor, &how, &mut |done| {
             bar.set_position(done as u64);
         });
         bar.finish_and_clear();
@@ -139,7 +199,7 @@ impl<'a> Sets<'a> {
     }
 
     /// Name and weights hash of the extractor, once an input needed it.
-    pub fn extractor(&self) -> Option<(&str, Option<&str>)> {
+    pub fn extractor(&self) -> Option<Protocol<'_>> {
         let loaded = self.loaded.as_ref()?;
         Some((loaded.extractor.name(), loaded.weights_sha256.as_deref()))
     }
@@ -156,6 +216,13 @@ impl<'a> Sets<'a> {
     }
 }
 
+/// Whether a path looks like a generator's weights or a run.
+fn is_checkpoint(path: &Path) -> bool {
+    let weights = path.extension().is_some_and(|e| e == "pth" || e == "pt" || e == "safetensors");
+    path.is_file() && weights
+        || path.join("checkpoints").is_dir() && path.join("config.toml").is_file()
+}
+
 /// Where features are kept.
 fn cache_dir(options: &Options) -> Option<PathBuf> {
     if options.no_cache {
@@ -168,23 +235,32 @@ fn cache_dir(options: &Options) -> Option<PathBuf> {
     options.cache_dir.clone().or_else(|| Some(base()?.join("autogan/features")))
 }
 
+/// Name of an extractor and hash of its weights.
+type Protocol<'a> = (&'a str, Option<&'a str>);
+
+/// Refuses features that follow different protocols.
+fn same_protocol(
+    (first, (a, a_weights)): (&str, Protocol<'_>),
+    (second, (b, b_weights)): (&str, Protocol<'_>),
+) -> anyhow::Result<()> {
+    ensure!(
+        a == b,
+        "{first} follows {a} and {second} follows {b}: scores across protocols mean nothing; make both with the same \
+         --extractor, --preset and --dims"
+    );
+    ensure!(
+        a_weights == b_weights,
+        "{first} and {second} were made with different weights (SHA-256 {} and {}): make both with the same --weights",
+        a_weights.unwrap_or("none"),
+        b_weights.unwrap_or("none")
+    );
+    Ok(())
+}
+
 /// Refuses sets whose features follow different protocols, and warns of what shifts a comparison.
 pub fn check_comparable(options: &Options, first: &Set, second: &Set) -> anyhow::Result<()> {
     match (first.protocol(), second.protocol()) {
-        (Some((a, _)), Some((b, _))) if a != b => bail!(
-            "{} follows {a} and {} follows {b}: scores across protocols mean nothing; make both with the same \
-             --extractor, --preset and --dims",
-            first.label(),
-            second.label()
-        ),
-        (Some((_, a)), Some((_, b))) if a != b => bail!(
-            "{} and {} were made with different weights (SHA-256 {} and {}): make both with the same --weights",
-            first.label(),
-            second.label(),
-            a.unwrap_or("none"),
-            b.unwrap_or("none")
-        ),
-        (Some(_), Some(_)) => {}
+        (Some(a), Some(b)) => same_protocol((first.label(), a), (second.label(), b))?,
         _ => options.warn(
             "the statistics do not say how they were made: extractor, preset and weights must be the same for both sets",
         ),

@@ -268,6 +268,22 @@ impl ImageSource {
         Self { label: label.to_string(), items, drop_alpha: options.drop_alpha, crop: options.crop }
     }
 
+    /// Images from memory: `data` is u8 `[N, 3, side, side]`, RGB.
+    ///
+    /// # Errors
+    /// When `side` is 0, or `data` is empty or no multiple of an image.
+    pub fn from_pixels(label: &str, side: usize, data: Vec<u8>) -> Result<Self> {
+        if side == 0 || data.is_empty() || !data.len().is_multiple_of(3 * side * side) {
+            return Err(crate::Error::Shape {
+                what: format!("the pixels of {label}"),
+                expected: format!("u8 [N, 3, {side}, {side}] with N and side above 0"),
+                found: format!("{} bytes", data.len()),
+            });
+        }
+        let items = Items::Pixels { width: side, height: side, data };
+        Ok(Self::new(label, items, &OpenOptions::plain()))
+    }
+
     /// What the user called it.
     pub fn label(&self) -> &str {
         &self.label

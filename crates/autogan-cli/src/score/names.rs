@@ -1,0 +1,174 @@
+//! What scores are called: as torch-fidelity calls them in `autogan score`, and with their whole protocol in
+//! `autogan eval`.
+
+use super::{Choice, Options};
+
+/// The scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    InceptionScore,
+    Fid,
+    Kid,
+    Precision,
+    Recall,
+    FScore,
+}
+
+/// What of a score is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its value, or mean.
+    Value,
+    /// Its standard deviation.
+    Std,
+}
+
+/// How scores are named.
+#[derive(Debug, Clone)]
+pub enum Names {
+    /// As torch-fidelity; `label` stands behind the titles and names an extractor that is not Inception.
+    TorchFidelity { label: String },
+    /// `fid_50k_cifar10_train`: number of images, then what they were compared with; extractors and presets that
+    /// are not the default stand in front.
+    Protocol {
+        /// `compact_shapes_`, `clean_`, or empty.
+        scope: String,
+        /// Number of generated images, as `50k`.
+        count: String,
+        /// The reference, fit for a name.
+        reference: String,
+        splits: usize,
+        /// Subsets and their size, as `100x1000`.
+        kid: String,
+    },
+}
+
+impl Names {
+    /// Torch-fidelity's.
+    pub fn torch_fidelity(options: &Options) -> Self {
+        let label = match options.extractor {
+            Choice::Inception => String::new(),
+            other => format!(" ({})", other.name()),
+        };
+        Self::TorchFidelity { label }
+    }
+
+    /// Those that tell the protocol of `n` images against `reference`.
+    pub fn protocol(options: &Options, n: usize, reference: Option<&str>) -> Self {
+        let scope = match options.extractor {
+            Choice::Inception if options.preset.name() == "torch-fidelity" => String::new(),
+            Choice::Inception => format!("{}_", word(options.preset.name())),
+            other => format!("{}_", word(other.name())),
+        };
+        Self::Protocol {
+            scope,
+            count: if n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() },
+            reference: reference.map_or(String::new(), |set| format!("_{}", word(stem(set)))),
+            splits: options.splits,
+            kid: format!("{}x{}", options.kid_subsets, options.kid_subset_size),
+        }
+    }
+
+    /// The key in JSON.
+    pub fn key(&self, metric: Metric, part: Part) -> String {
+        match self {
+            Self::TorchFidelity { .. } => torch_fidelity_key(metric, part).to_string(),
+            Self::Protocol { .. } => {
+                let std = if part == Part::Std { "_std" } else { "" };
+                format!("{}{std}", self.title(metric))
+            }
+        }
+    }
+
+    /// The name on a line of text.
+    pub fn title(&self, metric: Metric) -> String {
+        match self {
+            Self::TorchFidelity { label } => {
+                let name = match metric {
+                    Metric::InceptionScore => "Inception Score",
+                    Metric::Fid => "FID",
+                    Metric::Kid => "KID",
+                    Metric::Precision => "Precision",
+                    Metric::Recall => "Recall",
+                    Metric::FScore => "F-score",
+                };
+                format!("{name}{label}")
+            }
+            Self::Protocol { scope, count, reference, splits, kid } => {
+                let rest = match metric {
+                    Metric::InceptionScore => format!("is_{count}_{splits}splits"),
+                    Metric::Fid => format!("fid_{count}{reference}"),
+                    Metric::Kid => format!("kid_{count}{reference}_{kid}"),
+                    Metric::Precision => format!("precision_{count}{reference}_k3"),
+                    Metric::Recall => format!("recall_{count}{reference}_k3"),
+                    Metric::FScore => format!("f_score_{count}{reference}_k3"),
+                };
+                format!("{scope}{rest}")
+            }
+        }
+    }
+}
+
+fn torch_fidelity_key(metric: Metric, part: Part) -> &'static str {
+    match (metric, part) {
+        (Metric::InceptionScore, Part::Value) => "inception_score_mean",
+        (Metric::InceptionScore, Part::Std) => "inception_score_std",
+        (Metric::Fid, _) => "frechet_inception_distance",
+        (Metric::Kid, Part::Value) => "kernel_inception_distance_mean",
+        (Metric::Kid, Part::Std) => "kernel_inception_distance_std",
+        (Metric::Precision, _) => "precision",
+        (Metric::Recall, _) => "recall",
+        (Metric::FScore, _) => "f_score",
+    }
+}
+
+/// The last part of a path without its extension; a dataset's name as it is.
+fn stem(set: &str) -> &str {
+    std::path::Path::new(set).file_stem().and_then(|stem| stem.to_str()).unwrap_or(set)
+}
+
+/// Lower-case letters and digits, all else as underscores.
+fn word(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(line: &str) -> Options {
+        Line::parse_from(std::iter::once("score").chain(line.split_whitespace())).options
+    }
+
+    #[test]
+    fn protocols_are_told_by_the_name() {
+        let names = Names::protocol(&options(""), 50_000, Some("cifar10-train"));
+        assert_eq!(names.title(Metric::InceptionScore), "is_50k_10splits");
+        assert_eq!(names.key(Metric::InceptionScore, Part::Std), "is_50k_10splits_std");
+        assert_eq!(names.title(Metric::Fid), "fid_50k_cifar10_train");
+        assert_eq!(names.title(Metric::Kid), "kid_50k_cifar10_train_100x1000");
+        let names =
+            Names::protocol(&options("--splits 2 --preset clean"), 128, Some("x/Ref a.npz"));
+        assert_eq!(names.title(Metric::InceptionScore), "clean_is_128_2splits");
+        assert_eq!(names.title(Metric::Recall), "clean_recall_128_ref_a_k3");
+        let names = Names::protocol(&options("--extractor compact-shapes"), 5000, None);
+        assert_eq!(names.title(Metric::InceptionScore), "compact_shapes_is_5k_10splits");
+    }
+
+    #[test]
+    fn scores_of_other_extractors_are_labelled() {
+        let names = Names::torch_fidelity(&options("--extractor compact-cifar10"));
+        assert_eq!(names.title(Metric::Fid), "FID (compact-cifar10)");
+        assert_eq!(Names::torch_fidelity(&options("")).title(Metric::Fid), "FID");
+    }
+}
