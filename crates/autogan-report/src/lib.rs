@@ -3,6 +3,8 @@
 //!
 //! - [`data::RunData`] is everything that a run directory holds, read in one go, also while a
 //!   search writes it and also when parts of it are damaged;
+//! - [`stats`] compares the rewards of choices;
+//! - [`report::write_report`] makes one HTML file of it;
 //! - [`arch::arch_svg`] draws an architecture as in figure 3 of the paper (Gong et al., *AutoGAN*,
 //!   ICCV 2019).
 //!
@@ -11,9 +13,13 @@
 pub mod arch;
 pub mod data;
 pub mod error;
+pub mod report;
+pub mod stats;
 
+mod chart;
 mod svg;
 
-pub use arch::{ArchView, Drawing, arch_svg, arch_svg_file};
+pub use arch::{ArchView, Drawing, arch_glyph, arch_svg, arch_svg_file};
 pub use data::{RunData, Status, Summary};
 pub use error::{Error, Result};
+pub use report::{report_html, write_report};

@@ -14,7 +14,7 @@ const BAR_HEIGHT: f64 = 92.0;
 /// Between the parts of the flow.
 const STEP: f64 = 18.0;
 const ADD_RADIUS: f64 = 8.0;
-const TOP: f64 = 24.0;
+const TOP: f64 = 30.0;
 /// Room inside a cell for the shortcut.
 const ABOVE: f64 = 42.0;
 const BELOW: f64 = 14.0;
@@ -51,7 +51,7 @@ fn figure(arch: &Arch, drawing: &Drawing) -> (Svg, (f64, f64)) {
     let mut pen = Pen { svg: Svg::default(), x: 10.0 };
     pen.stem(&view);
     let taps: Vec<Tap> = view.cells.iter().map(|cell| pen.cell(cell, view.tap_after_add)).collect();
-    pen.to_rgb(&view);
+    pen.image(&view);
     let skips: Vec<(usize, &SkipView)> =
         view.cells.iter().flat_map(|c| c.skips.iter().map(|skip| (c.index, skip))).collect();
     // Short skips run near the cells, long ones below them.
@@ -89,7 +89,7 @@ impl Pen {
         self.arrow(STEP - GAP);
     }
 
-    fn to_rgb(&mut self, view: &ArchView) {
+    fn image(&mut self, view: &ArchView) {
         for (class, label) in [
             ("a-norm", "batch norm"),
             ("a-activation", "ReLU"),

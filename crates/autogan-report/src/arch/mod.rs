@@ -1,11 +1,13 @@
 //! Architectures as drawings, in the manner of the paper's figure 3.
 
 mod figure;
+mod glyph;
 mod view;
 
 use autogan_space::GeneratorShape;
 
 pub use figure::{arch_svg, arch_svg_file};
+pub use glyph::arch_glyph;
 pub use view::{ArchView, CellView, OpKind, OpView, SkipView};
 
 /// The style sheet of the drawings, light and dark.

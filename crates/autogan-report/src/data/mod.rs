@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub use plan::Plan;
 pub use summary::{Best, Status, Summary};
+pub(crate) use token::choices as choices_of;
 pub use token::{Token, tokens};
 
 /// Everything that a run directory holds, but for checkpoints and pixels.

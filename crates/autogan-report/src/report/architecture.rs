@@ -1,0 +1,122 @@
+//! What was found: the best architecture as a figure, the top of the list, the beams on the way.
+
+use autogan_run::{ArchFile, FoundArch};
+use autogan_space::Arch;
+use serde_json::Value;
+
+use super::format::{count, large, score};
+use super::page::Page;
+use crate::arch::{ArchView, arch_glyph, arch_svg};
+use crate::data::{RunData, Status};
+use crate::svg::escape;
+
+pub(super) fn write(page: &mut Page, data: &RunData) {
+    page.section("Architecture");
+    let found = data.found.as_ref().and_then(|file| Some((file, file.top.first()?)));
+    match (found, &data.summary.best) {
+        (Some((file, best)), _) => {
+            if data.summary.status != Status::Finished {
+                page.text(
+                    "The run went on after this result; what follows is of its last derivation.",
+                );
+            }
+            figure(page, data, &released(best));
+            top(page, file);
+        }
+        (None, Some(best)) => {
+            page.text(&format!(
+                "Nothing has been derived yet. This child earned the highest reward so far, {}, in \
+                 iteration {} of stage {}.",
+                score(best.reward),
+                best.iteration + 1,
+                best.stage + 1
+            ));
+            figure(page, data, &best.arch);
+        }
+        (None, None) => page.text("No architecture has been scored yet."),
+    }
+    beams(page, data);
+}
+
+fn released(found: &FoundArch) -> String {
+    found.arch.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The figure with its caption and costs, or the vector as it stands where it does not parse.
+fn figure(page: &mut Page, data: &RunData, vector: &str) {
+    let Ok(arch) = vector.parse::<Arch>() else {
+        page.text(&format!("The vector {vector} is no architecture of this search space."));
+        return;
+    };
+    let drawing = data.plan.drawing();
+    let view = ArchView::new(&arch, &drawing);
+    page.raw("<figure><div class=\"scroll figure-arch\">");
+    page.raw(arch_svg(&arch, &drawing));
+    page.raw("</div><figcaption>");
+    page.raw(format_args!("<code>{}</code> · <code>{}</code>", escape(&view.named), view.vector));
+    if let Some(name) = view.known_name {
+        page.raw(format_args!(" · published as <b>{name}</b>"));
+    }
+    page.raw(format_args!(
+        " · {} parameters, {} multiply-accumulates per image. <span class=\"k-shortcut\">Green: \
+         in-cell shortcuts</span>; <span class=\"k-skip\">orange: skips between cells</span>; both \
+         show what they pass. Cells double the side.</figcaption></figure>\n",
+        count(view.params),
+        large(view.macs)
+    ));
+}
+
+/// The top of the list, side by side.
+fn top(page: &mut Page, file: &ArchFile) {
+    page.raw(format_args!("<h3>The top {}</h3>\n<div class=\"cards\">", file.top.len()));
+    for found in &file.top {
+        let vector = released(found);
+        page.raw("<article class=\"card\">");
+        page.raw(format_args!(
+            "<p class=\"rank\"><b>{}</b><span>{} <small>± {}</small></span></p>",
+            found.rank,
+            score(found.reward),
+            score(found.spread)
+        ));
+        if let Ok(arch) = vector.parse::<Arch>() {
+            page.raw(arch_glyph(&arch));
+        }
+        page.raw(format_args!(
+            "<p class=\"fine\"><code>{vector}</code><br/>{} parameters · {} MACs</p></article>",
+            large(found.params),
+            large(found.macs)
+        ));
+    }
+    page.raw("</div>\n");
+    page.note(&format!(
+        "Scored anew at the end, on common latents: {}; ± is the standard deviation over splits. \
+         Higher is better.",
+        file.protocol.score
+    ));
+}
+
+/// What went from stage to stage.
+fn beams(page: &mut Page, data: &RunData) {
+    let beams: Vec<_> = data.events.iter().filter(|event| event.kind == "beam").collect();
+    if beams.is_empty() {
+        return;
+    }
+    page.raw("<details><summary>Beams: what went on to the next stage</summary>");
+    let mut rows = Vec::new();
+    for beam in beams {
+        let stage = beam.detail.get("stage").and_then(Value::as_u64).unwrap_or_default();
+        let entries = beam.detail.get("entries").and_then(Value::as_array);
+        for entry in entries.into_iter().flatten() {
+            let arch: Option<Arch> =
+                entry.get("arch").and_then(|arch| serde_json::from_value(arch.clone()).ok());
+            let reward = entry.get("reward").and_then(Value::as_f64).unwrap_or(f64::NAN);
+            rows.push(vec![
+                format!("after stage {}", stage + 1),
+                arch.map_or_else(|| "–".to_owned(), |arch| arch.named()),
+                score(reward),
+            ]);
+        }
+    }
+    page.table(&["", "architecture", "reward"], &rows);
+    page.raw("</details>\n");
+}

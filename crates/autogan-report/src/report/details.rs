@@ -1,0 +1,139 @@
+//! Configuration, machine, timings, and the commands to go on with.
+
+use super::curves::ends;
+use super::format::{bytes, count, duration, moment};
+use super::page::Page;
+use crate::data::{RunData, Status};
+use crate::svg::escape;
+
+pub(super) fn write(page: &mut Page, data: &RunData, name: &str) {
+    page.section("Commands");
+    commands(page, data, name);
+    page.section("Details");
+    page.raw("<div class=\"columns\"><div>");
+    timings(page, data);
+    page.raw("</div><div>");
+    host(page, data);
+    page.raw("</div></div>\n");
+    if !data.config.is_empty() {
+        page.raw("<h3>Configuration</h3>\n<pre class=\"config\">");
+        page.raw(escape(data.config.trim_end()));
+        page.raw("</pre>\n");
+    }
+}
+
+/// The commands that make sense for this run.
+fn commands(page: &mut Page, data: &RunData, name: &str) {
+    let name = quoted(name);
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    match data.summary.status {
+        Status::Finished => {
+            let longer = data.summary.iterations_done.saturating_mul(2).max(1);
+            lines.push((
+                format!("search --resume {name} --set search.iterations={longer}"),
+                "search on, for longer",
+            ));
+        }
+        Status::Running { .. } => {}
+        Status::Unfinished | Status::Empty => {
+            lines.push((format!("search --resume {name}"), "go on where it stopped"));
+        }
+    }
+    if data.found.is_some() {
+        lines.push((format!("sample {name} -n 64 --out grid.png"), "more images of the best"));
+        lines.push((format!("arch show {name}"), "what the best costs; RUN:2 is the second best"));
+        lines.push((format!("arch show {name} --svg arch.svg"), "its figure as a file"));
+    }
+    lines.push((format!("report {name}"), "this page anew"));
+    page.raw("<dl class=\"commands\">");
+    for (line, what) in lines {
+        page.raw(format_args!(
+            "<dt><code>cargo xtask {}</code></dt><dd>{}</dd>",
+            escape(&line),
+            escape(what)
+        ));
+    }
+    page.raw("</dl>\n");
+}
+
+/// As a shell takes it as one word.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/+:@%=,".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}
+
+fn timings(page: &mut Page, data: &RunData) {
+    page.raw("<h3>Timings</h3>\n");
+    let ends = ends(data);
+    let mut start = 0.0;
+    let mut rows = Vec::new();
+    for span in &data.stages {
+        let end = ends.iter().rev().find(|(i, _)| (span.first..span.end).contains(i));
+        let Some(&(last, end)) = end else { continue };
+        let iterations = last + 1 - span.first;
+        let trials = data.trials.iter().filter(|row| {
+            let trial = &row.trial.row;
+            trial.stage == span.stage && (span.first..=last).contains(&trial.iteration)
+        });
+        rows.push(vec![
+            format!("stage {}", span.stage + 1),
+            iterations.to_string(),
+            count(trials.count() as u64),
+            duration(end - start),
+            duration((end - start) / f64::from(iterations)),
+        ]);
+        start = end;
+    }
+    if data.summary.seconds > start && !rows.is_empty() {
+        let rest = duration(data.summary.seconds - start);
+        rows.push(vec!["after that".into(), "".into(), "".into(), rest, "".into()]);
+    }
+    if rows.is_empty() {
+        page.text("No iteration has ended yet.");
+    } else {
+        page.table(&["", "iterations", "scored", "time", "per iteration"], &rows);
+        page.note("Wall clock over all sessions of the run; time between sessions does not count.");
+    }
+}
+
+fn host(page: &mut Page, data: &RunData) {
+    page.raw("<h3>Machine</h3>\n");
+    let Some(host) = &data.host else {
+        page.text("The run directory does not say.");
+        return;
+    };
+    let cores = host.cores.map_or(String::new(), |cores| format!("{cores} cores, "));
+    let memory = host.memory_bytes.map_or_else(|| "unknown".to_owned(), bytes);
+    let rows: Vec<Vec<String>> = [
+        ("processor", format!("{} ({}), {cores}{} threads", host.cpu, host.arch, host.threads)),
+        ("memory", memory),
+        ("computes on", host.device.clone()),
+        ("system", host.os.clone()),
+        ("name", host.hostname.clone()),
+        ("autogan", host.version.clone()),
+        ("commit", host.commit.clone().unwrap_or_else(|| "unknown".to_owned())),
+        ("compiler", host.rustc.clone()),
+        ("started", moment(host.created_ms)),
+    ]
+    .into_iter()
+    .map(|(name, value)| vec![name.to_owned(), value])
+    .collect();
+    page.raw("<div class=\"facts\">");
+    page.table(&["", ""], &rows);
+    page.raw("</div>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn names_are_one_word_for_the_shell() {
+        assert_eq!(quoted("runs/00003-quick-s0"), "runs/00003-quick-s0");
+        assert_eq!(quoted("my run's"), r"'my run'\''s'");
+    }
+}

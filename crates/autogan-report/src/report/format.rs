@@ -1,0 +1,107 @@
+//! Numbers and times as people read them.
+
+use time::OffsetDateTime;
+
+use crate::chart::label;
+
+/// A score or reward; a dash for none.
+pub(crate) fn score(value: f64) -> String {
+    if value.is_finite() { label(value, 3) } else { "–".to_owned() }
+}
+
+/// A number with its sign.
+pub(crate) fn signed(value: f64) -> String {
+    let text = label(value, 3);
+    if text.starts_with('−') || !value.is_finite() { text } else { format!("+{text}") }
+}
+
+/// A count with its thousands apart.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A large count in millions or thousands, three figures.
+pub(crate) fn large(value: u64) -> String {
+    let value = value as f64;
+    let (scaled, unit) = match value {
+        v if v >= 1e9 => (v / 1e9, " G"),
+        v if v >= 1e6 => (v / 1e6, " M"),
+        v if v >= 1e3 => (v / 1e3, " k"),
+        v => (v, ""),
+    };
+    let decimals = match scaled {
+        _ if unit.is_empty() => 0,
+        s if s >= 100.0 => 0,
+        s if s >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{scaled:.decimals$}{unit}")
+}
+
+/// A time span.
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "–".to_owned();
+    }
+    let whole = seconds.round() as u64;
+    match (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60) {
+        (0, 0, 0, s) if s < 10 => format!("{seconds:.1} s"),
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, s) => format!("{m} min {s:02} s"),
+        (0, h, m, _) => format!("{h} h {m:02} min"),
+        (d, h, _, _) => format!("{d} d {h:02} h"),
+    }
+}
+
+/// A moment, in UTC.
+pub(crate) fn moment(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
+    match OffsetDateTime::from_unix_timestamp(seconds) {
+        Ok(at) => format!(
+            "{}-{:02}-{:02} {:02}:{:02} UTC",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute()
+        ),
+        Err(_) => "an impossible time".to_owned(),
+    }
+}
+
+/// A size in bytes.
+pub(crate) fn bytes(value: u64) -> String {
+    format!("{:.1} GiB", value as f64 / (1_u64 << 30) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!((count(4_405_251), count(12)), ("4,405,251".into(), "12".into()));
+        assert_eq!((large(1_765_015_552), large(64_203)), ("1.77 G".into(), "64.2 k".into()));
+        assert_eq!(large(999), "999");
+        assert_eq!((score(2.0), score(f64::NAN)), ("2.000".into(), "–".into()));
+        assert_eq!((signed(0.5), signed(-0.5)), ("+0.500".into(), "−0.500".into()));
+    }
+
+    #[test]
+    fn times_read_well() {
+        assert_eq!(duration(4.25), "4.2 s");
+        assert_eq!(duration(192.0), "3 min 12 s");
+        assert_eq!(duration(7325.0), "2 h 02 min");
+        assert_eq!(duration(200_000.0), "2 d 07 h");
+        assert_eq!(moment(1_795_510_386_156), "2026-11-24 08:53 UTC");
+        assert_eq!(moment(u64::MAX), "an impossible time");
+    }
+}

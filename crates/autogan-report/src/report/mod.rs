@@ -1,0 +1,63 @@
+//! The report: one HTML file with everything in it that a run directory tells.
+//!
+//! Nothing is fetched and nothing runs: drawings are inline SVG, pictures are data URIs, the page
+//! forbids the rest by its own policy. Unless the run is being written, the page is a function of
+//! the run directory alone.
+
+mod architecture;
+mod choices;
+mod contrasts;
+mod curves;
+mod details;
+mod format;
+mod overview;
+mod page;
+mod policy;
+mod reward;
+mod samples;
+
+use std::path::{Path, PathBuf};
+
+use autogan_run::{RunDir, atomic};
+
+use crate::data::RunData;
+use crate::error::Result;
+
+pub use samples::picture_path;
+
+/// A report that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// The file.
+    pub path: PathBuf,
+    /// What the page could not show, each in a sentence.
+    pub problems: Vec<String>,
+}
+
+/// Writes the report of a run to `out`, or to `report.html` in its directory; `name` is how the run
+/// is called on the command line.
+///
+/// # Errors
+/// When the file cannot be written. What cannot be read is left out of the page, which says so.
+pub fn write_report(run: &RunDir, name: &str, out: Option<&Path>) -> Result<Written> {
+    let path = out.map_or_else(|| run.report_path(), Path::to_owned);
+    let (html, problems) = report_html(run, name);
+    atomic::write(&path, html.as_bytes())?;
+    Ok(Written { path, problems })
+}
+
+/// The report of a run as HTML, and what it could not show.
+pub fn report_html(run: &RunDir, name: &str) -> (String, Vec<String>) {
+    let mut data = RunData::verified(run);
+    let pictures = samples::Pictures::read(run, &mut data);
+    let mut page = page::Page::default();
+    overview::write(&mut page, &data);
+    architecture::write(&mut page, &data);
+    reward::write(&mut page, &data);
+    contrasts::write(&mut page, &data);
+    policy::write(&mut page, &data);
+    curves::write(&mut page, &data);
+    samples::write(&mut page, &pictures);
+    details::write(&mut page, &data, name);
+    (page.finish(&format!("AutoGAN search {}", data.summary.name)), data.problems)
+}

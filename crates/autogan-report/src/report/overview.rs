@@ -1,0 +1,109 @@
+//! The head of the report: what run this is, how far it is, and its numbers.
+
+use super::format::{count, duration, moment, score};
+use super::page::Page;
+use crate::data::{RunData, Status};
+use crate::svg::escape;
+
+pub(super) fn write(page: &mut Page, data: &RunData) {
+    let summary = &data.summary;
+    page.raw("<header><p class=\"kicker\">AutoGAN · architecture search</p>");
+    page.raw(format_args!("<h1>{}</h1>", escape(&summary.name)));
+    page.raw(format_args!("<p class=\"lede\">{}</p></header>\n", facts(data)));
+    status(page, data);
+    if !data.problems.is_empty() {
+        page.raw("<aside class=\"problems\"><strong>Not everything could be read.</strong><ul>");
+        for problem in &data.problems {
+            page.raw(format_args!("<li>{}</li>", escape(problem)));
+        }
+        page.raw("</ul></aside>\n");
+    }
+    let numbers = numbers(data);
+    if !numbers.is_empty() {
+        page.raw("<dl class=\"key\">");
+        for (name, value, small) in numbers {
+            page.raw(format_args!(
+                "<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>",
+                escape(name),
+                escape(&value),
+                escape(&small)
+            ));
+        }
+        page.raw("</dl>\n");
+    }
+}
+
+fn facts(data: &RunData) -> String {
+    let summary = &data.summary;
+    let named = |what: &str, value: &Option<String>| {
+        value.as_ref().map(|value| format!("{what} <b>{}</b>", escape(value)))
+    };
+    let facts = [
+        named("preset", &summary.preset),
+        named("dataset", &summary.dataset),
+        named("scored by", &summary.scorer),
+        summary.seed.map(|seed| format!("seed <b>{seed}</b>")),
+        summary.created_ms.map(|ms| format!("started {}", moment(ms))),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn status(page: &mut Page, data: &RunData) {
+    let summary = &data.summary;
+    let done = match summary.iterations {
+        Some(all) => format!("{} of {all} iterations", summary.iterations_done),
+        None => format!("{} iterations", summary.iterations_done),
+    };
+    let text = match &summary.status {
+        Status::Finished => return,
+        Status::Running { holder } => {
+            format!(
+                "This search is running ({done} so far; {holder}). The page shows what was stored when it was made."
+            )
+        }
+        Status::Unfinished => {
+            format!("This search was stopped before its end, after {done}. It can be resumed.")
+        }
+        Status::Empty => "This search has not stored anything yet.".to_owned(),
+    };
+    page.raw(format_args!("<p class=\"status\">{}</p>\n", escape(&text)));
+}
+
+/// Name, value and small print.
+fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
+    let summary = &data.summary;
+    let mut out = Vec::new();
+    match (&summary.score, &summary.best) {
+        (Some(s), _) => {
+            let share = 100.0 * (s.best - s.untrained) / (s.real - s.untrained);
+            let way = format!("{share:.0} % of the way from untrained to real");
+            out.push(("best found", score(s.best), way));
+            out.push((
+                "random architectures",
+                score(s.median_random),
+                "median, same weights".into(),
+            ));
+            out.push(("untrained generator", score(s.untrained), "the floor".into()));
+            out.push(("real images", score(s.real), "the ceiling".into()));
+        }
+        (None, Some(best)) => {
+            let place = format!("stage {}, iteration {}", best.stage + 1, best.iteration + 1);
+            out.push(("best reward so far", score(best.reward), place));
+        }
+        (None, None) => {}
+    }
+    if summary.trials > 0 {
+        let distinct: std::collections::BTreeSet<&str> =
+            data.trials.iter().map(|row| row.trial.row.arch.as_str()).collect();
+        let small = format!("{} different", count(distinct.len() as u64));
+        out.push(("architectures scored", count(summary.trials as u64), small));
+    }
+    if summary.seconds > 0.0 {
+        let small = match summary.iterations {
+            Some(all) => format!("{} of {all} iterations", summary.iterations_done),
+            None => format!("{} iterations", summary.iterations_done),
+        };
+        out.push(("time", duration(summary.seconds), small));
+    }
+    out
+}

@@ -1,0 +1,230 @@
+//! Rewards over the search, beside what they are to be read against.
+
+use autogan_run::TrialKind;
+
+use super::format::score;
+use super::page::Page;
+use crate::chart::{Chart, Layout, range};
+use crate::data::{RunData, TrialRow};
+use crate::stats;
+use crate::svg::{Anchor, Px};
+
+/// Above so many children they are drawn without tooltips, as one element.
+const TIPS: usize = 1500;
+
+pub(super) fn write(page: &mut Page, data: &RunData) {
+    page.section("Reward over the search");
+    if data.trials.is_empty() {
+        page.text("No architecture has been scored yet.");
+        return;
+    }
+    page.raw("<p class=\"legend\">");
+    for (class, name) in [
+        ("dot k-child", "children of the controller"),
+        ("dot k-candidate", "candidates at the end of a stage"),
+        ("dot k-derive", "candidates of the derivation"),
+        ("line k-best", "running best of the stage"),
+        ("line k-mean", "mean of the iteration"),
+    ] {
+        page.raw(format_args!("<span><i class=\"{class}\"></i>{name}</span>"));
+    }
+    page.raw("</p>\n<figure class=\"only-wide\">");
+    page.raw(chart(data, (1000.0, 380.0), true));
+    page.raw("</figure>\n<figure class=\"only-narrow\">");
+    page.raw(chart(data, (360.0, 320.0), false));
+    page.raw("</figure>\n");
+    let images = data.plan.reward_images.map_or(String::new(), |n| format!(" on {n} images"));
+    let resets = match resets(data).len() {
+        0 => "The shared weights were not reset.".to_owned(),
+        1 => "▼ marks where the shared weights were reset.".to_owned(),
+        n => format!("▼ marks where the shared weights were reset, {n} times."),
+    };
+    page.note(&format!(
+        "Each point is one architecture, scored{images}; rewards of different stages are of \
+         different image sizes and cannot be compared. Real images are scored as the children are, \
+         once for each stage. The lines for random architectures (median) and an untrained \
+         generator are of the final derivation. {resets}",
+    ));
+}
+
+/// The iterations in which shared weights were reset, from 0.
+pub(super) fn resets(data: &RunData) -> Vec<u32> {
+    let resets = data.events.iter().filter(|event| event.kind == "reset");
+    resets.map(|event| event.iteration).collect()
+}
+
+/// The axis of iterations, as far as the run is planned or got.
+pub(super) fn iterations(data: &RunData) -> (f64, f64) {
+    let planned = data.plan.iterations.unwrap_or(0).min(100_000);
+    let reached = data.stages.iter().map(|span| span.end).max().unwrap_or(1);
+    let open = data.summary.status != crate::data::Status::Finished;
+    (0.0, f64::from(if open { planned.max(reached) } else { reached }.max(1)))
+}
+
+/// Lines where stages begin, and marks where weights were reset.
+pub(super) fn marks(chart: &mut Chart, data: &RunData, named: bool) {
+    let (top, bottom) = chart.vertical();
+    for span in &data.stages {
+        let x = chart.x.at(f64::from(span.first));
+        if span.first > 0 {
+            chart.svg.line("stage", (x, top - if named { 14.0 } else { 0.0 }), (x, bottom));
+        }
+        if named {
+            let side = span.side.map_or(String::new(), |side| format!(" · {side}×{side}"));
+            let room = chart.x.at(f64::from(span.end)) - x;
+            let text = format!("stage {}{side}", span.stage + 1);
+            let text = if room < 80.0 { format!("{}", span.stage + 1) } else { text };
+            chart.svg.text("tick", (x + 4.0, top - 5.0), Anchor::Start, &text);
+        }
+    }
+    for iteration in resets(data) {
+        let x = chart.x.at(f64::from(iteration) + 1.0);
+        let d = format!("M{} {}h8l-4 7z", Px(x - 4.0), Px(top));
+        chart.svg.path("reset", &d, &format!("weights reset after iteration {}", iteration + 1));
+    }
+}
+
+fn chart(data: &RunData, size: (f64, f64), wide: bool) -> String {
+    let score = data.summary.score;
+    let rewards = data.trials.iter().map(|row| row.trial.row.reward);
+    let references = score.map(|s| [s.real, s.untrained, s.median_random]).into_iter().flatten();
+    let reals = data.stages.iter().filter_map(|span| span.real);
+    let y = range(rewards.chain(references).chain(reals), 0.04);
+    let right = if wide { 150.0 } else { 8.0 };
+    let layout = Layout { size, margin: [24.0, right, 38.0, if wide { 52.0 } else { 44.0 }] };
+    let mut chart = Chart::new(layout, iterations(data), y);
+    chart.y_axis("reward", if wide { 7 } else { 6 });
+    chart.x_axis("iterations completed", if wide { 12 } else { 6 }, 1.0);
+    marks(&mut chart, data, true);
+    children(&mut chart, data, wide);
+    for (kind, class) in [(TrialKind::Candidate, "candidate"), (TrialKind::Derive, "derive")] {
+        for row in data.trials.iter().filter(|row| row.trial.row.kind == kind) {
+            dot(&mut chart, row, class);
+        }
+    }
+    means(&mut chart, data);
+    running_best(&mut chart, data);
+    references_at(&mut chart, data, wide);
+    chart.finish("reward", "Rewards of all architectures over the iterations of the search")
+}
+
+fn children(chart: &mut Chart, data: &RunData, wide: bool) {
+    let children = data.trials.iter().filter(|row| row.trial.row.kind == TrialKind::Controller);
+    if wide && children.clone().count() <= TIPS {
+        children.for_each(|row| dot(chart, row, "child"));
+    } else {
+        let points: Vec<_> = children.map(|row| (row.at, row.trial.row.reward)).collect();
+        chart.dots("children", &points);
+    }
+}
+
+fn dot(chart: &mut Chart, row: &TrialRow, class: &str) {
+    let trial = &row.trial.row;
+    if !trial.reward.is_finite() {
+        return;
+    }
+    let place = (chart.x.at(row.at), chart.y.at(trial.reward));
+    let tip = format!(
+        "{} ± {} · {}, iteration {} · {}",
+        score(trial.reward),
+        score(trial.spread),
+        trial.kind,
+        trial.iteration + 1,
+        trial.named
+    );
+    chart.svg.circle(class, place, if class == "child" { 2.2 } else { 2.8 }, &tip);
+}
+
+/// The children of the controller and the candidates: what a stage's best is the best of.
+fn searched(data: &RunData, stage: u32) -> impl Iterator<Item = &TrialRow> {
+    data.trials.iter().filter(move |row| {
+        let trial = &row.trial.row;
+        trial.stage == stage
+            && matches!(trial.kind, TrialKind::Controller | TrialKind::Candidate)
+            && trial.reward.is_finite()
+    })
+}
+
+fn means(chart: &mut Chart, data: &RunData) {
+    for span in &data.stages {
+        let rows: Vec<&TrialRow> = searched(data, span.stage)
+            .filter(|row| row.trial.row.kind == TrialKind::Controller)
+            .collect();
+        let groups = rows.chunk_by(|a, b| a.trial.row.iteration == b.trial.row.iteration);
+        let points: Vec<(f64, f64)> = groups
+            .map(|group| {
+                let values: Vec<f64> = group.iter().map(|row| row.trial.row.reward).collect();
+                (f64::from(group[0].trial.row.iteration) + 0.5, stats::mean(&values))
+            })
+            .collect();
+        chart.curve("mean", &points, "mean reward of each iteration");
+    }
+}
+
+fn running_best(chart: &mut Chart, data: &RunData) {
+    for span in &data.stages {
+        let mut best = f64::NEG_INFINITY;
+        let mut points = Vec::new();
+        for row in searched(data, span.stage) {
+            let reward = row.trial.row.reward;
+            if reward > best {
+                if best.is_finite() {
+                    points.push((row.at, best));
+                }
+                best = reward;
+                points.push((row.at, best));
+            }
+        }
+        if best.is_finite() {
+            points.push((f64::from(span.end), best));
+        }
+        let tip = format!("best of stage {}: {}", span.stage + 1, score(best));
+        chart.curve("best", &points, &tip);
+    }
+}
+
+/// Lines for real images, random architectures and an untrained generator, labelled on the right.
+fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
+    let mut labels: Vec<(f64, String)> = Vec::new();
+    for span in &data.stages {
+        let Some(real) = span.real.filter(|real| real.is_finite()) else { continue };
+        let ends = [(f64::from(span.first), real), (f64::from(span.end), real)];
+        chart.curve(
+            "real",
+            &ends,
+            &format!("real images, stage {}: {}", span.stage + 1, score(real)),
+        );
+        labels.retain(|(_, text)| !text.starts_with("real"));
+        labels.push((real, format!("real images {}", score(real))));
+    }
+    let (low, high) = iterations(data);
+    if let Some(s) = data.summary.score {
+        for (class, value, name) in
+            [("random", s.median_random, "random, median"), ("untrained", s.untrained, "untrained")]
+        {
+            chart.curve(
+                class,
+                &[(low, value), (high, value)],
+                &format!("{name}: {}", score(value)),
+            );
+            labels.push((value, format!("{name} {}", score(value))));
+        }
+    }
+    if let Some(best) = &data.summary.best {
+        labels.push((best.reward, format!("best {}", score(best.reward))));
+    }
+    labels.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (_, right) = chart.horizontal();
+    let mut free = f64::NEG_INFINITY;
+    for (value, text) in labels {
+        let line = chart.y.at(value);
+        if wide {
+            // One below the other where they would overlap.
+            let y = line.max(free);
+            free = y + 14.0;
+            chart.svg.text("label", (right + 8.0, y + 4.0), Anchor::Start, &text);
+        } else if !text.starts_with("best") {
+            chart.svg.text("label", (right, line - 4.0), Anchor::End, &text);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Which choices earn more: rewards by choice, and differences with confidence intervals.
+//!
+//! Rewards rise while the shared weights learn, and the policy draws what it likes again and again.
+//! So a reward counts relative to the mean of its iteration, and an architecture counts once, with
+//! the mean over its trials: choices are compared between architectures, not between repetitions of
+//! one. What remains is an association in one run, not an experiment: the policy does not draw the
+//! other choices independently.
+
+use std::collections::BTreeMap;
+
+use autogan_run::TrialKind;
+use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+use crate::data::{RunData, Token};
+
+/// The intervals' coverage is 95 %.
+const QUANTILE: f64 = 0.975;
+
+/// What is known of one choice of one token.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChoiceStats {
+    /// The choice in words.
+    pub choice: String,
+    /// Children with it that were scored.
+    pub trials: usize,
+    /// Mean of their rewards as they are; NaN without any.
+    pub mean_reward: f64,
+    /// Rewards relative to their iteration's mean, one per architecture, ascending.
+    pub relative: Vec<f64>,
+}
+
+/// The choices of one token, over the children of the stage that searched its cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TokenStats {
+    /// The cell, from 0.
+    pub cell: usize,
+    /// The token's name.
+    pub token: String,
+    /// Its choices.
+    pub choices: Vec<ChoiceStats>,
+}
+
+/// A difference with its 95 % confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Difference {
+    /// The estimate.
+    pub estimate: f64,
+    /// Its standard error.
+    pub error: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Difference {
+    /// Whether the interval leaves zero out.
+    pub fn is_clear(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
+}
+
+/// A child of the controller, as far as the statistics need it.
+struct Child<'a> {
+    reward: f64,
+    relative: f64,
+    arch: &'a str,
+    choice: &'a [usize],
+}
+
+/// Statistics of every token whose cell was searched.
+pub fn by_choice(data: &RunData) -> Vec<TokenStats> {
+    let mut stats = Vec::new();
+    for stage in data.stages.iter().map(|span| span.stage) {
+        let children = children(data, stage);
+        let cell = stage as usize;
+        let tokens = data.tokens.iter().enumerate().filter(|(_, token)| token.cell == cell);
+        stats.extend(tokens.map(|(at, token)| token_stats(token, at, &children)));
+    }
+    stats
+}
+
+/// The children of a stage, their rewards also relative to the mean of their iteration.
+fn children(data: &RunData, stage: u32) -> Vec<Child<'_>> {
+    let rows = data.trials.iter().filter(|row| {
+        let trial = &row.trial.row;
+        trial.kind == TrialKind::Controller && trial.stage == stage && trial.reward.is_finite()
+    });
+    let mut means: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for row in rows.clone() {
+        let mean = means.entry(row.trial.row.iteration).or_default();
+        *mean = (mean.0 + row.trial.row.reward, mean.1 + 1.0);
+    }
+    rows.filter_map(|row| {
+        let (sum, count) = means.get(&row.trial.row.iteration)?;
+        let reward = row.trial.row.reward;
+        Some(Child {
+            reward,
+            relative: reward - sum / count,
+            arch: &row.trial.row.arch,
+            choice: &row.choice,
+        })
+    })
+    .collect()
+}
+
+fn token_stats(token: &Token, at: usize, children: &[Child<'_>]) -> TokenStats {
+    let choices = token.choices.iter().enumerate().map(|(choice, name)| {
+        let with: Vec<&Child<'_>> =
+            children.iter().filter(|child| child.choice.get(at) == Some(&choice)).collect();
+        let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for child in &with {
+            by_arch.entry(child.arch).or_default().push(child.relative);
+        }
+        let mut relative: Vec<f64> = by_arch.values().map(|values| mean(values)).collect();
+        relative.sort_by(f64::total_cmp);
+        ChoiceStats {
+            choice: name.clone(),
+            trials: with.len(),
+            mean_reward: mean(&with.iter().map(|child| child.reward).collect::<Vec<_>>()),
+            relative,
+        }
+    });
+    TokenStats { cell: token.cell, token: token.name.clone(), choices: choices.collect() }
+}
+
+/// The mean of `a` minus that of `b`, with Welch's interval; `None` with fewer than two of either.
+pub fn difference(a: &[f64], b: &[f64]) -> Option<Difference> {
+    if a.len() < 2 || b.len() < 2 {
+        return None;
+    }
+    let (va, vb) = (variance(a) / a.len() as f64, variance(b) / b.len() as f64);
+    let estimate = mean(a) - mean(b);
+    let error = (va + vb).sqrt();
+    let freedom =
+        (va + vb).powi(2) / (va.powi(2) / (a.len() - 1) as f64 + vb.powi(2) / (b.len() - 1) as f64);
+    // Without any spread there is nothing to estimate an interval from.
+    let quantile = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(QUANTILE);
+    Some(Difference {
+        estimate,
+        error,
+        low: estimate - quantile * error,
+        high: estimate + quantile * error,
+    })
+}
+
+/// The mean of `values` with its interval.
+pub fn mean_interval(values: &[f64]) -> Option<Difference> {
+    if values.len() < 2 {
+        return None;
+    }
+    let error = (variance(values) / values.len() as f64).sqrt();
+    let freedom = (values.len() - 1) as f64;
+    let quantile = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(QUANTILE);
+    let estimate = mean(values);
+    Some(Difference {
+        estimate,
+        error,
+        low: estimate - quantile * error,
+        high: estimate + quantile * error,
+    })
+}
+
+/// Differences of several cells as one: weighted by the inverse of their variances.
+pub fn pooled(differences: &[Difference]) -> Option<Difference> {
+    let weights: Vec<f64> = differences.iter().map(|d| 1.0 / (d.error * d.error)).collect();
+    let total: f64 = weights.iter().sum();
+    if !(total.is_finite() && total > 0.0) {
+        return None;
+    }
+    let sum: f64 = differences.iter().zip(&weights).map(|(d, weight)| d.estimate * weight).sum();
+    let (estimate, error) = (sum / total, total.recip().sqrt());
+    let half = Normal::standard().inverse_cdf(QUANTILE) * error;
+    Some(Difference { estimate, error, low: estimate - half, high: estimate + half })
+}
+
+/// The mean; NaN of nothing.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Unbiased.
+fn variance(values: &[f64]) -> f64 {
+    let mean = mean(values);
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    squares / (values.len() - 1) as f64
+}
+
+/// The `share` quantile of ascending values, linear between neighbours; NaN of nothing.
+pub fn quantile(ascending: &[f64], share: f64) -> f64 {
+    let Some(last) = ascending.len().checked_sub(1) else { return f64::NAN };
+    let place = share.clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (place.floor() as usize, place.ceil() as usize);
+    ascending[low] + (ascending[high] - ascending[low]) * (place - place.floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9 * b.abs().max(1.0), "expected {b}, found {a}");
+    }
+
+    #[test]
+    fn welch_by_hand() {
+        // Means 3 and 1, variances 1 and 4 of 3 each: the error is sqrt(1/3 + 4/3), and the degrees
+        // of freedom (5/3)^2 / ((1/3)^2/2 + (4/3)^2/2) = 50/17.
+        let d = difference(&[2.0, 3.0, 4.0], &[-1.0, 1.0, 3.0]).unwrap();
+        close(d.estimate, 2.0);
+        close(d.error, (5.0_f64 / 3.0).sqrt());
+        // The quantile for 50/17 degrees lies between those for 2 (4.302653) and 3 (3.182446).
+        let quantile = (d.high - d.estimate) / d.error;
+        assert!((3.18..3.30).contains(&quantile), "{quantile}");
+        close(d.high - d.estimate, d.estimate - d.low);
+        assert!(!d.is_clear());
+    }
+
+    #[test]
+    fn intervals_of_a_mean_use_students_quantile() {
+        // Ten values, standard deviation 1 by construction: the table's t(9) is 2.262157.
+        let values: Vec<f64> = (0..10).map(|i| if i % 2 == 0 { 0.9_f64 } else { -0.9 }).collect();
+        let m = mean_interval(&values).unwrap();
+        close(m.estimate, 0.0);
+        close(m.error, (0.9_f64 * 0.9 / 9.0).sqrt());
+        assert!((m.high / m.error - 2.262_157).abs() < 1e-5);
+        assert_eq!(mean_interval(&[1.0]), None);
+        assert_eq!(difference(&[1.0, 2.0], &[1.0]), None);
+        assert_eq!(difference(&[1.0, 1.0], &[2.0, 2.0]), None, "no spread, no interval");
+    }
+
+    #[test]
+    fn pooling_weighs_by_precision() {
+        let one = Difference { estimate: 1.0, error: 1.0, low: 0.0, high: 0.0 };
+        let two = Difference { estimate: 4.0, error: 0.5, low: 0.0, high: 0.0 };
+        // Weights 1 and 4: (1 + 16) / 5, error 1 / sqrt 5.
+        let p = pooled(&[one, two]).unwrap();
+        close(p.estimate, 3.4);
+        close(p.error, 0.2_f64.sqrt());
+        assert!((p.high - p.estimate - 1.959_964 * p.error).abs() < 1e-6);
+        assert_eq!(pooled(&[]), None);
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        let values = [1.0, 2.0, 4.0];
+        close(quantile(&values, 0.5), 2.0);
+        close(quantile(&values, 0.75), 3.0);
+        close(quantile(&values, 1.0), 4.0);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}

@@ -1,0 +1,149 @@
+//! A small run directory, made by hand row by row.
+#![allow(dead_code)] // not every test uses all of it
+
+use std::path::Path;
+
+use autogan_run::samples::GridLayout;
+use autogan_run::{
+    ArchFile, Event, FoundArch, Host, Picture, Protocol, RunDir, RunWriter, Scalar, Score, Trial,
+    TrialKind,
+};
+use autogan_space::Arch;
+
+pub const CONFIG: &str = "preset = \"tiny\"\nseed = 7\n\n[data]\ndataset = \"shapes\"\n\n\
+    [model]\nlatent = 4\ngf = 4\nbottom = 4\n\n[search]\niterations = 4\ngrow_at = [2, 3]\n\n\
+    [reward]\nscorer = \"compact-shapes\"\nmetric = \"is\"\nimages = 16\n";
+
+/// How much of the search is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Upto {
+    /// Nothing but the configuration.
+    Empty,
+    /// Two stages, three iterations of four, a reset.
+    Stopped,
+    /// All of it.
+    Finished,
+}
+
+/// A child: iteration, vector, reward.
+type Child = (u32, &'static str, f64);
+
+/// Stage 1: `pre` and `post` beside each other in two iterations of different level.
+pub const FIRST: [Child; 6] = [
+    (0, "1 0 1 0", 1.0),
+    (0, "0 0 1 0", 3.0),
+    (1, "1 0 1 0", 5.0),
+    (1, "0 0 1 0", 7.0),
+    (1, "1 1 1 0", 6.0),
+    (1, "0 1 1 0", 8.0),
+];
+const SECOND: [Child; 2] = [(2, "1 0 1 0 1 0 1 1 1", 2.0), (2, "1 0 1 0 0 1 2 0 0", 2.5)];
+const THIRD: [Child; 1] = [(3, "1 0 1 0 1 0 1 1 1 1 0 1 0 3", 3.5)];
+
+/// Makes the run at `path`.
+pub fn run(path: &Path, config: &str, upto: Upto) -> RunDir {
+    let (dir, lock) = RunDir::create_at(path, config, &Host::detect("cpu")).unwrap();
+    let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+    let mut tick = 0;
+    let stages = [&FIRST[..], &SECOND[..], &THIRD[..]];
+    let wanted = match upto {
+        Upto::Empty => 0,
+        Upto::Stopped => 2,
+        Upto::Finished => 3,
+    };
+    for (stage, children) in stages.into_iter().take(wanted).enumerate() {
+        scalar(&mut writer, tick, &format!("score/real/stage{stage}"), 9.0);
+        for iteration in children.chunk_by(|a, b| a.0 == b.0) {
+            tick = iterate(&mut writer, tick, stage as u32, iteration);
+        }
+        if stage < 2 {
+            let entries = serde_json::json!([{ "arch": [1, 0, 1, 0], "reward": 6.5 }]);
+            let json = serde_json::json!({ "stage": stage, "entries": entries });
+            event(&mut writer, tick, "beam", &json.to_string());
+        }
+    }
+    if upto == Upto::Finished {
+        writer.write_arch(&found()).unwrap();
+        event(&mut writer, tick, "found", "{\"score\": {}}");
+    }
+    writer.finish().unwrap();
+    dir
+}
+
+fn iterate(writer: &mut RunWriter, mut tick: u64, stage: u32, children: &[Child]) -> u64 {
+    for _ in 0..3 {
+        tick += 1;
+        scalar(writer, tick, "loss/d", 1.5);
+        scalar(writer, tick, "loss/g", -0.5);
+    }
+    let iteration = children[0].0;
+    if iteration == 1 {
+        event(writer, tick, "reset", "{\"step\": 2, \"g_spread\": 0.0001, \"d_spread\": 0.1}");
+    }
+    for (step, &(_, vector, reward)) in children.iter().enumerate() {
+        tick += 1;
+        writer.trial(&trial(tick, (stage, iteration, step as u32), vector, reward)).unwrap();
+        scalar(writer, tick, "controller/entropy", 0.5);
+    }
+    tick += 1;
+    for (choice, p) in [("post", 0.25), ("pre", 0.75)] {
+        scalar(writer, tick, &format!("policy/conv/{choice}"), p);
+    }
+    let layout = GridLayout::square(4, 4);
+    let picture = Picture::grid(&[100; 4 * 3 * 4 * 4], [4, 3, 4, 4], layout).unwrap();
+    let seconds = f64::from(iteration + 1) * 10.0;
+    writer.picture(&picture, tick, (stage, iteration, "child"), seconds).unwrap();
+    tick
+}
+
+fn trial(tick: u64, place: (u32, u32, u32), vector: &str, reward: f64) -> Trial {
+    let arch: Arch = vector.parse().unwrap();
+    Trial {
+        tick,
+        kind: TrialKind::Controller,
+        stage: place.0,
+        iteration: place.1,
+        step: place.2,
+        arch: arch.to_string(),
+        named: arch.named(),
+        reward,
+        spread: 0.1,
+        entropy: Some(0.5),
+        advantage: Some(0.0),
+        baseline: Some(1.0),
+        params: 1000,
+        macs: 10_000,
+        seconds: 0.1,
+    }
+}
+
+fn scalar(writer: &mut RunWriter, tick: u64, tag: &str, value: f64) {
+    writer.scalar(&Scalar { tick, step: tick, tag: tag.into(), value, seconds: 1.0 }).unwrap();
+}
+
+fn event(writer: &mut RunWriter, tick: u64, kind: &str, json: &str) {
+    let (kind, json) = (kind.to_owned(), json.to_owned());
+    writer.event(&Event { tick, kind, json, seconds: 1.0 }).unwrap();
+}
+
+fn found() -> ArchFile {
+    let arch: Arch = THIRD[0].1.parse().unwrap();
+    ArchFile {
+        dataset: "shapes".into(),
+        scorer: "compact-shapes".into(),
+        preset: "tiny".into(),
+        seed: 7,
+        stage: 2,
+        protocol: Protocol { reward: "is_16".into(), score: "is_16".into() },
+        score: Some(Score { real: 9.0, untrained: 1.0, best: 3.0, median_random: 2.0 }),
+        top: vec![FoundArch {
+            rank: 1,
+            arch: arch.to_released(),
+            named: arch.named(),
+            reward: 3.0,
+            spread: 0.1,
+            params: 1000,
+            macs: 10_000,
+        }],
+    }
+}
