@@ -8,6 +8,7 @@ mod common;
 mod dry_run;
 mod eval;
 mod refusals;
+mod report;
 mod run_dir;
 mod sample;
 mod score;

@@ -46,6 +46,8 @@ enum Autogan {
     Search(Rest),
     /// Show, draw, count or convert architectures
     Arch(Rest),
+    /// Write the report of a run: one HTML file with everything in it
+    Report(Rest),
     /// Generate images from a checkpoint
     Sample(Rest),
     /// Train the compact classifier that scores images
@@ -74,6 +76,7 @@ impl Autogan {
         let (name, Rest { rest }) = match self {
             Self::Search(rest) => ("search", rest),
             Self::Arch(rest) => ("arch", rest),
+            Self::Report(rest) => ("report", rest),
             Self::Sample(rest) => ("sample", rest),
             Self::TrainScorer(rest) => ("train-scorer", rest),
             Self::Eval(rest) => ("eval", rest),

@@ -1,8 +1,10 @@
 //! `autogan arch`: architectures shown, drawn at random, counted, converted.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use autogan_report::{Drawing, arch_svg_file};
 use autogan_space::{
     Arch, GeneratorShape, MAX_CELLS, TokenOrder, count, count_all, derived_generator_breakdown,
 };
@@ -24,6 +26,9 @@ pub enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Draw it into this file instead, as SVG; prints the file's name
+        #[arg(long, value_name = "FILE", conflicts_with = "json")]
+        svg: Option<PathBuf>,
     },
     /// Draw architectures uniformly
     Random {
@@ -83,13 +88,17 @@ pub enum Notation {
 /// When an architecture cannot be read or a stage does not exist.
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
-        Command::Show { arch, sizes, json } => {
+        Command::Show { arch, sizes, json, svg } => {
             let (arch, sizes) = (parse(arch)?, *sizes);
             ensure!(
                 sizes.gf > 0 && sizes.latent > 0 && sizes.bottom > 0,
                 "--gf, --latent, --bottom: expected 1 or more"
             );
-            print!("{}", if *json { show_json(&arch, sizes)? } else { show(&arch, sizes)? });
+            match svg {
+                Some(path) => draw(&arch, sizes, path)?,
+                None if *json => print!("{}", show_json(&arch, sizes)?),
+                None => print!("{}", show(&arch, sizes)?),
+            }
         }
         Command::Random { n, stage, seed } => {
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
@@ -151,6 +160,14 @@ fn show(arch: &Arch, sizes: Sizes) -> anyhow::Result<String> {
     row("to rgb".into(), "batch norm, ReLU, 3x3, tanh".into(), cost.to_rgb)?;
     row("all".into(), format!("gf {}, bottom {}", sizes.gf, sizes.bottom), cost.total())?;
     Ok(out)
+}
+
+/// Writes the figure; the old file stays whole if that fails.
+fn draw(arch: &Arch, sizes: Sizes, path: &Path) -> anyhow::Result<()> {
+    let drawing = Drawing { shape: shape(sizes), ..Drawing::PAPER };
+    autogan_run::atomic::write(path, arch_svg_file(arch, &drawing).as_bytes())?;
+    println!("{}", path.display());
+    Ok(())
 }
 
 fn show_json(arch: &Arch, sizes: Sizes) -> anyhow::Result<String> {

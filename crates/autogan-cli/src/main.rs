@@ -10,6 +10,7 @@ mod bench;
 mod eval;
 mod generator;
 mod progress;
+mod report;
 mod sample;
 mod score;
 mod search;
@@ -39,6 +40,8 @@ enum Command {
     /// Show, draw, count or convert architectures.
     #[command(subcommand)]
     Arch(arch::Command),
+    /// Write the report of a run: one HTML file with everything in it.
+    Report(report::Args),
     /// Generate images from a checkpoint.
     Sample(sample::Args),
     /// Score what a checkpoint's generator makes.
@@ -95,6 +98,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Search(args) => search::run(&args),
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),

@@ -4,7 +4,7 @@ mod dry_run;
 mod inputs;
 mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use autogan_search::{
 };
 
 use crate::progress::Progress;
+use crate::report::{after_search, command_name};
 use crate::signals::Signals;
 
 /// Search for an architecture.
@@ -189,24 +190,17 @@ fn carry_on(
         Outcome::Finished => {
             let seconds = writer.seconds();
             writer.finish()?;
+            after_search(&dir, &args.runs_dir);
             summary::print(&dir, search.config(), seconds)?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped => {
             eprintln!(
                 "stopped; continue with: cargo xtask search --resume {}",
-                resume_name(path, &args.runs_dir)
+                command_name(path, &args.runs_dir)
             );
             Ok(signals.exit_code())
         }
-    }
-}
-
-/// How the run is named on the command line: its number where it lies among the others, else its path.
-fn resume_name(path: &Path, runs: &Path) -> String {
-    match path.strip_prefix(runs) {
-        Ok(name) if runs == Path::new("runs") => name.display().to_string(),
-        _ => path.display().to_string(),
     }
 }
 

@@ -48,6 +48,7 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     )?;
     let path = dir.path().display();
     writeln!(out, "\nIn {path}:")?;
+    writeln!(out, "  report.html all of it as one page, to be opened in a browser")?;
     writeln!(out, "  arch.json   the top {} with rewards and vectors", file.top.len())?;
     writeln!(out, "  samples/    image grids of each iteration; the best child's is the last")?;
     writeln!(out, "  run.sqlite  every trial and curve")?;

@@ -1,0 +1,59 @@
+//! `autogan report`: one HTML file with everything that a run directory tells.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use autogan_report::write_report;
+use autogan_run::RunDir;
+
+/// Write the report of a run: one HTML file with everything in it.
+///
+/// Nothing in it is fetched from anywhere, so it can be kept, sent and printed. It can be made while the search runs,
+/// and of a run that was copied from elsewhere.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run: a path, a name or a number; the newest without it
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    /// File to write; report.html in the run's directory without it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Directory of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs_dir: PathBuf,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// When there is no such run, or the file cannot be written.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let run = match &args.run {
+        Some(wanted) => RunDir::find(&args.runs_dir, wanted)?,
+        None => RunDir::newest(&args.runs_dir)?,
+    };
+    let name = command_name(run.path(), &args.runs_dir);
+    let written =
+        write_report(&run, &name, args.out.as_deref()).context("no report was written")?;
+    for problem in &written.problems {
+        eprintln!("warning: {problem}");
+    }
+    println!("{}", written.path.display());
+    Ok(())
+}
+
+/// How a run is named on the command line: by its name where it lies among the others, else by its path.
+pub fn command_name(path: &Path, runs: &Path) -> String {
+    match path.strip_prefix(runs) {
+        Ok(name) if runs == Path::new("runs") => name.display().to_string(),
+        _ => path.display().to_string(),
+    }
+}
+
+/// Writes the report of a search that is over. That it cannot be written takes nothing from the search's result.
+pub fn after_search(run: &RunDir, runs: &Path) {
+    match write_report(run, &command_name(run.path(), runs), None) {
+        Ok(written) => written.problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
+        Err(error) => eprintln!("warning: no report was written: {error}"),
+    }
+}
