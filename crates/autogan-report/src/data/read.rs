@@ -82,7 +82,14 @@ impl RunData {
 
 /// The value, or its error as a problem.
 pub(super) fn kept<T>(result: RunResult<T>, problems: &mut Vec<String>) -> Option<T> {
-    result.map_err(|error| problems.push(error.to_string())).ok()
+    let problem = |error: autogan_run::Error| {
+        let text = error.to_string();
+        // What verifying finds is found again by reading.
+        if !problems.contains(&text) {
+            problems.push(text);
+        }
+    };
+    result.map_err(problem).ok()
 }
 
 /// Who writes the run now, if anyone does; a lock that cannot be read is nobody's.

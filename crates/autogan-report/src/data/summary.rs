@@ -109,7 +109,8 @@ impl Summary {
 
     pub(super) fn of(run: &RunDir, plan: &Plan, rows: &Rows<'_>) -> Summary {
         let (done, stage) = progress(rows);
-        let finished = rows.is_finished();
+        // A kill between the event and the file leaves a search that has to do its end again.
+        let finished = rows.is_finished() && run.arch_path().exists();
         let status = match holder(run) {
             Some(holder) => Status::Running { holder },
             None if finished => Status::Finished,
@@ -162,7 +163,7 @@ impl Rows<'_> {
     /// Whether nothing came after the result: a run can be continued beyond its end.
     fn is_finished(&self) -> bool {
         let found = self.events.iter().rev().find(|event| event.row.kind == "found");
-        self.found.is_some() && found.is_some_and(|found| found.row.tick >= self.last_tick())
+        found.is_some_and(|found| found.row.tick >= self.last_tick())
     }
 
     fn seconds(&self) -> f64 {

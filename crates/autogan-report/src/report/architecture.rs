@@ -24,8 +24,12 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
             top(page, file);
         }
         (None, Some(best)) => {
+            let none = match data.summary.status {
+                Status::Finished => "The result cannot be read.",
+                _ => "Nothing has been derived yet.",
+            };
             page.text(&format!(
-                "Nothing has been derived yet. This child earned the highest reward so far, {}, in \
+                "{none} This child earned the highest reward so far, {}, in \
                  iteration {} of stage {}.",
                 score(best.reward),
                 best.iteration + 1,

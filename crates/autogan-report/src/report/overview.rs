@@ -2,6 +2,7 @@
 
 use super::format::{count, duration, moment, score};
 use super::page::Page;
+use crate::chart::label;
 use crate::data::{RunData, Status};
 use crate::svg::escape;
 
@@ -76,7 +77,7 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
     match (&summary.score, &summary.best) {
         (Some(s), _) => {
             let share = 100.0 * (s.best - s.untrained) / (s.real - s.untrained);
-            let way = format!("{share:.0} % of the way from untrained to real");
+            let way = format!("{} % of the way from untrained to real", label(share, 0));
             out.push(("best found", score(s.best), way));
             out.push((
                 "random architectures",

@@ -148,6 +148,10 @@ fn damage_is_said_and_never_shown() {
             assert!(harmless || !problems.is_empty(), "{} {what}", file.display());
         });
     }
+    fs::write(run.arch_path(), "{}").unwrap();
+    let data = RunData::read(&run);
+    assert_eq!((data.summary.status, data.summary.score), (Status::Finished, None));
+    assert!(report_html(&run, "r").0.contains("The result cannot be read."));
     // The configuration has no checksum; whatever is in it, there is a page.
     each_damage(&run.config_path(), |_| check_self_contained(&report_html(&run, "r").0));
 }
