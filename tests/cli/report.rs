@@ -19,7 +19,7 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
         "compact-shapes",
         "Which operations help",
         "data:image/png;base64,",
-        "cargo xtask sample 00000-quick-s2",
+        "cargo xtask sample runs/00000-quick-s2",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -35,6 +35,18 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
     let out = autogan(dir.path(), &["report", "0", "--out", "elsewhere.html"]).ok();
     assert_eq!(out, "elsewhere.html\n");
     assert_eq!(fs::read_to_string(dir.path().join("elsewhere.html")).unwrap(), page);
+
+    // The commands that the page names work.
+    let commands: Vec<&str> = page
+        .split("<code>cargo xtask ")
+        .skip(1)
+        .map(|rest| rest.split_once("</code>").unwrap().0)
+        .collect();
+    assert_eq!(commands.len(), 5, "{commands:?}");
+    for line in commands {
+        autogan(dir.path(), &line.split(' ').collect::<Vec<_>>()).ok();
+    }
+    assert!(dir.path().join("grid.png").exists() && dir.path().join("arch.svg").exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `autogan report`: one HTML file with everything that a run directory tells.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use autogan_report::write_report;
@@ -32,9 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(wanted) => RunDir::find(&args.runs_dir, wanted)?,
         None => RunDir::newest(&args.runs_dir)?,
     };
-    let name = command_name(run.path(), &args.runs_dir);
-    let written =
-        write_report(&run, &name, args.out.as_deref()).context("no report was written")?;
+    let written = write_report(&run, args.out.as_deref()).context("no report was written")?;
     for problem in &written.problems {
         eprintln!("warning: {problem}");
     }
@@ -42,17 +40,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How a run is named on the command line: by its name where it lies among the others, else by its path.
-pub fn command_name(path: &Path, runs: &Path) -> String {
-    match path.strip_prefix(runs) {
-        Ok(name) if runs == Path::new("runs") => name.display().to_string(),
-        _ => path.display().to_string(),
-    }
-}
-
 /// Writes the report of a search that is over. That it cannot be written takes nothing from the search's result.
-pub fn after_search(run: &RunDir, runs: &Path) {
-    match write_report(run, &command_name(run.path(), runs), None) {
+pub fn after_search(run: &RunDir) {
+    match write_report(run, None) {
         Ok(written) => written.problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
         Err(error) => eprintln!("warning: no report was written: {error}"),
     }

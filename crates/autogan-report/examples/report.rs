@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [run, out] = args.as_slice() else {
         return Err("expected two arguments, a run directory and a file to write".into());
     };
-    write_report(&RunDir::open(Path::new(run))?, run, Some(Path::new(out)))?;
+    write_report(&RunDir::open(Path::new(run))?, Some(Path::new(out)))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ mod dry_run;
 mod inputs;
 mod summary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use autogan_search::{
 };
 
 use crate::progress::Progress;
-use crate::report::{after_search, command_name};
+use crate::report::after_search;
 use crate::signals::Signals;
 
 /// Search for an architecture.
@@ -190,17 +190,25 @@ fn carry_on(
         Outcome::Finished => {
             let seconds = writer.seconds();
             writer.finish()?;
-            after_search(&dir, &args.runs_dir);
+            after_search(&dir);
             summary::print(&dir, search.config(), seconds)?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped => {
             eprintln!(
                 "stopped; continue with: cargo xtask search --resume {}",
-                command_name(path, &args.runs_dir)
+                resume_name(path, &args.runs_dir)
             );
             Ok(signals.exit_code())
         }
+    }
+}
+
+/// How the run is named on the command line: its number where it lies among the others, else its path.
+fn resume_name(path: &Path, runs: &Path) -> String {
+    match path.strip_prefix(runs) {
+        Ok(name) if runs == Path::new("runs") => name.display().to_string(),
+        _ => path.display().to_string(),
     }
 }
 

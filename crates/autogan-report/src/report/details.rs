@@ -6,9 +6,9 @@ use super::page::Page;
 use crate::data::{RunData, Status};
 use crate::svg::escape;
 
-pub(super) fn write(page: &mut Page, data: &RunData, name: &str) {
+pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
     page.section("Commands");
-    commands(page, data, name);
+    commands(page, data, path);
     page.section("Details");
     page.raw("<div class=\"columns\"><div>");
     timings(page, data);
@@ -23,28 +23,28 @@ pub(super) fn write(page: &mut Page, data: &RunData, name: &str) {
 }
 
 /// The commands that make sense for this run.
-fn commands(page: &mut Page, data: &RunData, name: &str) {
-    let name = quoted(name);
+fn commands(page: &mut Page, data: &RunData, path: &str) {
+    let run = quoted(path);
     let mut lines: Vec<(String, &str)> = Vec::new();
     match data.summary.status {
         Status::Finished => {
             let longer = data.summary.iterations_done.saturating_mul(2).max(1);
             lines.push((
-                format!("search --resume {name} --set search.iterations={longer}"),
+                format!("search --resume {run} --set search.iterations={longer}"),
                 "search on, for longer",
             ));
         }
         Status::Running { .. } => {}
         Status::Unfinished | Status::Empty => {
-            lines.push((format!("search --resume {name}"), "go on where it stopped"));
+            lines.push((format!("search --resume {run}"), "go on where it stopped"));
         }
     }
     if data.found.is_some() {
-        lines.push((format!("sample {name} -n 64 --out grid.png"), "more images of the best"));
-        lines.push((format!("arch show {name}"), "what the best costs; RUN:2 is the second best"));
-        lines.push((format!("arch show {name} --svg arch.svg"), "its figure as a file"));
+        lines.push((format!("sample {run} -n 64 --out grid.png"), "more images of the best"));
+        lines.push((format!("arch show {run}"), "what the best costs; RUN:2 is the second best"));
+        lines.push((format!("arch show {run} --svg arch.svg"), "its figure as a file"));
     }
-    lines.push((format!("report {name}"), "this page anew"));
+    lines.push((format!("report {run}"), "this page anew"));
     page.raw("<dl class=\"commands\">");
     for (line, what) in lines {
         page.raw(format_args!(

@@ -34,20 +34,19 @@ pub struct Written {
     pub problems: Vec<String>,
 }
 
-/// Writes the report of a run to `out`, or to `report.html` in its directory; `name` is how the run
-/// is called on the command line.
+/// Writes the report of a run to `out`, or to `report.html` in its directory.
 ///
 /// # Errors
 /// When the file cannot be written. What cannot be read is left out of the page, which says so.
-pub fn write_report(run: &RunDir, name: &str, out: Option<&Path>) -> Result<Written> {
+pub fn write_report(run: &RunDir, out: Option<&Path>) -> Result<Written> {
     let path = out.map_or_else(|| run.report_path(), Path::to_owned);
-    let (html, problems) = report_html(run, name);
+    let (html, problems) = report_html(run);
     atomic::write(&path, html.as_bytes())?;
     Ok(Written { path, problems })
 }
 
-/// The report of a run as HTML, and what it could not show.
-pub fn report_html(run: &RunDir, name: &str) -> (String, Vec<String>) {
+/// The report of a run as HTML, and what it could not show. Its commands name the run by its path.
+pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
     let mut data = RunData::verified(run);
     let pictures = samples::Pictures::read(run, &mut data);
     let mut page = page::Page::default();
@@ -58,6 +57,6 @@ pub fn report_html(run: &RunDir, name: &str) -> (String, Vec<String>) {
     policy::write(&mut page, &data);
     curves::write(&mut page, &data);
     samples::write(&mut page, &pictures);
-    details::write(&mut page, &data, name);
+    details::write(&mut page, &data, &run.path().display().to_string());
     (page.finish(&format!("AutoGAN search {}", data.summary.name)), data.problems)
 }

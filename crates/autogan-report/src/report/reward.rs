@@ -33,14 +33,21 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     page.raw("</figure>\n<figure class=\"only-narrow\">");
     page.raw(chart(data, (360.0, 320.0), false));
     page.raw("</figure>\n");
-    let images = data.plan.reward_images.map_or(String::new(), |n| format!(" on {n} images"));
+    let plan = &data.plan;
+    let images = plan.reward_images.map_or(String::new(), |n| format!(" on {n} images"));
+    let scorer = plan.scorer.as_ref().map_or(String::new(), |scorer| format!(" by {scorer}"));
+    let metric = match plan.metric.as_deref() {
+        Some("is") => ", with the formula of the Inception Score",
+        Some("inverse_fid") => ", with the formula of 1 / FID",
+        _ => "",
+    };
     let resets = match resets(data).len() {
         0 => "The shared weights were not reset.".to_owned(),
         1 => "▼ marks where the shared weights were reset.".to_owned(),
         n => format!("▼ marks where the shared weights were reset, {n} times."),
     };
     page.note(&format!(
-        "Each point is one architecture, scored{images}; rewards of different stages are of \
+        "Each point is one architecture, scored{images}{scorer}{metric}; rewards of different stages are of \
          different image sizes and cannot be compared. Real images are scored as the children are, \
          once for each stage. The lines for random architectures (median) and an untrained \
          generator are of the final derivation. {resets}",

@@ -59,7 +59,7 @@ fn check_self_contained(html: &str) {
 fn a_finished_run_gives_the_whole_page() {
     let dir = tempfile::tempdir().unwrap();
     let run = run(&dir.path().join("r"), CONFIG, Upto::Finished);
-    let (html, problems) = report_html(&run, "r");
+    let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
     let page = parsed(&html);
@@ -74,29 +74,30 @@ fn a_finished_run_gives_the_whole_page() {
     }
     // Nine children, with a tooltip each in the wide chart.
     assert_eq!(classed(&page, "child").len(), 9);
-    assert_eq!(report_html(&run, "r").0, html, "the page follows from the directory");
+    assert_eq!(report_html(&run).0, html, "the page follows from the directory");
 }
 
 #[test]
 fn an_unfinished_run_says_so_and_shows_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), CONFIG, Upto::Stopped);
-    let (html, problems) = report_html(&run, "my runs/r");
+    let path = dir.path().join("my run");
+    let run = run(&path, CONFIG, Upto::Stopped);
+    let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
     for text in [
         "stopped before its end, after 3 of 4 iterations",
-        "search --resume &#39;my runs/r&#39;",
+        &format!("search --resume &#39;{}&#39;", path.display()),
         "Nothing has been derived yet",
         "2.500",
     ] {
         assert!(html.contains(text), "{text}");
     }
-    assert!(!html.contains("sample my"), "there is nothing to sample from the list yet");
+    assert!(!html.contains("cargo xtask sample"), "there is nothing to sample from the list yet");
     let lock = autogan_run::RunLock::acquire(run.path()).unwrap();
     let data = RunData::read(&run);
     assert!(matches!(data.summary.status, Status::Running { .. }));
-    assert!(report_html(&run, "r").0.contains("This search is running"));
+    assert!(report_html(&run).0.contains("This search is running"));
     drop(lock);
 }
 
@@ -104,13 +105,13 @@ fn an_unfinished_run_says_so_and_shows_what_there_is() {
 fn an_empty_run_gives_an_honest_page() {
     let dir = tempfile::tempdir().unwrap();
     let run = run(&dir.path().join("r"), CONFIG, Upto::Empty);
-    let (html, problems) = report_html(&run, "r");
+    let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
     assert!(html.contains("has not stored anything yet"));
     // Killed before there was a store.
     fs::remove_file(run.store_path()).unwrap();
-    let (html, problems) = report_html(&run, "r");
+    let (html, problems) = report_html(&run);
     assert_eq!(problems.len(), 1);
     assert!(problems[0].contains("run.sqlite"), "{problems:?}");
     check_self_contained(&html);
@@ -122,7 +123,7 @@ fn text_from_outside_is_never_markup() {
     let evil = "<script>alert('x')</script>&\"";
     let config = CONFIG.replace("\"tiny\"", &toml_string(evil));
     let run = run(&dir.path().join("a<b>&'c"), &config, Upto::Finished);
-    let (html, _) = report_html(&run, evil);
+    let (html, _) = report_html(&run);
     check_self_contained(&html);
     assert!(html.contains("&lt;script&gt;"));
     assert!(html.contains("a&lt;b&gt;&amp;&#39;c"));
@@ -136,12 +137,12 @@ fn toml_string(text: &str) -> String {
 fn damage_is_said_and_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let run = run(&dir.path().join("r"), CONFIG, Upto::Finished);
-    let (good, _) = report_html(&run, "r");
+    let (good, _) = report_html(&run);
     let picture = fs::read_dir(run.samples_path()).unwrap().next().unwrap().unwrap().path();
     let files = [run.store_path(), run.arch_path(), run.host_path(), picture];
     for file in files {
         each_damage(&file, |what| {
-            let (html, problems) = report_html(&run, "r");
+            let (html, problems) = report_html(&run);
             check_self_contained(&html);
             // Some bytes mean nothing, as the free ones of a page of SQLite.
             let harmless = html == good && problems.is_empty();
@@ -151,9 +152,9 @@ fn damage_is_said_and_never_shown() {
     fs::write(run.arch_path(), "{}").unwrap();
     let data = RunData::read(&run);
     assert_eq!((data.summary.status, data.summary.score), (Status::Finished, None));
-    assert!(report_html(&run, "r").0.contains("The result cannot be read."));
+    assert!(report_html(&run).0.contains("The result cannot be read."));
     // The configuration has no checksum; whatever is in it, there is a page.
-    each_damage(&run.config_path(), |_| check_self_contained(&report_html(&run, "r").0));
+    each_damage(&run.config_path(), |_| check_self_contained(&report_html(&run).0));
 }
 
 /// Calls `check` with the file emptied, cut, zeroed in part, and one bit flipped in many places.
@@ -230,13 +231,14 @@ fn a_copy_elsewhere_gives_the_same_page_and_an_old_page_is_replaced() {
     let copy = dir.path().join("two/r");
     copy_dir(original.path(), &copy);
     let copy = RunDir::open(&copy).unwrap();
-    assert_eq!(report_html(&original, "r").0, report_html(&copy, "r").0);
+    let page = report_html(&original).0;
+    assert_eq!(page.replace("one/r", "two/r"), report_html(&copy).0);
     fs::write(copy.report_path(), "old").unwrap();
-    let written = write_report(&copy, "r", None).unwrap();
+    let written = write_report(&copy, None).unwrap();
     assert_eq!(written.path, copy.report_path());
-    assert_eq!(fs::read_to_string(written.path).unwrap(), report_html(&copy, "r").0);
+    assert_eq!(fs::read_to_string(written.path).unwrap(), report_html(&copy).0);
     let out = dir.path().join("missing/page.html");
-    let error = write_report(&copy, "r", Some(&out)).unwrap_err().to_string();
+    let error = write_report(&copy, Some(&out)).unwrap_err().to_string();
     assert!(error.contains("page.html"), "{error}");
 }
 
