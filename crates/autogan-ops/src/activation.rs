@@ -4,6 +4,7 @@ use candle_core::{Result, Shape, Tensor};
 
 use crate::host::{map, zip};
 use crate::real::Real;
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 /// `max(x, 0)` for any shape; the gradient at 0 is 0, as PyTorch has it.
@@ -26,6 +27,7 @@ struct Relu(Shape);
 
 impl Unary for Relu {
     const NAME: &'static str = "relu";
+    const KEEP: Keep = Keep { inputs: false, output: true };
 
     fn shape(&self) -> Shape {
         self.0.clone()
@@ -44,6 +46,7 @@ struct Tanh(Shape);
 
 impl Unary for Tanh {
     const NAME: &'static str = "tanh";
+    const KEEP: Keep = Keep { inputs: false, output: true };
 
     fn shape(&self) -> Shape {
         self.0.clone()

@@ -5,6 +5,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use crate::host::{slice, zip};
 use crate::real::{dispatch, same_dtype, storage};
+use crate::tape::{Keep, apply2, tracked};
 
 const OP: &str = "add";
 
@@ -17,7 +18,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if a.dims() != b.dims() {
         bail!("{OP}: expected two tensors of one shape, found {:?} and {:?}", a.dims(), b.dims());
     }
-    a.contiguous()?.apply_op2(&b.contiguous()?, Add)
+    apply2(&a.contiguous()?, &b.contiguous()?, Add, Keep::NOTHING)
 }
 
 struct Add;
@@ -47,7 +48,7 @@ impl CustomOp2 for Add {
         _sum: &Tensor,
         d: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let to = |t: &Tensor| t.track_op().then(|| d.clone());
+        let to = |t: &Tensor| tracked(t).then(|| d.clone());
         Ok((to(a), to(b)))
     }
 }

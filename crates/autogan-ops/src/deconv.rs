@@ -6,8 +6,9 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::conv::channel_sums;
-use crate::host::{host, slice, tensor, zeros};
+use crate::host::{fresh, host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
+use crate::tape::{apply3, tracked};
 
 const OP: &str = "conv_transpose2x2";
 
@@ -21,7 +22,7 @@ const GROUPS: usize = 8;
 /// When the shapes or element types do not fit each other.
 pub fn conv_transpose2x2(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let op = Deconv::new(x, w, b)?;
-    x.contiguous()?.apply_op3(&w.contiguous()?, &b.contiguous()?, op)
+    apply3(&x.contiguous()?, &w.contiguous()?, &b.contiguous()?, op)
 }
 
 /// [`conv_transpose2x2`] written as its definition, forward only.
@@ -115,7 +116,7 @@ impl Deconv {
     }
 
     fn forward<T: Real>(&self, x: &[T], w: &[T], bias: &[T]) -> Vec<T> {
-        let mut y = zeros(self.n * self.image_out());
+        let mut y = fresh(self.n * self.image_out());
         let (blocks, m) =
             (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co).t());
         y.par_chunks_mut(self.image_out().max(1)).enumerate().for_each_init(
@@ -130,7 +131,7 @@ impl Deconv {
     }
 
     fn input_gradient<T: Real>(&self, dy: &[T], w: &[T]) -> Vec<T> {
-        let mut dx = zeros(self.n * self.image_in());
+        let mut dx = fresh(self.n * self.image_in());
         let (blocks, m) = (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co));
         dx.par_chunks_mut(self.image_in().max(1)).enumerate().for_each_init(
             || zeros(self.image_out()),
@@ -197,16 +198,16 @@ impl CustomOp3 for Deconv {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
-        let db = if b.track_op() { Some(channel_sums(&dy)?) } else { None };
+        let db = if tracked(b) { Some(channel_sums(&dy)?) } else { None };
         dispatch!(OP, x.dtype(), T => {
             let (hx, hw, hd) = (host(OP, x)?, host(OP, w)?, host(OP, &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
-            let dx = if x.track_op() {
+            let dx = if tracked(x) {
                 Some(tensor(self.input_gradient(ds, ws), x.shape())?)
             } else {
                 None
             };
-            let dw = if w.track_op() {
+            let dw = if tracked(w) {
                 Some(tensor(self.weight_gradient(xs, ds), w.shape())?)
             } else {
                 None

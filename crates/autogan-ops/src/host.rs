@@ -7,6 +7,25 @@ use rayon::prelude::*;
 
 use crate::real::Real;
 
+/// Runs `f` compiled for the processor's widest vectors; `f` has to be inlined for that.
+#[inline(always)]
+pub(crate) fn vectorised<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+/// Asks for `data` to be in the nearest cache soon; where planes are read a few rows at a time, no processor guesses it.
+#[inline(always)]
+pub(crate) fn prefetch(data: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in data.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about an address inside the slice; it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
+}
+
 /// Below this many elements a loop stays on the calling thread.
 const SMALL: usize = 1 << 14;
 
@@ -70,6 +89,17 @@ pub(crate) fn zeros<T: Real>(len: usize) -> Vec<T> {
     vec![T::zero(); len]
 }
 
+/// A buffer whose elements the caller writes, all of them, before anybody reads one.
+///
+/// Zeroing a large output that is overwritten at once costs as much as many operators themselves.
+#[allow(clippy::uninit_vec)]
+pub(crate) fn fresh<T: Real>(len: usize) -> Vec<T> {
+    let mut data = Vec::with_capacity(len);
+    // SAFETY: the capacity is there; T is f32 or f64, for which any bytes are a value.
+    unsafe { data.set_len(len) };
+    data
+}
+
 /// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`.
 ///
 /// The pieces depend on `size` alone, never on the number of threads.
@@ -80,15 +110,15 @@ pub(crate) fn for_pieces<T: Real>(
 ) {
     let size = size.max(1);
     if dst.len() <= SMALL || dst.len() <= size {
-        dst.chunks_mut(size).enumerate().for_each(|(i, piece)| f(i, piece));
+        dst.chunks_mut(size).enumerate().for_each(|(i, piece)| vectorised(|| f(i, piece)));
     } else {
-        dst.par_chunks_mut(size).enumerate().for_each(|(i, piece)| f(i, piece));
+        dst.par_chunks_mut(size).enumerate().for_each(|(i, piece)| vectorised(|| f(i, piece)));
     }
 }
 
 /// `dst[i] = f(a[i])`.
 pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> {
-    let mut out = zeros(a.len());
+    let mut out = fresh(a.len());
     for_pieces(&mut out, CHUNK, |i, piece| {
         let a = &a[i * CHUNK..][..piece.len()];
         for (o, &x) in piece.iter_mut().zip(a) {
@@ -100,7 +130,7 @@ pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> 
 
 /// `dst[i] = f(a[i], b[i])`.
 pub(crate) fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
-    let mut out = zeros(a.len());
+    let mut out = fresh(a.len());
     for_pieces(&mut out, CHUNK, |i, piece| {
         let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
         for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
@@ -112,6 +142,14 @@ pub(crate) fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send
 
 /// The sum of `f(i)` over a slice in eight lanes of `f64`, always in the same order.
 pub(crate) fn sum_by<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || lanes_of(a, f),
+    )
+}
+
+#[inline(always)]
+fn lanes_of<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0f64; 8];
     let chunks = a.chunks_exact(8);
     for (i, &x) in chunks.remainder().iter().enumerate() {
@@ -120,21 +158,6 @@ pub(crate) fn sum_by<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
     for c in chunks {
         for (lane, &x) in lanes.iter_mut().zip(c) {
             *lane += f(x.to_f64());
-        }
-    }
-    lanes.iter().sum()
-}
-
-/// The sum of `f(a[i], b[i])` in eight lanes of `f64`, always in the same order.
-pub(crate) fn sum_by2<T: Real>(a: &[T], b: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut lanes = [0f64; 8];
-    let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
-    for (i, (&x, &y)) in ca.remainder().iter().zip(cb.remainder()).enumerate() {
-        lanes[i] += f(x.to_f64(), y.to_f64());
-    }
-    for (x, y) in ca.zip(cb) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += f(x.to_f64(), y.to_f64());
         }
     }
     lanes.iter().sum()

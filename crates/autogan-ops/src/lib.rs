@@ -11,6 +11,7 @@ mod activation;
 mod add;
 mod conv;
 mod deconv;
+mod hinge;
 mod host;
 mod linear;
 mod norm;
@@ -19,18 +20,21 @@ mod pool;
 mod real;
 mod softmax;
 mod spectral;
+mod tape;
 mod unary;
 mod upsample;
 
 pub use activation::{relu, tanh};
 pub use add::add;
 pub use conv::{
-    ConvGeometry, conv2d, conv2d_avg_pool2, conv2d_avg_pool2_ref, conv2d_ref, conv2d_strided,
+    Before, ConvGeometry, FusedOutput, Resize, Statistics, conv2d, conv2d_avg_pool2,
+    conv2d_avg_pool2_ref, conv2d_fused, conv2d_fused_ref, conv2d_ref, conv2d_strided,
 };
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
+pub use hinge::{hinge_mean, scaled_mean};
 pub use linear::{linear, matmul};
 pub use norm::{
-    BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
+    Activation, BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
     instance_norm_ref,
 };
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
@@ -38,4 +42,5 @@ pub use pool::{avg_pool_global, avg_pool2, sum_pool};
 pub use real::Real;
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
+pub use tape::{GradientOf, Gradients, concat, gradients, permute, reshape};
 pub use upsample::{upsample_bilinear, upsample_nearest};

@@ -5,6 +5,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use crate::host::{host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
+use crate::tape::{Keep, apply2, tracked};
 
 const OP: &str = "matmul";
 
@@ -15,7 +16,7 @@ const OP: &str = "matmul";
 pub fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Tensor> {
     let y = product(x, w, true)?;
     match b {
-        Some(b) => y.broadcast_add(b),
+        Some(b) => add_row(&y, b),
         None => Ok(y),
     }
 }
@@ -36,7 +37,7 @@ fn product(a: &Tensor, b: &Tensor, transposed: bool) -> Result<Tensor> {
     if k != kb {
         bail!("{OP}: inner sizes differ: {:?} by {:?}", a.dims(), b.dims());
     }
-    a.contiguous()?.apply_op2(&b.contiguous()?, Product { m, k, n, transposed })
+    apply2(&a.contiguous()?, &b.contiguous()?, Product { m, k, n, transposed }, Keep::INPUTS)
 }
 
 struct Product {
@@ -90,12 +91,12 @@ impl CustomOp2 for Product {
             let (ha, hb, hd) = (host(OP, a)?, host(OP, b)?, host(OP, &dy)?);
             let (asl, bs, ds) = (ha.slice::<T>()?, hb.slice::<T>()?, hd.slice::<T>()?);
             let (ma, md) = (Mat::new(self.m, self.k), Mat::new(self.m, self.n));
-            let da = if a.track_op() {
+            let da = if tracked(a) {
                 Some(tensor(Self::run(ma, ds, md, bs, self.b().t()), a.shape())?)
             } else {
                 None
             };
-            let db = if !b.track_op() {
+            let db = if !tracked(b) {
                 None
             } else if self.transposed {
                 Some(tensor(Self::run(Mat::new(self.n, self.k), ds, md.t(), asl, ma), b.shape())?)
@@ -104,5 +105,53 @@ impl CustomOp2 for Product {
             };
             Ok((da, db))
         })
+    }
+}
+
+/// `x [N, O] + b [O]`, for each row.
+fn add_row(x: &Tensor, b: &Tensor) -> Result<Tensor> {
+    same_dtype(OP, &[x, b])?;
+    let (n, o) = x.dims2()?;
+    if b.dims() != [o] {
+        bail!("{OP}: expected a bias of shape [{o}], found {:?}", b.dims());
+    }
+    apply2(x, &b.contiguous()?, AddRow { n, o }, Keep::NOTHING)
+}
+
+struct AddRow {
+    n: usize,
+    o: usize,
+}
+
+impl CustomOp2 for AddRow {
+    fn name(&self) -> &'static str {
+        OP
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        dispatch!(OP, x.dtype(), T => {
+            let (mut y, b) = (slice::<T>(OP, x, lx)?.to_vec(), slice::<T>(OP, b, lb)?);
+            for row in y.chunks_exact_mut(self.o.max(1)) {
+                row.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
+            }
+            Ok(storage(y, (self.n, self.o)))
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        b: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let db = if tracked(b) { Some(dy.sum(0)?) } else { None };
+        Ok((tracked(x).then(|| dy.clone()), db))
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use candle_core::backend::BackendStorage;
-use candle_core::backprop::GradStore;
 use candle_core::{
     CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType, bail,
 };
@@ -11,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::host::{CHUNK, slice};
 use crate::real::{Real, dispatch};
+use crate::tape::GradientOf;
 
 /// Adam's numbers (Kingma and Ba, 2015).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,10 +78,10 @@ impl Adam {
     pub fn step<'a>(
         &mut self,
         parameters: impl IntoIterator<Item = (&'a str, &'a Var)>,
-        grads: &GradStore,
+        grads: &impl GradientOf,
     ) -> Result<()> {
         for (name, var) in parameters {
-            let Some(grad) = grads.get(var) else { continue };
+            let Some(grad) = grads.gradient_of(var) else { continue };
             if grad.dims() != var.dims() {
                 bail!("adam: {name} is {:?}, its gradient {:?}", var.dims(), grad.dims());
             }

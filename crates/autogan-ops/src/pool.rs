@@ -4,6 +4,7 @@ use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::host::{for_pieces, sum_by, zeros};
 use crate::real::Real;
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 /// 2x2 average pooling with stride 2: `[N, C, H, W]` → `[N, C, ⌊H/2⌋, ⌊W/2⌋]`; an odd last row or column is left out.
@@ -49,6 +50,7 @@ struct AvgPool2 {
 
 impl Unary for AvgPool2 {
     const NAME: &'static str = "avg_pool2";
+    const KEEP: Keep = Keep::NOTHING;
 
     fn shape(&self) -> Shape {
         (self.n, self.c, self.h / 2, self.w / 2).into()
@@ -96,6 +98,7 @@ struct GlobalPool {
 
 impl Unary for GlobalPool {
     const NAME: &'static str = "global pooling";
+    const KEEP: Keep = Keep::NOTHING;
 
     fn shape(&self) -> Shape {
         (self.n, self.c).into()

@@ -4,6 +4,7 @@ use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::host::zeros;
 use crate::real::Real;
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 /// `x − log Σ exp x` along the last of two dimensions: `[N, K]` → `[N, K]`.
@@ -43,6 +44,7 @@ struct LogSoftmax {
 
 impl Unary for LogSoftmax {
     const NAME: &'static str = "log_softmax";
+    const KEEP: Keep = Keep { inputs: false, output: true };
 
     fn shape(&self) -> Shape {
         self.shape.clone()

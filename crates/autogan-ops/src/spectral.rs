@@ -7,6 +7,7 @@ use candle_core::{Result, Shape, Tensor, WithDType, bail};
 
 use crate::host::{host, map, zeros};
 use crate::real::{Real, dispatch};
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 const EPS: f64 = 1e-12;
@@ -101,6 +102,7 @@ impl SpectralNorm {
 
 impl Unary for SpectralNorm {
     const NAME: &'static str = "spectral_normalize";
+    const KEEP: Keep = Keep::INPUTS;
 
     fn shape(&self) -> Shape {
         self.shape.clone()

@@ -5,11 +5,14 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use crate::host::{host, slice, tensor};
 use crate::real::{Real, dispatch, storage};
+use crate::tape::{Keep, apply1};
 
 /// What an operator with one input has to say.
 pub(crate) trait Unary: Send + Sync + 'static {
     /// Its name, for messages.
     const NAME: &'static str;
+    /// What [`Self::backward`] reads; the rest it is given empty.
+    const KEEP: Keep;
     /// The shape of its output.
     fn shape(&self) -> Shape;
     /// Input elements to output elements.
@@ -20,7 +23,7 @@ pub(crate) trait Unary: Send + Sync + 'static {
 
 /// Runs the operator on `x`, in candle's graph.
 pub(crate) fn apply<U: Unary>(x: &Tensor, op: U) -> Result<Tensor> {
-    x.contiguous()?.apply_op1(Frame(op))
+    apply1(&x.contiguous()?, Frame(op), U::KEEP)
 }
 
 struct Frame<U>(U);
@@ -40,7 +43,9 @@ impl<U: Unary> CustomOp1 for Frame<U> {
         let dy = dy.contiguous()?;
         dispatch!(U::NAME, x.dtype(), T => {
             let (hx, hy, hd) = (host(U::NAME, x)?, host(U::NAME, y)?, host(U::NAME, &dy)?);
-            let dx = self.0.backward(hx.slice::<T>()?, hy.slice::<T>()?, hd.slice::<T>()?);
+            let xs = if U::KEEP.inputs { hx.slice::<T>()? } else { &[] };
+            let ys = if U::KEEP.output { hy.slice::<T>()? } else { &[] };
+            let dx = self.0.backward(xs, ys, hd.slice::<T>()?);
             Ok(Some(tensor(dx, x.shape())?))
         })
     }

@@ -3,8 +3,9 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::host::{for_pieces, zeros};
+use crate::host::{for_pieces, fresh, zeros};
 use crate::real::Real;
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 /// Nearest upsampling: `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
@@ -66,6 +67,7 @@ struct Nearest(Grid);
 
 impl Unary for Nearest {
     const NAME: &'static str = "upsample_nearest";
+    const KEEP: Keep = Keep::NOTHING;
 
     fn shape(&self) -> Shape {
         self.0.shape()
@@ -73,7 +75,7 @@ impl Unary for Nearest {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.0;
-        let mut y = zeros(g.n * g.c * g.large());
+        let mut y = fresh(g.n * g.c * g.large());
         for_pieces(&mut y, g.large(), |plane, out| {
             let x = &x[plane * g.small()..][..g.small()];
             let wide = g.w * g.factor;
@@ -133,6 +135,7 @@ struct Bilinear {
 
 impl Unary for Bilinear {
     const NAME: &'static str = "upsample_bilinear";
+    const KEEP: Keep = Keep::NOTHING;
 
     fn shape(&self) -> Shape {
         self.g.shape()
@@ -140,7 +143,7 @@ impl Unary for Bilinear {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.g;
-        let mut y = zeros(g.n * g.c * g.large());
+        let mut y = fresh(g.n * g.c * g.large());
         for_pieces(&mut y, g.large(), |plane, out| {
             let x = &x[plane * g.small()..][..g.small()];
             let mut mixed = zeros(g.w);

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::problem::Problem;
 use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
+use crate::host::fresh;
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;
@@ -155,7 +156,7 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], bias: Option<&[f32]>) -
     let offsets = offsets(&planes, p.ci, p.kh, p.kw);
     let packed = Packed::new(p.co, p.k(), |o, k| w[o * p.k() + k]);
     let len = planes.positions(p.ho, p.wo);
-    let mut y = vec![0.0; p.n * p.image_out()];
+    let mut y = fresh(p.n * p.image_out());
     y.par_chunks_mut(p.image_out().max(1)).enumerate().for_each_init(
         Scratch::default,
         |scratch, (i, y)| {

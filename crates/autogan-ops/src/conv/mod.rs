@@ -6,15 +6,19 @@
 
 mod columns;
 mod flat;
+mod fused;
 mod kernels;
 mod pooled;
 mod problem;
 mod reference;
 mod simd;
+mod single;
+mod winograd;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
+pub use fused::{Before, FusedOutput, Resize, Statistics, conv2d_fused, conv2d_fused_ref};
 pub(crate) use kernels::bias_gradient;
 pub use pooled::{conv2d_avg_pool2, conv2d_avg_pool2_ref};
 pub use problem::ConvGeometry;
@@ -23,6 +27,7 @@ pub use reference::conv2d_ref;
 
 use crate::host::{host, slice, tensor};
 use crate::real::{Real, dispatch, same_dtype, storage};
+use crate::tape::{Keep, apply2, apply3, tracked};
 
 /// Convolution at stride 1 that keeps the side: `x [N, Ci, H, W]`, `w [Co, Ci, k, k]` with odd k, `b [Co]`
 /// → `[N, Co, H, W]`, zero padding k/2.
@@ -54,14 +59,14 @@ pub fn conv2d_strided(
     match b {
         None => {
             same_dtype("conv2d", &[&x, &w])?;
-            x.apply_op2(&w, Conv(problem))
+            apply2(&x, &w, Conv(problem), Keep::INPUTS)
         }
         Some(b) => {
             same_dtype("conv2d", &[&x, &w, b])?;
             if b.dims() != [problem.co] {
                 bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
             }
-            x.apply_op3(&w, &b.contiguous()?, Conv(problem))
+            apply3(&x, &w, &b.contiguous()?, Conv(problem))
         }
     }
 }
@@ -88,7 +93,7 @@ macro_rules! kernels {
         }
     };
 }
-kernels!(f32, flat);
+kernels!(f32, single);
 kernels!(f64, kernels);
 
 struct Conv(Problem);
@@ -109,12 +114,12 @@ impl Conv {
         dispatch!("conv2d", x.dtype(), T => {
             let (hx, hw, hd) = (host("conv2d", x)?, host("conv2d", w)?, host("conv2d", &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
-            let dx = if x.track_op() {
+            let dx = if tracked(x) {
                 Some(tensor(T::input_gradient(p, ds, ws), x.shape())?)
             } else {
                 None
             };
-            let dw = if w.track_op() {
+            let dw = if tracked(w) {
                 Some(tensor(T::weight_gradient(p, xs, ds), w.shape())?)
             } else {
                 None
@@ -183,7 +188,7 @@ impl CustomOp3 for Conv {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (dx, dw) = self.gradients(x, w, dy)?;
-        let db = if b.track_op() { Some(channel_sums(dy)?) } else { None };
+        let db = if tracked(b) { Some(channel_sums(dy)?) } else { None };
         Ok((dx, dw, db))
     }
 }

@@ -10,6 +10,7 @@ use super::{ConvGeometry, conv2d, conv2d_strided};
 use crate::avg_pool2;
 use crate::host::zeros;
 use crate::real::Real;
+use crate::tape::Keep;
 use crate::unary::{Unary, apply};
 
 /// `avg_pool2(conv2d(x, w, b))`: `x [N, Ci, H, W]` with even sides, `w [Co, Ci, k, k]` with odd k, `b [Co]`
@@ -61,6 +62,7 @@ impl Averaged {
 
 impl Unary for Averaged {
     const NAME: &'static str = "conv2d_avg_pool2";
+    const KEEP: Keep = Keep::NOTHING;
 
     fn shape(&self) -> Shape {
         (self.co, self.ci, self.k + 1, self.k + 1).into()

@@ -83,6 +83,12 @@ impl Problem {
         (TILE_COLUMNS / self.wo.max(1)).clamp(1, self.ho.max(1))
     }
 
+    /// True for a 3x3 kernel at stride 1 with one zero around the image.
+    pub fn is_3x3_same(&self) -> bool {
+        (self.kh, self.kw) == (3, 3)
+            && self.geometry == ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 }
+    }
+
     /// True for a 1x1 kernel that reads each pixel once: its column matrix is the image itself.
     pub fn is_pointwise(&self) -> bool {
         self.kh == 1

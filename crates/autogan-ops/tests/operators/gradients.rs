@@ -68,10 +68,10 @@ proptest! {
     #[test]
     fn norms(seed: u64, n in 1usize..4, c in 1usize..4, h in 2usize..5, w in 1usize..5) {
         let inputs = [random(seed, (n, c, h, w)), random(seed + 1, c), random(seed + 2, c)];
-        check_gradient("batch_norm_train", &inputs, |t| Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-2)?.y));
+        check_gradient("batch_norm_train", &inputs, |t| Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-2, ops::Activation::Linear)?.y));
         let (mean, var) = (vec![0.25; c], vec![0.5; c]);
-        check_gradient("batch_norm_eval", &inputs, |t| ops::batch_norm_eval(&t[0], &mean, &var, &t[1], &t[2], 1e-2));
-        check_gradient("instance_norm", &inputs[..1], |t| ops::instance_norm(&t[0], 1e-2));
+        check_gradient("batch_norm_eval", &inputs, |t| ops::batch_norm_eval(&t[0], &mean, &var, &t[1], &t[2], 1e-2, ops::Activation::Linear));
+        check_gradient("instance_norm", &inputs[..1], |t| ops::instance_norm(&t[0], 1e-2, ops::Activation::Linear));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
 mod common;
+mod fused;
 mod gradients;
 mod references;
+mod tape;
 mod threads;

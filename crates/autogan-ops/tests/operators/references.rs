@@ -103,14 +103,14 @@ proptest! {
     #[test]
     fn norms(seed: u64, n in 1usize..9, c in 1usize..9, h in 2usize..9, w in 1usize..9) {
         let (x, weight, b) = (random(seed, (n, c, h, w)), random(seed + 1, c), random(seed + 2, c));
-        let out = ops::batch_norm_train(&x, &weight, &b, 1e-5).unwrap();
+        let out = ops::batch_norm_train(&x, &weight, &b, 1e-5, ops::Activation::Linear).unwrap();
         assert_close("batch norm", &out.y, &ops::batch_norm_ref(&x, &weight, &b, 1e-5).unwrap(), 1e-10);
         let mean = x.mean((0, 2, 3)).unwrap();
         assert_close("mean", &Tensor::new(out.mean.clone(), &Device::Cpu).unwrap(), &mean, 1e-12);
         prop_assert_eq!(out.count, n * h * w);
-        let eval = ops::batch_norm_eval(&x, &out.mean, &out.var, &weight, &b, 1e-5).unwrap();
+        let eval = ops::batch_norm_eval(&x, &out.mean, &out.var, &weight, &b, 1e-5, ops::Activation::Linear).unwrap();
         assert_close("the batch's own statistics, given", &eval, &out.y, 1e-12);
-        assert_close("instance norm", &ops::instance_norm(&x, 1e-5).unwrap(), &ops::instance_norm_ref(&x, 1e-5).unwrap(), 1e-10);
+        assert_close("instance norm", &ops::instance_norm(&x, 1e-5, ops::Activation::Linear).unwrap(), &ops::instance_norm_ref(&x, 1e-5).unwrap(), 1e-10);
     }
 
     #[test]

@@ -13,10 +13,13 @@ fn bits(threads: usize) -> Vec<Vec<u32>> {
         let (x, w, b) = (var(1, &[19, 12, 9, 14]), var(2, &[12, 12, 3, 3]), var(3, &[12]));
         let (scale, deconv) = (var(4, &[12]), var(5, &[12, 12, 2, 2]));
         let h = ops::conv2d(&x, &w, Some(&b)).unwrap();
-        let h = ops::batch_norm_train(&h, &scale, &b, 1e-5).unwrap().y;
-        let h = ops::conv_transpose2x2(&ops::relu(&h).unwrap(), &deconv, &b).unwrap();
+        let h = ops::batch_norm_train(&h, &scale, &b, 1e-5, ops::Activation::Relu).unwrap().y;
+        let h = ops::conv_transpose2x2(&h, &deconv, &b).unwrap();
         let h = ops::upsample_bilinear(&ops::avg_pool2(&h).unwrap(), 2).unwrap();
-        let y = ops::tanh(&ops::instance_norm(&h, 1e-5).unwrap()).unwrap();
+        let before = ops::Before::InstanceNorm { eps: 1e-5 };
+        let h = ops::conv2d_fused(&h, before, ops::Resize::AveragePool, &w, &b).unwrap().y;
+        let h = ops::conv2d_fused(&h, ops::Before::Relu, ops::Resize::NearestUp, &w, &b).unwrap().y;
+        let y = ops::tanh(&ops::instance_norm(&h, 1e-5, ops::Activation::Linear).unwrap()).unwrap();
         let grads = ops::sum_pool(&y.sqr().unwrap().mul(&y).unwrap())
             .unwrap()
             .sum_all()

@@ -1,0 +1,323 @@
+//! Norm, ReLU and 3x3 convolution as one operator, with nearest upsampling before or 2x2 averaging after it.
+//!
+//! What precedes the convolution is an affine map of each plane and a ReLU, which is done to a pixel when the
+//! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, the same is
+//! put together from the single operators.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+
+use super::winograd::{Form, Pixel, Prologue, Winograd};
+use super::{channel_sums, conv2d};
+use crate::host::{host, slice, tensor};
+use crate::norm::{self, Normaliser, Parameters};
+use crate::real::{same_dtype, storage};
+use crate::tape::{apply3, concat, tracked};
+use crate::{
+    Activation, avg_pool2, batch_norm_eval, batch_norm_train, conv2d_avg_pool2, instance_norm,
+    relu, upsample_nearest,
+};
+
+const OP: &str = "conv2d_fused";
+
+/// What is done to the input of a fused convolution.
+#[derive(Clone, Copy, Debug)]
+pub enum Before<'a> {
+    /// Nothing.
+    Nothing,
+    /// ReLU.
+    Relu,
+    /// Batch norm, then ReLU; `weight` and `bias` are `[Ci]`.
+    BatchNorm {
+        /// Scale of each channel.
+        weight: &'a Tensor,
+        /// Shift of each channel.
+        bias: &'a Tensor,
+        /// Whose statistics.
+        statistics: Statistics<'a>,
+        /// Added to every variance.
+        eps: f64,
+    },
+    /// Instance norm without parameters, then ReLU.
+    InstanceNorm {
+        /// Added to every variance.
+        eps: f64,
+    },
+}
+
+/// The statistics that batch norm uses.
+#[derive(Clone, Copy, Debug)]
+pub enum Statistics<'a> {
+    /// The batch's own; the gradient flows through them.
+    Own,
+    /// Given ones, which are constants: mean and biased variance of each channel.
+    Given(&'a [f64], &'a [f64]),
+}
+
+/// How a fused convolution changes the side of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// Not at all.
+    Keep,
+    /// Nearest upsampling by two before the convolution.
+    NearestUp,
+    /// 2x2 averages of its outputs.
+    AveragePool,
+}
+
+/// What a fused convolution found beside its output.
+#[derive(Debug)]
+pub struct FusedOutput {
+    /// `[N, Co, ·, ·]`.
+    pub y: Tensor,
+    /// Mean and biased variance of each input channel, where batch norm took the batch's own.
+    pub statistics: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+/// `resize(conv2d(before(x), w, b))`: `x [N, Ci, H, W]`, `w [Co, Ci, 3, 3]`, `b [Co]`, one zero around the image.
+///
+/// # Errors
+/// When the kernel is not 3x3, a side is odd that is to be halved, or shapes or element types do not fit each other.
+pub fn conv2d_fused(
+    x: &Tensor,
+    before: Before<'_>,
+    resize: Resize,
+    w: &Tensor,
+    b: &Tensor,
+) -> Result<FusedOutput> {
+    same_dtype(OP, &[x, w, b])?;
+    let (n, ci, h, width) = x.dims4()?;
+    let co = match *w.dims() {
+        [co, wi, 3, 3] if wi == ci && b.dims() == [co] => co,
+        _ => bail!(
+            "{OP}: for an input {:?} expected a weight [Cout, {ci}, 3, 3] and a bias [Cout], found {:?} and {:?}",
+            x.dims(),
+            w.dims(),
+            b.dims()
+        ),
+    };
+    if resize == Resize::AveragePool && (h % 2 != 0 || width % 2 != 0) {
+        bail!("{OP}: expected even sides, found {h}x{width}");
+    }
+    if x.dtype() != DType::F32 {
+        return composed(x, before, resize, w, b);
+    }
+    let x = x.contiguous()?;
+    let (norm, parameters, statistics) = normaliser(&x, before)?;
+    let form = match resize {
+        Resize::Keep => Form::Same,
+        Resize::NearestUp => Form::Up,
+        Resize::AveragePool => Form::Pool,
+    };
+    let winograd = Winograd { form, n, ci, co, source: (h, width) };
+    let affine = parameters.is_some();
+    let vectors = match parameters {
+        Some((weight, bias)) => concat(&[b, weight, bias])?,
+        None => b.contiguous()?,
+    };
+    let y = apply3(&x, &w.contiguous()?, &vectors, Fused { winograd, norm, affine })?;
+    Ok(FusedOutput { y, statistics })
+}
+
+/// [`conv2d_fused`] from the single operators.
+///
+/// # Errors
+/// As [`conv2d_fused`].
+pub fn conv2d_fused_ref(
+    x: &Tensor,
+    before: Before<'_>,
+    resize: Resize,
+    w: &Tensor,
+    b: &Tensor,
+) -> Result<FusedOutput> {
+    let (z, statistics) = prepared(x, before)?;
+    let y = match resize {
+        Resize::Keep => conv2d(&z, w, Some(b))?,
+        Resize::NearestUp => conv2d(&upsample_nearest(&z, 2)?, w, Some(b))?,
+        Resize::AveragePool => avg_pool2(&conv2d(&z, w, Some(b))?)?,
+    };
+    Ok(FusedOutput { y, statistics })
+}
+
+/// The f64 path: as the reference, but pooling inside the convolution.
+fn composed(
+    x: &Tensor,
+    before: Before<'_>,
+    resize: Resize,
+    w: &Tensor,
+    b: &Tensor,
+) -> Result<FusedOutput> {
+    if resize != Resize::AveragePool {
+        return conv2d_fused_ref(x, before, resize, w, b);
+    }
+    let (z, statistics) = prepared(x, before)?;
+    Ok(FusedOutput { y: conv2d_avg_pool2(&z, w, Some(b))?, statistics })
+}
+
+type OwnStatistics = Option<(Vec<f64>, Vec<f64>)>;
+
+/// `before(x)`.
+fn prepared(x: &Tensor, before: Before<'_>) -> Result<(Tensor, OwnStatistics)> {
+    match before {
+        Before::Nothing => Ok((x.clone(), None)),
+        Before::Relu => Ok((relu(x)?, None)),
+        Before::BatchNorm { weight, bias, statistics: Statistics::Own, eps } => {
+            let out = batch_norm_train(x, weight, bias, eps, Activation::Relu)?;
+            Ok((out.y, Some((out.mean, out.var))))
+        }
+        Before::BatchNorm { weight, bias, statistics: Statistics::Given(mean, var), eps } => {
+            Ok((batch_norm_eval(x, mean, var, weight, bias, eps, Activation::Relu)?, None))
+        }
+        Before::InstanceNorm { eps } => Ok((instance_norm(x, eps, Activation::Relu)?, None)),
+    }
+}
+
+type Norm<'a> = (Option<Normaliser>, Option<(&'a Tensor, &'a Tensor)>, OwnStatistics);
+
+/// What the convolution does to each pixel, the parameters of that, and the batch's statistics.
+fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
+    let (n, c, h, w) = x.dims4()?;
+    let dims = (n, c, h * w);
+    Ok(match before {
+        Before::Nothing => (None, None, None),
+        Before::Relu => (Some(Normaliser::relu(dims)), None, None),
+        Before::InstanceNorm { eps } => {
+            (Some(norm::by_plane(x, eps, Activation::Relu)?), None, None)
+        }
+        Before::BatchNorm { weight, bias, statistics, eps } => {
+            norm::check(x, &[weight, bias])?;
+            let (norm, own) = match statistics {
+                Statistics::Given(mean, var) => {
+                    (norm::given(dims, (mean, var), eps, Activation::Relu)?, None)
+                }
+                Statistics::Own => {
+                    let (mean, var) = norm::measure(x, dims, false)?;
+                    let norm = Normaliser::new(
+                        dims,
+                        false,
+                        (mean.clone(), &var),
+                        eps,
+                        true,
+                        Activation::Relu,
+                    );
+                    (norm, Some((mean, var)))
+                }
+            };
+            (Some(norm), Some((weight, bias)), own)
+        }
+    })
+}
+
+/// The operator on `x`, `w` and the vectors `[bias, norm's weight, norm's bias]`, one after the other.
+struct Fused {
+    winograd: Winograd,
+    norm: Option<Normaliser>,
+    /// The norm has parameters.
+    affine: bool,
+}
+
+/// Factor and shift of each plane.
+struct Planes(Vec<(f32, f32)>, usize);
+
+impl Prologue for Planes {
+    fn pixel(&self, image: usize, channel: usize) -> Pixel {
+        match self.0.get(image * self.1 + channel) {
+            Some(&(a, b)) => Pixel { a, b, floor: 0.0 },
+            None => Pixel::PLAIN,
+        }
+    }
+}
+
+impl Fused {
+    /// The convolution's bias, and the norm's parameters.
+    fn split<'a>(&self, vectors: &'a [f32]) -> (&'a [f32], Parameters<'a, f32>) {
+        let (bias, rest) = vectors.split_at(self.winograd.co);
+        (bias, self.affine.then(|| rest.split_at(self.winograd.ci)))
+    }
+
+    fn prologue(&self, parameters: Parameters<'_, f32>) -> Planes {
+        let Winograd { n, ci, .. } = self.winograd;
+        let planes = self
+            .norm
+            .as_ref()
+            .map(|norm| (0..n * ci).map(|p| norm.factors(p, parameters)).collect());
+        Planes(planes.unwrap_or_default(), ci)
+    }
+
+    /// Gradients of the input, and of the norm's weight and bias.
+    fn through_norm(
+        &self,
+        x: &[f32],
+        dz: Vec<f32>,
+        parameters: Parameters<'_, f32>,
+        wants_x: bool,
+    ) -> (Option<Vec<f32>>, Vec<f32>) {
+        let Some(norm) = &self.norm else { return (wants_x.then_some(dz), Vec::new()) };
+        let (sum, dot) = norm.sums(x, &dz, parameters);
+        let vectors = if self.affine {
+            dot.iter().chain(&sum).map(|&v| v as f32).collect()
+        } else {
+            Vec::new()
+        };
+        (wants_x.then(|| norm.input_gradient(x, dz, parameters, (&sum, &dot))), vectors)
+    }
+}
+
+impl CustomOp3 for Fused {
+    fn name(&self) -> &'static str {
+        OP
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        v: &CpuStorage,
+        lv: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        if x.dtype() != DType::F32 {
+            bail!("{OP}: expected f32 tensors, found {:?}", x.dtype());
+        }
+        let (x, w, v) =
+            (slice::<f32>(OP, x, lx)?, slice::<f32>(OP, w, lw)?, slice::<f32>(OP, v, lv)?);
+        let (bias, parameters) = self.split(v);
+        let y = self.winograd.forward(x, w, Some(bias), &self.prologue(parameters));
+        let (h, width) = self.winograd.output();
+        Ok(storage(y, (self.winograd.n, self.winograd.co, h, width)))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        vectors: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let dy = dy.contiguous()?;
+        let (hx, hw, hv, hd) = (host(OP, x)?, host(OP, w)?, host(OP, vectors)?, host(OP, &dy)?);
+        let (xs, ws, ds) = (hx.slice::<f32>()?, hw.slice::<f32>()?, hd.slice::<f32>()?);
+        let (_, parameters) = self.split(hv.slice::<f32>()?);
+        let dw = if tracked(w) {
+            let dw = self.winograd.weight_gradient(xs, ds, &self.prologue(parameters));
+            Some(tensor(dw, w.shape())?)
+        } else {
+            None
+        };
+        let (mut dx, mut norm) = (None, Vec::new());
+        if tracked(x) || (self.affine && tracked(vectors)) {
+            let dz = self.winograd.input_gradient(ds, ws);
+            (dx, norm) = self.through_norm(xs, dz, parameters, tracked(x));
+        }
+        let dv = if tracked(vectors) {
+            let mut all = channel_sums(&dy)?.to_vec1::<f32>()?;
+            all.extend(norm);
+            Some(tensor(all, vectors.shape())?)
+        } else {
+            None
+        };
+        Ok((dx.map(|dx| tensor(dx, x.shape())).transpose()?, dw, dv))
+    }
+}

@@ -1,0 +1,40 @@
+//! Which kernels a convolution in f32 runs on: Winograd's where they apply, flat loops elsewhere.
+
+use super::flat;
+use super::problem::Problem;
+use super::winograd::{Form, Plain, Winograd};
+
+/// The 3x3 convolution at stride 1 that keeps the side.
+fn winograd(p: &Problem) -> Option<Winograd> {
+    p.is_3x3_same().then_some(Winograd {
+        form: Form::Same,
+        n: p.n,
+        ci: p.ci,
+        co: p.co,
+        source: (p.h, p.w),
+    })
+}
+
+/// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `bias [co]`.
+pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    match winograd(p) {
+        Some(winograd) => winograd.forward(x, w, bias, &Plain),
+        None => flat::forward(p, x, w, bias),
+    }
+}
+
+/// `dx [n, ci, h, w]` of `dy [n, co, ho, wo]`.
+pub(super) fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
+    match winograd(p) {
+        Some(winograd) => winograd.input_gradient(dy, w),
+        None => flat::input_gradient(p, dy, w),
+    }
+}
+
+/// `dw [co, ci, kh, kw]` of `x` and `dy`.
+pub(super) fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    match winograd(p) {
+        Some(winograd) => winograd.weight_gradient(x, dy, &Plain),
+        None => flat::weight_gradient(p, x, dy),
+    }
+}

@@ -1,0 +1,85 @@
+//! The transforms of F(2x2, 3x3) along one side of a tile, and their application to both sides.
+
+use pulp::Simd;
+
+/// Four pixels of a tile to its components.
+#[inline(always)]
+pub(super) fn source_same<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
+    [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
+}
+
+/// The same for pooled outputs, which need no third component.
+#[inline(always)]
+pub(super) fn source_pool<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 3] {
+    [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(b, d)]
+}
+
+/// Three pixels of a small image, whose middle one is doubled, to the components.
+#[inline(always)]
+pub(super) fn source_up<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 3] {
+    [simd.sub_f32s(a, b), b, simd.sub_f32s(b, c)]
+}
+
+/// Components of products to two outputs.
+#[inline(always)]
+pub(super) fn output_same<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
+    let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
+    [simd.add_f32s(a, sum), simd.sub_f32s(difference, d)]
+}
+
+/// The same where the third component is zero.
+#[inline(always)]
+pub(super) fn output_up<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 2] {
+    [simd.add_f32s(a, b), simd.sub_f32s(b, c)]
+}
+
+/// The adjoint of [`output_same`], for the middle two of four pixels.
+#[inline(always)]
+pub(super) fn gradient_same<S: Simd>(simd: S, [_, a, b, _]: [S::f32s; 4]) -> [S::f32s; 4] {
+    [a, simd.add_f32s(a, b), simd.sub_f32s(a, b), simd.neg_f32s(b)]
+}
+
+/// The adjoint of [`output_up`], for the middle two of four pixels.
+#[inline(always)]
+pub(super) fn gradient_up<S: Simd>(simd: S, [_, a, b, _]: [S::f32s; 4]) -> [S::f32s; 3] {
+    [a, simd.add_f32s(a, b), simd.neg_f32s(b)]
+}
+
+/// Applies `f` along both sides of tiles: `load(row, column)` of `IN x IN` values, `take(row, column, value)` of
+/// `OUT x OUT`.
+#[inline(always)]
+pub(super) fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
+    simd: S,
+    f: impl Fn(S, [S::f32s; IN]) -> [S::f32s; OUT],
+    load: impl Fn(usize, usize) -> S::f32s,
+    mut take: impl FnMut(usize, usize, S::f32s),
+) {
+    let mut columns = [[simd.splat_f32s(0.0); OUT]; IN];
+    for (c, column) in columns.iter_mut().enumerate() {
+        *column = f(simd, std::array::from_fn(|r| load(r, c)));
+    }
+    let rows: [[S::f32s; IN]; OUT] =
+        std::array::from_fn(|i| std::array::from_fn(|c| columns[c][i]));
+    for (i, row) in rows.into_iter().enumerate() {
+        let row = f(simd, row);
+        for (j, &value) in row.iter().enumerate() {
+            take(i, j, value);
+        }
+    }
+}
+
+/// A vector at `at`.
+#[inline(always)]
+pub(super) fn load<S: Simd>(_simd: S, from: &[f32], at: usize) -> S::f32s {
+    let part = &from[at..][..S::F32_LANES];
+    // SAFETY: `part` holds as many f32 as the vector; any bytes are f32; the read need not be aligned.
+    unsafe { part.as_ptr().cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes a vector at `at`.
+#[inline(always)]
+pub(super) fn store<S: Simd>(_simd: S, to: &mut [f32], at: usize, value: S::f32s) {
+    let part = &mut to[at..][..S::F32_LANES];
+    // SAFETY: as in `load`.
+    unsafe { part.as_mut_ptr().cast::<S::f32s>().write_unaligned(value) }
+}

@@ -1,0 +1,296 @@
+//! Tiles to components and back, for whatever vector unit the processor has.
+//!
+//! A run of tile lines is cut out of its plane once, padded, and split into even and odd columns where tiles are two
+//! pixels apart; after that, vectors of neighbouring tiles are loaded without gathering.
+
+use pulp::Simd;
+
+use super::algebra::{
+    both_sides, gradient_same, gradient_up, load, output_same, output_up, source_pool, source_same,
+    source_up, store,
+};
+use super::form::Form;
+use super::tiles::{Grid, PANEL, Run};
+
+/// Elements from one row of a window to the next: the columns of a panel's tiles, their neighbours, and what a vector
+/// may read beyond them.
+const ROW: usize = PANEL + 16;
+
+/// Pairs of columns that are split or woven at a time.
+const STEP: usize = 16;
+
+/// Elements of a row before it is split.
+const LINE: usize = 2 * ROW;
+
+/// Elements that a vector may write beyond the last tile.
+pub(super) const SLACK: usize = 16;
+
+/// What is done to each pixel before the convolution: `max(a · v + b, floor)`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::conv) struct Pixel {
+    pub a: f32,
+    pub b: f32,
+    pub floor: f32,
+}
+
+impl Pixel {
+    /// Nothing.
+    pub const PLAIN: Self = Self { a: 1.0, b: 0.0, floor: f32::NEG_INFINITY };
+
+    #[inline(always)]
+    pub(super) fn apply(self, v: f32) -> f32 {
+        let z = v * self.a + self.b;
+        // Written so that NaN passes.
+        if z < self.floor { self.floor } else { z }
+    }
+}
+
+/// Where a run's components go: element `plane · component + at + tile`.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub at: usize,
+    pub plane: usize,
+}
+
+/// A window of a plane around a run, one pixel wider on each side.
+#[derive(Default)]
+pub(super) struct Window {
+    data: Vec<f32>,
+    lines: Vec<f32>,
+}
+
+impl Window {
+    /// Pixels `2·row − 1` and on, as rows of even and odd columns: for tiles that are two pixels apart.
+    #[inline(always)]
+    fn split(&mut self, (h, w): (usize, usize), run: &Run, plane: &[f32], pixel: Pixel) {
+        let rows = 2 * run.rows + 2;
+        self.data.resize((rows * 2 * ROW).max(self.data.len()), 0.0);
+        let first = (2 * run.col).saturating_sub(1);
+        let end = (2 * (run.col + run.cols) + 1).min(w);
+        let at = first + 1 - 2 * run.col;
+        // All rows are copied before the first is split: a load must not wait for parts of two stores.
+        self.lines.resize((rows * LINE).max(self.lines.len()), 0.0);
+        for (r, line) in self.lines.chunks_exact_mut(LINE).take(rows).enumerate() {
+            let y = 2 * run.row + r;
+            line[0] = 0.0;
+            if y == 0 || y > h {
+                line.fill(0.0);
+                continue;
+            }
+            let src = &plane[(y - 1) * w + first..(y - 1) * w + end];
+            for (o, &v) in line[at..].iter_mut().zip(src) {
+                *o = pixel.apply(v);
+            }
+            line[at + src.len()..].fill(0.0);
+        }
+        let lines = self.lines.chunks_exact(LINE);
+        for (line, out) in lines.zip(self.data.chunks_exact_mut(2 * ROW)).take(rows) {
+            let (even, odd) = out.split_at_mut(ROW);
+            let steps = run.cols / STEP + 1;
+            for ((line, even), odd) in line
+                .chunks_exact(2 * STEP)
+                .zip(even.chunks_exact_mut(STEP))
+                .zip(odd.chunks_exact_mut(STEP))
+                .take(steps)
+            {
+                for i in 0..STEP {
+                    (even[i], odd[i]) = (line[2 * i], line[2 * i + 1]);
+                }
+            }
+        }
+    }
+
+    /// Pixels `row − 1` and on, as they are: for tiles that are one pixel apart.
+    #[inline(always)]
+    fn plain(&mut self, (h, w): (usize, usize), run: &Run, plane: &[f32], pixel: Pixel) {
+        let rows = run.rows + 2;
+        self.data.resize((rows * ROW).max(self.data.len()), 0.0);
+        let first = run.col.saturating_sub(1);
+        let end = (run.col + run.cols + 1).min(w);
+        let at = first + 1 - run.col;
+        for (r, out) in self.data.chunks_exact_mut(ROW).take(rows).enumerate() {
+            let out = &mut out[..run.cols + 2];
+            let y = run.row + r;
+            out.fill(0.0);
+            if y == 0 || y > h {
+                continue;
+            }
+            for (o, &v) in out[at..].iter_mut().zip(&plane[(y - 1) * w + first..(y - 1) * w + end])
+            {
+                *o = pixel.apply(v);
+            }
+        }
+    }
+
+    /// Components of the source tiles of a run.
+    #[inline(always)]
+    pub fn source<S: Simd>(
+        &mut self,
+        simd: S,
+        grid: &Grid,
+        run: &Run,
+        (plane, pixel): (&[f32], Pixel),
+        out: &mut [f32],
+        place: Place,
+    ) {
+        match grid.form {
+            Form::Up => {
+                self.plain(grid.source, run, plane, pixel);
+                self.tiles::<S, 3, 3>(simd, run, out, place, source_up::<S>);
+            }
+            Form::Same => {
+                self.split(grid.source, run, plane, pixel);
+                self.tiles::<S, 4, 4>(simd, run, out, place, source_same::<S>);
+            }
+            Form::Pool => {
+                self.split(grid.source, run, plane, pixel);
+                self.tiles::<S, 4, 3>(simd, run, out, place, source_pool::<S>);
+            }
+        }
+    }
+
+    /// Gradients of the components from those of a run's output tiles; for pooled outputs the gradient itself, once.
+    #[inline(always)]
+    pub fn gradient<S: Simd>(
+        &mut self,
+        simd: S,
+        grid: &Grid,
+        run: &Run,
+        plane: &[f32],
+        out: &mut [f32],
+        place: Place,
+    ) {
+        match grid.form {
+            Form::Pool => {
+                for l in 0..run.rows {
+                    let src = &plane[(run.row + l) * grid.output.1 + run.col..][..run.cols];
+                    out[place.at + l * run.cols..][..run.cols].copy_from_slice(src);
+                }
+            }
+            Form::Up => {
+                self.split(grid.output, run, plane, Pixel::PLAIN);
+                self.tiles::<S, 4, 3>(simd, run, out, place, gradient_up::<S>);
+            }
+            Form::Same => {
+                self.split(grid.output, run, plane, Pixel::PLAIN);
+                self.tiles::<S, 4, 4>(simd, run, out, place, gradient_same::<S>);
+            }
+        }
+    }
+
+    /// Applies `f` along both sides of the `TILE x TILE` pixels of each tile: `SIDE · SIDE` components.
+    #[inline(always)]
+    fn tiles<S: Simd, const TILE: usize, const SIDE: usize>(
+        &self,
+        simd: S,
+        run: &Run,
+        out: &mut [f32],
+        place: Place,
+        f: impl Fn(S, [S::f32s; TILE]) -> [S::f32s; SIDE],
+    ) {
+        // Tiles of four pixels lie in split rows, those of three in plain ones.
+        let split = TILE == 4;
+        let (row, step) = if split { (2 * ROW, 4 * ROW) } else { (ROW, ROW) };
+        for l in 0..run.rows {
+            for lane in (0..run.cols).step_by(S::F32_LANES) {
+                let pixel = |r: usize, c: usize| {
+                    let at = if split { c % 2 * ROW + c / 2 } else { c };
+                    load(simd, &self.data, l * step + at + lane + r * row)
+                };
+                both_sides::<S, TILE, SIDE>(simd, &f, pixel, |i, j, part| {
+                    let plane = (i * SIDE + j) * place.plane;
+                    store(simd, out, plane + place.at + l * run.cols + lane, part);
+                });
+            }
+        }
+    }
+}
+
+/// Components of one output channel in a panel, `[component][stride]`, to its pixels.
+#[inline(always)]
+pub(super) fn output<S: Simd>(
+    simd: S,
+    grid: &Grid,
+    run: &Run,
+    (parts, stride, bias): (&[f32], usize, f32),
+    plane: &mut [f32],
+) {
+    match grid.form {
+        Form::Pool => {
+            for l in 0..run.rows {
+                let src = &parts[run.lane + l * run.cols..][..run.cols];
+                let dst = &mut plane[(run.row + l) * grid.output.1 + run.col..][..run.cols];
+                for (d, &s) in dst.iter_mut().zip(src) {
+                    *d = s + bias;
+                }
+            }
+        }
+        Form::Up => {
+            blocks::<S, 3>(simd, grid, run, (parts, stride, bias), plane, output_up::<S>);
+        }
+        Form::Same => {
+            blocks::<S, 4>(simd, grid, run, (parts, stride, bias), plane, output_same::<S>);
+        }
+    }
+}
+
+/// 2x2 blocks of outputs.
+#[inline(always)]
+fn blocks<S: Simd, const SIDE: usize>(
+    simd: S,
+    grid: &Grid,
+    run: &Run,
+    (parts, stride, bias): (&[f32], usize, f32),
+    plane: &mut [f32],
+    f: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; 2],
+) {
+    let (h, w) = grid.output;
+    let bias = simd.splat_f32s(bias);
+    let width = (w - 2 * run.col).min(2 * run.cols);
+    let mut lines = [[0.0f32; PANEL + SLACK]; 4];
+    for l in 0..run.rows {
+        for lane in (0..run.cols).step_by(S::F32_LANES) {
+            let at = run.lane + l * run.cols + lane;
+            let part = |r: usize, c: usize| load(simd, parts, (r * SIDE + c) * stride + at);
+            both_sides::<S, SIDE, 2>(simd, &f, part, |i, j, value| {
+                store(simd, &mut lines[2 * i + j], lane, simd.add_f32s(value, bias));
+            });
+        }
+        for (i, pair) in lines.chunks_exact(2).enumerate() {
+            let y = 2 * (run.row + l) + i;
+            if y < h {
+                weave(&pair[0], &pair[1], &mut plane[y * w + 2 * run.col..][..width]);
+            }
+        }
+    }
+}
+
+/// Alternates the elements of `even` and `odd`.
+#[inline(always)]
+fn weave(even: &[f32], odd: &[f32], out: &mut [f32]) {
+    let mut done = 0;
+    for step in [STEP, STEP / 2, STEP / 4, 1] {
+        while out.len() - 2 * done >= 2 * step {
+            let (e, o) = (&even[done..][..step], &odd[done..][..step]);
+            let out = &mut out[2 * done..][..2 * step];
+            match step {
+                STEP => pairs::<STEP>(e, o, out),
+                8 => pairs::<8>(e, o, out),
+                4 => pairs::<4>(e, o, out),
+                _ => pairs::<1>(e, o, out),
+            }
+            done += step;
+        }
+    }
+    if out.len() % 2 == 1 {
+        out[2 * done] = even[done];
+    }
+}
+
+#[inline(always)]
+fn pairs<const N: usize>(even: &[f32], odd: &[f32], out: &mut [f32]) {
+    for i in 0..N {
+        out[2 * i] = even[i];
+        out[2 * i + 1] = odd[i];
+    }
+}

@@ -1,0 +1,62 @@
+//! Means over all elements, alone and behind a hinge (the losses of section 3.3).
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::host::sum_by;
+use crate::real::Real;
+use crate::tape::Keep;
+use crate::unary::{Unary, apply};
+
+/// `mean(max(1 + sign · x, 0))` over all elements, a scalar.
+///
+/// # Errors
+/// When `x` is empty or its element type is neither f32 nor f64.
+pub fn hinge_mean(x: &Tensor, sign: f64) -> Result<Tensor> {
+    mean(x, sign, true)
+}
+
+/// `factor · mean(x)` over all elements, a scalar.
+///
+/// # Errors
+/// When `x` is empty or its element type is neither f32 nor f64.
+pub fn scaled_mean(x: &Tensor, factor: f64) -> Result<Tensor> {
+    mean(x, factor, false)
+}
+
+fn mean(x: &Tensor, factor: f64, hinge: bool) -> Result<Tensor> {
+    if x.elem_count() == 0 {
+        bail!("mean: expected at least one element, found a tensor {:?}", x.dims());
+    }
+    apply(x, Mean { factor, hinge })
+}
+
+struct Mean {
+    factor: f64,
+    hinge: bool,
+}
+
+impl Unary for Mean {
+    const NAME: &'static str = "mean";
+    const KEEP: Keep = Keep::INPUTS;
+
+    fn shape(&self) -> Shape {
+        ().into()
+    }
+
+    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let sum = if self.hinge {
+            // Written so that NaN passes.
+            let hinge = |z: f64| if z < 0.0 { 0.0 } else { z };
+            sum_by(x, |v| hinge(1.0 + self.factor * v))
+        } else {
+            self.factor * sum_by(x, |v| v)
+        };
+        vec![T::from_f64(sum / x.len() as f64)]
+    }
+
+    fn backward<T: Real>(&self, x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let slope = dy[0].to_f64() * self.factor / x.len() as f64;
+        let open = |v: f64| !self.hinge || 1.0 + self.factor * v > 0.0;
+        x.iter().map(|v| if open(v.to_f64()) { T::from_f64(slope) } else { T::zero() }).collect()
+    }
+}

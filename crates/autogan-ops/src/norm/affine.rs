@@ -1,0 +1,202 @@
+//! The arithmetic of both norms: an affine map of each plane, with an optional ReLU, and its gradient.
+
+use rayon::prelude::*;
+
+use crate::host::{for_pieces, fresh, vectorised};
+use crate::real::Real;
+
+/// Images, channels, pixels.
+pub(crate) type Dims = (usize, usize, usize);
+
+/// What follows a norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Linear,
+    /// `max(·, 0)`.
+    Relu,
+}
+
+/// Mean and spread of the groups that a norm normalises: channels of the batch, or single planes.
+#[derive(Clone, Debug)]
+pub(crate) struct Normaliser {
+    dims: Dims,
+    /// One group for each plane rather than for each channel.
+    per_plane: bool,
+    mean: Vec<f64>,
+    inv_std: Vec<f64>,
+    /// The statistics are those of the input, so the gradient flows through them.
+    own: bool,
+    activation: Activation,
+}
+
+/// A norm's weight and bias by channel; none for 1 and 0.
+pub(crate) type Parameters<'a, T> = Option<(&'a [T], &'a [T])>;
+
+impl Normaliser {
+    /// By given or measured statistics.
+    pub fn new(
+        dims: Dims,
+        per_plane: bool,
+        (mean, var): (Vec<f64>, &[f64]),
+        eps: f64,
+        own: bool,
+        activation: Activation,
+    ) -> Self {
+        let inv_std = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
+        Self { dims, per_plane, mean, inv_std, own, activation }
+    }
+
+    /// ReLU alone.
+    pub fn relu(dims: Dims) -> Self {
+        let (mean, inv_std) = (vec![0.0; dims.1], vec![1.0; dims.1]);
+        Self { dims, per_plane: false, mean, inv_std, own: false, activation: Activation::Relu }
+    }
+
+    fn group(&self, plane: usize) -> usize {
+        if self.per_plane { plane } else { plane % self.dims.1 }
+    }
+
+    /// A plane's factor and shift: `y = a·x + b`.
+    pub fn factors<T: Real>(&self, plane: usize, parameters: Parameters<'_, T>) -> (T, T) {
+        let (group, channel) = (self.group(plane), plane % self.dims.1);
+        let (weight, bias) = match parameters {
+            Some((weight, bias)) => (weight[channel].to_f64(), bias[channel].to_f64()),
+            None => (1.0, 0.0),
+        };
+        let a = weight * self.inv_std[group];
+        (T::from_f64(a), T::from_f64(bias - self.mean[group] * a))
+    }
+
+    /// The whole norm.
+    pub fn forward<T: Real>(&self, x: &[T], parameters: Parameters<'_, T>) -> Vec<T> {
+        let pixels = self.dims.2;
+        let mut y = fresh(x.len());
+        for_pieces(&mut y, pixels, |plane, out| {
+            let (a, b) = self.factors(plane, parameters);
+            let x = &x[plane * pixels..][..pixels];
+            match self.activation {
+                Activation::Linear => out.iter_mut().zip(x).for_each(|(o, &v)| *o = v * a + b),
+                Activation::Relu => {
+                    out.iter_mut().zip(x).for_each(|(o, &v)| *o = positive(v * a + b));
+                }
+            }
+        });
+        y
+    }
+
+    /// Sums over each group of the gradient `dy` behind the activation, and of that times x̂: for batch norm the
+    /// gradients of bias and weight.
+    pub fn sums<T: Real>(
+        &self,
+        x: &[T],
+        dy: &[T],
+        parameters: Parameters<'_, T>,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let (n, c, pixels) = self.dims;
+        let relu = self.activation == Activation::Relu;
+        (0..self.mean.len())
+            .into_par_iter()
+            .map(|group| {
+                let (mut sum, mut dot) = (0.0, 0.0);
+                let (first, step) = if self.per_plane { (group, n * c) } else { (group, c) };
+                for plane in (first..n * c).step_by(step) {
+                    let (a, b) = self.factors(plane, parameters);
+                    let range = plane * pixels..(plane + 1) * pixels;
+                    let (x, dy) = (&x[range.clone()], &dy[range]);
+                    let (s, d) = vectorised(
+                        #[inline(always)]
+                        || {
+                            gradient_sums(x, dy, self.mean[group], |v| {
+                                !relu || v * a + b > T::zero()
+                            })
+                        },
+                    );
+                    sum += s;
+                    dot += d;
+                }
+                (sum, dot * self.inv_std[group])
+            })
+            .unzip()
+    }
+
+    /// The gradient of the input, written over the gradient `dy` of the output.
+    ///
+    /// `dx = scale · (dy − mean(dy) − x̂ · mean(dy · x̂)) = scale·dy + slope·x + shift`.
+    pub fn input_gradient<T: Real>(
+        &self,
+        x: &[T],
+        mut dy: Vec<T>,
+        parameters: Parameters<'_, T>,
+        (sum, dot): (&[f64], &[f64]),
+    ) -> Vec<T> {
+        let (n, c, pixels) = self.dims;
+        let count = (if self.per_plane { pixels } else { n * pixels }) as f64;
+        let relu = self.activation == Activation::Relu;
+        for_pieces(&mut dy, pixels, |plane, out| {
+            let group = self.group(plane);
+            let (a, b) = self.factors(plane, parameters);
+            let (slope, shift) = if self.own {
+                let scale =
+                    parameters.map_or(1.0, |(w, _)| w[plane % c].to_f64()) * self.inv_std[group];
+                let slope = -scale * self.inv_std[group] * dot[group] / count;
+                (slope, -scale * sum[group] / count - slope * self.mean[group])
+            } else {
+                (0.0, 0.0)
+            };
+            let (slope, shift) = (T::from_f64(slope), T::from_f64(shift));
+            for (d, &v) in out.iter_mut().zip(&x[plane * pixels..][..pixels]) {
+                let through = if !relu || v * a + b > T::zero() { *d } else { T::zero() };
+                *d = through * a + v * slope + shift;
+            }
+        });
+        dy
+    }
+}
+
+#[inline(always)]
+fn positive<T: Real>(v: T) -> T {
+    // Written so that NaN passes.
+    if v < T::zero() { T::zero() } else { v }
+}
+
+/// `Σ d` and `Σ d · (x − mean)` over the elements that `open` lets through, in eight lanes of f64 and a fixed order.
+#[inline(always)]
+fn gradient_sums<T: Real>(x: &[T], dy: &[T], mean: f64, open: impl Fn(T) -> bool) -> (f64, f64) {
+    let (mut sums, mut dots) = ([0f64; 8], [0f64; 8]);
+    let take = |x: T, d: T, sum: &mut f64, dot: &mut f64| {
+        let d = if open(x) { d.to_f64() } else { 0.0 };
+        *sum += d;
+        *dot += d * (x.to_f64() - mean);
+    };
+    let (cx, cd) = (x.chunks_exact(8), dy.chunks_exact(8));
+    for (i, (&x, &d)) in cx.remainder().iter().zip(cd.remainder()).enumerate() {
+        take(x, d, &mut sums[i], &mut dots[i]);
+    }
+    for (x, d) in cx.zip(cd) {
+        for i in 0..8 {
+            take(x[i], d[i], &mut sums[i], &mut dots[i]);
+        }
+    }
+    (sums.iter().sum(), dots.iter().sum())
+}
+
+/// Mean and biased variance of each channel of a batch, or of each plane, in two passes.
+pub(crate) fn statistics<T: Real>(
+    x: &[T],
+    (n, c, pixels): Dims,
+    per_plane: bool,
+) -> (Vec<f64>, Vec<f64>) {
+    let (groups, step) = if per_plane { (n * c, n * c) } else { (c, c) };
+    let count = (if per_plane { pixels } else { n * pixels }) as f64;
+    (0..groups)
+        .into_par_iter()
+        .map(|group| {
+            let planes = || (group..n * c).step_by(step).map(|p| &x[p * pixels..][..pixels]);
+            let sum = |f: &(dyn Fn(&[T]) -> f64 + Sync)| planes().map(f).sum::<f64>();
+            let mean = sum(&|p| crate::host::sum_by(p, |v| v)) / count;
+            let var = sum(&|p| crate::host::sum_by(p, |v| (v - mean) * (v - mean))) / count;
+            (mean, var)
+        })
+        .unzip()
+}

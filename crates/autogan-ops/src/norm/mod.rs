@@ -1,0 +1,240 @@
+//! Batch norm and instance norm. Statistics are summed in f64 in a fixed order.
+//!
+//! Both normalise a group of values by its mean and biased variance: a channel over the batch (batch norm), or one
+//! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's.
+
+mod affine;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
+};
+
+pub use affine::Activation;
+use affine::{Dims, statistics};
+pub(crate) use affine::{Normaliser, Parameters};
+
+use crate::host::{host, slice, tensor};
+use crate::real::{dispatch, same_dtype, storage};
+use crate::tape::{Keep, apply1, apply3, tracked};
+
+const BATCH: &str = "batch_norm";
+const INSTANCE: &str = "instance_norm";
+
+/// What batch norm found in a batch, beside its output.
+pub struct BatchNormOutput {
+    /// Normalised, scaled and shifted, `[N, C, H, W]`.
+    pub y: Tensor,
+    /// Mean of each channel, `[C]`, f64.
+    pub mean: Vec<f64>,
+    /// Biased variance of each channel (divided by `count`), `[C]`, f64.
+    pub var: Vec<f64>,
+    /// Values per channel, N·H·W. The unbiased variance is `var · count / (count − 1)`.
+    pub count: usize,
+}
+
+/// Batch norm by the batch's own statistics: `x [N, C, H, W]`, `weight [C]`, `bias [C]`
+/// → `(x − mean) / √(var + eps) · weight + bias`, then the activation; the gradient flows through the statistics.
+///
+/// # Errors
+/// When the shapes or element types do not fit each other or the batch is empty.
+pub fn batch_norm_train(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f64,
+    activation: Activation,
+) -> Result<BatchNormOutput> {
+    let dims = check(x, &[weight, bias])?;
+    let x = x.contiguous()?;
+    let (mean, var) = measure(&x, dims, false)?;
+    let norm = Normaliser::new(dims, false, (mean.clone(), &var), eps, true, activation);
+    let y = apply3(&x, &weight.contiguous()?, &bias.contiguous()?, Affine(norm))?;
+    Ok(BatchNormOutput { y, mean, var, count: dims.0 * dims.2 })
+}
+
+/// Batch norm by given statistics, which are constants, then the activation: `x [N, C, H, W]`, everything else `[C]`.
+///
+/// # Errors
+/// When the shapes or element types do not fit each other.
+pub fn batch_norm_eval(
+    x: &Tensor,
+    mean: &[f64],
+    var: &[f64],
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f64,
+    activation: Activation,
+) -> Result<Tensor> {
+    let dims = check(x, &[weight, bias])?;
+    let norm = given(dims, (mean, var), eps, activation)?;
+    apply3(&x.contiguous()?, &weight.contiguous()?, &bias.contiguous()?, Affine(norm))
+}
+
+/// [`batch_norm_train`] from candle's elementary operators, with candle's gradient.
+///
+/// # Errors
+/// As [`batch_norm_train`].
+pub fn batch_norm_ref(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let c = x.dim(1)?;
+    let centred = x.broadcast_sub(&x.mean_keepdim((0, 2, 3))?)?;
+    let var = centred.sqr()?.mean_keepdim((0, 2, 3))?;
+    let y = centred.broadcast_div(&(var + eps)?.sqrt()?)?;
+    y.broadcast_mul(&weight.reshape((1, c, 1, 1))?)?.broadcast_add(&bias.reshape((1, c, 1, 1))?)
+}
+
+/// Instance norm without affine parameters: each plane of `x [N, C, H, W]` by its own mean and biased variance, then
+/// the activation.
+///
+/// # Errors
+/// When the input is not 4-dimensional or has no pixels.
+pub fn instance_norm(x: &Tensor, eps: f64, activation: Activation) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let norm = by_plane(&x, eps, activation)?;
+    apply1(&x, Planes(norm), Keep::INPUTS)
+}
+
+/// [`instance_norm`] from candle's elementary operators, with candle's gradient.
+///
+/// # Errors
+/// As [`instance_norm`].
+pub fn instance_norm_ref(x: &Tensor, eps: f64) -> Result<Tensor> {
+    let centred = x.broadcast_sub(&x.mean_keepdim((2, 3))?)?;
+    let var = centred.sqr()?.mean_keepdim((2, 3))?;
+    centred.broadcast_div(&(var + eps)?.sqrt()?)
+}
+
+/// Mean and biased variance of each channel, or of each plane, of a contiguous tensor.
+pub(crate) fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Vec<f64>, Vec<f64>)> {
+    dispatch!(BATCH, x.dtype(), T => {
+        let view = host(BATCH, x)?;
+        Ok(statistics::<T>(view.slice()?, dims, per_plane))
+    })
+}
+
+/// The normaliser of batch norm by given statistics.
+pub(crate) fn given(
+    dims: Dims,
+    (mean, var): (&[f64], &[f64]),
+    eps: f64,
+    activation: Activation,
+) -> Result<Normaliser> {
+    if mean.len() != dims.1 || var.len() != dims.1 {
+        bail!(
+            "{BATCH}: expected {} means and variances, found {} and {}",
+            dims.1,
+            mean.len(),
+            var.len()
+        );
+    }
+    Ok(Normaliser::new(dims, false, (mean.to_vec(), var), eps, false, activation))
+}
+
+/// The normaliser of instance norm for a contiguous tensor.
+pub(crate) fn by_plane(x: &Tensor, eps: f64, activation: Activation) -> Result<Normaliser> {
+    let (n, c, h, w) = x.dims4()?;
+    if h * w == 0 {
+        bail!("{INSTANCE}: expected at least one pixel, found {h}x{w}");
+    }
+    let dims = (n, c, h * w);
+    let (mean, var) = measure(x, dims, true)?;
+    Ok(Normaliser::new(dims, true, (mean, &var), eps, true, activation))
+}
+
+/// Batch norm's check of shapes and types; the dimensions.
+pub(crate) fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
+    let (n, c, h, w) = x.dims4()?;
+    for p in parameters {
+        same_dtype(BATCH, &[x, p])?;
+        if p.dims() != [c] {
+            bail!("{BATCH}: expected parameters of shape [{c}], found {:?}", p.dims());
+        }
+    }
+    if n * h * w == 0 {
+        bail!("{BATCH}: expected a batch with at least one value a channel, found {:?}", x.dims());
+    }
+    Ok((n, c, h * w))
+}
+
+/// Batch norm.
+struct Affine(Normaliser);
+
+impl CustomOp3 for Affine {
+    fn name(&self) -> &'static str {
+        BATCH
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        dispatch!(BATCH, x.dtype(), T => {
+            let (w, b) = (slice::<T>(BATCH, w, lw)?, slice::<T>(BATCH, b, lb)?);
+            let y = self.0.forward(slice::<T>(BATCH, x, lx)?, Some((w, b)));
+            Ok(storage(y, lx.shape().clone()))
+        })
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let dy = dy.contiguous()?;
+        dispatch!(BATCH, x.dtype(), T => {
+            let (hx, hd) = (host(BATCH, x)?, host(BATCH, &dy)?);
+            let (hw, hb) = (host(BATCH, weight)?, host(BATCH, bias)?);
+            let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
+            let parameters = Some((hw.slice::<T>()?, hb.slice::<T>()?));
+            let (sum, dot) = self.0.sums(xs, ds, parameters);
+            let dx = if tracked(x) {
+                let dx = self.0.input_gradient(xs, ds.to_vec(), parameters, (&sum, &dot));
+                Some(tensor(dx, x.shape())?)
+            } else {
+                None
+            };
+            let parameter = |of: &Tensor, sums: &[f64]| -> Result<Option<Tensor>> {
+                if !tracked(of) {
+                    return Ok(None);
+                }
+                Ok(Some(tensor(sums.iter().map(|&v| T::from_f64(v)).collect(), sums.len())?))
+            };
+            Ok((dx, parameter(weight, &dot)?, parameter(bias, &sum)?))
+        })
+    }
+}
+
+/// Instance norm.
+struct Planes(Normaliser);
+
+impl CustomOp1 for Planes {
+    fn name(&self) -> &'static str {
+        INSTANCE
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        dispatch!(INSTANCE, x.dtype(), T => {
+            let y = self.0.forward(slice::<T>(INSTANCE, x, layout)?, None);
+            Ok(storage(y, layout.shape().clone()))
+        })
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let dy = dy.contiguous()?;
+        dispatch!(INSTANCE, x.dtype(), T => {
+            let (hx, hd) = (host(INSTANCE, x)?, host(INSTANCE, &dy)?);
+            let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
+            let (sum, dot) = self.0.sums(xs, ds, None);
+            let dx = self.0.input_gradient(xs, ds.to_vec(), None, (&sum, &dot));
+            Ok(Some(tensor(dx, x.shape())?))
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! The tape gives candle's gradients, for every operator that it can hold.
+
+use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
+use candle_core::{DType, Result, Tensor, Var};
+
+use crate::common::random;
+
+fn var(seed: u64, shape: &[usize]) -> Var {
+    Var::from_tensor(&random(seed, shape).to_dtype(DType::F32).unwrap()).unwrap()
+}
+
+/// One number from every operator, some of whose results are used twice.
+fn network(v: &[Var]) -> Result<Tensor> {
+    let t = |i: usize| v[i].as_tensor();
+    let h = ops::linear(t(0), t(1), Some(t(2)))?;
+    let h = ops::reshape(&h, &[18, 3, 4, 4])?;
+    let statistics = Statistics::Own;
+    let before = Before::BatchNorm { weight: t(3), bias: t(4), statistics, eps: 1e-3 };
+    let a = ops::conv2d_fused(&h, before, Resize::NearestUp, t(5), t(4))?.y;
+    let kernel = ops::permute(&ops::reshape(t(6), &[3, 2, 2, 3])?, &[0, 3, 1, 2])?;
+    let b = ops::add(&a, &ops::conv_transpose2x2(&h, &kernel, t(4))?)?;
+    let b = ops::add(&b, &ops::upsample_bilinear(&ops::conv2d(&h, t(7), None)?, 2)?)?;
+    let b =
+        ops::instance_norm(&ops::add(&b, &ops::upsample_nearest(&h, 2)?)?, 1e-3, Activation::Relu)?;
+    let b = ops::batch_norm_train(&b, t(3), t(4), 1e-3, Activation::Linear)?.y;
+    let (u, right) = (vec![0.5; 3], vec![0.25; 27]);
+    let normal = ops::spectral_normalize(t(5), &u, &right)?;
+    let c = ops::conv2d_fused(&b, Before::Relu, Resize::AveragePool, &normal, t(4))?.y;
+    let c = ops::add(&c, &ops::avg_pool2(&ops::tanh(&b)?)?)?;
+    let scores = ops::linear(&ops::sum_pool(&ops::relu(&c)?)?, t(8), None)?;
+    ops::add(&ops::hinge_mean(&scores, 0.01)?, &ops::scaled_mean(&scores, -0.5)?)
+}
+
+fn variables() -> Vec<Var> {
+    let shapes: [&[usize]; 9] =
+        [&[18, 5], &[48, 5], &[48], &[3], &[3], &[3, 3, 3, 3], &[36], &[3, 3, 1, 1], &[2, 3]];
+    shapes.iter().zip(1..).map(|(shape, seed)| var(seed, shape)).collect()
+}
+
+#[test]
+fn gradients_are_those_of_candle() {
+    let v = variables();
+    let loss = network(&v).unwrap();
+    let expected = loss.backward().unwrap();
+    let (value, grads) = ops::gradients(|| network(&v)).unwrap();
+    assert_eq!(value.to_scalar::<f32>().unwrap(), loss.to_scalar::<f32>().unwrap());
+    let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (i, v) in v.iter().enumerate() {
+        let (found, expected) = (grads.gradient_of(v).unwrap(), expected.get(v).unwrap());
+        assert!(flat(expected).iter().any(|&g| g != 0.0), "variable {i} has no gradient at all");
+        for (f, e) in flat(found).iter().zip(flat(expected)) {
+            // Where three gradients meet, the order of their sum may differ.
+            assert!((f - e).abs() <= 1e-5 * (1.0 + e.abs()), "variable {i}: {f}, expected {e}");
+        }
+    }
+}
+
+#[test]
+fn constants_get_no_gradient() {
+    let (x, w) = (var(1, &[2, 3]), var(2, &[4, 3]));
+    let (_, grads) =
+        ops::gradients(|| ops::scaled_mean(&ops::linear(&x.as_detached_tensor(), &w, None)?, 1.0))
+            .unwrap();
+    assert!(grads.gradient_of(&x).is_none() && grads.gradient_of(&w).is_some());
+}
+
+#[test]
+fn misuse_is_an_error_and_leaves_nothing_behind() {
+    let x = var(1, &[2, 3]);
+    let not_one = ops::gradients(|| ops::relu(&x)).unwrap_err();
+    assert!(not_one.to_string().contains("one number"), "{not_one}");
+    let foreign = ops::gradients(|| x.sum_all()).unwrap_err();
+    assert!(foreign.to_string().contains("recorded operator"), "{foreign}");
+    let mixed = ops::gradients(|| ops::scaled_mean(&x.affine(2.0, 0.0)?, 1.0)).unwrap_err();
+    assert!(mixed.to_string().contains("an operator of candle"), "{mixed}");
+    let nested =
+        ops::gradients(|| ops::gradients(|| ops::scaled_mean(&x, 1.0)).map(|(value, _)| value));
+    assert!(nested.unwrap_err().to_string().contains("while gradients are being recorded"));
+    // Outside again, operators take part in candle's graph.
+    let grads = ops::scaled_mean(&x, 1.0).unwrap().backward().unwrap();
+    assert!(grads.get(&x).is_some());
+}
