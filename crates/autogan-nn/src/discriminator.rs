@@ -7,7 +7,7 @@
 //! block 4, ReLU, the *sum* over pixels and a linear layer without bias. Pooling is the 2x2
 //! average; it commutes with a 1x1 convolution, so block 2 pools first.
 
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Before, Resize};
 use autogan_space::MAX_CELLS;
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
@@ -204,16 +204,17 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
-        let start = match self.kind {
-            Kind::Image => x.clone(),
-            Kind::Halving | Kind::Plain => ops::relu(x)?,
+        let before = match self.kind {
+            Kind::Image => Before::Nothing,
+            Kind::Halving | Kind::Plain => Before::Relu,
         };
-        let h = ops::relu(&self.first.forward(&start, mode, grad)?)?;
+        let h = self.first.fused(x, before, Resize::Keep, (mode, grad))?;
+        let second = |resize| self.second.fused(&h, Before::Relu, resize, (mode, grad));
         match &self.shortcut {
-            None => Ok(ops::add(&self.second.forward(&h, mode, grad)?, x)?),
+            None => Ok(ops::add(&second(Resize::Keep)?, x)?),
             Some(shortcut) => {
                 let pooled = shortcut.forward(&ops::avg_pool2(x)?, mode, grad)?;
-                Ok(ops::add(&self.second.forward_pooled(&h, mode, grad)?, &pooled)?)
+                Ok(ops::add(&second(Resize::AveragePool)?, &pooled)?)
             }
         }
     }

@@ -5,7 +5,7 @@
 //! pieces [`Generator::stem`], [`Generator::cell`] and [`Generator::head`] are public so that
 //! children of one beam entry can share the activations of its fixed cells.
 
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Resize};
 use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
@@ -227,8 +227,8 @@ impl Generator {
     /// # Errors
     /// When a tensor operation fails, or `mode` has no statistics for the head.
     pub fn head(&self, trace: &Trace, mode: NormMode<'_>) -> Result<Tensor> {
-        let h = ops::relu(&self.to_rgb_norm.forward(&trace.x, mode, trace.grad)?)?;
-        Ok(ops::tanh(&self.to_rgb_conv.forward(&h, trace.grad)?)?)
+        let conv = (&self.to_rgb_conv, Resize::Keep);
+        Ok(ops::tanh(&self.to_rgb_norm.before_conv(&trace.x, mode, trace.grad, conv)?)?)
     }
 
     /// The sizes.
@@ -323,7 +323,7 @@ impl Generator {
             }
         };
         let h = self.linear.forward(z, grad)?;
-        Ok(Trace { x: h.reshape((n, width, bottom, bottom))?, taps: Vec::new(), grad })
+        Ok(Trace { x: ops::reshape(&h, &[n, width, bottom, bottom])?, taps: Vec::new(), grad })
     }
 
     fn run(&self, mut trace: Trace, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {

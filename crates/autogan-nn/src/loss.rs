@@ -1,6 +1,6 @@
 //! The hinge losses of section 3.3, as pure functions of the discriminator's scores.
 
-use autogan_ops::relu;
+use autogan_ops as ops;
 use candle_core::Tensor;
 
 use crate::Result;
@@ -13,9 +13,7 @@ use crate::Result;
 /// # Errors
 /// When a tensor operation fails.
 pub fn d_hinge(real: &Tensor, fake: &Tensor) -> Result<Tensor> {
-    let real = relu(&real.affine(-1.0, 1.0)?)?.mean_all()?;
-    let fake = relu(&fake.affine(1.0, 1.0)?)?.mean_all()?;
-    Ok((real + fake)?)
+    Ok(ops::add(&ops::hinge_mean(real, -1.0)?, &ops::hinge_mean(fake, 1.0)?)?)
 }
 
 /// The generator's loss: −mean D(G(z)), a scalar.
@@ -23,7 +21,7 @@ pub fn d_hinge(real: &Tensor, fake: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When a tensor operation fails.
 pub fn g_hinge(fake: &Tensor) -> Result<Tensor> {
-    Ok(fake.mean_all()?.neg()?)
+    Ok(ops::scaled_mean(fake, -1.0)?)
 }
 
 #[cfg(test)]

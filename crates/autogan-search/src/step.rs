@@ -1,7 +1,7 @@
 //! One update of each network, shared by the search and by what measures it; section 3.3 of the paper, hinge losses.
 
 use autogan_nn::{DMode, Discriminator, Ema, Generator, NormMode, loss};
-use autogan_ops::Adam;
+use autogan_ops::{self as ops, Adam};
 use autogan_space::Arch;
 use candle_core::{DType, Tensor};
 
@@ -32,22 +32,24 @@ impl Step<'_> {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
         };
-        let real_scores = self.discriminator.forward(real, self.stage, DMode::Train)?;
-        let fake_scores = self.discriminator.forward(&fake, self.stage, again)?;
-        let loss = loss::d_hinge(&real_scores, &fake_scores)?;
+        let (loss, grads) = ops::gradients(|| {
+            let real_scores = self.discriminator.forward(real, self.stage, DMode::Train)?;
+            let fake_scores = self.discriminator.forward(&fake, self.stage, again)?;
+            loss::d_hinge(&real_scores, &fake_scores)
+        })?;
         let value = self.finite("the discriminator's loss", &loss)?;
-        let grads = loss.backward()?;
         adam.step(self.discriminator.params().trainable(), &grads)?;
         Ok(value)
     }
 
     /// Updates the generator on the fakes of `z` `[N, latent]`, and its average; gives the loss before the update.
     pub fn generator(&self, adam: &mut Adam, ema: &Ema, arch: &Arch, z: &Tensor) -> Result<f64> {
-        let fake = self.generator.forward(z, arch, NormMode::Train)?;
-        let scores = self.discriminator.forward_frozen(&fake, self.stage, DMode::Train)?;
-        let loss = loss::g_hinge(&scores)?;
+        let (loss, grads) = ops::gradients(|| {
+            let fake = self.generator.forward(z, arch, NormMode::Train)?;
+            let scores = self.discriminator.forward_frozen(&fake, self.stage, DMode::Train)?;
+            loss::g_hinge(&scores)
+        })?;
         let value = self.finite("the generator's loss", &loss)?;
-        let grads = loss.backward()?;
         adam.step(self.generator.params().trainable(), &grads)?;
         ema.update(self.generator)?;
         Ok(value)

@@ -1,6 +1,6 @@
 //! Convolution, transposed convolution and linear layer, initialised as the released code does it.
 
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Before, FusedOutput, Resize};
 use candle_core::{Tensor, Var};
 
 use crate::params::Builder;
@@ -35,6 +35,20 @@ impl Conv2d {
     }
 }
 
+impl Conv2d {
+    /// The convolution with what precedes it and what changes the side, in one operator; the kernel must be 3x3.
+    pub fn fused(
+        &self,
+        x: &Tensor,
+        before: Before<'_>,
+        resize: Resize,
+        grad: Grad,
+    ) -> Result<FusedOutput> {
+        let (weight, bias) = (grad.value(&self.weight), grad.value(&self.bias));
+        Ok(ops::conv2d_fused(x, before, resize, &weight, &bias)?)
+    }
+}
+
 /// A transposed convolution 2x2 with stride 2: `[N, C, H, W]` to `[N, C, 2H, 2W]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Deconv {
@@ -54,6 +68,22 @@ impl Deconv {
 
     pub fn forward(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::conv_transpose2x2(x, &grad.value(&self.weight), &grad.value(&self.bias))?)
+    }
+
+    /// This layer and a 1x1 convolution after it, as the one transposed convolution that they are together: half of the
+    /// multiplications.
+    pub fn forward_then(&self, conv: &Conv2d, x: &Tensor, grad: Grad) -> Result<Tensor> {
+        let (first, second) = (grad.value(&self.weight), grad.value(&conv.weight));
+        let (ci, inner, k, _) = first.dims4()?;
+        let co = second.dim(0)?;
+        let second = ops::reshape(&second, &[co, inner])?;
+        let taps = ops::reshape(&ops::permute(&first, &[0, 2, 3, 1])?, &[ci * k * k, inner])?;
+        let weight = ops::linear(&taps, &second, None)?;
+        let weight = ops::permute(&ops::reshape(&weight, &[ci, k, k, co])?, &[0, 3, 1, 2])?;
+        let bias = ops::reshape(&grad.value(&self.bias), &[1, inner])?;
+        let bias = ops::linear(&bias, &second, Some(&grad.value(&conv.bias)))?;
+        let bias = ops::reshape(&bias, &[co])?;
+        Ok(ops::conv_transpose2x2(x, &weight, &bias)?)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Batch normalisation with affine parameters and running statistics (eps 1e-5, momentum 0.1).
 
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 use candle_core::{Tensor, Var};
 
+use super::Conv2d;
 use crate::params::{Builder, read, write};
 use crate::{Grad, Init, NnError, NormMode, Result};
 
@@ -36,45 +37,85 @@ impl BatchNorm {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, mode: NormMode<'_>, grad: Grad) -> Result<Tensor> {
+    /// The norm and what follows it.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        mode: NormMode<'_>,
+        grad: Grad,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        let (weight, bias) = (grad.value(&self.weight), grad.value(&self.bias));
+        self.run(x, mode, |statistics| match statistics {
+            Statistics::Own => {
+                let out = ops::batch_norm_train(x, &weight, &bias, EPS, activation)?;
+                Ok((out.y, Some((out.mean, out.var))))
+            }
+            Statistics::Given(mean, var) => {
+                Ok((ops::batch_norm_eval(x, mean, var, &weight, &bias, EPS, activation)?, None))
+            }
+        })
+    }
+
+    /// The norm, ReLU and a 3x3 convolution, in one operator.
+    pub fn before_conv(
+        &self,
+        x: &Tensor,
+        mode: NormMode<'_>,
+        grad: Grad,
+        (conv, resize): (&Conv2d, Resize),
+    ) -> Result<Tensor> {
+        let (weight, bias) = (grad.value(&self.weight), grad.value(&self.bias));
+        self.run(x, mode, |statistics| {
+            let before = Before::BatchNorm { weight: &weight, bias: &bias, statistics, eps: EPS };
+            let out = conv.fused(x, before, resize, grad)?;
+            Ok((out.y, out.statistics))
+        })
+    }
+
+    /// Calls the operator with the statistics of the mode, and keeps those that it finds.
+    fn run(
+        &self,
+        x: &Tensor,
+        mode: NormMode<'_>,
+        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, Own)>,
+    ) -> Result<Tensor> {
         match mode {
             NormMode::Train => {
-                let batch = self.by_batch(x, grad)?;
+                let (y, batch) = self.own(x, op)?;
                 self.update(&batch)?;
-                Ok(batch.y)
+                Ok(y)
             }
             NormMode::Collect(stats) => {
-                let batch = self.by_batch(x, grad)?;
+                let (y, batch) = self.own(x, op)?;
                 stats.add(&self.name, batch.mean, batch.unbiased_var);
-                Ok(batch.y)
+                Ok(y)
             }
             NormMode::Running => {
                 let (mean, var) = (read(&self.running_mean)?, read(&self.running_var)?);
-                self.by_statistics(x, &mean, &var, grad)
+                Ok(op(Statistics::Given(&mean, &var))?.0)
             }
             NormMode::Fixed(stats) => {
                 let (mean, var) = stats.get(&self.name)?;
-                self.by_statistics(x, &mean, &var, grad)
+                Ok(op(Statistics::Given(&mean, &var))?.0)
             }
         }
     }
 
     /// Normalises by the batch's own statistics.
-    fn by_batch(&self, x: &Tensor, grad: Grad) -> Result<Batch> {
-        let (weight, bias) = (grad.value(&self.weight), grad.value(&self.bias));
-        let out = ops::batch_norm_train(x, &weight, &bias, EPS)?;
-        let count = out.count;
+    fn own(
+        &self,
+        x: &Tensor,
+        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, Own)>,
+    ) -> Result<(Tensor, Batch)> {
+        let count = x.elem_count() / x.dim(1)?.max(1);
         if count < 2 {
             return Err(NnError::SingleValue { layer: self.name.clone(), count });
         }
+        let (y, own) = op(Statistics::Own)?;
+        let (mean, var) = own.unwrap_or_default();
         let correction = count as f64 / (count - 1) as f64;
-        let unbiased_var = out.var.iter().map(|v| v * correction).collect();
-        Ok(Batch { y: out.y, mean: out.mean, unbiased_var })
-    }
-
-    fn by_statistics(&self, x: &Tensor, mean: &[f64], var: &[f64], grad: Grad) -> Result<Tensor> {
-        let (weight, bias) = (grad.value(&self.weight), grad.value(&self.bias));
-        Ok(ops::batch_norm_eval(x, mean, var, &weight, &bias, EPS)?)
+        Ok((y, Batch { mean, unbiased_var: var.iter().map(|v| v * correction).collect() }))
     }
 
     /// Moves the running statistics towards those of one batch.
@@ -93,9 +134,11 @@ impl BatchNorm {
     }
 }
 
-/// One batch, normalised, and its statistics by channel.
+/// Mean and biased variance of a batch by channel, from an operator that took them.
+type Own = Option<(Vec<f64>, Vec<f64>)>;
+
+/// The statistics of one batch by channel.
 struct Batch {
-    y: Tensor,
     mean: Vec<f64>,
     unbiased_var: Vec<f64>,
 }

@@ -6,7 +6,7 @@
 //! normalised normal draws followed by [`WARM_UP`] power iterations, as in PyTorch's current
 //! parametrisation, so that σ is near the true norm from the first step.
 
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Before, Resize};
 use candle_core::{Tensor, Var};
 
 use crate::params::{Builder, read, write};
@@ -90,10 +90,16 @@ impl SpectralConv {
         Ok(ops::conv2d(x, &weight, Some(&grad.value(&self.bias)))?)
     }
 
-    /// [`Self::forward`] and 2x2 average pooling, in one operator.
-    pub fn forward_pooled(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+    /// A 3x3 convolution with what precedes it and what changes the side, in one operator.
+    pub fn fused(
+        &self,
+        x: &Tensor,
+        before: Before<'_>,
+        resize: Resize,
+        (mode, grad): (DMode, Grad),
+    ) -> Result<Tensor> {
         let weight = self.weight.value(mode, grad)?;
-        Ok(ops::conv2d_avg_pool2(x, &weight, Some(&grad.value(&self.bias)))?)
+        Ok(ops::conv2d_fused(x, before, resize, &weight, &grad.value(&self.bias))?.y)
     }
 
     pub fn warm_up(&self) -> Result<()> {

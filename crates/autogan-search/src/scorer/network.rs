@@ -81,7 +81,7 @@ impl Network {
         let names = &self.convs[index];
         let h = ops::conv2d(x, self.var(&names.weight)?, None)?;
         let (scale, shift) = (self.var(&names.scale)?, self.var(&names.shift)?);
-        let out = ops::batch_norm_train(&h, scale, shift, BN_EPS)?;
+        let out = ops::batch_norm_train(&h, scale, shift, BN_EPS, ops::Activation::Relu)?;
         let unbiased = out.count as f64 / (out.count.max(2) - 1) as f64;
         let (mean, var) = &mut self.running[index];
         for (r, b) in mean.iter_mut().zip(&out.mean) {
@@ -90,7 +90,7 @@ impl Network {
         for (r, b) in var.iter_mut().zip(&out.var) {
             *r += MOMENTUM * (b * unbiased - *r);
         }
-        ops::relu(&out.y)
+        Ok(out.y)
     }
 
     /// All tensors under the names of the weight file, as `f32`.
