@@ -4,6 +4,7 @@
 //! line that cannot be, 130 and 143 stopped by Ctrl-C and by SIGTERM.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is this crate's task
 
+mod allocator;
 mod arch;
 mod arch_arg;
 mod bench;
@@ -58,10 +59,8 @@ enum Command {
     Bench(bench::Command),
 }
 
-// Training allocates and frees the same large buffers at every step; the system's allocator returns them to the
-// kernel and pays for every page again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Recycling = allocator::Recycling::new();
 
 fn main() -> ExitCode {
     // candle's own thread pool spins while it waits, which starves the operators' threads on a busy machine.
