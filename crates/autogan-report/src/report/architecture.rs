@@ -4,7 +4,7 @@ use autogan_run::{ArchFile, FoundArch};
 use autogan_space::Arch;
 use serde_json::Value;
 
-use super::format::{count, large, score};
+use super::format::{Numbers, count, large};
 use super::page::Page;
 use crate::arch::{ArchView, arch_glyph, arch_svg};
 use crate::data::{RunData, Status};
@@ -21,7 +21,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
                 );
             }
             figure(page, data, &released(best));
-            top(page, file);
+            top(page, file, Numbers::of(&data.plan));
         }
         (None, Some(best)) => {
             let none = match data.summary.status {
@@ -31,7 +31,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
             page.text(&format!(
                 "{none} This child earned the highest reward so far, {}, in \
                  iteration {} of stage {}.",
-                score(best.reward),
+                Numbers::of(&data.plan).score(best.reward),
                 best.iteration + 1,
                 best.stage + 1
             ));
@@ -71,7 +71,7 @@ fn figure(page: &mut Page, data: &RunData, vector: &str) {
 }
 
 /// The top of the list, side by side.
-fn top(page: &mut Page, file: &ArchFile) {
+fn top(page: &mut Page, file: &ArchFile, numbers: Numbers) {
     page.raw(format_args!("<h3>The top {}</h3>\n<div class=\"cards\">", file.top.len()));
     for found in &file.top {
         let vector = released(found);
@@ -79,8 +79,8 @@ fn top(page: &mut Page, file: &ArchFile) {
         page.raw(format_args!(
             "<p class=\"rank\"><b>{}</b><span>{} <small>± {}</small></span></p>",
             found.rank,
-            score(found.reward),
-            score(found.spread)
+            numbers.score(found.reward),
+            numbers.score(found.spread)
         ));
         if let Ok(arch) = vector.parse::<Arch>() {
             page.raw(arch_glyph(&arch));
@@ -117,7 +117,7 @@ fn beams(page: &mut Page, data: &RunData) {
             rows.push(vec![
                 format!("after stage {}", stage + 1),
                 arch.map_or_else(|| "–".to_owned(), |arch| arch.named()),
-                score(reward),
+                Numbers::of(&data.plan).score(reward),
             ]);
         }
     }

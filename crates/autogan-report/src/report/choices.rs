@@ -1,7 +1,6 @@
 //! The distribution of rewards by choice, a small chart per token.
 
-use super::contrasts::mean_and_count;
-use super::format::{score, signed};
+use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
 use crate::stats::{ChoiceStats, TokenStats, mean_interval, quantile};
@@ -17,7 +16,7 @@ const TOP: f64 = 16.0;
 const POINTS: usize = 150;
 
 /// A panel per token, by cell; the panels of a cell share their axis.
-pub(super) fn panels(page: &mut Page, stats: &[TokenStats]) {
+pub(super) fn panels(page: &mut Page, stats: &[TokenStats], numbers: Numbers) {
     for cell in stats.chunk_by(|a, b| a.cell == b.cell) {
         page.raw(format_args!("<h4>Cell {}</h4>\n<div class=\"panels\">", cell[0].cell + 1));
         let all = cell.iter().flat_map(|token| &token.choices);
@@ -28,7 +27,7 @@ pub(super) fn panels(page: &mut Page, stats: &[TokenStats]) {
         let x = range(ends, 0.05);
         for token in cell {
             page.raw(format_args!("<figure><h5>{}</h5>", escape(&token.token)));
-            page.raw(panel(token, x));
+            page.raw(panel(token, x, numbers));
             page.raw("</figure>");
         }
         page.raw("</div>\n");
@@ -40,7 +39,7 @@ pub(super) fn panels(page: &mut Page, stats: &[TokenStats]) {
     );
 }
 
-fn panel(token: &TokenStats, x: (f64, f64)) -> String {
+fn panel(token: &TokenStats, x: (f64, f64), numbers: Numbers) -> String {
     let rows = token.choices.len() as f64;
     let size = (WIDTH, TOP + ROW * rows + 24.0);
     let layout = Layout { size, margin: [TOP, RIGHT, 24.0, LEFT] };
@@ -55,14 +54,14 @@ fn panel(token: &TokenStats, x: (f64, f64)) -> String {
     for (row, choice) in token.choices.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);
         chart.svg.text("row", (LEFT - 8.0, y + 4.0), Anchor::End, &choice.choice);
-        let numbers = mean_and_count(choice.mean_reward, choice.trials);
-        chart.svg.text("value", (WIDTH, y + 4.0), Anchor::End, &numbers);
-        distribution(&mut chart, choice, y);
+        let mean = format!("{} ({})", numbers.score(choice.mean_reward), choice.trials);
+        chart.svg.text("value", (WIDTH, y + 4.0), Anchor::End, &mean);
+        distribution(&mut chart, choice, y, numbers);
     }
     chart.finish("choices", &format!("Rewards by choice of {}", token.token))
 }
 
-fn distribution(chart: &mut Chart, choice: &ChoiceStats, y: f64) {
+fn distribution(chart: &mut Chart, choice: &ChoiceStats, y: f64, numbers: Numbers) {
     let values = &choice.relative;
     if values.is_empty() {
         return;
@@ -88,13 +87,11 @@ fn distribution(chart: &mut Chart, choice: &ChoiceStats, y: f64) {
     let (low, high, middle) = (inside(mean.low), inside(mean.high), inside(mean.estimate));
     chart.svg.line("ci all", (low, y), (high, y));
     let tip = format!(
-        "{}: mean {} [{}, {}] relative to the iteration, {} architectures; mean reward {}",
+        "{}: mean {} relative to the iteration, {} architectures; mean reward {}",
         choice.choice,
-        signed(mean.estimate),
-        signed(mean.low),
-        signed(mean.high),
+        numbers.interval(&mean),
         values.len(),
-        score(choice.mean_reward)
+        numbers.score(choice.mean_reward)
     );
     chart.svg.circle("point all", (middle, y), 3.4, &tip);
 }

@@ -4,7 +4,7 @@
 use autogan_space::Arch;
 
 use super::choices;
-use super::format::{score, signed};
+use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
 use crate::data::{RunData, choices_of};
@@ -50,6 +50,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
          each architecture counts once, with its mean. This is an association within one run: the \
          policy does not draw the other choices independently of these.",
     );
+    let numbers = Numbers::of(&data.plan);
     let contrasts = contrasts(&stats);
     if contrasts.is_empty() {
         page.text("There are not enough architectures for differences with intervals yet.");
@@ -63,15 +64,15 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         }
         page.raw("<span><i class=\"dot k-all\"></i>cells pooled</span></p>\n");
         page.raw("<figure class=\"only-wide\">");
-        page.raw(forest(&contrasts, 1000.0, true));
+        page.raw(forest(&contrasts, 1000.0, true, numbers));
         page.raw("</figure>\n<figure class=\"only-narrow\">");
-        page.raw(forest(&contrasts, 360.0, false));
+        page.raw(forest(&contrasts, 360.0, false, numbers));
         page.raw("</figure>\n");
-        table(page, &contrasts);
+        table(page, &contrasts, numbers);
         observations(page, data, &contrasts);
     }
     page.raw("<h3>Distribution of rewards by choice</h3>\n");
-    choices::panels(page, &stats);
+    choices::panels(page, &stats, numbers);
 }
 
 pub(super) fn contrasts(stats: &[TokenStats]) -> Vec<Contrast> {
@@ -97,14 +98,10 @@ pub(super) fn contrasts(stats: &[TokenStats]) -> Vec<Contrast> {
     found
 }
 
-fn interval(d: &Difference) -> String {
-    format!("{} [{}, {}]", signed(d.estimate), signed(d.low), signed(d.high))
-}
-
 /// The differences as points with intervals, a row per comparison.
 ///
 /// Names stand left of the rows, or above them where it is narrow.
-fn forest(contrasts: &[Contrast], width: f64, beside: bool) -> String {
+fn forest(contrasts: &[Contrast], width: f64, beside: bool, numbers: Numbers) -> String {
     const TOP: f64 = 8.0;
     let (left, row_height, name_height) =
         if beside { (210.0, 36.0, 0.0) } else { (8.0, 52.0, 18.0) };
@@ -138,31 +135,31 @@ fn forest(contrasts: &[Contrast], width: f64, beside: bool) -> String {
         marks.extend(contrast.all.map(|d| ("all".to_owned(), d)));
         let first = middle - 4.0 * (marks.len() as f64 - 1.0);
         for (i, (class, d)) in marks.iter().enumerate() {
-            mark(&mut chart, class, d, first + 8.0 * i as f64, &contrast.name);
+            let tip = format!("{}, {class}: {}", contrast.name, numbers.interval(d));
+            mark(&mut chart, class, d, first + 8.0 * i as f64, &tip);
         }
     }
     chart.finish("forest", "Differences of mean reward between choices, with 95 % intervals")
 }
 
 /// A point with its interval, cut off where the chart ends.
-fn mark(chart: &mut Chart, class: &str, d: &Difference, y: f64, name: &str) {
+fn mark(chart: &mut Chart, class: &str, d: &Difference, y: f64, tip: &str) {
     let (left, right) = chart.horizontal();
     let inside = |value: f64| chart.x.at(value).clamp(left, right);
     let (from, to, at) = (inside(d.low), inside(d.high), chart.x.at(d.estimate));
     chart.svg.line(&format!("ci {class}"), (from, y), (to, y));
-    let tip = format!("{name}, {class}: {}", interval(d));
     if !(left..=right).contains(&at) {
         return;
     }
     if class == "all" {
         let d = format!("M{} {}l5 4l-5 4l-5 -4z", Px(at), Px(y - 4.0));
-        chart.svg.path("point all", &d, &tip);
+        chart.svg.path("point all", &d, tip);
     } else {
-        chart.svg.circle(&format!("point {class}"), (at, y), 3.2, &tip);
+        chart.svg.circle(&format!("point {class}"), (at, y), 3.2, tip);
     }
 }
 
-fn table(page: &mut Page, contrasts: &[Contrast]) {
+fn table(page: &mut Page, contrasts: &[Contrast], numbers: Numbers) {
     page.raw("<details><summary>The differences as numbers</summary>");
     let cells: Vec<usize> = (0..autogan_space::MAX_CELLS)
         .filter(|cell| contrasts.iter().any(|c| c.cells.iter().any(|(at, _)| at == cell)))
@@ -174,7 +171,8 @@ fn table(page: &mut Page, contrasts: &[Contrast]) {
         .iter()
         .map(|contrast| {
             let of = |cell: &usize| contrast.cells.iter().find(|(at, _)| at == cell);
-            let text = |d: Option<&Difference>| d.map_or_else(|| "–".to_owned(), interval);
+            let text =
+                |d: Option<&Difference>| d.map_or_else(|| "–".to_owned(), |d| numbers.interval(d));
             let mut row = vec![contrast.name.clone()];
             row.extend(cells.iter().map(|cell| text(of(cell).map(|(_, d)| d))));
             row.push(text(contrast.all.as_ref()));
@@ -191,6 +189,7 @@ fn table(page: &mut Page, contrasts: &[Contrast]) {
 
 /// What section 4.1 says, and what this run says to it.
 fn observations(page: &mut Page, data: &RunData, contrasts: &[Contrast]) {
+    let numbers = Numbers::of(&data.plan);
     page.raw(
         "<h3>Beside the paper’s observations</h3>\n<div class=\"scroll\"><table class=\"words\">",
     );
@@ -230,7 +229,8 @@ fn observations(page: &mut Page, data: &RunData, contrasts: &[Contrast]) {
     ];
     for (claim, names, token, choices) in claims {
         let of = |name: &&str| contrasts.iter().find(|contrast| contrast.name == **name);
-        let mut lines: Vec<String> = names.iter().filter_map(of).map(verdict).collect();
+        let mut lines: Vec<String> =
+            names.iter().filter_map(of).map(|c| verdict(c, numbers)).collect();
         if lines.is_empty() {
             lines.push("too few architectures to compare".to_owned());
         }
@@ -245,7 +245,7 @@ fn observations(page: &mut Page, data: &RunData, contrasts: &[Contrast]) {
 }
 
 /// A comparison in a sentence, escaped.
-fn verdict(contrast: &Contrast) -> String {
+fn verdict(contrast: &Contrast, numbers: Numbers) -> String {
     let Some(d) = &contrast.all else {
         return format!("{}: no spread to estimate from", escape(&contrast.name));
     };
@@ -262,7 +262,7 @@ fn verdict(contrast: &Contrast) -> String {
         true => format!("<b>{a}</b> below {b}"),
         false => format!("{a} and {b}: no clear difference"),
     };
-    format!("{word} <small>{}</small>", interval(d))
+    format!("{word} <small>{}</small>", numbers.interval(d))
 }
 
 /// How often each choice is made in the cells of the architectures found.
@@ -282,9 +282,4 @@ fn shares(data: &RunData, token: &str, choices: &[&str]) -> String {
     let count = |name: &str| chosen.iter().filter(|choice| **choice == name).count();
     let parts: Vec<String> = choices.iter().map(|name| format!("{name} {}", count(name))).collect();
     format!("{} of {}", parts.join(", "), chosen.len())
-}
-
-/// A mean reward with its count, for the panels.
-pub(super) fn mean_and_count(mean: f64, trials: usize) -> String {
-    format!("{} ({trials})", score(mean))
 }

@@ -3,16 +3,37 @@
 use time::OffsetDateTime;
 
 use crate::chart::label;
+use crate::data::Plan;
+use crate::stats::Difference;
 
-/// A score or reward; a dash for none.
-pub(crate) fn score(value: f64) -> String {
-    if value.is_finite() { label(value, 3) } else { "–".to_owned() }
+/// Rewards and scores of one run.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers {
+    decimals: usize,
 }
 
-/// A number with its sign.
-pub(crate) fn signed(value: f64) -> String {
-    let text = label(value, 3);
-    if text.starts_with('−') || !value.is_finite() { text } else { format!("+{text}") }
+impl Numbers {
+    /// 1 / FID is a few hundredths at best; the formula of the Inception Score gives 1 and more.
+    pub fn of(plan: &Plan) -> Numbers {
+        let small = plan.metric.as_deref() == Some("inverse_fid");
+        Numbers { decimals: if small { 5 } else { 3 } }
+    }
+
+    /// A score or reward; a dash for none.
+    pub fn score(self, value: f64) -> String {
+        if value.is_finite() { label(value, self.decimals) } else { "–".to_owned() }
+    }
+
+    /// A number with its sign.
+    pub fn signed(self, value: f64) -> String {
+        let text = label(value, self.decimals);
+        if text.starts_with('−') || !value.is_finite() { text } else { format!("+{text}") }
+    }
+
+    /// A difference with its interval.
+    pub fn interval(self, d: &Difference) -> String {
+        format!("{} [{}, {}]", self.signed(d.estimate), self.signed(d.low), self.signed(d.high))
+    }
 }
 
 /// A count with its thousands apart.
@@ -91,8 +112,11 @@ mod tests {
         assert_eq!((count(4_405_251), count(12)), ("4,405,251".into(), "12".into()));
         assert_eq!((large(1_765_015_552), large(64_203)), ("1.77 G".into(), "64.2 k".into()));
         assert_eq!(large(999), "999");
-        assert_eq!((score(2.0), score(f64::NAN)), ("2.000".into(), "–".into()));
-        assert_eq!((signed(0.5), signed(-0.5)), ("+0.500".into(), "−0.500".into()));
+        let n = Numbers::of(&Plan::default());
+        assert_eq!((n.score(2.0), n.score(f64::NAN)), ("2.000".into(), "–".into()));
+        assert_eq!((n.signed(0.5), n.signed(-0.5)), ("+0.500".into(), "−0.500".into()));
+        let metric = Some("inverse_fid".to_owned());
+        assert_eq!(Numbers::of(&Plan { metric, ..Plan::default() }).score(0.0123456), "0.01235");
     }
 
     #[test]

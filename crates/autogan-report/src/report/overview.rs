@@ -1,6 +1,6 @@
 //! The head of the report: what run this is, how far it is, and its numbers.
 
-use super::format::{count, duration, moment, score};
+use super::format::{Numbers, count, duration, moment};
 use super::page::Page;
 use crate::chart::label;
 use crate::data::{RunData, Status};
@@ -73,23 +73,24 @@ fn status(page: &mut Page, data: &RunData) {
 /// Name, value and small print.
 fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
     let summary = &data.summary;
+    let n = Numbers::of(&data.plan);
     let mut out = Vec::new();
     match (&summary.score, &summary.best) {
         (Some(s), _) => {
             let share = 100.0 * (s.best - s.untrained) / (s.real - s.untrained);
             let way = format!("{} % of the way from untrained to real", label(share, 0));
-            out.push(("best found", score(s.best), way));
+            out.push(("best found", n.score(s.best), way));
             out.push((
                 "random architectures",
-                score(s.median_random),
+                n.score(s.median_random),
                 "median, same weights".into(),
             ));
-            out.push(("untrained generator", score(s.untrained), "the floor".into()));
-            out.push(("real images", score(s.real), "the ceiling".into()));
+            out.push(("untrained generator", n.score(s.untrained), "the floor".into()));
+            out.push(("real images", n.score(s.real), "the ceiling".into()));
         }
         (None, Some(best)) => {
             let place = format!("stage {}, iteration {}", best.stage + 1, best.iteration + 1);
-            out.push(("best reward so far", score(best.reward), place));
+            out.push(("best reward so far", n.score(best.reward), place));
         }
         (None, None) => {}
     }

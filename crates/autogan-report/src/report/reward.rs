@@ -2,7 +2,7 @@
 
 use autogan_run::TrialKind;
 
-use super::format::score;
+use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
 use crate::data::{RunData, TrialRow};
@@ -46,12 +46,18 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         1 => "▼ marks where the shared weights were reset.".to_owned(),
         n => format!("▼ marks where the shared weights were reset, {n} times."),
     };
-    page.note(&format!(
-        "Each point is one architecture, scored{images}{scorer}{metric}; rewards of different stages are of \
-         different image sizes and cannot be compared. Real images are scored as the children are, \
-         once for each stage. The lines for random architectures (median) and an untrained \
-         generator are of the final derivation. {resets}",
-    ));
+    let mut note = format!(
+        "Each point is one architecture, scored{images}{scorer}{metric}; rewards of different stages \
+         are of different image sizes and cannot be compared. "
+    );
+    if data.stages.iter().any(|span| span.real.is_some()) {
+        note += "Real images are scored as the children are, once for each stage. ";
+    }
+    if data.summary.score.is_some() {
+        note += "The lines for random architectures (median) and an untrained generator are of the \
+                 final derivation. ";
+    }
+    page.note(&(note + &resets));
 }
 
 /// The iterations in which shared weights were reset, from 0.
@@ -106,7 +112,7 @@ fn chart(data: &RunData, size: (f64, f64), wide: bool) -> String {
     children(&mut chart, data, wide);
     for (kind, class) in [(TrialKind::Candidate, "candidate"), (TrialKind::Derive, "derive")] {
         for row in data.trials.iter().filter(|row| row.trial.row.kind == kind) {
-            dot(&mut chart, row, class);
+            dot(&mut chart, row, class, Numbers::of(&data.plan));
         }
     }
     means(&mut chart, data);
@@ -118,14 +124,14 @@ fn chart(data: &RunData, size: (f64, f64), wide: bool) -> String {
 fn children(chart: &mut Chart, data: &RunData, wide: bool) {
     let children = data.trials.iter().filter(|row| row.trial.row.kind == TrialKind::Controller);
     if wide && children.clone().count() <= TIPS {
-        children.for_each(|row| dot(chart, row, "child"));
+        children.for_each(|row| dot(chart, row, "child", Numbers::of(&data.plan)));
     } else {
         let points: Vec<_> = children.map(|row| (row.at, row.trial.row.reward)).collect();
         chart.dots("children", &points);
     }
 }
 
-fn dot(chart: &mut Chart, row: &TrialRow, class: &str) {
+fn dot(chart: &mut Chart, row: &TrialRow, class: &str, numbers: Numbers) {
     let trial = &row.trial.row;
     if !trial.reward.is_finite() {
         return;
@@ -133,8 +139,8 @@ fn dot(chart: &mut Chart, row: &TrialRow, class: &str) {
     let place = (chart.x.at(row.at), chart.y.at(trial.reward));
     let tip = format!(
         "{} ± {} · {}, iteration {} · {}",
-        score(trial.reward),
-        score(trial.spread),
+        numbers.score(trial.reward),
+        numbers.score(trial.spread),
         trial.kind,
         trial.iteration + 1,
         trial.named
@@ -169,6 +175,7 @@ fn means(chart: &mut Chart, data: &RunData) {
 }
 
 fn running_best(chart: &mut Chart, data: &RunData) {
+    let n = Numbers::of(&data.plan);
     for span in &data.stages {
         let mut best = f64::NEG_INFINITY;
         let mut points = Vec::new();
@@ -185,13 +192,14 @@ fn running_best(chart: &mut Chart, data: &RunData) {
         if best.is_finite() {
             points.push((f64::from(span.end), best));
         }
-        let tip = format!("best of stage {}: {}", span.stage + 1, score(best));
+        let tip = format!("best of stage {}: {}", span.stage + 1, n.score(best));
         chart.curve("best", &points, &tip);
     }
 }
 
 /// Lines for real images, random architectures and an untrained generator, labelled on the right.
 fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
+    let n = Numbers::of(&data.plan);
     let mut labels: Vec<(f64, String)> = Vec::new();
     for span in &data.stages {
         let Some(real) = span.real.filter(|real| real.is_finite()) else { continue };
@@ -199,10 +207,10 @@ fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
         chart.curve(
             "real",
             &ends,
-            &format!("real images, stage {}: {}", span.stage + 1, score(real)),
+            &format!("real images, stage {}: {}", span.stage + 1, n.score(real)),
         );
         labels.retain(|(_, text)| !text.starts_with("real"));
-        labels.push((real, format!("real images {}", score(real))));
+        labels.push((real, format!("real images {}", n.score(real))));
     }
     let (low, high) = iterations(data);
     if let Some(s) = data.summary.score {
@@ -212,13 +220,13 @@ fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
             chart.curve(
                 class,
                 &[(low, value), (high, value)],
-                &format!("{name}: {}", score(value)),
+                &format!("{name}: {}", n.score(value)),
             );
-            labels.push((value, format!("{name} {}", score(value))));
+            labels.push((value, format!("{name} {}", n.score(value))));
         }
     }
     if let Some(best) = &data.summary.best {
-        labels.push((best.reward, format!("best {}", score(best.reward))));
+        labels.push((best.reward, format!("best {}", n.score(best.reward))));
     }
     labels.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (_, right) = chart.horizontal();
