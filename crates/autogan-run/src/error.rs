@@ -206,6 +206,10 @@ fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             " (another program keeps it locked: close that and try again)"
         }
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            " (beside it lies the log of a run that did not end, -wal; reading that takes a directory \
+             that this user can write: copy the run, or resume it once)"
+        }
         _ => "",
     }
 }

@@ -293,3 +293,18 @@ fn tables_and_row_types_agree() {
     assert_eq!(columns(Event::TABLE), Event::COLUMNS);
     assert_eq!(columns(Session::TABLE), Session::COLUMNS);
 }
+
+#[test]
+fn a_store_that_was_left_open_is_read_without_making_files() {
+    let dir = tempfile::tempdir().unwrap();
+    // A name that needs care in a URI.
+    let path = dir.path().join("run 1%?#.sqlite");
+    let mut store = Store::open(&path).unwrap();
+    store.add(&trial(1, 0, 2.0)).unwrap();
+    // Not finished: its header says that a log is in use, and there is none.
+    drop(store);
+    assert_eq!(fs::read(&path).unwrap()[18..20], [2, 2]);
+    let reader = StoreReader::open_live(&path).unwrap();
+    assert_eq!(reader.trials(TrialFilter::ALL).unwrap().len(), 1);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}

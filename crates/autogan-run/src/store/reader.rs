@@ -1,6 +1,8 @@
 //! Reading a store, also while its run goes on.
 
 use std::collections::HashSet;
+use std::fmt::Write;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -61,7 +63,12 @@ impl StoreReader {
         // SQLite's own message for an absent file would not name it.
         std::fs::metadata(path).map_err(Error::io("read", path))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags).map_err(Error::sqlite("open", path))?;
+        let opened = if lies_alone(path) {
+            Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI)
+        } else {
+            Connection::open_with_flags(path, flags)
+        };
+        let conn = opened.map_err(Error::sqlite("open", path))?;
         conn.busy_timeout(BUSY).map_err(Error::sqlite("open", path))?;
         let reader = StoreReader { conn, path: path.to_owned() };
         let newest = schema::MIGRATIONS.len();
@@ -228,6 +235,42 @@ impl StoreReader {
     pub(super) fn damaged(&self, what: String) -> Error {
         Error::Damaged { path: self.path.clone(), what, advice: "restore it from a copy" }
     }
+}
+
+/// Whether a database is in WAL mode without the two files that a writer keeps beside it: nobody
+/// writes it, and it is complete. SQLite would make those files, which a reader should not, and
+/// cannot in a directory that is not its own.
+fn lies_alone(path: &Path) -> bool {
+    let absent = |suffix: &str| {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        std::fs::symlink_metadata(Path::new(&beside)).is_err()
+    };
+    is_in_wal_mode(path) && absent("-wal") && absent("-shm")
+}
+
+/// As bytes 18 and 19 of the header say (SQLite's file format, section 1.3.3).
+fn is_in_wal_mode(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18..] == [2, 2]
+}
+
+/// The path as a URI by which SQLite takes the file as it is, without locks and without its log.
+fn immutable_uri(path: &Path) -> String {
+    // Without the slashes, a path that begins with two would name a host.
+    let mut uri = String::from(if path.is_absolute() { "file://" } else { "file:" });
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                uri.push(char::from(byte));
+            }
+            // Writing to a string does not fail.
+            _ => drop(write!(uri, "%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
 }
 
 /// By stage, then falling reward; without a reward last; the earlier of two equals first.
