@@ -56,6 +56,8 @@ enum Autogan {
     Eval(Rest),
     /// Score images: Inception Score, FID, KID, precision and recall
     Score(Rest),
+    /// Look at runs in a browser: curves, samples, trials, comparisons
+    Dashboard(Rest),
     /// Measure speed: criterion benches; `supernet|inception|frechet …`; `--vs-torch …` beside PyTorch
     Bench(Rest),
     /// Fetch, check and convert weight files; check the scorer against published values
@@ -81,6 +83,7 @@ impl Autogan {
             Self::TrainScorer(rest) => ("train-scorer", rest),
             Self::Eval(rest) => ("eval", rest),
             Self::Score(rest) => ("score", rest),
+            Self::Dashboard(rest) => ("dashboard", rest),
             Self::Bench(rest) => ("bench", rest),
             Self::Weights(rest) => ("weights", rest),
         };

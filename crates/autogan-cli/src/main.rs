@@ -8,6 +8,7 @@ mod allocator;
 mod arch;
 mod arch_arg;
 mod bench;
+mod dashboard;
 mod eval;
 mod generator;
 mod progress;
@@ -57,6 +58,8 @@ enum Command {
     /// Measure how fast this machine is at training, features and scores.
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Look at runs in a browser: curves, samples, trials, comparisons.
+    Dashboard(dashboard::Args),
 }
 
 #[global_allocator]
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Weights(command) => weights::run(&command).map(|()| ExitCode::SUCCESS),
         Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Dashboard(args) => dashboard::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(command) => bench::run(&command).map(|()| ExitCode::SUCCESS),
     }
 }

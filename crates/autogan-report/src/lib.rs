@@ -6,11 +6,13 @@
 //! - [`stats`] compares the rewards of choices;
 //! - [`report::write_report`] makes one HTML file of it;
 //! - [`arch::arch_svg`] draws an architecture as in figure 3 of the paper (Gong et al., *AutoGAN*,
-//!   ICCV 2019).
+//!   ICCV 2019);
+//! - [`dashboard::Dashboard`] serves the runs of a directory to a browser, live.
 //!
 //! The crate knows neither networks nor the search: everything comes out of the run directory.
 
 pub mod arch;
+pub mod dashboard;
 pub mod data;
 pub mod error;
 pub mod report;

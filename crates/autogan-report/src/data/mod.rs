@@ -4,6 +4,7 @@
 //! [`RunData::problems`]. Nothing that failed its checksum is ever shown.
 
 mod axis;
+mod follow;
 mod plan;
 mod read;
 mod summary;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use autogan_run::{ArchFile, Image, Stored, Trial};
 use serde::Serialize;
 
+pub use follow::Follower;
 pub use plan::Plan;
 pub use summary::{Best, Status, Summary};
 pub(crate) use token::choices as choices_of;

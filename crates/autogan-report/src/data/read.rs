@@ -40,13 +40,18 @@ impl RunData {
     }
 
     fn from_source(run: &RunDir, source: &Source, mut problems: Vec<String>) -> RunData {
+        let stored = source.everything(&mut problems);
+        RunData::of(run, stored, problems)
+    }
+
+    /// From rows that were read already.
+    pub(super) fn of(run: &RunDir, stored: Everything, mut problems: Vec<String>) -> RunData {
         let note = &mut problems;
         let config = kept(run.config(), note).unwrap_or_default();
         let (plan, unread) = Plan::parse(&config);
         note.extend(unread.map(|why| format!("config.toml cannot be read: {why}")));
         let host = kept(run.host(), note);
         let found = kept(run.arch(), note).flatten();
-        let stored = source.everything(note);
         let last = stored.scalars.last().map(|scalar| (scalar.row.tick, scalar.row.seconds));
         let summary = Summary::of(
             run,
@@ -99,16 +104,17 @@ pub(super) fn holder(run: &RunDir) -> Option<String> {
 
 /// The store, if it can be opened.
 pub(super) struct Source {
-    reader: Option<StoreReader>,
+    pub reader: Option<StoreReader>,
 }
 
-#[derive(Default)]
-struct Everything {
-    trials: Vec<Stored<Trial>>,
-    scalars: Vec<Stored<Scalar>>,
-    images: Vec<Stored<Image>>,
-    events: Vec<Stored<Event>>,
-    sessions: Vec<Stored<Session>>,
+/// The rows of all tables.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Everything {
+    pub trials: Vec<Stored<Trial>>,
+    pub scalars: Vec<Stored<Scalar>>,
+    pub images: Vec<Stored<Image>>,
+    pub events: Vec<Stored<Event>>,
+    pub sessions: Vec<Stored<Session>>,
 }
 
 impl Source {

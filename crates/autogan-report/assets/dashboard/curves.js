@@ -1,0 +1,144 @@
+// Rewards, losses and entropy over the iterations of a search.
+
+import { h } from "./dom.js";
+import { Chart } from "./charts.js";
+
+/** Trials that the search itself scored. */
+const SEARCHED = new Set(["controller", "candidate"]);
+
+/** The frame of a run's charts: stages, resets, and where the axis ends. */
+export function frameOf(data) {
+  const last = data.trials.reduce((end, trial) => Math.max(end, trial.at), 0);
+  const end = Math.max(last, ...data.stages.map((stage) => stage.end), 1);
+  const losses = data.scalars["loss/d"];
+  const resets = data.events.filter((event) => event.kind === "reset").map((event) => {
+    const at = losses ? losses.tick.findIndex((tick) => tick >= event.tick) : -1;
+    return at < 0 ? event.iteration : losses.at[at];
+  });
+  return { end, stages: data.stages, resets };
+}
+
+/** The highest reward so far within each stage, as [x, y]; it begins anew with a stage. */
+export function runningBest(data) {
+  const [xs, ys] = [[], []];
+  const rows = data.trials.filter((trial) => SEARCHED.has(trial.kind) && trial.reward !== null);
+  rows.sort((a, b) => a.at - b.at || a.id - b.id);
+  let stage = null;
+  let best = -Infinity;
+  for (const trial of rows) {
+    if (trial.stage !== stage) {
+      if (stage !== null) put(xs, ys, trial.at - 1e-6, null);
+      stage = trial.stage;
+      best = -Infinity;
+    }
+    if (trial.reward > best) {
+      best = trial.reward;
+      put(xs, ys, trial.at, best);
+    }
+  }
+  const end = frameOf(data).end;
+  if (best > -Infinity && xs.at(-1) < end) put(xs, ys, end, best);
+  return strictly(xs, ys);
+}
+
+function put(xs, ys, x, y) {
+  xs.push(x);
+  ys.push(y);
+}
+
+/** One value per place, the last; places rise. */
+function strictly(xs, ys) {
+  const [x, y] = [[], []];
+  xs.forEach((at, i) => {
+    if (x.length && at <= x.at(-1)) {
+      if (ys[i] !== null) y[y.length - 1] = ys[i];
+    } else put(x, y, at, ys[i]);
+  });
+  return [x, y];
+}
+
+function points(trials, kind) {
+  const rows = trials.filter((trial) => trial.kind === kind && trial.reward !== null);
+  rows.sort((a, b) => a.at - b.at);
+  // Candidates of a stage share their place: side by side, so that each is seen.
+  const [xs, ys] = [[], []];
+  rows.forEach((trial) => put(xs, ys, xs.length && trial.at <= xs.at(-1) ? xs.at(-1) + 1e-4 : trial.at, trial.reward));
+  return [xs, ys];
+}
+
+/** A series of the store as [x, y]. */
+export function series(data, tag) {
+  const found = data.scalars[tag];
+  return found ? strictly(found.at, found.value) : [[], []];
+}
+
+/** Means over a window about each place, as long as an iteration has values. */
+function smooth([xs, ys], iterations) {
+  const half = Math.max(2, Math.floor(ys.length / Math.max(iterations, 1) / 3));
+  const sums = [0];
+  for (const y of ys) sums.push(sums.at(-1) + (y ?? 0));
+  return [xs, ys.map((_, at) => {
+    const [from, to] = [Math.max(0, at - half), Math.min(ys.length, at + half + 1)];
+    return (sums[to] - sums[from]) / (to - from);
+  })];
+}
+
+/** Score of real images, a level for each stage. */
+function real(data, end) {
+  const [xs, ys] = [[], []];
+  for (const stage of data.stages) {
+    if (stage.real === null) continue;
+    put(xs, ys, stage.first, stage.real);
+    put(xs, ys, Math.max(Math.min(stage.end, end), stage.first + 1e-3) - 2e-6, stage.real);
+    put(xs, ys, Math.max(Math.min(stage.end, end), stage.first + 1e-3) - 1e-6, null);
+  }
+  return strictly(xs, ys);
+}
+
+function random(data, end) {
+  const last = data.stages.at(-1);
+  const median = data.found?.score?.median_random;
+  return last && Number.isFinite(median) ? [[last.first, end], [median, median]] : [[], []];
+}
+
+/** The charts of a run's first page. */
+export function curvesPart() {
+  const reward = new Chart({
+    title: "Reward", note: "against search iterations; drag to zoom, double-click to undo", height: 320,
+    series: [
+      { label: "children", colour: "c-child", kind: "dots" },
+      { label: "candidates", colour: "c-candidate", kind: "rings" },
+      { label: "baseline", colour: "c-baseline", kind: "line", width: 1.2 },
+      { label: "running best", colour: "c-best", kind: "step", width: 2.2 },
+      { label: "real data", colour: "c-real", kind: "line", dash: [6, 4], width: 1.3 },
+      { label: "random search, median", colour: "c-random", kind: "line", dash: [2, 4], width: 1.6 },
+    ],
+  });
+  const losses = new Chart({
+    title: "Losses", note: "hinge, with a moving mean",
+    series: [
+      { label: "discriminator", colour: "c-child", kind: "line", width: 1, faint: true },
+      { label: "generator", colour: "c-candidate", kind: "line", width: 1, faint: true },
+      { label: "discriminator", colour: "c-child", kind: "line", width: 1.8 },
+      { label: "generator", colour: "c-candidate", kind: "line", width: 1.8 },
+    ],
+  });
+  const entropy = new Chart({
+    title: "Entropy of the policy", note: "per token, nats",
+    series: [{ label: "entropy", colour: "c-real", kind: "line" }],
+  });
+  return {
+    element: h("div.charts", {}, reward.element, h("div.pair", {}, losses.element, entropy.element)),
+    update(data) {
+      const frame = frameOf(data);
+      reward.set([
+        points(data.trials, "controller"), points(data.trials, "candidate"),
+        series(data, "controller/baseline"), runningBest(data), real(data, frame.end), random(data, frame.end),
+      ], frame);
+      const raw = [series(data, "loss/d"), series(data, "loss/g")];
+      losses.set([...raw, ...raw.map((table) => smooth(table, frame.end))], frame);
+      entropy.set([series(data, "controller/entropy")], frame);
+    },
+    destroy() { for (const chart of [reward, losses, entropy]) chart.destroy(); },
+  };
+}

@@ -1,0 +1,109 @@
+//! One architecture, looked at closely: drawing, notations, costs, and what to do with it.
+
+use std::path::Path;
+
+use autogan_space::{Arch, SpaceError, derived_generator_breakdown};
+use serde::Serialize;
+
+use crate::arch::{ArchView, arch_svg};
+use crate::data::Plan;
+
+/// What the inspector shows.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    view: ArchView,
+    /// Parameters and multiply-accumulates of the layers outside the cells.
+    ends: [End; 2],
+    /// The drawing, an `<svg>` element.
+    svg: String,
+    commands: Vec<CommandLine>,
+}
+
+/// The first or the last layer.
+#[derive(Debug, Serialize)]
+struct End {
+    name: &'static str,
+    params: u64,
+    macs: u64,
+}
+
+/// A line to be copied into a shell.
+#[derive(Debug, Serialize)]
+pub struct CommandLine {
+    /// What it does.
+    pub does: &'static str,
+    /// The line.
+    pub line: String,
+}
+
+/// Looks at the architecture `vector` with the sizes of a run.
+///
+/// # Errors
+/// When it is no architecture of the search space.
+pub fn inspect(vector: &str, plan: &Plan, run: &Path) -> Result<Inspection, SpaceError> {
+    let arch: Arch = vector.parse()?;
+    let drawing = plan.drawing();
+    let cost = derived_generator_breakdown(&arch, &drawing.shape);
+    let end = |name, cost: autogan_space::Cost| End { name, params: cost.params, macs: cost.macs };
+    let run = quote(&run.display().to_string());
+    Ok(Inspection {
+        view: ArchView::new(&arch, &drawing),
+        ends: [end("linear", cost.stem), end("to rgb", cost.to_rgb)],
+        svg: arch_svg(&arch, &drawing),
+        commands: vec![
+            CommandLine {
+                does: "Images from it, with the run's shared weights",
+                line: format!("autogan sample {run} --arch {arch} -n 64 --out grid.png"),
+            },
+            CommandLine { does: "Cells and costs", line: format!("autogan arch show {arch}") },
+            CommandLine {
+                does: "The figure as a file",
+                line: format!("autogan arch show {arch} --svg arch.svg"),
+            },
+        ],
+    })
+}
+
+/// The line by which a run that was stopped goes on.
+pub fn resume(run: &Path) -> CommandLine {
+    CommandLine {
+        does: "Go on from the last checkpoint",
+        line: format!("autogan search --resume {}", quote(&run.display().to_string())),
+    }
+}
+
+/// A word as a shell reads it.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quote("runs/00001-quick-s0"), "runs/00001-quick-s0");
+        assert_eq!(quote("my runs"), "'my runs'");
+        assert_eq!(quote("it's; rm"), "'it'\\''s; rm'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn parts_cost_what_the_whole_costs() {
+        let looked =
+            inspect("1 0 1 1 1 0 0 1 1 1 0 1 0 3", &Plan::default(), Path::new("r")).unwrap();
+        let cells = looked.view.cells.iter().map(|cell| cell.params);
+        let ends = looked.ends.iter().map(|end| end.params);
+        assert_eq!(cells.chain(ends).sum::<u64>(), looked.view.params);
+        assert_eq!(looked.view.params, 4_405_251);
+        assert!(looked.svg.starts_with("<svg"));
+        assert!(looked.commands[0].line.starts_with("autogan sample r --arch 1 0 1 1 1"));
+        assert!(inspect("9 9", &Plan::default(), Path::new("r")).is_err());
+    }
+}

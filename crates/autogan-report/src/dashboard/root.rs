@@ -1,0 +1,129 @@
+//! The one directory that is served, and the guard that nothing outside it is.
+//!
+//! A request never names a path. A run is looked up by its name among those that the directory
+//! lists, a picture by its name in the run's `samples`; both are then resolved, links and all, and
+//! have to lie inside.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use autogan_run::{Error as RunError, RunDir};
+
+use crate::error::Result;
+
+/// The directory, resolved.
+#[derive(Debug)]
+pub struct Root {
+    base: PathBuf,
+    /// As the user named it, for commands to be copied.
+    named: PathBuf,
+    /// The directory is itself a run, the only one.
+    single: bool,
+}
+
+/// A run that may be read, or why it may not.
+pub type Admitted = Result<RunDir, String>;
+
+impl Root {
+    /// Resolves `path`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Run`] if it is no directory that can be listed.
+    pub fn open(path: &Path) -> Result<Root> {
+        let io = |source| RunError::Io { action: "list", path: path.to_owned(), source };
+        let base = path.canonicalize().map_err(io)?;
+        std::fs::read_dir(&base).map_err(io)?;
+        let single = RunDir::open(&base).is_ok();
+        Ok(Root { base, named: path.to_owned(), single })
+    }
+
+    /// As the user named it.
+    pub fn named(&self) -> &Path {
+        &self.named
+    }
+
+    /// The path of a run as the user would write it.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        if self.single { self.named.clone() } else { self.named.join(name) }
+    }
+
+    /// Every run with its name, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Run`] if the directory cannot be listed any more.
+    pub fn list(&self) -> Result<Vec<(String, Admitted)>> {
+        let runs = match self.single {
+            true => vec![RunDir::open(&self.base)?],
+            false => RunDir::list(&self.base)?,
+        };
+        Ok(runs.into_iter().rev().map(|run| (run.name(), self.admit(run))).collect())
+    }
+
+    /// The run of that name; `None` if there is none.
+    pub fn run(&self, name: &str) -> Option<Admitted> {
+        let path = if self.single { self.base.clone() } else { self.base.join(component(name)?) };
+        let run = RunDir::open(&path).ok()?;
+        (run.name() == name).then(|| self.admit(run))
+    }
+
+    /// The picture `file` of a run; `None` if there is none inside the directory.
+    pub fn picture(&self, run: &RunDir, file: &str) -> Option<PathBuf> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name = component(file).filter(|name| name.chars().all(plain))?;
+        let path = run.samples_path().join(name).canonicalize().ok()?;
+        let picture = path.extension().is_some_and(|extension| extension == "png");
+        (picture && path.starts_with(&self.base) && path.is_file()).then_some(path)
+    }
+
+    /// Lets a run pass if it, and every file that is read of it, lies inside.
+    fn admit(&self, run: RunDir) -> Admitted {
+        let store = run.store_path();
+        let beside = |suffix: &str| {
+            let mut path = store.clone().into_os_string();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        self.inside(run.path())?;
+        for path in [
+            run.config_path(),
+            run.host_path(),
+            run.arch_path(),
+            run.path().join(autogan_run::lock::LOCK_FILE),
+            beside("-wal"),
+            beside("-shm"),
+            beside("-journal"),
+            store,
+        ] {
+            if self.inside(&path)?.is_some_and(|found| !found.is_file()) {
+                return Err(format!("{} is not a plain file", name_of(&path)));
+            }
+        }
+        Ok(run)
+    }
+
+    /// Resolves a path that may be absent.
+    fn inside(&self, path: &Path) -> Result<Option<PathBuf>, String> {
+        match path.canonicalize() {
+            Ok(found) if found.starts_with(&self.base) => Ok(Some(found)),
+            Ok(_) => Err(format!(
+                "{} is a link to outside of the dashboard's directory and is not read",
+                name_of(path)
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{} cannot be resolved: {error}", name_of(path))),
+        }
+    }
+}
+
+/// A name that is one component of a path and no way up.
+fn component(name: &str) -> Option<&str> {
+    let plain = !name.is_empty()
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\', '\0', ':'])
+        && Path::new(name).components().count() == 1;
+    plain.then_some(name)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

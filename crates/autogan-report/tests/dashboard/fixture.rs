@@ -1,0 +1,131 @@
+//! A small run, written as a search writes one, and a way to ask the dashboard.
+
+use std::path::{Path, PathBuf};
+
+use autogan_report::dashboard::Dashboard;
+use autogan_run::{Event, Host, Picture, RunDir, RunWriter, Scalar, Trial, TrialKind};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt;
+
+pub const CONFIG: &str = "preset = \"tiny\"\nseed = 5\n[data]\ndataset = \"shapes\"\n\
+    [model]\nlatent = 32\ngf = 24\nbottom = 4\n[search]\niterations = 4\ngrow_at = [2, 3]\n";
+
+/// A run that is being written: children of the first stage, two an iteration.
+pub struct Writing {
+    pub writer: RunWriter,
+    tick: u64,
+}
+
+impl Writing {
+    pub fn start(path: &Path) -> Writing {
+        let (dir, lock) = RunDir::create_at(path, CONFIG, &Host::detect("cpu")).unwrap();
+        Writing { writer: RunWriter::start(dir, lock).unwrap(), tick: 0 }
+    }
+
+    /// A run that goes on after `tick`.
+    pub fn resumed(writer: RunWriter, tick: u64) -> Writing {
+        Writing { writer, tick }
+    }
+
+    /// An iteration with its losses, two children and a picture.
+    pub fn iteration(&mut self, iteration: u32) {
+        for (step, reward) in [(0, 1.0), (1, 1.5)] {
+            self.tick += 1;
+            let reward = reward + f64::from(iteration);
+            self.scalar("loss/d", reward);
+            self.writer.trial(&trial(self.tick, iteration, step, reward)).unwrap();
+        }
+        let picture = Picture { width: 1, height: 1, pixels: vec![1, 2, 3] };
+        let place = (0, iteration, "child");
+        self.writer.picture(&picture, self.tick, place, self.tick as f64).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    pub fn scalar(&mut self, tag: &str, value: f64) {
+        let (tick, tag) = (self.tick, tag.to_owned());
+        let scalar = Scalar { tick, step: tick, tag, value, seconds: tick as f64 };
+        self.writer.scalar(&scalar).unwrap();
+    }
+
+    pub fn reset(&mut self) {
+        let event = Event {
+            tick: self.tick,
+            kind: "reset".into(),
+            json: "{\"step\":1}".into(),
+            seconds: 0.0,
+        };
+        self.writer.event(&event).unwrap();
+        self.writer.flush().unwrap();
+    }
+}
+
+fn trial(tick: u64, iteration: u32, step: u32, reward: f64) -> Trial {
+    Trial {
+        tick,
+        kind: TrialKind::Controller,
+        stage: 0,
+        iteration,
+        step,
+        arch: "1 0 1 1".into(),
+        named: "pre-none-nearest-sc".into(),
+        reward,
+        spread: 0.1,
+        entropy: Some(0.5),
+        advantage: Some(f64::NAN),
+        baseline: None,
+        params: 24_387,
+        macs: 754_176,
+        seconds: tick as f64,
+    }
+}
+
+/// A directory with one run of two iterations, which is over, and the directory itself.
+pub fn finished() -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path().join("runs");
+    let mut run = Writing::start(&runs.join("00000-tiny-s5"));
+    run.iteration(0);
+    run.iteration(1);
+    run.writer.finish().unwrap();
+    (home, runs)
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Asks for a path as a browser on this machine does.
+pub fn get(dashboard: &Dashboard, path: &str) -> Answer {
+    ask(dashboard, path, &[("host", "127.0.0.1:8765")])
+}
+
+/// Asks for a path with these headers.
+pub fn ask(dashboard: &Dashboard, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    answer(dashboard, request.body(Body::empty()).unwrap())
+}
+
+pub fn answer(dashboard: &Dashboard, request: Request<Body>) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let response = dashboard.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    })
+}

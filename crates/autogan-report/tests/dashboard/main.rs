@@ -1,0 +1,141 @@
+//! The dashboard's server: what it answers, what it refuses, and that it follows a run.
+
+#![allow(clippy::unwrap_used)]
+
+mod damage;
+mod fixture;
+mod live;
+mod outside;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use autogan_report::dashboard::Dashboard;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+
+use fixture::{answer, ask, finished, get};
+
+#[test]
+fn every_path_of_the_table_is_answered() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    let page = get(&dashboard, "/");
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    let script = get(&dashboard, "/assets/app.js");
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert!(script.body.starts_with(b"// "));
+
+    let list = get(&dashboard, "/api/runs").json();
+    assert_eq!(list["directory"], runs.display().to_string());
+    let run = &list["runs"][0];
+    assert_eq!(run["name"], "00000-tiny-s5");
+    assert_eq!(run["problems"], serde_json::json!([]));
+    let summary = &run["summary"];
+    assert_eq!((&summary["preset"], &summary["seed"]), (&"tiny".into(), &5.into()));
+    assert_eq!(summary["status"]["state"], "unfinished");
+    assert_eq!((&summary["iterations_done"], &summary["iterations"]), (&2.into(), &4.into()));
+    assert_eq!(summary["best"]["reward"], 2.5);
+
+    let run = get(&dashboard, "/api/runs/00000-tiny-s5").json();
+    assert_eq!(run["trials"].as_array().unwrap().len(), 4);
+    assert_eq!(run["trials"][3]["at"], 1.75);
+    assert!(run["trials"][0]["advantage"].is_null(), "JSON has no NaN");
+    assert_eq!(run["scalars"]["loss/d"]["value"][3], 2.5);
+    let line = run["resume"]["line"].as_str().unwrap();
+    assert!(line.starts_with("autogan search --resume ") && line.ends_with("00000-tiny-s5"));
+
+    let arch = get(&dashboard, "/api/runs/00000-tiny-s5/arch/1%200%201%201").json();
+    assert_eq!(arch["view"]["named"], "pre-none-nearest-sc");
+    assert_eq!(arch["view"]["params"], 24_387, "of the run's own sizes");
+    let none = get(&dashboard, "/api/runs/00000-tiny-s5/arch/7%207");
+    assert_eq!(none.status, StatusCode::BAD_REQUEST);
+    assert!(none.json()["error"].as_str().is_some_and(|why| !why.is_empty()));
+
+    let picture = get(&dashboard, "/runs/00000-tiny-s5/samples/s0-i0001-child.png");
+    assert_eq!(picture.headers["content-type"], "image/png");
+    assert!(picture.body.starts_with(b"\x89PNG"));
+    for absent in ["/x", "/assets/x.js", "/api/runs/x", "/runs/00000-tiny-s5/samples/x.png"] {
+        assert_eq!(get(&dashboard, absent).status, StatusCode::NOT_FOUND, "{absent}");
+    }
+}
+
+#[test]
+fn one_run_can_be_looked_at_alone() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs.join("00000-tiny-s5")).unwrap();
+    let list = get(&dashboard, "/api/runs").json();
+    assert_eq!(list["runs"][0]["name"], "00000-tiny-s5");
+    let run = get(&dashboard, "/api/runs/00000-tiny-s5");
+    assert_eq!(run.status, StatusCode::OK);
+    assert_eq!(get(&dashboard, "/api/runs/other").status, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn a_directory_has_to_be_there_and_may_be_empty() {
+    let home = tempfile::tempdir().unwrap();
+    let error = Dashboard::open(&home.path().join("absent")).unwrap_err().to_string();
+    assert!(error.contains("absent"), "{error}");
+    let dashboard = Dashboard::open(home.path()).unwrap();
+    assert_eq!(get(&dashboard, "/api/runs").json()["runs"], serde_json::json!([]));
+}
+
+#[test]
+fn every_answer_carries_the_policy() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    let paths = ["/", "/assets/style.css", "/api/runs", "/nowhere", "/runs/a/samples/..%2f"];
+    for path in paths {
+        let headers = get(&dashboard, path).headers;
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["cache-control"], "no-store");
+        assert!(!headers.contains_key("access-control-allow-origin"));
+    }
+}
+
+#[test]
+fn other_names_of_this_machine_get_nothing() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    let status = |headers: &[(&str, &str)]| ask(&dashboard, "/api/runs", headers).status;
+    assert_eq!(status(&[("host", "localhost:9000")]), StatusCode::OK, "a forwarded port");
+    for host in ["evil.example:8765", "127.0.0.1.evil.example", "192.168.0.1:8765", ""] {
+        let refused = ask(&dashboard, "/api/runs", &[("host", host)]);
+        assert_eq!(refused.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+        assert!(!String::from_utf8_lossy(&refused.body).contains("tiny"));
+    }
+    assert_eq!(status(&[]), StatusCode::MISDIRECTED_REQUEST, "no host");
+    let both = [("host", "localhost"), ("host", "evil.example")];
+    assert_eq!(status(&both), StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[test]
+fn nothing_can_be_changed() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+        let request = Request::builder().method(&method).uri("/api/runs/00000-tiny-s5");
+        let request = request.header("host", "localhost").body(Body::empty()).unwrap();
+        assert_eq!(answer(&dashboard, request).status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+    }
+}
+
+#[test]
+fn it_answers_on_a_socket() {
+    let (_home, runs) = finished();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    std::thread::spawn(move || dashboard.serve(listener));
+    let mut socket = TcpStream::connect(address).unwrap();
+    let request = format!("GET /api/runs HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    assert!(text.contains("00000-tiny-s5"), "{text}");
+}
