@@ -6,7 +6,11 @@ export class ServerError extends Error {}
 async function ask(path, mark) {
   const headers = mark ? { "If-None-Match": mark } : {};
   const response = await fetch(path, { headers, cache: "no-store" });
-  if (response.status === 304) return null;
+  if (response.status === 304) {
+    // Unread, the browser's tools would list it as failed.
+    await response.arrayBuffer();
+    return null;
+  }
   const body = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
   if (!response.ok) throw new ServerError(body.error ?? `the server answered ${response.status}`);
   return { body, mark: response.headers.get("ETag") };
