@@ -5,6 +5,7 @@
 //! seconds and still works when one of them does not compile.
 
 mod bench;
+mod browser;
 mod check;
 mod handover;
 mod tidy;
@@ -34,6 +35,8 @@ enum Command {
     Check,
     /// Lints and tests of what the feature `hub` adds; its first build takes minutes
     CheckHub,
+    /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
+    CheckBrowser(browser::Args),
     /// The rules that no compiler knows: crate boundaries, file headers and lengths, README
     Tidy,
 }
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         }
         Command::Check => root().and_then(|root| check::run(&root)),
         Command::CheckHub => root().and_then(|root| check::hub(&root)),
+        Command::CheckBrowser(args) => root().and_then(|root| browser::run(&root, &args)),
         Command::Tidy => root().and_then(|root| tidy::run(&root)),
     };
     match result {
