@@ -126,6 +126,12 @@ fn statistics_that_do_not_fit_are_refused_before_any_image_is_seen() {
     assert!(!at("cache").exists(), "features were made");
     let fid = score(dir.path(), &["clean.npz", "clean.npz", "--silent"]).ok();
     assert_eq!(fid, "FID:  0\n");
+    // The label and the preset are those of the statistics, not those of the command line.
+    own(&at("shapes.npz"), "compact-shapes", "aa");
+    let fid = score(dir.path(), &["shapes.npz", "shapes.npz", "--silent"]).ok();
+    assert_eq!(fid, "FID (compact-shapes):  0\n");
+    let json = score(dir.path(), &["clean.npz", "clean.npz", "--json"]).ok();
+    assert!(json.contains("\"preset\": \"clean\"") && json.contains("\"aa\""), "{json}");
     let foreign = score(dir.path(), &["two.npz", "two.npz"]);
     assert!(foreign.stderr.contains("do not say how they were made"), "{}", foreign.stderr);
     let kid = score(dir.path(), &["--kid", "clean.npz", "clean.npz"]).fails(1);

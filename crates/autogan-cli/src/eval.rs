@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let reference = reference.and_then(|mut sets| sets.pop());
     let generated = sets.made(&images(args, &generator)?)?;
     let names = Names::protocol(&args.options, args.n, args.reference.as_deref());
-    let mut report = Report::new(&args.options, &sets, names);
+    let mut report = Report::new(&args.options, generated.protocol(), names);
     report.note("checkpoint", json!(args.generator.checkpoint.display().to_string()));
     report.note("arch", json!(generator.arch.to_released()));
     report.note("latent_seed", json!(args.latent_seed));

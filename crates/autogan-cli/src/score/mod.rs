@@ -30,7 +30,7 @@ pub struct Args {
     /// cifar10-train
     #[arg(value_name = "GEN")]
     generated: Option<String>,
-    /// Images to compare with, or their statistics
+    /// Real images to compare with, or their statistics
     #[arg(value_name = "REF")]
     reference: Option<String>,
     /// GEN, under torch-fidelity's name
@@ -198,8 +198,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut opened = sets.open(&inputs)?.into_iter();
     let generated = opened.next().context("one set is opened for each input")?;
     let reference = opened.next();
-    let names = Names::torch_fidelity(&args.options);
-    let mut report = Report::new(&args.options, &sets, names);
+    let protocol = generated.protocol().or_else(|| reference.as_ref()?.protocol());
+    let names = Names::torch_fidelity(protocol.map(|(extractor, _)| extractor));
+    let mut report = Report::new(&args.options, protocol, names);
     report.count(&generated, reference.as_ref());
     if args.inception_score {
         report.inception_score(&generated)?;

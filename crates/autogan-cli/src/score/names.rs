@@ -3,6 +3,9 @@
 
 use super::{Choice, Options};
 
+/// How the names of Inception's extractors begin; the preset follows.
+pub const INCEPTION: &str = "inception-v3-";
+
 /// The scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -44,13 +47,10 @@ pub enum Names {
 }
 
 impl Names {
-    /// Torch-fidelity's.
-    pub fn torch_fidelity(options: &Options) -> Self {
-        let label = match options.extractor {
-            Choice::Inception => String::new(),
-            other => format!(" ({})", other.name()),
-        };
-        Self::TorchFidelity { label }
+    /// Torch-fidelity's; `extractor` is the one that gave the features, where that is known.
+    pub fn torch_fidelity(extractor: Option<&str>) -> Self {
+        let other = extractor.filter(|name| !name.starts_with(INCEPTION));
+        Self::TorchFidelity { label: other.map_or(String::new(), |name| format!(" ({name})")) }
     }
 
     /// Those that tell the protocol of `n` images against `reference`.
@@ -167,8 +167,9 @@ mod tests {
 
     #[test]
     fn scores_of_other_extractors_are_labelled() {
-        let names = Names::torch_fidelity(&options("--extractor compact-cifar10"));
-        assert_eq!(names.title(Metric::Fid), "FID (compact-cifar10)");
-        assert_eq!(Names::torch_fidelity(&options("")).title(Metric::Fid), "FID");
+        let title = |extractor| Names::torch_fidelity(extractor).title(Metric::Fid);
+        assert_eq!(title(Some("compact-cifar10")), "FID (compact-cifar10)");
+        assert_eq!(title(Some("inception-v3-clean")), "FID");
+        assert_eq!(title(None), "FID");
     }
 }

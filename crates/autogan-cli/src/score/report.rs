@@ -1,20 +1,27 @@
 //! Scores, and how they are named and printed.
 
+use autogan_metrics::inception::Preset;
 use autogan_metrics::{
     InceptionScoreConfig, KernelDistanceConfig, frechet_distance, frechet_distance_of_sets,
     inception_score, kernel_distance, precision_recall,
 };
 use serde_json::{Map, Value, json};
 
-use super::names::{Metric, Names, Part};
-use super::sets::{Set, Sets};
-use super::{Choice, Options};
+use super::Options;
+use super::names::{INCEPTION, Metric, Names, Part};
+use super::sets::{Protocol, Set};
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
 
 /// Neighbour whose distance makes the radius of precision and recall.
 const NEIGHBOURS: usize = 3;
+
+/// The preset in an extractor's name: `clean` of `inception-v3-clean-64`. Other extractors have one each, themselves.
+fn preset(extractor: &str) -> &str {
+    let inner = extractor.strip_prefix(INCEPTION).unwrap_or(extractor);
+    Preset::ALL.iter().map(|p| p.name()).find(|name| inner.starts_with(name)).unwrap_or(inner)
+}
 
 /// Scores as JSON and as lines of text.
 pub struct Report<'a> {
@@ -25,18 +32,14 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// A report without scores; `sets` have been opened, so that the extractor is known.
-    pub fn new(options: &'a Options, sets: &Sets<'_>, names: Names) -> Self {
-        let (name, weights) = sets.extractor().unzip();
+    /// A report without scores; `protocol` is what the features follow, where that is known.
+    pub fn new(options: &'a Options, protocol: Option<Protocol<'_>>, names: Names) -> Self {
+        let (name, weights) = protocol.unzip();
         let mut report = Self { options, json: Map::new(), lines: Vec::new(), names };
         report.note("version", json!(env!("CARGO_PKG_VERSION")));
         report.note("extractor", json!(name));
         report.note("weights_sha256", json!(weights.flatten()));
-        let preset = match options.extractor {
-            Choice::Inception => json!(options.preset.name()),
-            _ => json!(name),
-        };
-        report.note("preset", preset);
+        report.note("preset", json!(name.map(preset)));
         report
     }
 
@@ -135,5 +138,17 @@ impl<'a> Report<'a> {
             self.lines.iter().for_each(|line| println!("{line}"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_read_from_extractors() {
+        assert_eq!(preset("inception-v3-pytorch-fid"), "pytorch-fid");
+        assert_eq!(preset("inception-v3-clean-64"), "clean");
+        assert_eq!(preset("compact-shapes"), "compact-shapes");
     }
 }

@@ -70,7 +70,7 @@ impl Set {
     }
 
     /// Extractor and weights hash that its features follow; none for foreign statistics.
-    fn protocol(&self) -> Option<Protocol<'_>> {
+    pub fn protocol(&self) -> Option<Protocol<'_>> {
         match self {
             Set::Features { extractor, weights, .. } => Some((extractor, weights.as_deref())),
             Set::Stored { stored, .. } => {
@@ -236,7 +236,7 @@ fn cache_dir(options: &Options) -> Option<PathBuf> {
 }
 
 /// Name of an extractor and hash of its weights.
-type Protocol<'a> = (&'a str, Option<&'a str>);
+pub type Protocol<'a> = (&'a str, Option<&'a str>);
 
 /// Refuses features that follow different protocols.
 fn same_protocol(

@@ -1,7 +1,11 @@
 //! Kernel Inception Distance (Bińkowski et al. 2018, *Demystifying MMD GANs*, section 4).
 //!
 //! The unbiased squared MMD under `k(x, y) = (x·y / D + 1)³`, over random subsets that are drawn as
-//! torch-fidelity draws them.
+//! torch-fidelity draws them. For subsets `x` and `y` of `m` features each
+//!
+//! ```text
+//! MMD² = Σ_{i≠j} k(xᵢ, xⱼ) / (m (m − 1)) + Σ_{i≠j} k(yᵢ, yⱼ) / (m (m − 1)) − 2 Σ_{i,j} k(xᵢ, yⱼ) / m²
+//! ```
 
 use serde::{Deserialize, Serialize};
 

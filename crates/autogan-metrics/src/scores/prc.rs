@@ -2,7 +2,14 @@
 //! Assessing Generative Models*, section 2).
 //!
 //! A sample is inside a set when it is within the distance of some member to that member's `k`-th
-//! nearest neighbour (itself not counted). Distances are computed in `f64`.
+//! nearest neighbour (itself not counted).
+//!
+//! ```text
+//! inside(y, X) = ∃ x ∈ X: |y − x| ≤ |x − NN_k(x, X)|
+//! precision = |{y ∈ Y: inside(y, X)}| / |Y|    recall = |{x ∈ X: inside(x, Y)}| / |X|
+//! ```
+//!
+//! with the real features `X` and the generated ones `Y`. Distances are computed in `f64`.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
