@@ -253,7 +253,10 @@ impl Fused {
         wants_x: bool,
     ) -> (Option<Vec<f32>>, Vec<f32>) {
         let Some(norm) = &self.norm else { return (wants_x.then_some(dz), Vec::new()) };
-        let (sum, dot) = norm.sums(x, &dz, parameters);
+        let (sum, dot) = match norm.needs_sums() || self.affine {
+            true => norm.sums(x, &dz, parameters),
+            false => (Vec::new(), Vec::new()),
+        };
         let vectors = if self.affine {
             dot.iter().chain(&sum).map(|&v| v as f32).collect()
         } else {

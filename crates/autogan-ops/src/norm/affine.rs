@@ -53,6 +53,11 @@ impl Normaliser {
         Self { dims, per_plane: false, mean, inv_std, own: false, activation: Activation::Relu }
     }
 
+    /// Whether the gradient of the input depends on [`Self::sums`].
+    pub fn needs_sums(&self) -> bool {
+        self.own
+    }
+
     fn group(&self, plane: usize) -> usize {
         if self.per_plane { plane } else { plane % self.dims.1 }
     }

@@ -96,47 +96,62 @@ struct Scratch {
     y: Vec<f32>,
 }
 
-/// Lays images `[count][channels][pixels]` out as `[channel][pixel][image]`; missing images are zero.
-#[inline(always)]
-fn gather(
-    images: &[f32],
-    (channels, pixels): (usize, usize),
-    pixel: impl Fn(usize, usize) -> Pixel,
-    out: &mut Vec<f32>,
-) {
-    out.resize((channels * pixels * IMAGES).max(out.len()), 0.0);
-    let count = images.len() / (channels * pixels).max(1);
-    for (c, out) in out.chunks_exact_mut(pixels * IMAGES).take(channels).enumerate() {
-        for image in 0..IMAGES {
-            if image >= count {
-                out[image..].iter_mut().step_by(IMAGES).for_each(|o| *o = 0.0);
-                continue;
-            }
-            let pixel = pixel(image, c);
-            let plane = &images[(image * channels + c) * pixels..][..pixels];
-            for (o, &v) in out.chunks_exact_mut(IMAGES).zip(plane) {
-                o[image] = pixel.apply(v);
+/// Lays images `[count][channels][height][width]` out as `[channel][row][column][image]`, with zeros for missing images
+/// and around each image, as far as its tiles reach.
+struct Layout {
+    size: (usize, usize),
+    rows: usize,
+    cols: usize,
+}
+
+impl Layout {
+    /// For tiles of three source pixels, or of four.
+    fn new(grid: &Grid, size: (usize, usize), near: bool) -> Self {
+        let per = if near { 1 } else { 2 };
+        Self { size, rows: per * grid.rows + 2, cols: per * grid.cols + 2 }
+    }
+
+    /// Elements of a channel.
+    fn channel(&self) -> usize {
+        self.rows * self.cols * IMAGES
+    }
+
+    #[inline(always)]
+    fn gather(
+        &self,
+        images: &[f32],
+        channels: usize,
+        pixel: impl Fn(usize, usize) -> Pixel,
+        out: &mut Vec<f32>,
+    ) {
+        let (h, w) = self.size;
+        out.clear();
+        out.resize(channels * self.channel(), 0.0);
+        let count = images.len() / (channels * h * w).max(1);
+        for (c, out) in out.chunks_exact_mut(self.channel()).enumerate() {
+            for image in 0..count {
+                let pixel = pixel(image, c);
+                let plane = &images[(image * channels + c) * h * w..][..h * w];
+                let inner = out.chunks_exact_mut(self.cols * IMAGES).skip(1);
+                for (out, line) in inner.zip(plane.chunks_exact(w)) {
+                    for (o, &v) in out.chunks_exact_mut(IMAGES).skip(1).zip(line) {
+                        o[image] = pixel.apply(v);
+                    }
+                }
             }
         }
     }
-}
 
-/// The vectors of one channel's pixels, with zeros around the image.
-#[derive(Clone, Copy)]
-struct Plane<'a> {
-    data: &'a [f32],
-    size: (usize, usize),
-}
-
-impl Plane<'_> {
-    /// Row and column count from 1; outside is 0.
+    /// A vector of the pixel at a row and a column, counted from the zeros.
     #[inline(always)]
-    fn at<S: Simd>(&self, simd: S, row: usize, column: usize, lane: usize) -> S::f32s {
-        let (h, w) = self.size;
-        if row == 0 || row > h || column == 0 || column > w {
-            return simd.splat_f32s(0.0);
-        }
-        load(simd, self.data, ((row - 1) * w + column - 1) * IMAGES + lane)
+    fn at<S: Simd>(
+        &self,
+        simd: S,
+        channel: &[f32],
+        (row, column): (usize, usize),
+        lane: usize,
+    ) -> S::f32s {
+        load(simd, channel, (row * self.cols + column) * IMAGES + lane)
     }
 }
 
@@ -146,13 +161,13 @@ fn source<S: Simd>(
     simd: S,
     grid: &Grid,
     tile: usize,
-    plane: Plane<'_>,
+    (layout, channel): (&Layout, &[f32]),
     mut take: impl FnMut(usize, usize, S::f32s),
 ) {
     let (row, column) = (tile / grid.cols, tile % grid.cols);
     for lane in (0..IMAGES).step_by(S::F32_LANES) {
-        let far = |r: usize, c: usize| plane.at(simd, 2 * row + r, 2 * column + c, lane);
-        let near = |r: usize, c: usize| plane.at(simd, row + r, column + c, lane);
+        let far = |r, c| layout.at(simd, channel, (2 * row + r, 2 * column + c), lane);
+        let near = |r, c| layout.at(simd, channel, (row + r, column + c), lane);
         match grid.form {
             Form::Same => {
                 both_sides::<S, 4, 4>(simd, source_same::<S>, far, |i, j, v| {
@@ -202,22 +217,22 @@ impl Convolve<'_> {
     fn run<S: Simd, const ROWS: usize>(self, simd: S) {
         let (co, ci) = self.channels;
         let (grid, components) = (self.grid, self.grid.form.components());
-        let (pixels_in, pixels_out) = (grid.source_pixels(), grid.output_pixels());
+        let pixels_out = grid.output_pixels();
+        let layout = Layout::new(grid, grid.source, grid.form == Form::Up);
         let plane = ci * PANEL;
         let Scratch { x, v, m, y } = self.scratch;
         let pixel = |image: usize, c: usize| self.prologue.pixel(self.first + image, c);
-        gather(self.x, (ci, pixels_in), pixel, x);
+        layout.gather(self.x, ci, pixel, x);
         v.resize((components * plane).max(v.len()), 0.0);
         m.resize((components * ROWS * PANEL).max(m.len()), 0.0);
         y.resize((co * pixels_out * IMAGES).max(y.len()), 0.0);
         for first in (0..grid.tiles()).step_by(TILES) {
             let tiles = TILES.min(grid.tiles() - first);
             for c in 0..ci {
-                let data = &x[c * pixels_in * IMAGES..][..pixels_in * IMAGES];
-                let source_plane = Plane { data, size: grid.source };
+                let channel = &x[c * layout.channel()..][..layout.channel()];
                 for t in 0..tiles {
                     let at = c * PANEL + t * IMAGES;
-                    source(simd, grid, first + t, source_plane, |p, lane, value| {
+                    source(simd, grid, first + t, (&layout, channel), |p, lane, value| {
                         store(simd, v, p * plane + at + lane, value);
                     });
                 }
@@ -281,7 +296,7 @@ fn output<S: Simd>(
     }
 }
 
-/// The inverse of [`gather`].
+/// The inverse of [`Layout::gather`], without a border.
 #[inline(always)]
 fn scatter(from: &[f32], (channels, pixels): (usize, usize), images: &mut [f32]) {
     for (image, out) in images.chunks_exact_mut((channels * pixels).max(1)).enumerate() {
@@ -311,31 +326,24 @@ impl WithSimd for Transform<'_> {
         let (co, ci) = self.channels;
         let (grid, components) = (self.grid, self.grid.form.components());
         let tiles = grid.tiles();
-        let pixels = (grid.source_pixels(), grid.output_pixels());
         let Scratch { x, v, y, .. } = self.scratch;
-        gather(self.x, (ci, pixels.0), |i, c| self.prologue.pixel(self.first + i, c), x);
-        gather(self.dy, (co, pixels.1), |i, c| Plain.pixel(i, c), y);
+        let layout = Layout::new(grid, grid.source, grid.form == Form::Up);
+        layout.gather(self.x, ci, |i, c| self.prologue.pixel(self.first + i, c), x);
         v.resize((components * ci * tiles * IMAGES).max(v.len()), 0.0);
-        for c in 0..ci {
-            let data = &x[c * pixels.0 * IMAGES..][..pixels.0 * IMAGES];
-            let plane = Plane { data, size: grid.source };
+        for (c, channel) in x.chunks_exact(layout.channel()).enumerate() {
             for tile in 0..tiles {
-                source(simd, grid, tile, plane, |p, lane, value| {
+                source(simd, grid, tile, (&layout, channel), |p, lane, value| {
                     store(simd, v, ((p * ci + c) * tiles + tile) * IMAGES + lane, value);
                 });
             }
         }
-        if grid.form == Form::Pool {
-            self.d.clear();
-            self.d.extend_from_slice(&y[..co * pixels.1 * IMAGES]);
-            return;
-        }
-        self.d.resize((components * co * tiles * IMAGES).max(self.d.len()), 0.0);
-        for o in 0..co {
-            let data = &y[o * pixels.1 * IMAGES..][..pixels.1 * IMAGES];
-            let plane = Plane { data, size: grid.output };
+        let parts = if grid.form == Form::Pool { 1 } else { components };
+        self.d.resize((parts * co * tiles * IMAGES).max(self.d.len()), 0.0);
+        let layout = Layout::new(grid, grid.output, grid.form == Form::Pool);
+        layout.gather(self.dy, co, |i, o| Plain.pixel(i, o), y);
+        for (o, channel) in y.chunks_exact(layout.channel()).enumerate() {
             for tile in 0..tiles {
-                gradient_tile(simd, grid, tile, plane, |p, lane, value| {
+                gradient_tile(simd, grid, tile, (&layout, channel), |p, lane, value| {
                     store(simd, self.d, ((p * co + o) * tiles + tile) * IMAGES + lane, value);
                 });
             }
@@ -343,18 +351,22 @@ impl WithSimd for Transform<'_> {
     }
 }
 
-/// Gradients of one tile's components, handed to `take(component, lane, value)`.
+/// Gradients of one tile's components, handed to `take(component, lane, value)`; of a pooled output itself.
 #[inline(always)]
 fn gradient_tile<S: Simd>(
     simd: S,
     grid: &Grid,
     tile: usize,
-    plane: Plane<'_>,
+    (layout, channel): (&Layout, &[f32]),
     mut take: impl FnMut(usize, usize, S::f32s),
 ) {
     let (row, column) = (tile / grid.cols, tile % grid.cols);
     for lane in (0..IMAGES).step_by(S::F32_LANES) {
-        let pixel = |r: usize, c: usize| plane.at(simd, 2 * row + r, 2 * column + c, lane);
+        if grid.form == Form::Pool {
+            take(0, lane, layout.at(simd, channel, (row + 1, column + 1), lane));
+            continue;
+        }
+        let pixel = |r, c| layout.at(simd, channel, (2 * row + r, 2 * column + c), lane);
         if grid.form == Form::Up {
             both_sides::<S, 4, 3>(simd, gradient_up::<S>, pixel, |i, j, v| {
                 take(i * 3 + j, lane, v)
