@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use mimalloc::MiMalloc;
 
 /// Blocks of this size and more are kept.
-const LARGE: usize = 1 << 20;
+const LARGE: usize = 1 << 18;
 
 /// Alignment of kept blocks, enough for any vector.
 const ALIGN: usize = 4096;
@@ -19,10 +19,10 @@ const ALIGN: usize = 4096;
 const STEPS: usize = 8;
 
 /// Size classes, up to 2^47 bytes.
-const CLASSES: usize = STEPS * 28;
+const CLASSES: usize = STEPS * 30;
 
 /// Blocks kept in one class.
-const PER_CLASS: usize = 16;
+const PER_CLASS: usize = 64;
 
 /// Bytes that are kept while nobody uses them, at most.
 const KEPT: usize = 512 << 20;
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn classes_hold_what_they_are_asked_for_and_waste_little() {
         let mut last = 0;
-        for size in (LARGE..LARGE * 40).step_by(12_345).chain([1 << 20, 1 << 30, (1 << 30) + 1]) {
+        for size in (LARGE..LARGE * 40).step_by(12_345).chain([1 << 30, (1 << 30) + 1]) {
             let layout = Layout::from_size_align(size, 16).unwrap();
             let (index, bytes) = class(layout).unwrap();
             assert!(bytes >= size && bytes <= size + size / STEPS + 1, "{size}: {bytes}");
