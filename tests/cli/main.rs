@@ -5,6 +5,7 @@ mod arch;
 mod bad_sets;
 mod bench;
 mod common;
+mod dashboard;
 mod dry_run;
 mod eval;
 mod refusals;

@@ -207,8 +207,7 @@ fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
             " (another program keeps it locked: close that and try again)"
         }
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-            " (beside it lies the log of a run that did not end, -wal; reading that takes a directory \
-             that this user can write: copy the run, or resume it once)"
+            " (this user may not open it, or not write its directory: copy the run to where that is allowed)"
         }
         _ => "",
     }

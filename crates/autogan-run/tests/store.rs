@@ -301,10 +301,22 @@ fn a_store_that_was_left_open_is_read_without_making_files() {
     let path = dir.path().join("run 1%?#.sqlite");
     let mut store = Store::open(&path).unwrap();
     store.add(&trial(1, 0, 2.0)).unwrap();
+    store.flush().unwrap();
+    // Killed, and copied without the index that is of no use elsewhere: the rows are in the log.
+    let copy = dir.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("run 1%?#.sqlite{suffix}");
+        fs::copy(dir.path().join(&name), copy.join(&name)).unwrap();
+    }
     // Not finished: its header says that a log is in use, and there is none.
     drop(store);
     assert_eq!(fs::read(&path).unwrap()[18..20], [2, 2]);
-    let reader = StoreReader::open_live(&path).unwrap();
-    assert_eq!(reader.trials(TrialFilter::ALL).unwrap().len(), 1);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    for (home, files) in [(dir.path(), 2), (&copy, 2)] {
+        let reader = StoreReader::open_live(&home.join("run 1%?#.sqlite")).unwrap();
+        assert_eq!(reader.trials(TrialFilter::ALL).unwrap().len(), 1);
+        assert_eq!(fs::read_dir(home).unwrap().count(), files);
+        drop(reader);
+        assert_eq!(fs::read_dir(home).unwrap().count(), files);
+    }
 }

@@ -102,18 +102,23 @@ fn no_link_leads_out() {
 #[test]
 fn looking_changes_no_file() {
     let (_home, runs) = finished();
-    // A run that was killed: its store is left in WAL mode.
+    // A run that was killed, its store left in WAL mode; and a copy of it with its log.
     let mut killed = Writing::start(&runs.join("killed"));
     killed.iteration(0);
+    fs::create_dir(runs.join("copied")).unwrap();
+    for file in ["config.toml", "run.sqlite", "run.sqlite-wal"] {
+        fs::copy(runs.join("killed").join(file), runs.join("copied").join(file)).unwrap();
+    }
     drop(killed);
     let before = files(&runs);
     let dashboard = Dashboard::open(&runs).unwrap();
-    for path in
-        ["/api/runs", "/api/runs/killed", "/api/runs/00000-tiny-s5", "/api/runs/killed/since/0"]
-    {
-        assert_eq!(get(&dashboard, path).status, StatusCode::OK, "{path}");
+    let list = get(&dashboard, "/api/runs").json();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 3);
+    for name in ["killed", "copied", "00000-tiny-s5"] {
+        let run = get(&dashboard, &format!("/api/runs/{name}")).json();
+        let trials = if name == "00000-tiny-s5" { 4 } else { 2 };
+        assert_eq!(run["trials"].as_array().unwrap().len(), trials, "{name}");
     }
-    assert_eq!(get(&dashboard, "/api/runs/killed").json()["trials"].as_array().unwrap().len(), 2);
     assert_eq!(files(&runs), before);
 }
 

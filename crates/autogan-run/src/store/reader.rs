@@ -62,13 +62,7 @@ impl StoreReader {
     pub fn open_live(path: &Path) -> Result<StoreReader> {
         // SQLite's own message for an absent file would not name it.
         std::fs::metadata(path).map_err(Error::io("read", path))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let opened = if lies_alone(path) {
-            Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI)
-        } else {
-            Connection::open_with_flags(path, flags)
-        };
-        let conn = opened.map_err(Error::sqlite("open", path))?;
+        let conn = connect(path).map_err(Error::sqlite("open", path))?;
         conn.busy_timeout(BUSY).map_err(Error::sqlite("open", path))?;
         let reader = StoreReader { conn, path: path.to_owned() };
         let newest = schema::MIGRATIONS.len();
@@ -237,16 +231,33 @@ impl StoreReader {
     }
 }
 
-/// Whether a database is in WAL mode without the two files that a writer keeps beside it: nobody
-/// writes it, and it is complete. SQLite would make those files, which a reader should not, and
-/// cannot in a directory that is not its own.
-fn lies_alone(path: &Path) -> bool {
+/// Opens a database to read it, without making files beside it.
+///
+/// In WAL mode SQLite keeps an index `-shm` beside the database and makes it where it is absent,
+/// which a reader should not do, and cannot in a directory that is not its own. A run that is
+/// being written has one. Without it nobody writes, and the database is read without locks: with
+/// the log `-wal` of a run that did not end, indexed in memory, or as it is.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let absent = |suffix: &str| {
         let mut beside = path.as_os_str().to_owned();
         beside.push(suffix);
         std::fs::symlink_metadata(Path::new(&beside)).is_err()
     };
-    is_in_wal_mode(path) && absent("-wal") && absent("-shm")
+    if !is_in_wal_mode(path) || !absent("-shm") {
+        return Connection::open_with_flags(path, flags);
+    }
+    let with_uri = flags | OpenFlags::SQLITE_OPEN_URI;
+    if absent("-wal") {
+        return Connection::open_with_flags(uri(path, "immutable=1"), with_uri);
+    }
+    if cfg!(unix) {
+        let conn = Connection::open_with_flags(uri(path, "vfs=unix-none"), with_uri)?;
+        // SQLite's documentation of WAL, section 8: the index is then held in memory.
+        conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        return Ok(conn);
+    }
+    Connection::open_with_flags(path, flags)
 }
 
 /// As bytes 18 and 19 of the header say (SQLite's file format, section 1.3.3).
@@ -256,8 +267,8 @@ fn is_in_wal_mode(path: &Path) -> bool {
     read.is_ok() && header[18..] == [2, 2]
 }
 
-/// The path as a URI by which SQLite takes the file as it is, without locks and without its log.
-fn immutable_uri(path: &Path) -> String {
+/// The path as SQLite's URI with an option.
+fn uri(path: &Path, option: &str) -> String {
     // Without the slashes, a path that begins with two would name a host.
     let mut uri = String::from(if path.is_absolute() { "file://" } else { "file:" });
     for &byte in path.as_os_str().as_encoded_bytes() {
@@ -269,8 +280,7 @@ fn immutable_uri(path: &Path) -> String {
             _ => drop(write!(uri, "%{byte:02x}")),
         }
     }
-    uri.push_str("?immutable=1");
-    uri
+    uri + "?" + option
 }
 
 /// By stage, then falling reward; without a reward last; the earlier of two equals first.

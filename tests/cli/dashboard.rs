@@ -1,0 +1,45 @@
+//! `autogan dashboard`: that it prints where it listens and answers there, and what it refuses.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use crate::common::{autogan, command};
+
+#[test]
+fn it_prints_an_address_and_answers_there() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("runs")).unwrap();
+    let mut command = command(home.path());
+    command.args(["dashboard", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let text = ask(&address);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(address.starts_with("127.0.0.1:"), "{line}");
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    assert!(text.contains("\"directory\":\"runs\",\"runs\":[]"), "{text}");
+}
+
+fn ask(address: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let request = format!("GET /api/runs HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn an_absent_directory_and_a_taken_port_are_errors() {
+    let home = tempfile::tempdir().unwrap();
+    let error = autogan(home.path(), &["dashboard"]).fails(1);
+    assert!(error.contains("runs") && error.contains("name the directory of runs"), "{error}");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let error = autogan(home.path(), &["dashboard", ".", "--port", &port]).fails(1);
+    assert!(error.contains("is in use") && error.contains("--port"), "{error}");
+}
