@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 
 use crate::fixture::{Writing, finished, get};
 
-const SECRET: &str = "\u{89}PNG\r\n secret";
+/// A picture by its first bytes, so that only its place keeps it from being served.
+const SECRET: &[u8] = b"\x89PNG\r\n\x1a\n secret =";
 
 #[test]
 fn no_path_leads_out() {
