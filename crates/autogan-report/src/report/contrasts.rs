@@ -182,8 +182,9 @@ fn table(page: &mut Page, contrasts: &[Contrast], numbers: Numbers) {
     page.table(&head.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
     page.raw("</details>\n");
     page.note(
-        "Welch's intervals at 95 %, in units of reward; pooled: weighted by the inverse variance, \
-         normal quantile. Eleven comparisons are made: now and then one looks clear by chance.",
+        "Welch's intervals at 95 %, in units of reward; pooled: weighted by the inverse variance, so \
+         mostly the cell whose rewards spread least. Eleven comparisons are made: now and then one \
+         looks clear by chance.",
     );
 }
 
