@@ -68,7 +68,7 @@ function row(run, picked, pick) {
   const about = [summary.preset, summary.dataset, summary.seed === null ? null : `seed ${summary.seed}`];
   const cells = [
     ["", box],
-    ["Run", [link, h("span.about", {}, about.filter((part) => part !== null).join(" \u00b7 "))]],
+    ["Run", [link, h("span.about", {}, about.filter((part) => part !== null).join(" \u00b7 ")), faults(problems)]],
     ["Status", [chip(problems.length ? "damaged" : summary.status.state), holder(summary)]],
     ["Progress", progress(summary)],
     ["Best reward", best(summary)],
@@ -78,10 +78,15 @@ function row(run, picked, pick) {
     ["Started", date(summary.created_ms)],
   ];
   const number = ["Best reward", "Score", "Trials", "Time", "Started"];
-  const tr = h("tr", {}, cells.map(([label, content]) =>
+  return h("tr", {}, cells.map(([label, content]) =>
     h(number.includes(label) ? "td.number" : "td", { "data-label": label }, content)));
-  if (problems.length) tr.lastChild.append(h("details.problem", {}, h("summary", {}, `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`), problems.map((text) => h("p", {}, text))));
-  return tr;
+}
+
+/** What is wrong with a run, folded. */
+function faults(problems) {
+  if (!problems.length) return null;
+  const title = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+  return h("details.problem", {}, h("summary", {}, title), problems.map((text) => h("p", {}, text)));
 }
 
 function holder(summary) {
