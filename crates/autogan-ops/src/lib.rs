@@ -28,7 +28,7 @@ pub use activation::{relu, tanh};
 pub use add::add;
 pub use conv::{
     Before, ConvGeometry, FusedOutput, Resize, Statistics, conv2d, conv2d_avg_pool2,
-    conv2d_avg_pool2_ref, conv2d_fused, conv2d_fused_ref, conv2d_ref, conv2d_strided,
+    conv2d_avg_pool2_ref, conv2d_fused, conv2d_fused_ref, conv2d_ref, conv2d_relu, conv2d_strided,
 };
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
 pub use hinge::{hinge_mean, scaled_mean};

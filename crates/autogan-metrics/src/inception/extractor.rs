@@ -15,7 +15,7 @@ use crate::{Error, Extracted, FeatureExtractor, Result};
 
 /// Images that run through the network together; larger batches are cut into such pieces, so that
 /// memory does not grow with the batch (about 25 MB an image).
-const CHUNK: usize = 16;
+const CHUNK: usize = 8;
 
 /// Places where the network can be read, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

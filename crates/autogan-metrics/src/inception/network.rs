@@ -1,6 +1,6 @@
 //! The network's weights, batch norm folded into the convolutions, and its forward pass.
 
-use autogan_ops::{ConvGeometry, avg_pool_global, conv2d_strided, linear, relu};
+use autogan_ops::{ConvGeometry, avg_pool_global, conv2d_relu, linear};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 
@@ -112,8 +112,7 @@ impl Step<Conv> {
 
 impl Conv {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = conv2d_strided(x, &self.weight, Some(&self.bias), self.geometry)?;
-        Ok(relu(&y)?)
+        Ok(conv2d_relu(x, &self.weight, &self.bias, self.geometry)?)
     }
 }
 

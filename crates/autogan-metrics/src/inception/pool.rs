@@ -75,12 +75,26 @@ impl Pool {
                 *a = self.reduce(*a, *b);
             }
         }
-        for (x, o) in out.iter_mut().enumerate() {
+        // Outputs whose window lies inside the row need no bounds.
+        let inner = self.pad.div_ceil(self.stride)
+            ..((w + self.pad).saturating_sub(KERNEL) / self.stride + 1).min(out.len());
+        let scale = 1.0 / (count * KERNEL) as f32;
+        let from = &reduced[inner.start * self.stride - self.pad.min(inner.start * self.stride)..];
+        for (o, seen) in
+            out[inner.clone()].iter_mut().zip(from.windows(KERNEL).step_by(self.stride))
+        {
+            let value = self.reduce(self.reduce(seen[0], seen[1]), seen[2]);
+            *o = match self.kind {
+                Kind::Maximum => value,
+                Kind::Average => value * scale,
+            };
+        }
+        for x in (0..inner.start.min(out.len())).chain(inner.end..out.len()) {
             let columns = window(x, self.stride, self.pad, w);
             let pixels = count * columns.len();
             let seen = &reduced[columns];
             let value = seen[1..].iter().fold(seen[0], |a, b| self.reduce(a, *b));
-            *o = match self.kind {
+            out[x] = match self.kind {
                 Kind::Maximum => value,
                 Kind::Average => value / pixels as f32,
             };
@@ -89,7 +103,8 @@ impl Pool {
 
     fn reduce(&self, a: f32, b: f32) -> f32 {
         match self.kind {
-            Kind::Maximum => a.max(b),
+            Kind::Maximum if b > a => b,
+            Kind::Maximum => a,
             Kind::Average => a + b,
         }
     }

@@ -12,6 +12,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::After;
 use super::problem::Problem;
 use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
 use crate::host::fresh;
@@ -149,8 +150,8 @@ fn correlate(
     }
 }
 
-/// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `bias [co]`.
-pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+/// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`.
+pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) -> Vec<f32> {
     let g = p.geometry;
     let planes = Planes::new((p.h, p.w), (g.pad_h, g.pad_h), (g.pad_w, g.pad_w), g.stride);
     let offsets = offsets(&planes, p.ci, p.kh, p.kw);
@@ -166,11 +167,11 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], bias: Option<&[f32]>) -
                 if o >= p.co {
                     return;
                 }
-                let b = bias.map_or(0.0, |b| b[o]);
+                let b = after.bias(o);
                 let lines = y[o * p.pixels()..][..p.pixels()].chunks_exact_mut(p.wo);
                 for (line, flat) in lines.zip(flat.chunks(planes.row)) {
                     for (y, &v) in line.iter_mut().zip(flat) {
-                        *y = v + b;
+                        *y = after.apply(v + b);
                     }
                 }
             });

@@ -8,7 +8,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::winograd::{Form, Pixel, Prologue, Winograd};
-use super::{channel_sums, conv2d};
+use super::{After, channel_sums, conv2d};
 use crate::host::{host, slice, tensor};
 use crate::norm::{self, Normaliser, Parameters};
 use crate::real::{same_dtype, storage};
@@ -286,7 +286,8 @@ impl CustomOp3 for Fused {
         let (x, w, v) =
             (slice::<f32>(OP, x, lx)?, slice::<f32>(OP, w, lw)?, slice::<f32>(OP, v, lv)?);
         let (bias, parameters) = self.split(v);
-        let y = self.winograd.forward(x, w, Some(bias), &self.prologue(parameters));
+        let after = After { bias: Some(bias), activation: Activation::Linear };
+        let y = self.winograd.forward(x, w, after, &self.prologue(parameters));
         let (h, width) = self.winograd.output();
         Ok(storage(y, (self.winograd.n, self.winograd.co, h, width)))
     }

@@ -5,9 +5,11 @@
 
 use rayon::prelude::*;
 
+use super::After;
 use super::columns::{Place, col2im, im2col};
 use super::problem::{ConvGeometry, Problem};
-use crate::host::{sum_by, zeros};
+use crate::Activation;
+use crate::host::{CHUNK, for_pieces, sum_by, zeros};
 use crate::real::{Mat, Real, gemm};
 
 /// Partial sums of a weight gradient: one per group of images.
@@ -23,7 +25,15 @@ fn add_bias<T: Real>(y: &mut [T], bias: Option<&[T]>, at: usize, cols: usize, st
 }
 
 /// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `bias [co]`.
-pub(super) fn forward<T: Real>(p: &Problem, x: &[T], w: &[T], bias: Option<&[T]>) -> Vec<T> {
+pub(super) fn forward<T: Real>(p: &Problem, x: &[T], w: &[T], after: After<'_, T>) -> Vec<T> {
+    let mut y = linear(p, x, w, after.bias);
+    if after.activation == Activation::Relu {
+        for_pieces(&mut y, CHUNK, |_, y| y.iter_mut().for_each(|v| *v = after.apply(*v)));
+    }
+    y
+}
+
+fn linear<T: Real>(p: &Problem, x: &[T], w: &[T], bias: Option<&[T]>) -> Vec<T> {
     let mut y = zeros(p.n * p.image_out());
     let per = if p.is_pointwise() { 1 } else { p.images_per_tile() };
     y.par_chunks_mut((per * p.image_out()).max(1)).enumerate().for_each_init(
@@ -100,7 +110,7 @@ fn forward_images<T: Real>(
 pub(super) fn input_gradient<T: Real>(p: &Problem, dy: &[T], w: &[T]) -> Vec<T> {
     let g = p.geometry;
     if g.stride == 1 && g.pad_h < p.kh && g.pad_w < p.kw {
-        return forward(&mirrored(p), dy, &mirror(p, w), None);
+        return linear(&mirrored(p), dy, &mirror(p, w), None);
     }
     let mut dx = zeros(p.n * p.image_in());
     let (k, pixels, step) = (p.k(), p.pixels(), p.rows_per_tile());

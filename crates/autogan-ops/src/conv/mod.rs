@@ -25,6 +25,7 @@ pub use problem::ConvGeometry;
 use problem::Problem;
 pub use reference::conv2d_ref;
 
+use crate::Activation;
 use crate::host::{host, slice, tensor};
 use crate::real::{Real, dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply2, apply3, tracked};
@@ -54,26 +55,64 @@ pub fn conv2d_strided(
     b: Option<&Tensor>,
     geometry: ConvGeometry,
 ) -> Result<Tensor> {
+    run(x, w, b, geometry, Activation::Linear)
+}
+
+/// [`conv2d_strided`] and ReLU in one pass, for networks that are only evaluated: it takes no part in gradients.
+///
+/// # Errors
+/// As [`conv2d_strided`].
+pub fn conv2d_relu(x: &Tensor, w: &Tensor, b: &Tensor, geometry: ConvGeometry) -> Result<Tensor> {
+    run(&x.detach(), &w.detach(), Some(&b.detach()), geometry, Activation::Relu)
+}
+
+fn run(
+    x: &Tensor,
+    w: &Tensor,
+    b: Option<&Tensor>,
+    geometry: ConvGeometry,
+    activation: Activation,
+) -> Result<Tensor> {
     let problem = Problem::new("conv2d", x, w, geometry)?;
     let (x, w) = (x.contiguous()?, w.contiguous()?);
     match b {
         None => {
             same_dtype("conv2d", &[&x, &w])?;
-            apply2(&x, &w, Conv(problem), Keep::INPUTS)
+            apply2(&x, &w, Conv(problem, activation), Keep::INPUTS)
         }
         Some(b) => {
             same_dtype("conv2d", &[&x, &w, b])?;
             if b.dims() != [problem.co] {
                 bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
             }
-            apply3(&x, &w, &b.contiguous()?, Conv(problem))
+            apply3(&x, &w, &b.contiguous()?, Conv(problem, activation))
         }
+    }
+}
+
+/// What is done to each output.
+#[derive(Clone, Copy)]
+struct After<'a, T> {
+    bias: Option<&'a [T]>,
+    activation: Activation,
+}
+
+impl<T: Real> After<'_, T> {
+    /// What is added to the outputs of a channel.
+    fn bias(&self, channel: usize) -> T {
+        self.bias.map_or(T::zero(), |bias| bias[channel])
+    }
+
+    #[inline(always)]
+    fn apply(&self, v: T) -> T {
+        // Written so that NaN passes.
+        if self.activation == Activation::Relu && v < T::zero() { T::zero() } else { v }
     }
 }
 
 /// The kernels of an element type: flat loops in f32, columns and GEMM in f64, where speed matters less.
 trait Kernels: Real {
-    fn forward(p: &Problem, x: &[Self], w: &[Self], bias: Option<&[Self]>) -> Vec<Self>;
+    fn forward(p: &Problem, x: &[Self], w: &[Self], after: After<'_, Self>) -> Vec<Self>;
     fn input_gradient(p: &Problem, dy: &[Self], w: &[Self]) -> Vec<Self>;
     fn weight_gradient(p: &Problem, x: &[Self], dy: &[Self]) -> Vec<Self>;
 }
@@ -81,8 +120,8 @@ trait Kernels: Real {
 macro_rules! kernels {
     ($t:ty, $module:ident) => {
         impl Kernels for $t {
-            fn forward(p: &Problem, x: &[$t], w: &[$t], bias: Option<&[$t]>) -> Vec<$t> {
-                $module::forward(p, x, w, bias)
+            fn forward(p: &Problem, x: &[$t], w: &[$t], after: After<'_, $t>) -> Vec<$t> {
+                $module::forward(p, x, w, after)
             }
             fn input_gradient(p: &Problem, dy: &[$t], w: &[$t]) -> Vec<$t> {
                 $module::input_gradient(p, dy, w)
@@ -96,7 +135,7 @@ macro_rules! kernels {
 kernels!(f32, single);
 kernels!(f64, kernels);
 
-struct Conv(Problem);
+struct Conv(Problem, Activation);
 
 impl Conv {
     fn shape(&self) -> (usize, usize, usize, usize) {
@@ -143,7 +182,7 @@ impl CustomOp2 for Conv {
     ) -> Result<(CpuStorage, Shape)> {
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
-            Ok(storage(T::forward(&self.0, x, w, None), self.shape()))
+            Ok(storage(T::forward(&self.0, x, w, After { bias: None, activation: self.1 }), self.shape()))
         })
     }
 
@@ -175,7 +214,7 @@ impl CustomOp3 for Conv {
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
             let b = slice::<T>("conv2d", b, lb)?;
-            Ok(storage(T::forward(&self.0, x, w, Some(b)), self.shape()))
+            Ok(storage(T::forward(&self.0, x, w, After { bias: Some(b), activation: self.1 }), self.shape()))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Which kernels a convolution in f32 runs on: Winograd's where they apply, flat loops elsewhere.
 
+use super::After;
 use super::flat;
 use super::problem::Problem;
 use super::winograd::{Form, Plain, Winograd};
@@ -15,11 +16,11 @@ fn winograd(p: &Problem) -> Option<Winograd> {
     })
 }
 
-/// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `bias [co]`.
-pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+/// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`.
+pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) -> Vec<f32> {
     match winograd(p) {
-        Some(winograd) => winograd.forward(x, w, bias, &Plain),
-        None => flat::forward(p, x, w, bias),
+        Some(winograd) => winograd.forward(x, w, after, &Plain),
+        None => flat::forward(p, x, w, after),
     }
 }
 

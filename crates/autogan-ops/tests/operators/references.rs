@@ -46,6 +46,15 @@ proptest! {
         assert_close("strided", &ops::conv2d_strided(&x, &weight, None, g).unwrap(), &expected, 1e-12);
     }
 
+    #[test]
+    fn conv2d_relu(seed: u64, n in 1usize..34, ci in 1usize..5, co in 1usize..12, h in 5usize..20, w in 5usize..20, k in prop::sample::select(vec![1usize, 3, 5]), stride in 1usize..3) {
+        let (x, weight, b) = (random(seed, (n, ci, h, w)), random(seed + 1, (co, ci, k, k)), random(seed + 2, co));
+        let g = ops::ConvGeometry { stride, pad_h: k / 2, pad_w: k / 2 };
+        let expected = ops::conv2d_ref(&x, &weight, Some(&b), g).unwrap().relu().unwrap();
+        assert_close("f64", &ops::conv2d_relu(&x, &weight, &b, g).unwrap(), &expected, 1e-12);
+        assert_close("f32", &ops::conv2d_relu(&f32(&x), &f32(&weight), &f32(&b), g).unwrap(), &expected, 1e-4);
+    }
+
     // f32 runs other kernels than f64, whose gradients are checked by finite differences: the two must agree.
     #[test]
     fn conv2d_gradients_in_f32(seed: u64, n in 1usize..40, ci in 1usize..8, co in 1usize..14, h in 3usize..20, w in 3usize..40, kh in 1usize..5, kw in 1usize..5, stride in 1usize..4, pad_h in 0usize..4, pad_w in 0usize..4) {

@@ -9,14 +9,15 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::algebra::{
-    both_sides, gradient_same, gradient_up, load, output_same, output_up, source_pool, source_same,
-    source_up, store,
+    both_sides, finish, gradient_same, gradient_up, load, output_same, output_up, source_pool,
+    source_same, source_up, store,
 };
 use super::form::{Form, Packed};
 use super::kernel::Block;
 use super::tiles::{Grid, PANEL};
 use super::transform::Pixel;
-use super::{Plain, Prologue, Winograd};
+use super::{After, Plain, Prologue, Winograd};
+use crate::Activation;
 use crate::host::fresh;
 
 /// Images that are handled at a time.
@@ -30,7 +31,7 @@ pub(super) fn convolve(
     w: &Winograd,
     x: &[f32],
     packed: &Packed,
-    bias: Option<&[f32]>,
+    after: After<'_, f32>,
     prologue: &dyn Prologue,
 ) -> Vec<f32> {
     let grid = w.grid();
@@ -46,7 +47,7 @@ pub(super) fn convolve(
                 grid: &grid,
                 channels,
                 packed,
-                bias,
+                after,
                 prologue,
                 first,
                 x,
@@ -194,7 +195,7 @@ struct Convolve<'a> {
     /// Output and input channels.
     channels: (usize, usize),
     packed: &'a Packed,
-    bias: Option<&'a [f32]>,
+    after: After<'a, f32>,
     prologue: &'a dyn Prologue,
     /// Number of the first image.
     first: usize,
@@ -247,11 +248,12 @@ impl Convolve<'_> {
                 }
                 for r in 0..ROWS.min(co - b * ROWS) {
                     let o = b * ROWS + r;
-                    let bias = simd.splat_f32s(self.bias.map_or(0.0, |bias| bias[o]));
+                    let bias = simd.splat_f32s(self.after.bias(o));
+                    let finish = (bias, self.after.activation);
                     let y = &mut y[o * pixels_out * IMAGES..][..pixels_out * IMAGES];
                     for t in 0..tiles {
                         let parts = &m[r * PANEL + t * IMAGES..];
-                        output::<S>(simd, grid, first + t, (parts, ROWS * PANEL), bias, y);
+                        output::<S>(simd, grid, first + t, (parts, ROWS * PANEL), finish, y);
                     }
                 }
             }
@@ -267,7 +269,7 @@ fn output<S: Simd>(
     grid: &Grid,
     tile: usize,
     (parts, stride): (&[f32], usize),
-    bias: S::f32s,
+    (bias, activation): (S::f32s, Activation),
     y: &mut [f32],
 ) {
     let (row, column) = (tile / grid.cols, tile % grid.cols);
@@ -277,7 +279,7 @@ fn output<S: Simd>(
         let mut write = |i: usize, j: usize, value: S::f32s| {
             let (i, j) = (2 * row + i, 2 * column + j);
             if i < h && j < w {
-                store(simd, y, (i * w + j) * IMAGES + lane, simd.add_f32s(value, bias));
+                store(simd, y, (i * w + j) * IMAGES + lane, finish(simd, value, bias, activation));
             }
         };
         match grid.form {
@@ -290,7 +292,12 @@ fn output<S: Simd>(
                 both_sides::<S, 3, 2>(simd, output_up::<S>, part, &mut write);
             }
             Form::Pool => {
-                store(simd, y, (row * w + column) * IMAGES + lane, simd.add_f32s(part(0), bias));
+                store(
+                    simd,
+                    y,
+                    (row * w + column) * IMAGES + lane,
+                    finish(simd, part(0), bias, activation),
+                );
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use pulp::Simd;
 
+use crate::Activation;
+
 /// Four pixels of a tile to its components.
 #[inline(always)]
 pub(super) fn source_same<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
@@ -65,6 +67,22 @@ pub(super) fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
         for (j, &value) in row.iter().enumerate() {
             take(i, j, value);
         }
+    }
+}
+
+/// Bias and activation of outputs.
+#[inline(always)]
+pub(super) fn finish<S: Simd>(
+    simd: S,
+    value: S::f32s,
+    bias: S::f32s,
+    activation: Activation,
+) -> S::f32s {
+    let value = simd.add_f32s(value, bias);
+    match activation {
+        Activation::Linear => value,
+        // In this order NaN passes on x86.
+        Activation::Relu => simd.max_f32s(simd.splat_f32s(0.0), value),
     }
 }
 

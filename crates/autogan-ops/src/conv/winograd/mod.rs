@@ -21,7 +21,9 @@ use tiles::{Grid, PANEL, Panel};
 pub(super) use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
 
+use super::After;
 use super::simd::block_rows;
+use crate::Activation;
 use crate::host::{CHUNK, for_pieces, fresh, prefetch};
 use crate::real::{Mat, gemm};
 
@@ -73,11 +75,11 @@ impl Winograd {
         &self,
         x: &[f32],
         w: &[f32],
-        bias: Option<&[f32]>,
+        after: After<'_, f32>,
         prologue: &dyn Prologue,
     ) -> Vec<f32> {
         let packed = Packed::forward(self.form, w, (self.co, self.ci), block_rows());
-        self.convolve(x, &packed, bias, prologue)
+        self.convolve(x, &packed, after, prologue)
     }
 
     /// `dx [n, ci, h, w]` of `dy [n, co, ·, ·]`.
@@ -86,21 +88,22 @@ impl Winograd {
         let source = self.grid().output;
         let adjoint = Self { form, n: self.n, ci: self.co, co: self.ci, source };
         let packed = Packed::adjoint(form, w, (self.co, self.ci), block_rows(), scale);
-        adjoint.convolve(dy, &packed, None, &Plain)
+        let after = After { bias: None, activation: Activation::Linear };
+        adjoint.convolve(dy, &packed, after, &Plain)
     }
 
     fn convolve(
         &self,
         x: &[f32],
         packed: &Packed,
-        bias: Option<&[f32]>,
+        after: After<'_, f32>,
         prologue: &dyn Prologue,
     ) -> Vec<f32> {
         let grid = self.grid();
         let (image_in, image_out) =
             (self.ci * grid.source_pixels(), self.co * grid.output_pixels());
         if self.across() {
-            return across::convolve(self, x, packed, bias, prologue);
+            return across::convolve(self, x, packed, after, prologue);
         }
         let per = grid.images_per_group();
         let panels = grid.panels(per);
@@ -115,7 +118,7 @@ impl Winograd {
                     panels: short.as_ref().unwrap_or(&panels),
                     channels: (self.co, self.ci),
                     packed,
-                    bias,
+                    after,
                     prologue,
                     first: g * per,
                     x: &x[g * per * image_in..][..images * image_in],
@@ -255,7 +258,7 @@ struct Convolve<'a> {
     /// Output and input channels.
     channels: (usize, usize),
     packed: &'a Packed,
-    bias: Option<&'a [f32]>,
+    after: After<'a, f32>,
     prologue: &'a dyn Prologue,
     /// Number of the first image.
     first: usize,
@@ -323,10 +326,10 @@ impl Convolve<'_> {
             }
             for r in 0..ROWS.min(co - b * ROWS) {
                 let o = b * ROWS + r;
-                let bias = self.bias.map_or(0.0, |bias| bias[o]);
+                let after = (self.after.bias(o), self.after.activation);
                 for run in &panel.runs {
                     let y = &mut self.y[(run.image * co + o) * pixels..][..pixels];
-                    output(simd, self.grid, run, (&m[r * PANEL..], ROWS * PANEL, bias), y);
+                    output(simd, self.grid, run, (&m[r * PANEL..], ROWS * PANEL), after, y);
                 }
             }
         }

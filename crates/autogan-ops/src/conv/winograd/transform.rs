@@ -6,11 +6,12 @@
 use pulp::Simd;
 
 use super::algebra::{
-    both_sides, gradient_same, gradient_up, load, output_same, output_up, source_pool, source_same,
-    source_up, store,
+    both_sides, finish, gradient_same, gradient_up, load, output_same, output_up, source_pool,
+    source_same, source_up, store,
 };
 use super::form::Form;
 use super::tiles::{Grid, PANEL, Run};
+use crate::Activation;
 
 /// Elements from one row of a window to the next: the columns of a panel's tiles, their neighbours, and what a vector
 /// may read beyond them.
@@ -212,7 +213,8 @@ pub(super) fn output<S: Simd>(
     simd: S,
     grid: &Grid,
     run: &Run,
-    (parts, stride, bias): (&[f32], usize, f32),
+    (parts, stride): (&[f32], usize),
+    after: (f32, Activation),
     plane: &mut [f32],
 ) {
     match grid.form {
@@ -220,16 +222,18 @@ pub(super) fn output<S: Simd>(
             for l in 0..run.rows {
                 let src = &parts[run.lane + l * run.cols..][..run.cols];
                 let dst = &mut plane[(run.row + l) * grid.output.1 + run.col..][..run.cols];
+                let relu = after.1 == Activation::Relu;
                 for (d, &s) in dst.iter_mut().zip(src) {
-                    *d = s + bias;
+                    let v = s + after.0;
+                    *d = if relu && v < 0.0 { 0.0 } else { v };
                 }
             }
         }
         Form::Up => {
-            blocks::<S, 3>(simd, grid, run, (parts, stride, bias), plane, output_up::<S>);
+            blocks::<S, 3>(simd, grid, run, (parts, stride), after, plane, output_up::<S>);
         }
         Form::Same => {
-            blocks::<S, 4>(simd, grid, run, (parts, stride, bias), plane, output_same::<S>);
+            blocks::<S, 4>(simd, grid, run, (parts, stride), after, plane, output_same::<S>);
         }
     }
 }
@@ -240,12 +244,13 @@ fn blocks<S: Simd, const SIDE: usize>(
     simd: S,
     grid: &Grid,
     run: &Run,
-    (parts, stride, bias): (&[f32], usize, f32),
+    (parts, stride): (&[f32], usize),
+    after: (f32, Activation),
     plane: &mut [f32],
     f: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; 2],
 ) {
     let (h, w) = grid.output;
-    let bias = simd.splat_f32s(bias);
+    let bias = simd.splat_f32s(after.0);
     let width = (w - 2 * run.col).min(2 * run.cols);
     let mut lines = [[0.0f32; PANEL + SLACK]; 4];
     for l in 0..run.rows {
@@ -253,7 +258,7 @@ fn blocks<S: Simd, const SIDE: usize>(
             let at = run.lane + l * run.cols + lane;
             let part = |r: usize, c: usize| load(simd, parts, (r * SIDE + c) * stride + at);
             both_sides::<S, SIDE, 2>(simd, &f, part, |i, j, value| {
-                store(simd, &mut lines[2 * i + j], lane, simd.add_f32s(value, bias));
+                store(simd, &mut lines[2 * i + j], lane, finish(simd, value, bias, after.1));
             });
         }
         for (i, pair) in lines.chunks_exact(2).enumerate() {
