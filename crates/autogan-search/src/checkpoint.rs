@@ -6,12 +6,14 @@ use autogan_nn::Params;
 use autogan_ops::{Adam, Moments};
 use autogan_rl::{Baseline, Beam};
 use autogan_run::{Checkpoint, Dtype, TensorData};
-use autogan_space::Arch;
+use autogan_space::{Arch, MAX_CELLS};
 use candle_core::{DType, Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
+use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
+use crate::rank::Ranking;
 use crate::search::{Inputs, Phase, Position, Search};
 use crate::window::LossWindows;
 
@@ -29,6 +31,11 @@ struct Saved {
     windows: LossWindows,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
+    /// Absent, as the next, in checkpoints of versions that ranked in a single unit of work.
+    #[serde(default)]
+    ranking: Option<Ranking>,
+    #[serde(default)]
+    derivation: Option<Derivation>,
     /// Training images, which say how long an epoch is.
     images: usize,
     /// Adam's step counts by optimizer and parameter.
@@ -70,6 +77,8 @@ impl Search {
             windows: self.windows.clone(),
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
+            ranking: self.ranking.clone(),
+            derivation: self.derivation.clone(),
             images: self.images.len(),
             adam_steps,
         };
@@ -86,14 +95,17 @@ impl Search {
     /// When the checkpoint lacks something or holds it in another shape, or the inputs do not fit it.
     pub fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
-        let mut search = Self::new(config, inputs)?;
-        if saved.images != search.images.len() {
+        let (written, loaded) = (saved.images, inputs.images.len());
+        if written != loaded {
             return Err(SearchError::Checkpoint(format!(
-                "it was written with {} training images, {} were loaded: give the same --data",
-                saved.images,
-                search.images.len()
+                "it was written with {written} training images, {loaded} were loaded: give the same --data"
             )));
         }
+        let stage = saved.position.stage;
+        if stage >= MAX_CELLS {
+            return Err(SearchError::Checkpoint(format!("stage {stage} is beyond the last")));
+        }
+        let mut search = Self::at_stage(stage, config, inputs)?;
         let tensors: BTreeMap<&str, &TensorData> =
             checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
         let read = |name: &str, like: &Tensor| from_data(&tensors, name, like);
@@ -103,8 +115,6 @@ impl Search {
             }
         }
         search.position = saved.position;
-        search.set_stage(saved.position.stage)?;
-        search.renew_controller()?;
         let mut state = Vec::new();
         for (name, like) in search.controller.state()? {
             let tensor = read(&format!("controller.{name}"), &like)?;
@@ -134,9 +144,12 @@ impl Search {
         search.beam = saved.beam;
         search.windows = saved.windows;
         search.favourite = saved.favourite;
+        search.ranking = saved.ranking;
+        search.derivation = saved.derivation;
         let derived_otherwise = checkpoint_config(checkpoint)?.derive != search.config.derive;
-        if search.position.phase == Phase::Done && derived_otherwise {
-            search.enter(Phase::Derive);
+        let derives = matches!(search.position.phase, Phase::Derive | Phase::Done);
+        if derives && derived_otherwise {
+            search.derive_anew(Phase::Derive);
         }
         search.fit_iterations()?;
         Ok(search)

@@ -31,6 +31,8 @@ pub struct StageCost {
     pub children: u64,
     /// Children that are ranked when the stage ends.
     pub ranked: u64,
+    /// Units of work in which that is done.
+    pub ranking_steps: u64,
     /// MACs of generating the images of one child, recalibration included.
     pub child_macs: f64,
     /// Images that the extractor sees for one child.
@@ -79,6 +81,12 @@ impl Estimate {
                 controller_steps: c.steps as u64,
                 children: (c.steps * c.children) as u64,
                 ranked: if last { d.candidates + more } else { plan.candidates } as u64,
+                ranking_steps: if last {
+                    // Besides the children: real images, the untrained generator, the sample grid.
+                    d.candidates + d.top_k + d.random + 3
+                } else {
+                    plan.candidates
+                } as u64,
                 child_macs: (r.images + calibration) as f64 * g,
                 child_images: r.images as u64,
             }
@@ -124,13 +132,15 @@ impl Estimate {
                 done = total;
             } else if s.stage == position.stage {
                 done += (position.iteration as f64 - first as f64) * (shared + policy);
+                let ranked = ranking * position.step as f64 / s.ranking_steps.max(1) as f64;
                 done += match position.phase {
-                    Phase::Begin | Phase::Derive => 0.0,
+                    Phase::Begin => 0.0,
+                    Phase::Derive => ranked,
                     Phase::Shared => position.step as f64 * s.shared_macs,
                     Phase::Controller => {
                         shared + policy * position.step as f64 / s.controller_steps.max(1) as f64
                     }
-                    Phase::End => shared + policy,
+                    Phase::End => shared + policy + ranked,
                     Phase::Done => ranking,
                 };
             }

@@ -46,7 +46,7 @@ impl Search {
         }
         self.position.step += 1;
         reporter.event(&Event::Controller { step: self.position.step, report });
-        if self.position.step == self.config.controller.steps as u64 {
+        if self.position.step >= self.config.controller.steps as u64 {
             self.enter(Phase::End);
         }
         Ok(())

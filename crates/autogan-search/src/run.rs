@@ -33,6 +33,17 @@ pub struct RunOptions<'a> {
     pub stop: &'a AtomicBool,
 }
 
+/// How a run went.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Time in this process from the first unit of work to the last.
+    pub elapsed: Duration,
+    /// The part of it that the run directory took: rows, curves, pictures and checkpoints.
+    pub recording: Duration,
+}
+
 /// Advances the search to its end, or until it is asked to stop, keeping its run directory in step.
 ///
 /// # Errors
@@ -42,10 +53,11 @@ pub fn run(
     writer: &mut RunWriter,
     reporter: &mut dyn Reporter,
     options: &RunOptions<'_>,
-) -> Result<Outcome> {
-    let mut saved = Instant::now();
+) -> Result<Ran> {
+    let begun = Instant::now();
+    let (mut saved, mut recording) = (begun, Duration::ZERO);
     let config = search.config().clone();
-    loop {
+    let outcome = loop {
         let before = search.position();
         let mut recorder = Recorder {
             config: &config,
@@ -55,25 +67,60 @@ pub fn run(
             position: before,
             shared_steps: search.shared_steps(),
             failure: None,
+            spent: Duration::ZERO,
         };
         let more = search.advance(&mut recorder)?;
+        recording += recorder.spent;
         if let Some(failure) = recorder.failure {
             return Err(failure.into());
+        }
+        if !more {
+            mend_arch(search, writer, before)?;
+            break Outcome::Finished;
         }
         let after = search.position();
         let stop = options.stop.load(Ordering::Relaxed);
         let milestone = after.iteration != before.iteration || after.phase == Phase::Done;
-        if more && (milestone || stop || saved.elapsed() >= options.checkpoint_every) {
+        if milestone || stop || saved.elapsed() >= options.checkpoint_every {
+            let at = Instant::now();
             writer.save(search.save()?)?;
             saved = Instant::now();
-        }
-        if !more {
-            return Ok(Outcome::Finished);
+            recording += saved - at;
         }
         if stop && after.phase != Phase::Done {
-            return Ok(Outcome::Stopped);
+            break Outcome::Stopped;
         }
+    };
+    let ran = Ran { outcome, elapsed: begun.elapsed(), recording };
+    writer.session("end", ran.to_json().to_string(), search.position().tick)?;
+    Ok(ran)
+}
+
+impl Ran {
+    fn to_json(self) -> serde_json::Value {
+        let how = match self.outcome {
+            Outcome::Finished => "finished",
+            Outcome::Stopped => "stopped",
+        };
+        serde_json::json!({
+            "outcome": how,
+            "elapsed_seconds": self.elapsed.as_secs_f64(),
+            "recording_seconds": self.recording.as_secs_f64(),
+        })
     }
+}
+
+/// Writes the `arch.json` of a finished search anew where it is gone or damaged.
+fn mend_arch(search: &Search, writer: &RunWriter, position: Position) -> Result<()> {
+    match writer.dir().arch() {
+        Ok(Some(_)) => return Ok(()),
+        Ok(None) | Err(autogan_run::Error::Damaged { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(Event::Found { top, score }) = search.found() {
+        writer.write_arch(&arch_file(search.config(), position, &top, &score))?;
+    }
+    Ok(())
 }
 
 /// Stores events, then passes them on.
@@ -86,12 +133,16 @@ struct Recorder<'a> {
     seconds: f64,
     /// The first thing that went wrong; reporters cannot return it.
     failure: Option<autogan_run::Error>,
+    /// Time that storing took.
+    spent: Duration,
 }
 
 impl Reporter for Recorder<'_> {
     fn event(&mut self, event: &Event) {
         if self.failure.is_none() {
+            let begun = Instant::now();
             self.failure = self.record(event).err();
+            self.spent += begun.elapsed();
         }
         self.reporter.event(event);
     }
@@ -150,7 +201,7 @@ impl Recorder<'_> {
             }
             Event::Found { top, score } => {
                 self.event_row("found", serde_json::json!({ "score": score }))?;
-                self.writer.write_arch(&self.arch_file(top, score))
+                self.writer.write_arch(&arch_file(self.config, self.position, top, score))
             }
         }
     }
@@ -195,21 +246,26 @@ impl Recorder<'_> {
         };
         self.writer.trial(&trial).map(drop)
     }
+}
 
-    fn arch_file(&self, top: &[autogan_run::FoundArch], score: &autogan_run::Score) -> ArchFile {
-        let (c, metric) = (self.config, metric_name(self.config));
-        let how = protocol(metric, &c.reward.scorer, c.derive.images, c.reward.splits);
-        ArchFile {
-            dataset: c.data.dataset.clone(),
-            scorer: c.reward.scorer.clone(),
-            preset: c.preset.clone(),
-            seed: c.seed,
-            stage: self.position.stage as u32,
-            // The rewards in here are those of the final derivation, on as many images as the other scores.
-            protocol: Protocol { reward: how.clone(), score: how },
-            score: Some(*score),
-            top: top.to_vec(),
-        }
+/// The content of `arch.json`.
+fn arch_file(
+    c: &SearchConfig,
+    position: Position,
+    top: &[autogan_run::FoundArch],
+    score: &autogan_run::Score,
+) -> ArchFile {
+    let how = protocol(metric_name(c), &c.reward.scorer, c.derive.images, c.reward.splits);
+    ArchFile {
+        dataset: c.data.dataset.clone(),
+        scorer: c.reward.scorer.clone(),
+        preset: c.preset.clone(),
+        seed: c.seed,
+        stage: position.stage as u32,
+        // The rewards in here are those of the final derivation, on as many images as the other scores.
+        protocol: Protocol { reward: how.clone(), score: how },
+        score: Some(*score),
+        top: top.to_vec(),
     }
 }
 

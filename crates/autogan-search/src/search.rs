@@ -1,6 +1,6 @@
 //! The state of a search and its walk through stages and iterations (sections 3.2 and 3.3).
 //!
-//! A search is a state machine: [`Search::advance`] does one unit of work (a D step, a controller step, a ranking)
+//! A search is a state machine: [`Search::advance`] does one unit of work (a D step, a controller step, a ranked child)
 //! and moves the position on. What a unit draws at random follows from seed and position alone, so a search that is
 //! saved between two units and continued later ends in the same bits.
 
@@ -12,16 +12,19 @@ use autogan_metrics::{FeatureExtractor, GaussianStats};
 use autogan_nn::{BatchNormStats, Discriminator, Ema, Generator};
 use autogan_ops::Adam;
 use autogan_rl::{ActionSpace, Beam, Controller, PolicyTrainer, StartState};
+use autogan_run::TrialKind;
 use autogan_space::Arch;
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents, reference_statistics, score_real};
 use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
+use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
 use crate::parts::{adam, generator_config, new_controller, new_discriminator, stage_images};
+use crate::rank::Ranking;
 use crate::streams::Streams;
 use crate::window::LossWindows;
 
@@ -90,6 +93,10 @@ pub struct Search {
     prefixes: BTreeMap<String, BatchNormStats>,
     /// The best child of this iteration's controller steps, for the sample grid.
     pub(crate) favourite: Option<(Arch, f64)>,
+    /// A ranking that has begun.
+    pub(crate) ranking: Option<Ranking>,
+    /// The final derivation, once it has begun.
+    pub(crate) derivation: Option<Derivation>,
 }
 
 /// What a search needs from outside.
@@ -108,6 +115,11 @@ impl Search {
     /// # Errors
     /// When the configuration is impossible or the images cannot be used.
     pub fn new(config: SearchConfig, inputs: Inputs) -> Result<Self> {
+        Self::at_stage(0, config, inputs)
+    }
+
+    /// A search with its initial weights, and the images and the controller of `stage`.
+    pub(crate) fn at_stage(stage: usize, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let config = config.checked()?;
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
@@ -116,8 +128,8 @@ impl Search {
         let generator = Generator::supernet(&model, &mut rng("init.g"), DType::F32, &device)?;
         let discriminator = new_discriminator(&config, &mut rng("init.d"), &device)?;
         let ema = Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?;
-        let (controller, policy) = new_controller(&config, 0, streams, &device)?;
-        let stage_images = stage_images(&config, &images, 0)?;
+        let (controller, policy) = new_controller(&config, stage, streams, &device)?;
+        let stage_images = stage_images(&config, &images, stage)?;
         let mut search = Self {
             g_adam: Adam::new(adam(&config, config.train.g_lr)),
             d_adam: Adam::new(adam(&config, config.train.d_lr)),
@@ -136,7 +148,7 @@ impl Search {
             windows: LossWindows::default(),
             position: Position {
                 tick: 0,
-                stage: 0,
+                stage,
                 iteration: 0,
                 phase: Phase::Begin,
                 step: 0,
@@ -147,6 +159,8 @@ impl Search {
             },
             prefixes: BTreeMap::new(),
             favourite: None,
+            ranking: None,
+            derivation: None,
             config,
         };
         search.check_images()?;
@@ -206,15 +220,21 @@ impl Search {
     }
 
     fn end_iteration(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
-        self.report_policy(reporter)?;
-        self.report_samples(reporter)?;
-        let (stage, next) = (self.position.stage, self.position.iteration + 1);
-        let grows = self.config.search.grow_at.get(stage) == Some(&next);
-        if self.config.reset.rank == RankOrder::AfterReset {
-            self.reset_if_due()?;
+        if self.position.step == 0 {
+            self.report_policy(reporter)?;
+            self.report_samples(reporter)?;
+            if self.config.reset.rank == RankOrder::AfterReset {
+                self.reset_if_due()?;
+            }
         }
-        if grows {
-            self.grow(reporter)?;
+        let (stage, next) = (self.position.stage, self.position.iteration + 1);
+        if self.config.search.grow_at.get(stage) == Some(&next) {
+            self.position.step += 1;
+            let m = self.config.search.candidates;
+            let Some(scored) = self.rank_next(m, TrialKind::Candidate, reporter)? else {
+                return Ok(());
+            };
+            self.grow(scored, reporter)?;
         }
         let ends = next == self.config.search.iterations;
         // The final derivation also comes before a reset, so that it ranks trained weights.
@@ -236,12 +256,18 @@ impl Search {
         let (done, wanted) = (self.position.iteration, self.config.search.iterations);
         if over && done < wanted {
             self.reset_if_due()?;
-            self.enter(Phase::Begin);
+            self.derive_anew(Phase::Begin);
         } else if done > wanted || (done == wanted && !over) {
             let expected = format!("more than {done}, for so many are done");
             return Err(SearchError::config("search.iterations", expected, wanted.to_string()));
         }
         Ok(())
+    }
+
+    /// Forgets what was derived so far, and goes on with `phase`.
+    pub(crate) fn derive_anew(&mut self, phase: Phase) {
+        (self.ranking, self.derivation) = (None, None);
+        self.enter(phase);
     }
 
     /// Re-initialises shared weights, their average and their optimizers, when a reset is due.

@@ -42,7 +42,8 @@ impl LossWindows {
 }
 
 fn push(window: &mut VecDeque<f64>, loss: f64, size: usize) {
-    if window.len() == size {
+    // More than one goes where a resumed run has a shorter window.
+    while window.len() >= size {
         window.pop_front();
     }
     window.push_back(loss);

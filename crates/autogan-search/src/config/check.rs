@@ -1,7 +1,23 @@
 //! What a configuration must hold before a search begins.
 
+use std::collections::BTreeMap;
+
 use super::{PolicyLoss, SearchConfig};
 use crate::error::{Result, SearchError};
+
+/// Keys and sections that may change while a run goes on.
+const FREE: [&str; 2] = ["search.iterations", "derive"];
+/// Keys and sections that say what is in a checkpoint or where a run is: with another value it cannot go on.
+const FIXED: [&str; 8] = [
+    "preset",
+    "seed",
+    "data",
+    "model",
+    "search.grow_at",
+    "controller.hidden",
+    "controller.tokens",
+    "controller.first_input",
+];
 
 impl SearchConfig {
     /// The configuration itself, when every value is possible and they fit each other.
@@ -15,20 +31,46 @@ impl SearchConfig {
         Ok(self)
     }
 
-    /// Whether a run of `self` can go on with `next`: only the number of iterations and what the final derivation does
-    /// may differ.
+    /// Whether a run of `self` can go on with `next`. The number of iterations and what the final derivation does may
+    /// differ; other keys only if `allowed` names them or their section, and never one that says what is in a checkpoint
+    /// or where a run is (the message lists them).
     ///
     /// # Errors
-    /// When something else differs.
-    pub fn check_continues(&self, next: &Self) -> Result<()> {
-        let mut same = self.clone();
-        same.search.iterations = next.search.iterations;
-        same.derive.clone_from(&next.derive);
-        if same == *next {
+    /// When something else differs, with its keys; when `allowed` names what is no key or one that cannot change.
+    pub fn check_continues(&self, next: &Self, allowed: &[String]) -> Result<()> {
+        let (old, new) = (flat(self)?, flat(next)?);
+        for key in allowed {
+            if !old.keys().any(|known| is_in(known, key)) {
+                let known: Vec<&str> = old.keys().map(String::as_str).collect();
+                return Err(SearchError::config("--may-change", known.join(", "), key));
+            }
+            if let Some(fixed) = FIXED.iter().find(|fixed| is_in(key, fixed)) {
+                let expected = format!("a key that can change while a run goes on, unlike {fixed}");
+                return Err(SearchError::config("--may-change", expected, key));
+            }
+        }
+        let may = |key: &str| {
+            let fixed = FIXED.iter().any(|fixed| is_in(key, fixed));
+            let free = FREE.iter().any(|free| is_in(key, free));
+            free || (!fixed && allowed.iter().any(|allowed| is_in(key, allowed)))
+        };
+        let changed: Vec<String> = old
+            .iter()
+            .filter(|(key, value)| new.get(*key) != Some(value) && !may(key))
+            .map(|(key, value)| {
+                let now = new.get(key).map_or("nothing".into(), toml::Value::to_string);
+                format!("{key} (was {value}, is {now})")
+            })
+            .collect();
+        if changed.is_empty() {
             return Ok(());
         }
-        let expected = "a run that goes on to change search.iterations and derive.* alone";
-        Err(SearchError::config("--set", expected, "another change"))
+        let expected = format!(
+            "a run that goes on to change {} alone, or what --may-change KEY names (never {})",
+            FREE.join(", "),
+            FIXED.join(", ")
+        );
+        Err(SearchError::config("the run's configuration", expected, changed.join(", ")))
     }
 
     fn check_sizes(&self) -> Result<()> {
@@ -126,6 +168,31 @@ impl SearchConfig {
             children,
         )
     }
+}
+
+/// Every value by its dotted key.
+fn flat(config: &SearchConfig) -> Result<BTreeMap<String, toml::Value>> {
+    let table = toml::Table::try_from(config).map_err(|e| SearchError::ConfigText {
+        origin: "this configuration".into(),
+        message: e.to_string(),
+    })?;
+    let mut all = BTreeMap::new();
+    for (section, value) in table {
+        match value {
+            toml::Value::Table(keys) => {
+                all.extend(
+                    keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)),
+                );
+            }
+            value => drop(all.insert(section, value)),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether `key` is `named`, or lies in the section of this name.
+fn is_in(key: &str, named: &str) -> bool {
+    key.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<()> {

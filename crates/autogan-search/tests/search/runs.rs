@@ -55,13 +55,12 @@ fn a_run_can_go_on_for_longer_but_not_as_another_search() {
     while search.position().iteration < 3 {
         search.advance(&mut Silent).unwrap();
     }
-    short.check_continues(&longer).unwrap();
+    short.check_continues(&longer, &[]).unwrap();
     let saved = search.save().unwrap();
     let mut search = Search::restore(&saved, longer.clone(), inputs(&longer)).unwrap();
     let end = finish(&mut search, &mut Silent);
     let whole = finish(&mut Search::new(longer.clone(), inputs(&longer)).unwrap(), &mut Silent);
     assert!(end == whole, "the longer run differs from one that was so long from the start");
-    assert!(short.check_continues(&config(4, &["train.d_batch=4"])).is_err());
     let behind = Search::restore(&end, short.clone(), inputs(&short)).err().unwrap().to_string();
     assert!(behind.contains("search.iterations") && behind.contains("found 4"), "{behind}");
     // A search that was over goes on, too.
@@ -69,6 +68,67 @@ fn a_run_can_go_on_for_longer_but_not_as_another_search() {
     let mut search = Search::restore(&over, longer.clone(), inputs(&longer)).unwrap();
     finish(&mut search, &mut Silent);
     assert_eq!((search.position().iteration, search.position().phase), (6, Phase::Done));
+}
+
+#[test]
+fn other_keys_change_only_where_that_was_said() {
+    let old = config(4, &[]);
+    let changed = config(4, &["train.d_batch=4", "controller.steps=1", "reset.window=20"]);
+    let error = old.check_continues(&changed, &[]).unwrap_err().to_string();
+    for text in ["controller.steps (was 2, is 1)", "train.d_batch (was 8, is 4)", "--may-change"] {
+        assert!(error.contains(text), "no {text:?} in {error}");
+    }
+    let some = |keys: &[&str]| keys.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>();
+    let error = old.check_continues(&changed, &some(&["train"])).unwrap_err().to_string();
+    assert!(!error.contains("train.d_batch (") && error.contains("controller.steps ("), "{error}");
+    old.check_continues(&changed, &some(&["train.d_batch", "controller.steps", "reset"])).unwrap();
+    for key in ["model.gf", "model", "seed", "search.grow_at", "train.taste"] {
+        assert!(old.check_continues(&old, &some(&[key])).is_err(), "{key}");
+    }
+    let other = config(5, &["search.grow_at=[1, 3]"]);
+    let error = old.check_continues(&other, &some(&["search"])).unwrap_err().to_string();
+    assert!(error.contains("seed (was 4, is 5)") && error.contains("search.grow_at ("), "{error}");
+
+    // In the middle of a phase that is shorter now, and with a window that is smaller.
+    let mut search = Search::new(old.clone(), inputs(&old)).unwrap();
+    while search.position().step < 4 {
+        search.advance(&mut Silent).unwrap();
+    }
+    let saved = search.save().unwrap();
+    let mut search = Search::restore(&saved, changed.clone(), inputs(&changed)).unwrap();
+    finish(&mut search, &mut Silent);
+    assert_eq!(search.position().phase, Phase::Done);
+}
+
+#[test]
+fn rankings_go_one_by_one_and_the_result_stays_with_the_search() {
+    struct Scores(usize);
+    impl Reporter for Scores {
+        fn event(&mut self, event: &Event) {
+            let ranked = |kind| kind != autogan_run::TrialKind::Controller;
+            self.0 += usize::from(matches!(event, Event::Scored { kind, .. } if ranked(*kind)));
+        }
+    }
+    let config = config(6, &[]);
+    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+    let mut all = 0;
+    loop {
+        let mut scores = Scores(0);
+        let more = search.advance(&mut scores).unwrap();
+        assert!(scores.0 <= 1, "{} architectures in one unit of work", scores.0);
+        all += scores.0;
+        if !more {
+            break;
+        }
+        assert!(search.found().is_some() || search.position().phase != Phase::Done);
+    }
+    assert_eq!(all, 4 + 4 + 4 + 3, "two growths, the derivation, the random ones");
+    let Some(Event::Found { top, score }) = search.found() else { panic!("no result") };
+    let again = Search::restore(&search.save().unwrap(), config.clone(), inputs(&config)).unwrap();
+    let Some(Event::Found { top: top_again, score: score_again }) = again.found() else {
+        panic!("no result after a restore")
+    };
+    assert_eq!((top, score), (top_again, score_again));
 }
 
 #[test]
@@ -133,7 +193,10 @@ fn a_reset_ends_shared_training_and_starts_the_weights_over() {
     assert!(record.0.iter().any(|e| matches!(e, Event::Reset { step: 3, .. })));
     assert!(search.position().reset_due);
     let before = search.save().unwrap();
-    search.advance(&mut Silent).unwrap();
+    // The stage ends here, too: its candidates are ranked first, on the trained weights.
+    while search.position().phase == Phase::End {
+        search.advance(&mut Silent).unwrap();
+    }
     let after = search.save().unwrap();
     assert_eq!((search.position().resets, search.position().reset_due), (1, false));
     assert_ne!(before.tensor("g.l1.weight"), after.tensor("g.l1.weight"));
