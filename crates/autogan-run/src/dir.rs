@@ -11,6 +11,8 @@ use crate::host::Host;
 use crate::lock::{LOCK_FILE, RunLock};
 use crate::naming;
 use crate::sealed;
+use crate::store::StoreReader;
+use crate::writer;
 
 const CONFIG_FILE: &str = "config.toml";
 const STORE_FILE: &str = "run.sqlite";
@@ -237,6 +239,14 @@ impl RunDir {
     pub fn config(&self) -> Result<String> {
         let path = self.config_path();
         fs::read_to_string(&path).map_err(Error::io("read", &path))
+    }
+
+    /// The text of `config.toml`, checked against the store, which records it under a checksum.
+    ///
+    /// # Errors
+    /// [`Error::ConfigChanged`] if it is not what the run was started with; also the store's error.
+    pub fn checked_config(&self, store: &StoreReader) -> Result<String> {
+        writer::known_config(self, store)
     }
 
     /// The content of `host.json`.

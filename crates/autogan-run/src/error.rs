@@ -118,7 +118,7 @@ pub enum Error {
     /// The configuration beside the run is another one than the run was started with.
     #[error(
         "{} is not the configuration that this run was started with: line {line} was {expected:?}, is {found:?}; \
-         put the line back, or start a new run with the new configuration",
+         put the line back, then change it with --set (and --may-change) when resuming, or start a new run",
         path.display()
     )]
     ConfigChanged {
@@ -200,6 +200,10 @@ fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode;
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => FULL_ADVICE,
+        // Also a limit on file sizes, which SQLite does not tell apart.
+        Some(ErrorCode::SystemIoFailure) => {
+            " (look for a full disk, a limit or a failing device, and resume the run then: what was written before is intact)"
+        }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             " (the file is damaged: restore it from a copy)"
         }

@@ -63,7 +63,8 @@ impl RunLock {
     }
 
     fn sign(&mut self) -> std::io::Result<()> {
-        let text = format!("process {} on {}\n", std::process::id(), host::name());
+        let since = host::date(host::now_ms());
+        let text = format!("process {} on {} since {since}\n", std::process::id(), host::name());
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())
@@ -131,6 +132,7 @@ mod tests {
         let _lock = RunLock::acquire(dir.path()).unwrap();
         let text = std::fs::read_to_string(dir.path().join(LOCK_FILE)).unwrap();
         assert!(text.starts_with(&format!("process {} on", std::process::id())));
+        assert!(text.contains(" since 20") && text.ends_with(" UTC\n"), "{text}");
         assert_eq!(text.lines().count(), 1);
     }
 }

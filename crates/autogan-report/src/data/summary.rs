@@ -91,7 +91,7 @@ impl Summary {
         let trials: Vec<Stored<Trial>> = source.rows(&mut problems);
         let images: Vec<Stored<Image>> = source.rows(&mut problems);
         let events: Vec<Stored<Event>> = source.rows(&mut problems);
-        let plan = Plan::parse(&kept(run.config(), &mut problems).unwrap_or_default()).0;
+        let plan = Plan::parse(&kept(source.config(run), &mut problems).unwrap_or_default()).0;
         let found = kept(run.arch(), &mut problems).flatten();
         let last = source.last_scalar();
         Summary::of(

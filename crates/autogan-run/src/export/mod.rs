@@ -1,4 +1,9 @@
-//! Trials as text: an aligned table, CSV (quoted as in RFC 4180, lines end in `\n`), JSON.
+//! Trials for others: an aligned table, CSV (quoted as in RFC 4180, lines end in `\n`), JSON, and parquet in builds with
+//! the feature `parquet`.
+
+#[cfg(feature = "parquet")]
+mod parquet;
+mod table;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,20 +12,24 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::store::{Stored, Trial};
 
+pub use table::{Align, aligned};
+
 /// How trials are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Aligned columns, rounded numbers, for people.
+    /// Aligned columns, rounded numbers, for people; without tick, baseline and named form.
     Table,
     /// Comma-separated, all digits.
     Csv,
     /// An array of objects, all digits; a missing number is `null`.
     Json,
+    /// A parquet file: all digits, a missing number is null.
+    Parquet,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 3] = [Format::Table, Format::Csv, Format::Json];
+    pub const ALL: [Format; 4] = [Format::Table, Format::Csv, Format::Json, Format::Parquet];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -28,6 +37,7 @@ impl Format {
             Format::Table => "table",
             Format::Csv => "csv",
             Format::Json => "json",
+            Format::Parquet => "parquet",
         }
     }
 }
@@ -72,14 +82,21 @@ const COLUMNS: [&str; 16] = [
 /// Writes `trials` to `out` in `format`.
 ///
 /// # Errors
-/// The writer's error.
+/// The writer's error; `Unsupported` for parquet in a build without the feature.
 pub fn write_trials(
     out: &mut dyn Write,
     trials: &[Stored<Trial>],
     format: Format,
 ) -> io::Result<()> {
     match format {
-        Format::Table => table(out, trials),
+        Format::Table => out.write_all(table(trials).as_bytes()),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => parquet::write(out, trials),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this build writes no parquet; build it with the feature `parquet`, or take csv or json",
+        )),
         Format::Csv => {
             let header = COLUMNS.map(str::to_owned);
             let rows = trials.iter().map(|trial| cells(trial, number));
@@ -95,28 +112,38 @@ pub fn write_trials(
     }
 }
 
-fn table(out: &mut dyn Write, trials: &[Stored<Trial>]) -> io::Result<()> {
-    let mut rows = vec![COLUMNS.map(str::to_owned)];
-    rows.extend(trials.iter().map(|trial| cells(trial, rounded)));
-    let widths: Vec<usize> = (0..COLUMNS.len())
-        .map(|column| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0)
-        })
-        .collect();
-    for row in &rows {
-        let line: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .zip(COLUMNS)
-            .map(|((cell, &width), column)| match column {
-                "kind" | "arch" | "named" => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            })
-            .collect();
-        writeln!(out, "{}", line.join("  ").trim_end())?;
-    }
-    Ok(())
+/// What a person looks for, the architecture last because it is the longest.
+fn table(trials: &[Stored<Trial>]) -> String {
+    let header = [
+        "id",
+        "kind",
+        "stage",
+        "iteration",
+        "step",
+        "reward",
+        "spread",
+        "entropy",
+        "advantage",
+        "params",
+        "MACs",
+        "seconds",
+        "arch",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(trials.iter().map(|trial| {
+        let [id, _, kind, stage, iteration, step, arch, _, reward, spread, entropy, advantage, ..] =
+            cells(trial, rounded);
+        let millions = |n: u64| format!("{:.2}M", n as f64 / 1e6);
+        let (params, macs) = (millions(trial.row.params), millions(trial.row.macs));
+        let seconds = rounded(trial.row.seconds);
+        vec![
+            id, kind, stage, iteration, step, reward, spread, entropy, advantage, params, macs,
+            seconds, arch,
+        ]
+    }));
+    let mut align = [Align::Right; 13];
+    (align[1], align[12]) = (Align::Left, Align::Left);
+    aligned(&rows, &align)
 }
 
 fn cells(trial: &Stored<Trial>, number: fn(f64) -> String) -> [String; 16] {
@@ -221,8 +248,38 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         let at = lines[0].find("arch").unwrap();
-        assert!(lines[1..].iter().all(|line| line[at..].starts_with("1 0 1 1")));
+        assert!(lines[1..].iter().all(|line| line[at..] == *"1 0 1 1 1 0 0 1 1"), "{text}");
         assert!(lines[1].contains("4.0625") && !lines[2].contains("NaN"));
+        assert!(lines[1].contains(" 2.00M"), "{text}");
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn parquet_comes_back_with_its_nulls() {
+        use ::parquet::file::reader::{FileReader, SerializedFileReader};
+        use ::parquet::record::Field;
+
+        let written = |trials: &[Stored<Trial>]| {
+            let mut out = tempfile::tempfile().unwrap();
+            write_trials(&mut out, trials, Format::Parquet).unwrap();
+            SerializedFileReader::new(out).unwrap()
+        };
+        let file = written(&trials());
+        let rows: Vec<Vec<(String, Field)>> =
+            file.get_row_iter(None).unwrap().map(|row| row.unwrap().into_columns()).collect();
+        assert_eq!(rows.len(), 2);
+        let names: Vec<&str> = rows[0].iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, COLUMNS);
+        let column = |row: usize, name: &str| {
+            rows[row].iter().find(|(column, _)| column == name).unwrap().1.clone()
+        };
+        assert_eq!(column(0, "reward"), Field::Double(4.0625));
+        assert_eq!(column(1, "reward"), Field::Null);
+        assert_eq!(column(0, "baseline"), Field::Null);
+        assert_eq!(column(0, "macs"), Field::Long(2_000_000));
+        assert_eq!(column(0, "named"), Field::Str("pre-none, \"odd\"".into()));
+        assert_eq!(column(1, "kind"), Field::Str("random".into()));
+        assert_eq!(written(&[]).metadata().file_metadata().num_rows(), 0);
     }
 
     #[test]
@@ -231,6 +288,6 @@ mod tests {
             assert_eq!(format.name().parse::<Format>().unwrap(), format);
         }
         let error = "xml".parse::<Format>().unwrap_err().to_string();
-        assert!(error.contains("table, csv, json"), "{error}");
+        assert!(error.contains("table, csv, json, parquet"), "{error}");
     }
 }
