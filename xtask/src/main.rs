@@ -65,6 +65,16 @@ enum Autogan {
     Bench(Rest),
     /// Fetch, check and convert weight files; check the scorer against published values
     Weights(Rest),
+    /// List the architectures that a run scored
+    Trials(Rest),
+    /// List the runs of a directory
+    Runs(Rest),
+    /// Compare runs: scores, architectures, time, configurations
+    Compare(Rest),
+    /// Print a script that completes autogan's commands in a shell
+    Completions(Rest),
+    /// Print the manual page, or write one page per command to a directory
+    Man(Rest),
 }
 
 /// Arguments that are the binary's to read, `--help` included.
@@ -89,6 +99,11 @@ impl Autogan {
             Self::Dashboard(rest) => ("dashboard", rest),
             Self::Bench(rest) => ("bench", rest),
             Self::Weights(rest) => ("weights", rest),
+            Self::Trials(rest) => ("trials", rest),
+            Self::Runs(rest) => ("runs", rest),
+            Self::Compare(rest) => ("compare", rest),
+            Self::Completions(rest) => ("completions", rest),
+            Self::Man(rest) => ("man", rest),
         };
         (name, rest)
     }

@@ -8,21 +8,29 @@ mod allocator;
 mod arch;
 mod arch_arg;
 mod bench;
+mod compare;
 mod dashboard;
 mod eval;
+mod event_json;
 mod generator;
+mod manual;
 mod progress;
 mod report;
+mod runs;
 mod sample;
 mod score;
 mod search;
 mod signals;
+mod terminal;
 mod train_scorer;
+mod trials;
 mod weights;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::terminal::Terminal;
 
 /// Neural architecture search for GAN generators (AutoGAN, ICCV 2019).
 #[derive(Debug, Parser)]
@@ -31,6 +39,8 @@ struct Cli {
     /// Threads for the networks; all cores if not given. Results do not depend on it.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
+    #[command(flatten)]
+    terminal: Terminal,
     #[command(subcommand)]
     command: Command,
 }
@@ -60,6 +70,16 @@ enum Command {
     Bench(bench::Command),
     /// Look at runs in a browser: curves, samples, trials, comparisons.
     Dashboard(dashboard::Args),
+    /// List the architectures that a run scored.
+    Trials(trials::Args),
+    /// List the runs of a directory.
+    Runs(runs::Args),
+    /// Compare runs: scores, the best architectures, time, and how their configurations differ.
+    Compare(compare::Args),
+    /// Print a script that completes autogan's commands and options in a shell.
+    Completions(manual::Completions),
+    /// Print the manual page, or write one page per command to a directory.
+    Man(manual::Man),
 }
 
 #[global_allocator]
@@ -70,26 +90,15 @@ fn main() -> ExitCode {
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     let cli = Cli::parse();
-    listen();
+    let terminal = cli.terminal.clone();
+    terminal.listen();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            terminal.error(&format!("{error:#}"));
             ExitCode::from(1)
         }
     }
-}
-
-/// Shows the libraries' warnings on stderr, or what `AUTOGAN_LOG` asks for (as `debug`, or `autogan_weights=info`).
-fn listen() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AUTOGAN_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter)
-        .without_time()
-        .with_target(false)
-        .init();
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -97,8 +106,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(threads > 0, "--threads: expected 1 or more, found 0");
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
+    let terminal = &cli.terminal;
     match cli.command {
-        Command::Search(args) => search::run(&args),
+        Command::Search(args) => search::run(&args, terminal),
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
@@ -108,5 +118,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Dashboard(args) => dashboard::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(command) => bench::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Trials(args) => trials::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Runs(args) => runs::run(&args, terminal).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::run(&args, terminal).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => {
+            manual::completions(&args, Cli::command()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man(args) => manual::man(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
     }
 }

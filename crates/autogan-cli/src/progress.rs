@@ -1,20 +1,23 @@
-//! How a search looks while it runs: bars on a terminal, plain lines elsewhere, and the same lines in log.txt.
+//! How a search looks while it runs: bars on a terminal, plain lines or JSON elsewhere, and the plain lines in log.txt.
 
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use autogan_run::TrialKind;
-use autogan_search::{Estimate, Event, Phase, Position, Reporter, SearchConfig, metric_name};
+use autogan_search::{Estimate, Event, Phase, Position, Ran, Reporter, SearchConfig, metric_name};
 use autogan_space::Arch;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event_json;
+use crate::terminal::{Terminal, say};
 
 /// Decay of the losses that are shown, so that they can be read.
 const SMOOTH: f64 = 0.95;
 
 /// Shows a search on stderr.
 pub struct Progress<'a> {
-    quiet: bool,
+    terminal: &'a Terminal,
     estimate: Estimate,
     position: Position,
     log: &'a mut dyn Write,
@@ -70,7 +73,7 @@ impl Bars {
 impl<'a> Progress<'a> {
     /// A view of a search that is at `position`.
     pub fn new(
-        quiet: bool,
+        terminal: &'a Terminal,
         estimate: Estimate,
         position: Position,
         log: &'a mut dyn Write,
@@ -78,13 +81,13 @@ impl<'a> Progress<'a> {
         let done_at_begin = estimate.done(position);
         let iterations = estimate.stages.iter().map(|s| s.iterations as usize).sum();
         Self {
-            quiet,
+            terminal,
             done_at_begin,
             iterations,
             estimate,
             position,
             log,
-            bars: Bars::new(quiet),
+            bars: Bars::new(terminal.quiet || terminal.is_json()),
             begun: Instant::now(),
             images: 0,
             shared_begun: Instant::now(),
@@ -123,7 +126,7 @@ impl<'a> Progress<'a> {
     /// Puts the bars where the earlier process left them.
     fn take_up(&mut self, controller_steps: u64) {
         let p = self.position;
-        let shared_steps = self.estimate.stages[p.stage].shared_steps;
+        let shared_steps = self.estimate.stages.get(p.stage).map_or(0, |s| s.shared_steps);
         self.bars.shared.set_length(shared_steps);
         self.bars.policy.set_length(controller_steps);
         match p.phase {
@@ -139,6 +142,15 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// The last line: what the run directory cost.
+    pub fn outro(&mut self, ran: &Ran) {
+        let (all, part) = (ran.elapsed.as_secs_f64(), ran.recording.as_secs_f64());
+        let share = 100.0 * part / all.max(f64::MIN_POSITIVE);
+        self.line(&format!(
+            "rows, pictures and checkpoints took {part:.2} s of {all:.1} s ({share:.1} %)"
+        ));
+    }
+
     /// Takes the bars away.
     pub fn finish(&mut self) {
         for bar in [&self.bars.whole, &self.bars.shared, &self.bars.policy] {
@@ -151,13 +163,57 @@ impl<'a> Progress<'a> {
     fn line(&mut self, text: &str) {
         // A full disk shows up where results are written; the view goes on.
         let _ = writeln!(self.log, "{text}");
-        if self.quiet {
+        // Programs get the events themselves.
+        if !self.terminal.is_json() {
+            self.show(text);
+        }
+    }
+
+    /// A line for the reader alone.
+    fn show(&self, text: &str) {
+        if self.terminal.quiet {
             return;
         }
         if self.bars.whole.is_hidden() {
-            eprintln!("{text}")
+            say(text);
         } else {
             let _ = self.bars.all.println(text);
+        }
+    }
+
+    /// What `-v` and `-vv` add.
+    fn details(&self, event: &Event) {
+        match event {
+            Event::Controller { step, report } if self.terminal.verbose >= 1 => {
+                self.show(&format!(
+                    "  step {step:>2}: reward {:.3}, baseline {:.3}, entropy {:.3}, loss {:+.4}",
+                    report.mean_reward, report.baseline, report.mean_entropy, report.loss
+                ))
+            }
+            Event::Scored { kind, arch, reward, spread, seconds, .. }
+                if self.terminal.verbose >= 2 =>
+            {
+                self.show(&format!(
+                    "  {:<10} {reward:.3} ± {spread:.3} in {seconds:.1} s: {}",
+                    kind.name(),
+                    arch.named()
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    /// The event for a program; of the many D steps a hundred per iteration, all of them with `-vv`.
+    fn tell(&self, event: &Event) {
+        let thinned = match event {
+            Event::Shared { step, .. } if self.terminal.verbose < 2 => {
+                let steps = self.bars.shared.length().unwrap_or(0);
+                !step.is_multiple_of((steps / 100).max(1))
+            }
+            _ => false,
+        };
+        if !thinned && !self.terminal.quiet {
+            say(&event_json::object(event, self.position).to_string());
         }
     }
 
@@ -240,6 +296,26 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// A step of a ranking, or of the comparison at the end.
+    fn ranked(&mut self, kind: TrialKind, arch: &Arch, reward: f64) {
+        let phase = match kind {
+            TrialKind::Controller => return,
+            TrialKind::Candidate => Phase::End,
+            TrialKind::Derive | TrialKind::Random => Phase::Derive,
+        };
+        if self.position.phase != phase {
+            self.position.phase = phase;
+            self.position.step = 0;
+            let stage = self.estimate.stages.get(self.position.stage);
+            self.bars.policy.set_length(stage.map_or(0, |stage| stage.ranking_steps));
+        }
+        self.position.step += 1;
+        self.bars.policy.set_position(self.position.step);
+        let (name, arch) = (kind.name(), arch.named());
+        self.bars.policy.set_message(format!("{name}: {reward:.3} {arch}"));
+        self.show_whole();
+    }
+
     fn iteration_line(&mut self, baseline: f64) {
         let rate = self.rate;
         let best = match &self.best {
@@ -259,6 +335,18 @@ impl<'a> Progress<'a> {
 
 impl Reporter for Progress<'_> {
     fn event(&mut self, event: &Event) {
+        self.follow(event);
+        if self.terminal.is_json() {
+            self.tell(event);
+        } else {
+            self.details(event);
+        }
+    }
+}
+
+impl Progress<'_> {
+    /// Brings bars and lines to where the search is.
+    fn follow(&mut self, event: &Event) {
         match event {
             Event::Stage { stage, side, iterations, real } => {
                 self.position.stage = *stage;
@@ -280,9 +368,7 @@ impl Reporter for Progress<'_> {
                 if *kind == TrialKind::Controller && self.best.as_ref().is_none_or(|(_, best)| reward > best) {
                     self.best = Some((arch.clone(), *reward));
                 }
-                if *kind != TrialKind::Controller {
-                    self.bars.policy.set_message(format!("{}: {reward:.3} {}", kind.name(), arch.named()));
-                }
+                self.ranked(*kind, arch, *reward);
             }
             Event::Controller { step, report } => self.policy(*step, report),
             Event::Beam { stage, entries } => {

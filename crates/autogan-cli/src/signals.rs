@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// What was asked for so far.
@@ -26,6 +26,8 @@ impl Signals {
             flag::register(signal, Arc::clone(&stop))?;
             flag::register_usize(signal, Arc::clone(&which), signal as usize)?;
         }
+        // A write beyond a limit on file sizes is then an error like that of a full disk, not the end of the process.
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { stop, which })
     }
 

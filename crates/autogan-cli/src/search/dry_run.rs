@@ -52,8 +52,7 @@ pub fn print(config: &SearchConfig, weights: Option<&Path>, offline: bool) -> an
             writeln!(out, "# This search cannot run as it is: {reason}")?;
         }
     }
-    print!("{out}");
-    Ok(())
+    crate::terminal::print(out.as_bytes())
 }
 
 fn sizes(out: &mut String, config: &SearchConfig) -> anyhow::Result<()> {

@@ -18,6 +18,9 @@ use autogan_search::{
 use crate::progress::Progress;
 use crate::report::after_search;
 use crate::signals::Signals;
+use crate::terminal::Terminal;
+
+pub use summary::time;
 
 /// Search for an architecture.
 #[derive(Debug, clap::Args)]
@@ -29,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// Change one value of the configuration, as train.d_batch=32; may be given several times. With --resume only
-    /// search.iterations and derive.* can change
+    /// search.iterations and derive.* can change, and what --may-change names
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Directory of the dataset's files
@@ -62,27 +65,27 @@ pub struct Args {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
-    /// Print warnings and results only
-    #[arg(long, short)]
-    quiet: bool,
+    /// With --resume: a key (or section) of the configuration that --set may change besides; may be given several times
+    #[arg(long, value_name = "KEY", requires = "resume", value_delimiter = ',')]
+    may_change: Vec<String>,
 }
 
 /// Carries the command out.
 ///
 /// # Errors
 /// What went wrong, for a person to read.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let device = inputs::device(&args.device)?;
     let signals = Signals::listen()?;
     match &args.resume {
-        Some(wanted) => resume(args, wanted, device, &signals),
+        Some(wanted) => resume(args, terminal, wanted, device, &signals),
         None => {
             let config = configuration(args)?;
             if args.dry_run {
                 return dry_run::print(&config, args.weights.as_deref(), args.offline)
                     .map(|()| ExitCode::SUCCESS);
             }
-            start(args, config, device, &signals)
+            start(args, terminal, config, device, &signals)
         }
     }
 }
@@ -105,6 +108,7 @@ fn configuration(args: &Args) -> anyhow::Result<SearchConfig> {
 
 fn start(
     args: &Args,
+    terminal: &Terminal,
     config: SearchConfig,
     device: candle_core::Device,
     signals: &Signals,
@@ -119,11 +123,12 @@ fn start(
         None => RunDir::create_numbered(&args.runs_dir, &config.preset, config.seed, &text, &host)?,
     };
     let writer = RunWriter::start(dir, lock)?;
-    carry_on(args, &mut search, writer, images, signals)
+    carry_on((args, terminal), &mut search, writer, images, signals)
 }
 
 fn resume(
     args: &Args,
+    terminal: &Terminal,
     wanted: &str,
     device: candle_core::Device,
     signals: &Signals,
@@ -134,7 +139,7 @@ fn resume(
     };
     let resumed = RunWriter::resume(dir, &Host::detect(&args.device))?;
     for warning in &resumed.warnings {
-        eprintln!("warning: {warning}");
+        terminal.warn(warning);
     }
     let mut writer = resumed.writer;
     let text = writer.dir().config()?;
@@ -142,7 +147,7 @@ fn resume(
     let config = SearchConfig::from_toml(&text, "the run's config.toml", &args.set)?;
     // The checkpoint may be older than the last change that was allowed.
     let own = resumed.checkpoint.as_ref().map(checkpoint_config).transpose()?;
-    own.as_ref().unwrap_or(&stored).check_continues(&config)?;
+    own.as_ref().unwrap_or(&stored).check_continues(&config, &args.may_change)?;
     let mut at = config.clone();
     if let Some(dir) = &args.data {
         at.data.dir = dir.display().to_string();
@@ -156,12 +161,12 @@ fn resume(
     if config != stored {
         writer.replace_config(&config.to_toml()?, search.position().tick)?;
     }
-    carry_on(args, &mut search, writer, images, signals)
+    carry_on((args, terminal), &mut search, writer, images, signals)
 }
 
 /// Runs the search to its end or until it is stopped, and says how it went.
 fn carry_on(
-    args: &Args,
+    (args, terminal): (&Args, &Terminal),
     search: &mut Search,
     mut writer: RunWriter,
     images: usize,
@@ -171,12 +176,15 @@ fn carry_on(
     let path = dir.path();
     let mut log = autogan_run::LogFile::open(&writer.dir().log_path())?;
     let estimate = Estimate::new(search.config(), images);
-    let mut progress = Progress::new(args.quiet, estimate, search.position(), &mut log);
+    let mut progress = Progress::new(terminal, estimate, search.position(), &mut log);
     progress.intro(search.config(), path);
     let options = RunOptions { checkpoint_every: args.checkpoint_every, stop: signals.stop() };
-    let outcome = run_search(search, &mut writer, &mut progress, &options);
+    let ran = run_search(search, &mut writer, &mut progress, &options);
+    if let Ok(ran) = &ran {
+        progress.outro(ran);
+    }
     progress.finish();
-    let outcome = outcome.map_err(|error| {
+    let ran = ran.map_err(|error| {
         let path = path.display();
         let advice = match error {
             SearchError::Diverged { .. } => {
@@ -186,7 +194,7 @@ fn carry_on(
         };
         anyhow::Error::new(error).context(advice)
     })?;
-    match outcome {
+    match ran.outcome {
         Outcome::Finished => {
             let seconds = writer.seconds();
             writer.finish()?;
@@ -195,10 +203,8 @@ fn carry_on(
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped => {
-            eprintln!(
-                "stopped; continue with: cargo xtask search --resume {}",
-                resume_name(path, &args.runs_dir)
-            );
+            let name = command_name(path, &args.runs_dir);
+            terminal.note(&format!("stopped; continue with: cargo xtask search --resume {name}"));
             Ok(signals.exit_code())
         }
     }

@@ -53,8 +53,7 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     writeln!(out, "  samples/    image grids of each iteration; the best child's is the last")?;
     writeln!(out, "  run.sqlite  every trial and curve")?;
     writeln!(out, "\nMore images: cargo xtask sample {path} --out grid.png")?;
-    print!("{out}");
-    Ok(())
+    crate::terminal::print(out.as_bytes())
 }
 
 fn metric_label(config: &SearchConfig) -> &'static str {

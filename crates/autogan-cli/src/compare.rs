@@ -1,0 +1,167 @@
+//! `autogan compare`: what runs found beside each other, and where their configurations differ.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use autogan_report::RunData;
+use autogan_run::RunDir;
+use autogan_run::export::{Align, aligned};
+use serde_json::{Map, Value, json};
+
+use crate::runs::Form;
+use crate::search::time;
+use crate::terminal::{Terminal, print};
+
+/// Compare runs: scores, the best architectures, time, and how their configurations differ.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The runs: paths, names or numbers
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+    /// Directory of all runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs_dir: PathBuf,
+    /// For people, or for programs
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Form::Table)]
+    format: Form,
+}
+
+/// A line of the comparison: what it is, and its value in each run.
+type Line = (String, Vec<Value>);
+
+/// Carries the command out.
+///
+/// # Errors
+/// When a run is not there or damaged: a comparison with parts missing would mislead.
+pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
+    let mut runs = Vec::new();
+    for wanted in &args.runs {
+        let dir = RunDir::find(&args.runs_dir, wanted)?;
+        let data = RunData::verified(&dir);
+        if !data.problems.is_empty() {
+            bail!("{} cannot be compared: {}", dir.path().display(), data.problems.join("; "));
+        }
+        let config: toml::Table = data
+            .config
+            .parse()
+            .with_context(|| format!("{} is no TOML", dir.config_path().display()))?;
+        runs.push((data, config));
+    }
+    let protocols: BTreeSet<_> =
+        runs.iter().filter_map(|(data, _)| Some(&data.found.as_ref()?.protocol.score)).collect();
+    if protocols.len() > 1 {
+        terminal
+            .warn("these runs were scored in different ways: compare only scores of one protocol");
+    }
+    let (results, differences) = (results(&runs), differences(&runs));
+    let names: Vec<&str> = runs.iter().map(|(data, _)| data.summary.name.as_str()).collect();
+    match args.format {
+        Form::Json => {
+            let object = |lines: Vec<Line>| -> Map<String, Value> {
+                lines.into_iter().map(|(name, values)| (name, Value::Array(values))).collect()
+            };
+            let all = json!({
+                "runs": names, "results": object(results), "configuration": object(differences),
+            });
+            print(format!("{}\n", serde_json::to_string_pretty(&all)?).as_bytes())
+        }
+        Form::Table => {
+            let mut text = table("", &names, &results);
+            text.push('\n');
+            match differences.is_empty() {
+                true => text.push_str("The configurations are the same.\n"),
+                false => text.push_str(&table("configuration", &names, &differences)),
+            }
+            print(text.as_bytes())
+        }
+    }
+}
+
+/// What came out of the runs.
+fn results(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
+    let line = |name: &str, value: fn(&RunData) -> Value| -> Line {
+        (name.to_owned(), runs.iter().map(|(data, _)| value(data)).collect())
+    };
+    let mut lines = vec![
+        line("state", |data| data.summary.status.word().into()),
+        line("protocol", |data| json!(data.found.as_ref().map(|file| &file.protocol.score))),
+        line("best", |data| json!(data.summary.score.map(|score| score.best))),
+        line("real images", |data| json!(data.summary.score.map(|score| score.real))),
+        line("median of random", |data| json!(data.summary.score.map(|s| s.median_random))),
+        line("untrained", |data| json!(data.summary.score.map(|score| score.untrained))),
+        line("parameters", |data| json!(best(data).map(|found| found.params))),
+        line("multiply-accumulates", |data| json!(best(data).map(|found| found.macs))),
+        line("trials", |data| data.summary.trials.into()),
+        line("iterations", |data| data.summary.iterations_done.into()),
+        line("seconds", |data| json!(data.summary.seconds)),
+        line("processor", |data| json!(data.host.as_ref().map(|host| &host.cpu))),
+        line("version", |data| json!(data.host.as_ref().map(|host| &host.version))),
+    ];
+    for cell in 0..3 {
+        let of = |data: &RunData| {
+            let named = &best(data)?.named;
+            Some(named.split('/').nth(cell)?.trim().to_owned())
+        };
+        let values = runs.iter().map(|(data, _)| json!(of(data))).collect();
+        lines.push((format!("cell {}", cell + 1), values));
+    }
+    lines
+}
+
+/// The best architecture of a finished run.
+fn best(data: &RunData) -> Option<&autogan_run::FoundArch> {
+    data.summary.score?;
+    data.found.as_ref()?.top.first()
+}
+
+/// The keys whose values are not the same in all runs.
+fn differences(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
+    let flat: Vec<Map<String, Value>> = runs.iter().map(|(_, config)| flatten(config)).collect();
+    let keys: BTreeSet<&String> = flat.iter().flat_map(Map::keys).collect();
+    let lines = keys.into_iter().map(|key| {
+        let values = flat.iter().map(|map| map.get(key).cloned().unwrap_or(Value::Null));
+        (key.clone(), values.collect::<Vec<_>>())
+    });
+    lines.filter(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1])).collect()
+}
+
+/// Values by their dotted keys.
+fn flatten(config: &toml::Table) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (section, value) in config {
+        match value {
+            toml::Value::Table(keys) => {
+                all.extend(
+                    keys.iter().map(|(key, value)| (format!("{section}.{key}"), json!(value))),
+                );
+            }
+            value => drop(all.insert(section.clone(), json!(value))),
+        }
+    }
+    all
+}
+
+fn table(title: &str, names: &[&str], lines: &[Line]) -> String {
+    let mut rows = vec![[&[title], names].concat().iter().map(|s| (*s).to_owned()).collect()];
+    rows.extend(lines.iter().map(|(name, values)| {
+        let cells = values.iter().map(|value| cell(name, value));
+        std::iter::once(name.clone()).chain(cells).collect::<Vec<_>>()
+    }));
+    aligned(&rows, &vec![Align::Left; names.len() + 1])
+}
+
+fn cell(name: &str, value: &Value) -> String {
+    match (name, value) {
+        (_, Value::Null) => "-".to_owned(),
+        (_, Value::String(text)) => text.clone(),
+        ("seconds", value) => time(value.as_f64().unwrap_or(0.0)),
+        ("parameters" | "multiply-accumulates", value) => {
+            format!("{:.2} M", value.as_f64().unwrap_or(0.0) / 1e6)
+        }
+        ("best" | "real images" | "median of random" | "untrained", value) => {
+            format!("{:.3}", value.as_f64().unwrap_or(f64::NAN))
+        }
+        (_, value) => value.to_string(),
+    }
+}
