@@ -14,7 +14,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for path in files(from) {
         let target = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, target).unwrap();
+        }
     }
 }
 
@@ -102,6 +106,7 @@ fn check(home: &Path, original: &Path, good: &Good, keep: &str) {
             if let Some(table) = compared(&dir) {
                 assert_eq!(table, good.compared, "{what}");
             }
+            done(autogan(&dir, &["report", "run", "--out", "page.html"]), &what);
             let resumed = autogan(&dir, &["search", "--resume", "run", "--quiet"]);
             if done(resumed, &what).is_some() && !part.starts_with("samples") {
                 assert_same(&good.outcome, &outcome(&run), &what);

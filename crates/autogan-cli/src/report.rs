@@ -6,6 +6,8 @@ use anyhow::Context;
 use autogan_report::write_report;
 use autogan_run::RunDir;
 
+use crate::terminal::{Terminal, print};
+
 /// Write the report of a run: one HTML file with everything in it.
 ///
 /// Nothing in it is fetched from anywhere, so it can be kept, sent and printed. It can be made while the search runs,
@@ -27,23 +29,19 @@ pub struct Args {
 ///
 /// # Errors
 /// When there is no such run, or the file cannot be written.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let run = match &args.run {
-        Some(wanted) => RunDir::find(&args.runs_dir, wanted)?,
-        None => RunDir::newest(&args.runs_dir)?,
-    };
+pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
+    let run = RunDir::find_or_newest(&args.runs_dir, args.run.as_deref())?;
     let written = write_report(&run, args.out.as_deref()).context("no report was written")?;
     for problem in &written.problems {
-        eprintln!("warning: {problem}");
+        terminal.warn(problem);
     }
-    println!("{}", written.path.display());
-    Ok(())
+    print(format!("{}\n", written.path.display()).as_bytes())
 }
 
 /// Writes the report of a search that is over. That it cannot be written takes nothing from the search's result.
-pub fn after_search(run: &RunDir) {
+pub fn after_search(run: &RunDir, terminal: &Terminal) {
     match write_report(run, None) {
-        Ok(written) => written.problems.iter().for_each(|problem| eprintln!("warning: {problem}")),
-        Err(error) => eprintln!("warning: no report was written: {error}"),
+        Ok(written) => written.problems.iter().for_each(|problem| terminal.warn(problem)),
+        Err(error) => terminal.warn(&format!("no report was written: {error}")),
     }
 }

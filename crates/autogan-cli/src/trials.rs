@@ -47,10 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         !(for_programs && std::io::stdout().is_terminal()),
         "--format parquet: expected --out FILE or a pipe, found a terminal"
     );
-    let run = match &args.run {
-        Some(wanted) => RunDir::find(&args.runs_dir, wanted)?,
-        None => RunDir::newest(&args.runs_dir)?,
-    };
+    let run = RunDir::find_or_newest(&args.runs_dir, args.run.as_deref())?;
     let store = StoreReader::open(&run.store_path())?;
     let trials = store.trials(TrialFilter {
         stage: args.stage,

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::arch_file::ArchFile;
 use crate::atomic;
 use crate::checkpoint::Checkpoints;
+use crate::config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::lock::{LOCK_FILE, RunLock};
 use crate::naming;
 use crate::sealed;
-use crate::store::StoreReader;
-use crate::writer;
+use crate::store::{Session, Stored};
 
 const CONFIG_FILE: &str = "config.toml";
 const STORE_FILE: &str = "run.sqlite";
@@ -166,6 +166,14 @@ impl RunDir {
         })
     }
 
+    /// As [`RunDir::find`], or the newest run where none is named.
+    ///
+    /// # Errors
+    /// As [`RunDir::find`] and [`RunDir::newest`].
+    pub fn find_or_newest(runs: &Path, wanted: Option<&str>) -> Result<RunDir> {
+        wanted.map_or_else(|| RunDir::newest(runs), |wanted| RunDir::find(runs, wanted))
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.root
@@ -241,12 +249,12 @@ impl RunDir {
         fs::read_to_string(&path).map_err(Error::io("read", &path))
     }
 
-    /// The text of `config.toml`, checked against the store, which records it under a checksum.
+    /// The text of `config.toml`, checked against the store's `sessions`, which record it under a checksum.
     ///
     /// # Errors
-    /// [`Error::ConfigChanged`] if it is not what the run was started with; also the store's error.
-    pub fn checked_config(&self, store: &StoreReader) -> Result<String> {
-        writer::known_config(self, store)
+    /// [`Error::ConfigChanged`] if it is not what the run was started with; also the file system's error.
+    pub fn checked_config(&self, sessions: &[Stored<Session>]) -> Result<String> {
+        config::known_config(self, sessions)
     }
 
     /// The content of `host.json`.

@@ -29,6 +29,7 @@ pub mod store;
 pub mod tensorboard;
 pub mod writer;
 
+mod config;
 mod crc32c;
 
 pub use arch_file::{ArchFile, FoundArch, Protocol, Score};

@@ -5,12 +5,12 @@
 //! resuming removes those, and the search makes them again.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::arch_file::ArchFile;
 use crate::atomic;
 use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::config::{CONFIG_KIND, checked_config};
 use crate::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::host::{Host, now_ms};
@@ -22,8 +22,6 @@ use crate::tensorboard::{Content, Entry, EventFile};
 
 /// Metadata of a checkpoint that holds the store's [`Position`] as JSON.
 const POSITION_KEY: &str = "store";
-/// Kind of the session rows that hold the configuration, as a JSON string.
-const CONFIG_KIND: &str = "config";
 
 /// Writes one run. Holds its lock.
 #[derive(Debug)]
@@ -281,72 +279,6 @@ fn mend_host(dir: &RunDir, host: &Host) -> Result<Vec<String>> {
         }
         Err(error) => Err(error),
         Ok(_) => Ok(Vec::new()),
-    }
-}
-
-/// Compares `config.toml` with the configuration in the store, which is guarded by checksums.
-/// Returns the text if the store has none yet.
-fn checked_config(dir: &RunDir, store: &mut Store) -> Result<Option<String>> {
-    let path = dir.config_path();
-    let found = read_config(dir)?;
-    let known = known_configs(store.read()?)?;
-    let Some(expected) = known.last() else {
-        return Ok(Some(found));
-    };
-    if found == *expected {
-        return Ok(None);
-    }
-    if known.contains(&found) {
-        // Killed while the configuration was replaced.
-        atomic::write(&path, expected.as_bytes())?;
-        return Ok(None);
-    }
-    Err(config_changed(path, expected, &found))
-}
-
-/// The configuration of a run, for readers: `config.toml`, if the store knows that text.
-///
-/// # Errors
-/// [`Error::ConfigChanged`] if it does not, and what reading `config.toml` gives.
-pub(crate) fn known_config(dir: &RunDir, store: &StoreReader) -> Result<String> {
-    let found = read_config(dir)?;
-    let known = known_configs(store)?;
-    match known.last() {
-        // An earlier one is there for a moment while it is replaced.
-        Some(expected) if !known.contains(&found) => {
-            Err(config_changed(dir.config_path(), expected, &found))
-        }
-        _ => Ok(found),
-    }
-}
-
-/// The text of `config.toml`; bytes that are not UTF-8 differ from what was written anyway.
-fn read_config(dir: &RunDir) -> Result<String> {
-    let path = dir.config_path();
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The configurations that the run had, the present one last.
-fn known_configs(store: &StoreReader) -> Result<Vec<String>> {
-    let sessions = store.rows_after::<Session>(0)?.into_iter();
-    Ok(sessions
-        .filter(|session| session.row.kind == CONFIG_KIND)
-        .filter_map(|session| serde_json::from_str(&session.row.json).ok())
-        .collect())
-}
-
-fn config_changed(path: PathBuf, expected: &str, found: &str) -> Error {
-    let lines = expected.lines().map(Some).chain(std::iter::repeat(None));
-    let (line, (expected, found)) = (1..)
-        .zip(lines.zip(found.lines().map(Some).chain(std::iter::repeat(None))))
-        .find(|(_, (expected, found))| expected != found || expected.is_none())
-        .unwrap_or((0, (None, None)));
-    Error::ConfigChanged {
-        path,
-        line,
-        expected: expected.unwrap_or("the end").to_owned(),
-        found: found.unwrap_or("the end").to_owned(),
     }
 }
 

@@ -198,12 +198,12 @@ fn carry_on(
         Outcome::Finished => {
             let seconds = writer.seconds();
             writer.finish()?;
-            after_search(&dir);
+            after_search(&dir, terminal);
             summary::print(&dir, search.config(), seconds)?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Stopped => {
-            let name = command_name(path, &args.runs_dir);
+            let name = resume_name(path, &args.runs_dir);
             terminal.note(&format!("stopped; continue with: cargo xtask search --resume {name}"));
             Ok(signals.exit_code())
         }

@@ -47,7 +47,7 @@ impl RunData {
     /// From rows that were read already.
     pub(super) fn of(run: &RunDir, stored: Everything, mut problems: Vec<String>) -> RunData {
         let note = &mut problems;
-        let config = kept(source.config(run), note).unwrap_or_default();
+        let config = kept(run.checked_config(&stored.sessions), note).unwrap_or_default();
         let (plan, unread) = Plan::parse(&config);
         note.extend(unread.map(|why| format!("config.toml cannot be read: {why}")));
         let host = kept(run.host(), note);
@@ -120,11 +120,6 @@ pub(super) struct Everything {
 impl Source {
     pub fn open(run: &RunDir, problems: &mut Vec<String>) -> Source {
         Source { reader: kept(StoreReader::open_live(&run.store_path()), problems) }
-    }
-
-    /// The configuration, checked against the store where there is one.
-    pub fn config(&self, run: &RunDir) -> RunResult<String> {
-        self.reader.as_ref().map_or_else(|| run.config(), |reader| run.checked_config(reader))
     }
 
     /// A table; empty, with a problem, when it is damaged.

@@ -1,6 +1,6 @@
 //! A run in a few lines: what a list of runs shows.
 
-use autogan_run::{ArchFile, Event, Image, RunDir, Score, Stored, Trial, TrialKind};
+use autogan_run::{ArchFile, Event, Image, RunDir, Score, Session, Stored, Trial, TrialKind};
 use serde::Serialize;
 
 use super::plan::Plan;
@@ -91,7 +91,9 @@ impl Summary {
         let trials: Vec<Stored<Trial>> = source.rows(&mut problems);
         let images: Vec<Stored<Image>> = source.rows(&mut problems);
         let events: Vec<Stored<Event>> = source.rows(&mut problems);
-        let plan = Plan::parse(&kept(source.config(run), &mut problems).unwrap_or_default()).0;
+        let sessions: Vec<Stored<Session>> = source.rows(&mut problems);
+        let config = kept(run.checked_config(&sessions), &mut problems).unwrap_or_default();
+        let plan = Plan::parse(&config).0;
         let found = kept(run.arch(), &mut problems).flatten();
         let last = source.last_scalar();
         Summary::of(
