@@ -95,10 +95,18 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            terminal.error(&format!("{error:#}"));
+            terminal.error(&explained(&error));
             ExitCode::from(1)
         }
     }
+}
+
+/// An error with its causes, each said once: some errors of libraries name theirs themselves.
+fn explained(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
