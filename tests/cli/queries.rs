@@ -120,21 +120,25 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     use std::process::Stdio;
     let dir = tempfile::tempdir().unwrap();
     tiny_run(dir.path(), "run", &["--quiet"]);
-    let mut child = crate::common::command(dir.path())
-        .args(["trials", "run", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let ran = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&ran.stderr), "");
-    assert!(ran.status.success());
+    for line in ["trials run --format json", "arch random -n 100000", "completions bash"] {
+        let mut child = crate::common::command(dir.path())
+            .args(line.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ran = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stderr), "", "{line}");
+        assert!(ran.status.success(), "{line}");
+    }
     if std::path::Path::new("/dev/full").exists() {
-        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = crate::common::command(dir.path());
-        let ran = command.args(["trials", "run"]).stdout(full).output().unwrap();
-        assert_eq!(ran.status.code(), Some(1));
-        assert!(String::from_utf8_lossy(&ran.stderr).contains("cannot write to stdout"));
+        for line in ["trials run", "arch random -n 100000"] {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let mut command = crate::common::command(dir.path());
+            let ran = command.args(line.split(' ')).stdout(full).output().unwrap();
+            assert_eq!(ran.status.code(), Some(1), "{line}");
+            assert!(String::from_utf8_lossy(&ran.stderr).contains("cannot write to stdout"));
+        }
     }
 }

@@ -4,6 +4,10 @@
 //! line that cannot be, 130 and 143 stopped by Ctrl-C and by SIGTERM.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // printing is this crate's task
 
+// First, for its macros are those of every module.
+#[macro_use]
+mod terminal;
+
 mod allocator;
 mod arch;
 mod arch_arg;
@@ -21,7 +25,6 @@ mod sample;
 mod score;
 mod search;
 mod signals;
-mod terminal;
 mod train_scorer;
 mod trials;
 mod weights;

@@ -6,6 +6,18 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
+/// In place of the standard macros, which panic when nobody reads: results of the simple commands.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::terminal::put(&format!($($text)*)) };
+}
+macro_rules! println {
+    ($($text:tt)*) => { $crate::terminal::put(&(format!($($text)*) + "\n")) };
+}
+/// As above, on stderr.
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::terminal::say(&format!($($text)*)) };
+}
+
 /// How much is said on stderr, and in which form.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Terminal {
@@ -94,6 +106,19 @@ pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to stdout"),
+    }
+}
+
+/// What `print!` and `println!` do: a reader that has seen enough ends the command, and so does a full disk.
+pub fn put(text: &str) {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            say(&format!("error: cannot write to stdout: {error}"));
+            std::process::exit(1);
+        }
     }
 }
 
