@@ -2,9 +2,10 @@
 //! `conv.rs` measures convolutions beside candle's.
 
 use autogan_ops::{
-    ConvGeometry, batch_norm_ref, batch_norm_train, conv_transpose2x2, conv_transpose2x2_ref,
-    conv2d, conv2d_avg_pool2, conv2d_avg_pool2_ref, conv2d_ref, instance_norm, instance_norm_ref,
-    log_softmax, log_softmax_ref, spectral_normalize, spectral_normalize_ref,
+    Activation, Before, ConvGeometry, Resize, Statistics, batch_norm_ref, batch_norm_train,
+    conv_transpose2x2, conv_transpose2x2_ref, conv2d, conv2d_avg_pool2, conv2d_avg_pool2_ref,
+    conv2d_fused, conv2d_fused_ref, conv2d_ref, instance_norm, instance_norm_ref, log_softmax,
+    log_softmax_ref, spectral_normalize, spectral_normalize_ref,
 };
 use candle_core::{Device, Result, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -61,6 +62,7 @@ fn convolutions(c: &mut Criterion) -> Result<()> {
     let w = variable(&[channels, channels, 3, 3])?;
     let w2 = variable(&[channels, channels, 2, 2])?;
     let b = variable(&[channels])?;
+    let norm = Before::BatchNorm { weight: &b, bias: &b, statistics: Statistics::Own, eps: EPS };
     let same = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
     for pair in [
         Pair {
@@ -73,6 +75,18 @@ fn convolutions(c: &mut Criterion) -> Result<()> {
             name: "conv2d_avg_pool2",
             fast: &|| conv2d_avg_pool2(&x, &w, Some(&b)),
             plain: &|| conv2d_avg_pool2_ref(&x, &w, Some(&b)),
+            gradient: true,
+        },
+        Pair {
+            name: "conv2d_fused, batch norm, nearest",
+            fast: &|| Ok(conv2d_fused(&x, norm, Resize::NearestUp, &w, &b)?.y),
+            plain: &|| Ok(conv2d_fused_ref(&x, norm, Resize::NearestUp, &w, &b)?.y),
+            gradient: true,
+        },
+        Pair {
+            name: "conv2d_fused, ReLU, average",
+            fast: &|| Ok(conv2d_fused(&x, Before::Relu, Resize::AveragePool, &w, &b)?.y),
+            plain: &|| Ok(conv2d_fused_ref(&x, Before::Relu, Resize::AveragePool, &w, &b)?.y),
             gradient: true,
         },
         Pair {
@@ -97,13 +111,13 @@ fn others(c: &mut Criterion) -> Result<()> {
     for pair in [
         Pair {
             name: "batch_norm",
-            fast: &|| Ok(batch_norm_train(&x, &weight, &bias, EPS)?.y),
+            fast: &|| Ok(batch_norm_train(&x, &weight, &bias, EPS, Activation::Linear)?.y),
             plain: &|| batch_norm_ref(&x, &weight, &bias, EPS),
             gradient: true,
         },
         Pair {
             name: "instance_norm",
-            fast: &|| instance_norm(&x, EPS),
+            fast: &|| instance_norm(&x, EPS, Activation::Linear),
             plain: &|| instance_norm_ref(&x, EPS),
             gradient: true,
         },
