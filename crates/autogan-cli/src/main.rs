@@ -126,9 +126,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Weights(command) => weights::run(&command).map(|()| ExitCode::SUCCESS),
-        Command::TrainScorer(args) => train_scorer::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::TrainScorer(args) => {
+            in_pool(|| train_scorer::run(&args).map(|()| ExitCode::SUCCESS))
+        }
         Command::Dashboard(args) => dashboard::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Bench(command) => bench::run(&command).map(|()| ExitCode::SUCCESS),
+        Command::Bench(command) => in_pool(|| bench::run(&command).map(|()| ExitCode::SUCCESS)),
         Command::Trials(args) => trials::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Runs(args) => runs::run(&args, terminal).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::run(&args, terminal).map(|()| ExitCode::SUCCESS),
@@ -137,4 +139,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Man(args) => manual::man(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Runs `f` on a thread of the pool, so that each parallel loop begins where it is called: handing every loop of a
+/// training step to sleeping threads and waiting for them costs as much as small loops themselves. Not for what waits
+/// for threads that use the pool.
+fn in_pool<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
 }
