@@ -25,7 +25,7 @@ const CLASSES: usize = STEPS * 30;
 const PER_CLASS: usize = 64;
 
 /// Bytes that are kept while nobody uses them, at most.
-const KEPT: usize = 512 << 20;
+const KEPT: usize = 384 << 20;
 
 /// mimalloc behind a store of large blocks.
 pub struct Recycling {
@@ -52,6 +52,49 @@ impl Recycling {
             }),
         }
     }
+
+    fn kept(&self, class: usize, bytes: usize) -> Option<*mut u8> {
+        self.store.lock().ok()?.take(class, bytes)
+    }
+}
+
+impl Store {
+    /// A kept block of a class.
+    fn take(&mut self, class: usize, bytes: usize) -> Option<*mut u8> {
+        let count = usize::from(self.counts[class]);
+        let last = count.checked_sub(1)?;
+        self.counts[class] -= 1;
+        self.bytes -= bytes;
+        Some(self.blocks[class][last])
+    }
+
+    /// Keeps a block; false when its class is full.
+    fn put(&mut self, class: usize, bytes: usize, ptr: *mut u8) -> bool {
+        let count = usize::from(self.counts[class]);
+        if count == PER_CLASS {
+            return false;
+        }
+        self.blocks[class][count] = ptr;
+        self.counts[class] += 1;
+        self.bytes += bytes;
+        true
+    }
+
+    /// Gives blocks of other classes back until the limit holds: sizes of an earlier stage make room for today's.
+    fn trim(&mut self, keep: usize) {
+        for class in (0..CLASSES).rev().filter(|&class| class != keep) {
+            while self.bytes > KEPT {
+                let Some(ptr) = self.take(class, size(class)) else { break };
+                // SAFETY: the store's own block, made with the layout of its class.
+                unsafe { MiMalloc.dealloc(ptr, block(size(class))) };
+            }
+        }
+    }
+}
+
+/// The bytes of a class's blocks.
+fn size(class: usize) -> usize {
+    (STEPS + class % STEPS) * (LARGE << (class / STEPS)) / STEPS
 }
 
 /// The class that holds blocks of `size` bytes, and the bytes of its blocks; `None` for what is not kept.
@@ -83,16 +126,25 @@ unsafe impl GlobalAlloc for Recycling {
             // SAFETY: the caller's layout.
             return unsafe { MiMalloc.alloc(layout) };
         };
-        if let Ok(mut store) = self.store.lock() {
-            let count = usize::from(store.counts[class]);
-            if count > 0 {
-                store.counts[class] -= 1;
-                store.bytes -= bytes;
-                return store.blocks[class][count - 1];
-            }
+        if let Some(ptr) = self.kept(class, bytes) {
+            return ptr;
         }
         // SAFETY: `bytes` comes from `class`, and is not zero.
         unsafe { MiMalloc.alloc(block(bytes)) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some((class, bytes)) = class(layout) else {
+            // SAFETY: the caller's layout.
+            return unsafe { MiMalloc.alloc_zeroed(layout) };
+        };
+        if let Some(ptr) = self.kept(class, bytes) {
+            // SAFETY: the block holds at least the layout's bytes.
+            unsafe { ptr.write_bytes(0, layout.size()) };
+            return ptr;
+        }
+        // SAFETY: `bytes` comes from `class`, and is not zero.
+        unsafe { MiMalloc.alloc_zeroed(block(bytes)) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
@@ -100,14 +152,11 @@ unsafe impl GlobalAlloc for Recycling {
             // SAFETY: the caller's block and layout.
             return unsafe { MiMalloc.dealloc(ptr, layout) };
         };
-        if let Ok(mut store) = self.store.lock() {
-            let count = usize::from(store.counts[class]);
-            if count < PER_CLASS && store.bytes + bytes <= KEPT {
-                store.blocks[class][count] = ptr;
-                store.counts[class] += 1;
-                store.bytes += bytes;
-                return;
-            }
+        if let Ok(mut store) = self.store.lock()
+            && store.put(class, bytes, ptr)
+        {
+            store.trim(class);
+            return;
         }
         // SAFETY: large blocks were made with the layout of their class.
         unsafe { MiMalloc.dealloc(ptr, block(bytes)) }
@@ -148,6 +197,7 @@ mod tests {
             assert!(bytes >= size && bytes <= size + size / STEPS + 1, "{size}: {bytes}");
             assert!(index >= last || size == LARGE, "{size}");
             last = index;
+            assert_eq!(size(index), bytes);
             // A block of the class is in the class.
             assert_eq!(class(Layout::from_size_align(bytes, 16).unwrap()), Some((index, bytes)));
         }
@@ -172,6 +222,23 @@ mod tests {
             let small = store.realloc(grown, large, 100);
             assert_eq!((*small, *small.add(99)), (7, 7));
             store.dealloc(small, Layout::from_size_align(100, 64).unwrap());
+        }
+    }
+
+    #[test]
+    fn blocks_of_earlier_sizes_make_room() {
+        let store = Recycling::new();
+        let (old, new) = (KEPT / 8, KEPT / 2);
+        let layout = |bytes| Layout::from_size_align(bytes, 64).unwrap();
+        // SAFETY: blocks are freed with their layout, once; none is written.
+        unsafe {
+            let blocks: Vec<*mut u8> = (0..8).map(|_| store.alloc(layout(old))).collect();
+            blocks.into_iter().for_each(|b| store.dealloc(b, layout(old)));
+            let block = store.alloc(layout(new));
+            store.dealloc(block, layout(new));
+            assert!(store.store.lock().unwrap().bytes <= KEPT);
+            assert_eq!(store.alloc(layout(new)), block);
+            store.dealloc(block, layout(new));
         }
     }
 

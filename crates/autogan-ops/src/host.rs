@@ -95,7 +95,7 @@ pub(crate) fn zeros<T: Real>(len: usize) -> Vec<T> {
 #[allow(clippy::uninit_vec)]
 pub(crate) fn fresh<T: Real>(len: usize) -> Vec<T> {
     let mut data = Vec::with_capacity(len);
-    // SAFETY: the capacity is there; T is f32 or f64, for which any bytes are a value.
+    // SAFETY: the capacity is there, and every operator writes all elements of its output before it hands it on.
     unsafe { data.set_len(len) };
     data
 }

@@ -66,7 +66,7 @@ impl Slot {
 #[derive(Default)]
 struct Tape {
     records: Vec<Record>,
-    /// The outputs of all records.
+    /// Whose gradients are wanted: outputs of records, and what stands for tensors that were let go of.
     outputs: HashSet<TensorId>,
 }
 
@@ -97,7 +97,8 @@ impl GradientOf for GradStore {
 }
 
 /// The value of `f`, one number, and its gradient for every variable that it depends on through operators of this
-/// crate. What `f` computes with candle's own operators counts as constant.
+/// crate. What `f` computes with candle's own operators counts as constant, activations included. Candle's `detach`
+/// returns a recorded tensor as it is; what is to count as constant is best made before.
 ///
 /// # Errors
 /// Those of `f`; when its value is not one number or was not made by an operator of this crate; when calls are nested.
@@ -144,6 +145,11 @@ impl Recording {
                 };
                 grads.insert(input.id, sum);
             }
+        }
+        if grads.is_empty() {
+            bail!(
+                "gradients: no variable received a gradient; the function goes through an operator of candle"
+            );
         }
         Ok(Gradients(grads))
     }

@@ -21,7 +21,7 @@ pub(crate) trait Unary: Send + Sync + 'static {
     fn backward<T: Real>(&self, x: &[T], y: &[T], dy: &[T]) -> Vec<T>;
 }
 
-/// Runs the operator on `x`, in candle's graph.
+/// Runs the operator on `x`, in candle's graph or on the tape.
 pub(crate) fn apply<U: Unary>(x: &Tensor, op: U) -> Result<Tensor> {
     apply1(&x.contiguous()?, Frame(op), U::KEEP)
 }

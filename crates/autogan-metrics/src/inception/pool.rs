@@ -103,7 +103,7 @@ impl Pool {
 
     fn reduce(&self, a: f32, b: f32) -> f32 {
         match self.kind {
-            Kind::Maximum if b > a => b,
+            Kind::Maximum if b > a || b.is_nan() => b,
             Kind::Maximum => a,
             Kind::Average => a + b,
         }

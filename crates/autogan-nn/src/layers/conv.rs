@@ -71,7 +71,7 @@ impl Deconv {
     }
 
     /// This layer and a 1x1 convolution after it, as the one transposed convolution that they are together: half of the
-    /// multiplications.
+    /// multiplications where there are many more pixels than channels.
     pub fn forward_then(&self, conv: &Conv2d, x: &Tensor, grad: Grad) -> Result<Tensor> {
         let (first, second) = (grad.value(&self.weight), grad.value(&conv.weight));
         let (ci, inner, k, _) = first.dims4()?;

@@ -96,6 +96,9 @@ pub fn conv2d_fused(
             b.dims()
         ),
     };
+    if ci == 0 || co == 0 {
+        bail!("{OP}: expected at least one input and one output channel, found {ci} and {co}");
+    }
     if resize == Resize::AveragePool && (h % 2 != 0 || width % 2 != 0) {
         bail!("{OP}: expected even sides, found {h}x{width}");
     }
@@ -253,9 +256,10 @@ impl Fused {
         wants_x: bool,
     ) -> (Option<Vec<f32>>, Vec<f32>) {
         let Some(norm) = &self.norm else { return (wants_x.then_some(dz), Vec::new()) };
-        let (sum, dot) = match norm.needs_sums() || self.affine {
-            true => norm.sums(x, &dz, parameters),
-            false => (Vec::new(), Vec::new()),
+        let (sum, dot) = if norm.needs_sums() || self.affine {
+            norm.sums(x, &dz, parameters)
+        } else {
+            (Vec::new(), Vec::new())
         };
         let vectors = if self.affine {
             dot.iter().chain(&sum).map(|&v| v as f32).collect()

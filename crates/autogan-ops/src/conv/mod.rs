@@ -1,8 +1,8 @@
 //! 2-D convolution with gradient for input, weight and bias (the 3x3 and 1x1 layers of generator and
 //! discriminator; Inception's strided and one-sided kernels).
 //!
-//! Forward: columns (im2col) times weights, tile by tile. Input gradient at stride 1: the convolution with the
-//! mirrored kernel; otherwise col2im. Weight gradient: output gradient times transposed columns.
+//! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
+//! checked: columns (im2col) times weights, tile by tile.
 
 mod columns;
 mod flat;
@@ -55,7 +55,19 @@ pub fn conv2d_strided(
     b: Option<&Tensor>,
     geometry: ConvGeometry,
 ) -> Result<Tensor> {
-    run(x, w, b, geometry, Activation::Linear)
+    let problem = Problem::new("conv2d", x, w, geometry)?;
+    let (x, w) = (x.contiguous()?, w.contiguous()?);
+    match b {
+        None => {
+            same_dtype("conv2d", &[&x, &w])?;
+            apply2(&x, &w, Conv(problem, Activation::Linear), Keep::INPUTS)
+        }
+        Some(b) => {
+            same_dtype("conv2d", &[&x, &w, b])?;
+            check_bias(&problem, b)?;
+            apply3(&x, &w, &b.contiguous()?, Conv(problem, Activation::Linear))
+        }
+    }
 }
 
 /// [`conv2d_strided`] and ReLU in one pass, for networks that are only evaluated: it takes no part in gradients.
@@ -63,31 +75,18 @@ pub fn conv2d_strided(
 /// # Errors
 /// As [`conv2d_strided`].
 pub fn conv2d_relu(x: &Tensor, w: &Tensor, b: &Tensor, geometry: ConvGeometry) -> Result<Tensor> {
-    run(&x.detach(), &w.detach(), Some(&b.detach()), geometry, Activation::Relu)
+    let problem = Problem::new("conv2d_relu", x, w, geometry)?;
+    same_dtype("conv2d_relu", &[x, w, b])?;
+    check_bias(&problem, b)?;
+    let (x, w, b) = (x.contiguous()?, w.contiguous()?, b.contiguous()?);
+    x.apply_op3_no_bwd(&w, &b, &Conv(problem, Activation::Relu))
 }
 
-fn run(
-    x: &Tensor,
-    w: &Tensor,
-    b: Option<&Tensor>,
-    geometry: ConvGeometry,
-    activation: Activation,
-) -> Result<Tensor> {
-    let problem = Problem::new("conv2d", x, w, geometry)?;
-    let (x, w) = (x.contiguous()?, w.contiguous()?);
-    match b {
-        None => {
-            same_dtype("conv2d", &[&x, &w])?;
-            apply2(&x, &w, Conv(problem, activation), Keep::INPUTS)
-        }
-        Some(b) => {
-            same_dtype("conv2d", &[&x, &w, b])?;
-            if b.dims() != [problem.co] {
-                bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
-            }
-            apply3(&x, &w, &b.contiguous()?, Conv(problem, activation))
-        }
+fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
+    if b.dims() != [problem.co] {
+        bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
     }
+    Ok(())
 }
 
 /// What is done to each output.
@@ -110,7 +109,7 @@ impl<T: Real> After<'_, T> {
     }
 }
 
-/// The kernels of an element type: flat loops in f32, columns and GEMM in f64, where speed matters less.
+/// The kernels of an element type: Winograd and flat loops in f32, columns and GEMM in f64, where speed matters less.
 trait Kernels: Real {
     fn forward(p: &Problem, x: &[Self], w: &[Self], after: After<'_, Self>) -> Vec<Self>;
     fn input_gradient(p: &Problem, dy: &[Self], w: &[Self]) -> Vec<Self>;

@@ -42,6 +42,9 @@ impl Problem {
         if wi != ci {
             bail!("{op}: the weight takes {wi} channels, the input has {ci}");
         }
+        if ci == 0 || co == 0 {
+            bail!("{op}: expected at least one input and one output channel, found {ci} and {co}");
+        }
         if geometry.stride == 0 || kh == 0 || kw == 0 {
             bail!("{op}: stride and kernel must be at least 1");
         }

@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor, Var};
 use crate::common::{assert_close, random, values};
 
 /// Images, input and output channels, height, width.
-const SHAPES: [[usize; 5]; 10] = [
+const SHAPES: [[usize; 5]; 11] = [
     [1, 1, 1, 2, 2],
     [2, 3, 5, 6, 4],
     [16, 1, 1, 2, 2],
@@ -18,6 +18,7 @@ const SHAPES: [[usize; 5]; 10] = [
     [1, 1, 2, 6, 198],
     [2, 2, 3, 5, 7],
     [19, 3, 4, 3, 5],
+    [70, 2, 3, 12, 12],
 ];
 
 const KINDS: [&str; 5] = ["nothing", "relu", "batch norm", "given statistics", "instance norm"];
@@ -106,6 +107,28 @@ fn f64_takes_the_way_of_the_single_operators() {
 }
 
 #[test]
+fn no_images_give_no_gradient() {
+    let inputs = inputs(3, [0, 2, 3, 4, 4]);
+    for resize in [Resize::Keep, Resize::NearestUp, Resize::AveragePool] {
+        let all = all(ops::conv2d_fused, 1, resize, &inputs, DType::F32);
+        assert!(values(&all[2]).iter().all(|&v| v == 0.0), "{resize:?}");
+    }
+}
+
+#[test]
+fn nan_is_not_hidden_by_a_relu() {
+    let g = ops::ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
+    for n in [1, 16] {
+        let x =
+            random(1, (n, 1, 4, 4)).affine(f64::NAN, 0.0).unwrap().to_dtype(DType::F32).unwrap();
+        let [_, w, b, ..] = inputs(2, [n, 1, 2, 4, 4]).map(|t| t.to_dtype(DType::F32).unwrap());
+        assert!(values(&ops::conv2d_relu(&x, &w, &b, g).unwrap()).iter().all(|v| v.is_nan()));
+        let y = ops::conv2d_fused(&x, Before::Relu, Resize::Keep, &w, &b).unwrap().y;
+        assert!(values(&y).iter().all(|v| v.is_nan()));
+    }
+}
+
+#[test]
 fn wrong_shapes_are_errors() {
     let [x, w, b, ..] = inputs(1, [1, 2, 3, 5, 4]);
     let pooled = ops::conv2d_fused(&x, Before::Nothing, Resize::AveragePool, &w, &b).unwrap_err();
@@ -113,4 +136,8 @@ fn wrong_shapes_are_errors() {
     let kernel = random(2, (3, 2, 1, 1));
     let error = ops::conv2d_fused(&x, Before::Relu, Resize::Keep, &kernel, &b).unwrap_err();
     assert!(error.to_string().contains("[Cout, 2, 3, 3]"), "{error}");
+    let none = random(2, (3, 0, 3, 3));
+    let error = ops::conv2d_fused(&random(1, (1, 0, 4, 4)), Before::Relu, Resize::Keep, &none, &b)
+        .unwrap_err();
+    assert!(error.to_string().contains("at least one input"), "{error}");
 }

@@ -73,6 +73,16 @@ fn misuse_is_an_error_and_leaves_nothing_behind() {
     assert!(foreign.to_string().contains("recorded operator"), "{foreign}");
     let mixed = ops::gradients(|| ops::scaled_mean(&x.affine(2.0, 0.0)?, 1.0)).unwrap_err();
     assert!(mixed.to_string().contains("an operator of candle"), "{mixed}");
+    let lost =
+        ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?.affine(2.0, 0.0)?, 1.0)).unwrap_err();
+    assert!(lost.to_string().contains("one number made by a recorded operator"), "{lost}");
+    let g = ops::ConvGeometry { stride: 1, pad_h: 0, pad_w: 0 };
+    let (image, kernel, bias) = (var(2, &[1, 1, 2, 2]), var(3, &[1, 1, 1, 1]), var(4, &[1]));
+    let evaluated = ops::gradients(|| {
+        let h = ops::relu(&image)?;
+        ops::scaled_mean(&ops::conv2d_relu(&h, &kernel, &bias, g)?, 1.0)
+    });
+    assert!(evaluated.is_err(), "an operator without gradient is not recorded");
     let nested =
         ops::gradients(|| ops::gradients(|| ops::scaled_mean(&x, 1.0)).map(|(value, _)| value));
     assert!(nested.unwrap_err().to_string().contains("while gradients are being recorded"));

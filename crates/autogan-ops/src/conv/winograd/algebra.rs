@@ -81,8 +81,11 @@ pub(super) fn finish<S: Simd>(
     let value = simd.add_f32s(value, bias);
     match activation {
         Activation::Linear => value,
-        // In this order NaN passes on x86.
-        Activation::Relu => simd.max_f32s(simd.splat_f32s(0.0), value),
+        Activation::Relu => {
+            // A select, not a maximum: NaN passes.
+            let zero = simd.splat_f32s(0.0);
+            simd.select_f32s(simd.less_than_f32s(value, zero), zero, value)
+        }
     }
 }
 

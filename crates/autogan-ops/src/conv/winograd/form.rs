@@ -116,7 +116,7 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Packs the kernels `w [co, ci, 3, 3]`, times `scale`, in blocks of `rows` output channels; zeros where the last
+    /// Packs the kernels `w [co, ci, 3, 3]` in blocks of `rows` output channels; zeros where the last
     /// block has no channel.
     pub fn forward(form: Form, w: &[f32], (co, ci): (usize, usize), rows: usize) -> Self {
         let parts = components(form, w, 1.0, false);

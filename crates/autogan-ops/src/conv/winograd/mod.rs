@@ -133,7 +133,8 @@ impl Winograd {
     /// `dw [co, ci, 3, 3]` of `x` and `dy`.
     pub fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: &dyn Prologue) -> Vec<f32> {
         let groups = (self.n * self.grid().tiles() / GROUP_TILES).clamp(1, GROUPS);
-        let per_group = self.n.div_ceil(groups).max(1);
+        let whole = if self.across() { across::IMAGES } else { 1 };
+        let per_group = self.n.div_ceil(groups).next_multiple_of(whole).max(1);
         let mut partial: Vec<Vec<f32>> = (0..self.n.div_ceil(per_group))
             .into_par_iter()
             .map(|group| {
@@ -141,7 +142,8 @@ impl Winograd {
                 self.group_gradient(x, dy, prologue, images)
             })
             .collect();
-        let mut sums = partial.pop().unwrap_or_default();
+        let size = self.form.components() * self.co * self.ci;
+        let mut sums = partial.pop().unwrap_or_else(|| vec![0.0; size]);
         for_pieces(&mut sums, CHUNK, |i, sums| {
             for part in partial.iter().rev() {
                 for (s, &p) in sums.iter_mut().zip(&part[i * CHUNK..]) {
