@@ -84,16 +84,16 @@ impl Store {
     fn trim(&mut self, keep: usize) {
         for class in (0..CLASSES).rev().filter(|&class| class != keep) {
             while self.bytes > KEPT {
-                let Some(ptr) = self.take(class, size(class)) else { break };
+                let Some(ptr) = self.take(class, class_bytes(class)) else { break };
                 // SAFETY: the store's own block, made with the layout of its class.
-                unsafe { MiMalloc.dealloc(ptr, block(size(class))) };
+                unsafe { MiMalloc.dealloc(ptr, block(class_bytes(class))) };
             }
         }
     }
 }
 
 /// The bytes of a class's blocks.
-fn size(class: usize) -> usize {
+fn class_bytes(class: usize) -> usize {
     (STEPS + class % STEPS) * (LARGE << (class / STEPS)) / STEPS
 }
 
@@ -197,7 +197,7 @@ mod tests {
             assert!(bytes >= size && bytes <= size + size / STEPS + 1, "{size}: {bytes}");
             assert!(index >= last || size == LARGE, "{size}");
             last = index;
-            assert_eq!(size(index), bytes);
+            assert_eq!(class_bytes(index), bytes);
             // A block of the class is in the class.
             assert_eq!(class(Layout::from_size_align(bytes, 16).unwrap()), Some((index, bytes)));
         }
