@@ -54,7 +54,7 @@ def environment(folder):
     try:
         import cleanfid, pytorch_fid, safetensors, scipy, torch_fidelity  # noqa: E401, F401
 
-        if int(scipy.__version__.split(".")[1]) < 18:
+        if tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 18):
             return
     except ImportError:
         pass
@@ -217,7 +217,7 @@ def main():
     parser.add_argument("--threads", type=int, help="PyTorch's; 1 on a machine with other work, where its threads would wait for each other")
     parser.add_argument("--presets", nargs="+", choices=PEERS, default=list(PEERS))
     args = parser.parse_args()
-    environment(args.venv)
+    environment(args.venv.absolute())
     import torch
     from golden_inception import synthetic_weights
 
