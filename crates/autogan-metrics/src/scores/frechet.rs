@@ -5,7 +5,7 @@
 //! the square roots of the eigenvalues of the symmetric `Bᵀ·Σ₂·B`; with the centred sets `A₁`, `A₂`
 //! it is the nuclear norm of `A₁·A₂ᵀ`. Neither needs a complex square root or an added epsilon.
 
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 
 use super::linalg;
 use crate::matrix::same_cols;
@@ -77,11 +77,13 @@ fn trace_of_root(first: &GaussianStats, second: &GaussianStats) -> Result<f64> {
     let (factored, other) =
         if rank(second) < rank(first) { (second, first) } else { (first, second) };
     let factor = square_factor(factored, rank(factored))?;
-    let other_cov = mat(other);
-    let inner = linalg::product(
-        factor.transpose(),
-        linalg::product(other_cov.as_ref(), factor.as_ref()).as_ref(),
-    );
+    let inner = match &factor {
+        Factor::Lower(factor) => linalg::congruence(factor.as_ref(), covariance(other)),
+        Factor::Any(factor) => {
+            let half = linalg::product(covariance(other), factor.as_ref());
+            linalg::product(factor.transpose(), half.as_ref())
+        }
+    };
     let mut values = inner.self_adjoint_eigenvalues(Side::Lower).map_err(|_| Error::Numerics {
         what: "the eigenvalues of the product of the covariances",
     })?;
@@ -92,15 +94,23 @@ fn trace_of_root(first: &GaussianStats, second: &GaussianStats) -> Result<f64> {
     Ok(values.iter().filter(|&&v| v > floor).map(|v| v.sqrt()).sum())
 }
 
-/// `B` `[D, r]` with `B·Bᵀ = Σ`: the Cholesky factor, or eigenvectors where Σ is singular.
-fn square_factor(stats: &GaussianStats, rank: usize) -> Result<Mat<f64>> {
+/// `B` `[D, r]` with `B·Bᵀ = Σ`.
+enum Factor {
+    /// The Cholesky factor, lower triangular.
+    Lower(Mat<f64>),
+    /// Scaled eigenvectors.
+    Any(Mat<f64>),
+}
+
+/// The Cholesky factor, or eigenvectors where Σ is singular.
+fn square_factor(stats: &GaussianStats, rank: usize) -> Result<Factor> {
     let d = stats.dims();
-    let cov = mat(stats);
+    let cov = covariance(stats);
     if rank == d
         && let Ok(llt) = cov.llt(Side::Lower)
         && well_conditioned(llt.L())
     {
-        return Ok(llt.L().to_owned());
+        return Ok(Factor::Lower(llt.L().to_owned()));
     }
     let eigen = cov
         .self_adjoint_eigen(Side::Lower)
@@ -109,11 +119,12 @@ fn square_factor(stats: &GaussianStats, rank: usize) -> Result<Mat<f64>> {
     let floor = values.last().map_or(0.0, |v| v * d as f64 * f64::EPSILON);
     let kept: Vec<usize> = (d - rank..d).filter(|&i| values[i] > floor).collect();
     let vectors = eigen.U();
-    Ok(Mat::from_fn(d, kept.len(), |i, j| vectors[(i, kept[j])] * values[kept[j]].sqrt()))
+    let column = |i: usize, j: usize| vectors[(i, kept[j])] * values[kept[j]].sqrt();
+    Ok(Factor::Any(Mat::from_fn(d, kept.len(), column)))
 }
 
 /// Whether the pivots of a Cholesky factor stand above the rounding of the largest one.
-fn well_conditioned(factor: faer::MatRef<'_, f64>) -> bool {
+fn well_conditioned(factor: MatRef<'_, f64>) -> bool {
     let pivots = (0..factor.nrows()).map(|i| factor[(i, i)] * factor[(i, i)]);
     let (low, high) =
         pivots.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), p| (low.min(p), high.max(p)));
@@ -121,9 +132,8 @@ fn well_conditioned(factor: faer::MatRef<'_, f64>) -> bool {
 }
 
 /// The covariance as a matrix.
-fn mat(stats: &GaussianStats) -> Mat<f64> {
-    let d = stats.dims();
-    Mat::from_fn(d, d, |i, j| stats.cov[i * d + j])
+fn covariance(stats: &GaussianStats) -> MatRef<'_, f64> {
+    MatRef::from_row_major_slice(&stats.cov, stats.dims(), stats.dims())
 }
 
 #[cfg(test)]
