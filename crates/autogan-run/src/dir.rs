@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::lock::{LOCK_FILE, RunLock};
 use crate::naming;
+use crate::scores_file::ScoresFile;
 use crate::sealed;
 use crate::store::{Session, Stored};
 
@@ -27,7 +28,9 @@ const NUMBERS_LOCK: &str = ".numbers.lock";
 ///   host.json                        machine and program
 ///   run.sqlite                       trials, scalars, images, events
 ///   events.out.tfevents.autogan      the same for TensorBoard
-///   arch.json                        what was found
+///   arch.json                        what a search found
+///   scores.json                      what a training from scratch came to
+///   best.safetensors                 its best weights
 ///   checkpoints/NNNNNNNN.safetensors the last two, named by tick
 ///   samples/sS-iNNNN-TAG.png         pictures
 ///   report.html  log.txt  run.lock
@@ -210,6 +213,16 @@ impl RunDir {
         self.root.join("arch.json")
     }
 
+    /// `scores.json`.
+    pub fn scores_path(&self) -> PathBuf {
+        self.root.join("scores.json")
+    }
+
+    /// `best.safetensors`.
+    pub fn best_path(&self) -> PathBuf {
+        self.root.join("best.safetensors")
+    }
+
     /// `log.txt`.
     pub fn log_path(&self) -> PathBuf {
         self.root.join("log.txt")
@@ -270,13 +283,15 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn arch(&self) -> Result<Option<ArchFile>> {
-        match ArchFile::read(&self.arch_path()) {
-            Ok(file) => Ok(Some(file)),
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        if_there(ArchFile::read(&self.arch_path()))
+    }
+
+    /// The content of `scores.json`; `None` before a training has written it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], or the file system's error.
+    pub fn scores(&self) -> Result<Option<ScoresFile>> {
+        if_there(ScoresFile::read(&self.scores_path()))
     }
 
     /// Milliseconds since 1970 at which the run was made: as `host.json` says, for it survives
@@ -306,6 +321,15 @@ impl RunDir {
             sealed::write(&self.host_path(), host)?;
         }
         Ok(())
+    }
+}
+
+/// What a file holds; `None` where there is no such file.
+fn if_there<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(content) => Ok(Some(content)),
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

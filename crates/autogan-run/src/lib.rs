@@ -24,9 +24,11 @@ pub mod lock;
 pub mod log;
 pub mod naming;
 pub mod samples;
+pub mod scores_file;
 pub mod sealed;
 pub mod store;
 pub mod tensorboard;
+pub mod winner_file;
 pub mod writer;
 
 mod config;
@@ -41,9 +43,11 @@ pub use host::Host;
 pub use lock::RunLock;
 pub use log::LogFile;
 pub use samples::Picture;
+pub use scores_file::{ModelScore, RealScore, ScoresFile, ScoresProtocol};
 pub use store::{
     Event, Image, Position, Scalar, Session, Store, StoreReader, Stored, Trial, TrialFilter,
     TrialKind,
 };
 pub use tensorboard::EventFile;
+pub use winner_file::{TrainedArch, WinnerFile};
 pub use writer::{Resumed, RunWriter};

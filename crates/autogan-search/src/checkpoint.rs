@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use autogan_nn::Params;
-use autogan_ops::{Adam, Moments};
+use autogan_ops::Adam;
 use autogan_rl::{Baseline, Beam};
-use autogan_run::{Checkpoint, Dtype, TensorData};
+use autogan_run::Checkpoint;
 use autogan_space::{Arch, MAX_CELLS};
-use candle_core::{DType, Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
@@ -15,6 +14,7 @@ use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
 use crate::rank::Ranking;
 use crate::search::{Inputs, Phase, Position, Search};
+use crate::tensors::{Steps, Stored, broken, put, put_adam, put_network};
 use crate::window::LossWindows;
 
 /// Metadata key of the resolved configuration, TOML.
@@ -39,7 +39,7 @@ struct Saved {
     /// Training images, which say how long an epoch is.
     images: usize,
     /// Adam's step counts by optimizer and parameter.
-    adam_steps: BTreeMap<String, BTreeMap<String, u64>>,
+    adam_steps: BTreeMap<String, Steps>,
 }
 
 impl Search {
@@ -49,27 +49,15 @@ impl Search {
     /// When a tensor cannot be read back.
     pub fn save(&self) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::new(self.position.tick);
-        let mut put = |name: String, tensor: &Tensor| -> Result<()> {
-            checkpoint.tensors.push(to_data(name, tensor)?);
-            Ok(())
-        };
         for (prefix, params) in self.networks() {
-            for (name, var) in params.all() {
-                put(format!("{prefix}.{name}"), var.as_tensor())?;
-            }
+            put_network(&mut checkpoint, prefix, params)?;
         }
         for (name, tensor) in self.controller.state()? {
-            put(format!("controller.{name}"), &tensor)?;
+            put(&mut checkpoint, format!("controller.{name}"), &tensor)?;
         }
         let mut adam_steps = BTreeMap::new();
         for (prefix, adam) in self.optimizers() {
-            let mut steps = BTreeMap::new();
-            for (name, moments) in adam.moments() {
-                put(format!("{prefix}.m.{name}"), &moments.m)?;
-                put(format!("{prefix}.v.{name}"), &moments.v)?;
-                steps.insert(name.clone(), moments.step);
-            }
-            adam_steps.insert(prefix.to_owned(), steps);
+            adam_steps.insert(prefix.to_owned(), put_adam(&mut checkpoint, prefix, adam)?);
         }
         let saved = Saved {
             position: self.position,
@@ -106,38 +94,24 @@ impl Search {
             return Err(SearchError::Checkpoint(format!("stage {stage} is beyond the last")));
         }
         let mut search = Self::at_stage(stage, config, inputs)?;
-        let tensors: BTreeMap<&str, &TensorData> =
-            checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
-        let read = |name: &str, like: &Tensor| from_data(&tensors, name, like);
+        let stored = Stored::new(checkpoint);
         for (prefix, params) in search.networks() {
-            for (name, var) in params.all() {
-                var.set(&read(&format!("{prefix}.{name}"), var.as_tensor())?)?;
-            }
+            stored.fill(prefix, params)?;
         }
         search.position = saved.position;
         let mut state = Vec::new();
         for (name, like) in search.controller.state()? {
-            let tensor = read(&format!("controller.{name}"), &like)?;
+            let tensor = stored.read(&format!("controller.{name}"), &like)?;
             state.push((name, tensor));
         }
         search.controller.load_state(&state)?;
         search.policy.reinforce.set_baseline(saved.baseline)?;
-        let none = BTreeMap::new();
-        let steps = |prefix: &str| saved.adam_steps.get(prefix).unwrap_or(&none);
-        let moments =
-            |prefix: &str, vars: Vec<(&str, &Var)>| -> Result<BTreeMap<String, Moments>> {
-                let mut all = BTreeMap::new();
-                for (name, var) in vars {
-                    let Some(&step) = steps(prefix).get(name) else { continue };
-                    let m = read(&format!("{prefix}.m.{name}"), var.as_tensor())?;
-                    let v = read(&format!("{prefix}.v.{name}"), var.as_tensor())?;
-                    all.insert(name.to_owned(), Moments { step, m, v });
-                }
-                Ok(all)
-            };
-        let g = moments("g_adam", search.generator.params().trainable())?;
-        let d = moments("d_adam", search.discriminator.params().trainable())?;
-        let c = moments("controller_adam", search.controller.named_vars().collect())?;
+        let steps = |prefix: &str| saved.adam_steps.get(prefix);
+        let (g, d) = (search.generator.params(), search.discriminator.params());
+        let g = stored.moments("g_adam", g.trainable(), steps("g_adam"))?;
+        let d = stored.moments("d_adam", d.trainable(), steps("d_adam"))?;
+        let policy = search.controller.named_vars();
+        let c = stored.moments("controller_adam", policy, steps("controller_adam"))?;
         search.g_adam.set_moments(g);
         search.d_adam.set_moments(d);
         search.policy.optimizer.set_moments(c);
@@ -179,57 +153,4 @@ impl Search {
 /// When it holds none, or one of another version.
 pub fn checkpoint_config(checkpoint: &Checkpoint) -> Result<SearchConfig> {
     SearchConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])
-}
-
-fn broken(error: serde_json::Error) -> SearchError {
-    SearchError::Checkpoint(format!("its state cannot be read: {error}"))
-}
-
-/// A tensor as bytes in the machine-independent order.
-fn to_data(name: String, tensor: &Tensor) -> Result<TensorData> {
-    let flat = tensor.flatten_all()?;
-    let (dtype, bytes) = match tensor.dtype() {
-        DType::F32 => {
-            (Dtype::F32, flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect())
-        }
-        DType::I64 => {
-            (Dtype::I64, flat.to_vec1::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect())
-        }
-        other => {
-            return Err(SearchError::Checkpoint(format!("{name} is {other:?}, not f32 or i64")));
-        }
-    };
-    Ok(TensorData { name, dtype, shape: tensor.dims().to_vec(), bytes })
-}
-
-/// The tensor `name`, which must have the type and shape of `like`.
-fn from_data(tensors: &BTreeMap<&str, &TensorData>, name: &str, like: &Tensor) -> Result<Tensor> {
-    let data = tensors
-        .get(name)
-        .ok_or_else(|| SearchError::Checkpoint(format!("tensor {name} is missing")))?;
-    if data.shape != like.dims() {
-        return Err(SearchError::Checkpoint(format!(
-            "tensor {name}: expected shape {:?}, found {:?}",
-            like.dims(),
-            data.shape
-        )));
-    }
-    let tensor = match (data.dtype, like.dtype()) {
-        (Dtype::F32, DType::F32) => {
-            let values: Vec<f32> =
-                data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
-        }
-        (Dtype::I64, DType::I64) => {
-            let values: Vec<i64> =
-                data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
-            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
-        }
-        (found, expected) => {
-            return Err(SearchError::Checkpoint(format!(
-                "tensor {name}: expected {expected:?}, found {found:?}"
-            )));
-        }
-    };
-    Ok(tensor.to_device(like.device())?)
 }

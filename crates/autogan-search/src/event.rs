@@ -1,7 +1,7 @@
 //! What a search tells while it runs. The library only reports; printing and drawing bars is the binary's.
 
 use autogan_rl::StepReport;
-use autogan_run::{FoundArch, Score, TrialKind};
+use autogan_run::{FoundArch, ModelScore, RealScore, Score, ScoresFile, TrialKind};
 use autogan_space::Arch;
 
 /// Receives events as they happen.
@@ -34,9 +34,9 @@ pub enum Event {
         /// Steps of its controller training.
         controller_steps: u64,
     },
-    /// A D step of shared training, with the G step that followed it, if one did.
+    /// A D step of shared training or of a training from scratch, with the G step that followed it, if one did.
     Shared {
-        /// D steps of this iteration that are done.
+        /// D steps that are done: of this iteration, or of the whole training from scratch.
         step: u64,
         /// Hinge loss of the discriminator.
         d_loss: f64,
@@ -111,6 +111,25 @@ pub enum Event {
         top: Vec<FoundArch>,
         /// What the best is to be read against.
         score: Score,
+    },
+    /// The training images of a training from scratch were scored.
+    Real {
+        /// The ceiling.
+        score: RealScore,
+    },
+    /// The averaged generator of a training from scratch was scored.
+    Measured {
+        /// By every score that is taken.
+        score: ModelScore,
+        /// It is the best so far.
+        best: bool,
+        /// Seconds that scoring took.
+        seconds: f64,
+    },
+    /// A training from scratch is over.
+    Trained {
+        /// What it came to.
+        scores: Box<ScoresFile>,
     },
 }
 

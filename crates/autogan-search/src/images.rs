@@ -37,15 +37,30 @@ impl StageImages {
         Ok(Tensor::from_vec(pixels, (indices.len(), 3, side, side), device)?)
     }
 
-    /// The first `n` images in the shuffled order of an epoch that training never sees, u8 `[n, 3, side, side]`;
-    /// again from the start where there are fewer.
-    pub fn sample_u8(&self, n: usize, seed: u64) -> Result<Tensor> {
-        let order = autogan_data::batch::epoch_order(self.images.len(), seed, u64::MAX);
-        let indices: Vec<usize> = order.iter().copied().cycle().take(n).collect();
-        let mut pixels = vec![0; n * self.images.image_len()];
-        self.images.fill_u8(&indices, &mut pixels)?;
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// The images in the shuffled order of an epoch that training never sees.
+    pub fn held_order(&self, seed: u64) -> Vec<usize> {
+        autogan_data::batch::epoch_order(self.images.len(), seed, u64::MAX)
+    }
+
+    /// The images at `indices`, u8 `[n, 3, side, side]`.
+    pub fn at_u8(&self, indices: &[usize]) -> Result<Tensor> {
+        let mut pixels = vec![0; indices.len() * self.images.image_len()];
+        self.images.fill_u8(indices, &mut pixels)?;
         let side = self.images.side();
-        Ok(Tensor::from_vec(pixels, (n, 3, side, side), &Device::Cpu)?)
+        Ok(Tensor::from_vec(pixels, (indices.len(), 3, side, side), &Device::Cpu)?)
+    }
+
+    /// The first `n` images in [`Self::held_order`], u8 `[n, 3, side, side]`; again from the start where there are
+    /// fewer.
+    pub fn sample_u8(&self, n: usize, seed: u64) -> Result<Tensor> {
+        let order = self.held_order(seed);
+        let indices: Vec<usize> = order.iter().copied().cycle().take(n).collect();
+        self.at_u8(&indices)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The loops of AutoGAN: shared training, controller training, growth and derivation.
+//! The loops of AutoGAN: shared training, controller training, growth and derivation; and training from scratch.
 //!
 //! [`SearchConfig`] says what is done, [`Search`] does it one unit of work at a time, and [`Event`]s tell what
-//! happened. [`run`] ties a search to its run directory.
+//! happened. [`run`] ties a search to its run directory. [`TrainingConfig`], [`Training`] and [`run_training`] are the
+//! same for one architecture that is trained from scratch.
 
 mod checkpoint;
 mod child;
@@ -17,10 +18,12 @@ mod policy;
 mod rank;
 mod run;
 pub mod scorer;
+mod scratch;
 mod search;
 mod shared;
 mod step;
 mod streams;
+mod tensors;
 mod training;
 mod window;
 
@@ -31,6 +34,13 @@ pub use estimate::{Estimate, Speed, StageCost};
 pub use event::{Event, Reporter, Silent};
 pub use images::to_u8;
 pub use run::{Outcome, Ran, RunOptions, metric_name, run};
+pub use scratch::{
+    ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig, TrainingPhase,
+    TrainingPosition, run_training, training_checkpoint_config,
+};
 pub use search::{Inputs, Phase, Position, Search};
 pub use streams::Streams;
 pub use training::SharedTraining;
+
+/// What a [`Training`] needs from outside: the same as a search.
+pub type TrainingInputs = Inputs;

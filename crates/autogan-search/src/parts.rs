@@ -1,4 +1,4 @@
-//! The parts of a search, made from its configuration.
+//! The parts of a search or a training, made from its configuration.
 
 use autogan_data::Images;
 use autogan_nn::{Discriminator, DiscriminatorConfig, GeneratorConfig, Rules};
@@ -6,35 +6,39 @@ use autogan_ops::AdamConfig;
 use autogan_rl::{ActionSpace, Controller, ControllerConfig, PolicyTrainer, ReinforceConfig};
 use candle_core::{DType, Device};
 
-use crate::config::SearchConfig;
+use crate::config::{ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
 use crate::images::StageImages;
 use crate::streams::Streams;
 
 /// The generator's sizes and rules.
 pub(crate) fn generator_config(config: &SearchConfig) -> GeneratorConfig {
+    generator_sizes(&config.model)
+}
+
+/// The generator's sizes and rules.
+pub(crate) fn generator_sizes(model: &ModelConfig) -> GeneratorConfig {
     GeneratorConfig {
-        latent: config.model.latent,
-        width: config.model.gf,
-        bottom: config.model.bottom,
-        rules: Rules { skip_tap: config.model.skip_tap, pre_order: config.model.pre_order },
+        latent: model.latent,
+        width: model.gf,
+        bottom: model.bottom,
+        rules: Rules { skip_tap: model.skip_tap, pre_order: model.pre_order },
     }
 }
 
 /// The discriminator with its initial values.
 pub(crate) fn new_discriminator(
-    config: &SearchConfig,
+    model: &ModelConfig,
     rng: &mut impl rand::Rng,
     device: &Device,
 ) -> Result<Discriminator> {
-    let sizes =
-        DiscriminatorConfig { width: config.model.df, init: config.model.discriminator_init };
+    let sizes = DiscriminatorConfig { width: model.df, init: model.discriminator_init };
     Ok(Discriminator::new(&sizes, rng, DType::F32, device)?)
 }
 
 /// Adam with this step size, for either network.
-pub(crate) fn adam(config: &SearchConfig, lr: f64) -> AdamConfig {
-    AdamConfig { lr, beta1: config.train.beta1, beta2: config.train.beta2, eps: 1e-8 }
+pub(crate) fn adam(train: &TrainConfig, lr: f64) -> AdamConfig {
+    AdamConfig { lr, beta1: train.beta1, beta2: train.beta2, eps: 1e-8 }
 }
 
 /// The training images of a stage.

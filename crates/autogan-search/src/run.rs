@@ -19,7 +19,7 @@ const CURVE_POINTS: u64 = 100;
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The search is done.
+    /// All is done.
     Finished,
     /// It was asked to stop, and can be continued.
     Stopped,
@@ -92,21 +92,23 @@ pub fn run(
         }
     };
     let ran = Ran { outcome, elapsed: begun.elapsed(), recording };
-    writer.session("end", ran.to_json().to_string(), search.position().tick)?;
+    ran.note(writer, search.position().tick)?;
     Ok(ran)
 }
 
 impl Ran {
-    fn to_json(self) -> serde_json::Value {
+    /// Notes in the run directory how this session ended.
+    pub(crate) fn note(self, writer: &mut RunWriter, tick: u64) -> Result<()> {
         let how = match self.outcome {
             Outcome::Finished => "finished",
             Outcome::Stopped => "stopped",
         };
-        serde_json::json!({
+        let json = serde_json::json!({
             "outcome": how,
             "elapsed_seconds": self.elapsed.as_secs_f64(),
             "recording_seconds": self.recording.as_secs_f64(),
-        })
+        });
+        Ok(writer.session("end", json.to_string(), tick)?)
     }
 }
 
@@ -203,6 +205,8 @@ impl Recorder<'_> {
                 self.event_row("found", serde_json::json!({ "score": score }))?;
                 self.writer.write_arch(&arch_file(self.config, self.position, top, score))
             }
+            // Of a training from scratch.
+            Event::Real { .. } | Event::Measured { .. } | Event::Trained { .. } => Ok(()),
         }
     }
 

@@ -126,13 +126,13 @@ impl Search {
         let rng = |name| streams.rng(name, 0);
         let model = generator_config(&config);
         let generator = Generator::supernet(&model, &mut rng("init.g"), DType::F32, &device)?;
-        let discriminator = new_discriminator(&config, &mut rng("init.d"), &device)?;
+        let discriminator = new_discriminator(&config.model, &mut rng("init.d"), &device)?;
         let ema = Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?;
         let (controller, policy) = new_controller(&config, stage, streams, &device)?;
         let stage_images = stage_images(&config, &images, stage)?;
         let mut search = Self {
-            g_adam: Adam::new(adam(&config, config.train.g_lr)),
-            d_adam: Adam::new(adam(&config, config.train.d_lr)),
+            g_adam: Adam::new(adam(&config.train, config.train.g_lr)),
+            d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
             streams,
             device,
             images,

@@ -37,11 +37,12 @@ impl SharedTraining {
         let model = generator_config(&config);
         let generator =
             Generator::supernet(&model, &mut streams.rng("init.g", 0), DType::F32, device)?;
-        let discriminator = new_discriminator(&config, &mut streams.rng("init.d", 0), device)?;
+        let discriminator =
+            new_discriminator(&config.model, &mut streams.rng("init.d", 0), device)?;
         Ok(Self {
             ema: Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?,
-            g_adam: Adam::new(adam(&config, config.train.g_lr)),
-            d_adam: Adam::new(adam(&config, config.train.d_lr)),
+            g_adam: Adam::new(adam(&config.train, config.train.g_lr)),
+            d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
             stage,
             streams,
             device: device.clone(),

@@ -1,8 +1,7 @@
 //! What a configuration must hold before a search begins.
 
-use std::collections::BTreeMap;
-
-use super::{PolicyLoss, SearchConfig};
+use super::change::check_continues;
+use super::{ModelConfig, PolicyLoss, SearchConfig, TrainConfig};
 use crate::error::{Result, SearchError};
 
 /// Keys and sections that may change while a run goes on.
@@ -25,6 +24,8 @@ impl SearchConfig {
     /// # Errors
     /// When one is not: the message names the key, what it may be and what was found.
     pub fn checked(self) -> Result<Self> {
+        self.model.check()?;
+        self.train.check()?;
         self.check_sizes()?;
         self.check_rates()?;
         self.check_plan()?;
@@ -38,51 +39,12 @@ impl SearchConfig {
     /// # Errors
     /// When something else differs, with its keys; when `allowed` names what is no key or one that cannot change.
     pub fn check_continues(&self, next: &Self, allowed: &[String]) -> Result<()> {
-        let (old, new) = (flat(self)?, flat(next)?);
-        for key in allowed {
-            if !old.keys().any(|known| is_in(known, key)) {
-                let known: Vec<&str> = old.keys().map(String::as_str).collect();
-                return Err(SearchError::config("--may-change", known.join(", "), key));
-            }
-            if let Some(fixed) = FIXED.iter().find(|fixed| is_in(key, fixed)) {
-                let expected = format!("a key that can change while a run goes on, unlike {fixed}");
-                return Err(SearchError::config("--may-change", expected, key));
-            }
-        }
-        let may = |key: &str| {
-            let fixed = FIXED.iter().any(|fixed| is_in(key, fixed));
-            let free = FREE.iter().any(|free| is_in(key, free));
-            free || (!fixed && allowed.iter().any(|allowed| is_in(key, allowed)))
-        };
-        let changed: Vec<String> = old
-            .iter()
-            .filter(|(key, value)| new.get(*key) != Some(value) && !may(key))
-            .map(|(key, value)| {
-                let now = new.get(key).map_or("nothing".into(), toml::Value::to_string);
-                format!("{key} (was {value}, is {now})")
-            })
-            .collect();
-        if changed.is_empty() {
-            return Ok(());
-        }
-        let expected = format!(
-            "a run that goes on to change {} alone, or what --may-change KEY names (never {})",
-            FREE.join(", "),
-            FIXED.join(", ")
-        );
-        Err(SearchError::config("the run's configuration", expected, changed.join(", ")))
+        check_continues(self, next, allowed, &FREE, &FIXED)
     }
 
     fn check_sizes(&self) -> Result<()> {
         let r = &self.reward;
         let positive = [
-            ("model.latent", self.model.latent),
-            ("model.gf", self.model.gf),
-            ("model.df", self.model.df),
-            ("model.bottom", self.model.bottom),
-            ("train.d_batch", self.train.d_batch),
-            ("train.g_batch", self.train.g_batch),
-            ("train.n_critic", self.train.n_critic),
             ("search.iterations", self.search.iterations),
             ("search.shared_epochs", self.search.shared_epochs),
             ("search.candidates", self.search.candidates),
@@ -98,7 +60,7 @@ impl SearchConfig {
             ("derive.random", self.derive.random),
         ];
         for (key, value) in positive {
-            require(value > 0, key, "1 or more", value)?;
+            check_count(key, value)?;
         }
         let calibrated = r.recalibrate_batches == 0 || r.recalibrate_batch > 0;
         require(calibrated, "reward.recalibrate_batch", "1 or more", r.recalibrate_batch)?;
@@ -109,24 +71,14 @@ impl SearchConfig {
     }
 
     fn check_rates(&self) -> Result<()> {
-        let rates = [
-            ("train.d_lr", self.train.d_lr),
-            ("train.g_lr", self.train.g_lr),
-            ("controller.lr", self.controller.lr),
-        ];
-        for (key, value) in rates {
-            require(value.is_finite() && value > 0.0, key, "a number above 0", value)?;
-        }
+        check_rate("controller.lr", self.controller.lr)?;
         let decays = [
-            ("train.beta1", self.train.beta1),
-            ("train.beta2", self.train.beta2),
-            ("train.ema_decay", self.train.ema_decay),
             ("controller.beta1", self.controller.beta1),
             ("controller.beta2", self.controller.beta2),
             ("controller.baseline_decay", self.controller.baseline_decay),
         ];
         for (key, value) in decays {
-            require((0.0..1.0).contains(&value), key, "a number in [0, 1)", value)?;
+            check_decay(key, value)?;
         }
         let weight = self.controller.entropy_weight;
         require(
@@ -170,31 +122,47 @@ impl SearchConfig {
     }
 }
 
-/// Every value by its dotted key.
-fn flat(config: &SearchConfig) -> Result<BTreeMap<String, toml::Value>> {
-    let table = toml::Table::try_from(config).map_err(|e| SearchError::ConfigText {
-        origin: "this configuration".into(),
-        message: e.to_string(),
-    })?;
-    let mut all = BTreeMap::new();
-    for (section, value) in table {
-        match value {
-            toml::Value::Table(keys) => {
-                all.extend(
-                    keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)),
-                );
-            }
-            value => drop(all.insert(section, value)),
-        }
+impl ModelConfig {
+    /// Whether the networks can have these sizes.
+    pub(crate) fn check(&self) -> Result<()> {
+        let sizes = [
+            ("model.latent", self.latent),
+            ("model.gf", self.gf),
+            ("model.df", self.df),
+            ("model.bottom", self.bottom),
+        ];
+        sizes.into_iter().try_for_each(|(key, value)| check_count(key, value))
     }
-    Ok(all)
 }
 
-/// Whether `key` is `named`, or lies in the section of this name.
-fn is_in(key: &str, named: &str) -> bool {
-    key.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+impl TrainConfig {
+    /// Whether networks can be trained so.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_count("train.d_batch", self.d_batch)?;
+        check_count("train.g_batch", self.g_batch)?;
+        check_count("train.n_critic", self.n_critic)?;
+        check_rate("train.d_lr", self.d_lr)?;
+        check_rate("train.g_lr", self.g_lr)?;
+        check_decay("train.beta1", self.beta1)?;
+        check_decay("train.beta2", self.beta2)?;
+        check_decay("train.ema_decay", self.ema_decay)
+    }
 }
 
-fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<()> {
+/// A number of things of which there must be some.
+pub(crate) fn check_count(key: &str, value: usize) -> Result<()> {
+    require(value > 0, key, "1 or more", value)
+}
+
+fn check_rate(key: &str, value: f64) -> Result<()> {
+    require(value.is_finite() && value > 0.0, key, "a number above 0", value)
+}
+
+fn check_decay(key: &str, value: f64) -> Result<()> {
+    require((0.0..1.0).contains(&value), key, "a number in [0, 1)", value)
+}
+
+/// An error that names the key, unless `holds`.
+pub(crate) fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<()> {
     if holds { Ok(()) } else { Err(SearchError::config(key, expected, found.to_string())) }
 }

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::SearchConfig;
 use crate::error::{Result, SearchError};
 
@@ -20,10 +23,7 @@ pub const PRESETS: &[(&str, &str)] = &[
 /// # Errors
 /// When there is no preset of this name.
 pub fn preset_text(name: &str) -> Result<&'static str> {
-    PRESETS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text).ok_or_else(|| {
-        let known: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
-        SearchError::config("--preset", format!("one of {}", known.join(", ")), name)
-    })
+    text_among(PRESETS, name)
 }
 
 impl SearchConfig {
@@ -40,9 +40,7 @@ impl SearchConfig {
     /// # Errors
     /// When the file cannot be read, a key is unknown or missing, or a value does not fit.
     pub fn file(path: &Path, settings: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SearchError::Io { path: path.to_owned(), source })?;
-        Self::from_toml(&text, &path.display().to_string(), settings)
+        Self::from_toml(&text_of(path)?, &path.display().to_string(), settings)
     }
 
     /// TOML text named `origin` in messages, with `key=value` settings over it.
@@ -50,23 +48,7 @@ impl SearchConfig {
     /// # Errors
     /// When a key is unknown or missing, or a value does not fit.
     pub fn from_toml(text: &str, origin: &str, settings: &[String]) -> Result<Self> {
-        let invalid =
-            |message: String| SearchError::ConfigText { origin: origin.to_owned(), message };
-        // Typed first: an error in the text itself then has a line number.
-        let typed: Self = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
-        if settings.is_empty() {
-            return typed.checked();
-        }
-        let mut table = toml::Table::try_from(&typed).map_err(|e| invalid(e.to_string()))?;
-        for setting in settings {
-            set(&mut table, setting)?;
-        }
-        let config: Self =
-            table.try_into().map_err(|e: toml::de::Error| SearchError::ConfigText {
-                origin: format!("--set {}", settings.join(" --set ")),
-                message: e.to_string(),
-            })?;
-        config.checked()
+        read::<Self>(text, origin, settings)?.checked()
     }
 
     /// The configuration as TOML, as a run stores it.
@@ -74,11 +56,55 @@ impl SearchConfig {
     /// # Errors
     /// When a number cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|e| SearchError::ConfigText {
-            origin: "this configuration".into(),
-            message: e.to_string(),
-        })
+        written(self)
     }
+}
+
+/// A configuration from TOML text named `origin` in messages, with `key=value` settings over it; unchecked.
+pub(crate) fn read<T: Serialize + DeserializeOwned>(
+    text: &str,
+    origin: &str,
+    settings: &[String],
+) -> Result<T> {
+    let invalid = |message: String| SearchError::ConfigText { origin: origin.to_owned(), message };
+    // Typed first: an error in the text itself then has a line number.
+    let typed: T = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
+    if settings.is_empty() {
+        return Ok(typed);
+    }
+    let mut table = toml::Table::try_from(&typed).map_err(|e| invalid(e.to_string()))?;
+    for setting in settings {
+        set(&mut table, setting)?;
+    }
+    table.try_into().map_err(|e: toml::de::Error| SearchError::ConfigText {
+        origin: format!("--set {}", settings.join(" --set ")),
+        message: e.to_string(),
+    })
+}
+
+/// A configuration as TOML text.
+pub(crate) fn written(config: &impl Serialize) -> Result<String> {
+    toml::to_string(config).map_err(|e| SearchError::ConfigText {
+        origin: "this configuration".into(),
+        message: e.to_string(),
+    })
+}
+
+/// The text of a file.
+pub(crate) fn text_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|source| SearchError::Io { path: path.to_owned(), source })
+}
+
+/// The text of the preset `name` among `presets`.
+pub(crate) fn text_among(
+    presets: &'static [(&'static str, &'static str)],
+    name: &str,
+) -> Result<&'static str> {
+    presets.iter().find(|(n, _)| *n == name).map(|(_, text)| *text).ok_or_else(|| {
+        let known: Vec<&str> = presets.iter().map(|(n, _)| *n).collect();
+        SearchError::config("--preset", format!("one of {}", known.join(", ")), name)
+    })
 }
 
 /// Puts one `section.key=value` into the table; the key must be there already.

@@ -4,6 +4,7 @@
 //! paper, the released code and this project differ are named after what they do, so that `paper` and `released`
 //! are configurations like any other.
 
+mod change;
 mod check;
 mod load;
 
@@ -12,7 +13,10 @@ use autogan_rl::{BaselineOrder, FirstInput, PolicyLoss};
 use autogan_space::TokenOrder;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use change::check_continues;
+pub(crate) use check::{check_count, require};
 pub use load::{PRESETS, preset_text};
+pub(crate) use load::{read, text_among, text_of, written};
 
 /// Everything that decides what a search does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,4 +4,5 @@
 
 mod presets;
 mod runs;
+mod scratch;
 mod tiny;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use autogan_data::{LoadOptions, Split, load};
 use autogan_metrics::{Extracted, FeatureExtractor};
+use autogan_search::config::DataConfig;
 use autogan_search::{Inputs, SearchConfig};
 use candle_core::{DType, Device, Tensor};
 
@@ -64,9 +65,14 @@ pub fn config(seed: u64, settings: &[&str]) -> SearchConfig {
 
 /// Images, scorer and device for it.
 pub fn inputs(config: &SearchConfig) -> Inputs {
+    inputs_of(&config.data, config.model.bottom * 8)
+}
+
+/// Images of this side, scorer and device.
+pub fn inputs_of(data: &DataConfig, side: usize) -> Inputs {
     let mut options = LoadOptions::new(Split::Train);
-    options.side = Some(config.model.bottom * 8);
-    options.count = Some(config.data.count);
-    let images = load(&config.data.dataset, &options).unwrap();
+    options.side = Some(side);
+    options.count = Some(data.count);
+    let images = load(&data.dataset, &options).unwrap();
     Inputs { images: Arc::new(images), extractor: Arc::new(Colours), device: Device::Cpu }
 }

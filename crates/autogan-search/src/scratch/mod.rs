@@ -1,0 +1,16 @@
+//! Training one architecture from scratch (sections 3.3.3 and 4): the network that it stands for and no other parts,
+//! scored while it is trained.
+//!
+//! [`TrainingConfig`] says how, [`Training`] does it one unit of work at a time, and [`run_training`] keeps a run
+//! directory in step with it. The steps are those of the search; what differs is that there is one architecture.
+
+mod config;
+mod measure;
+mod run;
+mod save;
+mod training;
+
+pub use config::{ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig};
+pub use run::run_training;
+pub use save::training_checkpoint_config;
+pub use training::{Training, TrainingPhase, TrainingPosition};

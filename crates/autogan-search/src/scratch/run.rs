@@ -1,0 +1,166 @@
+//! A training in its run directory: scores become curves, grids pictures, the best weights a file.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use autogan_run::samples::GridLayout;
+use autogan_run::{Picture, RunWriter, Scalar};
+
+use super::config::TrainingConfig;
+use super::training::{Training, TrainingPhase, TrainingPosition};
+use crate::error::Result;
+use crate::event::{Event, Reporter};
+use crate::run::{Outcome, Ran, RunOptions};
+
+/// Points of a loss curve that are stored.
+const CURVE_POINTS: u64 = 1000;
+
+/// Advances the training to its end, or until it is asked to stop, keeping its run directory in step. At the end
+/// `scores.json` is written, and whenever a score is the best so far `best.safetensors`.
+///
+/// # Errors
+/// When the training fails or the directory cannot be written; the last checkpoint is intact then.
+pub fn run_training(
+    training: &mut Training,
+    writer: &mut RunWriter,
+    reporter: &mut dyn Reporter,
+    options: &RunOptions<'_>,
+) -> Result<Ran> {
+    let begun = Instant::now();
+    let (mut saved, mut recording) = (begun, Duration::ZERO);
+    let config = training.config().clone();
+    let outcome = loop {
+        let seconds = writer.seconds();
+        let position = training.position();
+        let mut recorder = Recorder {
+            config: &config,
+            writer,
+            reporter,
+            position,
+            seconds,
+            best: false,
+            failure: None,
+            spent: Duration::ZERO,
+        };
+        let more = training.advance(&mut recorder)?;
+        recording += recorder.spent;
+        let best = recorder.best;
+        if let Some(failure) = recorder.failure {
+            return Err(failure.into());
+        }
+        if !more {
+            mend_scores(training, writer)?;
+            break Outcome::Finished;
+        }
+        let at = Instant::now();
+        if best {
+            training.averaged()?.write(&writer.dir().best_path())?;
+        }
+        let over = training.position().phase == TrainingPhase::Done;
+        let stop = options.stop.load(Ordering::Relaxed);
+        if over || stop || saved.elapsed() >= options.checkpoint_every {
+            writer.save(training.save()?)?;
+            saved = Instant::now();
+        }
+        recording += at.elapsed();
+        if stop && !over {
+            break Outcome::Stopped;
+        }
+    };
+    let ran = Ran { outcome, elapsed: begun.elapsed(), recording };
+    ran.note(writer, training.position().tick)?;
+    Ok(ran)
+}
+
+/// Writes the `scores.json` of a finished training anew where it is gone or damaged.
+fn mend_scores(training: &Training, writer: &RunWriter) -> Result<()> {
+    match writer.dir().scores() {
+        Ok(Some(_)) => return Ok(()),
+        Ok(None) | Err(autogan_run::Error::Damaged { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(scores) = training.result() {
+        scores.write(&writer.dir().scores_path())?;
+    }
+    Ok(())
+}
+
+/// Stores events, then passes them on.
+struct Recorder<'a> {
+    config: &'a TrainingConfig,
+    writer: &'a mut RunWriter,
+    reporter: &'a mut dyn Reporter,
+    position: TrainingPosition,
+    seconds: f64,
+    /// A score was the best so far.
+    best: bool,
+    /// The first thing that went wrong; reporters cannot return it.
+    failure: Option<autogan_run::Error>,
+    /// Time that storing took.
+    spent: Duration,
+}
+
+impl Reporter for Recorder<'_> {
+    fn event(&mut self, event: &Event) {
+        if self.failure.is_none() {
+            let begun = Instant::now();
+            self.failure = self.record(event).err();
+            self.spent += begun.elapsed();
+        }
+        self.reporter.event(event);
+    }
+}
+
+impl Recorder<'_> {
+    fn record(&mut self, event: &Event) -> autogan_run::Result<()> {
+        match event {
+            Event::Shared { step, d_loss, g_loss, .. } => {
+                let every = (self.config.d_steps() / CURVE_POINTS).max(1);
+                if step % every == 0 {
+                    self.scalar("loss/d", *d_loss)?;
+                }
+                // There is exactly one G step among n_critic D steps in a row.
+                match g_loss {
+                    Some(loss) if step % every < self.config.train.n_critic as u64 => {
+                        self.scalar("loss/g", *loss)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Event::Real { score } => {
+                self.scalar("score/real/is", score.is)?;
+                score.frechet.map_or(Ok(()), |frechet| self.scalar("score/real/frechet", frechet))
+            }
+            Event::Measured { score, best, .. } => {
+                self.best |= best;
+                self.scalar("score/is", score.is)?;
+                score.frechet.map_or(Ok(()), |frechet| self.scalar("score/frechet", frechet))
+            }
+            Event::Samples { tag, n, side, pixels, .. } => {
+                let layout = GridLayout::square(*n, *side);
+                let picture = Picture::grid(pixels, [*n, 3, *side, *side], layout)?;
+                let stage = self.config.arch.stage() as u32;
+                let place = (stage, self.position.g_iterations as u32, tag.as_str());
+                self.writer.picture(&picture, self.position.tick, place, self.seconds)
+            }
+            Event::Trained { scores } => {
+                self.writer.event(&autogan_run::Event {
+                    tick: self.position.tick,
+                    kind: "trained".to_owned(),
+                    json: serde_json::json!({ "last": scores.last, "best": scores.best })
+                        .to_string(),
+                    seconds: self.seconds,
+                })?;
+                scores.write(&self.writer.dir().scores_path())
+            }
+            // The others are a search's.
+            _ => Ok(()),
+        }
+    }
+
+    fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
+        let TrainingPosition { tick, d_steps, .. } = self.position;
+        let (tag, seconds) = (tag.to_owned(), self.seconds);
+        self.writer.scalar(&Scalar { tick, step: d_steps, tag, value, seconds })
+    }
+}

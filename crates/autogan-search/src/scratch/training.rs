@@ -1,0 +1,337 @@
+//! The state of a training from scratch and its walk through steps, scores and sample grids.
+//!
+//! A state machine like the search's: [`Training::advance`] does one unit of work, and what it draws at random follows
+//! from seed and position alone, so a training that is saved between two units and continued later ends in the same
+//! bits.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use autogan_metrics::{FeatureExtractor, GaussianStats};
+use autogan_nn::{Discriminator, Ema, Generator, NormMode};
+use autogan_ops::Adam;
+use autogan_run::{ModelScore, RealScore, ScoresFile};
+use autogan_space::derived_generator_cost;
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::config::TrainingConfig;
+use super::measure::{protocol, score_generator, score_reals};
+use crate::config::LrDecay;
+use crate::error::Result;
+use crate::event::{Event, Reporter};
+use crate::images::{StageImages, to_u8};
+use crate::parts::{adam, generator_sizes, new_discriminator};
+use crate::search::Inputs;
+use crate::step::Step;
+use crate::streams::Streams;
+
+/// Images of a sample grid.
+const GRID: usize = 64;
+
+/// What a training is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingPhase {
+    /// A D step, and the G step of a G iteration that begins with it.
+    Train,
+    /// To score the averaged generator.
+    Score,
+    /// To show what it makes.
+    Samples,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Where a training is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingPosition {
+    /// Units of work done; it only grows.
+    pub tick: u64,
+    /// What is next.
+    pub phase: TrainingPhase,
+    /// G iterations that are complete.
+    pub g_iterations: u64,
+    /// D steps that are done.
+    pub d_steps: u64,
+    /// Real images that they took.
+    pub images_seen: u64,
+}
+
+/// The training of one architecture, in progress.
+pub struct Training {
+    pub(super) config: TrainingConfig,
+    streams: Streams,
+    device: Device,
+    pub(super) images: StageImages,
+    extractor: Arc<dyn FeatureExtractor>,
+    /// Statistics of the training images, once they are needed.
+    reference: Option<GaussianStats>,
+    pub(super) generator: Generator,
+    pub(super) discriminator: Discriminator,
+    pub(super) ema: Ema,
+    pub(super) g_adam: Adam,
+    pub(super) d_adam: Adam,
+    pub(super) position: TrainingPosition,
+    pub(super) scores: Scores,
+}
+
+/// The scores so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scores {
+    pub real: Option<RealScore>,
+    pub last: Option<ModelScore>,
+    pub best: Option<ModelScore>,
+}
+
+impl Training {
+    /// A training before its first unit of work.
+    ///
+    /// # Errors
+    /// When the configuration is impossible or the images cannot be used.
+    pub fn new(config: TrainingConfig, inputs: Inputs) -> Result<Self> {
+        let config = config.checked()?;
+        let streams = Streams::new(config.seed);
+        let Inputs { images, extractor, device } = inputs;
+        let rng = |name| streams.rng(name, 0);
+        let sizes = generator_sizes(&config.model);
+        let (arch, dtype) = (&config.arch, DType::F32);
+        let generator = Generator::derived(&sizes, arch, &mut rng("init.g"), dtype, &device)?;
+        let discriminator = new_discriminator(&config.model, &mut rng("init.d"), &device)?;
+        Ok(Self {
+            ema: Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?,
+            g_adam: Adam::new(adam(&config.train, config.train.g_lr)),
+            d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
+            images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
+            extractor,
+            reference: None,
+            generator,
+            discriminator,
+            streams,
+            device,
+            position: TrainingPosition {
+                tick: 0,
+                phase: TrainingPhase::Train,
+                g_iterations: 0,
+                d_steps: 0,
+                images_seen: 0,
+            },
+            scores: Scores::default(),
+            config,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TrainingConfig {
+        &self.config
+    }
+
+    /// Where the training is.
+    pub fn position(&self) -> TrainingPosition {
+        self.position
+    }
+
+    /// Does one unit of work. Returns false when nothing is left to do.
+    ///
+    /// # Errors
+    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not be
+    /// saved.
+    pub fn advance(&mut self, reporter: &mut dyn Reporter) -> Result<bool> {
+        match self.position.phase {
+            TrainingPhase::Train => self.train(reporter)?,
+            TrainingPhase::Score => self.score(reporter)?,
+            TrainingPhase::Samples => self.samples(reporter)?,
+            TrainingPhase::Done => return Ok(false),
+        }
+        self.position.tick += 1;
+        Ok(true)
+    }
+
+    /// What the training came to, once it is over.
+    pub fn result(&self) -> Option<ScoresFile> {
+        let Scores { real: Some(real), last: Some(last), best: Some(best) } = self.scores else {
+            return None;
+        };
+        let (c, p) = (&self.config, self.position);
+        let cost = derived_generator_cost(&c.arch, &generator_sizes(&c.model).shape());
+        (p.phase == TrainingPhase::Done).then(|| ScoresFile {
+            arch: c.arch.to_released(),
+            named: c.arch.named(),
+            seed: c.seed,
+            preset: c.preset.clone(),
+            dataset: c.data.dataset.clone(),
+            scorer: c.score.scorer.clone(),
+            protocol: protocol(&c.score, self.images.len()),
+            params: cost.params,
+            macs: cost.macs,
+            g_iterations: p.g_iterations,
+            images_seen: p.images_seen,
+            last,
+            best,
+            real,
+        })
+    }
+
+    /// A D step; the G step follows the first of each group.
+    fn train(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+        self.set_learning_rates();
+        let n_critic = self.config.train.n_critic as u64;
+        let real = self.images.batch(self.position.d_steps, &self.device)?;
+        let images = real.dim(0)?;
+        let arch = self.config.arch.clone();
+        // As many fakes as reals, also in a short last batch.
+        let z = self.latents("latents.d", images)?;
+        let (step, d_adam, ..) = self.step();
+        let d_loss = step.discriminator(d_adam, &arch, &real, &z)?;
+        let mut g_loss = None;
+        if self.position.d_steps.is_multiple_of(n_critic) {
+            let z = self.latents("latents.g", self.config.train.g_batch)?;
+            let (step, _, g_adam, ema) = self.step();
+            g_loss = Some(step.generator(g_adam, ema, &arch, &z)?);
+        }
+        self.position.d_steps += 1;
+        self.position.images_seen += images as u64;
+        let step = self.position.d_steps;
+        reporter.event(&Event::Shared { step, d_loss, g_loss, images });
+        if step.is_multiple_of(n_critic) {
+            self.position.g_iterations += 1;
+            let scored = self.is_due(self.config.schedule.score_every);
+            self.position.phase = if scored { TrainingPhase::Score } else { self.after_score() };
+        }
+        Ok(())
+    }
+
+    /// Whether something that happens every so many G iterations, and at the end, happens now.
+    fn is_due(&self, every: u64) -> bool {
+        let done = self.position.g_iterations;
+        (every > 0 && done.is_multiple_of(every)) || self.is_over()
+    }
+
+    /// Whether the last G iteration is complete.
+    pub(super) fn is_over(&self) -> bool {
+        self.position.g_iterations >= self.config.schedule.g_iterations
+    }
+
+    fn after_score(&self) -> TrainingPhase {
+        if self.is_due(self.config.schedule.samples_every) {
+            TrainingPhase::Samples
+        } else {
+            TrainingPhase::Train
+        }
+    }
+
+    /// Scores the averaged generator, always on the same latents.
+    fn score(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+        let begun = Instant::now();
+        if self.scores.real.is_none() || (self.config.score.fid && self.reference.is_none()) {
+            let (config, seed) = (&self.config.score, self.config.seed);
+            let reals = score_reals(&self.images, &*self.extractor, config, seed)?;
+            self.reference = reals.reference;
+            if self.scores.real.is_none() {
+                reporter.event(&Event::Real { score: reals.score });
+            }
+            self.scores.real = Some(reals.score);
+        }
+        let z = self.fixed_latents("latents.score", self.config.score.images)?;
+        let (is, frechet) = score_generator(
+            self.ema.generator(),
+            &self.config.arch,
+            &z,
+            &*self.extractor,
+            &self.config.score,
+            self.reference.as_ref(),
+        )?;
+        let score = ModelScore {
+            g_iteration: self.position.g_iterations,
+            images_seen: self.position.images_seen,
+            is: is.mean,
+            is_std: is.std,
+            frechet,
+        };
+        let best = self.scores.best.is_none_or(|best| score.is_better_than(&best));
+        if best {
+            self.scores.best = Some(score);
+        }
+        self.scores.last = Some(score);
+        let seconds = begun.elapsed().as_secs_f64();
+        reporter.event(&Event::Measured { score, best, seconds });
+        self.position.phase = self.after_score();
+        Ok(())
+    }
+
+    /// A grid of images of the averaged generator, always of the same latents.
+    fn samples(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+        let z = self.fixed_latents("latents.samples", GRID)?;
+        let arch = self.config.arch.clone();
+        let images = self.ema.generator().forward_frozen(&z, &arch, NormMode::Running)?;
+        let side = images.dim(3)?;
+        let pixels = to_u8(&images)?.flatten_all()?.to_vec1::<u8>()?;
+        reporter.event(&Event::Samples { tag: "train".into(), arch, n: GRID, side, pixels });
+        self.position.phase =
+            if self.is_over() { TrainingPhase::Done } else { TrainingPhase::Train };
+        if let Some(scores) = self.result() {
+            reporter.event(&Event::Trained { scores: Box::new(scores) });
+        }
+        Ok(())
+    }
+
+    /// What a step reads, and what it changes.
+    fn step(&mut self) -> (Step<'_>, &mut Adam, &mut Adam, &Ema) {
+        let step = Step {
+            generator: &self.generator,
+            discriminator: &self.discriminator,
+            train: &self.config.train,
+            stage: self.config.arch.stage(),
+            iteration: self.position.g_iterations as usize,
+        };
+        (step, &mut self.d_adam, &mut self.g_adam, &self.ema)
+    }
+
+    /// Latents `[n, latent]` of this D step, however often was scored in between.
+    fn latents(&self, stream: &str, n: usize) -> Result<Tensor> {
+        self.latents_at(stream, self.position.d_steps, n)
+    }
+
+    /// Latents `[n, latent]` that stay the same.
+    fn fixed_latents(&self, stream: &str, n: usize) -> Result<Tensor> {
+        self.latents_at(stream, 0, n)
+    }
+
+    fn latents_at(&self, stream: &str, index: u64, n: usize) -> Result<Tensor> {
+        let length = self.config.model.latent;
+        let z = self.streams.normal(stream, index, n * length);
+        Ok(Tensor::from_vec(z, (n, length), &self.device)?)
+    }
+
+    fn set_learning_rates(&mut self) {
+        let left = match self.config.train.lr_decay {
+            LrDecay::Constant => 1.0,
+            LrDecay::Linear => left(self.position.g_iterations, self.config.schedule.g_iterations),
+        };
+        self.d_adam.set_lr(self.config.train.d_lr * left);
+        self.g_adam.set_lr(self.config.train.g_lr * left);
+    }
+}
+
+/// The part of the step size that a linear decay leaves in G iteration `at` (from 0) of `all`: 1 in the first, 0 in the
+/// last.
+fn left(at: u64, all: u64) -> f64 {
+    match all {
+        0 | 1 => 1.0,
+        _ => 1.0 - at as f64 / (all - 1) as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::left;
+
+    #[test]
+    fn a_linear_decay_reaches_its_end_in_the_last_iteration() {
+        let all: Vec<f64> = (0..5).map(|at| left(at, 5)).collect();
+        assert_eq!(all, [1.0, 0.75, 0.5, 0.25, 0.0]);
+        assert_eq!(left(0, 1), 1.0);
+    }
+}

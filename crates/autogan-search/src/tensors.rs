@@ -1,0 +1,132 @@
+//! Networks and optimizers as the tensors of a checkpoint, and back.
+
+use std::collections::BTreeMap;
+
+use autogan_nn::Params;
+use autogan_ops::{Adam, Moments};
+use autogan_run::{Checkpoint, Dtype, TensorData};
+use candle_core::{DType, Device, Tensor, Var};
+
+use crate::error::{Result, SearchError};
+
+/// Adam's step counts by parameter.
+pub(crate) type Steps = BTreeMap<String, u64>;
+
+/// Adds all tensors of a network under `prefix`.
+pub(crate) fn put_network(into: &mut Checkpoint, prefix: &str, params: &Params) -> Result<()> {
+    for (name, var) in params.all() {
+        put(into, format!("{prefix}.{name}"), var.as_tensor())?;
+    }
+    Ok(())
+}
+
+/// Adds an optimizer's moments under `prefix`; gives its step counts, which are no tensors.
+pub(crate) fn put_adam(into: &mut Checkpoint, prefix: &str, adam: &Adam) -> Result<Steps> {
+    let mut steps = Steps::new();
+    for (name, moments) in adam.moments() {
+        put(into, format!("{prefix}.m.{name}"), &moments.m)?;
+        put(into, format!("{prefix}.v.{name}"), &moments.v)?;
+        steps.insert(name.clone(), moments.step);
+    }
+    Ok(steps)
+}
+
+/// Adds one tensor.
+pub(crate) fn put(into: &mut Checkpoint, name: String, tensor: &Tensor) -> Result<()> {
+    into.tensors.push(to_data(name, tensor)?);
+    Ok(())
+}
+
+/// The tensors of a checkpoint by name.
+pub(crate) struct Stored<'a>(BTreeMap<&'a str, &'a TensorData>);
+
+impl<'a> Stored<'a> {
+    /// Of this checkpoint.
+    pub fn new(checkpoint: &'a Checkpoint) -> Self {
+        Self(checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect())
+    }
+
+    /// The tensor `name`, which must have the type and shape of `like`.
+    pub fn read(&self, name: &str, like: &Tensor) -> Result<Tensor> {
+        from_data(&self.0, name, like)
+    }
+
+    /// Fills a network from the tensors under `prefix`.
+    pub fn fill(&self, prefix: &str, params: &Params) -> Result<()> {
+        for (name, var) in params.all() {
+            var.set(&self.read(&format!("{prefix}.{name}"), var.as_tensor())?)?;
+        }
+        Ok(())
+    }
+
+    /// An optimizer's moments under `prefix`, of those of `vars` that `steps` counts.
+    pub fn moments<'v>(
+        &self,
+        prefix: &str,
+        vars: impl IntoIterator<Item = (&'v str, &'v Var)>,
+        steps: Option<&Steps>,
+    ) -> Result<BTreeMap<String, Moments>> {
+        let mut all = BTreeMap::new();
+        for (name, var) in vars {
+            let Some(&step) = steps.and_then(|steps| steps.get(name)) else { continue };
+            let m = self.read(&format!("{prefix}.m.{name}"), var.as_tensor())?;
+            let v = self.read(&format!("{prefix}.v.{name}"), var.as_tensor())?;
+            all.insert(name.to_owned(), Moments { step, m, v });
+        }
+        Ok(all)
+    }
+}
+
+/// A state that is no JSON of the expected kind.
+pub(crate) fn broken(error: serde_json::Error) -> SearchError {
+    SearchError::Checkpoint(format!("its state cannot be read: {error}"))
+}
+
+/// A tensor as bytes in the machine-independent order.
+fn to_data(name: String, tensor: &Tensor) -> Result<TensorData> {
+    let flat = tensor.flatten_all()?;
+    let (dtype, bytes) = match tensor.dtype() {
+        DType::F32 => {
+            (Dtype::F32, flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect())
+        }
+        DType::I64 => {
+            (Dtype::I64, flat.to_vec1::<i64>()?.iter().flat_map(|v| v.to_le_bytes()).collect())
+        }
+        other => {
+            return Err(SearchError::Checkpoint(format!("{name} is {other:?}, not f32 or i64")));
+        }
+    };
+    Ok(TensorData { name, dtype, shape: tensor.dims().to_vec(), bytes })
+}
+
+/// The tensor `name`, which must have the type and shape of `like`.
+fn from_data(tensors: &BTreeMap<&str, &TensorData>, name: &str, like: &Tensor) -> Result<Tensor> {
+    let data = tensors
+        .get(name)
+        .ok_or_else(|| SearchError::Checkpoint(format!("tensor {name} is missing")))?;
+    if data.shape != like.dims() {
+        return Err(SearchError::Checkpoint(format!(
+            "tensor {name}: expected shape {:?}, found {:?}",
+            like.dims(),
+            data.shape
+        )));
+    }
+    let tensor = match (data.dtype, like.dtype()) {
+        (Dtype::F32, DType::F32) => {
+            let values: Vec<f32> =
+                data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
+        }
+        (Dtype::I64, DType::I64) => {
+            let values: Vec<i64> =
+                data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
+            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
+        }
+        (found, expected) => {
+            return Err(SearchError::Checkpoint(format!(
+                "tensor {name}: expected {expected:?}, found {found:?}"
+            )));
+        }
+    };
+    Ok(tensor.to_device(like.device())?)
+}

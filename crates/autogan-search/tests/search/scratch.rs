@@ -1,0 +1,305 @@
+//! Training from scratch: the same bits however it is run, scores when they are due, weights that say what they are.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use autogan_run::{Checkpoint, Host, ModelScore, RunDir, RunWriter, ScoresFile};
+use autogan_search::{
+    Event, Outcome, Reporter, RunOptions, Silent, Training, TrainingConfig, TrainingInputs,
+    run_training, training_checkpoint_config,
+};
+
+use crate::tiny::inputs_of;
+
+/// The quick preset, shrunk.
+fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
+    let small = [
+        "data.count=40",
+        "model.latent=4",
+        "model.gf=4",
+        "model.df=4",
+        "model.bottom=2",
+        "train.d_batch=8",
+        "train.g_batch=8",
+        "train.n_critic=2",
+        "schedule.g_iterations=5",
+        "schedule.score_every=2",
+        "schedule.samples_every=3",
+        "score.images=16",
+        "score.batch=8",
+    ];
+    let settings: Vec<String> = small.iter().chain(settings).map(|s| (*s).to_owned()).collect();
+    let mut config = TrainingConfig::preset("quick", &settings).unwrap();
+    config.seed = seed;
+    config
+}
+
+fn inputs(config: &TrainingConfig) -> TrainingInputs {
+    inputs_of(&config.data, config.side())
+}
+
+fn new(config: &TrainingConfig) -> Training {
+    Training::new(config.clone(), inputs(config)).unwrap()
+}
+
+fn finish(training: &mut Training, reporter: &mut dyn Reporter) -> Checkpoint {
+    while training.advance(reporter).unwrap() {}
+    training.save().unwrap()
+}
+
+#[derive(Default)]
+struct Record(Vec<Event>);
+
+impl Reporter for Record {
+    fn event(&mut self, event: &Event) {
+        self.0.push(event.clone());
+    }
+}
+
+impl Record {
+    fn measured(&self) -> Vec<(ModelScore, bool)> {
+        let scores = self.0.iter().filter_map(|event| match event {
+            Event::Measured { score, best, .. } => Some((*score, *best)),
+            _ => None,
+        });
+        scores.collect()
+    }
+}
+
+#[test]
+fn threads_and_interruptions_change_no_bit_and_the_seed_does() {
+    let on = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| finish(&mut new(&config(seed, &[])), &mut Silent))
+    };
+    let whole = on(1, 7);
+    assert!(whole == on(2, 7), "two threads end elsewhere than one");
+    assert!(whole.tensors != on(1, 8).tensors, "the seed makes no difference");
+
+    let config = config(7, &[]);
+    let mut training = new(&config);
+    while training.advance(&mut Silent).unwrap() {
+        let saved = training.save().unwrap();
+        assert_eq!(training_checkpoint_config(&saved).unwrap(), config);
+        training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
+    }
+    assert!(training.save().unwrap() == whole, "restoring changed something");
+}
+
+#[test]
+fn scores_and_grids_come_when_they_are_due_and_how_often_changes_no_weight() {
+    let config = config(3, &[]);
+    let mut record = Record::default();
+    let mut training = new(&config);
+    let end = finish(&mut training, &mut record);
+    let measured = record.measured();
+    let at: Vec<u64> = measured.iter().map(|(score, _)| score.g_iteration).collect();
+    assert_eq!(at, [2, 4, 5]);
+    // Five batches of eight in an epoch of forty images: none is short.
+    assert_eq!(measured[0].0.images_seen, 2 * 2 * 8);
+    let mut best = f64::INFINITY;
+    for (score, is_best) in &measured {
+        let distance = score.frechet.unwrap();
+        assert!(score.is >= 1.0 && distance > 0.0);
+        assert_eq!(*is_best, distance < best);
+        best = best.min(distance);
+    }
+    let count = |what: fn(&Event) -> bool| record.0.iter().filter(|event| what(event)).count();
+    assert_eq!(count(|e| matches!(e, Event::Samples { n: 64, side: 16, .. })), 2, "at 3 and 5");
+    assert_eq!(count(|e| matches!(e, Event::Shared { .. })), 10);
+    assert_eq!(count(|e| matches!(e, Event::Shared { g_loss: Some(_), .. })), 5);
+    assert_eq!(count(|e| matches!(e, Event::Real { .. })), 1);
+    let Some(Event::Trained { scores }) = record.0.last() else { panic!("no result") };
+    assert_eq!(training.result().as_ref(), Some(&**scores));
+    assert_eq!((scores.best.frechet, scores.last), (Some(best), measured[2].0));
+    assert_eq!(scores.protocol.is, "is_compact-shapes_16_2splits");
+    let frechet = scores.protocol.frechet.as_deref();
+    assert_eq!(frechet, Some("frechet_compact-shapes_16_40train"));
+    assert!(scores.real.frechet.unwrap() < best, "real images are nearer to real images");
+
+    let rarely = self::config(3, &["schedule.score_every=0", "schedule.samples_every=1"]);
+    let mut record = Record::default();
+    let other = finish(&mut new(&rarely), &mut record);
+    assert_eq!(record.measured().len(), 1);
+    assert_eq!(record.measured()[0].0, measured[2].0);
+    assert!(end.tensors == other.tensors, "a score has changed the training");
+}
+
+#[test]
+fn without_the_distance_the_inception_score_decides() {
+    let config = config(3, &["score.fid=false"]);
+    let mut record = Record::default();
+    let mut training = new(&config);
+    finish(&mut training, &mut record);
+    let scores = training.result().unwrap();
+    assert_eq!((scores.protocol.frechet, scores.real.frechet), (None, None));
+    let highest = record.measured().iter().map(|(score, _)| score.is).fold(0.0, f64::max);
+    assert_eq!(scores.best.is, highest);
+    assert!(record.measured().iter().all(|(score, _)| score.frechet.is_none()));
+}
+
+#[test]
+fn the_network_holds_only_its_own_parts_and_its_files_say_what_it_is() {
+    let config = config(1, &["arch='1 0 1 1'"]);
+    let mut training = new(&config);
+    let end = finish(&mut training, &mut Silent);
+    let names: Vec<&str> = end.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    assert!(names.contains(&"ema.cell1.pre_conv1.conv.weight"), "{names:?}");
+    let other = |name: &&&str| name.contains("post_") || name.contains("cell2");
+    assert_eq!(names.iter().filter(|name| name.starts_with("ema.")).find(other), None);
+    let averaged = training.averaged().unwrap();
+    assert!(averaged.tensors.iter().all(|tensor| tensor.name.starts_with("ema.")));
+    for checkpoint in [&averaged, &end] {
+        assert_eq!(checkpoint.text("autogan.arch").unwrap(), "1 0 1 1");
+        assert_eq!(checkpoint.text("autogan.skip_tap").unwrap(), "before_add");
+        assert_eq!(checkpoint.text("autogan.pre_order").unwrap(), "norm_first");
+    }
+}
+
+#[test]
+fn the_last_step_of_a_linear_decay_has_no_size() {
+    let weights = |settings: &[&str]| {
+        let config = config(2, settings);
+        let mut training = new(&config);
+        while training.position().g_iterations + 1 < config.schedule.g_iterations {
+            training.advance(&mut Silent).unwrap();
+        }
+        let before = training.save().unwrap();
+        let after = finish(&mut training, &mut Silent);
+        let all = |c: &Checkpoint, prefix: &str| -> Vec<Vec<u8>> {
+            let of = c.tensors.iter().filter(|t| t.name.starts_with(prefix));
+            of.filter(|t| t.name.ends_with("conv.weight")).map(|t| t.bytes.clone()).collect()
+        };
+        (
+            all(&before, "g.cell") == all(&after, "g.cell"),
+            all(&before, "ema.") != all(&after, "ema."),
+        )
+    };
+    assert_eq!(weights(&["train.lr_decay=linear"]), (true, true));
+    assert_eq!(weights(&[]), (false, true));
+}
+
+#[test]
+fn a_training_can_go_on_for_longer_but_not_as_another() {
+    let (short, longer) = (config(4, &[]), config(4, &["schedule.g_iterations=8"]));
+    short.check_continues(&longer, &[]).unwrap();
+    let over = finish(&mut new(&short), &mut Silent);
+    let mut training = Training::restore(&over, longer.clone(), inputs(&longer)).unwrap();
+    assert!(training.result().is_none());
+    let end = finish(&mut training, &mut Silent);
+    assert!(end.tensors == finish(&mut new(&longer), &mut Silent).tensors);
+    let behind = Training::restore(&end, short.clone(), inputs(&short)).err().unwrap().to_string();
+    assert!(behind.contains("schedule.g_iterations") && behind.contains("found 5"), "{behind}");
+    let other = config(4, &["train.g_lr=1", "arch=autogan-b"]);
+    let error = short.check_continues(&other, &["train".to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("arch (was") && !error.contains("g_lr (was"), "{error}");
+    assert!(short.check_continues(&other, &["arch".to_owned()]).is_err());
+    let fewer = config(4, &["data.count=32"]);
+    let error = Training::restore(&over, short, inputs(&fewer)).err().unwrap().to_string();
+    assert!(error.contains("40 training images") && error.contains("--data"), "{error}");
+}
+
+#[test]
+fn images_of_48_pixels_are_trained_from_a_bottom_width_of_6() {
+    let config = config(5, &["model.bottom=6", "schedule.g_iterations=1", "score.images=8"]);
+    let mut record = Record::default();
+    let mut training = new(&config);
+    finish(&mut training, &mut record);
+    assert!(record.0.iter().any(|e| matches!(e, Event::Samples { side: 48, .. })));
+    assert!(training.result().unwrap().last.is >= 1.0);
+}
+
+#[test]
+fn presets_are_consistent_and_name_themselves() {
+    for (name, _) in autogan_search::TRAINING_PRESETS {
+        let config = TrainingConfig::preset(name, &[]).unwrap();
+        assert_eq!(config.preset, *name);
+        let again = TrainingConfig::from_toml(&config.to_toml().unwrap(), "", &[]).unwrap();
+        assert_eq!(again, config);
+        let searched = autogan_search::SearchConfig::preset(name, &[]).unwrap();
+        assert_eq!(searched.data.dataset, config.data.dataset);
+        assert_eq!(searched.model.skip_tap, config.model.skip_tap);
+        assert_eq!(searched.model.pre_order, config.model.pre_order);
+        assert_eq!(
+            (searched.model.bottom, searched.model.latent),
+            (config.model.bottom, config.model.latent)
+        );
+    }
+    let stl10 = TrainingConfig::preset("stl10", &[]).unwrap();
+    assert_eq!((stl10.side(), stl10.schedule.g_iterations), (48, 50_000));
+    for (setting, expected) in [
+        ("schedule.g_iterations=0", "schedule.g_iterations: expected 1 or more"),
+        ("score.images=1", "score.images: expected 2 or more"),
+        ("model.gf=0", "model.gf: expected 1 or more"),
+        ("train.ema_decay=1.0", "train.ema_decay"),
+        ("schedule.iterations=3", "g_iterations"),
+        ("arch=[1, 0, 3, 1]", "upsampling"),
+    ] {
+        let error = TrainingConfig::preset("quick", &[setting.to_owned()]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{setting}: {error}");
+    }
+}
+
+/// Asks to stop when the training has made so many D steps.
+struct StopAt<'a>(u64, &'a AtomicBool);
+
+impl Reporter for StopAt<'_> {
+    fn event(&mut self, event: &Event) {
+        if matches!(event, Event::Shared { step, .. } if *step == self.0) {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
+    let config = config(6, &[]);
+    let text = config.to_toml().unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let host = Host::detect("cpu");
+    let stop = AtomicBool::new(false);
+    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
+    let create = |name: &str| {
+        let (dir, lock) = RunDir::create_at(&parent.path().join(name), &text, &host).unwrap();
+        RunWriter::start(dir, lock).unwrap()
+    };
+    let mut writer = create("whole");
+    let ran = run_training(&mut new(&config), &mut writer, &mut Silent, &options).unwrap();
+    assert_eq!(ran.outcome, Outcome::Finished);
+    let whole = writer.dir().clone();
+    writer.finish().unwrap();
+
+    let mut writer = create("stopped");
+    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(5, &stop), &options);
+    assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
+    let stopped = writer.dir().clone();
+    assert!(stopped.scores().unwrap().is_none());
+    drop(writer);
+    stop.store(false, Ordering::Relaxed);
+    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
+    let (checkpoint, mut writer) = (resumed.checkpoint.unwrap(), resumed.writer);
+    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
+    assert_eq!(training.position().d_steps, 5);
+    let ran = run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
+    assert_eq!(ran.outcome, Outcome::Finished);
+    writer.finish().unwrap();
+
+    let same = |path: fn(&RunDir) -> std::path::PathBuf| {
+        assert_eq!(std::fs::read(path(&whole)).unwrap(), std::fs::read(path(&stopped)).unwrap());
+    };
+    same(RunDir::scores_path);
+    same(RunDir::best_path);
+    let last = |dir: &RunDir| dir.checkpoints().load_newest().unwrap().unwrap().checkpoint;
+    assert!(last(&whole).tensors == last(&stopped).tensors);
+    let scores: ScoresFile = whole.scores().unwrap().unwrap();
+    assert_eq!(scores.g_iterations, 5);
+
+    // A finished run whose scores are gone writes them anew.
+    std::fs::remove_file(stopped.scores_path()).unwrap();
+    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
+    let mut writer = resumed.writer;
+    let checkpoint = resumed.checkpoint.unwrap();
+    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
+    run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
+    same(RunDir::scores_path);
+}
