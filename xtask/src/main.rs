@@ -47,6 +47,8 @@ enum Command {
 enum Autogan {
     /// Search for an architecture
     Search(Rest),
+    /// Train an architecture from scratch, or the best of a search in turn
+    Train(Rest),
     /// Show, draw, count or convert architectures
     Arch(Rest),
     /// Write the report of a run: one HTML file with everything in it
@@ -90,6 +92,7 @@ impl Autogan {
     fn into_parts(self) -> (&'static str, Vec<OsString>) {
         let (name, Rest { rest }) = match self {
             Self::Search(rest) => ("search", rest),
+            Self::Train(rest) => ("train", rest),
             Self::Arch(rest) => ("arch", rest),
             Self::Report(rest) => ("report", rest),
             Self::Sample(rest) => ("sample", rest),

@@ -1,4 +1,4 @@
-//! The events of a search as JSON, one object per line: `--log-format json`.
+//! The events of a search or a training as JSON, one object per line: `--log-format json`.
 
 use autogan_search::{Event, Position};
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ pub fn object(event: &Event, at: Position) -> Value {
     object
 }
 
-fn fields(event: &Event) -> Value {
+/// An event as an object with `event`, its name.
+pub fn fields(event: &Event) -> Value {
     match event {
         Event::Stage { stage, side, iterations, real } => json!({
             "event": "stage", "stage": stage, "side": side, "first_iteration": iterations.0,
@@ -57,6 +58,11 @@ fn fields(event: &Event) -> Value {
             json!({ "event": "beam", "stage": stage, "entries": all })
         }
         Event::Found { top, score } => json!({ "event": "found", "top": top, "score": score }),
+        Event::Real { score } => json!({ "event": "real", "score": score }),
+        Event::Measured { score, best, seconds } => json!({
+            "event": "measured", "score": score, "best": best, "seconds": seconds,
+        }),
+        Event::Trained { scores } => json!({ "event": "trained", "scores": scores }),
         // An event of a newer library: its name is better than nothing.
         other => json!({ "event": "other", "detail": format!("{other:?}") }),
     }

@@ -17,6 +17,7 @@ mod dashboard;
 mod eval;
 mod event_json;
 mod generator;
+mod inputs;
 mod manual;
 mod progress;
 mod report;
@@ -25,6 +26,7 @@ mod sample;
 mod score;
 mod search;
 mod signals;
+mod train;
 mod train_scorer;
 mod trials;
 mod weights;
@@ -52,6 +54,8 @@ struct Cli {
 enum Command {
     /// Search for an architecture.
     Search(search::Args),
+    /// Train an architecture from scratch, or the best of a search in turn.
+    Train(Box<train::Args>),
     /// Show, draw, count or convert architectures.
     #[command(subcommand)]
     Arch(arch::Command),
@@ -120,6 +124,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let terminal = &cli.terminal;
     match cli.command {
         Command::Search(args) => search::run(&args, terminal),
+        Command::Train(args) => train::run(&args, terminal),
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Report(args) => report::run(&args, terminal).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),

@@ -383,12 +383,13 @@ impl Progress<'_> {
     }
 }
 
-fn smooth(old: Option<f64>, new: f64) -> f64 {
+/// A moving average that can be read.
+pub fn smooth(old: Option<f64>, new: f64) -> f64 {
     old.map_or(new, |old| SMOOTH * old + (1.0 - SMOOTH) * new)
 }
 
 /// A duration as `4:07` or `1:02:09`.
-fn short(d: Duration) -> String {
+pub fn short(d: Duration) -> String {
     let s = d.as_secs();
     if s >= 3600 {
         format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)

@@ -9,8 +9,8 @@ use autogan_space::{
     GeneratorShape, controller_params, discriminator_cost, stage_tokens, supernet_cost,
 };
 
-use super::inputs;
 use super::summary::time;
+use crate::inputs::{self, Wanted};
 
 /// Images that a dataset has when it cannot be read here.
 fn nominal(dataset: &str) -> Option<usize> {
@@ -27,7 +27,7 @@ pub fn print(config: &SearchConfig, weights: Option<&Path>, offline: bool) -> an
     let (images, note) = match (config.data.dir.is_empty(), nominal(&config.data.dataset)) {
         (true, Some(n)) if config.data.count == 0 => (n, " (its published size; no --data given)"),
         (true, Some(n)) => (n.min(config.data.count), ""),
-        _ => (inputs::images(config, true)?.len(), ""),
+        _ => (Wanted::by_search(config, weights, true).images()?.len(), ""),
     };
     let (extractor, missing) = match inputs::scorer(&config.reward.scorer, weights, true) {
         Ok(extractor) => (Some(extractor), None),

@@ -1,7 +1,6 @@
 //! `autogan search`: a new run, a resumed one, or a look at what a run would cost.
 
 mod dry_run;
-mod inputs;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use autogan_search::{
     run as run_search,
 };
 
+use crate::inputs::{self, Wanted};
 use crate::progress::Progress;
 use crate::report::after_search;
 use crate::signals::Signals;
@@ -114,7 +114,7 @@ fn start(
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
     // Everything that can be wrong with the input is found before a directory is made.
-    let inputs = inputs::load(&config, device, args.weights.as_deref(), args.offline)?;
+    let inputs = Wanted::by_search(&config, args.weights.as_deref(), args.offline).load(device)?;
     let images = inputs.images.len();
     let mut search = Search::new(config.clone(), inputs)?;
     let (text, host) = (config.to_toml()?, Host::detect(&args.device));
@@ -152,7 +152,7 @@ fn resume(
     if let Some(dir) = &args.data {
         at.data.dir = dir.display().to_string();
     }
-    let inputs = inputs::load(&at, device, args.weights.as_deref(), args.offline)?;
+    let inputs = Wanted::by_search(&at, args.weights.as_deref(), args.offline).load(device)?;
     let images = inputs.images.len();
     let mut search = match &resumed.checkpoint {
         Some(checkpoint) => Search::restore(checkpoint, config.clone(), inputs)?,
@@ -211,7 +211,7 @@ fn carry_on(
 }
 
 /// How the run is named on the command line: its number where it lies among the others, else its path.
-fn resume_name(path: &Path, runs: &Path) -> String {
+pub fn resume_name(path: &Path, runs: &Path) -> String {
     match path.strip_prefix(runs) {
         Ok(name) if runs == Path::new("runs") => name.display().to_string(),
         _ => path.display().to_string(),
@@ -219,7 +219,7 @@ fn resume_name(path: &Path, runs: &Path) -> String {
 }
 
 /// `30s`, `10m`, `1h`, or seconds without a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().find(|(_, c)| c.is_ascii_alphabetic()) {
         Some((at, _)) => text.split_at(at),
         None => (text, "s"),

@@ -1,0 +1,142 @@
+//! `autogan train --from-run`: the best architectures of a search, trained in turn (section 3.3.3).
+//!
+//! Each has a run directory of its own, `rank-1` and so on, under one directory. What is finished there is not trained
+//! again, so the same command goes on where it was stopped.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use autogan_run::export::{Align, aligned};
+use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
+use autogan_search::{Outcome, TrainingConfig};
+use autogan_space::Arch;
+
+use super::one::{Trainer, stored_config};
+use super::summary::vector;
+
+/// Trains the best of `run`, and names the winner.
+pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
+    let found = run.arch()?.with_context(|| {
+        let path = run.path().display();
+        format!("{path} has no arch.json yet; finish the search with --resume first")
+    })?;
+    let top = trainer.args.top;
+    ensure!(
+        (1..=found.top.len()).contains(&top),
+        "--top: expected 1 to {}, the architectures that the run kept, found {top}",
+        found.top.len()
+    );
+    let shared = trainer.args.of_run(run)?;
+    let parent = match &trainer.args.run_dir {
+        Some(dir) => dir.clone(),
+        None => trainer.args.runs_dir.join(format!("{}-trained", run.name())),
+    };
+    let mut trained = Vec::new();
+    for candidate in &found.top[..top] {
+        let arch = Arch::from_released(&candidate.arch)?;
+        let config = TrainingConfig { arch, ..shared.clone() };
+        let path = parent.join(format!("rank-{}", candidate.rank));
+        match one(trainer, config, path)? {
+            Some(scores) => trained.push((candidate, scores)),
+            None => {
+                trainer.terminal.note("stopped; the same command goes on from here");
+                return Ok(trainer.signals.exit_code());
+            }
+        }
+    }
+    let file = winner(run, &trained)?;
+    file.write(&parent.join("winner.json"))?;
+    let mut text = table(&trained, &file);
+    let best = parent.join(format!("rank-{}", file.winner)).join("best.safetensors");
+    text += &format!("\nMore images: cargo xtask sample {} --out grid.png\n", best.display());
+    crate::terminal::print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The scores of one of them, trained now or before; `None` when it was stopped.
+fn one(
+    trainer: &Trainer<'_>,
+    config: TrainingConfig,
+    path: PathBuf,
+) -> anyhow::Result<Option<ScoresFile>> {
+    let wanted = config.schedule.g_iterations;
+    let finished = |dir: &RunDir| -> anyhow::Result<Option<ScoresFile>> {
+        Ok(dir.scores()?.filter(|scores| scores.g_iterations == wanted))
+    };
+    let (dir, outcome) = match RunDir::open(&path) {
+        Ok(dir) => {
+            stored_config(&dir, &[])?.check_continues(&config, &[]).with_context(|| {
+                format!("{} was trained differently; name another --run-dir", path.display())
+            })?;
+            if let Some(scores) = finished(&dir)? {
+                trainer.terminal.note(&format!("{} is trained already", path.display()));
+                return Ok(Some(scores));
+            }
+            let outcome = trainer.resume(dir.clone(), Some(&config))?;
+            (dir, outcome)
+        }
+        Err(_) => trainer.start(config, Some(&path))?,
+    };
+    match outcome {
+        Outcome::Stopped => Ok(None),
+        Outcome::Finished => {
+            let scores = finished(&dir)?;
+            Ok(Some(scores.context("the run has no scores.json although it is finished")?))
+        }
+    }
+}
+
+/// The one with the highest Inception Score, as the paper picks it; of equal ones the first.
+fn winner(run: &RunDir, trained: &[(&FoundArch, ScoresFile)]) -> anyhow::Result<WinnerFile> {
+    let mut best: Option<&(&FoundArch, ScoresFile)> = None;
+    for candidate in trained {
+        if best.is_none_or(|(_, scores)| candidate.1.best.is > scores.best.is) {
+            best = Some(candidate);
+        }
+    }
+    let (found, scores) = best.context("nothing was trained")?;
+    let trained = trained.iter().map(|(found, scores)| TrainedArch {
+        rank: found.rank,
+        arch: found.arch.clone(),
+        named: found.named.clone(),
+        reward: found.reward,
+        best: scores.best,
+        last: scores.last,
+    });
+    Ok(WinnerFile {
+        run: run.name(),
+        preset: scores.preset.clone(),
+        dataset: scores.dataset.clone(),
+        seed: scores.seed,
+        protocol: scores.protocol.clone(),
+        winner: found.rank,
+        trained: trained.collect(),
+    })
+}
+
+fn table(trained: &[(&FoundArch, ScoresFile)], file: &WinnerFile) -> String {
+    let head = ["rank", "reward", "is", "frechet", "at", "vector", ""].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    rows.extend(trained.iter().map(|(found, scores)| {
+        let best = &scores.best;
+        vec![
+            found.rank.to_string(),
+            format!("{:.3}", found.reward),
+            format!("{:.3}", best.is),
+            best.frechet.map_or_else(|| "-".to_owned(), |distance| format!("{distance:.3}")),
+            best.g_iteration.to_string(),
+            vector(&found.arch),
+            if found.rank == file.winner { "winner".to_owned() } else { String::new() },
+        ]
+    }));
+    let mut align = [Align::Right; 7];
+    (align[5], align[6]) = (Align::Left, Align::Left);
+    let protocol = file.protocol.frechet.as_ref().map_or(String::new(), |name| format!(", {name}"));
+    format!(
+        "\nTrained from scratch; scores of the best weights of each, at the iteration named\n\
+         ({}{protocol}). The winner has the highest is.\n\n{}",
+        file.protocol.is,
+        aligned(&rows, &align)
+    )
+}
