@@ -136,12 +136,18 @@ fn to_rgb(width: usize, side: usize) -> Cost {
     batch_norm(width) + conv(3, width, RGB, side)
 }
 
+/// What surrounds the cells of a generator that ends with a stage (from 0).
+pub(crate) fn ends(stage: usize, shape: &GeneratorShape) -> Cost {
+    stem(shape) + to_rgb(shape.width, side_after(stage, shape.bottom))
+}
+
 /// The side of the output of cell `index` (from 0).
 fn side_after(index: usize, bottom: usize) -> usize {
     bottom << (index + 1)
 }
 
-fn cell_cost(cell: &CellArch, width: usize, bottom: usize) -> CellCost {
+pub(crate) fn cell_cost(cell: &CellArch, shape: &GeneratorShape) -> CellCost {
+    let GeneratorShape { width, bottom, .. } = *shape;
     let side = side_after(cell.index(), bottom);
     let by_deconv = cell.upsample == Upsample::Deconv;
 
@@ -177,7 +183,7 @@ fn cell_cost(cell: &CellArch, width: usize, bottom: usize) -> CellCost {
 pub fn derived_generator_breakdown(arch: &Arch, shape: &GeneratorShape) -> GeneratorCost {
     GeneratorCost {
         stem: stem(shape),
-        cells: arch.cells().iter().map(|cell| cell_cost(cell, shape.width, shape.bottom)).collect(),
+        cells: arch.cells().iter().map(|cell| cell_cost(cell, shape)).collect(),
         to_rgb: to_rgb(shape.width, side_after(arch.stage(), shape.bottom)),
     }
 }
@@ -185,6 +191,21 @@ pub fn derived_generator_breakdown(arch: &Arch, shape: &GeneratorShape) -> Gener
 /// The cost of the generator that holds only what `arch` uses, and of one image through it.
 pub fn derived_generator_cost(arch: &Arch, shape: &GeneratorShape) -> Cost {
     derived_generator_breakdown(arch, shape).total()
+}
+
+/// The most that a derived generator of a stage (from 0) costs: the most parameters, and the most MACs of one image. Two
+/// architectures may share them.
+pub fn dearest_cost(stage: usize, shape: &GeneratorShape) -> Cost {
+    let dearest = |index| {
+        CellArch::enumerate(index).map(|cell| cell_cost(&cell, shape).total()).fold(
+            Cost::ZERO,
+            |most, cost| Cost {
+                params: most.params.max(cost.params),
+                macs: most.macs.max(cost.macs),
+            },
+        )
+    };
+    ends(stage, shape) + (0..=stage).map(dearest).sum()
 }
 
 /// The cost of the weight-sharing generator at a stage (from 0).
@@ -202,8 +223,7 @@ pub fn supernet_cost(stage: usize, shape: &GeneratorShape) -> Cost {
             half * 4 + deconv(width, 1) * 4 + conv(1, width, width, 1) * (1 + earlier as u64)
         })
         .sum::<Cost>();
-    let side = side_after(stage, shape.bottom);
-    let ends = stem(shape) + to_rgb(width, side);
+    let ends = ends(stage, shape);
     let mean_cells: u64 = (0..=stage).map(|index| mean_cell_macs(index, shape)).sum();
     Cost { params: (ends + cells).params, macs: ends.macs + mean_cells }
 }
@@ -211,7 +231,7 @@ pub fn supernet_cost(stage: usize, shape: &GeneratorShape) -> Cost {
 /// The mean MACs of the cells for one place.
 fn mean_cell_macs(index: usize, shape: &GeneratorShape) -> u64 {
     let (macs, cells) = CellArch::enumerate(index).fold((0, 0), |(macs, cells), cell| {
-        let cost = cell_cost(&cell, shape.width, shape.bottom).total();
+        let cost = cell_cost(&cell, shape).total();
         (macs + cost.macs, cells + 1)
     });
     macs / cells.max(1)

@@ -112,3 +112,13 @@ fn mean_macs_of_the_supernet_are_the_mean_over_its_architectures() {
     // Each cell's mean is rounded down once.
     assert!(mean <= sum / archs && sum / archs - mean <= 2);
 }
+
+#[test]
+fn the_dearest_cost_is_the_largest_of_all() {
+    for stage in 0..MAX_CELLS {
+        let costs = || Arch::enumerate(stage).map(|arch| derived_generator_cost(&arch, &PAPER));
+        let params = costs().map(|cost| cost.params).max().unwrap();
+        let macs = costs().map(|cost| cost.macs).max().unwrap();
+        assert_eq!(dearest_cost(stage, &PAPER), Cost { params, macs });
+    }
+}

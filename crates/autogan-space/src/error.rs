@@ -103,6 +103,19 @@ pub enum SpaceError {
         /// What it may be, with meanings.
         allowed: String,
     },
+    /// A budget that no architecture meets.
+    #[error(
+        "expected a budget of at least {least} {what}, those of the cheapest generator of these \
+         sizes, found {found}"
+    )]
+    Budget {
+        /// What is limited.
+        what: &'static str,
+        /// The smallest number with which there is an architecture.
+        least: u64,
+        /// The limit.
+        found: u64,
+    },
 }
 
 /// `a, b or c`.

@@ -7,7 +7,8 @@
 //! The crate knows no tensor and reads no file. It says what an architecture *is* ([`Arch`],
 //! [`CellArch`]), how it is written down ([`Arch::from_released`], [`Arch::named`], serde), which
 //! decisions a controller takes to draw one ([`stage_tokens`]) and what the network that follows
-//! from it costs ([`derived_generator_cost`], [`discriminator_cost`], [`controller_params`]).
+//! from it costs ([`derived_generator_cost`], [`discriminator_cost`], [`controller_params`]), and
+//! which ones a [`Budget`] allows.
 //!
 //! ```
 //! use autogan_space::{Arch, GeneratorShape, derived_generator_cost};
@@ -21,6 +22,7 @@
 //! ```
 
 mod arch;
+mod budget;
 mod cell;
 mod choice;
 mod cost;
@@ -32,11 +34,12 @@ mod skips;
 mod token;
 
 pub use arch::Arch;
+pub use budget::Budget;
 pub use cell::CellArch;
 pub use choice::{Conv, Norm, Upsample};
 pub use cost::{
-    CellCost, Cost, GeneratorCost, GeneratorShape, controller_params, derived_generator_breakdown,
-    derived_generator_cost, discriminator_cost, supernet_cost,
+    CellCost, Cost, GeneratorCost, GeneratorShape, controller_params, dearest_cost,
+    derived_generator_breakdown, derived_generator_cost, discriminator_cost, supernet_cost,
 };
 pub use count::{count, count_all, count_archs};
 pub use error::{Result, SpaceError};
