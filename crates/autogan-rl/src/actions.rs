@@ -74,7 +74,8 @@ impl ActionSpace {
         Ok(arch.cells()[stages].iter().flat_map(|cell| cell.to_tokens(order)).collect())
     }
 
-    fn stages(self) -> Result<(std::ops::Range<usize>, TokenOrder)> {
+    /// The stages whose cells are decided, and the order of their tokens.
+    pub(crate) fn stages(self) -> Result<(std::ops::Range<usize>, TokenOrder)> {
         let (stages, order) = match self {
             Self::Stage { stage, order } => (stage..stage + 1, order),
             Self::Joint { stage, order } => (0..stage + 1, order),

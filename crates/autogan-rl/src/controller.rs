@@ -4,16 +4,18 @@
 //! of all tokens before it), runs the LSTM cell and decodes the hidden vector with decoder `i`. Parameters carry
 //! the names of the PyTorch original, so that its state dicts load.
 
-use autogan_ops::{linear, log_softmax};
+use autogan_ops::linear;
 use autogan_space::TokenKind;
 use candle_core::{DType, Device, Tensor, Var};
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::allowed::{Allowed, Everything};
 use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
 use crate::params::Params;
 use crate::rollout::{PreviousToken, Rollout, StartState};
+use crate::within::Within;
 
 /// What the controller reads at its first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,11 +134,7 @@ impl Controller {
     /// # Errors
     /// When `starts` is empty or does not fit this controller.
     pub fn sample<R: Rng + ?Sized>(&self, starts: &[StartState], rng: &mut R) -> Result<Rollout> {
-        let uniforms: Vec<Vec<f64>> =
-            starts.iter().map(|_| self.tokens.iter().map(|_| rng.random()).collect()).collect();
-        self.unroll(starts, |step, log_probs| {
-            log_probs.iter().zip(&uniforms).map(|(row, u)| pick(row, u[step])).collect()
-        })
+        self.within(&Everything).sample(starts, rng)
     }
 
     /// Takes the most probable choice at every step; the first of equals.
@@ -144,7 +142,7 @@ impl Controller {
     /// # Errors
     /// When `starts` is empty or does not fit this controller.
     pub fn greedy(&self, starts: &[StartState]) -> Result<Rollout> {
-        self.unroll(starts, |_, log_probs| log_probs.iter().map(|row| argmax(row)).collect())
+        self.within(&Everything).greedy(starts)
     }
 
     /// Follows the given actions, one row of `T` for each start state.
@@ -153,66 +151,12 @@ impl Controller {
     /// When `starts` is empty or does not fit, when there are not as many rows as start states, when a row has not
     /// `T` actions, or when an action is not below its token's number of choices.
     pub fn evaluate(&self, starts: &[StartState], actions: &[Vec<usize>]) -> Result<Rollout> {
-        let (expected, found) = (starts.len(), actions.len());
-        if expected != found {
-            return Err(RlError::Length { what: "actions", expected, found, per: "start state" });
-        }
-        for (row, line) in actions.iter().enumerate() {
-            let (expected, found) = (self.tokens.len(), line.len());
-            if expected != found {
-                return Err(RlError::Length {
-                    what: "actions of a row",
-                    expected,
-                    found,
-                    per: "token",
-                });
-            }
-            for (index, (&found, token)) in line.iter().zip(&self.tokens).enumerate() {
-                let choices = token.choices();
-                if found >= choices {
-                    let token = token.name();
-                    return Err(RlError::Action { row, index, token, choices, found });
-                }
-            }
-        }
-        self.unroll(starts, |step, _| actions.iter().map(|row| row[step]).collect())
+        self.within(&Everything).evaluate(starts, actions)
     }
 
-    /// Runs all steps; `choose` gets the step and the log-probabilities of every row, and names the actions.
-    fn unroll(
-        &self,
-        starts: &[StartState],
-        mut choose: impl FnMut(usize, &[Vec<f64>]) -> Vec<usize>,
-    ) -> Result<Rollout> {
-        let (mut x, mut state) = self.start(starts)?;
-        let mut actions = vec![Vec::with_capacity(self.tokens.len()); starts.len()];
-        let (mut logits, mut probs) = (Vec::new(), Vec::new());
-        let (mut chosen, mut entropies) = (Vec::new(), Vec::new());
-        for step in 0..self.tokens.len() {
-            let logit;
-            (logit, state) = self.step(step, &x, &state)?;
-            let log_prob = log_softmax(&logit)?;
-            let prob = log_prob.exp()?;
-            let picks = choose(step, &log_prob.to_dtype(DType::F64)?.to_vec2()?);
-            chosen.push(log_prob.gather(&self.indices(&picks, 0)?.unsqueeze(1)?, 1)?);
-            entropies.push((&log_prob * &prob)?.sum_keepdim(1)?.neg()?);
-            if step + 1 < self.tokens.len() {
-                x = self.embed(step, &picks)?;
-            }
-            actions.iter_mut().zip(&picks).for_each(|(row, &a)| row.push(a));
-            probs.push(prob.detach());
-            logits.push(logit);
-        }
-        Ok(Rollout {
-            actions,
-            logits,
-            probs,
-            log_probs: Tensor::cat(&chosen, 1)?,
-            entropies: Tensor::cat(&entropies, 1)?,
-            end_h: state.h,
-            end_c: state.c,
-            last: self.tokens[self.tokens.len() - 1],
-        })
+    /// This controller, drawing only what `rule` allows.
+    pub fn within<'a>(&'a self, rule: &'a dyn Allowed) -> Within<'a> {
+        Within { controller: self, rule }
     }
 
     /// First input `[B, hidden]` and first state.
@@ -309,28 +253,4 @@ impl Controller {
         }
         Ok(Tensor::from_vec(data, (n, expected), &self.device)?.to_dtype(self.dtype)?)
     }
-}
-
-/// The choice that the uniform number `u` in [0, 1) falls on.
-fn pick(log_probs: &[f64], u: f64) -> usize {
-    let probs: Vec<f64> = log_probs.iter().map(|l| l.exp()).collect();
-    // Rounded probabilities need not add up to 1; scaling `u` leaves no gap at the end.
-    let mut rest = u * probs.iter().sum::<f64>();
-    for (k, p) in probs.iter().enumerate() {
-        if rest < *p {
-            return k;
-        }
-        rest -= p;
-    }
-    argmax(log_probs)
-}
-
-fn argmax(values: &[f64]) -> usize {
-    let mut best = 0;
-    for (k, v) in values.iter().enumerate() {
-        if *v > values[best] {
-            best = k;
-        }
-    }
-    best
 }

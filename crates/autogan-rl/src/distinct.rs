@@ -9,9 +9,11 @@ use autogan_ops::log_softmax;
 use candle_core::DType;
 use rand::{Rng, RngExt};
 
+use crate::allowed::Everything;
 use crate::controller::Controller;
 use crate::error::{Result, RlError};
 use crate::rollout::StartState;
+use crate::within::{Within, masked};
 
 /// One sequence and the start state that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,24 +49,40 @@ impl Controller {
         m: usize,
         rng: &mut R,
     ) -> Result<Vec<Draw>> {
+        self.within(&Everything).sample_distinct(starts, m, rng)
+    }
+}
+
+impl Within<'_> {
+    /// As [`Controller::sample_distinct`], within the rule.
+    ///
+    /// # Errors
+    /// As there, and when the rule does not fit.
+    pub fn sample_distinct<R: Rng + ?Sized>(
+        &self,
+        starts: &[StartState],
+        m: usize,
+        rng: &mut R,
+    ) -> Result<Vec<Draw>> {
         if m == 0 {
             return Err(RlError::Empty { what: "distinct sequence" });
         }
-        let (mut x, mut state) = self.start(starts)?;
+        let controller = self.controller;
+        let (mut x, mut state) = controller.start(starts)?;
         let even = -(starts.len() as f64).ln();
         let root = |start| {
-            let draw = Draw { start, actions: Vec::with_capacity(self.tokens().len()) };
+            let draw = Draw { start, actions: Vec::with_capacity(controller.tokens().len()) };
             Partial { draw, row: start, log_prob: even, gumbel: even + gumbel(rng) }
         };
         let mut beam = best((0..starts.len()).map(root).collect(), m);
-        for step in 0..self.tokens().len() {
+        for step in 0..controller.tokens().len() {
             // `x` and `state` follow the rows of the beam before: bring them to those of the beam now.
-            let rows = self.indices(&beam.iter().map(|p| p.row).collect::<Vec<_>>(), 0)?;
+            let rows = controller.indices(&beam.iter().map(|p| p.row).collect::<Vec<_>>(), 0)?;
             state.h = state.h.index_select(&rows, 0)?.detach();
             state.c = state.c.index_select(&rows, 0)?.detach();
             x = match step {
                 0 => x.index_select(&rows, 0)?.detach(),
-                _ => self
+                _ => controller
                     .embed(
                         step - 1,
                         &beam.iter().map(|p| p.draw.actions[step - 1]).collect::<Vec<_>>(),
@@ -72,10 +90,20 @@ impl Controller {
                     .detach(),
             };
             let logits;
-            (logits, state) = self.step(step, &x, &state)?;
-            let log_probs = log_softmax(&logits)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-            let grown = beam.iter().zip(&log_probs).enumerate();
-            beam = best(grown.flat_map(|(row, (p, l))| children(p, row, l, rng)).collect(), m);
+            (logits, state) = controller.step(step, &x, &state)?;
+            let rules = beam.iter().map(|p| self.rule.next(p.draw.start, &p.draw.actions));
+            let rules = rules.collect::<Result<Vec<_>>>()?;
+            let log_probs = log_softmax(&masked(&logits, &rules)?)?;
+            let log_probs = log_probs.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+            let mut grown = Vec::new();
+            for (row, (parent, log_probs)) in beam.iter().zip(&log_probs).enumerate() {
+                let all = children(parent, row, log_probs, rng).into_iter().enumerate();
+                let rule = rules[row].as_ref();
+                grown.extend(
+                    all.filter(|(k, _)| rule.is_none_or(|allowed| allowed[*k])).map(|c| c.1),
+                );
+            }
+            beam = best(grown, m);
         }
         Ok(beam.into_iter().map(|p| p.draw).collect())
     }

@@ -77,6 +77,22 @@ pub enum RlError {
         found: usize,
     },
 
+    /// A forced action is not allowed by the rule that holds.
+    #[error(
+        "action {found} for token {index} ({token}) of row {row} is not allowed here: expected a sequence that was \
+         drawn within the same rule"
+    )]
+    Forbidden {
+        /// Row in the batch.
+        row: usize,
+        /// Position in the controller's token list.
+        index: usize,
+        /// The token's name.
+        token: String,
+        /// The action given.
+        found: usize,
+    },
+
     /// The last token of the previous stage has no place in this controller's embedding table.
     #[error(
         "previous token {token} = {choice}: this controller's tokens ({tokens}) hold no such token or fewer \

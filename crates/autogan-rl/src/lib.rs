@@ -6,6 +6,8 @@
 //! - [`ActionSpace`] says which decisions are taken: those of one cell (MLAS) or of all cells (SLAS).
 //! - [`Controller`] draws them ([`Controller::sample`], [`Controller::sample_distinct`],
 //!   [`Controller::greedy`]) from start states that an earlier stage's [`Beam`] hands over.
+//! - [`Allowed`] says which choices may follow, such as what a budget leaves ([`Affordable`]); [`Controller::within`]
+//!   draws no others.
 //! - [`Reward`] is what the caller implements: architecture in, score out.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
@@ -15,6 +17,7 @@
 //! from the generator that the caller passes, on the host, so they are the same on every device.
 
 mod actions;
+mod allowed;
 mod baseline;
 mod beam;
 mod controller;
@@ -27,8 +30,10 @@ mod reinforce;
 mod reward;
 mod rollout;
 mod trainer;
+mod within;
 
 pub use actions::ActionSpace;
+pub use allowed::{Affordable, Allowed, Everything};
 pub use baseline::{Baseline, BaselineOrder};
 pub use beam::{Beam, Candidate};
 pub use controller::{Controller, ControllerConfig, FirstInput};
@@ -39,3 +44,4 @@ pub use reinforce::{PolicyLoss, PolicyStep, Reinforce, ReinforceConfig};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use trainer::{PolicyTrainer, StepReport};
+pub use within::Within;
