@@ -74,6 +74,27 @@ fn random_follows_from_the_seed() {
 }
 
 #[test]
+fn a_budget_limits_what_is_counted_and_drawn() {
+    let a = json("arch show autogan-a --json");
+    let limits = format!("--max-params {} --max-macs {}", a["params"], a["macs"]);
+    let counted = words(&format!("arch count {limits}")).ok();
+    let within = counted.lines().find_map(|line| line.strip_prefix("within the budget: "));
+    let within: u64 = within.unwrap().parse().unwrap();
+    assert!(0 < within && within < 373_248, "{counted}");
+    let drawn = words(&format!("arch random -n 30 --seed 4 {limits}")).ok();
+    for vector in drawn.lines() {
+        let cost = json(&format!("arch show {vector} --json"));
+        assert!(cost["params"].as_u64() <= a["params"].as_u64(), "{vector}");
+        assert!(cost["macs"].as_u64() <= a["macs"].as_u64(), "{vector}");
+    }
+    // The cheapest is one of 512, at any width; the refusal names what it has.
+    let error = words("arch count --max-params 1 --gf 24 --latent 32").fails(1);
+    let least = error.split("at least ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let exact = words(&format!("arch count --max-params {least} --gf 24 --latent 32")).ok();
+    assert!(exact.ends_with("within the budget: 512\n"), "{exact}");
+}
+
+#[test]
 fn a_wrong_number_is_named() {
     let wrong = [
         ("2 0 1 1", "number 1 (conv of cell 1) is 2"),

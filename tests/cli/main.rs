@@ -18,5 +18,6 @@ mod run_dir;
 mod sample;
 mod score;
 mod stopping;
+mod switches;
 mod terminal;
 mod weights;

@@ -23,6 +23,8 @@ fn unknown_presets_and_keys_are_named_with_the_known_ones() {
         ("search --set train.d_batch=many", "d_batch"),
         ("search --set train.d_batch=0", "train.d_batch"),
         ("search --set reward.scorer=taste", "compact-shapes"),
+        ("search --max-params 9", "budget.max_params: expected 0 (no limit) or at least 44619"),
+        ("arch random --max-macs 9", "multiply-accumulates"),
         ("search --set data.dataset=mnist", "cifar10"),
         ("search --device tpu", "cpu"),
         ("--threads 0 arch count", "--threads"),

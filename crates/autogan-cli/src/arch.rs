@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use autogan_report::{Drawing, arch_svg_file};
 use autogan_space::{
-    Arch, GeneratorShape, MAX_CELLS, TokenOrder, count, count_all, derived_generator_breakdown,
+    Arch, Budget, GeneratorShape, MAX_CELLS, TokenOrder, count, count_all,
+    derived_generator_breakdown,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -41,9 +42,18 @@ pub enum Command {
         /// What the draws follow from
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        #[command(flatten)]
+        limits: Limits,
+        #[command(flatten)]
+        sizes: Sizes,
     },
-    /// Count the architectures of the space
-    Count,
+    /// Count the architectures of the space, or those within a budget
+    Count {
+        #[command(flatten)]
+        limits: Limits,
+        #[command(flatten)]
+        sizes: Sizes,
+    },
     /// Print an architecture in another notation
     Convert {
         /// Released vector, named form, a published name, a file, or a run
@@ -69,6 +79,17 @@ pub struct Sizes {
     bottom: usize,
 }
 
+/// What an architecture may cost.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Limits {
+    /// Only architectures whose generator of three cells can have at most so many parameters
+    #[arg(long, value_name = "N")]
+    max_params: Option<u64>,
+    /// Only architectures whose generator of three cells can have at most so many multiply-accumulates per image
+    #[arg(long, value_name = "N")]
+    max_macs: Option<u64>,
+}
+
 /// How an architecture can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Notation {
@@ -90,27 +111,29 @@ pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Show { arch, sizes, json, svg } => {
             let (arch, sizes) = (parse(arch)?, *sizes);
-            ensure!(
-                sizes.gf > 0 && sizes.latent > 0 && sizes.bottom > 0,
-                "--gf, --latent, --bottom: expected 1 or more"
-            );
+            let shape = shape(sizes)?;
             match svg {
-                Some(path) => draw(&arch, sizes, path)?,
-                None if *json => print!("{}", show_json(&arch, sizes)?),
-                None => print!("{}", show(&arch, sizes)?),
+                Some(path) => draw(&arch, shape, path)?,
+                None if *json => print!("{}", show_json(&arch, shape)?),
+                None => print!("{}", show(&arch, shape)?),
             }
         }
-        Command::Random { n, stage, seed } => {
+        Command::Random { n, stage, seed, limits, sizes } => {
+            let budget = budget(*limits, *sizes)?;
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
             for _ in 0..*n {
-                println!("{}", Arch::random(*stage, &mut rng)?);
+                println!("{}", budget.random(*stage, &mut rng)?);
             }
         }
-        Command::Count => {
+        Command::Count { limits, sizes } => {
+            let budget = budget(*limits, *sizes)?;
             for stage in 0..MAX_CELLS {
                 println!("cell {}: {}", stage + 1, count(stage));
             }
             println!("all: {}", count_all());
+            if budget.is_limited() {
+                println!("within the budget: {}", budget.count(MAX_CELLS - 1));
+            }
         }
         Command::Convert { arch, to } => println!("{}", convert(&parse(arch)?, *to)?),
     }
@@ -132,12 +155,21 @@ fn convert(arch: &Arch, to: Notation) -> anyhow::Result<String> {
     })
 }
 
-fn shape(sizes: Sizes) -> GeneratorShape {
-    GeneratorShape { latent: sizes.latent, width: sizes.gf, bottom: sizes.bottom }
+fn shape(sizes: Sizes) -> anyhow::Result<GeneratorShape> {
+    ensure!(
+        sizes.gf > 0 && sizes.latent > 0 && sizes.bottom > 0,
+        "--gf, --latent, --bottom: expected 1 or more"
+    );
+    Ok(GeneratorShape { latent: sizes.latent, width: sizes.gf, bottom: sizes.bottom })
 }
 
-fn show(arch: &Arch, sizes: Sizes) -> anyhow::Result<String> {
-    let cost = derived_generator_breakdown(arch, &shape(sizes));
+fn budget(limits: Limits, sizes: Sizes) -> anyhow::Result<Budget> {
+    Ok(Budget::new(shape(sizes)?, limits.max_params, limits.max_macs)?)
+}
+
+fn show(arch: &Arch, shape: GeneratorShape) -> anyhow::Result<String> {
+    let cost = derived_generator_breakdown(arch, &shape);
+    let GeneratorShape { latent, width, bottom } = shape;
     let mut out = String::new();
     if let Some(name) = arch.known_name() {
         writeln!(out, "{name}")?;
@@ -148,30 +180,25 @@ fn show(arch: &Arch, sizes: Sizes) -> anyhow::Result<String> {
     let mut row = |part: String, choices: String, c: autogan_space::Cost| {
         writeln!(out, "{part:<8}{choices:<46}{:>12}{:>16}", c.params, c.macs)
     };
-    row(
-        "linear".into(),
-        format!("{} to {}x{}", sizes.latent, sizes.bottom, sizes.bottom),
-        cost.stem,
-    )?;
+    row("linear".into(), format!("{latent} to {bottom}x{bottom}"), cost.stem)?;
     for (i, (cell, c)) in arch.cells().iter().zip(&cost.cells).enumerate() {
-        let side = sizes.bottom << (i + 1);
+        let side = bottom << (i + 1);
         row(format!("cell {}", i + 1), format!("{} at {side}x{side}", cell.named()), c.total())?;
     }
     row("to rgb".into(), "batch norm, ReLU, 3x3, tanh".into(), cost.to_rgb)?;
-    row("all".into(), format!("gf {}, bottom {}", sizes.gf, sizes.bottom), cost.total())?;
+    row("all".into(), format!("gf {width}, bottom {bottom}"), cost.total())?;
     Ok(out)
 }
 
 /// Writes the figure; the old file stays whole if that fails.
-fn draw(arch: &Arch, sizes: Sizes, path: &Path) -> anyhow::Result<()> {
-    let drawing = Drawing { shape: shape(sizes), ..Drawing::PAPER };
+fn draw(arch: &Arch, shape: GeneratorShape, path: &Path) -> anyhow::Result<()> {
+    let drawing = Drawing { shape, ..Drawing::PAPER };
     autogan_run::atomic::write(path, arch_svg_file(arch, &drawing).as_bytes())?;
     println!("{}", path.display());
     Ok(())
 }
 
-fn show_json(arch: &Arch, sizes: Sizes) -> anyhow::Result<String> {
-    let shape = shape(sizes);
+fn show_json(arch: &Arch, shape: GeneratorShape) -> anyhow::Result<String> {
     let cost = derived_generator_breakdown(arch, &shape);
     let total = cost.total();
     let value = serde_json::json!({

@@ -40,6 +40,12 @@ pub fn fields(event: &Event) -> Value {
             "event": "controller", "step": step, "reward": report.mean_reward,
             "baseline": report.baseline, "entropy": report.mean_entropy, "loss": report.loss,
         }),
+        Event::Drawn { step, mean_reward } => {
+            json!({ "event": "drawn", "step": step, "reward": mean_reward })
+        }
+        Event::Images { so_far } => json!({
+            "event": "images", "real": so_far.real, "fake": so_far.fake, "scored": so_far.scored,
+        }),
         Event::Policy { probabilities } => {
             let all: Vec<Value> = probabilities
                 .iter()

@@ -34,7 +34,6 @@ pub struct Progress<'a> {
     d_loss: Option<f64>,
     g_loss: Option<f64>,
     best: Option<(Arch, f64)>,
-    last_reward: f64,
 }
 
 struct Bars {
@@ -96,7 +95,6 @@ impl<'a> Progress<'a> {
             d_loss: None,
             g_loss: None,
             best: None,
-            last_reward: 0.0,
         }
     }
 
@@ -280,19 +278,19 @@ impl<'a> Progress<'a> {
         self.show_whole();
     }
 
-    fn policy(&mut self, step: u64, report: &autogan_rl::StepReport) {
+    /// A step of the controller, or of a random search, which has nothing to report but the reward.
+    fn policy(&mut self, step: u64, reward: f64, report: Option<&autogan_rl::StepReport>) {
         self.position.phase = Phase::Controller;
         self.position.step = step;
-        self.last_reward = report.mean_reward;
         self.bars.policy.set_position(step);
         let best = self.best.as_ref().map_or(0.0, |(_, reward)| *reward);
-        self.bars.policy.set_message(format!(
-            "reward {:.3}, baseline {:.3}, best {best:.3}, entropy {:.2}",
-            report.mean_reward, report.baseline, report.mean_entropy
-        ));
+        let learnt =
+            report.map(|r| format!(", baseline {:.3}, entropy {:.2}", r.baseline, r.mean_entropy));
+        let learnt = learnt.unwrap_or_default();
+        self.bars.policy.set_message(format!("reward {reward:.3}, best {best:.3}{learnt}"));
         self.show_whole();
         if step == self.bars.policy.length().unwrap_or(0) {
-            self.iteration_line(report.baseline);
+            self.iteration_line(report.map(|r| r.baseline));
         }
     }
 
@@ -316,14 +314,15 @@ impl<'a> Progress<'a> {
         self.show_whole();
     }
 
-    fn iteration_line(&mut self, baseline: f64) {
+    fn iteration_line(&mut self, baseline: Option<f64>) {
         let rate = self.rate;
+        let baseline = baseline.map_or(String::new(), |value| format!("baseline {value:.3}, "));
         let best = match &self.best {
             Some((arch, reward)) => format!("best {reward:.3} {}", arch.named()),
             None => "no child".to_owned(),
         };
         let text = format!(
-            "iteration {:>2}/{}: D {:.3} G {:+.3}, {rate:.0} img/s, baseline {baseline:.3}, {best}",
+            "iteration {:>2}/{}: D {:.3} G {:+.3}, {rate:.0} img/s, {baseline}{best}",
             self.position.iteration + 1,
             self.iterations,
             self.d_loss.unwrap_or(0.0),
@@ -370,7 +369,8 @@ impl Progress<'_> {
                 }
                 self.ranked(*kind, arch, *reward);
             }
-            Event::Controller { step, report } => self.policy(*step, report),
+            Event::Controller { step, report } => self.policy(*step, report.mean_reward, Some(report)),
+            Event::Drawn { step, mean_reward } => self.policy(*step, *mean_reward, None),
             Event::Beam { stage, entries } => {
                 self.line(&format!("stage {} ends; into the next go:", stage + 1));
                 for (arch, reward) in entries {

@@ -31,6 +31,7 @@ struct Saved {
     windows: LossWindows,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
+    seen: Vec<(Arch, f64)>,
     /// Absent, as the next, in checkpoints of versions that ranked in a single unit of work.
     #[serde(default)]
     ranking: Option<Ranking>,
@@ -65,6 +66,7 @@ impl Search {
             windows: self.windows.clone(),
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
+            seen: self.seen.clone(),
             ranking: self.ranking.clone(),
             derivation: self.derivation.clone(),
             images: self.images.len(),
@@ -118,6 +120,7 @@ impl Search {
         search.beam = saved.beam;
         search.windows = saved.windows;
         search.favourite = saved.favourite;
+        search.seen = saved.seen;
         search.ranking = saved.ranking;
         search.derivation = saved.derivation;
         let derived_otherwise = checkpoint_config(checkpoint)?.derive != search.config.derive;

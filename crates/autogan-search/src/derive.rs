@@ -8,6 +8,7 @@ use candle_core::DType;
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents};
+use crate::config::SearchConfig;
 use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::parts::generator_config;
@@ -34,15 +35,18 @@ pub(crate) struct Derivation {
 
 impl Derivation {
     /// The kept architectures with their fresh scores, the best first.
-    fn top(&self) -> Vec<(Arch, RewardValue)> {
+    ///
+    /// Their order is that of the rewards, which a cost term may lower; the scores are as they were taken.
+    fn top(&self, config: &SearchConfig) -> Vec<(Arch, RewardValue)> {
         let mut top: Vec<_> = self.kept.iter().cloned().zip(self.rewards.iter().copied()).collect();
-        top.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
+        let reward = |(arch, score): &(Arch, RewardValue)| score.value - config.penalty(arch);
+        top.sort_by(|a, b| reward(b).total_cmp(&reward(a)));
         top
     }
 
-    fn best(&self) -> Result<(Arch, RewardValue)> {
+    fn best(&self, config: &SearchConfig) -> Result<(Arch, RewardValue)> {
         let none = || SearchError::Checkpoint("its derivation keeps no architecture".into());
-        self.top().into_iter().next().ok_or_else(none)
+        self.top(config).into_iter().next().ok_or_else(none)
     }
 }
 
@@ -55,6 +59,7 @@ impl Search {
         self.derivation = Some(so_far);
         self.position.step += 1;
         if over {
+            reporter.event(&Event::Images { so_far: self.position.images });
             if let Some(found) = self.found() {
                 reporter.event(&found);
             }
@@ -73,11 +78,12 @@ impl Search {
             }
         } else if let Some(arch) = d.kept.get(d.rewards.len()) {
             let reward = self.scorer(FRESH, plan.images).reward(arch)?;
+            self.position.images.scored += plan.images as u64;
             d.rewards.push(self.finite_reward(reward)?);
         } else if d.real.is_none() {
             d.real = Some(self.score_of_real(plan.images)?);
         } else if d.untrained.is_none() {
-            d.untrained = Some(self.score_untrained(&d.best()?.0, plan.images)?);
+            d.untrained = Some(self.score_untrained(&d.best(&self.config)?.0, plan.images)?);
         } else if d.random.len() < plan.random {
             let step = d.random.len() as u64;
             let arch = self.random_arch(d.random.len())?;
@@ -85,7 +91,7 @@ impl Search {
             let reward = self.score_and_report(&arch, FRESH, plan.images, which, reporter)?;
             d.random.push(reward.value);
         } else {
-            self.sample_grid("best".into(), &d.best()?.0, reporter)?;
+            self.sample_grid("best".into(), &d.best(&self.config)?.0, reporter)?;
             return Ok(true);
         }
         Ok(false)
@@ -98,11 +104,11 @@ impl Search {
         let score = Score {
             real: d.real?,
             untrained: d.untrained?,
-            best: d.best().ok()?.1.value,
+            best: d.best(&self.config).ok()?.1.value,
             median_random: median(d.random.clone())?,
         };
         let shape = generator_config(&self.config).shape();
-        let top = d.top().into_iter().enumerate().map(|(i, (arch, reward))| {
+        let top = d.top(&self.config).into_iter().enumerate().map(|(i, (arch, reward))| {
             let cost = derived_generator_cost(&arch, &shape);
             FoundArch {
                 rank: i as u32 + 1,
@@ -117,13 +123,13 @@ impl Search {
         all.then(|| Event::Found { top: top.collect(), score })
     }
 
-    /// Architecture `i` of those drawn uniformly from the whole space.
+    /// Architecture `i` of those drawn uniformly from everything that is allowed.
     fn random_arch(&self, i: usize) -> Result<Arch> {
         let mut rng = self.streams.rng("arch.random", 0);
         for _ in 0..i {
-            Arch::random(MAX_CELLS - 1, &mut rng)?;
+            self.budget.random(MAX_CELLS - 1, &mut rng)?;
         }
-        Ok(Arch::random(MAX_CELLS - 1, &mut rng)?)
+        Ok(self.budget.random(MAX_CELLS - 1, &mut rng)?)
     }
 
     /// The score of `arch` with weights that were never trained.

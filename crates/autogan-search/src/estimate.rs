@@ -70,6 +70,9 @@ impl Estimate {
             let g_step = t.g_batch as f64 * (3.0 * g + 2.0 * disc);
             let calibration = r.recalibrate_batches * r.recalibrate_batch;
             let last = stage == 2;
+            // A single level has no other stage.
+            let grows = bounds[stage + 1] > bounds[stage];
+            let candidates = if grows { plan.candidates } else { 0 };
             // The final comparison scores more images: counted in children of the usual size.
             let more = (d.top_k + d.random + 1) * d.images / r.images.max(1);
             StageCost {
@@ -80,12 +83,12 @@ impl Estimate {
                 shared_macs: d_step + g_step / t.n_critic as f64,
                 controller_steps: c.steps as u64,
                 children: (c.steps * c.children) as u64,
-                ranked: if last { d.candidates + more } else { plan.candidates } as u64,
+                ranked: if last { d.candidates + more } else { candidates } as u64,
                 ranking_steps: if last {
                     // Besides the children: real images, the untrained generator, the sample grid.
                     d.candidates + d.top_k + d.random + 3
                 } else {
-                    plan.candidates
+                    candidates
                 } as u64,
                 child_macs: (r.images + calibration) as f64 * g,
                 child_images: r.images as u64,

@@ -4,6 +4,8 @@ use autogan_rl::StepReport;
 use autogan_run::{FoundArch, ModelScore, RealScore, Score, ScoresFile, TrialKind};
 use autogan_space::Arch;
 
+use crate::search::ImageCount;
+
 /// Receives events as they happen.
 pub trait Reporter {
     /// Takes notice of one event.
@@ -62,7 +64,7 @@ pub enum Event {
         step: u64,
         /// The architecture.
         arch: Arch,
-        /// Its reward.
+        /// Its score, whatever cost takes from the reward.
         reward: f64,
         /// Standard deviation over the splits.
         spread: f64,
@@ -79,6 +81,18 @@ pub enum Event {
         step: u64,
         /// What it reports.
         report: StepReport,
+    },
+    /// A step of a random search, in place of one of the controller.
+    Drawn {
+        /// Steps of this iteration that are done.
+        step: u64,
+        /// The mean of the rewards.
+        mean_reward: f64,
+    },
+    /// The images that the search took so far, at the end of an iteration and of the derivation.
+    Images {
+        /// By what for.
+        so_far: ImageCount,
     },
     /// The policy at the end of an iteration: token name, choice name, probability, averaged over the beam.
     Policy {
@@ -102,7 +116,7 @@ pub enum Event {
     Beam {
         /// The stage that ends.
         stage: usize,
-        /// Architecture and reward.
+        /// Architecture and reward: the score, less what its cost takes from it.
         entries: Vec<(Arch, f64)>,
     },
     /// The search is over.

@@ -18,6 +18,7 @@ impl Search {
         let entries = beam.candidates().iter().map(|c| (c.arch.clone(), c.reward.value)).collect();
         reporter.event(&Event::Beam { stage, entries });
         self.beam = Some(beam);
+        self.seen.clear();
         self.position.stage_steps = 0;
         self.set_stage(stage + 1)?;
         self.renew_controller()?;

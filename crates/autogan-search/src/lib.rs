@@ -8,6 +8,7 @@ mod checkpoint;
 mod child;
 pub mod config;
 mod derive;
+mod draw;
 mod error;
 mod estimate;
 mod event;
@@ -38,7 +39,7 @@ pub use scratch::{
     ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig, TrainingPhase,
     TrainingPosition, run_training, training_checkpoint_config,
 };
-pub use search::{Inputs, Phase, Position, Search};
+pub use search::{ImageCount, Inputs, Phase, Position, Search};
 pub use streams::Streams;
 pub use training::SharedTraining;
 

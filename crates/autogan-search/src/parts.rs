@@ -3,7 +3,7 @@
 use autogan_data::Images;
 use autogan_nn::{Discriminator, DiscriminatorConfig, GeneratorConfig, Rules};
 use autogan_ops::AdamConfig;
-use autogan_rl::{ActionSpace, Controller, ControllerConfig, PolicyTrainer, ReinforceConfig};
+use autogan_rl::{Controller, ControllerConfig, PolicyTrainer, ReinforceConfig};
 use candle_core::{DType, Device};
 
 use crate::config::{ModelConfig, SearchConfig, TrainConfig};
@@ -59,7 +59,7 @@ pub(crate) fn new_controller(
     device: &Device,
 ) -> Result<(Controller, PolicyTrainer)> {
     let c = &config.controller;
-    let tokens = ActionSpace::Stage { stage, order: c.tokens }.tokens()?;
+    let tokens = config.actions(stage).tokens()?;
     let sizes = ControllerConfig { hidden: c.hidden, first_input: c.first_input };
     let rng = &mut streams.rng("init.controller", stage as u64);
     let controller = Controller::new(&tokens, &sizes, DType::F32, device, rng)?;

@@ -1,62 +1,66 @@
-//! Controller training: children are drawn, scored, and learnt from (section 3.3.2).
+//! Controller training: children are drawn, scored, and learnt from (section 3.3.2); in a random search, drawn and scored.
 
 use std::time::Instant;
 
-use autogan_rl::{Reward, Rollout};
+use autogan_rl::Reward;
 use autogan_run::TrialKind;
-use autogan_space::Arch;
+use autogan_space::{Arch, stage_tokens};
 use candle_core::DType;
 
 use crate::child::Latents;
+use crate::config::{Levels, Policy};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::search::{Phase, Search};
 
 impl Search {
-    /// One policy-gradient step on `controller.children` children.
+    /// One step on `controller.children` children: of the policy gradient, or of a random search, which only draws.
     pub(crate) fn controller_step(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
-        let tick = self.position.tick;
-        let mut rng = self.streams.rng("arch.controller", tick);
-        let n = self.config.controller.children;
-        let places = self.beam.as_ref().map_or_else(|| vec![0; n], |b| b.draw(n, &mut rng));
-        let all = self.starts();
-        let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
-        let rollout = self.controller.sample(&starts, &mut rng)?;
-        let archs = self.decode(&places, &rollout)?;
+        let (archs, rollout) = self.draw_children()?;
         let begun = Instant::now();
         let images = self.config.reward.images;
-        let latents = Latents { name: "latents.reward", index: tick };
-        let rewards = self.scorer(latents, images).rewards(&archs)?;
+        let latents = Latents { name: "latents.reward", index: self.position.tick };
+        let scores = self.scorer(latents, images).rewards(&archs)?;
+        let scores: Vec<_> =
+            scores.into_iter().map(|score| self.finite_reward(score)).collect::<Result<_>>()?;
         let seconds = begun.elapsed().as_secs_f64() / archs.len() as f64;
-        let values: Vec<f64> = rewards.iter().map(|r| r.value).collect();
-        let report = self.policy.step(&mut self.controller, &rollout, &values)?;
-        let entropies = rollout.entropies.to_dtype(DType::F64)?.mean(1)?.to_vec1::<f64>()?;
-        for (i, (arch, reward)) in archs.iter().zip(&rewards).enumerate() {
-            self.note_favourite(arch, reward.value);
+        self.position.images.scored += (images * archs.len()) as u64;
+        let pairs = archs.iter().zip(&scores);
+        let rewards: Vec<f64> = pairs.map(|(a, &score)| self.reward_of(a, score).value).collect();
+        let mut learnt = None;
+        if let Some(rollout) = &rollout {
+            let report = self.policy.step(&mut self.controller, rollout, &rewards)?;
+            let entropies = rollout.entropies.to_dtype(DType::F64)?.mean(1)?.to_vec1::<f64>()?;
+            learnt = Some((report, entropies));
+        }
+        for (i, (arch, score)) in archs.iter().zip(&scores).enumerate() {
+            self.note_favourite(arch, rewards[i]);
+            self.note_seen(arch, rewards[i]);
+            let learnt = learnt.as_ref();
             reporter.event(&Event::Scored {
                 kind: TrialKind::Controller,
                 step: self.position.step * archs.len() as u64 + i as u64,
                 arch: arch.clone(),
-                reward: reward.value,
-                spread: reward.spread,
-                entropy: Some(entropies[i]),
-                advantage: Some(reward.value - report.mean_reward + report.mean_advantage),
+                reward: score.value,
+                spread: score.spread,
+                entropy: learnt.map(|(_, entropies)| entropies[i]),
+                advantage: learnt.map(|(r, _)| rewards[i] - r.mean_reward + r.mean_advantage),
                 seconds,
             });
         }
         self.position.step += 1;
-        reporter.event(&Event::Controller { step: self.position.step, report });
+        let step = self.position.step;
+        reporter.event(&match learnt {
+            Some((report, _)) => Event::Controller { step, report },
+            None => {
+                let mean_reward = rewards.iter().sum::<f64>() / rewards.len() as f64;
+                Event::Drawn { step, mean_reward }
+            }
+        });
         if self.position.step >= self.config.controller.steps as u64 {
             self.enter(Phase::End);
         }
         Ok(())
-    }
-
-    /// The architectures of a rollout whose rows began at these places of the beam.
-    pub(crate) fn decode(&self, places: &[usize], rollout: &Rollout) -> Result<Vec<Arch>> {
-        let actions = self.actions();
-        let rows = places.iter().zip(&rollout.actions);
-        rows.map(|(&p, row)| Ok(actions.decode(self.prefix_of(p), row)?)).collect()
     }
 
     fn note_favourite(&mut self, arch: &Arch, reward: f64) {
@@ -65,18 +69,39 @@ impl Search {
         }
     }
 
-    /// The policy's probabilities along its own samples' distribution, averaged over the beam (greedy tokens fed on).
+    /// The policy's probabilities along its own samples' distribution, averaged over the beam (greedy tokens fed on). A
+    /// random search has no policy.
     pub(crate) fn report_policy(&self, reporter: &mut dyn Reporter) -> Result<()> {
-        let rollout = self.controller.greedy(&self.starts())?;
+        if self.config.controller.policy == Policy::Uniform {
+            return Ok(());
+        }
+        let starts = self.starts();
+        let places: Vec<usize> = (0..starts.len()).collect();
+        let rollout = self.controller.within(&self.rule(&places)).greedy(&starts)?;
         let mut probabilities = Vec::new();
-        for (token, probs) in self.controller.tokens().iter().zip(&rollout.probs) {
+        let cells = self.cells_of_tokens();
+        for ((token, cell), probs) in self.controller.tokens().iter().zip(cells).zip(&rollout.probs)
+        {
             let mean = probs.to_dtype(DType::F64)?.mean(0)?.to_vec1::<f64>()?;
             for (choice, p) in mean.into_iter().enumerate() {
-                probabilities.push((token.name(), token.choice_name(choice), p));
+                probabilities.push((cell.clone() + &token.name(), token.choice_name(choice), p));
             }
         }
         reporter.event(&Event::Policy { probabilities });
         Ok(())
+    }
+
+    /// For each token what tells its cell from the others that the controller decides: `cell 2: `, or nothing when there is
+    /// only one.
+    fn cells_of_tokens(&self) -> Vec<String> {
+        let (stage, order) = (self.position.stage, self.config.controller.tokens);
+        match self.config.search.levels {
+            Levels::Multi => vec![String::new(); self.controller.tokens().len()],
+            Levels::Single => (0..=stage)
+                .flat_map(|cell| stage_tokens(cell, order).into_iter().map(move |_| cell))
+                .map(|cell| format!("cell {}: ", cell + 1))
+                .collect(),
+        }
     }
 
     /// Sample images of the best child of the iteration, on latents that stay the same for the whole search.

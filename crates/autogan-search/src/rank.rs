@@ -25,8 +25,8 @@ pub(crate) struct Ranking {
 }
 
 impl Search {
-    /// Draws `m` architectures of the present policy, if that is not done, and scores the next one. Gives all of them
-    /// back with the last.
+    /// Draws `m` architectures, if that is not done, and scores the next one. Gives all of them back with the last, with
+    /// the rewards that they are ranked by.
     pub(crate) fn rank_next(
         &mut self,
         m: usize,
@@ -35,13 +35,18 @@ impl Search {
     ) -> Result<Option<Vec<Candidate>>> {
         let mut ranking = match self.ranking.take() {
             Some(begun) => begun,
-            None => self.draw_candidates(m)?,
+            None => Ranking {
+                candidates: self.draw_candidates(m)?,
+                scored: 0,
+                tick: self.position.tick,
+            },
         };
         if let Some(next) = ranking.candidates.get_mut(ranking.scored) {
             let latents = Latents { name: "latents.candidates", index: ranking.tick };
             let (step, images) = (ranking.scored as u64, self.config.reward.images);
-            next.reward =
+            let score =
                 self.score_and_report(&next.arch, latents, images, (kind, step), reporter)?;
+            next.reward = self.reward_of(&next.arch, score);
             ranking.scored += 1;
         }
         if ranking.scored >= ranking.candidates.len() {
@@ -49,29 +54,6 @@ impl Search {
         }
         self.ranking = Some(ranking);
         Ok(None)
-    }
-
-    /// `m` architectures of the present policy, yet without a score.
-    fn draw_candidates(&mut self, m: usize) -> Result<Ranking> {
-        let tick = self.position.tick;
-        let mut rng = self.streams.rng("arch.candidates", tick);
-        let all = self.starts();
-        let (places, rollout) = if self.config.search.distinct {
-            let draws = self.controller.sample_distinct(&all, m, &mut rng)?;
-            let places: Vec<usize> = draws.iter().map(|d| d.start).collect();
-            let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
-            let actions: Vec<_> = draws.into_iter().map(|d| d.actions).collect();
-            (places, self.controller.evaluate(&starts, &actions)?)
-        } else {
-            let places = self.beam.as_ref().map_or_else(|| vec![0; m], |b| b.draw(m, &mut rng));
-            let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
-            let rollout = self.controller.sample(&starts, &mut rng)?;
-            (places, rollout)
-        };
-        let rows = self.decode(&places, &rollout)?.into_iter().zip(rollout.end_states()?);
-        let reward = RewardValue::exact(0.0);
-        let candidates = rows.map(|(arch, state)| Candidate { arch, reward, state }).collect();
-        Ok(Ranking { candidates, scored: 0, tick })
     }
 
     /// Scores one architecture, the `step`-th of its kind.
@@ -86,6 +68,7 @@ impl Search {
         let begun = Instant::now();
         let reward = self.scorer(latents, images).reward(arch)?;
         let reward = self.finite_reward(reward)?;
+        self.position.images.scored += images as u64;
         reporter.event(&Event::Scored {
             kind,
             step,
@@ -97,6 +80,11 @@ impl Search {
             seconds: begun.elapsed().as_secs_f64(),
         });
         Ok(reward)
+    }
+
+    /// What an architecture with this score is ranked by: the score, less what its cost takes from it.
+    pub(crate) fn reward_of(&self, arch: &Arch, score: RewardValue) -> RewardValue {
+        RewardValue { value: score.value - self.config.penalty(arch), ..score }
     }
 
     /// A score that can be ranked and saved.

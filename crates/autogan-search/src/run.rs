@@ -181,6 +181,12 @@ impl Recorder<'_> {
                 self.scalar("controller/entropy", report.mean_entropy)?;
                 self.scalar("controller/loss", report.loss)
             }
+            Event::Drawn { mean_reward, .. } => self.scalar("controller/reward", *mean_reward),
+            Event::Images { so_far } => {
+                self.scalar("images/real", so_far.real as f64)?;
+                self.scalar("images/fake", so_far.fake as f64)?;
+                self.scalar("images/scored", so_far.scored as f64)
+            }
             Event::Policy { probabilities } => {
                 for (token, choice, p) in probabilities {
                     self.scalar(&format!("policy/{token}/{choice}"), *p)?;
@@ -243,7 +249,7 @@ impl Recorder<'_> {
             spread: *spread,
             entropy: *entropy,
             advantage: *advantage,
-            baseline: advantage.map(|a| reward - a),
+            baseline: advantage.map(|a| reward - self.config.penalty(arch) - a),
             params: cost.params,
             macs: cost.macs,
             seconds: *seconds,
@@ -259,7 +265,7 @@ fn arch_file(
     top: &[autogan_run::FoundArch],
     score: &autogan_run::Score,
 ) -> ArchFile {
-    let how = protocol(metric_name(c), &c.reward.scorer, c.derive.images, c.reward.splits);
+    let how = protocol(c, c.derive.images);
     ArchFile {
         dataset: c.data.dataset.clone(),
         scorer: c.reward.scorer.clone(),
@@ -273,15 +279,21 @@ fn arch_file(
     }
 }
 
-/// The metric's short name.
+/// The metric's short name; the Fréchet distance is called FID with Inception alone.
 pub fn metric_name(config: &SearchConfig) -> &'static str {
     match config.reward.metric {
         RewardMetric::Is => "is",
-        RewardMetric::InverseFid => "inverse_fid",
+        RewardMetric::InverseFid if config.reward.scorer == "inception" => "inverse_fid",
+        RewardMetric::InverseFid => "inverse_frechet",
     }
 }
 
 /// The name of a score that says how it was taken, such as `is_compact-shapes_256_2splits`.
-fn protocol(metric: &str, scorer: &str, images: usize, splits: usize) -> String {
-    format!("{metric}_{scorer}_{images}_{splits}splits")
+fn protocol(config: &SearchConfig, images: usize) -> String {
+    let (metric, scorer) = (metric_name(config), &config.reward.scorer);
+    let splits = match config.reward.metric {
+        RewardMetric::Is => format!("_{}splits", config.reward.splits),
+        RewardMetric::InverseFid => String::new(),
+    };
+    format!("{metric}_{scorer}_{images}{splits}")
 }

@@ -11,9 +11,9 @@ use autogan_data::Images;
 use autogan_metrics::{FeatureExtractor, GaussianStats};
 use autogan_nn::{BatchNormStats, Discriminator, Ema, Generator};
 use autogan_ops::Adam;
-use autogan_rl::{ActionSpace, Beam, Controller, PolicyTrainer, StartState};
+use autogan_rl::{Beam, Controller, PolicyTrainer};
 use autogan_run::TrialKind;
-use autogan_space::Arch;
+use autogan_space::{Arch, Budget};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
@@ -68,11 +68,27 @@ pub struct Position {
     pub reset_due: bool,
     /// Resets so far, each of which draws other initial weights.
     pub resets: u64,
+    /// Images so far.
+    pub images: ImageCount,
+}
+
+/// Images that a search took, by what for: what searches are compared by under an equal budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageCount {
+    /// Real images that shared training saw.
+    pub real: u64,
+    /// Images that were generated for shared training, in D steps and in G steps.
+    pub fake: u64,
+    /// Images that were generated and scored, of children, candidates and results; without those from which batch-norm
+    /// statistics were recalibrated.
+    pub scored: u64,
 }
 
 /// A search in progress.
 pub struct Search {
     pub(crate) config: SearchConfig,
+    pub(crate) budget: Budget,
     pub(crate) streams: Streams,
     pub(crate) device: Device,
     pub(crate) images: Arc<Images>,
@@ -93,6 +109,8 @@ pub struct Search {
     prefixes: BTreeMap<String, BatchNormStats>,
     /// The best child of this iteration's controller steps, for the sample grid.
     pub(crate) favourite: Option<(Arch, f64)>,
+    /// What this stage's children were worth, for a random search to choose from.
+    pub(crate) seen: Vec<(Arch, f64)>,
     /// A ranking that has begun.
     pub(crate) ranking: Option<Ranking>,
     /// The final derivation, once it has begun.
@@ -115,12 +133,13 @@ impl Search {
     /// # Errors
     /// When the configuration is impossible or the images cannot be used.
     pub fn new(config: SearchConfig, inputs: Inputs) -> Result<Self> {
-        Self::at_stage(0, config, inputs)
+        Self::at_stage(config.first_stage(), config, inputs)
     }
 
     /// A search with its initial weights, and the images and the controller of `stage`.
     pub(crate) fn at_stage(stage: usize, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let config = config.checked()?;
+        let budget = config.allowed()?;
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
         let rng = |name| streams.rng(name, 0);
@@ -156,11 +175,14 @@ impl Search {
                 stage_steps: 0,
                 reset_due: false,
                 resets: 0,
+                images: ImageCount::default(),
             },
             prefixes: BTreeMap::new(),
             favourite: None,
+            seen: Vec::new(),
             ranking: None,
             derivation: None,
+            budget,
             config,
         };
         search.check_images()?;
@@ -236,6 +258,7 @@ impl Search {
             };
             self.grow(scored, reporter)?;
         }
+        reporter.event(&Event::Images { so_far: self.position.images });
         let ends = next == self.config.search.iterations;
         // The final derivation also comes before a reset, so that it ranks trained weights.
         if !ends {
@@ -317,24 +340,6 @@ impl Search {
     /// What was computed from the weights no longer holds.
     pub(crate) fn weights_changed(&mut self) {
         self.prefixes.clear();
-    }
-
-    /// The decisions of this stage's controller.
-    pub(crate) fn actions(&self) -> ActionSpace {
-        ActionSpace::Stage { stage: self.position.stage, order: self.config.controller.tokens }
-    }
-
-    /// Where the controller may start: the beam, or zeros at stage 0.
-    pub(crate) fn starts(&self) -> Vec<StartState> {
-        match &self.beam {
-            Some(beam) => beam.candidates().iter().map(|c| c.state.clone()).collect(),
-            None => self.controller.zero_starts(1),
-        }
-    }
-
-    /// The cells before this stage's, of a place in the beam.
-    pub(crate) fn prefix_of(&self, place: usize) -> Option<&Arch> {
-        self.beam.as_ref().map(|beam| &beam.candidates()[place].arch)
     }
 
     /// A scorer of children on the weights that the configuration names.

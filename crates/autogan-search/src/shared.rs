@@ -22,6 +22,12 @@ impl Search {
         let d_loss = self.d_step(&arch, &real)?;
         let g_due = self.position.d_steps.is_multiple_of(self.config.train.n_critic as u64);
         let g_loss = if g_due { Some(self.g_step(&arch)?) } else { None };
+        let counted = &mut self.position.images;
+        counted.real += images as u64;
+        counted.fake += images as u64;
+        if g_due {
+            counted.fake += self.config.train.g_batch as u64;
+        }
         self.position.d_steps += 1;
         self.position.stage_steps += 1;
         self.position.step += 1;
@@ -35,15 +41,6 @@ impl Search {
             }
         }
         Ok(())
-    }
-
-    /// An architecture from the present policy; the stream is read at this tick.
-    pub(crate) fn draw_child(&self, stream: &str) -> Result<Arch> {
-        let mut rng = self.streams.rng(stream, self.position.tick);
-        let place = self.beam.as_ref().map_or(0, |beam| beam.draw(1, &mut rng)[0]);
-        let starts = [self.starts()[place].clone()];
-        let rollout = self.controller.sample(&starts, &mut rng)?;
-        Ok(self.actions().decode(self.prefix_of(place), &rollout.actions[0])?)
     }
 
     fn latents(&self, stream: &str, n: usize) -> Result<Tensor> {

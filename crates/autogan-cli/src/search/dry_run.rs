@@ -4,10 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use autogan_search::config::Policy;
 use autogan_search::{Estimate, SearchConfig, Speed};
-use autogan_space::{
-    GeneratorShape, controller_params, discriminator_cost, stage_tokens, supernet_cost,
-};
+use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 
 use super::summary::time;
 use crate::inputs::{self, Wanted};
@@ -57,21 +56,30 @@ pub fn print(config: &SearchConfig, weights: Option<&Path>, offline: bool) -> an
 
 fn sizes(out: &mut String, config: &SearchConfig) -> anyhow::Result<()> {
     let m = &config.model;
-    let shape = GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom };
+    let shape = config.shape();
+    let stages = config.first_stage()..3;
     writeln!(
         out,
         "# parameters: supernet {}, discriminator {}",
         supernet_cost(2, &shape).params,
         discriminator_cost(2, m.df, m.bottom).params
     )?;
-    let controllers: Vec<String> = (0..3)
-        .map(|s| {
-            controller_params(&stage_tokens(s, config.controller.tokens), config.controller.hidden)
-                .to_string()
-        })
-        .collect();
-    writeln!(out, "# parameters: controllers {}", controllers.join(", "))?;
-    for stage in 0..3 {
+    match config.controller.policy {
+        Policy::Reinforce => {
+            let hidden = config.controller.hidden;
+            let params =
+                |s| Ok(controller_params(&config.actions(s).tokens()?, hidden).to_string());
+            let all: Vec<String> = stages.clone().map(params).collect::<anyhow::Result<_>>()?;
+            writeln!(out, "# parameters: controllers {}", all.join(", "))?;
+        }
+        Policy::Uniform => writeln!(out, "# no controller: architectures are drawn evenly")?,
+    }
+    let allowed = config.allowed()?;
+    if allowed.is_limited() {
+        let (some, all) = (allowed.count(2), count_all());
+        writeln!(out, "# within the budget: {some} of {all} architectures")?;
+    }
+    for stage in stages {
         let g = supernet_cost(stage, &shape).macs as f64 / 1e6;
         let d = discriminator_cost(stage, m.df, m.bottom).macs as f64 / 1e6;
         writeln!(
@@ -84,7 +92,7 @@ fn sizes(out: &mut String, config: &SearchConfig) -> anyhow::Result<()> {
 }
 
 fn stages(out: &mut String, estimate: &Estimate) -> anyhow::Result<()> {
-    for s in &estimate.stages {
+    for s in estimate.stages.iter().filter(|s| s.iterations > 0) {
         writeln!(
             out,
             "# stage {}: {} iterations of {} D steps and {} children at {}x{}; {} more children ranked and compared",

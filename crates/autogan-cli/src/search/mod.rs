@@ -41,6 +41,12 @@ pub struct Args {
     /// What every random draw follows from
     #[arg(long, value_name = "S", conflicts_with = "resume")]
     seed: Option<u64>,
+    /// Draw only architectures whose whole generator has at most so many parameters, at this search's widths; 0: any
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    max_params: Option<u64>,
+    /// Draw only architectures with at most so many multiply-accumulates per image of the last stage; 0: any
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    max_macs: Option<u64>,
     /// Directory for this run alone; without it one is made under --runs-dir
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     run_dir: Option<PathBuf>,
@@ -103,7 +109,9 @@ fn configuration(args: &Args) -> anyhow::Result<SearchConfig> {
         let dir = dir.to_str().context("--data: expected a path in UTF-8")?;
         config.data.dir = dir.to_owned();
     }
-    Ok(config)
+    config.budget.max_params = args.max_params.unwrap_or(config.budget.max_params);
+    config.budget.max_macs = args.max_macs.unwrap_or(config.budget.max_macs);
+    Ok(config.checked()?)
 }
 
 fn start(

@@ -59,7 +59,8 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
 fn metric_label(config: &SearchConfig) -> &'static str {
     match metric_name(config) {
         "is" => "Inception Score (its formula)",
-        _ => "1 / FID (its formula)",
+        "inverse_fid" => "1 / FID (its formula)",
+        _ => "1 / Fréchet distance",
     }
 }
 

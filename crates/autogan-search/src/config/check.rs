@@ -1,18 +1,21 @@
 //! What a configuration must hold before a search begins.
 
 use super::change::check_continues;
-use super::{ModelConfig, PolicyLoss, SearchConfig, TrainConfig};
+use super::{Levels, ModelConfig, PolicyLoss, RewardCost, SearchConfig, TrainConfig};
 use crate::error::{Result, SearchError};
 
 /// Keys and sections that may change while a run goes on.
 const FREE: [&str; 2] = ["search.iterations", "derive"];
 /// Keys and sections that say what is in a checkpoint or where a run is: with another value it cannot go on.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 11] = [
     "preset",
     "seed",
     "data",
     "model",
+    "budget",
+    "search.levels",
     "search.grow_at",
+    "controller.policy",
     "controller.hidden",
     "controller.tokens",
     "controller.first_input",
@@ -29,6 +32,7 @@ impl SearchConfig {
         self.check_sizes()?;
         self.check_rates()?;
         self.check_plan()?;
+        self.allowed()?;
         Ok(self)
     }
 
@@ -87,6 +91,21 @@ impl SearchConfig {
             "0 or more",
             weight,
         )?;
+        let (cost, weight) = (self.reward.cost, self.reward.cost_weight);
+        match cost {
+            RewardCost::None => require(
+                weight == 0.0,
+                "reward.cost_weight",
+                "0 with reward.cost = \"none\"",
+                weight,
+            )?,
+            RewardCost::Params | RewardCost::Macs => require(
+                weight.is_finite() && weight >= 0.0,
+                "reward.cost_weight",
+                "0 or more",
+                weight,
+            )?,
+        }
         let threshold = self.reset.threshold;
         require(
             threshold.is_finite() && threshold >= 0.0,
@@ -99,9 +118,17 @@ impl SearchConfig {
     fn check_plan(&self) -> Result<()> {
         let p = &self.search;
         let [first, second] = p.grow_at;
-        let ordered = 0 < first && first < second && second < p.iterations;
-        let expected = format!("0 < first < second < search.iterations ({})", p.iterations);
-        require(ordered, "search.grow_at", &expected, format!("{:?}", p.grow_at))?;
+        let (fits, expected) = match p.levels {
+            Levels::Multi => (
+                0 < first && first < second && second < p.iterations,
+                format!("0 < first < second < search.iterations ({})", p.iterations),
+            ),
+            Levels::Single => (
+                p.grow_at == [0, 0],
+                "[0, 0] with search.levels = \"single\", which does not grow".to_owned(),
+            ),
+        };
+        require(fits, "search.grow_at", &expected, format!("{:?}", p.grow_at))?;
         let expected = format!("at most search.candidates ({})", p.candidates);
         require(p.top_k <= p.candidates, "search.top_k", &expected, p.top_k)?;
         let expected = format!("at most derive.candidates ({})", self.derive.candidates);

@@ -6,6 +6,7 @@
 
 mod change;
 mod check;
+mod cost;
 mod load;
 
 pub use autogan_nn::{DiscriminatorInit, EmaBuffers, PreOrder, SkipTap};
@@ -40,6 +41,8 @@ pub struct SearchConfig {
     pub controller: PolicyConfig,
     /// How a child is scored.
     pub reward: RewardConfig,
+    /// What an architecture may cost.
+    pub budget: BudgetConfig,
     /// How the result is picked.
     pub derive: DeriveConfig,
 }
@@ -124,17 +127,30 @@ pub struct TrainConfig {
     pub power_iterations: PowerIterations,
 }
 
+/// Whether cells are searched one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Levels {
+    /// Multi-level (MLAS, section 3.2): a stage for each cell, with a controller of its own that starts from a beam.
+    Multi,
+    /// Single-level (SLAS, figure 10): one controller for all cells and images at their full side from the beginning.
+    /// The only stage is the last, there is no growth and no beam.
+    Single,
+}
+
 /// Iterations, growth, beams.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanConfig {
+    /// Whether cells are searched one after the other.
+    pub levels: Levels,
     /// Search iterations, over all stages.
     pub iterations: usize,
-    /// Iterations at whose beginning stages 1 and 2 begin.
+    /// Iterations at whose beginning stages 1 and 2 begin; `[0, 0]` with a single level, which begins with the last.
     pub grow_at: [usize; 2],
     /// Epochs of shared training in an iteration.
     pub shared_epochs: usize,
-    /// M: candidates that are sampled and scored at the end of a stage.
+    /// M: candidates that are sampled and scored at the end of a stage; read with several levels alone, as is K.
     pub candidates: usize,
     /// K: candidates that go on to the next stage.
     pub top_k: usize,
@@ -180,10 +196,24 @@ pub struct ResetConfig {
     pub rank: RankOrder,
 }
 
+/// How architectures are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// By the controller, which learns from the rewards by REINFORCE.
+    Reinforce,
+    /// Evenly among what is allowed: random search with weight sharing (section 4.3.5). As many children are scored as
+    /// with the controller, those of an iteration differing from each other where there are enough. What ends a stage
+    /// and the search ranks the best of the stage's children instead of candidates drawn from a policy.
+    Uniform,
+}
+
 /// The controller and its policy gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
+    /// How architectures are drawn; `steps` and `children` hold for both ways, the other keys for the controller.
+    pub policy: Policy,
     /// Length of its hidden vector.
     pub hidden: usize,
     /// Order and kind of its tokens.
@@ -232,6 +262,18 @@ pub enum RewardWeights {
     Live,
 }
 
+/// Which cost lowers the reward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardCost {
+    /// None does.
+    None,
+    /// Parameters of the derived generator.
+    Params,
+    /// Multiply-accumulates of one image through it.
+    Macs,
+}
+
 /// How a child is scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,6 +282,11 @@ pub struct RewardConfig {
     pub scorer: String,
     /// What is made of its output.
     pub metric: RewardMetric,
+    /// Which cost lowers the reward.
+    pub cost: RewardCost,
+    /// How much: the reward is the score minus `cost_weight · cost / reference`, the reference being the cost of the
+    /// dearest architecture of the same stage. In units of the score.
+    pub cost_weight: f64,
     /// Images per child.
     pub images: usize,
     /// Splits of the Inception Score.
@@ -253,6 +300,17 @@ pub struct RewardConfig {
     pub recalibrate_batches: usize,
     /// Images of each of those batches.
     pub recalibrate_batch: usize,
+}
+
+/// What an architecture may cost, counted for the derived generator of all three cells with the sizes of `[model]`, as
+/// `autogan arch show` counts. Nothing is drawn that cannot be completed within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// Most trained parameters; 0 for any number.
+    pub max_params: u64,
+    /// Most multiply-accumulates of one image of side `8 · bottom`; 0 for any number.
+    pub max_macs: u64,
 }
 
 /// How the result is picked.

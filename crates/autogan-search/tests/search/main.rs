@@ -5,4 +5,5 @@
 mod presets;
 mod runs;
 mod scratch;
+mod switches;
 mod tiny;

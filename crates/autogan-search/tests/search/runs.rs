@@ -7,7 +7,7 @@ use crate::tiny::{config, inputs};
 
 /// Keeps every event.
 #[derive(Default)]
-struct Record(Vec<Event>);
+pub struct Record(pub Vec<Event>);
 
 impl Reporter for Record {
     fn event(&mut self, event: &Event) {
@@ -15,7 +15,8 @@ impl Reporter for Record {
     }
 }
 
-fn finish(search: &mut Search, reporter: &mut dyn Reporter) -> Checkpoint {
+/// Advances to the end, and what is saved there.
+pub fn finish(search: &mut Search, reporter: &mut dyn Reporter) -> Checkpoint {
     while search.advance(reporter).unwrap() {}
     search.save().unwrap()
 }

@@ -1,0 +1,177 @@
+//! Which architectures a search draws: those that its controller finds good, or evenly among what the budget allows
+//! (random search with weight sharing, section 4.3.5).
+
+use autogan_rl::{ActionSpace, Affordable, Candidate, RewardValue, Rollout, StartState};
+use autogan_space::{Arch, SpaceError};
+use rand::RngExt;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
+
+use crate::config::Policy;
+use crate::error::Result;
+use crate::search::Search;
+
+impl Search {
+    /// The decisions of this stage's controller.
+    pub(crate) fn actions(&self) -> ActionSpace {
+        self.config.actions(self.position.stage)
+    }
+
+    /// Where the controller may start: the beam, or zeros where there is none.
+    pub(crate) fn starts(&self) -> Vec<StartState> {
+        match &self.beam {
+            Some(beam) => beam.candidates().iter().map(|c| c.state.clone()).collect(),
+            None => self.controller.zero_starts(1),
+        }
+    }
+
+    /// What may be drawn from each of these places of the beam.
+    pub(crate) fn rule(&self, places: &[usize]) -> Affordable<'_> {
+        Affordable {
+            space: self.actions(),
+            budget: &self.budget,
+            prefixes: places.iter().map(|&place| self.prefix_of(place)).collect(),
+        }
+    }
+
+    /// An architecture to train or to show; the stream is read at this tick.
+    pub(crate) fn draw_child(&self, stream: &str) -> Result<Arch> {
+        let mut rng = self.streams.rng(stream, self.position.tick);
+        match self.config.controller.policy {
+            Policy::Reinforce => Ok(self.draw_of_policy(1, &mut rng)?.0.remove(0)),
+            Policy::Uniform => {
+                let n = rng.random_range(0..self.even_count());
+                self.even_nth(n)
+            }
+        }
+    }
+
+    /// The children of the present controller step; with the rollout that drew them, where there is something to learn.
+    pub(crate) fn draw_children(&self) -> Result<(Vec<Arch>, Option<Rollout>)> {
+        match self.config.controller.policy {
+            Policy::Reinforce => {
+                let mut rng = self.streams.rng("arch.controller", self.position.tick);
+                let n = self.config.controller.children;
+                let (archs, rollout) = self.draw_of_policy(n, &mut rng)?;
+                Ok((archs, Some(rollout)))
+            }
+            Policy::Uniform => Ok((self.even_children()?, None)),
+        }
+    }
+
+    /// `m` architectures to be ranked, yet without a score: drawn from the policy, or the best of the stage's children so
+    /// far.
+    pub(crate) fn draw_candidates(&self, m: usize) -> Result<Vec<Candidate>> {
+        let mut rng = self.streams.rng("arch.candidates", self.position.tick);
+        let reward = RewardValue::exact(0.0);
+        if self.config.controller.policy == Policy::Uniform {
+            // Nothing reads where a controller would go on from here.
+            let state = StartState::zeros(self.config.controller.hidden);
+            let candidate = |arch| Candidate { arch, reward, state: state.clone() };
+            return Ok(self.best_seen(m, &mut rng)?.into_iter().map(candidate).collect());
+        }
+        let (archs, rollout) = if self.config.search.distinct {
+            let all = self.starts();
+            let places: Vec<usize> = (0..all.len()).collect();
+            let rule = self.rule(&places);
+            let draws = self.controller.within(&rule).sample_distinct(&all, m, &mut rng)?;
+            let places: Vec<usize> = draws.iter().map(|d| d.start).collect();
+            let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
+            let actions: Vec<_> = draws.into_iter().map(|d| d.actions).collect();
+            let rule = self.rule(&places);
+            let rollout = self.controller.within(&rule).evaluate(&starts, &actions)?;
+            (self.decode(&places, &rollout)?, rollout)
+        } else {
+            self.draw_of_policy(m, &mut rng)?
+        };
+        let rows = archs.into_iter().zip(rollout.end_states()?);
+        Ok(rows.map(|(arch, state)| Candidate { arch, reward, state }).collect())
+    }
+
+    /// Keeps what a child was worth, for a random search to choose from; the last value of one that comes again.
+    pub(crate) fn note_seen(&mut self, arch: &Arch, reward: f64) {
+        if self.config.controller.policy != Policy::Uniform {
+            return;
+        }
+        match self.seen.iter_mut().find(|(known, _)| known == arch) {
+            Some((_, known)) => *known = reward,
+            None => self.seen.push((arch.clone(), reward)),
+        }
+    }
+
+    /// `n` architectures of the present policy, each from a beam entry that is as likely as any other.
+    fn draw_of_policy(&self, n: usize, rng: &mut ChaCha8Rng) -> Result<(Vec<Arch>, Rollout)> {
+        let places = self.beam.as_ref().map_or_else(|| vec![0; n], |beam| beam.draw(n, rng));
+        let all = self.starts();
+        let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
+        let rollout = self.controller.within(&self.rule(&places)).sample(&starts, rng)?;
+        Ok((self.decode(&places, &rollout)?, rollout))
+    }
+
+    /// The architectures of a rollout whose rows began at these places of the beam.
+    fn decode(&self, places: &[usize], rollout: &Rollout) -> Result<Vec<Arch>> {
+        let actions = self.actions();
+        let rows = places.iter().zip(&rollout.actions);
+        rows.map(|(&p, row)| Ok(actions.decode(self.prefix_of(p), row)?)).collect()
+    }
+
+    /// The cells before those that are decided, of a place in the beam.
+    fn prefix_of(&self, place: usize) -> Option<&Arch> {
+        self.beam.as_ref().map(|beam| &beam.candidates()[place].arch)
+    }
+
+    /// Evenly drawn children of this step. Within an iteration they differ, and come again only after all others.
+    fn even_children(&self) -> Result<Vec<Arch>> {
+        let (steps, n) = (self.config.controller.steps, self.config.controller.children);
+        let mut rng = self.streams.rng("arch.even", self.position.iteration as u64);
+        let count = self.even_count();
+        let order = index::sample(&mut rng, count, count.min(steps * n));
+        let first = self.position.step as usize * n;
+        (first..first + n).map(|i| self.even_nth(order.index(i % order.len()))).collect()
+    }
+
+    /// The `m` best of the stage's children; where there are fewer, evenly drawn others follow.
+    fn best_seen(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>> {
+        let mut best: Vec<&(Arch, f64)> = self.seen.iter().collect();
+        best.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut archs: Vec<Arch> = best.into_iter().take(m).map(|(arch, _)| arch.clone()).collect();
+        let count = self.even_count();
+        for n in index::sample(rng, count, count.min(m)) {
+            let arch = self.even_nth(n)?;
+            if archs.len() < m && !archs.contains(&arch) {
+                archs.push(arch);
+            }
+        }
+        Ok(archs)
+    }
+
+    /// How many architectures may be drawn at this stage, each beam entry counted with its own; at least 1.
+    fn even_count(&self) -> usize {
+        match &self.beam {
+            None => self.budget.count(self.position.stage) as usize,
+            Some(beam) => beam
+                .candidates()
+                .iter()
+                .map(|entry| self.budget.cells_after(entry.arch.cells()).len())
+                .sum(),
+        }
+    }
+
+    /// The `n`-th of them.
+    fn even_nth(&self, n: usize) -> Result<Arch> {
+        let stage = self.position.stage;
+        let past_the_end = SpaceError::Cells { found: stage + 1 };
+        let Some(beam) = &self.beam else {
+            return Ok(self.budget.nth(stage, n as u64).ok_or(past_the_end)?);
+        };
+        let mut rest = n;
+        for entry in beam.candidates() {
+            let cells = self.budget.cells_after(entry.arch.cells());
+            if let Some(&cell) = cells.get(rest) {
+                return Ok(entry.arch.with_cell(cell)?);
+            }
+            rest -= cells.len();
+        }
+        Err(past_the_end.into())
+    }
+}

@@ -1,0 +1,259 @@
+//! A single level, random search with weight sharing, budgets, and a reward with a cost term.
+
+use std::collections::BTreeSet;
+
+use autogan_run::TrialKind;
+use autogan_search::{Event, Search, SearchConfig, Silent};
+use autogan_space::{Arch, derived_generator_cost};
+
+use crate::runs::{Record, finish};
+use crate::tiny::{config, inputs};
+
+const SINGLE: [&str; 2] = ["search.levels=single", "search.grow_at=[0, 0]"];
+const UNIFORM: &str = "controller.policy=uniform";
+
+/// All events of a search from its beginning to its end.
+fn events(config: &SearchConfig) -> Vec<Event> {
+    let mut record = Record::default();
+    finish(&mut Search::new(config.clone(), inputs(config)).unwrap(), &mut record);
+    record.0
+}
+
+/// Kind, iteration, architecture and score of everything that was scored.
+fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
+    let mut at = 0;
+    let mut all = Vec::new();
+    for event in events {
+        match event {
+            Event::Iteration { iteration, .. } => at = *iteration,
+            Event::Scored { kind, arch, reward, .. } => {
+                all.push((*kind, at, arch.clone(), *reward));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The architectures in the last event.
+fn found(events: &[Event]) -> Vec<(Arch, f64)> {
+    let Some(Event::Found { top, .. }) = events.last() else { panic!("no result") };
+    top.iter().map(|f| (Arch::from_released(&f.arch).unwrap(), f.reward)).collect()
+}
+
+/// The beams as they were ranked.
+fn beams(events: &[Event]) -> Vec<&[(Arch, f64)]> {
+    let entries = events.iter().filter_map(|e| match e {
+        Event::Beam { entries, .. } => Some(entries.as_slice()),
+        _ => None,
+    });
+    entries.collect()
+}
+
+/// Within the budget, if it ends here, and where it does not, if it can be completed.
+fn assert_affordable(config: &SearchConfig, events: &[Event]) {
+    let budget = config.allowed().unwrap();
+    let beams = beams(events).concat();
+    let archs = scored(events).into_iter().map(|s| s.2);
+    let archs = archs.chain(found(events).into_iter().chain(beams).map(|f| f.0));
+    for arch in archs {
+        assert!(budget.allows(&arch), "{arch} is beyond the budget");
+    }
+}
+
+#[test]
+fn a_single_level_decides_all_cells_from_the_beginning() {
+    let config = config(1, &SINGLE);
+    let events = events(&config);
+    let stages = events.iter().filter_map(|e| match e {
+        Event::Stage { stage, side, iterations, .. } => Some((*stage, *side, *iterations)),
+        _ => None,
+    });
+    assert_eq!(stages.collect::<Vec<_>>(), [(2, 16, (0, 4))]);
+    assert!(beams(&events).is_empty(), "nothing grows");
+    let scored = scored(&events);
+    assert!(scored.iter().all(|(_, _, arch, _)| arch.stage() == 2));
+    let cells: BTreeSet<_> = scored.iter().map(|(_, _, arch, _)| arch.cells()[0]).collect();
+    assert!(cells.len() > 2, "the first cell is decided, too: {cells:?}");
+    let Some(Event::Policy { probabilities }) =
+        events.iter().find(|e| matches!(e, Event::Policy { .. }))
+    else {
+        panic!("no policy")
+    };
+    let tokens: BTreeSet<&str> = probabilities.iter().map(|(t, _, _)| t.as_str()).collect();
+    assert_eq!(tokens.len(), 4 + 5 + 6, "each token of each cell by a name of its own");
+    assert!(tokens.contains("cell 3: skip from cell 1") && tokens.contains("cell 1: conv"));
+}
+
+#[test]
+fn a_random_search_draws_as_many_children_and_learns_nothing() {
+    for settings in [&[UNIFORM, "controller.steps=5"][..], &[UNIFORM, SINGLE[0], SINGLE[1]]] {
+        let config = config(2, settings);
+        let learning: Vec<&str> = settings.iter().copied().filter(|s| *s != UNIFORM).collect();
+        let (random, learnt) = (events(&config), events(&crate::tiny::config(2, &learning)));
+        let kinds = |events: &[Event]| -> Vec<TrialKind> {
+            scored(events).into_iter().map(|s| s.0).collect()
+        };
+        assert_eq!(
+            kinds(&random),
+            kinds(&learnt),
+            "another number of scores than a controller has"
+        );
+        let learns = |events: &[Event]| {
+            events.iter().any(|e| matches!(e, Event::Controller { .. } | Event::Policy { .. }))
+        };
+        assert!(!learns(&random) && learns(&learnt));
+        let drawn = random.iter().filter(|e| matches!(e, Event::Drawn { .. })).count();
+        assert_eq!(drawn, 4 * config.controller.steps);
+        for iteration in 0..4 {
+            let own: Vec<Arch> = scored(&random)
+                .into_iter()
+                .filter(|s| s.0 == TrialKind::Controller && s.1 == iteration)
+                .map(|s| s.2)
+                .collect();
+            let different: BTreeSet<&Arch> = own.iter().collect();
+            assert_eq!((own.len(), different.len()), (config.controller.steps * 2, own.len()));
+        }
+    }
+}
+
+#[test]
+fn a_random_search_ranks_the_best_that_it_has_seen() {
+    let config = config(3, &[UNIFORM, "controller.steps=6"]);
+    let events = events(&config);
+    let all = scored(&events);
+    // The last stage has iterations 2 and 3; what came again counts with its last score.
+    let mut seen: Vec<(Arch, f64)> = Vec::new();
+    for (kind, iteration, arch, score) in &all {
+        if *kind == TrialKind::Controller && *iteration >= 2 {
+            seen.retain(|(known, _)| known != arch);
+            seen.push((arch.clone(), *score));
+        }
+    }
+    seen.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let best: BTreeSet<Arch> = seen[..4].iter().map(|(arch, _)| arch.clone()).collect();
+    let ranked = all.iter().filter(|s| s.0 == TrialKind::Derive).map(|s| s.2.clone());
+    assert_eq!(ranked.collect::<BTreeSet<Arch>>(), best);
+    for (arch, _) in found(&events) {
+        assert!(best.contains(&arch));
+    }
+    let beams = beams(&events);
+    assert_eq!(beams.len(), 2);
+    assert!(
+        all.iter()
+            .filter(|s| s.2.stage() == 2 && s.0 != TrialKind::Random)
+            .all(|s| { beams[1].iter().any(|(entry, _)| *entry == s.2.prefix(2)) })
+    );
+}
+
+#[test]
+fn where_few_are_allowed_children_come_again_and_rankings_are_shorter() {
+    let free = config(4, &[UNIFORM]);
+    let cheapest = "0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap();
+    let least = derived_generator_cost(&cheapest, &free.shape()).params;
+    let limit = format!("budget.max_params={least}");
+    for settings in
+        [&[limit.as_str()][..], &[&limit, UNIFORM], &[&limit, UNIFORM, SINGLE[0], SINGLE[1]]]
+    {
+        let config = config(4, settings);
+        // Two orders, with norm none or instance, two upsamplings without weights: 8 cells for each place.
+        assert_eq!(config.allowed().unwrap().count(2), 512);
+        let events = events(&config);
+        assert_affordable(&config, &events);
+        let exact = |arch: &Arch| derived_generator_cost(arch, &config.shape()).params;
+        assert!(found(&events).iter().all(|(arch, _)| exact(arch) == least));
+    }
+    // 12 children of the first iteration out of 8 cells.
+    let config = config(4, &[&limit, UNIFORM, "controller.steps=6"]);
+    let first: Vec<Arch> = scored(&events(&config)).into_iter().take(12).map(|s| s.2).collect();
+    assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), 8);
+    assert_eq!(first[..4], first[8..], "each again only after all others");
+}
+
+#[test]
+fn nothing_beyond_the_budget_is_drawn() {
+    let free = config(5, &[]);
+    let cost = derived_generator_cost(&Arch::AUTOGAN_A, &free.shape());
+    let limits =
+        [format!("budget.max_params={}", cost.params), format!("budget.max_macs={}", cost.macs)];
+    let [params, macs] = limits.each_ref().map(String::as_str);
+    for settings in [
+        &[params, macs][..],
+        &[params, "search.distinct=false"],
+        &[macs, "controller.tokens=released", SINGLE[0], SINGLE[1]],
+        &[params, macs, UNIFORM],
+    ] {
+        let config = config(5, settings);
+        assert_affordable(&config, &events(&config));
+    }
+    let beyond = scored(&events(&free)).into_iter().filter(|s| {
+        let cost = derived_generator_cost(&s.2, &free.shape());
+        s.2.stage() == 2
+            && cost.params > derived_generator_cost(&Arch::AUTOGAN_A, &free.shape()).params
+    });
+    assert!(beyond.count() > 0, "the budget would change nothing");
+}
+
+#[test]
+fn a_cost_term_orders_by_score_less_cost_and_leaves_the_scores_as_they_are() {
+    // Worth more than any difference of scores.
+    let config = config(6, &["reward.cost=params", "reward.cost_weight=1000"]);
+    let (dear, plain) = (events(&config), events(&crate::tiny::config(6, &[])));
+    // Before the first step of the controller nothing differs.
+    assert_eq!(scored(&dear)[..2], scored(&plain)[..2]);
+    assert!(scored(&dear).iter().all(|s| s.3 >= 1.0), "an Inception Score is 1 or more");
+    let params = |arch: &Arch| derived_generator_cost(arch, &config.shape()).params;
+    for entries in beams(&dear).into_iter().chain([found(&dear).as_slice()]) {
+        assert!(entries.windows(2).all(|pair| params(&pair[0].0) <= params(&pair[1].0)));
+    }
+    let dearest = "1 1 2 1 1 1 2 1 1 1 1 2 1 3".parse().unwrap();
+    assert_eq!(config.penalty(&dearest), 1000.0);
+    let share = config.penalty(&Arch::AUTOGAN_A) / 1000.0;
+    let expected = params(&Arch::AUTOGAN_A) as f64 / params(&dearest) as f64;
+    assert!((share - expected).abs() < 1e-12 && share < 1.0);
+    for (arch, reward) in beams(&dear).concat() {
+        let score = scored(&dear).into_iter().find(|s| s.0 == TrialKind::Candidate && s.2 == arch);
+        assert_eq!(reward, score.unwrap().3 - config.penalty(&arch));
+    }
+}
+
+#[test]
+fn images_are_counted_by_what_they_were_for() {
+    for settings in [&[][..], &[UNIFORM]] {
+        let events = events(&config(7, settings));
+        let counts: Vec<_> = events
+            .iter()
+            .filter_map(|e| match e {
+                Event::Images { so_far } => Some(*so_far),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(counts.len(), 5, "after each iteration and at the end");
+        let last = counts[4];
+        // 4 epochs of 40 images, as many fakes, and 10 G steps of 8.
+        assert_eq!((last.real, last.fake), (160, 240));
+        // 16 images each, and the two that are kept once more.
+        assert_eq!(last.scored, 16 * (scored(&events).len() as u64 + 2));
+        assert!(counts.windows(2).all(|pair| pair[0].scored < pair[1].scored));
+    }
+}
+
+#[test]
+fn all_of_them_can_be_saved_and_restored_at_every_unit() {
+    let weighted = ["reward.cost=macs", "reward.cost_weight=0.5"];
+    for settings in [
+        &SINGLE[..],
+        &[UNIFORM],
+        &[UNIFORM, SINGLE[0], SINGLE[1], "budget.max_macs=130000"],
+        &[weighted[0], weighted[1], "budget.max_params=1300"],
+    ] {
+        let config = config(8, settings);
+        let whole = finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent);
+        let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+        while search.advance(&mut Silent).unwrap() {
+            let saved = search.save().unwrap();
+            search = Search::restore(&saved, config.clone(), inputs(&config)).unwrap();
+        }
+        assert!(search.save().unwrap() == whole, "restoring changed something with {settings:?}");
+    }
+}
