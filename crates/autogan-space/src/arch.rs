@@ -67,7 +67,7 @@ impl Arch {
         ]),
     };
 
-    /// The published architectures by the names that parsing understands.
+    /// The published architectures by the names that parsing understands; `a`, `b` and `c` stand for the first three.
     pub const KNOWN: [(&'static str, Self); 4] = [
         ("autogan-a", Self::AUTOGAN_A),
         ("autogan-b", Self::AUTOGAN_B),
@@ -205,6 +205,8 @@ mod tests {
             Arch::new(arch.cells().to_vec()).unwrap();
             let name = arch.known_name().unwrap();
             assert_eq!(name.parse::<Arch>().unwrap(), arch);
+            let short = name.trim_start_matches("autogan-");
+            assert_eq!(short.parse::<Arch>().unwrap(), arch);
         }
         assert_eq!(Arch::AUTOGAN_A.prefix(1).known_name(), None);
     }

@@ -60,13 +60,14 @@ fn wrong_number(token: TokenKind, found: String, position: usize, cell: usize) -
 }
 
 /// A released vector (numbers separated by spaces or commas, in brackets or not), the named form,
-/// or the name of a published architecture.
+/// or the name of a published architecture, in short too (`a` for `autogan-a`).
 impl FromStr for Arch {
     type Err = SpaceError;
 
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
-        if let Some((_, arch)) = Self::KNOWN.iter().find(|(name, _)| *name == text) {
+        let named = |name: &str| name == text || name.strip_prefix("autogan-") == Some(text);
+        if let Some((_, arch)) = Self::KNOWN.iter().find(|(name, _)| named(name)) {
             return Ok(arch.clone());
         }
         if text.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '-') {
