@@ -5,7 +5,7 @@
 //! weights: [`generator_shape`], [`discriminator_width`]. Where a checkpoint holds several
 //! dictionaries, [`Archive::pick`] takes one out first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autogan_space::{Arch, GeneratorShape};
 use autogan_weights::Archive;
@@ -49,7 +49,8 @@ pub fn save(params: &Params, archive: &mut Archive, prefix: &str, names: Names) 
 /// # Errors
 /// When tensors are missing, unexpected or of another shape; all of them are named.
 pub fn load(params: &Params, archive: &Archive, prefix: &str) -> Result<()> {
-    fill(params, &entries(archive, prefix, str::to_owned))
+    let entries = entries(archive, prefix, str::to_owned);
+    fill(params, &entries, |ours| format!("{prefix}{ours}"))
 }
 
 /// [`load`] for a derived generator, from the names of the released derived models or from ours.
@@ -57,7 +58,10 @@ pub fn load(params: &Params, archive: &Archive, prefix: &str) -> Result<()> {
 /// # Errors
 /// As [`load`].
 pub fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
-    fill(params, &entries(archive, prefix, |name| from_released_derived(name, arch)))
+    let entries = entries(archive, prefix, |name| from_released_derived(name, arch));
+    let released = entries.iter().any(|entry| entry.ours != entry.file[prefix.len()..]);
+    let rename: fn(&str) -> String = if released { to_released_derived } else { str::to_owned };
+    fill(params, &entries, |ours| format!("{prefix}{}", rename(ours)))
 }
 
 /// The prefixes under which `archive` holds a generator, averaged ones (`ema`, `avg`) first, otherwise
@@ -71,38 +75,89 @@ pub fn generator_prefixes(archive: &Archive) -> Vec<String> {
         .filter(holds)
         .map(str::to_owned)
         .collect();
-    prefixes.sort_by_key(|prefix| !(prefix.contains("ema") || prefix.contains("avg")));
+    prefixes.sort_by_key(|prefix| !is_averaged(prefix));
     prefixes
+}
+
+/// The prefix of the generator that is to be used: the averaged one where there are several.
+///
+/// A dictionary that holds only a part of a generator is not passed over for a whole one.
+///
+/// # Errors
+/// When there is none, or the first of them lacks its first or its last weights.
+pub fn find_generator(archive: &Archive) -> Result<String> {
+    const PARTS: [&str; 3] = ["l1.", "cell1.", "to_rgb."];
+    let mut found: Vec<(&str, [bool; 3])> = Vec::new();
+    for name in archive.names() {
+        let at = PARTS.iter().enumerate().find_map(|(part, begin)| {
+            let mut places = name.match_indices(begin).map(|(at, _)| &name[..at]);
+            Some((part, places.find(|prefix| prefix.is_empty() || prefix.ends_with('.'))?))
+        });
+        let Some((part, prefix)) = at else { continue };
+        match found.iter_mut().find(|(other, _)| *other == prefix) {
+            Some((_, parts)) => parts[part] = true,
+            None => {
+                let mut parts = [false; 3];
+                parts[part] = true;
+                found.push((prefix, parts));
+            }
+        }
+    }
+    // One part alone may be another network's.
+    found.retain(|(_, parts)| parts.iter().filter(|there| **there).count() >= 2);
+    let averaged = found.iter().find(|(prefix, _)| is_averaged(prefix));
+    let (prefix, _) = averaged.or(found.first()).ok_or_else(|| NnError::Infer {
+        reason: "the file holds no generator: there is no l1.weight beside to_rgb.2.weight".into(),
+    })?;
+    generator_shape(archive, prefix)?;
+    Ok((*prefix).to_owned())
+}
+
+fn is_averaged(prefix: &str) -> bool {
+    prefix.contains("ema") || prefix.contains("avg")
 }
 
 /// Whether the generator under `prefix` is a supernet: only a supernet's first cell has both kinds
 /// of halves.
 pub fn is_supernet(archive: &Archive, prefix: &str) -> bool {
-    ["post", "pre"]
-        .iter()
-        .all(|kind| archive.get(&format!("{prefix}cell1.{kind}_conv1.conv.weight")).is_some())
+    ["post_", "pre_"].iter().all(|kind| {
+        let begin = format!("{prefix}cell1.{kind}");
+        archive.names().any(|name| name.starts_with(&begin))
+    })
 }
 
 /// The sizes of the generator under `prefix`, from its first and last weights.
 ///
 /// # Errors
-/// When `l1.weight` or `to_rgb.2.weight` is missing or of an impossible shape.
+/// When `l1.weight` or `to_rgb.2.weight` is missing or of an impossible shape, or the tensors beside them have other
+/// sizes.
 pub fn generator_shape(archive: &Archive, prefix: &str) -> Result<GeneratorShape> {
     let first = dims(archive, &format!("{prefix}l1.weight"))?;
     let last = dims(archive, &format!("{prefix}to_rgb.2.weight"))?;
-    let (&[outputs, latent], &[3, width, 3, 3]) = (first, last) else {
-        return Err(NnError::Infer {
-            reason: format!(
-                "expected l1.weight as [width·bottom², latent] and to_rgb.2.weight as \
-                 [3, width, 3, 3], found {first:?} and {last:?}"
-            ),
-        });
+    let wrong = |name: &str, expected: String, found: &[usize]| NnError::Infer {
+        reason: format!("{prefix}{name}: expected {expected}, found {found:?}"),
     };
+    let &[outputs, latent] = first else {
+        return Err(wrong("l1.weight", "[width·bottom², latent]".to_owned(), first));
+    };
+    let &[3, width, 3, 3] = last else {
+        return Err(wrong("to_rgb.2.weight", "[3, width, 3, 3]".to_owned(), last));
+    };
+    for (name, size, beside, other) in [
+        ("l1.bias", outputs, "l1.weight", first),
+        ("to_rgb.0.weight", width, "to_rgb.2.weight", last),
+    ] {
+        if let Some(tensor) = archive.get(&format!("{prefix}{name}"))
+            && tensor.dims() != [size]
+        {
+            let expected = format!("[{size}] beside {prefix}{beside} {other:?}");
+            return Err(wrong(name, expected, tensor.dims()));
+        }
+    }
     let bottom = outputs.checked_div(width).map_or(0, usize::isqrt);
     if bottom == 0 || width * bottom * bottom != outputs {
-        return Err(NnError::Infer {
-            reason: format!("l1.weight has {outputs} rows, which is no square times width {width}"),
-        });
+        let expected = format!("[{width}·bottom², latent] beside {prefix}to_rgb.2.weight {last:?}");
+        return Err(wrong("l1.weight", expected, first));
     }
     Ok(GeneratorShape { latent, width, bottom })
 }
@@ -170,49 +225,59 @@ pub fn read_discriminator(
     Ok(net)
 }
 
-/// Tensors under `prefix` with their names as the network has them.
+/// A tensor of the archive that may be one of the network's.
+struct Entry<'a> {
+    /// Its name in the network.
+    ours: String,
+    /// Its name in the archive, prefix included.
+    file: &'a str,
+    tensor: &'a Tensor,
+}
+
+/// The tensors under `prefix`.
 fn entries<'a>(
     archive: &'a Archive,
     prefix: &str,
     rename: impl Fn(&str) -> String,
-) -> Vec<(String, &'a Tensor)> {
-    archive
-        .iter()
-        .filter_map(|(name, tensor)| Some((rename(name.strip_prefix(prefix)?), tensor)))
-        .collect()
+) -> Vec<Entry<'a>> {
+    let entry = |(file, tensor): (&'a str, &'a Tensor)| {
+        Some(Entry { ours: rename(file.strip_prefix(prefix)?), file, tensor })
+    };
+    archive.iter().filter_map(entry).collect()
 }
 
 fn dims<'a>(archive: &'a Archive, name: &str) -> Result<&'a [usize]> {
     Ok(archive.require(name)?.dims())
 }
 
-fn fill(params: &Params, entries: &[(String, &Tensor)]) -> Result<()> {
+/// Sets every tensor of the network; `in_file` is the name in the archive of one of ours, for what is missing.
+fn fill(params: &Params, entries: &[Entry<'_>], in_file: impl Fn(&str) -> String) -> Result<()> {
     let mut missing: BTreeSet<&str> = params
         .all()
         .into_iter()
         .map(|(name, _)| name)
         .filter(|name| !name.ends_with(".num_batches_tracked"))
         .collect();
-    let (mut unexpected, mut mismatched, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, tensor) in entries {
-        match params.get(name) {
-            None => unexpected.push(name.clone()),
-            Some(var) => {
-                missing.remove(name.as_str());
-                if var.dims() == tensor.dims() {
-                    found.push((var, *tensor));
-                } else {
-                    let (expected, got) = (var.dims(), tensor.dims());
-                    mismatched.push(format!("{name}: expected {expected:?}, found {got:?}"));
-                }
-            }
+    let (mut unexpected, mut mismatched, mut found) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for Entry { ours, file, tensor } in entries {
+        let Some(var) = params.get(ours) else {
+            unexpected.push((*file).to_owned());
+            continue;
+        };
+        missing.remove(ours.as_str());
+        if var.dims() != tensor.dims() {
+            let (expected, got) = (var.dims(), tensor.dims());
+            mismatched.push(format!("{file}: expected {expected:?}, found {got:?}"));
+        } else if found.insert(ours, (var, *tensor)).is_some() {
+            // Under both kinds of names at once.
+            unexpected.push((*file).to_owned());
         }
     }
     if !(missing.is_empty() && unexpected.is_empty() && mismatched.is_empty()) {
-        let missing = missing.into_iter().map(str::to_owned).collect();
+        let missing = missing.into_iter().map(in_file).collect();
         return Err(NnError::Load { missing, unexpected, mismatched });
     }
-    for (var, tensor) in found {
+    for (var, tensor) in found.into_values() {
         assign(var, tensor)?;
     }
     Ok(())

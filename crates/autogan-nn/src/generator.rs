@@ -28,6 +28,19 @@ pub enum SkipTap {
     AfterAdd,
 }
 
+impl SkipTap {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::BeforeAdd, Self::AfterAdd];
+
+    /// As in configurations and in the metadata of weight files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BeforeAdd => "before_add",
+            Self::AfterAdd => "after_add",
+        }
+    }
+}
+
 /// Where the first half of a pre-activation cell upsamples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +49,19 @@ pub enum PreOrder {
     NormFirst,
     /// Upsampling, norm, ReLU, convolution: the paper's figure.
     UpsampleFirst,
+}
+
+impl PreOrder {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::NormFirst, Self::UpsampleFirst];
+
+    /// As in configurations and in the metadata of weight files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NormFirst => "norm_first",
+            Self::UpsampleFirst => "upsample_first",
+        }
+    }
 }
 
 /// The rules of a generator on which paper and released code disagree.

@@ -13,7 +13,7 @@
 //! - [`loss`]: the hinge losses. [`Ema`]: the averaged generator that is evaluated.
 //!   [`BatchNormStats`]: batch-norm statistics recalibrated for one child of the supernet.
 //! - [`checkpoint`]: named tensors in and out, strictly; [`names`]: our names and the released
-//!   ones.
+//!   ones; [`Description`]: architecture and rules in the metadata of a file.
 //!
 //! Every random draw comes from the `rand::Rng` that the caller hands in, in the order of the
 //! tensors' names.
@@ -23,6 +23,7 @@ pub mod loss;
 pub mod names;
 
 mod cell;
+mod description;
 mod discriminator;
 mod ema;
 mod error;
@@ -33,6 +34,7 @@ mod norm_stats;
 mod params;
 
 pub use autogan_ops as ops;
+pub use description::Description;
 pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit};
 pub use ema::{Ema, EmaBuffers};
 pub use error::{NnError, Result};

@@ -147,7 +147,7 @@ fn another_architecture_and_impossible_sizes_are_refused() {
     )
     .unwrap();
     let error = read(&archive, "", Some(&Arch::AUTOGAN_C)).unwrap_err().to_string();
-    assert!(error.contains("cell1.pre_conv1.bn.weight"), "{error}");
+    assert!(error.contains("cell1.n1.weight"), "{error}");
     archive.insert("l1.weight", Tensor::zeros((35, 7), F32, &Device::Cpu).unwrap());
     let error = checkpoint::generator_shape(&archive, "").unwrap_err().to_string();
     assert!(error.contains("35"), "{error}");
@@ -169,4 +169,103 @@ fn generators_are_found_wherever_the_archive_keeps_them_averaged_ones_first() {
     let mut plain = Archive::new();
     checkpoint::save(net.params(), &mut plain, "", Names::Supernet).unwrap();
     assert_eq!(checkpoint::generator_prefixes(&plain), [""]);
+}
+
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zeros(shape, F32, &Device::Cpu).unwrap()
+}
+
+/// A released training checkpoint: both generators under `module.`, a discriminator, an optimizer's state.
+fn training_checkpoint(names: Names) -> Archive {
+    let mut archive = Archive::new();
+    for (prefix, seed) in [("gen_state_dict.module.", 9), ("avg_gen_state_dict.module.", 10)] {
+        checkpoint::save(derived(&Arch::AUTOGAN_C, seed).params(), &mut archive, prefix, names)
+            .unwrap();
+    }
+    archive.insert("dis_state_dict.module.l5.weight_orig", zeros(&[1, 4]));
+    archive.insert("gen_optimizer.state.0.exp_avg", zeros(&[36, 7]));
+    archive
+}
+
+#[test]
+fn a_training_checkpoint_gives_the_averaged_generator_and_names_of_the_file() {
+    let arch = Arch::AUTOGAN_C;
+    let archive = training_checkpoint(Names::ReleasedDerived);
+    let prefix = checkpoint::find_generator(&archive).unwrap();
+    assert_eq!(prefix, "avg_gen_state_dict.module.");
+    let found = read(&archive, &prefix, Some(&arch)).unwrap();
+    assert_eq!(images(&found, &arch), images(&derived(&arch, 10), &arch));
+
+    let mut damaged = archive.clone();
+    damaged.remove("avg_gen_state_dict.module.cell1.n1.running_var");
+    damaged.insert("avg_gen_state_dict.module.cell3.c2.weight", zeros(&[4, 4, 1, 1]));
+    damaged.insert("avg_gen_state_dict.module.cell3.c3.weight", zeros(&[1]));
+    let NnError::Load { missing, unexpected, mismatched } =
+        read(&damaged, &prefix, Some(&arch)).unwrap_err()
+    else {
+        panic!("another error");
+    };
+    assert_eq!(missing, ["avg_gen_state_dict.module.cell1.n1.running_var"]);
+    assert_eq!(unexpected, ["avg_gen_state_dict.module.cell3.c3.weight"]);
+    let expected =
+        "avg_gen_state_dict.module.cell3.c2.weight: expected [4, 4, 3, 3], found [4, 4, 1, 1]";
+    assert_eq!(mismatched, [expected]);
+
+    // One tensor under two names.
+    let mut twice = archive.clone();
+    twice.insert("avg_gen_state_dict.module.cell1.pre_conv1.conv.bias", zeros(&[4]));
+    let error = read(&twice, &prefix, Some(&arch)).unwrap_err().to_string();
+    assert!(error.contains("unexpected [\"avg_gen_state_dict.module.cell1.pre_conv1.conv.bias\"]"));
+}
+
+#[test]
+fn a_damaged_averaged_generator_is_not_passed_over() {
+    for (name, shape, message) in [
+        ("l1.weight", None, "no tensor named `avg_gen_state_dict.module.l1.weight`"),
+        ("to_rgb.2.weight", None, "no tensor named `avg_gen_state_dict.module.to_rgb.2.weight`"),
+        (
+            "l1.weight",
+            Some(vec![35, 7]),
+            "expected [35] beside avg_gen_state_dict.module.l1.weight [35, 7], found [36]",
+        ),
+        (
+            "l1.weight",
+            Some(vec![16, 7]),
+            "expected [16] beside avg_gen_state_dict.module.l1.weight",
+        ),
+        ("to_rgb.2.weight", Some(vec![3, 1, 3, 3]), "to_rgb.2.weight [3, 1, 3, 3], found [4]"),
+    ] {
+        for names in [Names::Supernet, Names::ReleasedDerived] {
+            let mut archive = training_checkpoint(names);
+            let name = format!("avg_gen_state_dict.module.{name}");
+            match &shape {
+                None => drop(archive.remove(&name)),
+                Some(shape) => drop(archive.insert(name, zeros(shape))),
+            }
+            let error = checkpoint::find_generator(&archive).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+    let mut other = Archive::new();
+    other.insert("l1.weight", zeros(&[4, 4]));
+    let error = checkpoint::find_generator(&other).unwrap_err().to_string();
+    assert!(error.contains("the file holds no generator"), "{error}");
+}
+
+#[test]
+fn a_supernet_that_lacks_a_half_is_still_read_as_one() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let net = Generator::supernet(&CONFIG, &mut rng, F32, &Device::Cpu).unwrap();
+    let mut archive = Archive::new();
+    checkpoint::save(net.params(), &mut archive, "", Names::Supernet).unwrap();
+    archive.remove("cell1.pre_conv1.conv.weight");
+    let NnError::Load { missing, unexpected, .. } =
+        read(&archive, "", Some(&Arch::AUTOGAN_A)).unwrap_err()
+    else {
+        panic!("another error");
+    };
+    assert_eq!(
+        (missing.as_slice(), unexpected.len()),
+        (&["cell1.pre_conv1.conv.weight".into()][..], 0)
+    );
 }
