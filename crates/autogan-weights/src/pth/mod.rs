@@ -27,7 +27,7 @@ impl Archive {
     /// Reads a `.pth` file that `torch.save` wrote from a dictionary, in either container.
     ///
     /// Nested dictionaries and lists are flattened with `.` (`gen_state_dict.cell1.c1.weight`);
-    /// numbers, texts and booleans become metadata, `None` is left out. Tensors are on the CPU,
+    /// numbers, texts and booleans become metadata, as do the texts that [`Archive::write_pth`] wrote; `None` is left out. Tensors are on the CPU,
     /// contiguous, whatever their strides were; booleans become a `u8` of zeros and ones.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use candle_core::{DType, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::zip::METADATA;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::{atomic, st_write};
@@ -20,7 +21,7 @@ const PREFIX: &str = "archive";
 impl Archive {
     /// Writes a `.pth` file as `torch.save(OrderedDict(…))` does since PyTorch 1.6: beside its place first, synced,
     /// then renamed. Metadata, which a state dict has no place for, goes to the member `archive/metadata.json`, which
-    /// PyTorch does not look at.
+    /// PyTorch does not look at and [`Archive::read_pth`] does.
     ///
     /// # Errors
     /// When the directory or the file cannot be written, or a tensor is `u32`, which PyTorch has no storage for.
@@ -49,7 +50,7 @@ impl Archive {
         member("data.pkl", pickle)?;
         member("byteorder", b"little")?;
         if !self.metadata().is_empty() {
-            member("metadata.json", serde_json::json!(self.metadata()).to_string().as_bytes())?;
+            member(METADATA, serde_json::json!(self.metadata()).to_string().as_bytes())?;
         }
         for (key, (name, tensor)) in self.iter().enumerate() {
             member(&format!("data/{key}"), &st_write::little_endian(name, tensor)?)?;
@@ -154,6 +155,7 @@ mod tests {
         archive.write_pth(&path).unwrap();
         let read = Archive::read_any(&path).unwrap();
         assert!(read.names().eq(archive.names()));
+        assert_eq!(read.metadata(), archive.metadata());
         for (name, tensor) in archive.iter() {
             let found = read.require(name).unwrap();
             assert_eq!((found.dims(), found.dtype()), (tensor.dims(), tensor.dtype()), "{name}");

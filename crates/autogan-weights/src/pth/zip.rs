@@ -6,12 +6,16 @@ use super::{flatten, machine, tensor};
 use crate::archive::Archive;
 use crate::error::{Error, Fault, Result, quote};
 use crate::limits;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use zip::ZipArchive;
 
 const PICKLE: &str = "/data.pkl";
+
+/// Member of [`Archive::write_pth`] alone: texts by name, JSON.
+pub(super) const METADATA: &str = "metadata.json";
 
 /// Reads a zip container.
 pub(super) fn read(path: &Path) -> Result<Archive> {
@@ -37,7 +41,11 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
             format!("a member of {} bytes", bytes.len()),
         )))
     };
-    tensor::build(flat, file_len, &fault, &mut load)
+    let mut archive = tensor::build(flat, file_len, &fault, &mut load)?;
+    for (name, text) in container.metadata(&prefix)? {
+        archive.set_metadata(name, text);
+    }
+    Ok(archive)
 }
 
 /// An open zip file with what it may still expand to.
@@ -94,6 +102,18 @@ impl<'p> Container<'p> {
         }
         let found = quote(&String::from_utf8_lossy(&order));
         Err(Fault::new(0, "byte order \"little\"", found).within(self.path, &member))
+    }
+
+    /// The texts that [`Archive::write_pth`] puts beside a state dict; none in files of PyTorch.
+    fn metadata(&mut self, prefix: &str) -> Result<BTreeMap<String, String>> {
+        let member = format!("{prefix}/{METADATA}");
+        if self.zip.index_for_name_raw(member.as_bytes()).is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let text = self.member(&member, limits::TEXT_BYTES as u64)?;
+        serde_json::from_slice(&text).map_err(|e| {
+            Fault::new(0, "a JSON object of texts", e.to_string()).within(self.path, &member)
+        })
     }
 
     fn storage(&mut self, prefix: &str, storage: &StorageRef) -> Result<Vec<u8>> {
