@@ -24,6 +24,7 @@ const RULES: &[Rule] = &[
     rule("autogan-weights", &[], true),
     rule("autogan-data", &[], false),
     rule("autogan-nn", &["autogan-space", "autogan-ops", "autogan-weights"], true),
+    rule("autogan-onnx", &["autogan-space", "autogan-nn", "autogan-weights"], true),
     rule("autogan-rl", &["autogan-space", "autogan-ops"], true),
     Rule {
         behind_feature: &[("autogan-data", "io")],
@@ -53,6 +54,7 @@ const BELOW_CLI: &[&str] = &[
     "autogan-weights",
     "autogan-data",
     "autogan-nn",
+    "autogan-onnx",
     "autogan-rl",
     "autogan-metrics",
     "autogan-run",
