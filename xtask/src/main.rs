@@ -55,6 +55,8 @@ enum Autogan {
     Report(Rest),
     /// Generate images from a checkpoint
     Sample(Rest),
+    /// Write a checkpoint's generator to a file: ONNX, safetensors or .pth
+    Export(Rest),
     /// Train the compact classifier that scores images
     TrainScorer(Rest),
     /// Score what a checkpoint's generator makes
@@ -96,6 +98,7 @@ impl Autogan {
             Self::Arch(rest) => ("arch", rest),
             Self::Report(rest) => ("report", rest),
             Self::Sample(rest) => ("sample", rest),
+            Self::Export(rest) => ("export", rest),
             Self::TrainScorer(rest) => ("train-scorer", rest),
             Self::Eval(rest) => ("eval", rest),
             Self::Score(rest) => ("score", rest),

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use autogan_nn::checkpoint::{generator_prefixes, read_generator};
-use autogan_nn::{BatchNormStats, Generator, NormMode, Rules, SkipTap};
+use anyhow::{Context, bail, ensure};
+use autogan_nn::checkpoint::{find_generator, is_supernet, read_generator};
+use autogan_nn::{BatchNormStats, Description, Generator, NormMode, Rules, SkipTap};
 use autogan_run::RunDir;
 use autogan_search::{SearchConfig, Streams};
 use autogan_space::Arch;
@@ -25,13 +25,14 @@ const RECALIBRATE: usize = 20;
 pub struct GeneratorArgs {
     /// A run's directory, one of its checkpoints, or a released .pth or .safetensors file
     pub checkpoint: PathBuf,
-    /// Released vector, named form, published name, file, RUN or RUN:RANK; the best of the checkpoint's run without it
+    /// Released vector, named form, published name (a, b, c, e2gan), file, RUN or RUN:RANK; without it, what the file
+    /// says of itself, or the best of the checkpoint's run
     #[arg(long, num_args = 1.., value_name = "VECTOR")]
     arch: Option<Vec<String>>,
     /// Last cell to run, from 0; the architecture's last without it
     #[arg(long, value_name = "S")]
     stage: Option<usize>,
-    /// Which tensor a skip takes; a run's own rule, or after-add for released files, without it
+    /// Which tensor a skip takes; without it, the rule of the run or of the file, after-add for released files
     #[arg(long, value_enum)]
     skip_tap: Option<TapArg>,
     /// Batches of 64 from which batch-norm statistics are recalibrated for the architecture; 0 takes the stored ones
@@ -52,6 +53,8 @@ struct Source {
     archive: Archive,
     /// The configuration of the run that wrote it; none for other files.
     config: Option<SearchConfig>,
+    /// What the file says of itself.
+    description: Option<Description>,
     /// The best architecture of the run.
     best: Option<Arch>,
 }
@@ -81,9 +84,10 @@ impl GeneratorArgs {
 
     /// The architecture that the arguments or the run name.
     fn architecture(&self, source: &Source) -> anyhow::Result<Arch> {
-        match (&self.arch, &source.best) {
+        let own = source.description.as_ref().map(|description| &description.arch);
+        match (&self.arch, own.or(source.best.as_ref())) {
             (Some(words), _) => parse(words),
-            (None, Some(best)) => Ok(best.clone()),
+            (None, Some(arch)) => Ok(arch.clone()),
             (None, None) => {
                 bail!("--arch: this checkpoint does not say which architecture to use; give one")
             }
@@ -103,21 +107,34 @@ impl GeneratorArgs {
     }
 
     fn generator(&self, source: &Source, arch: &Arch) -> anyhow::Result<Generator> {
-        let prefixes = generator_prefixes(&source.archive);
-        let prefix = prefixes
-            .first()
-            .context("the file holds no generator: there is no l1.weight beside to_rgb.2.weight")?;
-        let mut rules = source.config.as_ref().map_or(Rules::RELEASED, |config| Rules {
-            skip_tap: config.model.skip_tap,
-            pre_order: config.model.pre_order,
-        });
+        let prefix = find_generator(&source.archive)?;
+        if let Some(Description { arch: own, .. }) = &source.description {
+            ensure!(
+                own == arch || is_supernet(&source.archive, &prefix),
+                "--arch: this file says that it holds the network of {own}, found {arch}; leave --arch out"
+            );
+        }
+        let mut rules = source.rules();
         if let Some(tap) = self.skip_tap {
             rules.skip_tap = match tap {
                 TapArg::BeforeAdd => SkipTap::BeforeAdd,
                 TapArg::AfterAdd => SkipTap::AfterAdd,
             };
         }
-        Ok(read_generator(&source.archive, prefix, Some(arch), rules, DType::F32, &Device::Cpu)?)
+        Ok(read_generator(&source.archive, &prefix, Some(arch), rules, DType::F32, &Device::Cpu)?)
+    }
+}
+
+impl Source {
+    /// The rules that the weights were trained with: the file's own, its run's, or the released code's.
+    fn rules(&self) -> Rules {
+        match (&self.description, &self.config) {
+            (Some(description), _) => description.rules,
+            (None, Some(config)) => {
+                Rules { skip_tap: config.model.skip_tap, pre_order: config.model.pre_order }
+            }
+            (None, None) => Rules::RELEASED,
+        }
     }
 }
 
@@ -136,7 +153,8 @@ fn open(path: &Path) -> anyhow::Result<Source> {
         Some(text) => Some(SearchConfig::from_toml(text, "the checkpoint's configuration", &[])?),
         None => None,
     };
-    Ok(Source { archive, config, best: best_of_run(path)? })
+    let description = Description::read(&archive)?;
+    Ok(Source { archive, config, description, best: best_of_run(path)? })
 }
 
 /// The best architecture of the run that a checkpoint lies in, where it lies in one that has found any.
@@ -173,19 +191,36 @@ impl Loaded {
         seed: u64,
         each: &mut dyn FnMut(Tensor) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let stats = BatchNormStats::new();
-        let length = self.latent();
-        for batch in 0..self.recalibrate {
-            let z = Streams::new(seed).normal("recalibrate.sample", batch as u64, BATCH * length);
-            let z = Tensor::from_vec(z, (BATCH, length), &Device::Cpu)?;
-            self.generator.forward_frozen(&z, &self.arch, NormMode::Collect(&stats))?;
-        }
-        let mode = if self.recalibrate == 0 { NormMode::Running } else { NormMode::Fixed(&stats) };
+        let stats = self.statistics(seed)?;
+        let mode = stats.as_ref().map_or(NormMode::Running, NormMode::Fixed);
         let n = z.dim(0)?;
         for start in (0..n).step_by(BATCH) {
             let part = z.narrow(0, start, BATCH.min(n - start))?;
             each(self.generator.forward_frozen(&part, &self.arch, mode)?)?;
         }
         Ok(())
+    }
+
+    /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses.
+    ///
+    /// # Errors
+    /// When an operator fails.
+    pub fn derived(&self, seed: u64) -> anyhow::Result<Generator> {
+        let derived = self.generator.derive(&self.arch)?;
+        if let Some(stats) = self.statistics(seed)? {
+            stats.write_to(derived.params())?;
+        }
+        Ok(derived)
+    }
+
+    /// Statistics recalibrated on latents that follow from `seed`; none where the stored ones are to be used.
+    fn statistics(&self, seed: u64) -> anyhow::Result<Option<BatchNormStats>> {
+        let (stats, length) = (BatchNormStats::new(), self.latent());
+        for batch in 0..self.recalibrate {
+            let z = Streams::new(seed).normal("recalibrate.sample", batch as u64, BATCH * length);
+            let z = Tensor::from_vec(z, (BATCH, length), &Device::Cpu)?;
+            self.generator.forward_frozen(&z, &self.arch, NormMode::Collect(&stats))?;
+        }
+        Ok((self.recalibrate > 0).then_some(stats))
     }
 }

@@ -16,6 +16,7 @@ mod compare;
 mod dashboard;
 mod eval;
 mod event_json;
+mod export;
 mod generator;
 mod inputs;
 mod manual;
@@ -63,6 +64,8 @@ enum Command {
     Report(report::Args),
     /// Generate images from a checkpoint.
     Sample(sample::Args),
+    /// Write a checkpoint's generator to a file: ONNX, safetensors or .pth.
+    Export(export::Args),
     /// Score what a checkpoint's generator makes.
     Eval(Box<eval::Args>),
     /// Score images: Inception Score, FID, KID, precision and recall.
@@ -128,6 +131,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
         Command::Report(args) => report::run(&args, terminal).map(|()| ExitCode::SUCCESS),
         Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Weights(command) => weights::run(&command).map(|()| ExitCode::SUCCESS),
