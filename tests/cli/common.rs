@@ -1,8 +1,9 @@
 //! Running the binary, and looking at what came of it.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A run of the binary that ended.
 #[derive(Debug)]
@@ -111,4 +112,28 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
 /// The newest checkpoint of a run.
 pub fn last_checkpoint(run: &Path) -> PathBuf {
     files(&run.join("checkpoints")).pop().unwrap()
+}
+
+/// Starts the binary in `dir`, sends `signal` once a line on stderr starts with `when`, and waits for its end.
+pub fn interrupt(dir: &Path, args: &[&str], when: &str, signal: &str) -> Ran {
+    let mut command = command(dir);
+    command.args(args);
+    interrupt_command(command, when, signal)
+}
+
+/// As [`interrupt`], of a command that is complete.
+pub fn interrupt_command(mut command: Command, when: &str, signal: &str) -> Ran {
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.lines().any(|line| line.starts_with(when)) {
+        assert_ne!(stderr.read_line(&mut seen).unwrap(), 0, "it ended without {when:?}: {seen}");
+    }
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    stderr.read_to_string(&mut seen).unwrap();
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    Ran { code: child.wait().unwrap().code(), stdout, stderr: seen }
 }

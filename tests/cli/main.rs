@@ -22,4 +22,6 @@ mod score;
 mod stopping;
 mod switches;
 mod terminal;
+#[cfg(unix)]
+mod train;
 mod weights;

@@ -2,29 +2,18 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Ran, autogan, command, last_checkpoint, tiny_run, tiny_search};
+use crate::common::{
+    Ran, autogan, command, interrupt_command, last_checkpoint, tiny_run, tiny_search,
+};
 
 /// Starts a tiny search, sends `signal` once a line on stderr starts with `when`, and waits for its end.
 pub fn interrupted(dir: &Path, args: &[&str], when: &str, signal: &str) -> Ran {
-    let mut search = tiny_search(dir, args);
-    let mut child =
-        search.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut seen = String::new();
-    while !seen.lines().any(|line| line.starts_with(when)) {
-        assert_ne!(stderr.read_line(&mut seen).unwrap(), 0, "it ended without {when:?}: {seen}");
-    }
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    stderr.read_to_string(&mut seen).unwrap();
-    let mut stdout = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-    Ran { code: child.wait().unwrap().code(), stdout, stderr: seen }
+    interrupt_command(tiny_search(dir, args), when, signal)
 }
 
 #[test]

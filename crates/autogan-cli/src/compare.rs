@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use autogan_report::RunData;
+use autogan_report::{RunData, Trained};
 use autogan_run::RunDir;
 use autogan_run::export::{Align, aligned};
 use serde_json::{Map, Value, json};
@@ -48,8 +48,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
             .with_context(|| format!("{} is no TOML", dir.config_path().display()))?;
         runs.push((data, config));
     }
-    let protocols: BTreeSet<_> =
-        runs.iter().filter_map(|(data, _)| Some(&data.found.as_ref()?.protocol.score)).collect();
+    let protocols: BTreeSet<_> = runs.iter().filter_map(|(data, _)| protocol(data)).collect();
     if protocols.len() > 1 {
         terminal
             .warn("these runs were scored in different ways: compare only scores of one protocol");
@@ -85,22 +84,29 @@ fn results(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
     };
     let mut lines = vec![
         line("state", |data| data.summary.status.word().into()),
-        line("protocol", |data| json!(data.found.as_ref().map(|file| &file.protocol.score))),
+        line("protocol", |data| json!(protocol(data))),
         line("best", |data| json!(data.summary.score.map(|score| score.best))),
         line("real images", |data| json!(data.summary.score.map(|score| score.real))),
         line("median of random", |data| json!(data.summary.score.map(|s| s.median_random))),
         line("untrained", |data| json!(data.summary.score.map(|score| score.untrained))),
-        line("parameters", |data| json!(best(data).map(|found| found.params))),
-        line("multiply-accumulates", |data| json!(best(data).map(|found| found.macs))),
+        line("parameters", |data| json!(network(data).map(|(_, params, _)| params))),
+        line("multiply-accumulates", |data| json!(network(data).map(|(.., macs)| macs))),
         line("trials", |data| data.summary.trials.into()),
         line("iterations", |data| data.summary.iterations_done.into()),
         line("seconds", |data| json!(data.summary.seconds)),
         line("processor", |data| json!(data.host.as_ref().map(|host| &host.cpu))),
         line("version", |data| json!(data.host.as_ref().map(|host| &host.version))),
     ];
+    if runs.iter().any(|(data, _)| data.plan.training.is_some()) {
+        lines.extend([
+            line("trained: is", |data| json!(trained(data).map(|t| t.best.is))),
+            line("trained: frechet", |data| json!(trained(data).and_then(|t| t.best.frechet))),
+            line("trained: is of real images", |data| json!(trained(data).map(|t| t.real.is))),
+        ]);
+    }
     for cell in 0..3 {
         let of = |data: &RunData| {
-            let named = &best(data)?.named;
+            let (named, ..) = network(data)?;
             Some(named.split('/').nth(cell)?.trim().to_owned())
         };
         let values = runs.iter().map(|(data, _)| json!(of(data))).collect();
@@ -109,10 +115,26 @@ fn results(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
     lines
 }
 
-/// The best architecture of a finished run.
-fn best(data: &RunData) -> Option<&autogan_run::FoundArch> {
+/// The name of the score that a run tells.
+fn protocol(data: &RunData) -> Option<&String> {
+    let trained = trained(data).map(|trained| &trained.protocol.is);
+    trained.or_else(|| Some(&data.found.as_ref()?.protocol.score))
+}
+
+/// What a training from scratch came to.
+fn trained(data: &RunData) -> Option<&Trained> {
+    data.summary.trained.as_ref()
+}
+
+/// Named form, parameters and multiply-accumulates of what a finished run found or trained.
+fn network(data: &RunData) -> Option<(&String, u64, u64)> {
+    if trained(data).is_some() {
+        let file = data.trained.as_ref()?;
+        return Some((&file.named, file.params, file.macs));
+    }
     data.summary.score?;
-    data.found.as_ref()?.top.first()
+    let best = data.found.as_ref()?.top.first()?;
+    Some((&best.named, best.params, best.macs))
 }
 
 /// The keys whose values are not the same in all runs.
@@ -159,9 +181,12 @@ fn cell(name: &str, value: &Value) -> String {
         ("parameters" | "multiply-accumulates", value) => {
             format!("{:.2} M", value.as_f64().unwrap_or(0.0) / 1e6)
         }
-        ("best" | "real images" | "median of random" | "untrained", value) => {
-            format!("{:.3}", value.as_f64().unwrap_or(f64::NAN))
-        }
+        ("best" | "real images" | "median of random" | "untrained", value) => fixed(value),
+        (name, value) if name.starts_with("trained: ") => fixed(value),
         (_, value) => value.to_string(),
     }
+}
+
+fn fixed(value: &Value) -> String {
+    format!("{:.3}", value.as_f64().unwrap_or(f64::NAN))
 }

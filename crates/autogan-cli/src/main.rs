@@ -19,6 +19,7 @@ mod event_json;
 mod export;
 mod generator;
 mod inputs;
+mod interpolate;
 mod manual;
 mod progress;
 mod report;

@@ -78,10 +78,12 @@ fn table(summaries: &[(Summary, Vec<String>)]) -> String {
 
 fn line(summary: &Summary, problems: &[String]) -> Vec<String> {
     let score = |number: Option<f64>| number.map_or_else(|| "-".into(), |n| format!("{n:.3}"));
+    let trained = summary.trained.as_ref();
     let best = match (&summary.score, &summary.best) {
         (Some(score), _) => Some(score.best),
         (None, best) => best.as_ref().map(|best| best.reward),
     };
+    let real = summary.score.map(|score| score.real);
     let planned = summary.iterations.map_or_else(|| "?".into(), |n| n.to_string());
     let state = match summary.status {
         _ if !problems.is_empty() => "damaged",
@@ -95,8 +97,8 @@ fn line(summary: &Summary, problems: &[String]) -> Vec<String> {
         format!("{}/3", summary.stage + 1),
         format!("{}/{planned}", summary.iterations_done),
         summary.trials.to_string(),
-        score(best),
-        score(summary.score.map(|score| score.real)),
+        score(best.or_else(|| trained.map(|trained| trained.best.is))),
+        score(real.or_else(|| trained.map(|trained| trained.real.is))),
         summary.scorer.clone().unwrap_or_else(|| "-".into()),
         time(summary.seconds),
     ]

@@ -10,15 +10,19 @@ use autogan_weights::Archive;
 use candle_core::{DType, Tensor};
 
 use crate::generator::{GeneratorArgs, Loaded};
+use crate::interpolate::between_pairs;
 
 /// Generate images from a checkpoint.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     generator: GeneratorArgs,
-    /// How many images
-    #[arg(short, default_value_t = 64)]
-    n: usize,
+    /// How many images; with --interpolate how many rows (64, or 8 rows)
+    #[arg(short)]
+    n: Option<usize>,
+    /// Rows that go from one latent to another in so many images
+    #[arg(long, value_name = "STEPS")]
+    interpolate: Option<usize>,
     /// Grid to write, PNG
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -46,9 +50,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         wanted.iter().any(|w| w.is_some()),
         "nothing to write: give --out, --out-dir or --tensor-out"
     );
-    ensure!(args.n > 0, "-n: expected 1 or more, found 0");
+    ensure!(args.n != Some(0), "-n: expected 1 or more, found 0");
     let generator = args.generator.load()?;
-    let z = latents(args, &generator)?;
+    let mut z = latents(args, &generator)?;
+    if let Some(steps) = args.interpolate {
+        z = between_pairs(&z, steps)?;
+    }
     let mut parts = Vec::new();
     generator.generate(&z, args.seed, &mut |images| {
         parts.push(images);
@@ -59,7 +66,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn latents(args: &Args, generator: &Loaded) -> anyhow::Result<Tensor> {
     let Some(path) = &args.latents else {
-        return generator.latents(args.n, args.seed);
+        let n = match args.interpolate {
+            None => args.n.unwrap_or(64),
+            // A row has a beginning and an end.
+            Some(_) => 2 * args.n.unwrap_or(8),
+        };
+        return generator.latents(n, args.seed);
     };
     let length = generator.latent();
     let z = Archive::read_safetensors(path)?.require("z")?.to_dtype(DType::F32)?;
@@ -79,7 +91,10 @@ fn write(args: &Args, images: &Tensor) -> anyhow::Result<()> {
     }
     let pixels = to_u8(images)?.flatten_all()?.to_vec1::<u8>()?;
     if let Some(path) = &args.out {
-        Picture::grid(&pixels, [n, 3, h, w], GridLayout::square(n, h))?.write_png(path)?;
+        let square = GridLayout::square(n, h);
+        let columns = args.interpolate.unwrap_or(square.columns);
+        let layout = GridLayout { columns, ..square };
+        Picture::grid(&pixels, [n, 3, h, w], layout)?.write_png(path)?;
         println!("{n} images in {}", path.display());
     }
     if let Some(dir) = &args.out_dir {

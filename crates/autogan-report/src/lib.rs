@@ -22,6 +22,6 @@ mod chart;
 mod svg;
 
 pub use arch::{ArchView, Drawing, arch_glyph, arch_svg, arch_svg_file};
-pub use data::{RunData, Status, Summary};
+pub use data::{RunData, Status, Summary, Trained};
 pub use error::{Error, Result};
 pub use report::{report_html, write_report};

@@ -151,7 +151,9 @@ fn mark(run: &RunDir) -> String {
     let store = run.store_path();
     let mut wal = store.clone().into_os_string();
     wal.push("-wal");
-    for path in [run.config_path(), run.host_path(), run.arch_path(), store, PathBuf::from(wal)] {
+    let results = [run.arch_path(), run.scores_path()];
+    let files = [run.config_path(), run.host_path(), store, PathBuf::from(wal)];
+    for path in files.into_iter().chain(results) {
         let found = std::fs::metadata(&path).ok();
         found.map(|found| (found.len(), found.modified().ok())).hash(&mut hasher);
     }

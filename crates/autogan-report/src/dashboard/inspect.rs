@@ -64,11 +64,12 @@ pub fn inspect(vector: &str, plan: &Plan, run: &Path) -> Result<Inspection, Spac
     })
 }
 
-/// The line by which a run that was stopped goes on.
-pub fn resume(run: &Path) -> CommandLine {
+/// The line by which a run that was stopped goes on; `trains` one architecture from scratch, else searches.
+pub fn resume(run: &Path, trains: bool) -> CommandLine {
+    let command = if trains { "train" } else { "search" };
     CommandLine {
         does: "Go on from the last checkpoint",
-        line: format!("autogan search --resume {}", quote(&run.display().to_string())),
+        line: format!("autogan {command} --resume {}", quote(&run.display().to_string())),
     }
 }
 

@@ -117,7 +117,7 @@ fn run_from(feed: &Feed, name: &str, since: u32, seen: &HeaderMap) -> Result<Res
         cut = tail::tail(&look.data, since);
         &cut
     };
-    let resume = resume(&feed.root.path_of(name));
+    let resume = resume(&feed.root.path_of(name), look.data.plan.training.is_some());
     let answer = Whole { since, trial_count: look.data.trials.len(), resume, data };
     Ok((etag, json(&answer)).into_response())
 }

@@ -19,6 +19,7 @@ fn light(data: &RunData) -> RunData {
         config: data.config.clone(),
         host: data.host.clone(),
         found: data.found.clone(),
+        trained: data.trained.clone(),
         stages: data.stages.clone(),
         tokens: data.tokens.clone(),
         trials: Vec::new(),

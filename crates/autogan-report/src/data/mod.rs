@@ -12,12 +12,12 @@ mod token;
 
 use std::collections::BTreeMap;
 
-use autogan_run::{ArchFile, Image, Stored, Trial};
+use autogan_run::{ArchFile, Image, ScoresFile, Stored, Trial};
 use serde::Serialize;
 
 pub use follow::Follower;
-pub use plan::Plan;
-pub use summary::{Best, Status, Summary};
+pub use plan::{Plan, TrainingPlan};
+pub use summary::{Best, Status, Summary, Trained};
 pub(crate) use token::choices as choices_of;
 pub use token::{Token, tokens};
 
@@ -34,6 +34,8 @@ pub struct RunData {
     pub host: Option<autogan_run::Host>,
     /// The content of `arch.json`.
     pub found: Option<ArchFile>,
+    /// The content of `scores.json`.
+    pub trained: Option<ScoresFile>,
     /// The stages that were reached.
     pub stages: Vec<StageSpan>,
     /// The decisions of an architecture, to which [`TrialRow::choice`] refers.

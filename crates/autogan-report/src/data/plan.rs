@@ -1,7 +1,7 @@
 //! What a configuration says about a search, read leniently: this crate does not know the
 //! configuration's type, and a run of another version should still be readable.
 
-use autogan_space::GeneratorShape;
+use autogan_space::{Arch, GeneratorShape};
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -22,8 +22,10 @@ pub struct Plan {
     pub metric: Option<String>,
     /// Images that a child is scored on.
     pub reward_images: Option<u64>,
-    /// Search iterations, over all stages.
+    /// Search iterations, over all stages; G iterations of a training from scratch.
     pub iterations: Option<u32>,
+    /// What a training from scratch trains; absent for a search.
+    pub training: Option<TrainingPlan>,
     /// Iterations at whose beginning stages 1 and 2 begin.
     pub grow_at: Vec<u32>,
     /// The sizes of the generator.
@@ -32,6 +34,27 @@ pub struct Plan {
     pub tap_after_add: bool,
     /// A pre-activation half upsamples before norm and ReLU.
     pub upsample_first: bool,
+}
+
+/// What a configuration says about a training from scratch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TrainingPlan {
+    /// The released vector.
+    pub arch: String,
+    /// D steps per G iteration.
+    pub n_critic: u64,
+}
+
+impl TrainingPlan {
+    /// Where a D step lies on the axis of G iterations.
+    pub(crate) fn at(&self, d_step: u64) -> f64 {
+        d_step as f64 / self.n_critic as f64
+    }
+
+    /// The last stage of the architecture, from 0: that of its images.
+    pub(crate) fn stage(&self) -> u32 {
+        self.arch.parse::<Arch>().map_or(0, |arch| arch.stage() as u32)
+    }
 }
 
 impl Plan {
@@ -56,10 +79,16 @@ impl Plan {
             preset: table.get("preset").and_then(Value::as_str).map(str::to_owned),
             seed: table.get("seed").and_then(size),
             dataset: text("data", "dataset"),
-            scorer: text("reward", "scorer"),
+            scorer: text("reward", "scorer").or_else(|| text("score", "scorer")),
             metric: text("reward", "metric"),
             reward_images: count("reward", "images"),
-            iterations: count("search", "iterations").and_then(|n| u32::try_from(n).ok()),
+            iterations: count("search", "iterations")
+                .or_else(|| count("schedule", "g_iterations"))
+                .and_then(|n| u32::try_from(n).ok()),
+            training: table.contains_key("schedule").then(|| TrainingPlan {
+                arch: vector(table.get("arch")),
+                n_critic: count("train", "n_critic").unwrap_or(1).max(1),
+            }),
             grow_at: grow_at
                 .into_iter()
                 .flatten()
@@ -84,6 +113,12 @@ impl Plan {
             upsample_first: self.upsample_first,
         }
     }
+}
+
+/// An array of numbers as text; empty for anything else.
+fn vector(value: Option<&Value>) -> String {
+    let numbers = value.and_then(Value::as_array).into_iter().flatten();
+    numbers.filter_map(size).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn size(value: &Value) -> Option<u64> {
@@ -111,6 +146,19 @@ mod tests {
         assert_eq!(plan.side(2), Some(32));
         assert!(plan.tap_after_add && !plan.upsample_first);
         assert_eq!(plan.scorer, None);
+    }
+
+    #[test]
+    fn a_training_says_what_it_trains() {
+        let text = "preset = \"quick\"\narch = [1, 0, 1, 1, 1, 0, 0, 1, 1]\n[train]\nn_critic = 5\n\
+                    [schedule]\ng_iterations = 70\n[score]\nscorer = \"inception\"\n";
+        let (plan, _) = Plan::parse(text);
+        let training = plan.training.unwrap();
+        assert_eq!((plan.iterations, plan.scorer.as_deref()), (Some(70), Some("inception")));
+        assert_eq!((training.arch.as_str(), training.stage()), ("1 0 1 1 1 0 0 1 1", 1));
+        assert_eq!(training.at(12), 2.4);
+        let (plan, _) = Plan::parse("arch = 3\n[schedule]\n[train]\nn_critic = 0\n");
+        assert_eq!(plan.training, Some(TrainingPlan { arch: String::new(), n_critic: 1 }));
     }
 
     #[test]

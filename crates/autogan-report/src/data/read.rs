@@ -10,8 +10,8 @@ use autogan_run::{
 use autogan_space::Arch;
 
 use super::axis::{Axis, spread};
-use super::plan::Plan;
-use super::summary::{Rows, Summary};
+use super::plan::{Plan, TrainingPlan};
+use super::summary::{LastScalar, Rows, Summary};
 use super::token::{choices, tokens};
 use super::{EventRow, PolicyToken, RunData, Series, StageSpan, TrialRow};
 
@@ -52,7 +52,8 @@ impl RunData {
         note.extend(unread.map(|why| format!("config.toml cannot be read: {why}")));
         let host = kept(run.host(), note);
         let found = kept(run.arch(), note).flatten();
-        let last = stored.scalars.last().map(|scalar| (scalar.row.tick, scalar.row.seconds));
+        let trained = kept(run.scores(), note).flatten();
+        let last = stored.scalars.last().map(|scalar| LastScalar::of(&scalar.row));
         let summary = Summary::of(
             run,
             &plan,
@@ -62,15 +63,16 @@ impl RunData {
                 events: &stored.events,
                 last,
                 found: found.as_ref(),
+                trained: trained.as_ref(),
             },
         );
-        let axis = axis(&stored);
-        let stages = stages(&stored, &plan);
+        let axis = axis(&stored, &plan);
+        let stages = stages(&stored, &plan, summary.iterations_done);
         RunData {
             stages,
             tokens: tokens(),
             policy: policy(&stored.scalars, &axis, &stored),
-            scalars: series(&stored.scalars, &axis),
+            scalars: series(&stored.scalars, &axis, &plan),
             events: events(stored.events, &axis, note),
             sessions: sessions(stored.sessions, &axis, note),
             trials: trials(stored.trials, note),
@@ -80,6 +82,7 @@ impl RunData {
             config,
             host,
             found,
+            trained,
             problems,
         }
     }
@@ -128,12 +131,12 @@ impl Source {
         rows.and_then(|rows| kept(rows, problems)).unwrap_or_default()
     }
 
-    /// Tick and wall clock of the last scalar.
-    pub fn last_scalar(&self) -> Option<(u64, f64)> {
+    /// The last scalar, read alone.
+    pub fn last_scalar(&self) -> Option<LastScalar> {
         let reader = self.reader.as_ref()?;
         let count = i64::try_from(reader.count::<Scalar>().ok()?).ok()?;
         let last: Vec<Stored<Scalar>> = reader.rows_after(count - 1).ok()?;
-        last.last().map(|scalar| (scalar.row.tick, scalar.row.seconds))
+        last.last().map(|scalar| LastScalar::of(&scalar.row))
     }
 
     /// All tables in one state of the store.
@@ -153,7 +156,12 @@ impl Source {
 }
 
 /// Iterations by the rows that know theirs: children of the controller, and the pictures of the best.
-fn axis(stored: &Everything) -> Axis {
+/// A training's scalars know theirs.
+fn axis(stored: &Everything, plan: &Plan) -> Axis {
+    if let Some(training) = &plan.training {
+        let rows = stored.scalars.iter().map(|scalar| &scalar.row);
+        return Axis::new(rows.map(|row| (row.tick, training.at(row.step) as u32)));
+    }
     let children = stored.trials.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
     let pictures = stored.images.iter().filter(|image| image.row.tag == "child");
     Axis::new(
@@ -190,22 +198,22 @@ fn trials(stored: Vec<Stored<Trial>>, problems: &mut Vec<String>) -> Vec<TrialRo
     rows
 }
 
-fn series(scalars: &[Stored<Scalar>], axis: &Axis) -> BTreeMap<String, Series> {
-    let mut by_tag: BTreeMap<String, Series> = BTreeMap::new();
+fn series(scalars: &[Stored<Scalar>], axis: &Axis, plan: &Plan) -> BTreeMap<String, Series> {
+    let mut by_tag: BTreeMap<&str, Vec<&Scalar>> = BTreeMap::new();
     for scalar in scalars.iter().filter(|scalar| !scalar.row.tag.starts_with(POLICY)) {
-        if !by_tag.contains_key(&scalar.row.tag) {
-            by_tag.insert(scalar.row.tag.clone(), Series::default());
-        }
-        if let Some(series) = by_tag.get_mut(&scalar.row.tag) {
-            series.tick.push(scalar.row.tick);
-            series.value.push(scalar.row.value);
-            series.seconds.push(scalar.row.seconds);
-        }
+        by_tag.entry(&scalar.row.tag).or_default().push(&scalar.row);
     }
-    for series in by_tag.values_mut() {
-        series.at = axis.spread(&series.tick);
-    }
-    by_tag
+    let column = |tag: &str, rows: Vec<&Scalar>| {
+        let tick: Vec<u64> = rows.iter().map(|row| row.tick).collect();
+        let at = match &plan.training {
+            Some(training) => rows.iter().map(|row| training.at(row.step)).collect(),
+            None => axis.spread(&tick),
+        };
+        let value = rows.iter().map(|row| row.value).collect();
+        let seconds = rows.iter().map(|row| row.seconds).collect();
+        (tag.to_owned(), Series { tick, at, value, seconds })
+    };
+    by_tag.into_iter().map(|(tag, rows)| column(tag, rows)).collect()
 }
 
 /// The stage of each iteration that trials or pictures know.
@@ -218,7 +226,11 @@ fn stage_by_iteration(stored: &Everything) -> BTreeMap<u32, u32> {
         .collect()
 }
 
-fn stages(stored: &Everything, plan: &Plan) -> Vec<StageSpan> {
+fn stages(stored: &Everything, plan: &Plan, done: u32) -> Vec<StageSpan> {
+    // A training is in one stage throughout, that of its last cell.
+    if let Some(stage) = plan.training.as_ref().map(TrainingPlan::stage).filter(|_| done > 0) {
+        return vec![StageSpan { stage, side: plan.side(stage), first: 0, end: done, real: None }];
+    }
     let mut spans: BTreeMap<u32, StageSpan> = BTreeMap::new();
     for (iteration, stage) in stage_by_iteration(stored) {
         let span = spans.entry(stage).or_insert(StageSpan {

@@ -1,6 +1,9 @@
 //! A run in a few lines: what a list of runs shows.
 
-use autogan_run::{ArchFile, Event, Image, RunDir, Score, Session, Stored, Trial, TrialKind};
+use autogan_run::{
+    ArchFile, Event, Image, ModelScore, RealScore, RunDir, Scalar, Score, ScoresFile,
+    ScoresProtocol, Session, Stored, Trial, TrialKind,
+};
 use serde::Serialize;
 
 use super::plan::Plan;
@@ -81,6 +84,28 @@ pub struct Summary {
     pub best: Option<Best>,
     /// The scores of the final derivation.
     pub score: Option<Score>,
+    /// What a training from scratch came to.
+    pub trained: Option<Trained>,
+}
+
+/// What a training from scratch came to, in a few numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trained {
+    /// The best weights on the way.
+    pub best: ModelScore,
+    /// The weights of the end.
+    pub last: ModelScore,
+    /// Training images.
+    pub real: RealScore,
+    /// Names of the scores.
+    pub protocol: ScoresProtocol,
+}
+
+impl Trained {
+    fn of(file: &ScoresFile) -> Trained {
+        let (best, last, real) = (file.best, file.last, file.real);
+        Trained { best, last, real, protocol: file.protocol.clone() }
+    }
 }
 
 impl Summary {
@@ -95,6 +120,7 @@ impl Summary {
         let config = kept(run.checked_config(&sessions), &mut problems).unwrap_or_default();
         let plan = Plan::parse(&config).0;
         let found = kept(run.arch(), &mut problems).flatten();
+        let trained = kept(run.scores(), &mut problems).flatten();
         let last = source.last_scalar();
         Summary::of(
             run,
@@ -105,14 +131,16 @@ impl Summary {
                 events: &events,
                 last,
                 found: found.as_ref(),
+                trained: trained.as_ref(),
             },
         )
     }
 
     pub(super) fn of(run: &RunDir, plan: &Plan, rows: &Rows<'_>) -> Summary {
-        let (done, stage) = progress(rows);
+        let (done, stage) = progress(plan, rows);
         // A kill between the event and the file leaves a search that has to do its end again.
-        let finished = rows.is_finished() && run.arch_path().exists();
+        let file = if plan.training.is_some() { run.scores_path() } else { run.arch_path() };
+        let finished = rows.is_finished() && file.exists();
         let status = match holder(run) {
             Some(holder) => Status::Running { holder },
             None if finished => Status::Finished,
@@ -135,7 +163,24 @@ impl Summary {
             best: best(rows.trials, stage),
             // An older end of a run that goes on is not its result.
             score: rows.found.filter(|_| finished).and_then(|found| found.score),
+            trained: rows.trained.filter(|_| finished).map(Trained::of),
         }
+    }
+}
+
+/// When the last scalar was stored.
+#[derive(Clone, Copy)]
+pub(super) struct LastScalar {
+    pub tick: u64,
+    /// D steps over the whole run.
+    pub step: u64,
+    /// The run's wall clock.
+    pub seconds: f64,
+}
+
+impl LastScalar {
+    pub fn of(row: &Scalar) -> LastScalar {
+        LastScalar { tick: row.tick, step: row.step, seconds: row.seconds }
     }
 }
 
@@ -144,9 +189,9 @@ pub(super) struct Rows<'a> {
     pub trials: &'a [Stored<Trial>],
     pub images: &'a [Stored<Image>],
     pub events: &'a [Stored<Event>],
-    /// Tick and wall clock of the last scalar.
-    pub last: Option<(u64, f64)>,
+    pub last: Option<LastScalar>,
     pub found: Option<&'a ArchFile>,
+    pub trained: Option<&'a ScoresFile>,
 }
 
 impl Rows<'_> {
@@ -158,26 +203,36 @@ impl Rows<'_> {
     fn last_tick(&self) -> u64 {
         let trial = self.trials.last().map(|trial| trial.row.tick);
         let image = self.images.last().map(|image| image.row.tick);
-        let scalar = self.last.map(|(tick, _)| tick);
+        let scalar = self.last.map(|last| last.tick);
         [trial, image, scalar].into_iter().flatten().max().unwrap_or(0)
     }
 
     /// Whether nothing came after the result: a run can be continued beyond its end.
     fn is_finished(&self) -> bool {
-        let found = self.events.iter().rev().find(|event| event.row.kind == "found");
+        let found = self.events.iter().rev().find(|event| self.is_end(&event.row));
         found.is_some_and(|found| found.row.tick >= self.last_tick())
+    }
+
+    fn is_end(&self, event: &Event) -> bool {
+        matches!(event.kind.as_str(), "found" | "trained")
     }
 
     fn seconds(&self) -> f64 {
         let event = self.events.iter().map(|event| event.row.seconds);
         let image = self.images.iter().map(|image| image.row.seconds);
-        let scalar = self.last.map(|(_, seconds)| seconds);
+        let scalar = self.last.map(|last| last.seconds);
         event.chain(image).chain(scalar).filter(|s| s.is_finite()).fold(0.0, f64::max)
     }
 }
 
 /// Iterations that are done, and the last stage that was reached.
-fn progress(rows: &Rows<'_>) -> (u32, u32) {
+fn progress(plan: &Plan, rows: &Rows<'_>) -> (u32, u32) {
+    if let Some(training) = &plan.training {
+        let grids = rows.images.iter().map(|image| image.row.iteration).max().unwrap_or(0);
+        let steps = rows.last.map_or(0.0, |last| training.at(last.step));
+        // `as` keeps within the type.
+        return (grids.max(steps as u32), training.stage());
+    }
     // Each iteration ends with one picture of its best child; the result's picture counts on.
     let ends = rows.images.iter().filter(|image| image.row.tag == "child");
     let done = ends.map(|image| image.row.iteration + 1).max().unwrap_or(0);

@@ -47,7 +47,7 @@ fn released(found: &FoundArch) -> String {
 }
 
 /// The figure with its caption and costs, or the vector as it stands where it does not parse.
-fn figure(page: &mut Page, data: &RunData, vector: &str) {
+pub(super) fn figure(page: &mut Page, data: &RunData, vector: &str) {
     let Ok(arch) = vector.parse::<Arch>() else {
         page.text(&format!("The vector {vector} is no architecture of this search space."));
         return;

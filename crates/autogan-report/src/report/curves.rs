@@ -11,10 +11,10 @@ const MOST: usize = 500;
 const LAYOUT: Layout = Layout { size: (330.0, 190.0), margin: [8.0, 8.0, 38.0, 46.0] };
 
 /// A chart of some series: title, axis, series with their names and classes.
-struct Curves {
-    title: &'static str,
-    axis: &'static str,
-    series: &'static [(&'static str, &'static str, &'static str)],
+pub(super) struct Curves {
+    pub title: &'static str,
+    pub axis: &'static str,
+    pub series: &'static [(&'static str, &'static str, &'static str)],
 }
 
 const CURVES: [Curves; 4] = [
@@ -44,7 +44,7 @@ const CURVES: [Curves; 4] = [
 ];
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
-    page.section("Training");
+    page.section(if data.plan.training.is_some() { "Losses" } else { "Training" });
     let mut drawn = false;
     page.raw("<div class=\"panels\">");
     for curves in CURVES {
@@ -69,7 +69,13 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     }
 }
 
-fn panel(page: &mut Page, data: &RunData, curves: &Curves, found: &[(&Series, &str, &str)]) {
+/// Draws these series in a figure.
+pub(super) fn panel(
+    page: &mut Page,
+    data: &RunData,
+    curves: &Curves,
+    found: &[(&Series, &str, &str)],
+) {
     let thin: Vec<_> = found.iter().map(|(s, ..)| thinned(&s.at, &s.value, MOST)).collect();
     let size = thin.iter().map(|(_, size)| *size).max().unwrap_or(1);
     let means =

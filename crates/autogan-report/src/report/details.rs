@@ -11,7 +11,10 @@ pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
     commands(page, data, path);
     page.section("Details");
     page.raw("<div class=\"columns\"><div>");
-    timings(page, data);
+    match data.plan.training {
+        Some(_) => super::training::timings(page, data),
+        None => timings(page, data),
+    }
     page.raw("</div><div>");
     host(page, data);
     page.raw("</div></div>\n");
@@ -25,7 +28,25 @@ pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
 /// The commands that make sense for this run.
 fn commands(page: &mut Page, data: &RunData, path: &str) {
     let run = quoted(path);
-    let mut lines: Vec<(String, &str)> = Vec::new();
+    let mut lines = match data.plan.training {
+        Some(_) => of_training(data, &run, path),
+        None => of_search(data, &run),
+    };
+    lines.push((format!("report {run}"), "this page anew"));
+    page.raw("<dl class=\"commands\">");
+    for (line, what) in lines {
+        page.raw(format_args!(
+            "<dt><code>cargo xtask {}</code></dt><dd>{}</dd>",
+            escape(&line),
+            escape(what)
+        ));
+    }
+    page.raw("</dl>\n");
+}
+
+/// Of a search: to go on, to look at what was found, to train it.
+fn of_search(data: &RunData, run: &str) -> Vec<(String, &'static str)> {
+    let mut lines = Vec::new();
     match data.summary.status {
         Status::Finished => {
             let longer = data.summary.iterations_done.saturating_mul(2).max(1);
@@ -39,21 +60,39 @@ fn commands(page: &mut Page, data: &RunData, path: &str) {
             lines.push((format!("search --resume {run}"), "go on where it stopped"));
         }
     }
-    if data.found.is_some() {
+    if let Some(found) = &data.found {
+        let top = found.top.len();
         lines.push((format!("sample {run} -n 64 --out grid.png"), "more images of the best"));
         lines.push((format!("arch show {run}"), "what the best costs; RUN:2 is the second best"));
         lines.push((format!("arch show {run} --svg arch.svg"), "its figure as a file"));
-    }
-    lines.push((format!("report {run}"), "this page anew"));
-    page.raw("<dl class=\"commands\">");
-    for (line, what) in lines {
-        page.raw(format_args!(
-            "<dt><code>cargo xtask {}</code></dt><dd>{}</dd>",
-            escape(&line),
-            escape(what)
+        lines.push((
+            format!("train --from-run {run} --top {top}"),
+            "train the best from scratch, and name the winner",
         ));
     }
-    page.raw("</dl>\n");
+    lines
+}
+
+/// Of a training: to go on, to look at its weights, to score them anew.
+fn of_training(data: &RunData, run: &str, path: &str) -> Vec<(String, &'static str)> {
+    let mut lines = Vec::new();
+    let longer = data.summary.iterations_done.saturating_mul(2).max(1);
+    match data.summary.status {
+        Status::Finished => lines.push((
+            format!("train --resume {run} --set schedule.g_iterations={longer}"),
+            "train on, for longer",
+        )),
+        Status::Running { .. } => {}
+        Status::Unfinished | Status::Empty => {
+            lines.push((format!("train --resume {run}"), "go on where it stopped"));
+        }
+    }
+    if data.trained.is_some() {
+        let best = quoted(&format!("{path}/best.safetensors"));
+        lines.push((format!("sample {best} -n 64 --out grid.png"), "images of the best weights"));
+        lines.push((format!("sample {run} -n 64 --out grid.png"), "images of the last weights"));
+    }
+    lines
 }
 
 /// As a shell takes it as one word.

@@ -15,6 +15,7 @@ mod page;
 mod policy;
 mod reward;
 mod samples;
+mod training;
 
 use std::path::{Path, PathBuf};
 
@@ -51,12 +52,18 @@ pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
     let pictures = samples::Pictures::read(run, &mut data);
     let mut page = page::Page::default();
     overview::write(&mut page, &data);
-    architecture::write(&mut page, &data);
-    reward::write(&mut page, &data);
-    contrasts::write(&mut page, &data);
-    policy::write(&mut page, &data);
+    match &data.plan.training {
+        Some(plan) => training::write(&mut page, &data, plan),
+        None => {
+            architecture::write(&mut page, &data);
+            reward::write(&mut page, &data);
+            contrasts::write(&mut page, &data);
+            policy::write(&mut page, &data);
+        }
+    }
     curves::write(&mut page, &data);
-    samples::write(&mut page, &pictures);
+    samples::write(&mut page, &data, &pictures);
     details::write(&mut page, &data, &run.path().display().to_string());
-    (page.finish(&format!("AutoGAN search {}", data.summary.name)), data.problems)
+    let what = if data.plan.training.is_some() { "training" } else { "search" };
+    (page.finish(&format!("AutoGAN {what} {}", data.summary.name)), data.problems)
 }

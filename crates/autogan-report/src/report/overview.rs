@@ -8,7 +8,11 @@ use crate::svg::escape;
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
     let summary = &data.summary;
-    page.raw("<header><p class=\"kicker\">AutoGAN · architecture search</p>");
+    let what = match data.plan.training {
+        Some(_) => "training from scratch",
+        None => "architecture search",
+    };
+    page.raw(format_args!("<header><p class=\"kicker\">AutoGAN · {what}</p>"));
     page.raw(format_args!("<h1>{}</h1>", escape(&summary.name)));
     page.raw(format_args!("<p class=\"lede\">{}</p></header>\n", facts(data)));
     status(page, data);
@@ -55,17 +59,18 @@ fn status(page: &mut Page, data: &RunData) {
         Some(all) => format!("{} of {all} iterations", summary.iterations_done),
         None => format!("{} iterations", summary.iterations_done),
     };
+    let what = if data.plan.training.is_some() { "training" } else { "search" };
     let text = match &summary.status {
         Status::Finished => return,
         Status::Running { holder } => {
             format!(
-                "This search is running ({done} so far; {holder}). The page shows what was stored when it was made."
+                "This {what} is running ({done} so far; {holder}). The page shows what was stored when it was made."
             )
         }
         Status::Unfinished => {
-            format!("This search was stopped before its end, after {done}. It can be resumed.")
+            format!("This {what} was stopped before its end, after {done}. It can be resumed.")
         }
-        Status::Empty => "This search has not stored anything yet.".to_owned(),
+        Status::Empty => format!("This {what} has not stored anything yet."),
     };
     page.raw(format_args!("<p class=\"status\">{}</p>\n", escape(&text)));
 }
@@ -74,7 +79,7 @@ fn status(page: &mut Page, data: &RunData) {
 fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
     let summary = &data.summary;
     let n = Numbers::of(&data.plan);
-    let mut out = Vec::new();
+    let mut out = super::training::numbers(data);
     match (&summary.score, &summary.best) {
         (Some(s), _) => {
             let share = 100.0 * (s.best - s.untrained) / (s.real - s.untrained);

@@ -52,7 +52,9 @@ impl Pictures {
             }
         };
         let strip = |stage: u32| {
-            let of = |image: &&Image| image.stage == stage && image.tag == "child";
+            let of = |image: &&Image| {
+                image.stage == stage && matches!(image.tag.as_str(), "child" | "train")
+            };
             let images: Vec<&Image> = data.images.iter().map(|i| &i.row).filter(of).collect();
             spread(images.len(), FRAMES).into_iter().map(|at| images[at].clone()).collect()
         };
@@ -106,20 +108,27 @@ fn limits() -> image::Limits {
     limits
 }
 
-pub(super) fn write(page: &mut Page, pictures: &Pictures) {
+pub(super) fn write(page: &mut Page, data: &RunData, pictures: &Pictures) {
     page.section("Samples");
     if pictures.best.is_none() && pictures.strips.iter().all(|(_, strip)| strip.is_empty()) {
         page.text("There are no sample grids yet.");
         return;
     }
-    page.text(
+    let trained = data.plan.training.is_some();
+    page.text(if trained {
+        "Images of the averaged generator, of the same latents throughout."
+    } else {
         "Images of the best child of an iteration, on the same latents throughout, with the shared \
-         weights of that moment.",
-    );
+         weights of that moment."
+    });
     for (stage, strip) in pictures.strips.iter().filter(|(_, strip)| !strip.is_empty()) {
-        page.raw(format_args!("<h4>Stage {}</h4>\n<div class=\"strip\">", stage + 1));
+        if !trained {
+            page.raw(format_args!("<h4>Stage {}</h4>\n", stage + 1));
+        }
+        page.raw("<div class=\"strip\">");
         for picture in strip {
-            let label = format!("iteration {}", picture.iteration + 1);
+            // A search shows an iteration's end, a training how many are done.
+            let label = format!("iteration {}", picture.iteration + u32::from(!trained));
             frame(page, picture, &label);
         }
         page.raw("</div>\n");
