@@ -1,4 +1,4 @@
-// Rewards, losses and entropy over the iterations of a search.
+// Rewards, losses and entropy over the iterations of a search; scores and losses over those of a training.
 
 import { h } from "./dom.js";
 import { Chart } from "./charts.js";
@@ -101,6 +101,23 @@ function random(data, end) {
   return last && Number.isFinite(median) ? [[last.first, end], [median, median]] : [[], []];
 }
 
+/** A score of a training, beside that of training images. */
+function scoreChart(title, note) {
+  return new Chart({
+    title, note,
+    series: [
+      { label: "averaged generator", colour: "c-best", kind: "line", width: 2 },
+      { label: "training images", colour: "c-real", kind: "line", dash: [6, 4], width: 1.3 },
+    ],
+  });
+}
+
+/** The last value of a series, as a level over the whole axis. */
+function level(data, tag, end) {
+  const value = data.scalars[tag]?.value.at(-1);
+  return Number.isFinite(value) ? [[0, end], [value, value]] : [[], []];
+}
+
 /** The charts of a run's first page. */
 export function curvesPart() {
   const reward = new Chart({
@@ -127,10 +144,18 @@ export function curvesPart() {
     title: "Entropy of the policy", note: "per token, nats",
     series: [{ label: "entropy", colour: "c-real", kind: "line" }],
   });
+  const score = scoreChart("Inception Score, its formula", "higher is better");
+  const distance = scoreChart("Fr\u00e9chet distance to the training images", "lower is better");
+  const scores = h("div.pair", {}, score.element, distance.element);
   return {
-    element: h("div.charts", {}, reward.element, h("div.pair", {}, losses.element, entropy.element)),
+    element: h("div.charts", {}, reward.element, scores, h("div.pair", {}, losses.element, entropy.element)),
     update(data) {
       const frame = frameOf(data);
+      const trains = Boolean(data.plan.training);
+      for (const chart of [reward, entropy]) chart.element.hidden = trains;
+      scores.hidden = !trains;
+      score.set([series(data, "score/is"), level(data, "score/real/is", frame.end)], frame);
+      distance.set([series(data, "score/frechet"), level(data, "score/real/frechet", frame.end)], frame);
       reward.set([
         points(data.trials, "controller"), points(data.trials, "candidate"),
         series(data, "controller/baseline"), runningBest(data), real(data, frame.end), random(data, frame.end),
@@ -139,6 +164,6 @@ export function curvesPart() {
       losses.set([...raw, ...raw.map((table) => smooth(table, frame.end))], frame);
       entropy.set([series(data, "controller/entropy")], frame);
     },
-    destroy() { for (const chart of [reward, losses, entropy]) chart.destroy(); },
+    destroy() { for (const chart of [reward, losses, entropy, score, distance]) chart.destroy(); },
   };
 }

@@ -11,6 +11,8 @@ import { openInspector } from "./inspect.js";
 
 const PAGES = [["overview", "Overview"], ["trials", "Trials"], ["policy", "Policy"], ["about", "Settings"]];
 
+const SEARCH_ONLY = new Set(["trials", "policy"]);
+
 /** Runs that were looked at, so that going from page to page does not load them again. */
 const known = new Map();
 
@@ -36,11 +38,12 @@ export function runView(name, page) {
   const parts = (MAKE[page] ?? MAKE.overview)(name);
   const state = h("span.state");
   const problems = h("div.problems");
+  const tabs = PAGES.map(([key, text]) =>
+    h("a", { href: `#/run/${encodeURIComponent(name)}/${key}`, "aria-current": key === page ? "page" : null }, text));
   const element = h("section", {},
     h("div.head", {}, h("h1", {}, name), state),
     problems,
-    h("nav.tabs", { "aria-label": "Pages of the run" }, PAGES.map(([key, text]) =>
-      h("a", { href: `#/run/${encodeURIComponent(name)}/${key}`, "aria-current": key === page ? "page" : null }, text))),
+    h("nav.tabs", { "aria-label": "Pages of the run" }, tabs),
     parts.map((part) => part.element));
   let drawn = false;
   return {
@@ -49,7 +52,9 @@ export function runView(name, page) {
       const changed = await run.refresh();
       if (changed || !drawn) {
         drawn = true;
-        const { summary } = run.data;
+        const { summary, plan } = run.data;
+        // A training has one architecture and no policy.
+        PAGES.forEach(([key], at) => { tabs[at].hidden = Boolean(plan.training) && SEARCH_ONLY.has(key); });
         replace(state, chip(run.data.problems.length ? "damaged" : summary.status.state), progress(summary));
         replace(problems, ...run.data.problems.map((text) => h("p.notice.fatal", { role: "alert" }, text)));
         for (const part of parts) part.update(run.data);
@@ -66,7 +71,7 @@ function factsPart(name) {
   return {
     element,
     update({ summary, plan }) {
-      const { best, score } = summary;
+      const { best, score, trained } = summary;
       const about = [summary.dataset, summary.seed === null ? null : `seed ${summary.seed}`, summary.scorer && `scored by ${summary.scorer}`];
       const tiles = [
         ["Preset", summary.preset ?? DASH, about.filter(Boolean).join(", ")],
@@ -75,11 +80,25 @@ function factsPart(name) {
         ["Time", duration(summary.seconds), `since ${date(summary.created_ms)}`],
         ["Trials", String(summary.trials), plan.reward_images ? `${plan.reward_images} images each` : ""],
       ];
+      if (plan.training) tiles.splice(1, 2, ...trainedTiles(trained));
+      if (plan.training) tiles.pop();
       replace(element, ...tiles.map(([title, value, note]) =>
         h("div", {}, h("dt", {}, title), h("dd", {}, h("span.value", {}, value), h("span.note", {}, note)))));
       element.dataset.run = name;
     },
   };
+}
+
+/** What a training came to. */
+function trainedTiles(trained) {
+  const tile = (title, key) => {
+    if (!trained) return [title, DASH, "at the end of the training"];
+    const { best, last, real } = trained;
+    if (best[key] === null) return [title, DASH, "not taken"];
+    const note = `iteration ${best.g_iteration}; ${fixed(last[key])} at the end, training images ${fixed(real[key])}`;
+    return [title, fixed(best[key]), note];
+  };
+  return [tile("Inception Score\u2019s formula, best weights", "is"), tile("Fr\u00e9chet distance, best weights", "frechet")];
 }
 
 /** What the search found. */

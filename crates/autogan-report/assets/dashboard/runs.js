@@ -72,7 +72,7 @@ function row(run, picked, pick) {
     ["Status", [chip(problems.length ? "damaged" : summary.status.state), holder(summary)]],
     ["Progress", progress(summary)],
     ["Best reward", best(summary)],
-    ["Score", summary.score ? fixed(summary.score.best) : DASH],
+    ["Score", summary.score ? fixed(summary.score.best) : summary.trained ? fixed(summary.trained.best.is) : DASH],
     ["Trials", whole(summary.trials)],
     ["Time", duration(summary.seconds)],
     ["Started", date(summary.created_ms)],

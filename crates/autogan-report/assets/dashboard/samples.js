@@ -46,6 +46,7 @@ export function samplesPart(name) {
 }
 
 function caption(image) {
+  if (image.tag === "train") return `averaged generator, after iteration ${image.iteration}`;
   const what = image.tag === "best" ? "best architecture found" : image.tag === "child" ? "best child" : image.tag;
   return `${what}, stage ${image.stage + 1}, after iteration ${image.tag === "best" ? image.iteration : image.iteration + 1}`;
 }

@@ -70,7 +70,9 @@ fn a_finished_run_gives_the_whole_page() {
     assert_eq!(classed(&page, "arch arch-glyph").len(), 1);
     assert_eq!(classed(&page, "reset").len(), 2 + 3, "in both reward charts and three curves");
     assert!(classed(&page, "status").is_empty() && classed(&page, "problems").is_empty());
-    for text in ["9.000", "untrained", "random", "search.iterations=8", "25 % of the way"] {
+    for text in
+        ["9.000", "untrained", "random", "search.iterations=8", "25 % of the way", "--top 1"]
+    {
         assert!(html.contains(text), "{text}");
     }
     // Nine children, with a tooltip each in the wide chart.

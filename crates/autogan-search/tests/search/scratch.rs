@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use autogan_run::{Checkpoint, Host, ModelScore, RunDir, RunWriter, ScoresFile};
 use autogan_search::{
-    Event, Outcome, Reporter, RunOptions, Silent, Training, TrainingConfig, TrainingInputs,
+    Event, Outcome, Reporter, RunOptions, Search, Silent, Training, TrainingConfig, TrainingInputs,
     run_training, training_checkpoint_config,
 };
 
@@ -200,7 +200,19 @@ fn a_training_can_go_on_for_longer_but_not_as_another() {
 }
 
 #[test]
-fn images_of_48_pixels_are_trained_from_a_bottom_width_of_6() {
+fn images_of_48_pixels_are_searched_and_trained_from_a_bottom_width_of_6() {
+    let searched = crate::tiny::config(5, &["model.bottom=6", "controller.steps=1"]);
+    let mut search = Search::new(searched.clone(), crate::tiny::inputs(&searched)).unwrap();
+    let mut record = Record::default();
+    while search.advance(&mut record).unwrap() {}
+    let sides = record.0.iter().filter_map(|event| match event {
+        Event::Stage { side, .. } => Some(*side),
+        _ => None,
+    });
+    assert_eq!(sides.collect::<Vec<_>>(), [12, 24, 48]);
+    let Some(Event::Found { top, .. }) = search.found() else { panic!("no result") };
+    assert_eq!(top[0].arch.len(), 14);
+
     let config = config(5, &["model.bottom=6", "schedule.g_iterations=1", "score.images=8"]);
     let mut record = Record::default();
     let mut training = new(&config);
