@@ -87,7 +87,24 @@ const TINY: [&str; 23] = [
     "derive.random=3",
 ];
 
-/// `autogan search` of it in `dir`, with more arguments.
+/// The quick preset of a training, shrunk to a second.
+pub const TINY_TRAINING: [&str; 13] = [
+    "data.count=40",
+    "model.latent=4",
+    "model.gf=4",
+    "model.df=4",
+    "model.bottom=2",
+    "train.d_batch=8",
+    "train.g_batch=8",
+    "train.n_critic=2",
+    "schedule.g_iterations=4",
+    "schedule.score_every=2",
+    "schedule.samples_every=2",
+    "score.images=16",
+    "score.batch=8",
+];
+
+/// `autogan search` of the first in `dir`, with more arguments.
 pub fn tiny_search(dir: &Path, more: &[&str]) -> Command {
     let mut command = command(dir);
     command.arg("search").args(TINY.iter().flat_map(|setting| ["--set", setting])).args(more);

@@ -4,7 +4,7 @@ use std::fs;
 
 use autogan_run::{Host, RunDir};
 
-use crate::common::{Ran, autogan, tiny_run, tiny_search, words};
+use crate::common::{Ran, TINY_TRAINING, autogan, tiny_run, tiny_search, words};
 
 #[test]
 fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
@@ -42,10 +42,14 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
         .skip(1)
         .map(|rest| rest.split_once("</code>").unwrap().0)
         .collect();
-    assert_eq!(commands.len(), 5, "{commands:?}");
+    assert_eq!(commands.len(), 6, "{commands:?}");
     for line in commands {
-        autogan(dir.path(), &line.split(' ').collect::<Vec<_>>()).ok();
+        // A training at its full length takes minutes.
+        let shrunk = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
+        let more: Vec<&str> = if line.starts_with("train ") { shrunk.collect() } else { vec![] };
+        autogan(dir.path(), &line.split(' ').chain(more).collect::<Vec<_>>()).ok();
     }
+    assert!(dir.path().join("runs/00000-quick-s2-trained/winner.json").exists());
     assert!(dir.path().join("grid.png").exists() && dir.path().join("arch.svg").exists());
 }
 

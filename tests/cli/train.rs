@@ -5,28 +5,11 @@ use std::path::{Path, PathBuf};
 
 use autogan_run::{RunDir, ScoresFile, WinnerFile};
 
-use crate::common::{Ran, autogan, files, interrupt, last_checkpoint, tiny_run};
-
-/// The quick preset, shrunk to a second.
-const TINY: [&str; 13] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-    "schedule.g_iterations=4",
-    "schedule.score_every=2",
-    "schedule.samples_every=2",
-    "score.images=16",
-    "score.batch=8",
-];
+use crate::common::{Ran, TINY_TRAINING, autogan, files, interrupt, last_checkpoint, tiny_run};
 
 /// The arguments of a tiny training, with more of them.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let settings = TINY.iter().flat_map(|setting| ["--set", *setting]);
+    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
     ["train"].into_iter().chain(settings).chain(more.iter().copied()).collect()
 }
 
@@ -109,7 +92,8 @@ fn a_stopped_training_goes_on_to_the_same_bytes() {
 #[test]
 fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let dir = tempfile::tempdir().unwrap();
-    tiny_run(dir.path(), "found", &["--quiet"]);
+    let searched = ["--quiet", "--set", "model.skip_tap=after_add", "--set", "model.df=3"];
+    tiny_run(dir.path(), "found", &searched);
     let args = tiny(&["--from-run", "found", "--top", "2"]);
     let begun = autogan(dir.path(), &args).ok();
     let trained = dir.path().join("runs/found-trained");
@@ -122,6 +106,10 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let found = RunDir::open(&dir.path().join("found")).unwrap().arch().unwrap().unwrap();
     assert_eq!(winner.trained[1].arch, found.top[1].arch);
     assert_eq!(of(2).arch, found.top[1].arch);
+
+    // The rules that they were found under are those that they are trained by; sizes are the training's own.
+    let config = fs::read_to_string(trained.join("rank-1/config.toml")).unwrap();
+    assert!(config.contains("skip_tap = \"after_add\"") && config.contains("df = 4"), "{config}");
 
     // What is finished is not trained again; what is missing is.
     let before = fs::metadata(trained.join("rank-1/run.sqlite")).unwrap().modified().unwrap();

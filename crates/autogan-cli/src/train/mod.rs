@@ -133,18 +133,28 @@ impl Args {
         self.fill_in(config)
     }
 
-    /// The configuration that all architectures of a search's run share.
+    /// The configuration that all architectures of a search's run share: a preset, with what the search says about the
+    /// images, their score, and the rules that its architectures were found under.
     fn of_run(&self, run: &RunDir) -> anyhow::Result<TrainingConfig> {
         let text = run.config()?;
         let searched =
             SearchConfig::from_toml(&text, &run.config_path().display().to_string(), &[])
                 .with_context(|| format!("{} is not the run of a search", run.path().display()))?;
-        let preset = self.preset.as_deref().unwrap_or(&searched.preset);
-        let mut config = TrainingConfig::preset(preset, &self.set)?;
-        if config.data.dataset == searched.data.dataset && config.data.dir.is_empty() {
-            config.data.dir = searched.data.dir;
+        let name = self.preset.as_deref().unwrap_or(&searched.preset);
+        let mut preset = TrainingConfig::preset(name, &[])?;
+        preset.model.skip_tap = searched.model.skip_tap;
+        preset.model.pre_order = searched.model.pre_order;
+        if self.preset.is_none() {
+            preset.model.bottom = searched.model.bottom;
+            preset.score.scorer = searched.reward.scorer;
+            if preset.data.dataset != searched.data.dataset {
+                preset.data = searched.data.clone();
+            }
         }
-        self.fill_in(config)
+        if preset.data.dataset == searched.data.dataset {
+            preset.data.dir = searched.data.dir;
+        }
+        self.fill_in(TrainingConfig::from_toml(&preset.to_toml()?, name, &self.set)?)
     }
 
     fn fill_in(&self, mut config: TrainingConfig) -> anyhow::Result<TrainingConfig> {
