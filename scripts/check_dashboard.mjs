@@ -2,8 +2,8 @@
 //
 //   node scripts/check_dashboard.mjs AUTOGAN RUNS SHOTS
 //
-// AUTOGAN is the binary, RUNS a directory with at least two finished runs (it is copied, not changed), SHOTS an empty
-// directory for screenshots. `cargo xtask check-browser` makes all three, and installs playwright-core.
+// AUTOGAN is the binary, RUNS a directory with at least two finished searches and a finished training (it is copied,
+// not changed), SHOTS an empty directory for screenshots. `cargo xtask check-browser` makes all three, and installs playwright-core.
 // Fails on any console message, any request to elsewhere, and whatever is not on the page.
 
 import { spawn, execFileSync } from "node:child_process";
@@ -80,9 +80,9 @@ function drawn() {
 const noSideways = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
 const count = (page, selector) => page.locator(selector).count();
 
-async function checkList({ page, quiet, shot }, base, names) {
+async function checkList({ page, quiet, shot }, base, all) {
   await page.goto(`${base}/`);
-  await until(page, "a line for each run", (n) => document.querySelectorAll(".list tbody tr").length === n, names.length + 2);
+  await until(page, "a line for each run", (n) => document.querySelectorAll(".list tbody tr").length === n, all + 2);
   check(await page.locator(".chip.damaged").count() === 1, "the damaged run to be marked");
   check(await page.locator(".chip.refused").count() === 1, "the linked run to be marked");
   check(await page.evaluate(noSideways), "no sideways scrolling in the list");
@@ -113,6 +113,21 @@ async function checkRun({ page, quiet, shot }, base, name) {
   await until(page, "the configuration", () => document.querySelector("pre")?.textContent.includes("preset"));
   await shot("settings");
   quiet("a run");
+}
+
+/** A training from scratch: its scores, and no page that only searches have. */
+async function checkTraining({ page, quiet, shot }, base, name) {
+  await page.goto(`${base}/#/run/${name}/overview`);
+  await until(page, "three curves that are drawn", drawn);
+  await until(page, "the pictures", () => [...document.querySelectorAll(".samples img")].some((image) => image.naturalWidth > 8));
+  check(await page.locator(".chart .title", { hasText: "chet distance" }).isVisible(), "the curve of the distance");
+  check(!await page.locator(".chart .title", { hasText: /^Reward$/ }).isVisible(), "no curve of rewards");
+  check(await page.locator(".tabs a:visible").count() === 2, "two pages");
+  check(/training images/.test(await page.locator(".tiles").textContent()), "the scores beside those of training images");
+  check(/after iteration/.test(await page.locator(".large figcaption").textContent()), "the newest picture");
+  check(await page.evaluate(noSideways), "no sideways scrolling on a training");
+  await shot("training");
+  quiet("a training");
 }
 
 /** How many trials the filters let through. */
@@ -267,7 +282,8 @@ async function main() {
   const runs = join(home, "runs");
   cpSync(source, runs, { recursive: true });
   const names = readdirSync(runs).filter((name) => existsSync(join(runs, name, "arch.json"))).sort();
-  check(names.length >= 2, `two finished runs in ${source}`);
+  const trained = readdirSync(runs).filter((name) => existsSync(join(runs, name, "scores.json"))).sort();
+  check(names.length >= 2 && trained.length >= 1, `two finished searches and a training in ${source}`);
   spoil(runs, names, home);
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
@@ -276,8 +292,9 @@ async function main() {
     for (const size of SIZES) {
       for (const scheme of SCHEMES) {
         const opened = await open(browser, size, scheme, server.address);
-        await checkList(opened, server.address, names);
+        await checkList(opened, server.address, names.length + trained.length);
         await checkRun(opened, server.address, names[0]);
+        await checkTraining(opened, server.address, trained[0]);
         await checkTrials(opened, server.address, names[0], size[0] === "desktop");
         await checkComparison(opened, server.address, names);
         await opened.context.close();
@@ -286,8 +303,8 @@ async function main() {
     }
     await checkLive(browser, home);
     console.log("dashboard, live: fine");
-    await checkReport(browser, join(runs, names[0]));
-    console.log("report: fine");
+    for (const name of [names[0], trained[0]]) await checkReport(browser, join(runs, name));
+    console.log("reports: fine");
   } finally {
     server.stop();
     await browser.close();

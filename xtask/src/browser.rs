@@ -1,7 +1,7 @@
 //! `cargo xtask check-browser`: the dashboard and the report in headless Chromium.
 //!
 //! The script that looks at them is `scripts/check_dashboard.mjs`; this makes what it needs: the
-//! binary, two small runs, and the npm package that drives the browser, in a folder outside of the
+//! binary, three small runs, and the npm package that drives the browser, in a folder outside of the
 //! repository.
 
 use std::path::{Path, PathBuf};
@@ -26,13 +26,22 @@ const TINY: &[&str] = &[
     "derive.random=4",
 ];
 
+/// A training of seconds.
+const TINY_TRAINING: &[&str] = &[
+    "data.count=320",
+    "schedule.g_iterations=30",
+    "schedule.score_every=10",
+    "schedule.samples_every=10",
+    "score.images=64",
+];
+
 /// What to look at; each is made where it is not given.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The binary to check; built in release without it
     #[arg(long, value_name = "FILE")]
     autogan: Option<PathBuf>,
-    /// A directory with two finished runs or more; two tiny searches without it
+    /// A directory with two finished searches and a training, or more; tiny ones without it
     #[arg(long, value_name = "DIR")]
     runs: Option<PathBuf>,
     /// Where screenshots go; a folder for temporary files without it
@@ -56,7 +65,7 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     install(&home)?;
     let runs = match &args.runs {
         Some(runs) => runs.clone(),
-        None => search(&autogan, &home.join("runs"))?,
+        None => make_runs(&autogan, &home.join("runs"))?,
     };
     let mut script = Command::new("node");
     script.arg(root.join("scripts/check_dashboard.mjs")).args([&autogan, &runs, &shots]);
@@ -74,21 +83,21 @@ fn install(home: &Path) -> Result<()> {
     succeed(npm)
 }
 
-/// Two searches that differ in their seed.
-fn search(autogan: &Path, runs: &Path) -> Result<PathBuf> {
+/// Two searches that differ in their seed, and a training.
+fn make_runs(autogan: &Path, runs: &Path) -> Result<PathBuf> {
     if runs.exists() {
         std::fs::remove_dir_all(runs)
             .with_context(|| format!("cannot clear {}", runs.display()))?;
     }
-    for seed in ["0", "1"] {
-        say(&format!("== a tiny search, seed {seed}"));
-        let mut search = Command::new(autogan);
-        search.args(["search", "--quiet", "--seed", seed, "--run-dir"]);
-        search.arg(runs.join(format!("0000{seed}-quick-s{seed}")));
-        for value in TINY {
-            search.args(["--set", value]);
-        }
-        succeed(search)?;
-    }
+    let make = |words: &[&str], settings: &[&str], name: &str| {
+        say(&format!("== tiny: {}", words.join(" ")));
+        let mut command = Command::new(autogan);
+        command.args(words).args(["--quiet", "--run-dir"]).arg(runs.join(name));
+        command.args(settings.iter().flat_map(|setting| ["--set", *setting]));
+        succeed(command)
+    };
+    make(&["search", "--seed", "0"], TINY, "00000-quick-s0")?;
+    make(&["search", "--seed", "1"], TINY, "00001-quick-s1")?;
+    make(&["train", "--arch", "autogan-a"], TINY_TRAINING, "00002-train-quick-s0")?;
     Ok(runs.to_owned())
 }
