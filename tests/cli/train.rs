@@ -54,6 +54,8 @@ fn a_training_leaves_scores_and_weights_that_say_what_they_are() {
     autogan(dir.path(), &tiny(&["--arch", "autogan-b", "--quiet"])).ok();
     let compared = autogan(dir.path(), &["compare", "0", "1"]).ok();
     assert!(compared.contains("trained: frechet") && compared.contains("pre-none-nearest-sc"));
+    let shown = autogan(dir.path(), &["arch", "show", run.to_str().unwrap()]).ok();
+    assert!(shown.contains("pre-none-bilinear-sc+1"), "{shown}");
     let error = autogan(dir.path(), &["search", "--resume", "0"]).fails(1);
     assert!(error.contains("train --resume"), "{error}");
 }

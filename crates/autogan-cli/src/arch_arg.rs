@@ -45,7 +45,12 @@ fn existing(text: &str) -> Option<(PathBuf, Option<usize>)> {
 
 fn read(path: &Path, rank: Option<usize>) -> anyhow::Result<Arch> {
     if path.is_dir() {
-        let found = RunDir::open(path)?.arch()?;
+        let dir = RunDir::open(path)?;
+        // A training has one architecture, which has no rank.
+        if let Some(trained) = dir.scores()?.filter(|_| rank.is_none()) {
+            return Ok(Arch::from_released(&trained.arch)?);
+        }
+        let found = dir.arch()?;
         return ranked(found.context("the run has no arch.json yet")?, rank);
     }
     let text = std::fs::read_to_string(path)?;

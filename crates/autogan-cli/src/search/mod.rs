@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
-    Estimate, Outcome, RunOptions, Search, SearchConfig, SearchError, checkpoint_config,
-    run as run_search,
+    Estimate, Outcome, RunOptions, Search, SearchConfig, SearchError, TrainingConfig,
+    checkpoint_config, run as run_search,
 };
 
 use crate::inputs::{self, Wanted};
@@ -151,6 +151,10 @@ fn resume(
     }
     let mut writer = resumed.writer;
     let text = writer.dir().config()?;
+    if TrainingConfig::from_toml(&text, "", &[]).is_ok() {
+        let path = writer.dir().path().display();
+        bail!("{path} is a training; continue it with: cargo xtask train --resume {path}");
+    }
     let stored = SearchConfig::from_toml(&text, "the run's config.toml", &[])?;
     let config = SearchConfig::from_toml(&text, "the run's config.toml", &args.set)?;
     // The checkpoint may be older than the last change that was allowed.

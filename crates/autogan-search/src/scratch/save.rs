@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use autogan_nn::{PreOrder, SkipTap};
+use autogan_nn::Description;
 use autogan_run::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use super::config::TrainingConfig;
 use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
 use crate::error::{Result, SearchError};
+use crate::parts::generator_sizes;
 use crate::search::Inputs;
 use crate::tensors::{Steps, Stored, broken, put_adam, put_network};
 
@@ -56,21 +57,10 @@ impl Training {
     pub fn averaged(&self) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::new(self.position.tick);
         put_network(&mut checkpoint, "ema", self.ema.generator().params())?;
-        let model = &self.config.model;
-        let tap = match model.skip_tap {
-            SkipTap::BeforeAdd => "before_add",
-            SkipTap::AfterAdd => "after_add",
-        };
-        let order = match model.pre_order {
-            PreOrder::NormFirst => "norm_first",
-            PreOrder::UpsampleFirst => "upsample_first",
-        };
-        let entries = [
-            (CONFIG, self.config.to_toml()?),
-            ("autogan.arch", self.config.arch.to_string()),
-            ("autogan.skip_tap", tap.to_owned()),
-            ("autogan.pre_order", order.to_owned()),
-        ];
+        let rules = generator_sizes(&self.config.model).rules;
+        let description = Description { arch: self.config.arch.clone(), rules };
+        let own = [(CONFIG, self.config.to_toml()?)];
+        let entries = own.into_iter().chain(description.entries());
         checkpoint.metadata.extend(entries.map(|(key, text)| (key.to_owned(), text)));
         Ok(checkpoint)
     }
