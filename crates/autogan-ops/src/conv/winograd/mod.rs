@@ -7,7 +7,9 @@
 mod across;
 mod algebra;
 mod form;
+mod gradient;
 mod kernel;
+mod lanes;
 mod tiles;
 mod transform;
 
@@ -15,8 +17,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(super) use form::Form;
-use form::{LANES, Packed};
+use form::Packed;
 use kernel::Block;
+use lanes::LANES;
 use tiles::{Grid, PANEL, Panel};
 pub(super) use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
@@ -24,17 +27,7 @@ use transform::{Place, SLACK, Window, output};
 use super::After;
 use super::simd::block_rows;
 use crate::Activation;
-use crate::host::{CHUNK, for_pieces, fresh, prefetch};
-use crate::real::{Mat, gemm};
-
-/// Partial sums of a weight gradient, one per group of images, at most.
-const GROUPS: usize = 8;
-
-/// Tiles of a group, at least.
-const GROUP_TILES: usize = 512;
-
-/// Tiles that one GEMM of a weight gradient goes over, at least.
-const GRADIENT_TILES: usize = 256;
+use crate::host::{fresh, prefetch};
 
 /// Channels between the one that is read and the one that is asked for.
 const AHEAD: usize = 4;
@@ -63,7 +56,7 @@ impl Winograd {
 
     /// Whether images are small and many enough to be the lanes of vectors.
     fn across(&self) -> bool {
-        self.n >= across::IMAGES && self.grid().cols < across::IMAGES / 2
+        self.n >= LANES && self.grid().cols <= LANES / 2
     }
 
     fn grid(&self) -> Grid {
@@ -132,107 +125,7 @@ impl Winograd {
 
     /// `dw [co, ci, 3, 3]` of `x` and `dy`.
     pub fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: &dyn Prologue) -> Vec<f32> {
-        let groups = (self.n * self.grid().tiles() / GROUP_TILES).clamp(1, GROUPS);
-        let whole = if self.across() { across::IMAGES } else { 1 };
-        let per_group = self.n.div_ceil(groups).next_multiple_of(whole).max(1);
-        let mut partial: Vec<Vec<f32>> = (0..self.n.div_ceil(per_group))
-            .into_par_iter()
-            .map(|group| {
-                let images = group * per_group..((group + 1) * per_group).min(self.n);
-                self.group_gradient(x, dy, prologue, images)
-            })
-            .collect();
-        let size = self.form.components() * self.co * self.ci;
-        let mut sums = partial.pop().unwrap_or_else(|| vec![0.0; size]);
-        for_pieces(&mut sums, CHUNK, |i, sums| {
-            for part in partial.iter().rev() {
-                for (s, &p) in sums.iter_mut().zip(&part[i * CHUNK..]) {
-                    *s += p;
-                }
-            }
-        });
-        self.kernels(&sums)
-    }
-
-    /// Gradients of the kernels, `[co, ci, 3, 3]`, from those of their components.
-    fn kernels(&self, sums: &[f32]) -> Vec<f32> {
-        let components = self.form.components();
-        let mut dw = vec![0.0; self.co * self.ci * 9];
-        for_pieces(&mut dw, 9 * self.ci, |o, dw| {
-            for (first, dw) in (0..self.ci).step_by(LANES).zip(dw.chunks_mut(9 * LANES)) {
-                let lanes = dw.len() / 9;
-                let mut parts = [[0.0; LANES]; 16];
-                for (p, part) in parts.iter_mut().take(components).enumerate() {
-                    let at = (p * self.co + o) * self.ci + first;
-                    part[..lanes].copy_from_slice(&sums[at..][..lanes]);
-                }
-                let kernels = self.form.transform_back(&parts);
-                for (l, dw) in dw.chunks_exact_mut(9).enumerate() {
-                    for (d, kernel) in dw.iter_mut().zip(&kernels) {
-                        *d = kernel[l];
-                    }
-                }
-            }
-        });
-        dw
-    }
-
-    /// The gradients of the weights' components that the images of one group give: `[component][co][ci]`.
-    fn group_gradient(
-        &self,
-        x: &[f32],
-        dy: &[f32],
-        prologue: &dyn Prologue,
-        images: std::ops::Range<usize>,
-    ) -> Vec<f32> {
-        let grid = self.grid();
-        let (image_in, image_out) =
-            (self.ci * grid.source_pixels(), self.co * grid.output_pixels());
-        let components = self.form.components();
-        let mut sums = vec![0.0; components * self.co * self.ci];
-        if self.across() {
-            across::gradient(self, x, dy, prologue, images, &mut sums);
-            return sums;
-        }
-        let per = GRADIENT_TILES.div_ceil(grid.tiles().max(1)).clamp(1, images.len().max(1));
-        let mut buffers = (Vec::new(), Vec::new());
-        for first in images.clone().step_by(per) {
-            let count = per.min(images.end - first);
-            let transform = Transform {
-                grid: &grid,
-                panels: &grid.panels(count),
-                channels: (self.co, self.ci),
-                prologue,
-                first,
-                x: &x[first * image_in..][..count * image_in],
-                dy: &dy[first * image_out..][..count * image_out],
-                tiles: count * grid.tiles(),
-                v: &mut buffers.0,
-                d: &mut buffers.1,
-            };
-            let tiles = transform.tiles;
-            let (v_plane, d_plane) = (transform.plane(self.ci), transform.plane(self.co));
-            Arch::new().dispatch(transform);
-            self.products(&mut sums, (&buffers.0, v_plane), (&buffers.1, d_plane), tiles);
-        }
-        sums
-    }
-}
-
-impl Winograd {
-    /// Adds the products of gradients `d [component][co][tiles]` and sources `v [component][ci][tiles]`.
-    fn products(
-        &self,
-        sums: &mut [f32],
-        (v, v_plane): (&[f32], usize),
-        (d, d_plane): (&[f32], usize),
-        tiles: usize,
-    ) {
-        for (p, sums) in sums.chunks_exact_mut((self.co * self.ci).max(1)).enumerate() {
-            let d = if self.form == Form::Pool { d } else { &d[p * d_plane..] };
-            let (rows, columns) = (Mat::new(self.co, tiles), Mat::new(self.ci, tiles).t());
-            gemm(sums, Mat::new(self.co, self.ci), d, rows, &v[p * v_plane..], columns, true);
-        }
+        gradient::weight_gradient(self, x, dy, prologue)
     }
 }
 
@@ -336,69 +229,4 @@ impl Convolve<'_> {
             }
         }
     }
-}
-
-/// Components of source and output gradient of some images, `[component][channel][tile]` each.
-struct Transform<'a> {
-    grid: &'a Grid,
-    panels: &'a [Panel],
-    channels: (usize, usize),
-    prologue: &'a dyn Prologue,
-    first: usize,
-    x: &'a [f32],
-    dy: &'a [f32],
-    /// Tiles of all images.
-    tiles: usize,
-    v: &'a mut Vec<f32>,
-    d: &'a mut Vec<f32>,
-}
-
-impl Transform<'_> {
-    /// From one component to the next, for that many channels.
-    fn plane(&self, channels: usize) -> usize {
-        channels * self.tiles + SLACK
-    }
-}
-
-impl WithSimd for Transform<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (co, ci) = self.channels;
-        let components = self.grid.form.components();
-        let (v_plane, d_plane) = (self.plane(ci), self.plane(co));
-        self.v.resize(components * v_plane, 0.0);
-        // Pooled outputs have one gradient for all components.
-        let parts = if self.grid.form == Form::Pool { 1 } else { components };
-        self.d.resize(parts * d_plane, 0.0);
-        let mut window = Window::default();
-        let pixels = self.grid.source_pixels();
-        for c in 0..ci {
-            for (start, run) in starts(self.panels) {
-                let x = &self.x[(run.image * ci + c) * pixels..][..pixels];
-                let pixel = self.prologue.pixel(self.first + run.image, c);
-                let place = Place { at: c * self.tiles + start + run.lane, plane: v_plane };
-                window.source(simd, self.grid, run, (x, pixel), self.v, place);
-            }
-        }
-        let pixels = self.grid.output_pixels();
-        for o in 0..co {
-            for (start, run) in starts(self.panels) {
-                let dy = &self.dy[(run.image * co + o) * pixels..][..pixels];
-                let place = Place { at: o * self.tiles + start + run.lane, plane: d_plane };
-                window.gradient(simd, self.grid, run, dy, self.d, place);
-            }
-        }
-    }
-}
-
-/// All runs with the number of tiles before their panel.
-fn starts(panels: &[Panel]) -> impl Iterator<Item = (usize, &tiles::Run)> {
-    let mut before = 0;
-    panels.iter().flat_map(move |panel| {
-        let start = before;
-        before += panel.tiles;
-        panel.runs.iter().map(move |run| (start, run))
-    })
 }

@@ -6,8 +6,7 @@
 use pulp::Simd;
 
 use super::algebra::{
-    both_sides, finish, gradient_same, gradient_up, load, output_same, output_up, source_pool,
-    source_same, source_up, store,
+    both_sides, finish, load, output_same, output_up, source_pool, source_same, source_up, store,
 };
 use super::form::Form;
 use super::tiles::{Grid, PANEL, Run};
@@ -150,35 +149,6 @@ impl Window {
         }
     }
 
-    /// Gradients of the components from those of a run's output tiles; for pooled outputs the gradient itself, once.
-    #[inline(always)]
-    pub fn gradient<S: Simd>(
-        &mut self,
-        simd: S,
-        grid: &Grid,
-        run: &Run,
-        plane: &[f32],
-        out: &mut [f32],
-        place: Place,
-    ) {
-        match grid.form {
-            Form::Pool => {
-                for l in 0..run.rows {
-                    let src = &plane[(run.row + l) * grid.output.1 + run.col..][..run.cols];
-                    out[place.at + l * run.cols..][..run.cols].copy_from_slice(src);
-                }
-            }
-            Form::Up => {
-                self.split(grid.output, run, plane, Pixel::PLAIN);
-                self.tiles::<S, 4, 3>(simd, run, out, place, gradient_up::<S>);
-            }
-            Form::Same => {
-                self.split(grid.output, run, plane, Pixel::PLAIN);
-                self.tiles::<S, 4, 4>(simd, run, out, place, gradient_same::<S>);
-            }
-        }
-    }
-
     /// Applies `f` along both sides of the `TILE x TILE` pixels of each tile: `SIDE · SIDE` components.
     #[inline(always)]
     fn tiles<S: Simd, const TILE: usize, const SIDE: usize>(
@@ -198,10 +168,16 @@ impl Window {
                     let at = if split { c % 2 * ROW + c / 2 } else { c };
                     load(simd, &self.data, l * step + at + lane + r * row)
                 };
-                both_sides::<S, TILE, SIDE>(simd, &f, pixel, |i, j, part| {
-                    let plane = (i * SIDE + j) * place.plane;
-                    store(simd, out, plane + place.at + l * run.cols + lane, part);
-                });
+                both_sides::<S, TILE, SIDE>(
+                    simd,
+                    &f,
+                    pixel,
+                    #[inline(always)]
+                    |i, j, part| {
+                        let plane = (i * SIDE + j) * place.plane;
+                        store(simd, out, plane + place.at + l * run.cols + lane, part);
+                    },
+                );
             }
         }
     }
@@ -257,9 +233,15 @@ fn blocks<S: Simd, const SIDE: usize>(
         for lane in (0..run.cols).step_by(S::F32_LANES) {
             let at = run.lane + l * run.cols + lane;
             let part = |r: usize, c: usize| load(simd, parts, (r * SIDE + c) * stride + at);
-            both_sides::<S, SIDE, 2>(simd, &f, part, |i, j, value| {
-                store(simd, &mut lines[2 * i + j], lane, finish(simd, value, bias, after.1));
-            });
+            both_sides::<S, SIDE, 2>(
+                simd,
+                &f,
+                part,
+                #[inline(always)]
+                |i, j, value| {
+                    store(simd, &mut lines[2 * i + j], lane, finish(simd, value, bias, after.1));
+                },
+            );
         }
         for (i, pair) in lines.chunks_exact(2).enumerate() {
             let y = 2 * (run.row + l) + i;

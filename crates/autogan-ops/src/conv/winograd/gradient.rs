@@ -1,0 +1,308 @@
+//! Gradients of the kernels: sixteen channels side by side, so that the products read and write whole vectors.
+//!
+//! The components of source and output gradient of a band of tiles are laid out as the panels of the inner product, with
+//! tiles for its depth. Work is split over groups of images; their number does not depend on the threads.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::form::Form;
+use super::kernel::Block;
+use super::lanes::{LANES, Layout, gradient_tile, source_tile};
+use super::tiles::{Grid, PANEL};
+use super::transform::SLACK;
+use super::{Plain, Prologue, Winograd};
+use crate::conv::winograd::algebra::store;
+use crate::host::{CHUNK, for_pieces};
+
+/// Partial sums, one per group of images, at most.
+const GROUPS: usize = 8;
+
+/// Tiles of a group, at least.
+const GROUP_TILES: usize = 512;
+
+/// Tiles that are laid out at a time, about.
+const BAND: usize = 128;
+
+/// `dw [co, ci, 3, 3]` of `x` and `dy`, as [`Winograd::weight_gradient`] describes it.
+pub(super) fn weight_gradient(
+    w: &Winograd,
+    x: &[f32],
+    dy: &[f32],
+    prologue: &dyn Prologue,
+) -> Vec<f32> {
+    let groups = (w.n * w.grid().tiles() / GROUP_TILES).clamp(1, GROUPS);
+    let per_group = w.n.div_ceil(groups).max(1);
+    let size = w.form.components() * w.co * w.ci;
+    let mut partial: Vec<Vec<f32>> = (0..w.n.div_ceil(per_group))
+        .into_par_iter()
+        .map(
+            #[inline(always)]
+            |group| {
+                let mut sums = vec![0.0; size];
+                let images = group * per_group..((group + 1) * per_group).min(w.n);
+                let group = Group { w, grid: w.grid(), x, dy, prologue, images, sums: &mut sums };
+                Arch::new().dispatch(group);
+                sums
+            },
+        )
+        .collect();
+    let mut sums = partial.pop().unwrap_or_else(|| vec![0.0; size]);
+    for_pieces(
+        &mut sums,
+        CHUNK,
+        #[inline(always)]
+        |i, sums| {
+            for part in partial.iter().rev() {
+                for (s, &p) in sums.iter_mut().zip(&part[i * CHUNK..]) {
+                    *s += p;
+                }
+            }
+        },
+    );
+    kernels(w, &sums)
+}
+
+/// Gradients of the kernels, `[co, ci, 3, 3]`, from those of their components.
+fn kernels(w: &Winograd, sums: &[f32]) -> Vec<f32> {
+    use super::form::LANES;
+    let components = w.form.components();
+    let mut dw = vec![0.0; w.co * w.ci * 9];
+    for_pieces(
+        &mut dw,
+        9 * w.ci,
+        #[inline(always)]
+        |o, dw| {
+            for (first, dw) in (0..w.ci).step_by(LANES).zip(dw.chunks_mut(9 * LANES)) {
+                let lanes = dw.len() / 9;
+                let mut parts = [[0.0; LANES]; 16];
+                for (p, part) in parts.iter_mut().take(components).enumerate() {
+                    let at = (p * w.co + o) * w.ci + first;
+                    part[..lanes].copy_from_slice(&sums[at..][..lanes]);
+                }
+                let kernels = w.form.transform_back(&parts);
+                for (l, dw) in dw.chunks_exact_mut(9).enumerate() {
+                    for (d, kernel) in dw.iter_mut().zip(&kernels) {
+                        *d = kernel[l];
+                    }
+                }
+            }
+        },
+    );
+    dw
+}
+
+/// The gradients of the weights' components that some images give, `sums [component][co][ci]`.
+struct Group<'a> {
+    w: &'a Winograd,
+    grid: Grid,
+    x: &'a [f32],
+    dy: &'a [f32],
+    prologue: &'a dyn Prologue,
+    images: Range<usize>,
+    sums: &'a mut [f32],
+}
+
+/// Components of one band of tiles.
+#[derive(Default)]
+struct Band {
+    /// Sixteen planes side by side.
+    planes: Vec<f32>,
+    /// Of the source: `[component][panel of input channels][tile][PANEL]`.
+    v: Vec<f32>,
+    /// Of the output gradient: `[component][block of output channels][tile][rows]`.
+    d: Vec<f32>,
+    /// Products of one block and panel.
+    m: Vec<f32>,
+}
+
+impl WithSimd for Group<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT >= 32 { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
+    }
+}
+
+impl Group<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let Grid { rows, cols, .. } = self.grid;
+        // Several small images, or some lines of a large one.
+        let (images, lines) = match BAND / (rows * cols).max(1) {
+            0 => (1, (BAND / cols).clamp(1, rows)),
+            images => (images, rows),
+        };
+        let mut band = Band::default();
+        for first in self.images.clone().step_by(images) {
+            let images = first..(first + images).min(self.images.end);
+            for line in (0..rows).step_by(lines) {
+                let lines = line..(line + lines).min(rows);
+                let depth = images.len() * lines.len() * cols;
+                band.reserve(ROWS, self.w, depth);
+                for (i, image) in images.clone().enumerate() {
+                    let at = (i * lines.len() * cols, depth);
+                    self.source(simd, image, lines.clone(), at, &mut band);
+                    self.gradient::<S, ROWS>(simd, image, lines.clone(), at, &mut band);
+                }
+                self.products::<S, ROWS>(simd, depth, &mut band);
+            }
+        }
+    }
+
+    /// Components of the source tiles of some lines of an image, whose first tile is number `at` of `depth`.
+    #[inline(always)]
+    fn source<S: Simd>(
+        &self,
+        simd: S,
+        image: usize,
+        lines: Range<usize>,
+        (at, depth): (usize, usize),
+        band: &mut Band,
+    ) {
+        let (ci, pixels, form) = (self.w.ci, self.grid.source_pixels(), self.grid.form);
+        let layout = Layout::source(&self.grid, lines.clone());
+        let v_plane = v_plane(ci, depth);
+        for first in (0..ci).step_by(LANES) {
+            let plane = |l| {
+                let c = first + l;
+                (c < ci).then(|| {
+                    let plane = &self.x[(image * ci + c) * pixels..][..pixels];
+                    (plane, self.prologue.pixel(image, c))
+                })
+            };
+            layout.gather(plane, &mut band.planes);
+            let (panel, within) = (first / PANEL, first % PANEL);
+            for (row, column) in places(lines.len(), self.grid.cols) {
+                let k = at + row * self.grid.cols + column;
+                source_tile(
+                    simd,
+                    form,
+                    (row, column),
+                    (&layout, &band.planes),
+                    #[inline(always)]
+                    |p, lane, v| {
+                        let place = p * v_plane + (panel * depth + k) * PANEL + within + lane;
+                        store(simd, &mut band.v, place, v);
+                    },
+                );
+            }
+        }
+    }
+
+    /// Components of the gradients of the same tiles' outputs.
+    #[inline(always)]
+    fn gradient<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        image: usize,
+        lines: Range<usize>,
+        (at, depth): (usize, usize),
+        band: &mut Band,
+    ) {
+        let (co, pixels, form) = (self.w.co, self.grid.output_pixels(), self.grid.form);
+        let layout = Layout::output(&self.grid, lines.clone());
+        let d_plane = d_plane(co, depth);
+        for first in (0..co).step_by(LANES) {
+            let plane = |l| {
+                let o = first + l;
+                (o < co).then(|| {
+                    let plane = &self.dy[(image * co + o) * pixels..][..pixels];
+                    (plane, Plain.pixel(image, o))
+                })
+            };
+            layout.gather(plane, &mut band.planes);
+            for (row, column) in places(lines.len(), self.grid.cols) {
+                let k = at + row * self.grid.cols + column;
+                gradient_tile(
+                    simd,
+                    form,
+                    (row, column),
+                    (&layout, &band.planes),
+                    #[inline(always)]
+                    |p, lane, v| {
+                        let mut lanes = [0.0; LANES];
+                        store(simd, &mut lanes, 0, v);
+                        for (i, rows) in lanes[..S::F32_LANES].chunks_exact(ROWS).enumerate() {
+                            let block = (first + lane) / ROWS + i;
+                            let place = p * d_plane + (block * depth + k) * ROWS;
+                            band.d[place..][..ROWS].copy_from_slice(rows);
+                        }
+                    },
+                );
+            }
+        }
+    }
+
+    /// Adds the products of both.
+    #[inline(always)]
+    fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, depth: usize, band: &mut Band) {
+        let (co, ci) = (self.w.co, self.w.ci);
+        for (p, sums) in self.sums.chunks_exact_mut(co * ci).enumerate() {
+            // Pooled outputs have one gradient for all components.
+            let d = if self.grid.form == Form::Pool { 0 } else { p * d_plane(co, depth) };
+            for panel in 0..ci.div_ceil(PANEL) {
+                let v = &band.v[p * v_plane(ci, depth) + panel * depth * PANEL..][..depth * PANEL];
+                let lanes = PANEL.min(ci - panel * PANEL);
+                for (b, sums) in sums.chunks_mut(ROWS * ci).enumerate() {
+                    let weights = &band.d[d + b * depth * ROWS..][..depth * ROWS];
+                    let block = Block { weights, v, plane: 0, planes: 1, depth, lanes };
+                    block.run::<S, ROWS>(simd, &mut band.m);
+                    for (sums, m) in sums.chunks_exact_mut(ci).zip(band.m.chunks_exact(PANEL)) {
+                        let sums = &mut sums[panel * PANEL..][..lanes];
+                        sums.iter_mut().zip(m).for_each(
+                            #[inline(always)]
+                            |(s, &m)| *s += m,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Band {
+    fn reserve(&mut self, rows: usize, w: &Winograd, depth: usize) {
+        let components = w.form.components();
+        let parts = if w.form == Form::Pool { 1 } else { components };
+        let grid = w.grid();
+        let planes = Layout::source(&grid, 0..grid.rows).len();
+        let planes = planes.max(Layout::output(&grid, 0..grid.rows).len());
+        for (buffer, len) in [
+            (&mut self.planes, planes),
+            (&mut self.v, components * v_plane(w.ci, depth)),
+            (&mut self.d, parts * d_plane(w.co, depth)),
+            (&mut self.m, rows * PANEL),
+        ] {
+            if buffer.len() < len {
+                buffer.resize(len, 0.0);
+            }
+        }
+    }
+}
+
+/// From one component of the source to the next; not a multiple of a page, or they would fight for places in the cache.
+fn v_plane(ci: usize, depth: usize) -> usize {
+    ci.next_multiple_of(PANEL) * depth + SLACK
+}
+
+/// The same of the output gradient, whose channels come in whole vectors.
+fn d_plane(co: usize, depth: usize) -> usize {
+    co.next_multiple_of(LANES) * depth + SLACK
+}
+
+/// Lines and columns of tiles.
+fn places(rows: usize, cols: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).flat_map(
+        #[inline(always)]
+        move |row| {
+            (0..cols).map(
+                #[inline(always)]
+                move |column| (row, column),
+            )
+        },
+    )
+}
