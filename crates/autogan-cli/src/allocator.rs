@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use mimalloc::MiMalloc;
 
 /// Blocks of this size and more are kept.
-const LARGE: usize = 1 << 18;
+const LARGE: usize = 1 << 16;
 
 /// Alignment of kept blocks, enough for any vector.
 const ALIGN: usize = 4096;
@@ -19,7 +19,7 @@ const ALIGN: usize = 4096;
 const STEPS: usize = 8;
 
 /// Size classes, up to 2^47 bytes.
-const CLASSES: usize = STEPS * 30;
+const CLASSES: usize = STEPS * 32;
 
 /// Blocks kept in one class.
 const PER_CLASS: usize = 64;

@@ -100,6 +100,14 @@ pub(crate) fn fresh<T: Real>(len: usize) -> Vec<T> {
     data
 }
 
+/// At least `len` elements of a buffer that is used again and again; the caller writes what it reads.
+pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    if buffer.len() < len {
+        *buffer = fresh(len);
+    }
+    buffer
+}
+
 /// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`.
 ///
 /// The pieces depend on `size` alone, never on the number of threads.

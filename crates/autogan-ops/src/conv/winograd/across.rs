@@ -16,7 +16,7 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
 use crate::Activation;
-use crate::host::fresh;
+use crate::host::{fresh, room};
 
 /// Tiles of an image that make up a panel.
 const TILES: usize = PANEL / LANES;
@@ -107,8 +107,7 @@ impl Convolve<'_> {
     fn gather(&mut self, layout: &Layout) {
         let (ci, pixels) = (self.channels.1, self.grid.source_pixels());
         let count = self.x.len() / (ci * pixels);
-        let x = &mut self.scratch.x;
-        x.resize((ci * layout.len()).max(x.len()), 0.0);
+        let x = room(&mut self.scratch.x, ci * layout.len());
         for (c, x) in x.chunks_exact_mut(layout.len()).take(ci).enumerate() {
             let plane = |image| {
                 (image < count).then(|| {
@@ -125,34 +124,25 @@ impl Convolve<'_> {
         self.channels.1 * PANEL + SLACK
     }
 
-    /// Line and column of a tile.
-    #[inline(always)]
-    fn place(&self, tile: usize) -> (usize, usize) {
-        (tile / self.grid.cols, tile % self.grid.cols)
-    }
-
     /// Components of a panel's tiles, `[component][channel][tile][image]`.
     #[inline(always)]
     fn sources<S: Simd>(&mut self, simd: S, layout: &Layout, tiles: Range<usize>) {
         let plane = self.plane();
-        let mut v = std::mem::take(&mut self.scratch.v);
-        v.resize((self.grid.form.components() * plane).max(v.len()), 0.0);
-        for (c, channel) in
-            self.scratch.x.chunks_exact(layout.len()).take(self.channels.1).enumerate()
-        {
+        let Scratch { x, v, .. } = &mut *self.scratch;
+        let v = room(v, self.grid.form.components() * plane);
+        for (c, channel) in x.chunks_exact(layout.len()).take(self.channels.1).enumerate() {
             for (t, tile) in tiles.clone().enumerate() {
                 let at = c * PANEL + t * LANES;
                 source_tile(
                     simd,
                     self.grid.form,
-                    self.place(tile),
+                    (tile / self.grid.cols, tile % self.grid.cols),
                     (layout, channel),
                     #[inline(always)]
-                    |p, lane, value| store(simd, &mut v, p * plane + at + lane, value),
+                    |p, lane, value| store(simd, v, p * plane + at + lane, value),
                 );
             }
         }
-        self.scratch.v = v;
     }
 
     /// Pixels of a panel's tiles, `[channel][line][column][image]`.
@@ -161,8 +151,8 @@ impl Convolve<'_> {
         let ((co, ci), form, plane) = (self.channels, self.grid.form, self.plane());
         let (size, pixels_out) = (self.grid.output, self.grid.output_pixels());
         let Scratch { v, m, y, .. } = &mut *self.scratch;
-        m.resize((form.components() * ROWS * PANEL).max(m.len()), 0.0);
-        y.resize((co * pixels_out * LANES).max(y.len()), 0.0);
+        let m = room(m, form.components() * ROWS * PANEL);
+        let y = room(y, co * pixels_out * LANES);
         let planes = if form == Form::Pool { form.components() } else { 1 };
         let mut channels = y.chunks_exact_mut(pixels_out * LANES).take(co).enumerate();
         for weights in self.packed.blocks() {

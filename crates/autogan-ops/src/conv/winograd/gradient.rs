@@ -15,7 +15,7 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Plain, Prologue, Winograd};
 use crate::conv::winograd::algebra::store;
-use crate::host::{CHUNK, for_pieces};
+use crate::host::{CHUNK, for_pieces, room};
 
 /// Partial sums, one per group of images, at most.
 const GROUPS: usize = 8;
@@ -277,9 +277,7 @@ impl Band {
             (&mut self.d, parts * d_plane(w.co, depth)),
             (&mut self.m, rows * PANEL),
         ] {
-            if buffer.len() < len {
-                buffer.resize(len, 0.0);
-            }
+            room(buffer, len);
         }
     }
 }
