@@ -25,7 +25,7 @@ const CLASSES: usize = STEPS * 32;
 const PER_CLASS: usize = 64;
 
 /// Bytes that are kept while nobody uses them, at most.
-const KEPT: usize = 384 << 20;
+const KEPT: usize = 128 << 20;
 
 /// mimalloc behind a store of large blocks.
 pub struct Recycling {
