@@ -17,6 +17,7 @@ mod images;
 mod parts;
 mod policy;
 mod rank;
+mod record;
 mod run;
 pub mod scorer;
 mod scratch;

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use autogan_run::samples::GridLayout;
-use autogan_run::{ArchFile, Picture, Protocol, RunWriter, Scalar, Trial};
+use autogan_run::{ArchFile, Protocol, RunWriter, Scalar, Trial};
 use autogan_space::derived_generator_cost;
 
 use crate::config::{RewardMetric, SearchConfig};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::parts::generator_config;
+use crate::record::{Record, Recorder, drawn, grid};
 use crate::search::{Phase, Position, Search};
 
 /// Points of a loss curve that are stored for each iteration.
@@ -59,21 +59,16 @@ pub fn run(
     let config = search.config().clone();
     let outcome = loop {
         let before = search.position();
-        let mut recorder = Recorder {
+        let rows = Rows {
             config: &config,
             seconds: writer.seconds(),
             writer,
-            reporter,
             position: before,
             shared_steps: search.shared_steps(),
-            failure: None,
-            spent: Duration::ZERO,
         };
+        let mut recorder = Recorder::new(rows, reporter);
         let more = search.advance(&mut recorder)?;
-        recording += recorder.spent;
-        if let Some(failure) = recorder.failure {
-            return Err(failure.into());
-        }
+        recording += recorder.finish()?.1;
         if !more {
             mend_arch(search, writer, before)?;
             break Outcome::Finished;
@@ -125,32 +120,16 @@ fn mend_arch(search: &Search, writer: &RunWriter, position: Position) -> Result<
     Ok(())
 }
 
-/// Stores events, then passes them on.
-struct Recorder<'a> {
+/// The rows of a unit of work.
+struct Rows<'a> {
     config: &'a SearchConfig,
     writer: &'a mut RunWriter,
-    reporter: &'a mut dyn Reporter,
     position: Position,
     shared_steps: u64,
     seconds: f64,
-    /// The first thing that went wrong; reporters cannot return it.
-    failure: Option<autogan_run::Error>,
-    /// Time that storing took.
-    spent: Duration,
 }
 
-impl Reporter for Recorder<'_> {
-    fn event(&mut self, event: &Event) {
-        if self.failure.is_none() {
-            let begun = Instant::now();
-            self.failure = self.record(event).err();
-            self.spent += begun.elapsed();
-        }
-        self.reporter.event(event);
-    }
-}
-
-impl Recorder<'_> {
+impl Record for Rows<'_> {
     fn record(&mut self, event: &Event) -> autogan_run::Result<()> {
         match event {
             Event::Stage { stage, real, .. } => {
@@ -158,17 +137,12 @@ impl Recorder<'_> {
             }
             Event::Iteration { .. } => Ok(()),
             Event::Shared { step, d_loss, g_loss, .. } => {
-                let every = (self.shared_steps / CURVE_POINTS).max(1);
-                if step % every == 0 {
+                let n_critic = self.config.train.n_critic;
+                let (d, g) = drawn(*step, self.shared_steps, CURVE_POINTS, n_critic);
+                if d {
                     self.scalar("loss/d", *d_loss)?;
                 }
-                // There is exactly one G step among n_critic D steps in a row.
-                match g_loss {
-                    Some(loss) if step % every < self.config.train.n_critic as u64 => {
-                        self.scalar("loss/g", *loss)
-                    }
-                    _ => Ok(()),
-                }
+                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar("loss/g", loss))
             }
             Event::Reset { step, g_spread, d_spread } => self.event_row(
                 "reset",
@@ -194,8 +168,7 @@ impl Recorder<'_> {
                 Ok(())
             }
             Event::Samples { tag, n, side, pixels, .. } => {
-                let layout = GridLayout::square(*n, *side);
-                let picture = Picture::grid(pixels, [*n, 3, *side, *side], layout)?;
+                let picture = grid(pixels, *n, *side)?;
                 let place =
                     (self.position.stage as u32, self.position.iteration as u32, tag.as_str());
                 self.writer.picture(&picture, self.position.tick, place, self.seconds)
@@ -215,7 +188,9 @@ impl Recorder<'_> {
             Event::Real { .. } | Event::Measured { .. } | Event::Trained { .. } => Ok(()),
         }
     }
+}
 
+impl Rows<'_> {
     fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
         let Position { tick, d_steps, .. } = self.position;
         let (tag, seconds) = (tag.to_owned(), self.seconds);

@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use autogan_run::samples::GridLayout;
-use autogan_run::{Picture, RunWriter, Scalar};
+use autogan_run::{RunWriter, Scalar};
 
 use super::config::TrainingConfig;
 use super::training::{Training, TrainingPhase, TrainingPosition};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
+use crate::record::{Record, Recorder, drawn, grid};
 use crate::run::{Outcome, Ran, RunOptions};
 
 /// Points of a loss curve that are stored.
@@ -32,22 +32,11 @@ pub fn run_training(
     let outcome = loop {
         let seconds = writer.seconds();
         let position = training.position();
-        let mut recorder = Recorder {
-            config: &config,
-            writer,
-            reporter,
-            position,
-            seconds,
-            best: false,
-            failure: None,
-            spent: Duration::ZERO,
-        };
+        let rows = Rows { config: &config, writer, position, seconds, best: false };
+        let mut recorder = Recorder::new(rows, reporter);
         let more = training.advance(&mut recorder)?;
-        recording += recorder.spent;
-        let best = recorder.best;
-        if let Some(failure) = recorder.failure {
-            return Err(failure.into());
-        }
+        let (Rows { best, .. }, spent) = recorder.finish()?;
+        recording += spent;
         if !more {
             mend_scores(training, writer)?;
             break Outcome::Finished;
@@ -85,47 +74,26 @@ fn mend_scores(training: &Training, writer: &RunWriter) -> Result<()> {
     Ok(())
 }
 
-/// Stores events, then passes them on.
-struct Recorder<'a> {
+/// The rows of a unit of work.
+struct Rows<'a> {
     config: &'a TrainingConfig,
     writer: &'a mut RunWriter,
-    reporter: &'a mut dyn Reporter,
     position: TrainingPosition,
     seconds: f64,
     /// A score was the best so far.
     best: bool,
-    /// The first thing that went wrong; reporters cannot return it.
-    failure: Option<autogan_run::Error>,
-    /// Time that storing took.
-    spent: Duration,
 }
 
-impl Reporter for Recorder<'_> {
-    fn event(&mut self, event: &Event) {
-        if self.failure.is_none() {
-            let begun = Instant::now();
-            self.failure = self.record(event).err();
-            self.spent += begun.elapsed();
-        }
-        self.reporter.event(event);
-    }
-}
-
-impl Recorder<'_> {
+impl Record for Rows<'_> {
     fn record(&mut self, event: &Event) -> autogan_run::Result<()> {
         match event {
             Event::Shared { step, d_loss, g_loss, .. } => {
-                let every = (self.config.d_steps() / CURVE_POINTS).max(1);
-                if step % every == 0 {
+                let n_critic = self.config.train.n_critic;
+                let (d, g) = drawn(*step, self.config.d_steps(), CURVE_POINTS, n_critic);
+                if d {
                     self.scalar("loss/d", *d_loss)?;
                 }
-                // There is exactly one G step among n_critic D steps in a row.
-                match g_loss {
-                    Some(loss) if step % every < self.config.train.n_critic as u64 => {
-                        self.scalar("loss/g", *loss)
-                    }
-                    _ => Ok(()),
-                }
+                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar("loss/g", loss))
             }
             Event::Real { score } => {
                 self.scalar("score/real/is", score.is)?;
@@ -137,8 +105,7 @@ impl Recorder<'_> {
                 score.frechet.map_or(Ok(()), |frechet| self.scalar("score/frechet", frechet))
             }
             Event::Samples { tag, n, side, pixels, .. } => {
-                let layout = GridLayout::square(*n, *side);
-                let picture = Picture::grid(pixels, [*n, 3, *side, *side], layout)?;
+                let picture = grid(pixels, *n, *side)?;
                 let stage = self.config.arch.stage() as u32;
                 let place = (stage, self.position.g_iterations as u32, tag.as_str());
                 self.writer.picture(&picture, self.position.tick, place, self.seconds)
@@ -157,7 +124,9 @@ impl Recorder<'_> {
             _ => Ok(()),
         }
     }
+}
 
+impl Rows<'_> {
     fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
         let TrainingPosition { tick, d_steps, .. } = self.position;
         let (tag, seconds) = (tag.to_owned(), self.seconds);
