@@ -6,6 +6,8 @@
 //! one. What remains is an association in one run, not an experiment: the policy does not draw the
 //! other choices independently.
 
+mod correlation;
+
 use std::collections::BTreeMap;
 
 use autogan_run::TrialKind;
@@ -13,6 +15,8 @@ use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::data::{RunData, Token};
+
+pub use correlation::{Correlation, pooled_spearman, ranks, spearman};
 
 /// The intervals' coverage is 95 %.
 const QUANTILE: f64 = 0.975;
@@ -180,6 +184,11 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// The standard deviation of the sample, unbiased in its square; NaN of fewer than two.
+pub fn deviation(values: &[f64]) -> f64 {
+    variance(values).sqrt()
+}
+
 /// Unbiased.
 fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);
@@ -225,6 +234,8 @@ mod tests {
         close(m.estimate, 0.0);
         close(m.error, (0.9_f64 * 0.9 / 9.0).sqrt());
         assert!((m.high / m.error - 2.262_157).abs() < 1e-5);
+        close(deviation(&[1.0, 3.0]), 2.0_f64.sqrt());
+        assert!(deviation(&[1.0]).is_nan());
         assert_eq!(mean_interval(&[1.0]), None);
         assert_eq!(difference(&[1.0, 2.0], &[1.0]), None);
         assert_eq!(difference(&[1.0, 1.0], &[2.0, 2.0]), None, "no spread, no interval");
