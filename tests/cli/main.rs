@@ -16,6 +16,7 @@ mod queries;
 mod refusals;
 mod released;
 mod report;
+mod repro;
 mod run_dir;
 mod sample;
 mod score;

@@ -75,6 +75,8 @@ enum Autogan {
     Runs(Rest),
     /// Compare runs: scores, architectures, time, configurations
     Compare(Rest),
+    /// Run the paper's experiments: tables, figures, a page for each
+    Repro(Rest),
     /// Print a script that completes autogan's commands in a shell
     Completions(Rest),
     /// Print the manual page, or write one page per command to a directory
@@ -108,6 +110,7 @@ impl Autogan {
             Self::Trials(rest) => ("trials", rest),
             Self::Runs(rest) => ("runs", rest),
             Self::Compare(rest) => ("compare", rest),
+            Self::Repro(rest) => ("repro", rest),
             Self::Completions(rest) => ("completions", rest),
             Self::Man(rest) => ("man", rest),
         };

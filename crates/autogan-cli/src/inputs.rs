@@ -61,15 +61,19 @@ impl<'a> Wanted<'a> {
 
     /// The training images.
     pub fn images(&self) -> anyhow::Result<Images> {
-        let data = self.data;
-        let mut options = LoadOptions::new(Split::Train);
-        options.dir = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
-        options.side = Some(self.side);
-        options.count = (data.count > 0).then_some(data.count);
-        options.offline = self.offline;
-        load_images(&data.dataset, &options)
-            .with_context(|| format!("cannot load the dataset {}", data.dataset))
+        images(self.data, self.side, self.offline)
     }
+}
+
+/// The training images at `side` pixels.
+pub fn images(data: &DataConfig, side: usize, offline: bool) -> anyhow::Result<Images> {
+    let mut options = LoadOptions::new(Split::Train);
+    options.dir = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
+    options.side = Some(side);
+    options.count = (data.count > 0).then_some(data.count);
+    options.offline = offline;
+    load_images(&data.dataset, &options)
+        .with_context(|| format!("cannot load the dataset {}", data.dataset))
 }
 
 /// The feature extractor of this name; `weights` are Inception's, from the hub or its cache without them.

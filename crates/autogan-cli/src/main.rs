@@ -23,6 +23,7 @@ mod interpolate;
 mod manual;
 mod progress;
 mod report;
+mod repro;
 mod runs;
 mod sample;
 mod score;
@@ -87,6 +88,8 @@ enum Command {
     Runs(runs::Args),
     /// Compare runs: scores, the best architectures, time, and how their configurations differ.
     Compare(compare::Args),
+    /// Run the paper's experiments: tables, figures, a page for each.
+    Repro(repro::Args),
     /// Print a script that completes autogan's commands and options in a shell.
     Completions(manual::Completions),
     /// Print the manual page, or write one page per command to a directory.
@@ -144,6 +147,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Trials(args) => trials::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Runs(args) => runs::run(&args, terminal).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::run(&args, terminal).map(|()| ExitCode::SUCCESS),
+        Command::Repro(args) => repro::run(&args, terminal),
         Command::Completions(args) => {
             manual::completions(&args, Cli::command()).map(|()| ExitCode::SUCCESS)
         }

@@ -33,6 +33,7 @@ const RULES: &[Rule] = &[
     rule("autogan-run", &["autogan-space"], false),
     rule("autogan-report", &["autogan-run", "autogan-space"], false),
     rule("autogan-search", BELOW_SEARCH, true),
+    rule("autogan-repro", BELOW_REPRO, true),
     rule("autogan-cli", BELOW_CLI, true),
     rule("xtask", &[], false),
 ];
@@ -48,6 +49,16 @@ const BELOW_SEARCH: &[&str] = &[
     "autogan-run",
 ];
 
+const BELOW_REPRO: &[&str] = &[
+    "autogan-space",
+    "autogan-nn",
+    "autogan-metrics",
+    "autogan-data",
+    "autogan-run",
+    "autogan-report",
+    "autogan-search",
+];
+
 const BELOW_CLI: &[&str] = &[
     "autogan-space",
     "autogan-ops",
@@ -60,6 +71,7 @@ const BELOW_CLI: &[&str] = &[
     "autogan-run",
     "autogan-report",
     "autogan-search",
+    "autogan-repro",
 ];
 
 /// External crates that must be optional, with the feature that turns them on.

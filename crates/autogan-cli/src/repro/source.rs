@@ -1,0 +1,63 @@
+//! Images and scorers for `autogan repro`, from where the command line says.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::ensure;
+use autogan_data::Images;
+use autogan_metrics::FeatureExtractor;
+use autogan_repro::{Dataset, OutsideError, Source};
+use autogan_search::config::DataConfig;
+
+use super::Args;
+use crate::inputs;
+
+/// Where files lie.
+pub struct Files {
+    cifar10: Option<PathBuf>,
+    stl10: Option<PathBuf>,
+    weights: Option<PathBuf>,
+    offline: bool,
+}
+
+impl Files {
+    pub fn new(args: &Args) -> Self {
+        Self {
+            cifar10: args.data.clone(),
+            stl10: args.stl10.clone(),
+            weights: args.weights.clone(),
+            offline: args.offline,
+        }
+    }
+
+    fn read(&self, data: &DataConfig, side: usize) -> anyhow::Result<Images> {
+        let named = [("cifar10", "--data"), ("stl10", "--stl10")];
+        let option = named.iter().find(|(dataset, _)| *dataset == data.dataset);
+        if let Some((dataset, option)) = option {
+            let fetched = cfg!(feature = "hub") && !self.offline;
+            ensure!(
+                !data.dir.is_empty() || fetched,
+                "{option}: expected the directory of the files of {dataset}, found none"
+            );
+        }
+        inputs::images(data, side, self.offline)
+    }
+}
+
+impl Source for Files {
+    fn dir(&self, dataset: Dataset) -> Option<PathBuf> {
+        match dataset {
+            Dataset::Shapes => None,
+            Dataset::Cifar10 => self.cifar10.clone(),
+            Dataset::Stl10 => self.stl10.clone(),
+        }
+    }
+
+    fn images(&self, data: &DataConfig, side: usize) -> Result<Images, OutsideError> {
+        Ok(self.read(data, side)?)
+    }
+
+    fn scorer(&self, name: &str) -> Result<Arc<dyn FeatureExtractor>, OutsideError> {
+        Ok(inputs::scorer(name, self.weights.as_deref(), self.offline)?)
+    }
+}

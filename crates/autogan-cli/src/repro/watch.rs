@@ -1,0 +1,126 @@
+//! How experiments look while they run: a bar over all of them, and a line for each that ends.
+
+use std::time::{Duration, Instant};
+
+use autogan_repro::{Monitor, Notice, What};
+use autogan_search::{Event, Reporter};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::search::time;
+use crate::terminal::{Terminal, say};
+
+/// Shows experiments on stderr.
+pub struct Watch<'a> {
+    terminal: &'a Terminal,
+    bar: ProgressBar,
+    /// What each job is expected to take.
+    times: Vec<Duration>,
+    /// What those that ran here were expected to take, and took.
+    expected: Duration,
+    taken: Duration,
+    begun: Instant,
+    /// The present job, with its place.
+    name: String,
+    place: (usize, usize),
+    /// D steps of an iteration, or unknown.
+    steps: Option<u64>,
+    iteration: Option<usize>,
+}
+
+impl<'a> Watch<'a> {
+    /// A view of jobs that are expected to take `times`.
+    pub fn new(terminal: &'a Terminal, times: Vec<Duration>) -> Self {
+        let bar = ProgressBar::new(times.iter().sum::<Duration>().as_millis() as u64);
+        if terminal.quiet || terminal.is_json() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        // The template is a constant of this file; the plain style serves if it were wrong.
+        bar.set_style(
+            ProgressStyle::with_template("{bar:28.cyan/dim} {percent:>3} %  {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Self {
+            terminal,
+            bar,
+            times,
+            expected: Duration::ZERO,
+            taken: Duration::ZERO,
+            begun: Instant::now(),
+            name: String::new(),
+            place: (0, 0),
+            steps: None,
+            iteration: None,
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&self, text: &str) {
+        if self.terminal.is_json() {
+            self.terminal.note(text);
+        } else if !self.terminal.quiet {
+            self.bar.suspend(|| say(text));
+        }
+    }
+
+    fn show(&self, what: &str) {
+        let left = self
+            .left()
+            .map_or(String::new(), |left| format!(", about {} left", time(left.as_secs_f64())));
+        let (place, of) = self.place;
+        self.bar.set_message(format!("{place}/{of} {}{what}{left}", self.name));
+    }
+
+    /// Time left, from how wrong the estimates of those that ran were.
+    fn left(&self) -> Option<Duration> {
+        let rest: Duration = self.times.iter().skip(self.place.0.saturating_sub(1)).sum();
+        let factor = self.taken.as_secs_f64() / self.expected.as_secs_f64();
+        let left = rest.as_secs_f64() * factor - self.begun.elapsed().as_secs_f64();
+        factor.is_finite().then(|| Duration::try_from_secs_f64(left.max(0.0)).ok())?
+    }
+}
+
+impl Monitor for Watch<'_> {
+    fn job(&mut self, notice: &Notice<'_>) {
+        let (place, of) = notice.place;
+        let time_of = self.times.get(place - 1).copied().unwrap_or_default();
+        (self.name, self.place) = (notice.job.name.clone(), notice.place);
+        let name = &notice.job.name;
+        match notice.what {
+            What::Known => self.bar.inc(time_of.as_millis() as u64),
+            What::Begins | What::Resumes => {
+                (self.begun, self.steps, self.iteration) = (Instant::now(), None, None);
+                self.show("");
+            }
+            What::Ends => {
+                let took = self.begun.elapsed();
+                self.expected += time_of;
+                self.taken += took;
+                self.bar.inc(time_of.as_millis() as u64);
+                self.line(&format!("{place}/{of} {name}: {:.1} s", took.as_secs_f64()));
+            }
+            What::Stops => self.line(&format!("{place}/{of} {name}: stopped")),
+        }
+    }
+}
+
+impl Reporter for Watch<'_> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Iteration { iteration, shared_steps, .. } => {
+                (self.iteration, self.steps) = (Some(*iteration), Some(*shared_steps));
+                self.show(&format!(", iteration {}", iteration + 1));
+            }
+            Event::Shared { step, .. } if step % 10 == 0 => {
+                let of = self.steps.map_or(String::new(), |steps| format!("/{steps}"));
+                let iteration =
+                    self.iteration.map_or(String::new(), |i| format!(", iteration {}", i + 1));
+                self.show(&format!("{iteration}, step {step}{of}"));
+            }
+            _ => {}
+        }
+    }
+}

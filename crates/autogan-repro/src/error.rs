@@ -1,0 +1,70 @@
+//! What can go wrong while experiments are run and pages are made.
+
+use std::path::PathBuf;
+
+/// Result of this crate.
+pub type Result<T, E = ReproError> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReproError {
+    /// A job's directory was made with another configuration than this program would use.
+    #[error(
+        "{} was made with another configuration: {difference}; remove this directory to run the job anew, or name \
+         another --out",
+        path.display()
+    )]
+    OtherConfig {
+        /// The job's directory.
+        path: PathBuf,
+        /// The first key that differs, with both values.
+        difference: String,
+    },
+    /// A job needs what another one has not made.
+    #[error("the job {job} needs what {wanted} makes, but it holds {found}")]
+    Needs {
+        /// The job.
+        job: String,
+        /// The job that it needs.
+        wanted: String,
+        /// What was found there.
+        found: String,
+    },
+    /// A dataset without its files.
+    #[error("{0}")]
+    NoData(String),
+    /// Images or a scorer that could not be had.
+    #[error("{what}: {source}")]
+    Source {
+        /// What for.
+        what: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A job failed.
+    #[error("the job {job} failed: {source}")]
+    Job {
+        /// The job.
+        job: String,
+        /// Why.
+        source: autogan_search::SearchError,
+    },
+    /// From a configuration.
+    #[error(transparent)]
+    Search(#[from] autogan_search::SearchError),
+    /// From a run directory.
+    #[error(transparent)]
+    Run(#[from] autogan_run::Error),
+    /// From the search space.
+    #[error(transparent)]
+    Space(#[from] autogan_space::SpaceError),
+    /// A file that cannot be read or written.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

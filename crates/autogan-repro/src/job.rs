@@ -1,0 +1,187 @@
+//! A job: one search or one training from scratch, in a run directory of its own. Experiments share jobs, for a job's
+//! name says everything that it depends on, and its numbers do not depend on when it is run.
+
+use autogan_space::Arch;
+
+use crate::scale::{Dataset, Scale};
+
+/// How a search differs from the usual one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// It does not: multi-level, a controller that learns, scored by the Inception Score's formula.
+    Controller,
+    /// Random search with shared weights: children are drawn uniformly.
+    Uniform,
+    /// All cells are searched at once.
+    Single,
+    /// The reward is 1 / Fréchet distance.
+    Frechet,
+    /// With a dynamic reset that fires.
+    Reset,
+    /// As [`Method::Reset`], without it.
+    NoReset,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its name, which is that of its directory.
+    pub name: String,
+    /// The images.
+    pub dataset: Dataset,
+    /// Its seed.
+    pub seed: u64,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// A search.
+    Search(Method),
+    /// A training from scratch.
+    Train {
+        /// Of which architecture.
+        arch: ArchSource,
+        /// For how long.
+        length: Length,
+    },
+}
+
+/// Where the architecture of a training comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ArchSource {
+    /// It is given.
+    Fixed(Arch),
+    /// A search found it.
+    Found {
+        /// The search's job.
+        job: String,
+        /// Its place in the list, from 1.
+        rank: usize,
+    },
+    /// A search scored it on its shared weights as one of the random architectures for comparison.
+    Random {
+        /// The search's job.
+        job: String,
+        /// Which one, from 0.
+        index: usize,
+    },
+    /// The best of these trainings, by their last score.
+    BestOf(Vec<String>),
+}
+
+/// How long a training is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// A short one: [`crate::scale::Sizes::short`].
+    Short,
+    /// To the end: [`crate::scale::Sizes::long`].
+    Long,
+    /// To the end, at 48x48.
+    Transfer,
+}
+
+/// A network as hand-made GANs have it, such as SN-GAN's: pre-activation, batch norm, nearest neighbours, in-cell
+/// shortcuts, and no skips between cells.
+pub const BASELINE: &str = "1 1 1 1 1 1 1 1 0 1 1 1 1 0";
+
+impl Method {
+    /// The name in the names of jobs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Controller => "controller",
+            Method::Uniform => "uniform",
+            Method::Single => "single",
+            Method::Frechet => "frechet",
+            Method::Reset => "reset",
+            Method::NoReset => "no-reset",
+        }
+    }
+
+    /// The search with reset of figure 9: the usual one, where that is the comparison's.
+    pub fn with_reset(scale: Scale) -> Method {
+        let sizes = scale.sizes();
+        let usual = sizes.reset.is_empty() && sizes.reset_on.is_empty();
+        if usual { Method::Controller } else { Method::Reset }
+    }
+
+    /// What it changes in the configuration of the usual search.
+    pub fn settings(self, scale: Scale) -> Vec<&'static str> {
+        let sizes = scale.sizes();
+        match self {
+            Method::Controller => Vec::new(),
+            Method::Uniform => vec!["controller.policy=uniform"],
+            Method::Single => vec!["search.levels=single", "search.grow_at=[0, 0]"],
+            Method::Frechet => vec!["reward.metric=inverse_fid"],
+            Method::Reset => [sizes.reset, &["reset.enabled=true"], sizes.reset_on].concat(),
+            Method::NoReset => [sizes.reset, &["reset.enabled=false"]].concat(),
+        }
+    }
+}
+
+impl Job {
+    /// A search.
+    pub fn search(method: Method, dataset: Dataset, seed: u64) -> Job {
+        let name = format!("search-{}", method.name());
+        Job { name: named(&name, dataset, seed), dataset, seed, work: Work::Search(method) }
+    }
+
+    /// A training of what a search with `method` found.
+    pub fn found(method: Method, rank: usize, dataset: Dataset, seed: u64) -> Job {
+        let mut name = format!("train-{}", method.name());
+        if rank > 1 {
+            name += &format!("-rank{rank}");
+        }
+        let job = Job::search(method, dataset, seed).name;
+        Job::train(&name, ArchSource::Found { job, rank }, Length::Long, dataset, seed)
+    }
+
+    /// A training at 48x48 (a first feature map of 6x6) of what the usual search on `from` found at 32x32 (section 4.2).
+    pub fn transfer(from: Dataset, dataset: Dataset, seed: u64) -> Job {
+        let job = Job::search(Method::Controller, from, seed).name;
+        let arch = ArchSource::Found { job, rank: 1 };
+        let name = format!("transfer-from-{}", from.name());
+        Job::train(&name, arch, Length::Transfer, dataset, seed)
+    }
+
+    /// A short training of a random architecture, the one of this number that the usual search scored for comparison.
+    pub fn random(index: usize, dataset: Dataset, seed: u64) -> Job {
+        let job = Job::search(Method::Controller, dataset, seed).name;
+        let arch = ArchSource::Random { job, index };
+        Job::train(&format!("short-random{index}"), arch, Length::Short, dataset, seed)
+    }
+
+    /// A training to the end of the best of these short trainings.
+    pub fn best_of(short: &[Job], dataset: Dataset, seed: u64) -> Job {
+        let arch = ArchSource::BestOf(short.iter().map(|job| job.name.clone()).collect());
+        Job::train("train-scratch", arch, Length::Long, dataset, seed)
+    }
+
+    /// A training to the end of a given architecture.
+    pub fn fixed(what: &str, arch: Arch, dataset: Dataset, seed: u64) -> Job {
+        Job::train(&format!("train-{what}"), ArchSource::Fixed(arch), Length::Long, dataset, seed)
+    }
+
+    /// The jobs that have to be finished before this one can begin.
+    pub fn needs(&self) -> Vec<&str> {
+        match &self.work {
+            Work::Search(_) => Vec::new(),
+            Work::Train { arch, .. } => match arch {
+                ArchSource::Fixed(_) => Vec::new(),
+                ArchSource::Found { job, .. } | ArchSource::Random { job, .. } => vec![job],
+                ArchSource::BestOf(jobs) => jobs.iter().map(String::as_str).collect(),
+            },
+        }
+    }
+
+    fn train(name: &str, arch: ArchSource, length: Length, dataset: Dataset, seed: u64) -> Job {
+        let name = named(name, dataset, seed);
+        Job { name, dataset, seed, work: Work::Train { arch, length } }
+    }
+}
+
+fn named(what: &str, dataset: Dataset, seed: u64) -> String {
+    format!("{what}-{}-s{seed}", dataset.name())
+}

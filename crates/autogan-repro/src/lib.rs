@@ -1,0 +1,32 @@
+//! The paper's tables and figures (Gong et al., *AutoGAN*, ICCV 2019): the runs behind them, and pages made of what the
+//! runs hold.
+//!
+//! An [`Item`] is a list of [`Job`]s and a page. A job is a search or a training from scratch in a run directory of its
+//! own; items share jobs, and a job that is finished is not run again. [`Runner`] carries jobs out, [`pages`] writes
+//! what they came to: tables, plots and their numbers, beside what the paper says.
+//!
+//! How large all of it is says [`Scale`]. The crate neither prints nor looks for files: whoever uses it is its
+//! [`Source`] and its [`Monitor`].
+
+mod error;
+mod estimate;
+mod item;
+mod job;
+pub mod pages;
+mod plan;
+mod resolve;
+mod results;
+mod runner;
+mod scale;
+mod source;
+
+pub use error::{ReproError, Result};
+pub use estimate::{Estimates, estimates};
+pub use item::Item;
+pub use job::{ArchSource, BASELINE, Job, Length, Method, Work};
+pub use plan::{Scope, jobs};
+pub use resolve::{search_config, training_config};
+pub use results::{Results, SearchResult, StepReward, TrainingResult};
+pub use runner::Runner;
+pub use scale::{Dataset, Scale, Sizes};
+pub use source::{Monitor, Notice, OutsideError, Source, What};

@@ -1,0 +1,84 @@
+//! Figures 3 and 6: the architectures found, drawn as the paper draws them, and the best three over their training.
+
+use autogan_report::plot::{Plot, Series, Shape};
+use autogan_report::{Drawing, arch_svg_file};
+use autogan_space::Arch;
+
+use super::compare::{spread, trained};
+use super::context::Context;
+use super::page::Page;
+use crate::error::Result;
+use crate::job::{Job, Method};
+use crate::scale::Dataset;
+
+/// Figure 3.
+pub(super) fn found(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    page.heading("The paper's");
+    page.text("The best architecture that the authors found on CIFAR-10, `autogan-a`:");
+    let paper = arch_svg_file(&Arch::AUTOGAN_A, &Drawing::PAPER);
+    page.picture("paper.svg", "AutoGAN's best architecture", paper.into_bytes());
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("Found on {}", dataset.title()));
+        for &seed in context.seeds() {
+            draw(page, context, dataset, seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn draw(page: &mut Page, context: &Context<'_>, dataset: Dataset, seed: u64) -> Result<()> {
+    let job = Job::search(Method::Controller, dataset, seed).name;
+    let Some(search) = context.results.search(&job)? else {
+        page.text(&format!("Seed {seed}: not run."));
+        return Ok(());
+    };
+    let Some(best) = search.arch.top.first() else { return Ok(()) };
+    let arch = Arch::from_released(&best.arch)?;
+    page.text(&format!(
+        "Seed {seed}: `{}` ({:.2} M parameters, {:.1} M multiply-accumulates), vector `{arch}`",
+        best.named,
+        best.params as f64 / 1e6,
+        best.macs as f64 / 1e6
+    ));
+    let svg = arch_svg_file(&arch, &Drawing { shape: search.shape, ..Drawing::PAPER });
+    let file = format!("{}-s{seed}.svg", dataset.name());
+    page.picture(&file, &best.named, svg.into_bytes());
+    Ok(())
+}
+
+/// Figure 6.
+pub(super) fn top_three(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("On {}", dataset.title()));
+        let (mut rows, mut series) = (Vec::new(), Vec::new());
+        for rank in 1..=3 {
+            let job = |seed| Ok(Job::found(Method::Controller, rank, dataset, seed));
+            let trainings = context.trainings(job)?;
+            let part = |distance: bool| -> Vec<Option<f64>> {
+                let last = trainings.iter().map(trained);
+                last.map(|t| t.map(|t| if distance { t.distance } else { t.score })).collect()
+            };
+            rows.push(vec![
+                format!("rank {rank}"),
+                spread(&part(false), 3),
+                spread(&part(true), 2),
+            ]);
+            series.extend(trainings.iter().flatten().map(|training| Series {
+                name: format!("rank {rank}"),
+                colour: rank - 1,
+                shape: Shape::Line,
+                points: training.curve.iter().map(|&(at, score, _)| (at as f64, score)).collect(),
+            }));
+        }
+        page.table(&["by the search's reward", "score, from scratch", "distance"], &rows);
+        let plot = Plot {
+            title: format!("Score over training from scratch, {}", dataset.title()),
+            axes: ("G iterations".into(), "score".into()),
+            series,
+            levels: Vec::new(),
+        };
+        let file = format!("fig6-{}.svg", dataset.name());
+        page.picture(&file, &plot.title, plot.svg().into_bytes());
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Figure 7: what an architecture earns on the shared weights of a search, against what it comes to when it is trained
+//! from scratch.
+//!
+//! The architectures are random ones, which the search scored at its end, all on the same weights, latents and number of
+//! images: rewards of one search are only then comparable. Their trainings are those that random search without shared
+//! weights has too.
+
+use autogan_report::plot::{Plot, Series, Shape};
+use autogan_report::stats::{Correlation, pooled_spearman, spearman};
+use autogan_run::TrialKind;
+
+use super::context::Context;
+use super::page::Page;
+use crate::error::Result;
+use crate::job::{Job, Method};
+use crate::scale::Dataset;
+
+/// An architecture with what it earned on shared weights, and its scores after a training.
+struct Point {
+    seed: u64,
+    arch: String,
+    proxy: f64,
+    score: f64,
+    distance: f64,
+}
+
+pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("On {}", dataset.title()));
+        let points = points(context, dataset)?;
+        if points.is_empty() {
+            page.text("Not run.");
+            continue;
+        }
+        correlations(page, context, &points);
+        plot(page, context, dataset, &points);
+        let rows: Vec<Vec<String>> = points
+            .iter()
+            .map(|p| {
+                let numbers = [p.proxy, p.score, p.distance].map(|number| number.to_string());
+                [vec![p.seed.to_string(), p.arch.clone()], numbers.to_vec()].concat()
+            })
+            .collect();
+        let head = ["seed", "arch", "shared", "score", "distance"];
+        page.csv(&format!("fig7-{}.csv", dataset.name()), &head, &rows);
+    }
+    Ok(())
+}
+
+fn points(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Point>> {
+    let mut points = Vec::new();
+    for &seed in context.seeds() {
+        let name = Job::search(Method::Controller, dataset, seed).name;
+        let Some(search) = context.results.search(&name)? else { continue };
+        let random = search.trials.iter().filter(|trial| trial.kind == TrialKind::Random);
+        for (index, trial) in random.take(context.scope.scale.sizes().proxies).enumerate() {
+            let job = Job::random(index, dataset, seed).name;
+            let Some(training) = context.results.training(&job)? else { continue };
+            let last = training.file.last;
+            points.push(Point {
+                seed,
+                arch: trial.arch.clone(),
+                proxy: trial.reward,
+                score: last.is,
+                distance: last.frechet.unwrap_or(f64::NAN),
+            });
+        }
+    }
+    Ok(points)
+}
+
+fn correlations(page: &mut Page, context: &Context<'_>, points: &[Point]) {
+    let pairs = |seed: Option<u64>, what: fn(&Point) -> f64| -> Vec<(f64, f64)> {
+        let chosen = points.iter().filter(|point| seed.is_none_or(|seed| seed == point.seed));
+        chosen.map(|p| (p.proxy, what(p))).filter(|(_, y)| y.is_finite()).collect()
+    };
+    let score: fn(&Point) -> f64 = |point| point.score;
+    // Small distances are good: the sign is turned, so that a good proxy is positive in both columns.
+    let closeness: fn(&Point) -> f64 = |point| -point.distance;
+    let mut rows = Vec::new();
+    for &seed in context.seeds() {
+        rows.push(vec![
+            format!("seed {seed}"),
+            text(spearman(&pairs(Some(seed), score))),
+            text(spearman(&pairs(Some(seed), closeness))),
+        ]);
+    }
+    let pooled = |what| {
+        let samples: Vec<Vec<(f64, f64)>> =
+            context.seeds().iter().map(|&seed| pairs(Some(seed), what)).collect();
+        let samples: Vec<&[(f64, f64)]> =
+            samples.iter().filter(|sample| !sample.is_empty()).map(Vec::as_slice).collect();
+        pooled_spearman(&samples)
+    };
+    let (with_score, with_closeness) = (pooled(score), pooled(closeness));
+    rows.push(vec!["all seeds, ranked within each".into(), text(with_score), text(with_closeness)]);
+    page.table(&["Spearman of the reward with", "score", "− distance"], &rows);
+    page.text(
+        "Intervals: 95 %, by Fisher's transformation with the variance of Bonett and Wright. Over all seeds, \
+         architectures are ranked within their own search, for rewards on different shared weights do not compare.",
+    );
+    page.text(&reading(with_score));
+}
+
+fn text(found: Option<Correlation>) -> String {
+    found.map_or_else(
+        || "no spread".to_owned(),
+        |c| {
+            let interval = if c.low.is_finite() {
+                format!(" [{:+.2}, {:+.2}]", c.low, c.high)
+            } else {
+                String::new()
+            };
+            format!("{:+.2}{interval}, n = {}", c.rho, c.pairs)
+        },
+    )
+}
+
+fn reading(found: Option<Correlation>) -> String {
+    match found {
+        Some(c) if c.low > 0.0 => format!(
+            "**The reward predicts training from scratch**: ρ = {}. The paper finds 0.779.",
+            text(found)
+        ),
+        Some(c) if c.high < 0.0 => {
+            format!("**The reward misleads here**: ρ = {}. The paper finds 0.779.", text(found))
+        }
+        Some(c) if c.low.is_finite() => format!(
+            "**No clear correlation at this size**: ρ = {}. The paper finds 0.779.",
+            text(found)
+        ),
+        _ => "Too few pairs for an interval.".to_owned(),
+    }
+}
+
+fn plot(page: &mut Page, context: &Context<'_>, dataset: Dataset, points: &[Point]) {
+    let series = context.seeds().iter().enumerate().map(|(place, &seed)| Series {
+        name: format!("seed {seed}"),
+        colour: place,
+        shape: Shape::Dots,
+        points: points.iter().filter(|p| p.seed == seed).map(|p| (p.proxy, p.score)).collect(),
+    });
+    let plot = Plot {
+        title: format!("Reward against training from scratch, {}", dataset.title()),
+        axes: ("score on shared weights".into(), "score after training from scratch".into()),
+        series: series.collect(),
+        levels: Vec::new(),
+    };
+    let file = format!("fig7-{}.svg", dataset.name());
+    page.picture(&file, &plot.title, plot.svg().into_bytes());
+}

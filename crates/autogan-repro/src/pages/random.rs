@@ -1,0 +1,63 @@
+//! Section 4.3.5: the controller against random search, with shared weights and without, and against the network that
+//! nobody searched, all trained from scratch alike.
+
+use super::compare::{self, Arm, Cost};
+use super::context::Context;
+use super::page::Page;
+use crate::error::Result;
+use crate::job::{Job, Method};
+use crate::plan::{baseline, best_of_scratch, scratch};
+use crate::scale::Dataset;
+
+pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let sizes = context.scope.scale.sizes();
+    page.text(&format!(
+        "Every search has the same budget of images: real images that discriminators are shown. Random search without \
+         shared weights spends it on {} architectures, each trained from scratch for {} G iterations and then \
+         stopped; the best by its score is kept. Then what each found is trained from scratch for {} G iterations, \
+         and so is a network as hand-made GANs have it: pre-activation, batch norm, nearest neighbours, shortcuts, \
+         no skips.",
+        sizes.scratch, sizes.short, sizes.long
+    ));
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("On {}", dataset.title()));
+        let arms = arms(context, dataset)?;
+        let stem = format!("random-{}", dataset.name());
+        for verdict in compare::write(page, &arms, context.seeds(), &stem) {
+            page.text(&format!("- {verdict}"));
+        }
+    }
+    Ok(())
+}
+
+fn arms(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Arm>> {
+    let mut arms = Vec::new();
+    let named = [(Method::Controller, "controller"), (Method::Uniform, "random with sharing")];
+    for (method, name) in named {
+        let searches = context.searches(method, dataset)?;
+        let trainings = context.trainings(|seed| Ok(Job::found(method, 1, dataset, seed)))?;
+        arms.push(Arm::of(name, &searches, &trainings));
+    }
+    let scale = context.scope.scale;
+    let costs = context.seeds().iter().map(|&seed| scratch_cost(context, dataset, seed));
+    let trainings = context.trainings(|seed| Ok(best_of_scratch(scale, dataset, seed)))?;
+    arms.push(Arm {
+        costs: costs.collect::<Result<_>>()?,
+        ..Arm::of("random without sharing", &[], &trainings)
+    });
+    let trainings = context.trainings(|seed| baseline(dataset, seed))?;
+    arms.push(Arm::of("hand-made baseline", &[], &trainings));
+    Ok(arms)
+}
+
+/// What the short trainings of random search without shared weights took; `None` before all are finished.
+fn scratch_cost(context: &Context<'_>, dataset: Dataset, seed: u64) -> Result<Option<Cost>> {
+    let mut all = Cost { trained: 0.0, scored: 0.0, seconds: 0.0 };
+    for job in scratch(context.scope.scale, dataset, seed) {
+        let Some(training) = context.results.training(&job.name)? else { return Ok(None) };
+        all.trained += training.file.images_seen as f64;
+        all.scored += training.scored as f64;
+        all.seconds += training.seconds;
+    }
+    Ok(Some(all))
+}

@@ -1,0 +1,177 @@
+//! Figures 8 and 9: two searches that differ in one thing, over their course and in what they come to.
+
+use autogan_report::plot::{Plot, Series, Shape};
+
+use super::compare::{self, Arm, interval, paired, spread};
+use super::context::Context;
+use super::page::Page;
+use crate::error::Result;
+use crate::job::{Job, Method};
+use crate::results::{SearchResult, StepReward};
+use crate::scale::Dataset;
+
+/// What the horizontal axis of a course counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Along {
+    Seconds,
+    Images,
+}
+
+/// A method with its searches by seed.
+pub(super) type Courses = (&'static str, Vec<Option<SearchResult>>);
+
+/// Figure 8.
+pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let methods =
+        [(Method::Controller, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("On {}", dataset.title()));
+        let found = searches(context, dataset, methods)?;
+        for (place, course) in found.iter().enumerate() {
+            let title = format!("Reward over the search: {}, {}", course.0, dataset.title());
+            let file = format!("fig8-{}-{}.svg", dataset.name(), ["is", "frechet"][place]);
+            plot_course(page, &title, &file, std::slice::from_ref(course), Along::Images);
+        }
+        let arms = arms(context, dataset, methods, &found)?;
+        page.text(
+            "The scores on shared weights are each in units of its own reward and do not compare.",
+        );
+        let stem = format!("fig8-{}", dataset.name());
+        for verdict in compare::write(page, &arms, context.seeds(), &stem) {
+            page.text(&format!("- {verdict}"));
+        }
+    }
+    Ok(())
+}
+
+/// Figure 9.
+pub(super) fn reset(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let with = Method::with_reset(context.scope.scale);
+    let methods = [(with, "with reset"), (Method::NoReset, "without reset")];
+    let sizes = context.scope.scale.sizes();
+    if with == Method::Reset {
+        page.text(&format!(
+            "Both: `{}`. With reset: `{}`.",
+            sizes.reset.join("`, `"),
+            sizes.reset_on.join("`, `")
+        ));
+    }
+    for dataset in context.scope.datasets() {
+        page.heading(&format!("On {}", dataset.title()));
+        let found = searches(context, dataset, methods)?;
+        let title = format!("Reward over time, {}", dataset.title());
+        let file = format!("fig9-{}-course.svg", dataset.name());
+        plot_course(page, &title, &file, &found, Along::Seconds);
+        let resets: Vec<Option<f64>> =
+            found[0].1.iter().map(|search| Some(search.as_ref()?.resets as f64)).collect();
+        page.text(&format!("Resets in a search: {}.", spread(&resets, 1)));
+        let arms = arms(context, dataset, methods, &found)?;
+        let stem = format!("fig9-{}", dataset.name());
+        let verdicts = compare::write(page, &arms, context.seeds(), &stem);
+        saved(page, &arms);
+        for verdict in verdicts {
+            page.text(&format!("- {verdict}"));
+        }
+    }
+    Ok(())
+}
+
+/// What the first arm costs less than the second, and what its best child on shared weights is above it.
+pub(super) fn saved(page: &mut Page, arms: &[Arm]) {
+    let [first, second] = arms else { return };
+    let part = |arm: &Arm, part: fn(&compare::Cost) -> f64| -> Vec<Option<f64>> {
+        arm.costs.iter().map(|cost| cost.as_ref().map(part)).collect()
+    };
+    let of = |take: fn(&compare::Cost) -> f64| paired(&part(first, take), &part(second, take)).1;
+    let shared = paired(&first.shared, &second.shared).1;
+    page.text(&format!(
+        "{} minus {}: seconds {}, images trained on {}, best child on shared weights {}.",
+        first.name,
+        second.name,
+        interval(of(|cost| cost.seconds).as_ref(), 1),
+        interval(of(|cost| cost.trained).as_ref(), 0),
+        interval(shared.as_ref(), 3)
+    ));
+}
+
+pub(super) fn searches(
+    context: &Context<'_>,
+    dataset: Dataset,
+    methods: [(Method, &'static str); 2],
+) -> Result<Vec<Courses>> {
+    methods.iter().map(|&(method, name)| Ok((name, context.searches(method, dataset)?))).collect()
+}
+
+pub(super) fn arms(
+    context: &Context<'_>,
+    dataset: Dataset,
+    methods: [(Method, &'static str); 2],
+    found: &[Courses],
+) -> Result<Vec<Arm>> {
+    let arm = |((method, _), (name, searches)): (&(Method, &str), &Courses)| {
+        let trainings = context.trainings(|seed| Ok(Job::found(*method, 1, dataset, seed)))?;
+        Ok(Arm::of(name, searches, &trainings))
+    };
+    methods.iter().zip(found).map(arm).collect()
+}
+
+/// The mean reward of every few steps of the controller, one line per search.
+pub(super) fn plot_course(
+    page: &mut Page,
+    title: &str,
+    file: &str,
+    courses: &[Courses],
+    along: Along,
+) {
+    let mut series = Vec::new();
+    for (colour, (name, searches)) in courses.iter().enumerate() {
+        for search in searches.iter().flatten() {
+            series.push(Series {
+                name: (*name).to_owned(),
+                colour,
+                shape: Shape::Line,
+                points: smoothed(&search.rewards, along),
+            });
+        }
+    }
+    let axis = match along {
+        Along::Seconds => "seconds",
+        Along::Images => "real images that the discriminator was shown",
+    };
+    let plot = Plot {
+        title: title.to_owned(),
+        axes: (axis.to_owned(), "mean reward of an iteration".to_owned()),
+        series,
+        levels: Vec::new(),
+    };
+    page.picture(file, title, plot.svg().into_bytes());
+}
+
+/// Means over the steps between two rounds of shared training, for those follow each other without new images.
+fn smoothed(rewards: &[StepReward], along: Along) -> Vec<(f64, f64)> {
+    rewards
+        .chunk_by(|a, b| a.trained == b.trained)
+        .map(|group| {
+            let n = group.len() as f64;
+            let mean = |of: fn(&StepReward) -> f64| group.iter().map(of).sum::<f64>() / n;
+            let x = match along {
+                Along::Seconds => mean(|step| step.seconds),
+                Along::Images => mean(|step| step.trained as f64),
+            };
+            (x, mean(|step| step.reward))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_one_iteration_are_one_point() {
+        let step = |seconds, trained, reward| StepReward { seconds, trained, reward };
+        let steps = [step(1.0, 8, 2.0), step(3.0, 8, 4.0), step(9.0, 16, 5.0)];
+        assert_eq!(smoothed(&steps, Along::Seconds), [(2.0, 3.0), (9.0, 5.0)]);
+        assert_eq!(smoothed(&steps, Along::Images), [(8.0, 3.0), (16.0, 5.0)]);
+    }
+}

@@ -1,0 +1,169 @@
+//! Which jobs each item is made of, in an order in which each finds what it needs.
+
+use autogan_space::Arch;
+
+use crate::error::Result;
+use crate::item::Item;
+use crate::job::{BASELINE, Job, Method};
+use crate::scale::{Dataset, Scale};
+
+/// What figure 5 and table 2 train on, where there is no STL-10: the embedded shapes, drawn at 48x48.
+pub fn transfer_dataset(scale: Scale, stl10: bool) -> Dataset {
+    match scale {
+        Scale::Full => Dataset::Stl10,
+        _ if stl10 => Dataset::Stl10,
+        _ => Dataset::Shapes,
+    }
+}
+
+/// What a plan depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// How large the experiments are.
+    pub scale: Scale,
+    /// Whether there are files of CIFAR-10; without them its experiments are left out of `tiny` and `small`.
+    pub cifar10: bool,
+    /// Whether there are files of STL-10.
+    pub stl10: bool,
+}
+
+impl Scope {
+    /// The datasets that are searched on.
+    pub fn datasets(self) -> Vec<Dataset> {
+        let all = self.scale.datasets().iter().copied();
+        all.filter(|dataset| {
+            *dataset != Dataset::Cifar10 || self.cifar10 || self.scale == Scale::Full
+        })
+        .collect()
+    }
+
+    /// Every pair of a dataset and a seed; all datasets of one seed come together.
+    pub fn pairs(self) -> Vec<(Dataset, u64)> {
+        let datasets = self.datasets();
+        let seeds = self.scale.seeds();
+        seeds.iter().flat_map(|&seed| datasets.iter().map(move |&data| (data, seed))).collect()
+    }
+}
+
+/// The jobs of several items, each once.
+///
+/// # Errors
+/// When an architecture of this module cannot be read.
+pub fn jobs(items: &[Item], scope: Scope) -> Result<Vec<Job>> {
+    let mut all: Vec<Job> = Vec::new();
+    // Seed by seed, so that what is stopped early holds whole comparisons of fewer seeds.
+    for (dataset, seed) in scope.pairs() {
+        for item in items {
+            for job in item_jobs(*item, scope, dataset, seed)? {
+                if !all.iter().any(|known| known.name == job.name) {
+                    all.push(job);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The jobs of one item on one dataset with one seed.
+///
+/// # Errors
+/// When an architecture of this module cannot be read.
+pub fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Result<Vec<Job>> {
+    let search = |method| Job::search(method, dataset, seed);
+    let found = |method| Job::found(method, 1, dataset, seed);
+    let ranked = |rank| Job::found(Method::Controller, rank, dataset, seed);
+    let both = |method| vec![search(method), found(method)];
+    let usual = || both(Method::Controller);
+    Ok(match item {
+        Item::Fig3 => vec![search(Method::Controller)],
+        Item::Fig4 => usual(),
+        Item::Table1 => [usual(), vec![baseline(dataset, seed)?]].concat(),
+        Item::Fig6 => [usual(), vec![ranked(2), ranked(3)]].concat(),
+        Item::Table2 | Item::Fig5 => {
+            let to = transfer_dataset(scope.scale, scope.stl10);
+            vec![search(Method::Controller), Job::transfer(dataset, to, seed)]
+        }
+        Item::Fig7 => {
+            let short = (0..scope.scale.sizes().proxies).map(|i| Job::random(i, dataset, seed));
+            std::iter::once(search(Method::Controller)).chain(short).collect()
+        }
+        Item::Fig8 => [usual(), both(Method::Frechet)].concat(),
+        Item::Fig9 => [both(Method::with_reset(scope.scale)), both(Method::NoReset)].concat(),
+        Item::Fig10 => [usual(), both(Method::Single)].concat(),
+        Item::Random => random(scope.scale, dataset, seed)?,
+    })
+}
+
+/// The searches and trainings that random search is compared by.
+fn random(scale: Scale, dataset: Dataset, seed: u64) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for method in [Method::Controller, Method::Uniform] {
+        jobs.push(Job::search(method, dataset, seed));
+        jobs.push(Job::found(method, 1, dataset, seed));
+    }
+    jobs.extend(scratch(scale, dataset, seed));
+    jobs.push(best_of_scratch(scale, dataset, seed));
+    jobs.push(baseline(dataset, seed)?);
+    Ok(jobs)
+}
+
+/// The trainings that random search without shared weights consists of.
+pub fn scratch(scale: Scale, dataset: Dataset, seed: u64) -> Vec<Job> {
+    (0..scale.sizes().scratch).map(|index| Job::random(index, dataset, seed)).collect()
+}
+
+/// The training to the end of what random search without shared weights found.
+pub fn best_of_scratch(scale: Scale, dataset: Dataset, seed: u64) -> Job {
+    Job::best_of(&scratch(scale, dataset, seed), dataset, seed)
+}
+
+/// The training of the network that nobody searched.
+///
+/// # Errors
+/// When [`BASELINE`] is no architecture.
+pub fn baseline(dataset: Dataset, seed: u64) -> Result<Job> {
+    Ok(Job::fixed("baseline", BASELINE.parse::<Arch>()?, dataset, seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(scale: Scale) -> Scope {
+        Scope { scale, cifar10: true, stl10: false }
+    }
+
+    #[test]
+    fn jobs_come_after_what_they_need_and_once() {
+        for scale in Scale::ALL {
+            let jobs = jobs(&Item::ALL, scope(scale)).unwrap();
+            for (place, job) in jobs.iter().enumerate() {
+                for wanted in job.needs() {
+                    let before = jobs[..place].iter().any(|other| other.name == wanted);
+                    assert!(before, "{} needs {wanted} before it", job.name);
+                }
+                assert_eq!(jobs.iter().filter(|other| other.name == job.name).count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn experiments_share_jobs() {
+        let count = |items: &[Item]| jobs(items, scope(Scale::Small)).unwrap().len();
+        assert_eq!(
+            count(&[Item::Fig10]),
+            4 * 6,
+            "two searches, two trainings; two datasets, three seeds"
+        );
+        let apart = count(&[Item::Fig7]) + count(&[Item::Random]);
+        // The usual search and four of the short trainings are in both.
+        assert_eq!(count(&[Item::Fig7, Item::Random]), apart - 5 * 6);
+    }
+
+    #[test]
+    fn without_files_cifar10_is_left_out_but_for_the_full_size() {
+        let without = |scale| Scope { cifar10: false, ..scope(scale) }.datasets();
+        assert_eq!(without(Scale::Small), [Dataset::Shapes]);
+        assert_eq!(without(Scale::Full), [Dataset::Cifar10]);
+    }
+}

@@ -1,0 +1,215 @@
+//! From a job to the configuration that it runs with: a preset, what the scale changes in it, what the job changes.
+
+use std::path::PathBuf;
+
+use autogan_run::TrialKind;
+use autogan_search::{SearchConfig, TrainingConfig};
+use autogan_space::Arch;
+
+use crate::error::{ReproError, Result};
+use crate::job::{ArchSource, Job, Length, Method};
+use crate::results::Results;
+use crate::scale::{Dataset, Scale};
+use crate::source::Source;
+
+/// The configuration of a search.
+///
+/// # Errors
+/// When a setting of the scale does not fit the preset.
+pub fn search_config(
+    scale: Scale,
+    method: Method,
+    (dataset, seed): (Dataset, u64),
+    source: &dyn Source,
+) -> Result<SearchConfig> {
+    let sizes = scale.sizes();
+    let mut settings = vec![
+        format!("data.dataset={}", dataset.name()),
+        format!("reward.scorer={}", scorer(scale, dataset)),
+    ];
+    settings.extend(sizes.search.iter().map(|setting| (*setting).to_owned()));
+    settings.extend(method.settings(scale).into_iter().map(str::to_owned));
+    let preset = sizes.search_presets[usize::from(dataset != Dataset::Shapes)];
+    let mut config = SearchConfig::preset(preset, &settings)?;
+    config.seed = seed;
+    config.data.dir = directory(dataset, source)?;
+    Ok(config)
+}
+
+/// The configuration of a training of `arch`.
+///
+/// # Errors
+/// When a setting of the scale does not fit the preset.
+pub fn training_config(
+    scale: Scale,
+    arch: &Arch,
+    length: Length,
+    (dataset, seed): (Dataset, u64),
+    source: &dyn Source,
+) -> Result<TrainingConfig> {
+    let sizes = scale.sizes();
+    let iterations = match length {
+        Length::Short => sizes.short,
+        Length::Long | Length::Transfer => sizes.long,
+    };
+    let mut settings = vec![
+        format!("data.dataset={}", dataset.name()),
+        format!("score.scorer={}", scorer(scale, dataset)),
+    ];
+    settings.extend(sizes.training.iter().map(|setting| (*setting).to_owned()));
+    settings.push(format!("schedule.g_iterations={iterations}"));
+    let every = match length {
+        Length::Short => 0,
+        Length::Long | Length::Transfer => iterations.div_ceil(2),
+    };
+    settings.push(format!("schedule.score_every={every}"));
+    settings.push("schedule.samples_every=0".to_owned());
+    let preset = match (length, dataset) {
+        (Length::Transfer, _) => {
+            settings.push("model.bottom=6".to_owned());
+            sizes.training_presets[2]
+        }
+        (_, Dataset::Shapes) => sizes.training_presets[0],
+        _ => sizes.training_presets[1],
+    };
+    let mut config = TrainingConfig::preset(preset, &settings)?;
+    config.arch = arch.clone();
+    config.seed = seed;
+    config.data.dir = directory(dataset, source)?;
+    Ok(config)
+}
+
+/// The architecture that a training is of, from what the jobs before it hold.
+///
+/// # Errors
+/// When those are not finished or hold no such architecture.
+pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> Result<Arch> {
+    let needs = |wanted: &str, found: String| ReproError::Needs {
+        job: job.name.clone(),
+        wanted: wanted.to_owned(),
+        found,
+    };
+    match arch {
+        ArchSource::Fixed(arch) => Ok(arch.clone()),
+        ArchSource::Found { job: wanted, rank } => {
+            let search = results.search(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
+            let found = search.arch.top.iter().find(|found| found.rank as usize == *rank);
+            let count = search.arch.top.len();
+            let found = found.ok_or_else(|| needs(wanted, format!("{count} architectures")))?;
+            Ok(Arch::from_released(&found.arch)?)
+        }
+        ArchSource::Random { job: wanted, index } => {
+            let search = results.search(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
+            let random = search.trials.iter().filter(|trial| trial.kind == TrialKind::Random);
+            let count = random.clone().count();
+            let found = random.into_iter().nth(*index);
+            let found = found.ok_or_else(|| needs(wanted, format!("{count} random ones")))?;
+            Ok(found.arch.parse()?)
+        }
+        ArchSource::BestOf(jobs) => {
+            let mut best: Option<(f64, Arch)> = None;
+            for wanted in jobs {
+                let training =
+                    results.training(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
+                // The first of equals stays, as it would in a search that keeps the best so far.
+                if best.as_ref().is_none_or(|(score, _)| training.score() > *score) {
+                    best = Some((training.score(), training.arch()?));
+                }
+            }
+            best.map(|(_, arch)| arch).ok_or_else(|| needs("a short training", "none".to_owned()))
+        }
+    }
+}
+
+fn unfinished() -> String {
+    "no finished run".to_owned()
+}
+
+/// The scorer of a dataset's images.
+pub fn scorer(scale: Scale, dataset: Dataset) -> &'static str {
+    match (scale, dataset) {
+        (Scale::Full, _) => "inception",
+        (_, Dataset::Shapes) => "compact-shapes",
+        // STL-10 has eight of CIFAR-10's classes, and no classifier of its own here.
+        (_, Dataset::Cifar10 | Dataset::Stl10) => "compact-cifar10",
+    }
+}
+
+/// The directory of the files as text; empty where there are none to be had from outside.
+fn directory(dataset: Dataset, source: &dyn Source) -> Result<String> {
+    let Some(dir): Option<PathBuf> = source.dir(dataset) else { return Ok(String::new()) };
+    let text = dir.to_str().map(str::to_owned);
+    text.ok_or_else(|| {
+        ReproError::NoData(format!("{}: expected a directory named in UTF-8", dir.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::OutsideError;
+
+    struct Nothing;
+
+    impl Source for Nothing {
+        fn dir(&self, _: Dataset) -> Option<PathBuf> {
+            None
+        }
+
+        fn images(
+            &self,
+            _: &autogan_search::config::DataConfig,
+            _: usize,
+        ) -> Result<autogan_data::Images, OutsideError> {
+            Err("none here".into())
+        }
+
+        fn scorer(
+            &self,
+            _: &str,
+        ) -> Result<std::sync::Arc<dyn autogan_metrics::FeatureExtractor>, OutsideError> {
+            Err("none here".into())
+        }
+    }
+
+    #[test]
+    fn every_method_fits_its_preset_and_has_the_same_budget() {
+        for scale in Scale::ALL {
+            for &dataset in scale.datasets() {
+                let images = |method| {
+                    let config = search_config(scale, method, (dataset, 0), &Nothing).unwrap();
+                    let all = config.data.count == 0;
+                    let count = if all { 50_000 } else { config.data.count };
+                    // What a run is said to have seen is its D steps times their batch.
+                    let whole = config.data.count.is_multiple_of(config.train.d_batch);
+                    assert!(whole, "{scale} {dataset:?} has short batches");
+                    (config.search.iterations * config.search.shared_epochs * count) as f64
+                };
+                let budget = images(Method::Controller);
+                for method in [Method::Uniform, Method::Single, Method::Frechet] {
+                    assert_eq!(images(method), budget, "{scale} {dataset:?} {method:?}");
+                }
+                assert_eq!(images(Method::Reset), images(Method::NoReset));
+                let of = |length| {
+                    let arch = &Arch::AUTOGAN_A;
+                    let config = training_config(scale, arch, length, (dataset, 0), &Nothing);
+                    let config = config.unwrap();
+                    (config.d_steps() * config.train.d_batch as u64) as f64
+                };
+                let scratch = scale.sizes().scratch as f64 * of(Length::Short);
+                assert!((scratch / budget - 1.0).abs() < 0.001, "{scale}: {scratch} of {budget}");
+                assert!(of(Length::Long) > of(Length::Short));
+                assert_eq!(of(Length::Transfer), of(Length::Long));
+            }
+        }
+    }
+
+    #[test]
+    fn a_transfer_is_at_48() {
+        let on = (Dataset::Shapes, 0);
+        let of = |length| {
+            training_config(Scale::Small, &Arch::AUTOGAN_A, length, on, &Nothing).unwrap().side()
+        };
+        assert_eq!((of(Length::Long), of(Length::Transfer)), (32, 48));
+    }
+}

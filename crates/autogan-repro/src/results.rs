@@ -1,0 +1,209 @@
+//! What the run directories of finished jobs hold, as numbers.
+
+use std::path::{Path, PathBuf};
+
+use autogan_run::{
+    ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter, TrialKind,
+};
+use autogan_search::{SearchConfig, TrainingConfig};
+use autogan_space::{Arch, GeneratorShape};
+
+use crate::error::Result;
+
+/// The jobs of one scale.
+#[derive(Debug, Clone)]
+pub struct Results {
+    jobs: PathBuf,
+}
+
+/// A finished search.
+#[derive(Debug, Clone)]
+pub struct SearchResult {
+    /// What was found.
+    pub arch: ArchFile,
+    /// Every architecture that was scored.
+    pub trials: Vec<Trial>,
+    /// Mean rewards of the controller's steps.
+    pub rewards: Vec<StepReward>,
+    /// Resets of the shared weights.
+    pub resets: usize,
+    /// D steps of shared training.
+    pub d_steps: u64,
+    /// Real images that the discriminator was shown.
+    pub trained: u64,
+    /// Images that were generated to be scored.
+    pub scored: u64,
+    /// The run's wall clock.
+    pub seconds: f64,
+    /// The sizes of its generator.
+    pub shape: GeneratorShape,
+    /// The machine and program.
+    pub host: Host,
+}
+
+/// The mean reward of one step of the controller.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReward {
+    /// The run's wall clock.
+    pub seconds: f64,
+    /// Real images that the discriminator had been shown.
+    pub trained: u64,
+    /// The reward.
+    pub reward: f64,
+}
+
+/// A finished training from scratch.
+#[derive(Debug, Clone)]
+pub struct TrainingResult {
+    /// The scores.
+    pub file: ScoresFile,
+    /// Scores on the way: G iterations, Inception Score, Fréchet distance.
+    pub curve: Vec<(u64, f64, f64)>,
+    /// Images that were generated to be scored.
+    pub scored: u64,
+    /// The run's wall clock.
+    pub seconds: f64,
+    /// The last sample grid.
+    pub grid: Option<PathBuf>,
+    /// The machine and program.
+    pub host: Host,
+}
+
+impl TrainingResult {
+    /// What trainings are ranked by: the last Inception Score, higher is better.
+    pub fn score(&self) -> f64 {
+        self.file.last.is
+    }
+
+    /// The architecture that was trained.
+    ///
+    /// # Errors
+    /// When the file holds none.
+    pub fn arch(&self) -> Result<Arch> {
+        Ok(Arch::from_released(&self.file.arch)?)
+    }
+}
+
+impl Results {
+    /// The jobs under `root`, the directory of one scale.
+    pub fn new(root: &Path) -> Results {
+        Results { jobs: root.join("jobs") }
+    }
+
+    /// The directory of a job.
+    pub fn dir(&self, job: &str) -> PathBuf {
+        self.jobs.join(job)
+    }
+
+    /// A search, once it is finished.
+    ///
+    /// # Errors
+    /// When its directory is damaged.
+    pub fn search(&self, job: &str) -> Result<Option<SearchResult>> {
+        let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
+        let Some(arch) = run.arch()? else { return Ok(None) };
+        let config = SearchConfig::from_toml(&run.config()?, "the job's config.toml", &[])?;
+        let trials: Vec<Trial> =
+            reader.trials(TrialFilter::ALL)?.into_iter().map(|stored| stored.row).collect();
+        let batch = config.train.d_batch as u64;
+        let rewards: Vec<StepReward> = reader
+            .series("controller/reward")?
+            .into_iter()
+            .map(|stored| StepReward {
+                seconds: stored.row.seconds,
+                trained: stored.row.step * batch,
+                reward: stored.row.value,
+            })
+            .collect();
+        let d_steps = last_step(&reader)?;
+        Ok(Some(SearchResult {
+            scored: scored(&config, &trials),
+            arch,
+            trials,
+            rewards,
+            resets: reader.events(Some("reset"))?.len(),
+            d_steps,
+            trained: d_steps * batch,
+            seconds,
+            shape: GeneratorShape {
+                latent: config.model.latent,
+                width: config.model.gf,
+                bottom: config.model.bottom,
+            },
+            host: run.host()?,
+        }))
+    }
+
+    /// A training, once it is finished.
+    ///
+    /// # Errors
+    /// When its directory is damaged.
+    pub fn training(&self, job: &str) -> Result<Option<TrainingResult>> {
+        let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
+        let Some(file) = run.scores()? else { return Ok(None) };
+        let config = TrainingConfig::from_toml(&run.config()?, "the job's config.toml", &[])?;
+        let frechet = reader.series("score/frechet")?;
+        let curve: Vec<(u64, f64, f64)> = reader
+            .series("score/is")?
+            .into_iter()
+            .map(|stored| {
+                let same = frechet.iter().find(|other| other.row.tick == stored.row.tick);
+                let distance = same.map_or(f64::NAN, |other| other.row.value);
+                (stored.row.step / config.train.n_critic as u64, stored.row.value, distance)
+            })
+            .collect();
+        let scored = (curve.len() * config.score.images) as u64;
+        let grid = reader.images()?.pop().map(|image| run.path().join(image.row.path));
+        Ok(Some(TrainingResult { file, curve, scored, seconds, grid, host: run.host()? }))
+    }
+
+    /// The run of a job that came to its end, its store, and its wall clock.
+    fn finished(&self, job: &str) -> Result<Option<(RunDir, StoreReader, f64)>> {
+        let Ok(run) = RunDir::open(&self.dir(job)) else { return Ok(None) };
+        // A run that was killed right after it was made has no store yet.
+        if !run.store_path().exists() {
+            return Ok(None);
+        }
+        let reader = StoreReader::open_live(&run.store_path())?;
+        let sessions: Vec<Stored<Session>> = reader.rows_after(0)?;
+        let end = sessions.iter().rev().find(|session| {
+            session.row.kind == "end"
+                && serde_json::from_str::<serde_json::Value>(&session.row.json)
+                    .is_ok_and(|json| json["outcome"] == "finished")
+        });
+        let Some(seconds) = end.map(|end| end.row.seconds) else { return Ok(None) };
+        Ok(Some((run, reader, seconds)))
+    }
+}
+
+/// D steps of the whole search: what its last scalar counts.
+fn last_step(reader: &StoreReader) -> Result<u64> {
+    let policy = reader.series("controller/reward")?;
+    let losses = reader.series("loss/d")?;
+    Ok(policy.iter().chain(&losses).map(|stored| stored.row.step).max().unwrap_or(0))
+}
+
+/// Images that were generated to be scored, those for recalibration not counted.
+fn scored(config: &SearchConfig, trials: &[Trial]) -> u64 {
+    let random = trials.iter().filter(|trial| trial.kind == TrialKind::Random).count();
+    let derive = &config.derive;
+    // The best are scored anew, and so is the untrained generator.
+    let fresh = random + derive.top_k + 1;
+    ((trials.len() - random) * config.reward.images + fresh * derive.images) as u64
+}
+
+/// Configurations of jobs, to be compared with what they were made with.
+pub(crate) enum Config {
+    Search(Box<SearchConfig>),
+    Training(Box<TrainingConfig>),
+}
+
+impl Config {
+    /// The configuration as it is stored.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(match self {
+            Config::Search(config) => config.to_toml()?,
+            Config::Training(config) => config.to_toml()?,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Carries jobs out, one after the other, each in its run directory: what is finished is left alone, what was stopped
+//! goes on, and what was made with another configuration is an error.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use autogan_run::{Host, RunDir, RunWriter};
+use autogan_search::{
+    Inputs, Outcome, Ran, RunOptions, Search, SearchConfig, SearchError, Training, TrainingConfig,
+    TrainingInputs, run, run_training,
+};
+use candle_core::Device;
+
+use crate::error::{ReproError, Result};
+use crate::job::{Job, Work};
+use crate::resolve::{architecture, search_config, training_config};
+use crate::results::{Config, Results};
+use crate::scale::Scale;
+use crate::source::{Monitor, Notice, Source, Store, What};
+
+/// Runs the jobs of one scale.
+pub struct Runner<'a> {
+    scale: Scale,
+    results: Results,
+    source: &'a dyn Source,
+    store: Store<'a>,
+    options: RunOptions<'a>,
+}
+
+impl<'a> Runner<'a> {
+    /// Runs jobs under `root`, the directory of this scale.
+    pub fn new(
+        scale: Scale,
+        root: PathBuf,
+        source: &'a dyn Source,
+        options: RunOptions<'a>,
+    ) -> Runner<'a> {
+        let store = Store::new(source);
+        Runner { scale, results: Results::new(&root), source, store, options }
+    }
+
+    /// Carries out all jobs, in this order, or until it is asked to stop.
+    ///
+    /// # Errors
+    /// When a job fails; those before it are finished.
+    pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Outcome> {
+        for (index, job) in jobs.iter().enumerate() {
+            let place = (index + 1, jobs.len());
+            let notify = |what, monitor: &mut dyn Monitor| {
+                monitor.job(&Notice { job, place, what });
+            };
+            let config = self.config(job)?;
+            self.check_config(job, &config)?;
+            if self.is_finished(job)? {
+                notify(What::Known, monitor);
+                continue;
+            }
+            if self.options.stop.load(Ordering::Relaxed) {
+                return Ok(Outcome::Stopped);
+            }
+            let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
+            notify(if resumes { What::Resumes } else { What::Begins }, monitor);
+            let ran = match config {
+                Config::Search(config) => self.search(job, *config, monitor),
+                Config::Training(config) => self.training(job, *config, monitor),
+            };
+            if ran?.outcome == Outcome::Stopped {
+                notify(What::Stops, monitor);
+                return Ok(Outcome::Stopped);
+            }
+            notify(What::Ends, monitor);
+        }
+        Ok(Outcome::Finished)
+    }
+
+    fn config(&self, job: &Job) -> Result<Config> {
+        let on = (job.dataset, job.seed);
+        Ok(match &job.work {
+            Work::Search(method) => {
+                Config::Search(Box::new(search_config(self.scale, *method, on, self.source)?))
+            }
+            Work::Train { arch, length } => {
+                let arch = architecture(job, arch, &self.results)?;
+                let config = training_config(self.scale, &arch, *length, on, self.source)?;
+                Config::Training(Box::new(config))
+            }
+        })
+    }
+
+    fn is_finished(&self, job: &Job) -> Result<bool> {
+        Ok(match job.work {
+            Work::Search(_) => self.results.search(&job.name)?.is_some(),
+            Work::Train { .. } => self.results.training(&job.name)?.is_some(),
+        })
+    }
+
+    /// Refuses a directory that was made with another configuration; where the images lie may differ.
+    fn check_config(&self, job: &Job, config: &Config) -> Result<()> {
+        let path = self.results.dir(&job.name);
+        let Ok(run) = RunDir::open(&path) else { return Ok(()) };
+        let (stored, wanted) = (run.config()?, config.to_toml()?);
+        match difference(&stored, &wanted) {
+            None => Ok(()),
+            Some(difference) => Err(ReproError::OtherConfig { path, difference }),
+        }
+    }
+
+    fn search(
+        &mut self,
+        job: &Job,
+        config: SearchConfig,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Ran> {
+        let inputs = Inputs {
+            images: self.store.images(&config.data, config.model.bottom * 8)?,
+            extractor: self.store.scorer(&config.reward.scorer)?,
+            device: Device::Cpu,
+        };
+        let text = config.to_toml()?;
+        let (mut writer, checkpoint) = self.open(job, &text)?;
+        let mut search = match &checkpoint {
+            Some(checkpoint) => Search::restore(checkpoint, config, inputs)?,
+            None => Search::new(config, inputs)?,
+        };
+        let ran = run(&mut search, &mut writer, monitor, &self.options);
+        close(job, ran, writer)
+    }
+
+    fn training(
+        &mut self,
+        job: &Job,
+        config: TrainingConfig,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Ran> {
+        let inputs = TrainingInputs {
+            images: self.store.images(&config.data, config.side())?,
+            extractor: self.store.scorer(&config.score.scorer)?,
+            device: Device::Cpu,
+        };
+        let text = config.to_toml()?;
+        let (mut writer, checkpoint) = self.open(job, &text)?;
+        let mut training = match &checkpoint {
+            Some(checkpoint) => Training::restore(checkpoint, config, inputs)?,
+            None => Training::new(config, inputs)?,
+        };
+        let ran = run_training(&mut training, &mut writer, monitor, &self.options);
+        close(job, ran, writer)
+    }
+
+    /// The job's run directory, made or gone on with, and where to go on.
+    fn open(
+        &self,
+        job: &Job,
+        config: &str,
+    ) -> Result<(RunWriter, Option<autogan_run::Checkpoint>)> {
+        let (path, host) = (self.results.dir(&job.name), Host::detect("cpu"));
+        match RunDir::open(&path) {
+            Ok(run) => {
+                let resumed = RunWriter::resume(run, &host)?;
+                Ok((resumed.writer, resumed.checkpoint))
+            }
+            Err(_) => {
+                let (run, lock) = RunDir::create_at(&path, config, &host)?;
+                Ok((RunWriter::start(run, lock)?, None))
+            }
+        }
+    }
+}
+
+/// Ends the writing of a job that ran.
+fn close(job: &Job, ran: Result<Ran, SearchError>, writer: RunWriter) -> Result<Ran> {
+    let ran = ran.map_err(|source| ReproError::Job { job: job.name.clone(), source })?;
+    if ran.outcome == Outcome::Finished {
+        writer.finish()?;
+    }
+    Ok(ran)
+}
+
+/// The first line in which two configurations differ, that of the directory of images aside.
+fn difference(stored: &str, wanted: &str) -> Option<String> {
+    let lines = |text: &str| -> Vec<String> {
+        let kept = text.lines().filter(|line| !line.starts_with("dir = "));
+        kept.map(str::to_owned).collect()
+    };
+    let (stored, wanted) = (lines(stored), lines(wanted));
+    let line = |lines: &[String], at: usize| lines.get(at).cloned();
+    (0..stored.len().max(wanted.len()))
+        .map(|at| (line(&stored, at), line(&wanted, at)))
+        .find(|(stored, wanted)| stored != wanted)
+        .map(|(stored, wanted)| {
+            let text = |line: Option<String>| line.unwrap_or_else(|| "nothing".to_owned());
+            format!("it holds {}, this program would write {}", text(stored), text(wanted))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+
+    #[test]
+    fn configurations_differ_but_for_where_images_lie() {
+        let one = "seed = 0\n[data]\ndir = \"/a\"\ncount = 4\n";
+        assert_eq!(difference(one, &one.replace("/a", "/b")), None);
+        let other = difference(one, &one.replace("count = 4", "count = 5")).unwrap();
+        assert_eq!(other, "it holds count = 4, this program would write count = 5");
+        assert!(difference(one, &format!("{one}[model]\n")).unwrap().contains("holds nothing"));
+    }
+}

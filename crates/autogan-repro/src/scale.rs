@@ -1,0 +1,243 @@
+//! How large the experiments are: on which images, with which seeds, and with what changed in the presets.
+//!
+//! `small` is sized for two cores and about an hour for the items that the paper's comparisons need; its seeds are named
+//! here, before any of its runs. `full` has the paper's sizes and scores by Inception.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How large the experiments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Seconds: shows that everything runs, and nothing else.
+    Tiny,
+    /// About an hour on two cores.
+    Small,
+    /// The paper's.
+    Full,
+}
+
+/// The images that experiments run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dataset {
+    /// The embedded dataset.
+    Shapes,
+    /// CIFAR-10.
+    Cifar10,
+    /// STL-10 at 48x48.
+    Stl10,
+}
+
+impl Scale {
+    /// All of them.
+    pub const ALL: [Scale; 3] = [Scale::Tiny, Scale::Small, Scale::Full];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scale::Tiny => "tiny",
+            Scale::Small => "small",
+            Scale::Full => "full",
+        }
+    }
+
+    /// The seeds of every comparison.
+    pub fn seeds(self) -> &'static [u64] {
+        match self {
+            Scale::Tiny => &[0, 1],
+            Scale::Small | Scale::Full => &[0, 1, 2],
+        }
+    }
+
+    /// The images that architectures are searched on.
+    pub fn datasets(self) -> &'static [Dataset] {
+        match self {
+            Scale::Tiny => &[Dataset::Shapes],
+            Scale::Small => &[Dataset::Shapes, Dataset::Cifar10],
+            Scale::Full => &[Dataset::Cifar10],
+        }
+    }
+
+    /// What is changed in the presets, and how much is done.
+    pub fn sizes(self) -> &'static Sizes {
+        match self {
+            Scale::Tiny => &TINY,
+            Scale::Small => &SMALL,
+            Scale::Full => &FULL,
+        }
+    }
+}
+
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scale {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Scale::ALL.into_iter().find(|scale| scale.name() == text);
+        found.ok_or_else(|| format!("expected tiny, small or full, found {text:?}"))
+    }
+}
+
+impl Dataset {
+    /// The name in the registry of datasets, and in the names of jobs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dataset::Shapes => "shapes",
+            Dataset::Cifar10 => "cifar10",
+            Dataset::Stl10 => "stl10",
+        }
+    }
+
+    /// The name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Dataset::Shapes => "the embedded shapes",
+            Dataset::Cifar10 => "CIFAR-10",
+            Dataset::Stl10 => "STL-10",
+        }
+    }
+}
+
+/// What is changed in the presets, and how much is done.
+///
+/// A budget of images is a number of real images that the discriminator is shown: G iterations times the D steps of
+/// each times their batch. Images that are generated to be scored come on top, and pages name them beside.
+#[derive(Debug)]
+pub struct Sizes {
+    /// Preset of the searches by dataset: the embedded shapes, CIFAR-10.
+    pub search_presets: [&'static str; 2],
+    /// What is changed in it.
+    pub search: &'static [&'static str],
+    /// Presets of training from scratch: the embedded shapes, CIFAR-10, 48x48.
+    pub training_presets: [&'static str; 3],
+    /// What is changed in them.
+    pub training: &'static [&'static str],
+    /// What is changed in a search besides, for the comparison of figure 9, in both of its runs.
+    pub reset: &'static [&'static str],
+    /// What is changed where the reset is on.
+    pub reset_on: &'static [&'static str],
+    /// G iterations of a short training, as figure 7 and random search without shared weights have them.
+    pub short: u64,
+    /// G iterations of a training to the end.
+    pub long: u64,
+    /// Architectures of figure 7.
+    pub proxies: usize,
+    /// Architectures of random search without shared weights: so many short trainings show the discriminator as many
+    /// images as one search.
+    pub scratch: usize,
+}
+
+const TINY: Sizes = Sizes {
+    search_presets: ["quick", "cifar10-cpu"],
+    search: &[
+        "data.count=40",
+        "model.latent=4",
+        "model.gf=4",
+        "model.df=4",
+        "train.d_batch=8",
+        "train.g_batch=8",
+        "search.iterations=4",
+        "search.grow_at=[1, 2]",
+        "search.candidates=4",
+        "search.top_k=2",
+        "controller.hidden=8",
+        "controller.steps=3",
+        "reward.images=16",
+        "reward.batch=8",
+        "reward.recalibrate_batches=1",
+        "reward.recalibrate_batch=8",
+        "derive.candidates=4",
+        "derive.top_k=3",
+        "derive.images=16",
+        "derive.random=6",
+    ],
+    training_presets: ["quick", "cifar10-cpu", "stl10"],
+    training: &[
+        "data.count=40",
+        "model.latent=4",
+        "model.gf=4",
+        "model.df=4",
+        "train.d_batch=8",
+        "train.g_batch=8",
+        "train.n_critic=1",
+        "score.images=16",
+        "score.splits=2",
+        "score.batch=8",
+    ],
+    reset: &["search.shared_epochs=2"],
+    reset_on: &["reset.window=4", "reset.threshold=1000.0"],
+    short: 5,
+    long: 8,
+    proxies: 6,
+    scratch: 4,
+};
+
+const SMALL: Sizes = Sizes {
+    search_presets: ["quick", "quick"],
+    search: &[
+        "data.count=3200",
+        "search.iterations=11",
+        "search.grow_at=[2, 4]",
+        "controller.steps=8",
+        "reward.images=256",
+        "derive.images=1000",
+        "derive.random=10",
+    ],
+    training_presets: ["quick", "quick", "quick"],
+    training: &[
+        "data.count=3200",
+        "model.latent=32",
+        "model.gf=24",
+        "model.df=32",
+        "train.d_batch=32",
+        "train.g_batch=32",
+        "train.n_critic=1",
+        "train.d_lr=2e-3",
+        "train.g_lr=2e-3",
+        "train.ema_decay=0.99",
+        "score.images=2000",
+        "score.splits=2",
+    ],
+    reset: &["search.iterations=4", "search.grow_at=[1, 2]", "search.shared_epochs=3"],
+    reset_on: &["reset.window=60", "reset.threshold=0.1"],
+    short: 275,
+    long: 360,
+    proxies: 6,
+    scratch: 4,
+};
+
+const FULL: Sizes = Sizes {
+    search_presets: ["quick", "cifar10"],
+    search: &["derive.random=48"],
+    training_presets: ["quick", "cifar10", "stl10"],
+    training: &[],
+    reset: &[],
+    reset_on: &[],
+    short: 4688,
+    long: 50_000,
+    proxies: 24,
+    scratch: 45,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for scale in Scale::ALL {
+            assert_eq!(scale.to_string().parse(), Ok(scale));
+        }
+        assert!("large".parse::<Scale>().is_err());
+    }
+
+    #[test]
+    fn random_search_without_sharing_uses_trainings_that_figure_7_has_too() {
+        assert!([&TINY, &SMALL].iter().all(|sizes| sizes.scratch <= sizes.proxies));
+    }
+}

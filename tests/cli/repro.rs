@@ -1,0 +1,113 @@
+//! `autogan repro`: experiments at the smallest scale, from their runs to their pages.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Ran, autogan, command, files, words};
+
+fn repro(dir: &Path, line: &str) -> Ran {
+    let line = format!("repro --scale tiny {line}");
+    autogan(dir, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// The lines of a CSV without the column `seconds`, which no two runs have in common.
+fn numbers(path: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<String>> =
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+    let seconds = rows[0].iter().position(|name| name == "seconds");
+    let keep = |at: usize| Some(at) != seconds;
+    let kept = |row: &Vec<String>| -> Vec<String> {
+        row.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, cell)| cell.clone()).collect()
+    };
+    rows.iter().map(kept).collect()
+}
+
+fn modified(job: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
+    let of = |path: PathBuf| {
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        (path, time)
+    };
+    files(job).into_iter().map(of).collect()
+}
+
+#[test]
+fn an_experiment_runs_once_and_its_numbers_repeat_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = repro(dir.path(), "random").ok();
+    assert_eq!(written.trim(), "repro/tiny/random/index.md");
+    let tiny = dir.path().join("repro/tiny");
+    let page = fs::read_to_string(tiny.join("random/index.md")).unwrap();
+    for text in ["controller − random with sharing", "hand-made baseline", "20 of 20 runs"] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    let csv = numbers(&tiny.join("random/random-shapes.csv"));
+    assert_eq!(csv.len(), 1 + 4 * 2, "four arms with two seeds: {csv:?}");
+    assert!(csv.iter().flatten().all(|cell| cell != "NaN"), "{csv:?}");
+    // Every search showed its discriminator as many images as random search without sharing did.
+    let images: Vec<&str> = csv[1..7].iter().map(|row| row[2].as_str()).collect();
+    assert!(images.iter().all(|count| *count == "160"), "{images:?}");
+
+    let job = tiny.join("jobs/search-controller-shapes-s0");
+    let before = modified(&job);
+    repro(dir.path(), "random fig7").ok();
+    assert_eq!(modified(&job), before, "a finished run is left alone");
+    assert!(tiny.join("fig7/fig7-shapes.svg").is_file());
+
+    let other = tempfile::tempdir().unwrap();
+    repro(other.path(), "fig7").ok();
+    repro(other.path(), "random").ok();
+    assert_eq!(numbers(&other.path().join("repro/tiny/random/random-shapes.csv")), csv);
+}
+
+#[test]
+fn every_item_has_a_page_and_they_make_one_document() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("docs")).unwrap();
+    fs::write(dir.path().join("docs/results-reading.md"), "Read by hand.\n").unwrap();
+    let written = repro(dir.path(), "all --docs docs/results.md").ok();
+    assert_eq!(written.lines().count(), 12, "{written}");
+    let docs = fs::read_to_string(dir.path().join("docs/results.md")).unwrap();
+    assert!(docs.contains("Read by hand.") && docs.contains("not run"));
+    // Every link of a page and of the document leads to a file.
+    let mut links = 0;
+    for page in written.lines() {
+        let text = fs::read_to_string(dir.path().join(page)).unwrap();
+        for part in text.split("](").skip(1) {
+            let target = part.split(')').next().unwrap();
+            let path = dir.path().join(page).with_file_name(target);
+            assert!(path.is_file(), "{page} links to {target}");
+            links += 1;
+        }
+    }
+    assert!(links > 40, "{links}");
+    let reset = fs::read_to_string(dir.path().join("repro/tiny/fig9/index.md")).unwrap();
+    assert!(!reset.contains("Resets in a search: 0.0"), "the reset fires: {reset}");
+}
+
+#[test]
+fn pages_can_be_made_of_nothing_and_runs_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = repro(dir.path(), "fig10 --dry-run").ok();
+    assert!(list.contains("search-single-shapes-s1") && list.contains("8 runs"), "{list}");
+    assert!(!dir.path().join("repro").exists());
+    repro(dir.path(), "table1 --no-run").ok();
+    let page = fs::read_to_string(dir.path().join("repro/tiny/table1/index.md")).unwrap();
+    assert!(page.contains("8.55 ± 0.10") && page.contains("not run"), "{page}");
+}
+
+#[test]
+fn what_cannot_be_is_explained() {
+    assert!(words("repro fig2").fails(2).contains("fig10"));
+    let dir = tempfile::tempdir().unwrap();
+    repro(dir.path(), "fig3").ok();
+    let config = dir.path().join("repro/tiny/jobs/search-controller-shapes-s1/config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("gf = 4", "gf = 5")).unwrap();
+    let error = repro(dir.path(), "fig3").fails(1);
+    assert!(error.contains("gf = 5") && error.contains("--out"), "{error}");
+    let mut full = command(dir.path());
+    full.args(["repro", "fig3", "--scale", "full", "--offline"]);
+    let error = Ran::from(full.output().unwrap()).fails(1);
+    assert!(error.contains("--data"), "{error}");
+}
