@@ -107,7 +107,7 @@ struct Packed {
 impl Packed {
     /// `weight(o, k)` for output channels `0..co` and `0..k`.
     fn new(co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let rows = block_rows();
+        let rows = block_rows(Arch::new());
         let mut data = vec![0.0; co.div_ceil(rows) * k * rows];
         for o in 0..co {
             let block = &mut data[o / rows * k * rows..];

@@ -112,7 +112,7 @@ pub fn conv2d_fused(
         Resize::NearestUp => Form::Up,
         Resize::AveragePool => Form::Pool,
     };
-    let winograd = Winograd { form, n, ci, co, source: (h, width) };
+    let winograd = Winograd::new(form, n, (co, ci), (h, width));
     let affine = parameters.is_some();
     let vectors = match parameters {
         Some((weight, bias)) => concat(&[b, weight, bias])?,

@@ -5,8 +5,8 @@ use pulp::{Arch, Simd, WithSimd};
 /// Elements that a loop may read beyond the positions it was asked for: one tile of the widest vectors.
 pub(super) const SLACK: usize = 64;
 
-/// Output channels that packed weights come in, for the widest tile of this processor.
-pub(super) fn block_rows() -> usize {
+/// Output channels that packed weights come in, for the widest tile of a vector unit.
+pub(super) fn block_rows(unit: Arch) -> usize {
     struct Rows;
     impl WithSimd for Rows {
         type Output = usize;
@@ -15,7 +15,7 @@ pub(super) fn block_rows() -> usize {
             if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
         }
     }
-    Arch::new().dispatch(Rows)
+    unit.dispatch(Rows)
 }
 
 /// `out[r][p] = Σ_k weights[k][r] · x[p + offsets[k]]` for all rows r of a block and positions p in `0..len`.

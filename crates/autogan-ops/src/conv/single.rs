@@ -7,13 +7,7 @@ use super::winograd::{Form, Plain, Winograd};
 
 /// The 3x3 convolution at stride 1 that keeps the side.
 fn winograd(p: &Problem) -> Option<Winograd> {
-    p.is_3x3_same().then_some(Winograd {
-        form: Form::Same,
-        n: p.n,
-        ci: p.ci,
-        co: p.co,
-        source: (p.h, p.w),
-    })
+    p.is_3x3_same().then(|| Winograd::new(Form::Same, p.n, (p.co, p.ci), (p.h, p.w)))
 }
 
 /// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`.

@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::algebra::{both_sides, finish, load, output_same, output_up, store};
-use super::form::{Form, Packed};
+use super::form::{Form, LANES, Packed};
 use super::kernel::Block;
-use super::lanes::{LANES, Layout, scatter, source_tile};
+use super::lanes::{Layout, scatter, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
@@ -38,7 +38,7 @@ pub(super) fn convolve(
             let first = g * LANES;
             let x = &x[first * image_in..][..y.len() / image_out * image_in];
             let channels = (w.co, w.ci);
-            Arch::new().dispatch(Convolve {
+            w.unit.dispatch(Convolve {
                 grid: &grid,
                 channels,
                 packed,

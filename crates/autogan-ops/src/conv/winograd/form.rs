@@ -68,7 +68,7 @@ impl Form {
     }
 }
 
-/// Kernels that are transformed at a time.
+/// Kernels that are transformed at a time, and planes that are laid side by side.
 pub(super) const LANES: usize = 16;
 
 /// One value of each.

@@ -5,16 +5,16 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::form::Form;
+use super::algebra::store;
+use super::form::{Form, LANES};
 use super::kernel::Block;
-use super::lanes::{LANES, Layout, gradient_tile, source_tile};
+use super::lanes::{Layout, gradient_tile, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
-use super::{Plain, Prologue, Winograd};
-use crate::conv::winograd::algebra::store;
+use super::{Pixel, Prologue, Winograd};
 use crate::host::{CHUNK, for_pieces, room};
 
 /// Partial sums, one per group of images, at most.
@@ -44,7 +44,7 @@ pub(super) fn weight_gradient(
                 let mut sums = vec![0.0; size];
                 let images = group * per_group..((group + 1) * per_group).min(w.n);
                 let group = Group { w, grid: w.grid(), x, dy, prologue, images, sums: &mut sums };
-                Arch::new().dispatch(group);
+                w.unit.dispatch(group);
                 sums
             },
         )
@@ -67,7 +67,6 @@ pub(super) fn weight_gradient(
 
 /// Gradients of the kernels, `[co, ci, 3, 3]`, from those of their components.
 fn kernels(w: &Winograd, sums: &[f32]) -> Vec<f32> {
-    use super::form::LANES;
     let components = w.form.components();
     let mut dw = vec![0.0; w.co * w.ci * 9];
     for_pieces(
@@ -169,10 +168,8 @@ impl Group<'_> {
         for first in (0..ci).step_by(LANES) {
             let plane = |l| {
                 let c = first + l;
-                (c < ci).then(|| {
-                    let plane = &self.x[(image * ci + c) * pixels..][..pixels];
-                    (plane, self.prologue.pixel(image, c))
-                })
+                let plane = || &self.x[(image * ci + c) * pixels..][..pixels];
+                (c < ci).then(|| (plane(), self.prologue.pixel(image, c)))
             };
             layout.gather(plane, &mut band.planes);
             let (panel, within) = (first / PANEL, first % PANEL);
@@ -209,10 +206,8 @@ impl Group<'_> {
         for first in (0..co).step_by(LANES) {
             let plane = |l| {
                 let o = first + l;
-                (o < co).then(|| {
-                    let plane = &self.dy[(image * co + o) * pixels..][..pixels];
-                    (plane, Plain.pixel(image, o))
-                })
+                let plane = || &self.dy[(image * co + o) * pixels..][..pixels];
+                (o < co).then(|| (plane(), Pixel::PLAIN))
             };
             layout.gather(plane, &mut band.planes);
             for (row, column) in places(lines.len(), self.grid.cols) {
@@ -226,10 +221,12 @@ impl Group<'_> {
                     |p, lane, v| {
                         let mut lanes = [0.0; LANES];
                         store(simd, &mut lanes, 0, v);
-                        for (i, rows) in lanes[..S::F32_LANES].chunks_exact(ROWS).enumerate() {
-                            let block = (first + lane) / ROWS + i;
-                            let place = p * d_plane + (block * depth + k) * ROWS;
-                            band.d[place..][..ROWS].copy_from_slice(rows);
+                        // A vector holds several blocks, or a part of one.
+                        let size = ROWS.min(S::F32_LANES);
+                        for (i, part) in lanes[..S::F32_LANES].chunks_exact(size).enumerate() {
+                            let o = first + lane + i * size;
+                            let place = p * d_plane + (o / ROWS * depth + k) * ROWS + o % ROWS;
+                            band.d[place..][..size].copy_from_slice(part);
                         }
                     },
                 );
@@ -241,7 +238,7 @@ impl Group<'_> {
     #[inline(always)]
     fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, depth: usize, band: &mut Band) {
         let (co, ci) = (self.w.co, self.w.ci);
-        for (p, sums) in self.sums.chunks_exact_mut(co * ci).enumerate() {
+        for (p, sums) in self.sums.chunks_exact_mut((co * ci).max(1)).enumerate() {
             // Pooled outputs have one gradient for all components.
             let d = if self.grid.form == Form::Pool { 0 } else { p * d_plane(co, depth) };
             for panel in 0..ci.div_ceil(PANEL) {

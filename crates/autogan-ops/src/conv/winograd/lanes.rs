@@ -10,12 +10,9 @@ use pulp::Simd;
 use super::algebra::{
     both_sides, gradient_same, gradient_up, load, source_pool, source_same, source_up,
 };
-use super::form::Form;
+use super::form::{Form, LANES};
 use super::tiles::Grid;
 use super::transform::Pixel;
-
-/// Planes side by side.
-pub(super) const LANES: usize = 16;
 
 /// Elements that are turned at a time.
 const BLOCK: usize = LANES * LANES;

@@ -12,14 +12,15 @@ mod kernel;
 mod lanes;
 mod tiles;
 mod transform;
+#[cfg(test)]
+mod units;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 pub(super) use form::Form;
-use form::Packed;
+use form::{LANES, Packed};
 use kernel::Block;
-use lanes::LANES;
 use tiles::{Grid, PANEL, Panel};
 pub(super) use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
@@ -35,12 +36,14 @@ const AHEAD: usize = 4;
 /// One 3x3 convolution of `n` images.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Winograd {
-    pub form: Form,
+    form: Form,
     pub n: usize,
     pub ci: usize,
     pub co: usize,
     /// Source images, `h x w`.
-    pub source: (usize, usize),
+    source: (usize, usize),
+    /// The vector unit; rounding is all that it changes.
+    unit: Arch,
 }
 
 /// What each pixel of a source image becomes before it is convolved: image, channel.
@@ -49,6 +52,11 @@ pub(super) trait Prologue: Sync {
 }
 
 impl Winograd {
+    /// From `ci` to `co` channels, on the widest vector unit of this processor.
+    pub fn new(form: Form, n: usize, (co, ci): (usize, usize), source: (usize, usize)) -> Self {
+        Self { form, n, ci, co, source, unit: Arch::new() }
+    }
+
     /// Sides of the output images.
     pub fn output(&self) -> (usize, usize) {
         self.grid().output
@@ -71,7 +79,7 @@ impl Winograd {
         after: After<'_, f32>,
         prologue: &dyn Prologue,
     ) -> Vec<f32> {
-        let packed = Packed::forward(self.form, w, (self.co, self.ci), block_rows());
+        let packed = Packed::forward(self.form, w, (self.co, self.ci), block_rows(self.unit));
         self.convolve(x, &packed, after, prologue)
     }
 
@@ -79,8 +87,8 @@ impl Winograd {
     pub fn input_gradient(&self, dy: &[f32], w: &[f32]) -> Vec<f32> {
         let (form, scale) = self.form.adjoint();
         let source = self.grid().output;
-        let adjoint = Self { form, n: self.n, ci: self.co, co: self.ci, source };
-        let packed = Packed::adjoint(form, w, (self.co, self.ci), block_rows(), scale);
+        let adjoint = Self { form, ci: self.co, co: self.ci, source, ..*self };
+        let packed = Packed::adjoint(form, w, (self.co, self.ci), block_rows(self.unit), scale);
         let after = After { bias: None, activation: Activation::Linear };
         adjoint.convolve(dy, &packed, after, &Plain)
     }
@@ -106,7 +114,7 @@ impl Winograd {
             |scratch, (g, y)| {
                 let images = y.len() / image_out;
                 let short = (images < per).then(|| grid.panels(images));
-                Arch::new().dispatch(Convolve {
+                self.unit.dispatch(Convolve {
                     grid: &grid,
                     panels: short.as_ref().unwrap_or(&panels),
                     channels: (self.co, self.ci),

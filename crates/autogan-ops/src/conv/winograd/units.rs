@@ -1,0 +1,76 @@
+//! Every vector unit of the processor gives what the widest one gives, up to rounding; the widest is compared with the
+//! plain form elsewhere.
+
+use pulp::Arch;
+
+use super::{After, Form, Pixel, Prologue, Winograd};
+use crate::Activation;
+
+/// The units that this processor has besides the widest, and none.
+fn units() -> Vec<Arch> {
+    let mut units = vec![Arch::Scalar];
+    #[cfg(target_arch = "x86_64")]
+    units.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    units
+}
+
+/// Another affine map and a floor for each plane.
+struct Uneven;
+
+impl Prologue for Uneven {
+    fn pixel(&self, image: usize, channel: usize) -> Pixel {
+        Pixel { a: 1.0 + 0.1 * image as f32, b: 0.2 * channel as f32 - 0.3, floor: 0.0 }
+    }
+}
+
+fn noise(len: usize, step: f32) -> Vec<f32> {
+    (0..len).map(|i| (i as f32 * step).sin()).collect()
+}
+
+fn assert_near(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1.0f32, |most, v| most.max(v.abs()));
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        // Written so that NaN fails.
+        let near = (f - e).abs() <= 2e-5 * scale;
+        assert!(near, "{what}, element {i}: expected {e}, found {f}");
+    }
+}
+
+#[test]
+fn all_vector_units_agree() {
+    // Few images and many, sides that fill vectors and sides that do not, channels beside the blocks and panels.
+    let cases = [
+        (2, (3, 5), (6, 6)),
+        (17, (20, 7), (4, 8)),
+        (16, (9, 50), (2, 2)),
+        (1, (16, 17), (20, 34)),
+    ];
+    for form in [Form::Same, Form::Up, Form::Pool] {
+        for (n, (co, ci), source) in cases {
+            let widest = Winograd::new(form, n, (co, ci), source);
+            let (h, w) = widest.output();
+            let x = noise(n * ci * source.0 * source.1, 0.7);
+            let weights = noise(co * ci * 9, 1.3);
+            let dy = noise(n * co * h * w, 0.37);
+            let bias = noise(co, 0.9);
+            let after = || After { bias: Some(&bias), activation: Activation::Relu };
+            let all = |w: &Winograd| {
+                [
+                    w.forward(&x, &weights, after(), &Uneven),
+                    w.input_gradient(&dy, &weights),
+                    w.weight_gradient(&x, &dy, &Uneven),
+                ]
+            };
+            let expected = all(&widest);
+            for unit in units() {
+                let found = all(&Winograd { unit, ..widest });
+                for (i, what) in ["forward", "input gradient", "weight gradient"].iter().enumerate()
+                {
+                    let what = format!("{unit:?}, {form:?}, {n} x {source:?}, {what}");
+                    assert_near(&found[i], &expected[i], &what);
+                }
+            }
+        }
+    }
+}
