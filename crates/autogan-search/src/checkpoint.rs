@@ -32,10 +32,7 @@ struct Saved {
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
-    /// Absent, as the next, in checkpoints of versions that ranked in a single unit of work.
-    #[serde(default)]
     ranking: Option<Ranking>,
-    #[serde(default)]
     derivation: Option<Derivation>,
     /// Training images, which say how long an epoch is.
     images: usize,

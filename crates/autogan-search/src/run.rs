@@ -27,7 +27,7 @@ pub enum Outcome {
 
 /// How a run is carried out; nothing in here changes its result.
 pub struct RunOptions<'a> {
-    /// Time between checkpoints within an iteration; one is written at the end of each iteration anyway.
+    /// Time between checkpoints; one is written anyway at the end of a search's iteration and after a training's score.
     pub checkpoint_every: Duration,
     /// Set by whoever wants the run to stop after the present unit of work.
     pub stop: &'a AtomicBool,

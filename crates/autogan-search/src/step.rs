@@ -1,4 +1,4 @@
-//! One update of each network, shared by the search and by what measures it; section 3.3 of the paper, hinge losses.
+//! One update of each network, shared by the search, the training from scratch and what measures them; section 3.3 of the paper, hinge losses.
 
 use autogan_nn::{DMode, Discriminator, Ema, Generator, NormMode, loss};
 use autogan_ops::{self as ops, Adam};

@@ -69,7 +69,8 @@ fn one(
             stored_config(&dir, &[])?.check_continues(&config, &[]).with_context(|| {
                 format!("{} was trained differently; name another --run-dir", path.display())
             })?;
-            if let Some(scores) = finished(&dir)? {
+            // Damaged scores of a finished run are written anew when it is resumed.
+            if let Ok(Some(scores)) = finished(&dir) {
                 trainer.terminal.note(&format!("{} is trained already", path.display()));
                 return Ok(Some(scores));
             }

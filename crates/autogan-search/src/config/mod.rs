@@ -47,7 +47,7 @@ pub struct SearchConfig {
     pub derive: DeriveConfig,
 }
 
-/// The images that a search learns from.
+/// The images that networks learn from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {

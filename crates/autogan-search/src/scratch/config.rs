@@ -24,7 +24,9 @@ pub const TRAINING_PRESETS: &[(&str, &str)] = &[
 /// Keys that may change while a run goes on.
 const FREE: [&str; 1] = ["schedule"];
 /// Keys and sections that say what is in a checkpoint or where a run is.
-const FIXED: [&str; 6] = ["preset", "seed", "arch", "data", "model", "train.n_critic"];
+///
+/// The scores so far are in it, under one protocol's name.
+const FIXED: [&str; 7] = ["preset", "seed", "arch", "data", "model", "train.n_critic", "score"];
 
 /// Everything that decides what a training from scratch does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

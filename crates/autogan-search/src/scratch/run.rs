@@ -15,8 +15,8 @@ use crate::run::{Outcome, Ran, RunOptions};
 /// Points of a loss curve that are stored.
 const CURVE_POINTS: u64 = 1000;
 
-/// Advances the training to its end, or until it is asked to stop, keeping its run directory in step. At the end
-/// `scores.json` is written, and whenever a score is the best so far `best.safetensors`.
+/// Advances the training to its end, or until it is asked to stop, keeping its run directory in step: a
+/// checkpoint after each score, `best.safetensors` whenever one is the best so far, `scores.json` at the end.
 ///
 /// # Errors
 /// When the training fails or the directory cannot be written; the last checkpoint is intact then.
@@ -47,7 +47,9 @@ pub fn run_training(
         }
         let over = training.position().phase == TrainingPhase::Done;
         let stop = options.stop.load(Ordering::Relaxed);
-        if over || stop || saved.elapsed() >= options.checkpoint_every {
+        // What is the best so far is remembered with the file that holds it.
+        let scored = position.phase == TrainingPhase::Score;
+        if scored || over || stop || saved.elapsed() >= options.checkpoint_every {
             writer.save(training.save()?)?;
             saved = Instant::now();
         }

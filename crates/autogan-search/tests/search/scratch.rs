@@ -1,5 +1,6 @@
 //! Training from scratch: the same bits however it is run, scores when they are due, weights that say what they are.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -194,6 +195,9 @@ fn a_training_can_go_on_for_longer_but_not_as_another() {
     let error = short.check_continues(&other, &["train".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("arch (was") && !error.contains("g_lr (was"), "{error}");
     assert!(short.check_continues(&other, &["arch".to_owned()]).is_err());
+    // Scores of two protocols are not to stand under one name.
+    let other = config(4, &["score.scorer=compact-cifar10"]);
+    assert!(short.check_continues(&other, &["score".to_owned()]).is_err());
     let fewer = config(4, &["data.count=32"]);
     let error = Training::restore(&over, short, inputs(&fewer)).err().unwrap().to_string();
     assert!(error.contains("40 training images") && error.contains("--data"), "{error}");
@@ -223,6 +227,11 @@ fn images_of_48_pixels_are_searched_and_trained_from_a_bottom_width_of_6() {
 
 #[test]
 fn presets_are_consistent_and_name_themselves() {
+    let names = |presets: &[(&'static str, &str)]| -> BTreeSet<&str> {
+        presets.iter().map(|(name, _)| *name).collect()
+    };
+    // `train --from-run` takes the one with the search's name.
+    assert_eq!(names(autogan_search::TRAINING_PRESETS), names(autogan_search::config::PRESETS));
     for (name, _) in autogan_search::TRAINING_PRESETS {
         let config = TrainingConfig::preset(name, &[]).unwrap();
         assert_eq!(config.preset, *name);
@@ -250,6 +259,53 @@ fn presets_are_consistent_and_name_themselves() {
         let error = TrainingConfig::preset("quick", &[setting.to_owned()]).unwrap_err().to_string();
         assert!(error.contains(expected), "{setting}: {error}");
     }
+}
+
+#[test]
+fn too_few_images_for_the_scores_are_found_before_the_first_step() {
+    for (settings, expected) in [
+        (["data.count=9", "score.splits=10"], "score.splits: expected at most 9"),
+        (["data.count=3", "score.fid=true"], "score.fid: expected false with fewer than 4"),
+    ] {
+        let config = config(8, &settings);
+        let error = Training::new(config.clone(), inputs(&config)).err().unwrap().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// Dies in the first D step after a score.
+#[derive(Default)]
+struct DiesAfterScore(bool);
+
+impl Reporter for DiesAfterScore {
+    fn event(&mut self, event: &Event) {
+        self.0 |= matches!(event, Event::Measured { .. });
+        assert!(!(self.0 && matches!(event, Event::Shared { .. })), "on purpose");
+    }
+}
+
+#[test]
+fn a_score_is_in_a_checkpoint_before_training_goes_on() {
+    let config = config(9, &[]);
+    let parent = tempfile::tempdir().unwrap();
+    let text = config.to_toml().unwrap();
+    let path = parent.path().join("run");
+    let (dir, lock) = RunDir::create_at(&path, &text, &Host::detect("cpu")).unwrap();
+    let stop = AtomicBool::new(false);
+    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
+    let died = std::panic::catch_unwind(|| {
+        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+        let mut reporter = DiesAfterScore::default();
+        run_training(&mut new(&config), &mut writer, &mut reporter, &options).map(drop)
+    });
+    assert!(died.is_err());
+    let newest = dir.checkpoints().load_newest().unwrap().expect("a checkpoint").checkpoint;
+    let mut training = Training::restore(&newest, config.clone(), inputs(&config)).unwrap();
+    assert_eq!(training.position().g_iterations, 2);
+    let mut rest = Record::default();
+    finish(&mut training, &mut rest);
+    // Two more scores, and not the first again.
+    assert_eq!(rest.measured().len(), 2);
 }
 
 /// Asks to stop when the training has made so many D steps.
