@@ -1,4 +1,4 @@
-//! A generator from a run or a file of weights, as `autogan sample` and `autogan eval` open it: which weights, which
+//! A generator from a run or a file of weights, as `autogan sample`, `eval` and `export` open it: which weights, which
 //! architecture, which batch-norm statistics.
 
 use std::path::{Path, PathBuf};

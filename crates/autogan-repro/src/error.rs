@@ -43,7 +43,7 @@ pub enum ReproError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A job failed.
-    #[error("the job {job} failed: {source}")]
+    #[error("the job {job} failed: {source}; --no-run writes the pages of what is finished")]
     Job {
         /// The job.
         job: String,
@@ -60,7 +60,7 @@ pub enum ReproError {
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),
     /// A file that cannot be read or written.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read or write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

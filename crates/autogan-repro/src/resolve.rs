@@ -12,6 +12,10 @@ use crate::results::Results;
 use crate::scale::{Dataset, Scale};
 use crate::source::Source;
 
+/// What is added to the seed of short trainings. They pick architectures; with the seed of the long training, which ends
+/// in the score, the luck that an architecture was picked by would count for it again.
+const PICKING: u64 = 1000;
+
 /// The configuration of a search.
 ///
 /// # Errors
@@ -74,7 +78,10 @@ pub fn training_config(
     };
     let mut config = TrainingConfig::preset(preset, &settings)?;
     config.arch = arch.clone();
-    config.seed = seed;
+    config.seed = match length {
+        Length::Short => seed + PICKING,
+        Length::Long | Length::Transfer => seed,
+    };
     config.data.dir = directory(dataset, source)?;
     Ok(config)
 }
@@ -201,6 +208,32 @@ mod tests {
                 assert!(of(Length::Long) > of(Length::Short));
                 assert_eq!(of(Length::Transfer), of(Length::Long));
             }
+        }
+    }
+
+    #[test]
+    fn what_picks_an_architecture_is_another_training_than_what_judges_it() {
+        for scale in Scale::ALL {
+            let seeds = |length| {
+                let of = |&seed: &u64| {
+                    let on = (scale.datasets()[0], seed);
+                    training_config(scale, &Arch::AUTOGAN_A, length, on, &Nothing).unwrap().seed
+                };
+                scale.seeds().iter().map(of).collect::<Vec<_>>()
+            };
+            let long = seeds(Length::Long);
+            assert_eq!(long, scale.seeds());
+            assert!(seeds(Length::Short).iter().all(|seed| !long.contains(seed)), "{scale}");
+        }
+    }
+
+    #[test]
+    fn searches_keep_enough_random_architectures() {
+        for scale in Scale::ALL {
+            let on = (scale.datasets()[0], 0);
+            let search = search_config(scale, Method::Controller, on, &Nothing).unwrap();
+            let sizes = scale.sizes();
+            assert!(search.derive.random >= sizes.proxies.max(sizes.scratch), "{scale}");
         }
     }
 

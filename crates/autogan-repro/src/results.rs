@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use autogan_run::{
-    ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter, TrialKind,
+    ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
 };
 use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::{Arch, GeneratorShape};
@@ -27,11 +27,9 @@ pub struct SearchResult {
     pub rewards: Vec<StepReward>,
     /// Resets of the shared weights.
     pub resets: usize,
-    /// D steps of shared training.
-    pub d_steps: u64,
     /// Real images that the discriminator was shown.
     pub trained: u64,
-    /// Images that were generated to be scored.
+    /// Images that were generated to be scored, with those of the final derivation and its random architectures.
     pub scored: u64,
     /// The run's wall clock.
     pub seconds: f64,
@@ -98,7 +96,7 @@ impl Results {
     /// A search, once it is finished.
     ///
     /// # Errors
-    /// When its directory is damaged.
+    /// When a file of its directory is damaged.
     pub fn search(&self, job: &str) -> Result<Option<SearchResult>> {
         let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
         let Some(arch) = run.arch()? else { return Ok(None) };
@@ -115,15 +113,13 @@ impl Results {
                 reward: stored.row.value,
             })
             .collect();
-        let d_steps = last_step(&reader)?;
         Ok(Some(SearchResult {
-            scored: scored(&config, &trials),
+            scored: images(&reader, "scored")?,
             arch,
             trials,
             rewards,
             resets: reader.events(Some("reset"))?.len(),
-            d_steps,
-            trained: d_steps * batch,
+            trained: images(&reader, "real")?,
             seconds,
             shape: GeneratorShape {
                 latent: config.model.latent,
@@ -176,20 +172,10 @@ impl Results {
     }
 }
 
-/// D steps of the whole search: what its last scalar counts.
-fn last_step(reader: &StoreReader) -> Result<u64> {
-    let policy = reader.series("controller/reward")?;
-    let losses = reader.series("loss/d")?;
-    Ok(policy.iter().chain(&losses).map(|stored| stored.row.step).max().unwrap_or(0))
-}
-
-/// Images that were generated to be scored, those for recalibration not counted.
-fn scored(config: &SearchConfig, trials: &[Trial]) -> u64 {
-    let random = trials.iter().filter(|trial| trial.kind == TrialKind::Random).count();
-    let derive = &config.derive;
-    // The best are scored anew, and so is the untrained generator.
-    let fresh = random + derive.top_k + 1;
-    ((trials.len() - random) * config.reward.images + fresh * derive.images) as u64
+/// What a curve of the search's images came to.
+fn images(reader: &StoreReader, curve: &str) -> Result<u64> {
+    let last = reader.series(&format!("images/{curve}"))?.pop();
+    Ok(last.map_or(0, |stored| stored.row.value as u64))
 }
 
 /// Configurations of jobs, to be compared with what they were made with.

@@ -117,7 +117,7 @@ impl<'a> Runner<'a> {
             device: Device::Cpu,
         };
         let text = config.to_toml()?;
-        let (mut writer, checkpoint) = self.open(job, &text)?;
+        let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
         let mut search = match &checkpoint {
             Some(checkpoint) => Search::restore(checkpoint, config, inputs)?,
             None => Search::new(config, inputs)?,
@@ -138,7 +138,7 @@ impl<'a> Runner<'a> {
             device: Device::Cpu,
         };
         let text = config.to_toml()?;
-        let (mut writer, checkpoint) = self.open(job, &text)?;
+        let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
         let mut training = match &checkpoint {
             Some(checkpoint) => Training::restore(checkpoint, config, inputs)?,
             None => Training::new(config, inputs)?,
@@ -152,11 +152,13 @@ impl<'a> Runner<'a> {
         &self,
         job: &Job,
         config: &str,
+        monitor: &mut dyn Monitor,
     ) -> Result<(RunWriter, Option<autogan_run::Checkpoint>)> {
         let (path, host) = (self.results.dir(&job.name), Host::detect("cpu"));
         match RunDir::open(&path) {
             Ok(run) => {
                 let resumed = RunWriter::resume(run, &host)?;
+                resumed.warnings.iter().for_each(|warning| monitor.warning(job, warning));
                 Ok((resumed.writer, resumed.checkpoint))
             }
             Err(_) => {

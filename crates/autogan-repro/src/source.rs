@@ -38,6 +38,9 @@ pub trait Source {
 pub trait Monitor: Reporter {
     /// Takes notice of a job.
     fn job(&mut self, notice: &Notice<'_>);
+
+    /// Takes notice of what was damaged in a job that goes on.
+    fn warning(&mut self, job: &Job, text: &str);
 }
 
 /// Something about a job.

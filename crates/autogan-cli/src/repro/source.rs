@@ -26,7 +26,8 @@ impl Files {
             cifar10: args.data.clone(),
             stl10: args.stl10.clone(),
             weights: args.weights.clone(),
-            offline: args.offline,
+            // Nothing is fetched for a look.
+            offline: args.offline || args.dry_run,
         }
     }
 

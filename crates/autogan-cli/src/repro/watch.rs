@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use autogan_repro::{Monitor, Notice, What};
+use autogan_repro::{Job, Monitor, Notice, What};
 use autogan_search::{Event, Reporter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -104,6 +104,10 @@ impl Monitor for Watch<'_> {
             }
             What::Stops => self.line(&format!("{place}/{of} {name}: stopped")),
         }
+    }
+
+    fn warning(&mut self, job: &Job, text: &str) {
+        self.bar.suspend(|| self.terminal.warn(&format!("{}: {text}", job.name)));
     }
 }
 

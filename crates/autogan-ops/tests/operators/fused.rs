@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor, Var};
 use crate::common::{assert_close, random, values};
 
 /// Images, input and output channels, height, width.
-const SHAPES: [[usize; 5]; 11] = [
+const SHAPES: [[usize; 5]; 14] = [
     [1, 1, 1, 2, 2],
     [2, 3, 5, 6, 4],
     [16, 1, 1, 2, 2],
@@ -19,6 +19,9 @@ const SHAPES: [[usize; 5]; 11] = [
     [2, 2, 3, 5, 7],
     [19, 3, 4, 3, 5],
     [70, 2, 3, 12, 12],
+    [17, 50, 20, 16, 16],
+    [33, 24, 24, 8, 8],
+    [3, 66, 35, 6, 36],
 ];
 
 const KINDS: [&str; 5] = ["nothing", "relu", "batch norm", "given statistics", "instance norm"];

@@ -129,6 +129,10 @@ pub(super) fn write(page: &mut Page, arms: &[Arm], seeds: &[u64], stem: &str) ->
     ];
     let rows: Vec<Vec<String>> = arms.iter().map(summary).collect();
     page.table(&head, &rows);
+    page.text(
+        "Mean ± standard deviation over the seeds. Seconds are the clock's: what else the machine did counts in them, so \
+         budgets are compared by images. Images scored are with those of the final derivation.",
+    );
     let row = |(place, arm): (usize, &Arm)| Row {
         name: arm.name.clone(),
         colour: place,

@@ -26,9 +26,7 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
         let stem = format!("fig10-{}", dataset.name());
         let verdicts = compare::write(page, &arms, context.seeds(), &stem);
         saved(page, &arms);
-        for verdict in verdicts {
-            page.text(&format!("- {verdict}"));
-        }
+        page.list(&verdicts);
     }
     Ok(())
 }

@@ -21,6 +21,12 @@ impl Page {
         let _ = writeln!(self.text, "{text}\n");
     }
 
+    /// A list.
+    pub fn list(&mut self, items: &[String]) {
+        let lines: Vec<String> = items.iter().map(|item| format!("- {item}")).collect();
+        self.text(&lines.join("\n"));
+    }
+
     /// A heading below the page's title.
     pub fn heading(&mut self, text: &str) {
         self.text(&format!("## {text}"));

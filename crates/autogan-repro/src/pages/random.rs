@@ -23,9 +23,8 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
         page.heading(&format!("On {}", dataset.title()));
         let arms = arms(context, dataset)?;
         let stem = format!("random-{}", dataset.name());
-        for verdict in compare::write(page, &arms, context.seeds(), &stem) {
-            page.text(&format!("- {verdict}"));
-        }
+        let verdicts = compare::write(page, &arms, context.seeds(), &stem);
+        page.list(&verdicts);
     }
     Ok(())
 }

@@ -37,9 +37,8 @@ pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
             "The scores on shared weights are each in units of its own reward and do not compare.",
         );
         let stem = format!("fig8-{}", dataset.name());
-        for verdict in compare::write(page, &arms, context.seeds(), &stem) {
-            page.text(&format!("- {verdict}"));
-        }
+        let verdicts = compare::write(page, &arms, context.seeds(), &stem);
+        page.list(&verdicts);
     }
     Ok(())
 }
@@ -69,9 +68,7 @@ pub(super) fn reset(page: &mut Page, context: &Context<'_>) -> Result<()> {
         let stem = format!("fig9-{}", dataset.name());
         let verdicts = compare::write(page, &arms, context.seeds(), &stem);
         saved(page, &arms);
-        for verdict in verdicts {
-            page.text(&format!("- {verdict}"));
-        }
+        page.list(&verdicts);
     }
     Ok(())
 }
