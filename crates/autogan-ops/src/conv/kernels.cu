@@ -1,0 +1,78 @@
+// Convolution and its gradients as matrix products over an image that is read in place: kernels.rs. The plain path,
+// without cuDNN; slower than it, and the same from run to run.
+//
+// Grids are those of tile_product, with 256 threads.
+#include "../cuda/conv.cuh"
+#include "../cuda/reduce.cuh"
+#include "../cuda/tile.cuh"
+
+// y = conv(x, weight) + bias, then ReLU if asked for; bias may be null. Rows co, columns n·ho·wo.
+KERNEL(256) conv_forward(
+    const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias,
+    float* __restrict__ y, ConvSizes s, int relu) {
+    __shared__ Tiles tiles;
+    const int taps = s.taps(), pixels = s.pixels();
+    tile_product<true, false>(
+        tiles, s.co, s.n * pixels, 0, taps,
+        [=](int o, int tap) { return weight[o * taps + tap]; },
+        [=](int tap, int output) { return s.input(x, tap, output); },
+        [=](int o, int output, float sum) {
+            const float v = sum + (bias ? bias[o] : 0.0f);
+            // Written so that NaN passes.
+            y[(output / pixels * s.co + o) * pixels + output % pixels] = relu && v < 0.0f ? 0.0f : v;
+        });
+}
+
+// dx of dy. Rows ci, columns n·h·w.
+KERNEL(256) conv_input_gradient(
+    const float* __restrict__ dy, const float* __restrict__ weight, float* __restrict__ dx, ConvSizes s) {
+    __shared__ Tiles tiles;
+    const int kernel = s.kh * s.kw, area = s.h * s.w;
+    tile_product<false, false>(
+        tiles, s.ci, s.n * area, 0, s.co * kernel,
+        [=](int c, int tap) { return weight[(tap / kernel * s.ci + c) * kernel + tap % kernel]; },
+        [=](int tap, int pixel) {
+            const int o = tap / kernel, image = pixel / area;
+            const int i = s.reader(pixel / s.w % s.h, tap / s.kw % s.kh, s.pad_h, s.ho);
+            const int j = s.reader(pixel % s.w, tap % s.kw, s.pad_w, s.wo);
+            return i >= 0 && j >= 0 ? dy[((image * s.co + o) * s.ho + i) * s.wo + j] : 0.0f;
+        },
+        [=](int c, int pixel, float sum) { dx[(pixel / area * s.ci + c) * area + pixel % area] = sum; });
+}
+
+// Rows co, columns ci·kh·kw; blockIdx.z takes its share of the n·ho·wo outputs and writes partial
+// [z, co, ci, kh, kw], which sum_partials adds up.
+KERNEL(256) conv_weight_gradient(
+    const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ partial, ConvSizes s) {
+    __shared__ Tiles tiles;
+    const int taps = s.taps(), pixels = s.pixels(), all = s.n * pixels;
+    const int share = (all + (int)gridDim.z - 1) / (int)gridDim.z;
+    const int first = min((int)blockIdx.z * share, all), last = min(first + share, all);
+    float* out = partial + (int)blockIdx.z * s.co * taps;
+    tile_product<true, true>(
+        tiles, s.co, taps, first, last,
+        [=](int o, int output) { return dy[(output / pixels * s.co + o) * pixels + output % pixels]; },
+        [=](int output, int tap) { return s.input(x, tap, output); },
+        [=](int o, int tap, float sum) { out[o * taps + tap] = sum; });
+}
+
+// out[i] = Σ partial[z, i] over z in 0..parts. One-dimensional grid.
+KERNEL(256) sum_partials(const float* __restrict__ partial, float* __restrict__ out, int parts, int count) {
+    for (int i = grid_start(); i < count; i += grid_step()) {
+        double sum = 0.0;
+        for (int z = 0; z < parts; ++z) sum += partial[z * count + i];
+        out[i] = (float)sum;
+    }
+}
+
+// db [c] = Σ over images and pixels of dy [n, c, pixels]: one block for each channel, striding.
+KERNEL(256) channel_sums(const float* __restrict__ dy, float* __restrict__ db, int n, int c, int pixels) {
+    __shared__ double scratch[SCRATCH];
+    for (int channel = (int)blockIdx.x; channel < c; channel += (int)gridDim.x) {
+        double sum = 0.0;
+        for (int i = (int)threadIdx.x; i < n * pixels; i += (int)blockDim.x)
+            sum += dy[(i / pixels * c + channel) * pixels + i % pixels];
+        sum = block_sum(sum, scratch);
+        if (threadIdx.x == 0) db[channel] = (float)sum;
+    }
+}

@@ -1,0 +1,219 @@
+//! One random case: its sizes and values, memory as a card would have it, and comparison.
+
+use candle_core::{Device, Result, Shape, Tensor, Var};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::library::{self, Argument, sanitized};
+
+/// Cases of each test.
+pub const CASES: u64 = 200;
+
+/// Elements before and behind each piece of memory that no kernel may touch. Sanitizers watch the ends themselves.
+const GUARD: usize = 64;
+
+/// Runs `f` on [`CASES`] cases, each with its own seed.
+pub fn cases(f: impl Fn(&mut Case)) {
+    for seed in 0..CASES {
+        f(&mut Case { seed, rng: ChaCha8Rng::seed_from_u64(seed) });
+    }
+}
+
+/// A source of sizes and values.
+pub struct Case {
+    pub seed: u64,
+    rng: ChaCha8Rng,
+}
+
+impl Case {
+    /// A size in `1..=most`, often one of its ends.
+    pub fn size(&mut self, most: usize) -> usize {
+        match self.rng.random_range(0..6) {
+            0 => 1,
+            1 => most,
+            _ => self.rng.random_range(1..=most),
+        }
+    }
+
+    /// One of the choices.
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.rng.random_range(0..of.len())]
+    }
+
+    pub fn flag(&mut self) -> bool {
+        self.pick(&[false, true])
+    }
+
+    /// Values in -1..1.
+    pub fn floats(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| self.rng.random_range(-1.0..1.0)).collect()
+    }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.rng.random_range(0..=255)).collect()
+    }
+
+    /// Memory that holds `data`, sometimes not at a vector's boundary.
+    pub fn memory<T: Element>(&mut self, data: &[T]) -> Memory<T> {
+        let shift = self.pick(&[0, 0, 0, 1, 2, 3]);
+        let (before, behind) = if sanitized() { (0, 0) } else { (GUARD + shift, GUARD) };
+        let mut all = vec![T::GUARD; before + data.len() + behind];
+        all[before..before + data.len()].copy_from_slice(data);
+        Memory { all, before, len: data.len() }
+    }
+
+    /// Memory that nobody has written yet.
+    pub fn fresh<T: Element>(&mut self, len: usize) -> Memory<T> {
+        self.memory(&vec![T::GUARD; len])
+    }
+
+    /// A small one-dimensional grid.
+    pub fn grid(&mut self) -> [u32; 3] {
+        [self.rng.random_range(1..=4), 1, 1]
+    }
+
+    /// A grid whose second dimension strides over planes.
+    pub fn grid_of_planes(&mut self) -> [u32; 3] {
+        [self.rng.random_range(1..=3), self.rng.random_range(1..=3), 1]
+    }
+
+    /// Whole warps.
+    pub fn block(&mut self) -> u32 {
+        self.pick(&[32, 32, 64, 96, 256])
+    }
+
+    /// Runs a kernel with one-dimensional blocks.
+    #[track_caller]
+    pub fn launch(&self, name: &str, grid: [u32; 3], threads: u32, arguments: &[Argument]) {
+        let error = library::launch(name, grid, threads, arguments, self.seed as u32);
+        assert_eq!(error.as_deref(), None, "{name}, case {}", self.seed);
+    }
+
+    /// Panics unless every element lies within `tolerance` of what is expected, relative to one and to itself.
+    #[track_caller]
+    pub fn close<T: Element>(
+        &self,
+        what: &str,
+        found: &Memory<T>,
+        expected: &[f64],
+        tolerance: f64,
+    ) {
+        let found = found.read();
+        assert_eq!(found.len(), expected.len(), "{what}, case {}", self.seed);
+        for (i, (x, y)) in found.iter().zip(expected).enumerate() {
+            let x = x.to_f64();
+            assert!(
+                (x - y).abs() <= tolerance * (1.0 + y.abs()),
+                "{what}, case {}: element {i} of {} is {x}, expected {y}",
+                self.seed,
+                expected.len()
+            );
+        }
+    }
+}
+
+/// An element of a kernel's memory.
+pub trait Element: Copy + PartialEq + std::fmt::Debug {
+    /// A value that is not met otherwise; reading it shows.
+    const GUARD: Self;
+    /// The letter of a pointer to constants, and of one to variables.
+    const LETTERS: (char, char);
+    fn to_f64(self) -> f64;
+    /// Equal, bit for bit.
+    fn same(self, other: Self) -> bool;
+}
+
+impl Element for f32 {
+    const GUARD: f32 = f32::NAN;
+    const LETTERS: (char, char) = ('f', 'F');
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
+    fn same(self, other: f32) -> bool {
+        self.to_bits() == other.to_bits()
+    }
+}
+
+impl Element for f64 {
+    const GUARD: f64 = f64::NAN;
+    const LETTERS: (char, char) = ('d', 'D');
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn same(self, other: f64) -> bool {
+        self.to_bits() == other.to_bits()
+    }
+}
+
+impl Element for u8 {
+    const GUARD: u8 = 77;
+    const LETTERS: (char, char) = ('b', 'B');
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
+    fn same(self, other: u8) -> bool {
+        self == other
+    }
+}
+
+/// Memory that kernels read and write, between guards.
+pub struct Memory<T> {
+    all: Vec<T>,
+    before: usize,
+    len: usize,
+}
+
+impl<T: Element> Memory<T> {
+    /// As an argument that is only read.
+    pub fn input(&self) -> Argument {
+        Argument::pointer(T::LETTERS.0, self.all[self.before..].as_ptr().cast())
+    }
+
+    /// As an argument that is written.
+    pub fn output(&mut self) -> Argument {
+        Argument::pointer(T::LETTERS.1, self.start().cast_const().cast())
+    }
+
+    /// The address of the first element.
+    pub fn start(&mut self) -> *mut T {
+        self.all[self.before..].as_mut_ptr()
+    }
+
+    /// The elements; panics if a guard was overwritten.
+    #[track_caller]
+    pub fn read(&self) -> &[T] {
+        let (before, rest) = self.all.split_at(self.before);
+        let (data, behind) = rest.split_at(self.len);
+        for guard in [before, behind] {
+            assert!(guard.iter().all(|v| v.same(T::GUARD)), "a kernel wrote outside of its memory");
+        }
+        data
+    }
+}
+
+/// An f64 tensor of f32 values, for the operators that are compared with.
+pub fn tensor(data: &[f32], shape: impl Into<Shape>) -> Tensor {
+    let data: Vec<f64> = data.iter().map(|&v| v.into()).collect();
+    Tensor::from_vec(data, shape.into(), &Device::Cpu).unwrap()
+}
+
+/// The elements of an f64 tensor.
+pub fn values(t: &Tensor) -> Vec<f64> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The operator's output, and for the gradient `dy` of it the gradients of all inputs. `dy` is read once, as many
+/// elements as the output has.
+pub fn both_ways(
+    inputs: &[Tensor],
+    dy: &[f32],
+    f: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let vars: Vec<Var> = inputs.iter().map(|t| Var::from_tensor(t).unwrap()).collect();
+    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    let y = f(&tensors).unwrap();
+    let weights = tensor(dy, y.shape().clone());
+    let grads = y.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
+    let of = |v: &Var| values(grads.get(v).expect("the operator has a gradient"));
+    (values(&y), vars.iter().map(of).collect())
+}
