@@ -37,7 +37,7 @@ pub fn hub(root: &Path) -> Result<ExitCode> {
 }
 
 /// Runs every step, also after one has failed, and fails if any did.
-fn every(steps: &[(&str, &dyn Fn() -> Result<()>)]) -> Result<ExitCode> {
+pub(crate) fn every(steps: &[(&str, &dyn Fn() -> Result<()>)]) -> Result<ExitCode> {
     let mut failed = Vec::new();
     for &(name, step) in steps {
         say(&format!("== {name}"));
@@ -60,7 +60,7 @@ fn every(steps: &[(&str, &dyn Fn() -> Result<()>)]) -> Result<ExitCode> {
     }
 }
 
-fn in_root(root: &Path, args: &[&str]) -> Command {
+pub(crate) fn in_root(root: &Path, args: &[&str]) -> Command {
     let mut command = cargo();
     command.current_dir(root).args(args);
     command

@@ -7,6 +7,7 @@
 mod bench;
 mod browser;
 mod check;
+mod cuda;
 mod handover;
 mod tidy;
 
@@ -32,7 +33,12 @@ enum Command {
     #[command(flatten)]
     Autogan(Autogan),
     /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
-    Check,
+    Check {
+        /// Instead of those, the CUDA kernels without a card: nvcc for every architecture (installed into a cache
+        /// folder where there is none), emulation, sanitizers
+        #[arg(long)]
+        cuda: bool,
+    },
     /// Lints and tests of what the feature `hub` adds; its first build takes minutes
     CheckHub,
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
@@ -128,7 +134,8 @@ fn main() -> ExitCode {
             let (name, rest) = command.into_parts();
             handover::run(name, &rest, features.as_deref())
         }
-        Command::Check => root().and_then(|root| check::run(&root)),
+        Command::Check { cuda: false } => root().and_then(|root| check::run(&root)),
+        Command::Check { cuda: true } => root().and_then(|root| cuda::run(&root)),
         Command::CheckHub => root().and_then(|root| check::hub(&root)),
         Command::CheckBrowser(args) => root().and_then(|root| browser::run(&root, &args)),
         Command::Tidy => root().and_then(|root| tidy::run(&root)),

@@ -1,4 +1,4 @@
-//! What every Rust file looks like: a header, a sensible length, nothing left undone.
+//! What every file of Rust, CUDA or C++ looks like: a header, a sensible length, nothing left undone.
 
 use std::path::Path;
 
@@ -11,6 +11,9 @@ const MAX_LINES: usize = 420;
 
 /// Folders with source of ours.
 const FOLDERS: &[&str] = &["crates", "xtask", "tests"];
+
+/// CUDA's and C++'s files.
+const NATIVE: &[&str] = &["cu", "cuh", "h", "cpp"];
 
 /// Marks of unfinished work and switched-off tests. Written in two halves, so that this file does
 /// not hold what it forbids.
@@ -45,9 +48,19 @@ fn visit(root: &Path, folder: &Path, breaches: &mut Vec<String>) -> Result<()> {
             if path.file_name().is_some_and(|name| name != "target") {
                 visit(root, &path, breaches)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            breaches.extend(check_file(&name.replace('\\', "/"), &read(&path)?));
+            continue;
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        let name = name.replace('\\', "/");
+        if extension == "rs" || NATIVE.contains(&extension) {
+            breaches.extend(check_file(&name, &read(&path)?));
+        }
+        // What belongs to no operator lies in `cuda`.
+        if extension == "cu" && !name.contains("/src/cuda/") && !path.with_extension("rs").is_file()
+        {
+            breaches
+                .push(format!("{name}: kernels lie beside the operator's `.rs` of the same name"));
         }
     }
     Ok(())
@@ -56,8 +69,9 @@ fn visit(root: &Path, folder: &Path, breaches: &mut Vec<String>) -> Result<()> {
 /// The breaches in one file; `name` is its path from the root, with `/`.
 fn check_file(name: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
-    if !text.starts_with("//! ") {
-        breaches.push(format!("{name}:1: the file does not begin with a `//!` header"));
+    let header = if name.ends_with(".rs") { "//! " } else { "// " };
+    if !text.starts_with(header) {
+        breaches.push(format!("{name}:1: the file does not begin with a `{header}` header"));
     }
     let lines = text.lines().count();
     if lines > MAX_LINES {
@@ -90,6 +104,12 @@ mod tests {
     fn a_missing_header_is_a_breach() {
         assert_eq!(check_file("a.rs", "fn main() {}\n").len(), 1);
         assert_eq!(check_file("a.rs", &format!("\n{HEADER}")).len(), 1);
+    }
+
+    #[test]
+    fn a_kernel_file_has_a_plain_header() {
+        assert_eq!(check_file("a.cu", "// Sums.\n"), Vec::<String>::new());
+        assert_eq!(check_file("a.cu", "#include <x>\n").len(), 1);
     }
 
     #[test]
