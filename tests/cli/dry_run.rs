@@ -1,9 +1,11 @@
-//! `autogan search --dry-run`: for every preset a configuration that can be used, sizes and times.
+//! `--dry-run` of a search and of a training: for every preset a configuration that can be used, sizes and times.
 
-use autogan_search::SearchConfig;
-use autogan_space::{GeneratorShape, discriminator_cost, supernet_cost};
+use autogan_search::{SearchConfig, TrainingConfig};
+use autogan_space::{
+    Arch, GeneratorShape, derived_generator_cost, discriminator_cost, supernet_cost,
+};
 
-use crate::common::{autogan, words};
+use crate::common::{TINY_TRAINING, autogan, files, tiny_run, words};
 
 /// Every preset, with whether it scores by Inception.
 const PRESETS: [(&str, bool); 6] = [
@@ -59,5 +61,59 @@ fn settings_and_seed_are_in_the_resolved_configuration() {
         SearchConfig::from_toml(&again, "again", &[]).unwrap().to_toml().unwrap(),
         config.to_toml().unwrap()
     );
-    assert_eq!(crate::common::files(dir.path()).len(), 1);
+    assert_eq!(files(dir.path()).len(), 1);
+}
+
+#[test]
+fn every_preset_of_a_training_says_what_it_would_do() {
+    for (preset, inception) in PRESETS {
+        let out = words(&format!("train --arch e2gan --preset {preset} --dry-run --seed 5")).ok();
+        let config = TrainingConfig::from_toml(&out, preset, &[]).unwrap();
+        assert_eq!((config.arch.clone(), config.seed), (Arch::E2GAN, 5));
+        let m = &config.model;
+        let shape = GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom };
+        let g = derived_generator_cost(&config.arch, &shape);
+        let d = discriminator_cost(2, m.df, m.bottom);
+        for line in [
+            format!("# parameters: generator {}, discriminator {}\n", g.params, d.params),
+            format!(
+                "# {:.1} M multiply-accumulates per image in the generator, {:.1} M in the discriminator\n",
+                g.macs as f64 / 1e6,
+                d.macs as f64 / 1e6
+            ),
+            format!("# {} iterations of a G step and", config.schedule.g_iterations),
+            format!("{} scores of {} images", config.scores(), config.score.images),
+            "# estimated time: training ".to_owned(),
+        ] {
+            assert!(out.contains(&line), "{preset}: no {line:?} in\n{out}");
+        }
+        assert_eq!(inception, out.contains("# scoring: "), "{preset}: {out}");
+        assert_eq!(inception, out.contains("# This training cannot run as it is: "), "{preset}");
+    }
+}
+
+#[test]
+fn a_look_at_the_best_of_a_search_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    tiny_run(dir.path(), "found", &["--quiet"]);
+    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
+    let args: Vec<&str> = ["train", "--from-run", "found", "--top", "2", "--dry-run"]
+        .into_iter()
+        .chain(settings)
+        .collect();
+    let out = autogan(dir.path(), &args).ok();
+    let found = autogan_run::RunDir::open(&dir.path().join("found")).unwrap().arch().unwrap();
+    let found = found.unwrap().top;
+    let config = TrainingConfig::from_toml(&out, "the output", &[]).unwrap();
+    assert_eq!(config.arch.to_released(), found[0].arch);
+    for found in &found {
+        let arch = Arch::from_released(&found.arch).unwrap();
+        let line = format!("# rank {}: {arch}; {} parameters, ", found.rank, found.params);
+        assert!(out.contains(&line), "no {line:?} in\n{out}");
+    }
+    assert!(out.contains("# estimated time: training "), "{out}");
+    assert_eq!(files(dir.path()).len(), 1);
+    // What would be refused is refused.
+    let few = [&args[..], &["--set", "score.splits=41", "--set", "score.images=50"]].concat();
+    assert!(autogan(dir.path(), &few).fails(1).contains("score.splits: expected at most 40"));
 }

@@ -14,6 +14,7 @@ mod arch_arg;
 mod bench;
 mod compare;
 mod dashboard;
+mod dry_run;
 mod eval;
 mod event_json;
 mod export;

@@ -25,6 +25,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "folder",
     summary: "a folder of PNG, JPEG, WebP or BMP pictures, resized and cut to a square",
     side: None,
+    published: None,
     needs_dir: true,
     load,
 };

@@ -20,6 +20,8 @@ pub struct DatasetSpec {
     pub summary: &'static str,
     /// Side in pixels that images have when none is asked for; `None` where one must be.
     pub side: Option<usize>,
+    /// Training images of the published files; `None` where there are none.
+    pub published: Option<usize>,
     /// Whether a directory must be given, whatever the build can fetch.
     pub needs_dir: bool,
     /// Reads or draws the images. [`load`] resizes whatever comes back in another side than the

@@ -35,6 +35,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "stl10",
     summary: "STL-10, training and unlabelled images, from a directory or from the hub",
     side: Some(SIDE),
+    published: Some(105_000),
     needs_dir: false,
     load,
 };

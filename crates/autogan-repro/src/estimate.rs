@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use autogan_search::config::{ModelConfig, TrainConfig};
-use autogan_search::{Estimate, Speed, TrainingConfig};
-use autogan_space::{Arch, GeneratorShape, MAX_CELLS, discriminator_cost, supernet_cost};
+use autogan_data::{registry, shapes};
+use autogan_search::{Estimate, Speed, TrainingEstimate};
+use autogan_space::Arch;
 
-use crate::error::Result;
-use crate::job::{Job, Work};
+use crate::error::{ReproError, Result};
+use crate::job::{ArchSource, Job, Work};
 use crate::resolve::{scorer, search_config, training_config};
 use crate::scale::{Dataset, Scale};
 use crate::source::Source;
@@ -22,8 +22,8 @@ pub struct Estimates {
     pub without: Vec<&'static str>,
 }
 
-/// The times of `jobs`, from the multiply-accumulates of each and a second of measuring on this machine. A training is
-/// counted as one of a mean architecture, for which one it is may not be known yet.
+/// The times of `jobs`, from the multiply-accumulates of each and a second of measuring on this machine. A training of what
+/// is yet to be found counts as one of a mean architecture.
 ///
 /// # Errors
 /// When a configuration is impossible or an operator fails.
@@ -41,56 +41,36 @@ pub fn estimates(jobs: &[Job], scale: Scale, source: &dyn Source) -> Result<Esti
                     without.push(name);
                 }
                 let config = search_config(scale, crate::Method::Controller, on, source)?;
-                let speed = Speed::measure(&config, extractor.as_deref())?;
+                let (model, batch) = (&config.model, config.reward.batch);
+                let speed = Speed::measure(model, batch, extractor.as_deref())?;
                 speeds.insert(job.dataset, speed);
                 speed
             }
         };
-        times.push(match &job.work {
+        let (computing, scored) = match &job.work {
             Work::Search(method) => {
                 let config = search_config(scale, *method, on, source)?;
-                let count = nominal(job.dataset, config.data.count);
-                let estimate = Estimate::new(&config, count);
-                estimate.training(speed)
-                    + estimate.generating(speed)
-                    + estimate.scoring(speed).unwrap_or_default()
+                let estimate = Estimate::new(&config, count(job.dataset, config.data.count)?);
+                (estimate.training(speed) + estimate.generating(speed), estimate.scored())
             }
-            Work::Train { length, .. } => {
-                let config = training_config(scale, &Arch::AUTOGAN_A, *length, on, source)?;
-                training(&config, speed)
+            Work::Train { arch, length } => {
+                let (of, estimate): (&Arch, fn(&_, usize) -> TrainingEstimate) = match arch {
+                    ArchSource::Fixed(arch) => (arch, TrainingEstimate::new),
+                    _ => (&Arch::AUTOGAN_A, TrainingEstimate::of_mean),
+                };
+                let config = training_config(scale, of, *length, on, source)?;
+                let estimate = estimate(&config, count(job.dataset, config.data.count)?);
+                (estimate.training(speed) + estimate.generating(speed), estimate.scored)
             }
-        });
+        };
+        times.push(computing + speed.scoring(scored).unwrap_or_default());
     }
     Ok(Estimates { times, without })
 }
 
 /// Images of a dataset of which `count` are used, 0 meaning all.
-fn nominal(dataset: Dataset, count: usize) -> usize {
-    let all = match dataset {
-        Dataset::Shapes => 6400,
-        Dataset::Cifar10 => 50_000,
-        Dataset::Stl10 => 105_000,
-    };
-    if count == 0 { all } else { count }
-}
-
-fn training(config: &TrainingConfig, speed: Speed) -> Duration {
-    let (ModelConfig { latent, gf, df, bottom, .. }, t) = (&config.model, &config.train);
-    let shape = GeneratorShape { latent: *latent, width: *gf, bottom: *bottom };
-    let g = supernet_cost(MAX_CELLS - 1, &shape).macs as f64;
-    let d = discriminator_cost(MAX_CELLS - 1, *df, *bottom).macs as f64;
-    let iterations = config.schedule.g_iterations as f64;
-    let every = config.schedule.score_every;
-    let scores = if every == 0 { 1.0 } else { (iterations / every as f64).ceil() };
-    let scored = scores * config.score.images as f64;
-    let macs = iterations * iteration_macs(t, g, d) + scored * g;
-    let scoring = speed.scored_per_s.map_or(0.0, |rate| scored / rate);
-    Duration::try_from_secs_f64(macs / speed.macs_per_s + scoring).unwrap_or(Duration::MAX)
-}
-
-/// Of one G iteration with its D steps, where images cost `g` and `d`; a backward pass costs two forward ones, frozen
-/// weights save one of them.
-fn iteration_macs(t: &TrainConfig, g: f64, d: f64) -> f64 {
-    let d_step = t.d_batch as f64 * (g + 6.0 * d);
-    t.n_critic as f64 * d_step + t.g_batch as f64 * (3.0 * g + 2.0 * d)
+fn count(dataset: Dataset, count: usize) -> Result<usize> {
+    let spec = registry::spec(dataset.name())
+        .map_err(|error| ReproError::NoData(format!("{}: {error}", dataset.name())))?;
+    Ok(if count == 0 { spec.published.unwrap_or(shapes::TRAIN_COUNT) } else { count })
 }

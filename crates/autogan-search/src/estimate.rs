@@ -1,4 +1,5 @@
-//! What a search will cost: multiply-accumulates by stage, and the time that they take on this machine.
+//! What a search or a training from scratch will cost: multiply-accumulates, and the time that they take on this
+//! machine.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +8,20 @@ use autogan_ops::conv2d;
 use autogan_space::{discriminator_cost, supernet_cost};
 use candle_core::{DType, Device, Tensor, Var};
 
-use crate::config::SearchConfig;
+use crate::config::{ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
 use crate::parts::generator_config;
 use crate::search::{Phase, Position};
+
+/// Mean MACs of a D step with its share of a G step, where an image costs `g` in the generator and `d` in the
+/// discriminator.
+///
+/// A backward pass costs two forward ones; frozen weights save one of them.
+pub(crate) fn step_macs(t: &TrainConfig, g: f64, d: f64) -> f64 {
+    let d_step = t.d_batch as f64 * (g + 2.0 * 3.0 * d);
+    let g_step = t.g_batch as f64 * (3.0 * g + 2.0 * d);
+    d_step + g_step / t.n_critic as f64
+}
 
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,13 +72,10 @@ impl Estimate {
         let shape = generator_config(config).shape();
         let plan = &config.search;
         let bounds = [0, plan.grow_at[0], plan.grow_at[1], plan.iterations];
-        let (t, r, c, d) = (&config.train, &config.reward, &config.controller, &config.derive);
+        let (r, c, d) = (&config.reward, &config.controller, &config.derive);
         let stage = |stage: usize| {
             let g = supernet_cost(stage, &shape).macs as f64;
             let disc = discriminator_cost(stage, config.model.df, config.model.bottom).macs as f64;
-            // A backward pass costs two forward ones; frozen weights save one of them.
-            let d_step = t.d_batch as f64 * (g + 2.0 * 3.0 * disc);
-            let g_step = t.g_batch as f64 * (3.0 * g + 2.0 * disc);
             let calibration = r.recalibrate_batches * r.recalibrate_batch;
             let last = stage == 2;
             // A single level has no other stage.
@@ -79,8 +87,8 @@ impl Estimate {
                 stage,
                 side: config.model.bottom << (stage + 1),
                 iterations: (bounds[stage + 1] - bounds[stage]) as u64,
-                shared_steps: (plan.shared_epochs * images.div_ceil(t.d_batch)) as u64,
-                shared_macs: d_step + g_step / t.n_critic as f64,
+                shared_steps: (plan.shared_epochs * images.div_ceil(config.train.d_batch)) as u64,
+                shared_macs: step_macs(&config.train, g, disc),
                 controller_steps: c.steps as u64,
                 children: (c.steps * c.children) as u64,
                 ranked: if last { d.candidates + more } else { candidates } as u64,
@@ -104,21 +112,17 @@ impl Estimate {
             .iter()
             .map(|s| (s.iterations * s.shared_steps) as f64 * s.shared_macs)
             .sum();
-        seconds(macs / speed.macs_per_s)
+        speed.computing(macs)
     }
 
     /// Time for generating the images that are scored.
     pub fn generating(&self, speed: Speed) -> Duration {
-        seconds(
-            self.stages.iter().map(|s| s.scored() as f64 * s.child_macs).sum::<f64>()
-                / speed.macs_per_s,
-        )
+        speed.computing(self.stages.iter().map(|s| s.scored() as f64 * s.child_macs).sum())
     }
 
-    /// Time in the extractor, where its speed is known.
-    pub fn scoring(&self, speed: Speed) -> Option<Duration> {
-        let images: u64 = self.stages.iter().map(|s| s.scored() * s.child_images).sum();
-        speed.scored_per_s.map(|rate| seconds(images as f64 / rate))
+    /// Images that the extractor sees.
+    pub fn scored(&self) -> u64 {
+        self.stages.iter().map(|s| s.scored() * s.child_images).sum()
     }
 
     /// The part of the work that is done at `position`, from 0 to 1, by multiply-accumulates.
@@ -162,15 +166,16 @@ impl StageCost {
 
 impl Speed {
     /// Measures this machine for about half a second: convolutions of the configured width, forward and backward, and the
-    /// extractor if there is one.
+    /// extractor, if there is one, on batches of `batch` images.
     ///
     /// # Errors
     /// When an operator fails.
     pub fn measure(
-        config: &SearchConfig,
+        model: &ModelConfig,
+        batch: usize,
         extractor: Option<&dyn FeatureExtractor>,
     ) -> Result<Self> {
-        let (width, side, n) = (config.model.gf, config.model.bottom * 4, 32);
+        let (width, side, n) = (model.gf, model.bottom * 4, 32);
         let x = Var::zeros((n, width, side, side), DType::F32, &Device::Cpu)?;
         let w = Var::zeros((width, width, 3, 3), DType::F32, &Device::Cpu)?;
         let macs = 3.0 * (n * side * side * 9 * width * width) as f64;
@@ -181,13 +186,22 @@ impl Speed {
         let scored_per_s = match extractor {
             None => None,
             Some(extractor) => {
-                let side = config.model.bottom * 8;
-                let batch = config.reward.batch;
+                let side = model.bottom * 8;
                 let images = Tensor::zeros((batch, 3, side, side), DType::U8, &Device::Cpu)?;
                 Some(rate(batch as f64, || Ok(extractor.extract(&images).map(drop)?))?)
             }
         };
         Ok(Self { macs_per_s, scored_per_s })
+    }
+
+    /// Time for so many multiply-accumulates.
+    pub fn computing(&self, macs: f64) -> Duration {
+        seconds(macs / self.macs_per_s)
+    }
+
+    /// Time of so many images in the extractor, where its speed is known.
+    pub fn scoring(&self, images: u64) -> Option<Duration> {
+        self.scored_per_s.map(|rate| seconds(images as f64 / rate))
     }
 }
 

@@ -1,56 +1,28 @@
 //! `autogan search --dry-run`: the resolved configuration, sizes, and an estimate of the time.
 
 use std::fmt::Write;
-use std::path::Path;
-use std::time::Duration;
 
 use autogan_search::config::Policy;
-use autogan_search::{Estimate, SearchConfig, Speed};
+use autogan_search::{Estimate, SearchConfig};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 
-use super::summary::time;
-use crate::inputs::{self, Wanted};
-
-/// Images that a dataset has when it cannot be read here.
-fn nominal(dataset: &str) -> Option<usize> {
-    match dataset {
-        "cifar10" => Some(50_000),
-        "stl10" => Some(105_000),
-        _ => None,
-    }
-}
+use crate::dry_run::{Look, times};
+use crate::inputs::Wanted;
 
 /// Prints it all to stdout.
-pub fn print(config: &SearchConfig, weights: Option<&Path>, offline: bool) -> anyhow::Result<()> {
-    // Nothing is fetched for a look: without files the dataset's published size is taken.
-    let (images, note) = match (config.data.dir.is_empty(), nominal(&config.data.dataset)) {
-        (true, Some(n)) if config.data.count == 0 => (n, " (its published size; no --data given)"),
-        (true, Some(n)) => (n.min(config.data.count), ""),
-        _ => (Wanted::by_search(config, weights, true).images()?.len(), ""),
-    };
-    let (extractor, missing) = match inputs::scorer(&config.reward.scorer, weights, true) {
-        Ok(extractor) => (Some(extractor), None),
-        Err(error) => (None, Some(error)),
-    };
-    let speed = Speed::measure(config, extractor.as_deref())?;
-    let estimate = Estimate::new(config, images);
+pub fn print(config: &SearchConfig, wanted: &Wanted<'_>) -> anyhow::Result<()> {
+    let look = Look::at(wanted, "search")?;
+    config.check_images(look.images)?;
+    let speed = look.speed(&config.model, config.reward.batch)?;
+    let estimate = Estimate::new(config, look.images);
     let mut out = config.to_toml()?;
-    writeln!(out, "\n# {images} images{note}")?;
+    writeln!(out)?;
+    out += &look.images_line();
     sizes(&mut out, config)?;
     stages(&mut out, &estimate)?;
-    times(&mut out, &estimate, speed)?;
-    if let Some(error) = missing {
-        let reason = format!("{error:#}").replace('\n', "\n# ");
-        let fetches = cfg!(feature = "hub") && !offline && weights.is_none();
-        if fetches && config.reward.scorer == "inception" {
-            writeln!(
-                out,
-                "# Inception's weights are not here yet; the search fetches them first."
-            )?;
-        } else {
-            writeln!(out, "# This search cannot run as it is: {reason}")?;
-        }
-    }
+    let (training, generating) = (estimate.training(speed), estimate.generating(speed));
+    out += &times(speed, "shared training", training, generating, estimate.scored())?;
+    out += look.missing();
     crate::terminal::print(out.as_bytes())
 }
 
@@ -104,33 +76,6 @@ fn stages(out: &mut String, estimate: &Estimate) -> anyhow::Result<()> {
             s.side,
             s.ranked
         )?;
-    }
-    Ok(())
-}
-
-fn times(out: &mut String, estimate: &Estimate, speed: Speed) -> anyhow::Result<()> {
-    let show = |d: Duration| time(d.as_secs_f64());
-    writeln!(
-        out,
-        "# this machine: {:.1} G multiply-accumulates per second (measured)",
-        speed.macs_per_s / 1e9
-    )?;
-    writeln!(
-        out,
-        "# estimated time: shared training {}, generating images to score {}",
-        show(estimate.training(speed)),
-        show(estimate.generating(speed))
-    )?;
-    match (estimate.scoring(speed), speed.scored_per_s) {
-        (Some(time), Some(rate)) => writeln!(
-            out,
-            "# estimated time: scoring {} (extractor at {rate:.0} images per second)",
-            show(time)
-        )?,
-        _ => {
-            let images: u64 = estimate.stages.iter().map(|s| s.scored() * s.child_images).sum();
-            writeln!(out, "# scoring: {images} images, at a speed that cannot be measured here")?;
-        }
     }
     Ok(())
 }

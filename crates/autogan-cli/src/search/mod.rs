@@ -88,8 +88,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         None => {
             let config = configuration(args)?;
             if args.dry_run {
-                return dry_run::print(&config, args.weights.as_deref(), args.offline)
-                    .map(|()| ExitCode::SUCCESS);
+                let wanted = Wanted::by_search(&config, args.weights.as_deref(), args.offline);
+                return dry_run::print(&config, &wanted).map(|()| ExitCode::SUCCESS);
             }
             start(args, terminal, config, device, &signals)
         }

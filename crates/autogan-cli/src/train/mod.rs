@@ -1,5 +1,6 @@
 //! `autogan train`: one architecture from scratch, or the best of a search in turn (section 3.3.3).
 
+mod dry_run;
 mod one;
 mod progress;
 mod several;
@@ -64,6 +65,9 @@ pub struct Args {
     /// Where to compute: cpu; there are no CUDA operators yet
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
+    /// Print the resolved configuration, sizes and an estimate of the time, and do nothing
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
     /// Continue a run: a path, a name or a number; the newest without RUN
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     resume: Option<String>,
@@ -87,10 +91,18 @@ pub struct Args {
 /// What went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let device = inputs::device(&args.device)?;
+    let from = args.from_run.as_deref().map(|run| RunDir::find(&args.runs_dir, run)).transpose()?;
+    if args.dry_run {
+        match &from {
+            Some(run) => dry_run::several(args, &several::candidates(args, run)?)?,
+            None => dry_run::one(args, &args.one()?)?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let signals = Signals::listen()?;
     let trainer = Trainer { args, terminal, device, signals: &signals };
-    if let Some(run) = &args.from_run {
-        return several::run(&trainer, &RunDir::find(&args.runs_dir, run)?);
+    if let Some(run) = &from {
+        return several::run(&trainer, run);
     }
     let (dir, outcome) = match &args.resume {
         Some(wanted) => {

@@ -12,33 +12,45 @@ use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
 use autogan_search::{Outcome, TrainingConfig};
 use autogan_space::Arch;
 
+use super::Args;
 use super::one::{Trainer, stored_config};
 use super::summary::vector;
 
-/// Trains the best of `run`, and names the winner.
-pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
+/// The best of a search, each with the configuration that it is trained with.
+pub type Candidates = Vec<(FoundArch, TrainingConfig)>;
+
+/// The best of `run`, as many as the command line asks for.
+pub fn candidates(args: &Args, run: &RunDir) -> anyhow::Result<Candidates> {
     let found = run.arch()?.with_context(|| {
         let path = run.path().display();
         format!("{path} has no arch.json yet; finish the search with --resume first")
     })?;
-    let top = trainer.args.top;
+    let top = args.top;
     ensure!(
         (1..=found.top.len()).contains(&top),
         "--top: expected 1 to {}, the architectures that the run kept, found {top}",
         found.top.len()
     );
-    let shared = trainer.args.of_run(run)?;
+    let shared = args.of_run(run)?;
+    let of = |found: FoundArch| {
+        let arch = Arch::from_released(&found.arch)?;
+        Ok((found, TrainingConfig { arch, ..shared.clone() }))
+    };
+    found.top.into_iter().take(top).map(of).collect()
+}
+
+/// Trains the best of `run`, and names the winner.
+pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
+    let candidates = candidates(trainer.args, run)?;
     let parent = match &trainer.args.run_dir {
         Some(dir) => dir.clone(),
         None => trainer.args.runs_dir.join(format!("{}-trained", run.name())),
     };
     let mut trained = Vec::new();
-    for candidate in &found.top[..top] {
-        let arch = Arch::from_released(&candidate.arch)?;
-        let config = TrainingConfig { arch, ..shared.clone() };
-        let path = parent.join(format!("rank-{}", candidate.rank));
-        match one(trainer, config, path)? {
-            Some(scores) => trained.push((candidate, scores)),
+    for (found, config) in &candidates {
+        let path = parent.join(format!("rank-{}", found.rank));
+        match one(trainer, config.clone(), path)? {
+            Some(scores) => trained.push((found, scores)),
             None => {
                 trainer.terminal.note("stopped; the same command goes on from here");
                 return Ok(trainer.signals.exit_code());

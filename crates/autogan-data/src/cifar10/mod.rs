@@ -29,6 +29,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "cifar10",
     summary: "CIFAR-10 from a directory (binary, Python or parquet files) or from the hub",
     side: Some(SIDE),
+    published: Some(50_000),
     needs_dir: false,
     load,
 };

@@ -42,6 +42,7 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     name: "shapes",
     summary: "ten classes of shapes and textures, drawn by code from a seed; needs no files",
     side: Some(SIDE),
+    published: None,
     needs_dir: false,
     load,
 };

@@ -1,7 +1,7 @@
 //! What a configuration must hold before a search begins.
 
 use super::change::check_continues;
-use super::{Levels, ModelConfig, PolicyLoss, RewardCost, SearchConfig, TrainConfig};
+use super::{Levels, ModelConfig, PolicyLoss, RewardCost, RewardMetric, SearchConfig, TrainConfig};
 use crate::error::{Result, SearchError};
 
 /// Keys and sections that may change while a run goes on.
@@ -34,6 +34,20 @@ impl SearchConfig {
         self.check_plan()?;
         self.allowed()?;
         Ok(self)
+    }
+
+    /// Whether `images` training images are enough: the Fréchet distance of a set to itself is 0, so what is scored must
+    /// be well below what it is compared with.
+    ///
+    /// # Errors
+    /// When they are not: the message names the keys.
+    pub fn check_images(&self, images: usize) -> Result<()> {
+        let most = images / 2;
+        let wanted = self.reward.images.max(self.derive.images);
+        let expected =
+            format!("at most {most}, half of the images, with reward.metric = \"inverse_fid\"");
+        let fits = self.reward.metric != RewardMetric::InverseFid || wanted <= most;
+        require(fits, "reward.images, derive.images", &expected, wanted)
     }
 
     /// Whether a run of `self` can go on with `next`. The number of iterations and what the final derivation does may

@@ -131,6 +131,19 @@ impl TrainingConfig {
         Ok(self)
     }
 
+    /// Whether `images` training images are enough for the scores, before the first hours of training.
+    ///
+    /// # Errors
+    /// When they are not: the message names the key.
+    pub fn check_images(&self, images: usize) -> Result<()> {
+        let splits = self.score.splits;
+        let expected = format!("at most {images}, the training images");
+        require(splits <= images, "score.splits", &expected, splits)?;
+        // Two halves of the images, each with a covariance.
+        let expected = format!("false with fewer than 4 training images, here {images}");
+        require(!self.score.fid || images >= 4, "score.fid", &expected, self.score.fid)
+    }
+
     /// Whether a run of `self` can go on with `next`: as
     /// [`SearchConfig::check_continues`](crate::SearchConfig::check_continues), where `[schedule]` may differ.
     ///
@@ -148,5 +161,13 @@ impl TrainingConfig {
     /// D steps of the whole training.
     pub fn d_steps(&self) -> u64 {
         self.schedule.g_iterations * self.train.n_critic as u64
+    }
+
+    /// How often the averaged generator is scored, at the end included.
+    pub fn scores(&self) -> u64 {
+        match self.schedule.score_every {
+            0 => 1,
+            every => self.schedule.g_iterations.div_ceil(every),
+        }
     }
 }

@@ -5,12 +5,14 @@
 //! directory in step with it. The steps are those of the search; what differs is that there is one architecture.
 
 mod config;
+mod estimate;
 mod measure;
 mod run;
 mod save;
 mod training;
 
 pub use config::{ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig};
+pub use estimate::TrainingEstimate;
 pub use run::run_training;
 pub use save::training_checkpoint_config;
 pub use training::{Training, TrainingPhase, TrainingPosition};

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::TrainingConfig;
 use super::measure::{protocol, score_generator, score_reals};
-use crate::config::{LrDecay, require};
+use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::images::{StageImages, to_u8};
@@ -95,7 +95,7 @@ impl Training {
         let config = config.checked()?;
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
-        check_images(&config, images.len())?;
+        config.check_images(images.len())?;
         let rng = |name| streams.rng(name, 0);
         let sizes = generator_sizes(&config.model);
         let (arch, dtype) = (&config.arch, DType::F32);
@@ -314,16 +314,6 @@ impl Training {
         self.d_adam.set_lr(self.config.train.d_lr * left);
         self.g_adam.set_lr(self.config.train.g_lr * left);
     }
-}
-
-/// Scores that real images are too few for are not found out after the first hours of training.
-fn check_images(config: &TrainingConfig, images: usize) -> Result<()> {
-    let splits = config.score.splits;
-    let expected = format!("at most {images}, the training images");
-    require(splits <= images, "score.splits", &expected, splits)?;
-    // Two halves of the images, each with a covariance.
-    let expected = format!("false with fewer than 4 training images, here {images}");
-    require(!config.score.fid || images >= 4, "score.fid", &expected, config.score.fid)
 }
 
 /// The part of the step size that a linear decay leaves in G iteration `at` (from 0) of `all`: 1 in the first, 0 in the

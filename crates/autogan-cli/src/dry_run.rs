@@ -1,0 +1,106 @@
+//! What a look at a search (`search --dry-run`) and at a training (`train --dry-run`) have in common: images, scorer and
+//! the speed of this machine. Nothing is fetched and nothing is made.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autogan_metrics::FeatureExtractor;
+use autogan_search::Speed;
+use autogan_search::config::ModelConfig;
+
+use crate::inputs::{self, Wanted};
+use crate::search::time;
+
+/// What is here of what a run needs.
+pub struct Look {
+    /// Training images.
+    pub images: usize,
+    /// Where their number comes from, when not from the images.
+    note: &'static str,
+    extractor: Option<Arc<dyn FeatureExtractor>>,
+    /// The part of the output that says what is missing; empty where nothing is.
+    missing: String,
+}
+
+impl Look {
+    /// Looks for what `wanted` names; `kind` is what would run.
+    ///
+    /// # Errors
+    /// When there are no such images. A scorer that is missing is told by [`Look::missing`].
+    pub fn at(wanted: &Wanted<'_>, kind: &str) -> anyhow::Result<Self> {
+        let data = wanted.data;
+        // Without files the dataset's published size is taken.
+        let published = autogan_data::registry::spec(&data.dataset)?.published;
+        let (images, note) = match (data.dir.is_empty(), published) {
+            (true, Some(n)) if data.count == 0 => (n, " (its published size; no --data given)"),
+            (true, Some(n)) => (n.min(data.count), ""),
+            _ => (Wanted { offline: true, ..*wanted }.images()?.len(), ""),
+        };
+        let (extractor, missing) = match inputs::scorer(wanted.scorer, wanted.weights, true) {
+            Ok(extractor) => (Some(extractor), String::new()),
+            Err(error) => (None, missing(wanted, kind, &error)),
+        };
+        Ok(Self { images, note, extractor, missing })
+    }
+
+    /// Measures this machine.
+    ///
+    /// # Errors
+    /// When an operator fails.
+    pub fn speed(&self, model: &ModelConfig, batch: usize) -> anyhow::Result<Speed> {
+        Ok(Speed::measure(model, batch, self.extractor.as_deref())?)
+    }
+
+    /// The line on the images.
+    pub fn images_line(&self) -> String {
+        format!("# {} images{}\n", self.images, self.note)
+    }
+
+    /// What is missing, as lines.
+    pub fn missing(&self) -> &str {
+        &self.missing
+    }
+}
+
+fn missing(wanted: &Wanted<'_>, kind: &str, error: &anyhow::Error) -> String {
+    let fetches = cfg!(feature = "hub") && !wanted.offline && wanted.weights.is_none();
+    if fetches && wanted.scorer == "inception" {
+        return format!("# Inception's weights are not here yet; the {kind} fetches them first.\n");
+    }
+    let reason = format!("{error:#}").replace('\n', "\n# ");
+    format!("# This {kind} cannot run as it is: {reason}\n")
+}
+
+/// What a run takes on this machine, where `what` is its training's name: the time of that, of generating images, and of
+/// `scored` images in the extractor.
+pub fn times(
+    speed: Speed,
+    what: &str,
+    training: Duration,
+    generating: Duration,
+    scored: u64,
+) -> Result<String, std::fmt::Error> {
+    let show = |d: Duration| time(d.as_secs_f64());
+    let mut out = String::new();
+    writeln!(
+        out,
+        "# this machine: {:.1} G multiply-accumulates per second (measured)",
+        speed.macs_per_s / 1e9
+    )?;
+    writeln!(
+        out,
+        "# estimated time: {what} {}, generating images to score {}",
+        show(training),
+        show(generating)
+    )?;
+    match (speed.scoring(scored), speed.scored_per_s) {
+        (Some(time), Some(rate)) => writeln!(
+            out,
+            "# estimated time: scoring {} (extractor at {rate:.0} images per second)",
+            show(time)
+        )?,
+        _ => writeln!(out, "# scoring: {scored} images, at a speed that cannot be measured here")?,
+    }
+    Ok(out)
+}

@@ -1,0 +1,110 @@
+//! `autogan train --dry-run`: the resolved configuration, sizes, and an estimate of the time.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use autogan_run::FoundArch;
+use autogan_search::{TrainingConfig, TrainingEstimate};
+use autogan_space::{GeneratorShape, derived_generator_cost, discriminator_cost};
+
+use super::Args;
+use super::several::Candidates;
+use super::summary::vector;
+use crate::dry_run::{Look, times};
+use crate::inputs::Wanted;
+use crate::search::time;
+
+/// Prints what one training would be, to stdout.
+pub fn one(args: &Args, config: &TrainingConfig) -> anyhow::Result<()> {
+    let (mut out, look) = begin(args, config)?;
+    sizes(&mut out, config)?;
+    schedule(&mut out, config)?;
+    let speed = look.speed(&config.model, config.score.batch)?;
+    let estimate = TrainingEstimate::new(config, look.images);
+    let (training, generating) = (estimate.training(speed), estimate.generating(speed));
+    out += &times(speed, "training", training, generating, estimate.scored)?;
+    out += look.missing();
+    crate::terminal::print(out.as_bytes())
+}
+
+/// Prints what the trainings of a search's best would be, to stdout: the configuration of the first, which the others
+/// share but for the architecture, and a line for each.
+pub fn several(args: &Args, candidates: &Candidates) -> anyhow::Result<()> {
+    let Some((_, first)) = candidates.first() else { return Ok(()) };
+    let (mut out, look) = begin(args, first)?;
+    schedule(&mut out, first)?;
+    let speed = look.speed(&first.model, first.score.batch)?;
+    let (mut training, mut generating, mut scored) = (Duration::ZERO, Duration::ZERO, 0);
+    for (found, config) in candidates {
+        let estimate = TrainingEstimate::new(config, look.images);
+        rank(&mut out, found, config, estimate.training(speed) + estimate.generating(speed))?;
+        training += estimate.training(speed);
+        generating += estimate.generating(speed);
+        scored += estimate.scored;
+    }
+    // Training images are looked at once for all of them.
+    let again = candidates.len() as u64 - 1;
+    scored -= again * TrainingEstimate::new(first, look.images).reals;
+    out += &times(speed, "training", training, generating, scored)?;
+    out += look.missing();
+    crate::terminal::print(out.as_bytes())
+}
+
+fn begin(args: &Args, config: &TrainingConfig) -> anyhow::Result<(String, Look)> {
+    let wanted = Wanted::by_training(config, args.weights.as_deref(), args.offline);
+    let look = Look::at(&wanted, "training")?;
+    config.check_images(look.images)?;
+    let out = format!("{}\n{}", config.to_toml()?, look.images_line());
+    Ok((out, look))
+}
+
+fn shape(config: &TrainingConfig) -> GeneratorShape {
+    let m = &config.model;
+    GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom }
+}
+
+fn sizes(out: &mut String, config: &TrainingConfig) -> std::fmt::Result {
+    let g = derived_generator_cost(&config.arch, &shape(config));
+    let d = discriminator_cost(config.arch.stage(), config.model.df, config.model.bottom);
+    writeln!(out, "# architecture: {}", config.arch.named())?;
+    writeln!(out, "# parameters: generator {}, discriminator {}", g.params, d.params)?;
+    writeln!(
+        out,
+        "# {:.1} M multiply-accumulates per image in the generator, {:.1} M in the discriminator",
+        g.macs as f64 / 1e6,
+        d.macs as f64 / 1e6
+    )
+}
+
+fn rank(
+    out: &mut String,
+    found: &FoundArch,
+    config: &TrainingConfig,
+    takes: Duration,
+) -> std::fmt::Result {
+    let g = derived_generator_cost(&config.arch, &shape(config));
+    writeln!(
+        out,
+        "# rank {}: {}; {} parameters, {:.1} M multiply-accumulates per image, {}",
+        found.rank,
+        vector(&found.arch),
+        g.params,
+        g.macs as f64 / 1e6,
+        time(takes.as_secs_f64())
+    )
+}
+
+fn schedule(out: &mut String, config: &TrainingConfig) -> std::fmt::Result {
+    let (s, side) = (&config.schedule, config.side());
+    let scores = config.scores();
+    writeln!(
+        out,
+        "# {} iterations of a G step and {} D step{} at {side}x{side}; {} score{} of {} images",
+        s.g_iterations,
+        config.train.n_critic,
+        if config.train.n_critic == 1 { "" } else { "s" },
+        scores,
+        if scores == 1 { "" } else { "s" },
+        config.score.images
+    )
+}
