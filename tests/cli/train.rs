@@ -122,6 +122,17 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let after = fs::metadata(trained.join("rank-1/run.sqlite")).unwrap().modified().unwrap();
     assert_eq!(after, before);
 
+    // A lost file of a finished run is no reason to name it.
+    fs::remove_file(trained.join("rank-2/best.safetensors")).unwrap();
+    let mended = autogan(dir.path(), &args);
+    assert!(mended.stderr.contains("warning: best.safetensors, of iteration"), "{mended:?}");
+    mended.ok();
+    let winner = WinnerFile::read(&trained.join("winner.json")).unwrap();
+    assert_eq!(winner.trained[1].best, of(2).best);
+    let sample =
+        ["sample", "runs/found-trained/rank-2/best.safetensors", "-n", "1", "--out", "o.png"];
+    autogan(dir.path(), &sample).ok();
+
     let other = [&args[..], &["--set", "model.gf=8"]].concat();
     let error = autogan(dir.path(), &other).fails(1);
     assert!(error.contains("rank-1") && error.contains("--run-dir"), "{error}");

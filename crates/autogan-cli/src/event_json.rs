@@ -68,6 +68,9 @@ pub fn fields(event: &Event) -> Value {
         Event::Measured { score, best, seconds } => json!({
             "event": "measured", "score": score, "best": best, "seconds": seconds,
         }),
+        Event::BestLost { lost, instead } => {
+            json!({ "event": "best_lost", "lost": lost, "instead": instead })
+        }
         Event::Trained { scores } => json!({ "event": "trained", "scores": scores }),
         // An event of a newer library: its name is better than nothing.
         other => json!({ "event": "other", "detail": format!("{other:?}") }),

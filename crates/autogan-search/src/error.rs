@@ -37,7 +37,9 @@ pub enum SearchError {
     },
     /// A number that is not one.
     #[error(
-        "{what} became {value} at stage {stage}, iteration {iteration}: the networks have diverged; try a lower learning rate (train.d_lr, train.g_lr)"
+        "{what} became {value} at stage {}, iteration {}: the networks have diverged; try a lower learning rate (train.d_lr, train.g_lr)",
+        stage + 1,
+        iteration + 1
     )]
     Diverged {
         /// Which number.

@@ -140,6 +140,14 @@ pub enum Event {
         /// Seconds that scoring took.
         seconds: f64,
     },
+    /// The best weights of a training from scratch that goes on are gone or damaged.
+    BestLost {
+        /// G iterations after which they were scored.
+        lost: u64,
+        /// G iterations of the weights that take their place: those of the checkpoint, where they were scored, which may be
+        /// the lost ones again. Without them the next score is the best so far.
+        instead: Option<u64>,
+    },
     /// A training from scratch is over.
     Trained {
         /// What it came to.

@@ -37,8 +37,9 @@ pub use event::{Event, Reporter, Silent};
 pub use images::to_u8;
 pub use run::{Outcome, Ran, RunOptions, metric_name, run};
 pub use scratch::{
-    ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig, TrainingEstimate,
-    TrainingPhase, TrainingPosition, run_training, training_checkpoint_config,
+    KnownReals, ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig,
+    TrainingEstimate, TrainingPhase, TrainingPosition, best_is_intact, run_training,
+    training_checkpoint_config,
 };
 pub use search::{ImageCount, Inputs, Phase, Position, Search};
 pub use streams::Streams;

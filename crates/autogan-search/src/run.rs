@@ -7,7 +7,7 @@ use autogan_run::{ArchFile, Protocol, RunWriter, Scalar, Trial};
 use autogan_space::derived_generator_cost;
 
 use crate::config::{RewardMetric, SearchConfig};
-use crate::error::Result;
+use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::parts::generator_config;
 use crate::record::{Record, Recorder, drawn, grid};
@@ -62,13 +62,14 @@ pub fn run(
         let rows = Rows {
             config: &config,
             seconds: writer.seconds(),
-            writer,
+            writer: &mut *writer,
             position: before,
             shared_steps: search.shared_steps(),
         };
         let mut recorder = Recorder::new(rows, reporter);
-        let more = search.advance(&mut recorder)?;
+        let advanced = search.advance(&mut recorder);
         recording += recorder.finish()?.1;
+        let more = advanced.or_else(|error| diverged(error, writer, before.tick))?;
         if !more {
             mend_arch(search, writer, before)?;
             break Outcome::Finished;
@@ -105,6 +106,16 @@ impl Ran {
         });
         Ok(writer.session("end", json.to_string(), tick)?)
     }
+}
+
+/// Notes in the run directory that the networks diverged, where that is the error: whoever resumes the run would come to
+/// the same end.
+pub(crate) fn diverged<T>(error: SearchError, writer: &mut RunWriter, tick: u64) -> Result<T> {
+    if matches!(error, SearchError::Diverged { .. }) {
+        let json = serde_json::json!({ "outcome": "diverged", "reason": error.to_string() });
+        writer.session("end", json.to_string(), tick)?;
+    }
+    Err(error)
 }
 
 /// Writes the `arch.json` of a finished search anew where it is gone or damaged.
@@ -185,7 +196,10 @@ impl Record for Rows<'_> {
                 self.writer.write_arch(&arch_file(self.config, self.position, top, score))
             }
             // Of a training from scratch.
-            Event::Real { .. } | Event::Measured { .. } | Event::Trained { .. } => Ok(()),
+            Event::Real { .. }
+            | Event::Measured { .. }
+            | Event::BestLost { .. }
+            | Event::Trained { .. } => Ok(()),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use autogan_run::RunDir;
-use autogan_search::{Outcome, SearchConfig, TrainingConfig};
+use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
 
 use crate::arch_arg;
 use crate::inputs;
@@ -100,7 +100,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let signals = Signals::listen()?;
-    let trainer = Trainer { args, terminal, device, signals: &signals };
+    let known = KnownReals::default();
+    let trainer = Trainer { args, terminal, device, signals: &signals, known };
     if let Some(run) = &from {
         return several::run(&trainer, run);
     }

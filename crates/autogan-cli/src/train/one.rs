@@ -4,7 +4,7 @@ use std::path::Path;
 
 use autogan_run::{Host, LogFile, RunDir, RunWriter};
 use autogan_search::{
-    Outcome, RunOptions, SearchError, Training, TrainingConfig, run_training,
+    KnownReals, Outcome, RunOptions, SearchError, Training, TrainingConfig, run_training,
     training_checkpoint_config,
 };
 use candle_core::Device;
@@ -22,6 +22,8 @@ pub struct Trainer<'a> {
     pub terminal: &'a Terminal,
     pub device: Device,
     pub signals: &'a Signals,
+    /// What the training images give, taken once for all of them.
+    pub known: KnownReals,
 }
 
 impl Trainer<'_> {
@@ -86,6 +88,7 @@ impl Trainer<'_> {
         let dir = writer.dir().clone();
         let path = dir.path();
         let mut log = LogFile::open(&dir.log_path())?;
+        training.share_reals(&self.known);
         let mut progress = Progress::new(self.terminal, training, &mut log);
         progress.intro(path);
         let every = self.args.checkpoint_every;

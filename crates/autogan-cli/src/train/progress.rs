@@ -159,6 +159,20 @@ impl<'a> Progress<'a> {
         format!("D {:.3} G {:+.3}", self.d_loss.unwrap_or(0.0), self.g_loss.unwrap_or(0.0))
     }
 
+    /// A warning, which a quiet terminal shows too.
+    fn lost(&mut self, lost: u64, instead: Option<u64>) {
+        let what = format!("best.safetensors, of iteration {lost}, is gone or damaged");
+        let text = match instead {
+            Some(same) if same == lost => format!("{what}; it is written anew"),
+            Some(other) => {
+                format!("{what}; it now holds iteration {other}, and scores.json says so")
+            }
+            None => format!("{what}; the next score is the best so far"),
+        };
+        let _ = writeln!(self.log, "warning: {text}");
+        self.bar.suspend(|| self.terminal.warn(&text));
+    }
+
     fn measured(&mut self, score: &ModelScore, best: bool, seconds: f64) {
         self.last = Some(*score);
         self.scoring += Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -186,6 +200,7 @@ impl Reporter for Progress<'_> {
                 self.line(&format!("training images: is {:.3}{distance}", score.is));
             }
             Event::Measured { score, best, seconds } => self.measured(score, *best, *seconds),
+            Event::BestLost { lost, instead } => self.lost(*lost, *instead),
             _ => {}
         }
         if self.terminal.is_json() {

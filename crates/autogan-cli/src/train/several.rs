@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use autogan_run::export::{Align, aligned};
 use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
-use autogan_search::{Outcome, TrainingConfig};
+use autogan_search::{Outcome, TrainingConfig, best_is_intact};
 use autogan_space::Arch;
 
 use super::Args;
@@ -74,7 +74,9 @@ fn one(
 ) -> anyhow::Result<Option<ScoresFile>> {
     let wanted = config.schedule.g_iterations;
     let finished = |dir: &RunDir| -> anyhow::Result<Option<ScoresFile>> {
-        Ok(dir.scores()?.filter(|scores| scores.g_iterations == wanted))
+        let scores = dir.scores()?.filter(|scores| scores.g_iterations == wanted);
+        // A run whose best weights are gone is resumed, which mends it.
+        Ok(if best_is_intact(dir)? { scores } else { None })
     };
     let (dir, outcome) = match RunDir::open(&path) {
         Ok(dir) => {

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::images::{StageImages, to_u8};
 
 /// What real images give, from one pass over them.
+#[derive(Debug)]
 pub(crate) struct Reals {
     /// Their own scores.
     pub score: RealScore,

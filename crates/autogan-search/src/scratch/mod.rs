@@ -6,6 +6,7 @@
 
 mod config;
 mod estimate;
+mod known;
 mod measure;
 mod run;
 mod save;
@@ -13,6 +14,7 @@ mod training;
 
 pub use config::{ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig};
 pub use estimate::TrainingEstimate;
-pub use run::run_training;
+pub use known::KnownReals;
+pub use run::{best_is_intact, run_training};
 pub use save::training_checkpoint_config;
 pub use training::{Training, TrainingPhase, TrainingPosition};

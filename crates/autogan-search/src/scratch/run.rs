@@ -1,22 +1,26 @@
 //! A training in its run directory: scores become curves, grids pictures, the best weights a file.
 
+use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use autogan_run::{RunWriter, Scalar};
+use autogan_run::{Checkpoint, RunDir, RunWriter, Scalar};
 
 use super::config::TrainingConfig;
 use super::training::{Training, TrainingPhase, TrainingPosition};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::record::{Record, Recorder, drawn, grid};
-use crate::run::{Outcome, Ran, RunOptions};
+use crate::run::{Outcome, Ran, RunOptions, diverged};
 
 /// Points of a loss curve that are stored.
 const CURVE_POINTS: u64 = 1000;
 
 /// Advances the training to its end, or until it is asked to stop, keeping its run directory in step: a
 /// checkpoint after each score, `best.safetensors` whenever one is the best so far, `scores.json` at the end.
+///
+/// What `scores.json` names is there: a `best.safetensors` that is gone or damaged is written anew where the weights of
+/// that score are at hand, and forgotten with its score where they are not.
 ///
 /// # Errors
 /// When the training fails or the directory cannot be written; the last checkpoint is intact then.
@@ -29,14 +33,16 @@ pub fn run_training(
     let begun = Instant::now();
     let (mut saved, mut recording) = (begun, Duration::ZERO);
     let config = training.config().clone();
+    mend_best(training, writer, reporter)?;
     let outcome = loop {
         let seconds = writer.seconds();
         let position = training.position();
-        let rows = Rows { config: &config, writer, position, seconds, best: false };
+        let rows = Rows { config: &config, writer: &mut *writer, position, seconds, best: false };
         let mut recorder = Recorder::new(rows, reporter);
-        let more = training.advance(&mut recorder)?;
+        let advanced = training.advance(&mut recorder);
         let (Rows { best, .. }, spent) = recorder.finish()?;
         recording += spent;
+        let more = advanced.or_else(|error| diverged(error, writer, position.tick))?;
         if !more {
             mend_scores(training, writer)?;
             break Outcome::Finished;
@@ -61,6 +67,50 @@ pub fn run_training(
     let ran = Ran { outcome, elapsed: begun.elapsed(), recording };
     ran.note(writer, training.position().tick)?;
     Ok(ran)
+}
+
+/// Whether the best weights of a training that has a score are there as they were written.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn best_is_intact(dir: &RunDir) -> Result<bool> {
+    match Checkpoint::read(&dir.best_path()) {
+        Ok(_) => Ok(true),
+        Err(autogan_run::Error::Damaged { .. }) => Ok(false),
+        Err(autogan_run::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sees to it that the best score so far is one whose weights are in `best.safetensors`.
+fn mend_best(
+    training: &mut Training,
+    writer: &mut RunWriter,
+    reporter: &mut dyn Reporter,
+) -> Result<()> {
+    let Some(lost) = training.scores.best else { return Ok(()) };
+    if best_is_intact(writer.dir())? {
+        return Ok(());
+    }
+    let instead = training.lose_best();
+    if instead.is_some() {
+        training.averaged()?.write(&writer.dir().best_path())?;
+    }
+    if let Some(scores) = training.result() {
+        scores.write(&writer.dir().scores_path())?;
+    }
+    let (lost, instead) = (lost.g_iteration, instead.map(|score| score.g_iteration));
+    writer.event(&autogan_run::Event {
+        tick: training.position().tick,
+        kind: "best_lost".to_owned(),
+        json: serde_json::json!({ "lost": lost, "instead": instead }).to_string(),
+        seconds: writer.seconds(),
+    })?;
+    reporter.event(&Event::BestLost { lost, instead });
+    // Otherwise the next resume would hold on to the lost score.
+    Ok(writer.save(training.save()?)?)
 }
 
 /// Writes the `scores.json` of a finished training anew where it is gone or damaged.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use autogan_metrics::{FeatureExtractor, GaussianStats};
+use autogan_metrics::FeatureExtractor;
 use autogan_nn::{Discriminator, Ema, Generator, NormMode};
 use autogan_ops::Adam;
 use autogan_run::{ModelScore, RealScore, ScoresFile};
@@ -16,7 +16,8 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::config::TrainingConfig;
-use super::measure::{protocol, score_generator, score_reals};
+use super::known::KnownReals;
+use super::measure::{Reals, protocol, score_generator, score_reals};
 use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
@@ -66,8 +67,10 @@ pub struct Training {
     device: Device,
     pub(super) images: StageImages,
     extractor: Arc<dyn FeatureExtractor>,
-    /// Statistics of the training images, once they are needed.
-    reference: Option<GaussianStats>,
+    /// What trainings before this one found on the same images.
+    known: KnownReals,
+    /// What the training images give, once it is needed.
+    reals: Option<Arc<Reals>>,
     pub(super) generator: Generator,
     pub(super) discriminator: Discriminator,
     pub(super) ema: Ema,
@@ -107,7 +110,8 @@ impl Training {
             d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
             images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
             extractor,
-            reference: None,
+            known: KnownReals::default(),
+            reals: None,
             generator,
             discriminator,
             streams,
@@ -122,6 +126,11 @@ impl Training {
             scores: Scores::default(),
             config,
         })
+    }
+
+    /// Takes what the training images give from `known` where it is there, and leaves it there for others.
+    pub fn share_reals(&mut self, known: &KnownReals) {
+        self.known = known.clone();
     }
 
     /// The configuration.
@@ -148,6 +157,17 @@ impl Training {
         }
         self.position.tick += 1;
         Ok(true)
+    }
+
+    /// Forgets the best score, whose weights are lost; the present weights take its place where they are those of the
+    /// last score. Gives what takes its place.
+    pub(super) fn lose_best(&mut self) -> Option<ModelScore> {
+        let p = self.position;
+        // Within a G iteration the average is a step further.
+        let whole = p.d_steps == p.g_iterations * self.config.train.n_critic as u64;
+        let present = |last: &ModelScore| whole && last.g_iteration == p.g_iterations;
+        self.scores.best = self.scores.last.filter(present);
+        self.scores.best
     }
 
     /// What the training came to, once it is over.
@@ -226,14 +246,16 @@ impl Training {
     /// Scores the averaged generator, always on the same latents.
     fn score(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
         let begun = Instant::now();
-        if self.scores.real.is_none() || (self.config.score.fid && self.reference.is_none()) {
-            let (config, seed) = (&self.config.score, self.config.seed);
-            let reals = score_reals(&self.images, &*self.extractor, config, seed)?;
-            self.reference = reals.reference;
+        if self.scores.real.is_none() || (self.config.score.fid && self.reals.is_none()) {
+            let reals = self.known.get_or(&self.config, self.images.len(), || {
+                let (config, seed) = (&self.config.score, self.config.seed);
+                score_reals(&self.images, &*self.extractor, config, seed)
+            })?;
             if self.scores.real.is_none() {
                 reporter.event(&Event::Real { score: reals.score });
             }
             self.scores.real = Some(reals.score);
+            self.reals = Some(reals);
         }
         let z = self.fixed_latents("latents.score", self.config.score.images)?;
         let (is, frechet) = score_generator(
@@ -242,7 +264,7 @@ impl Training {
             &z,
             &*self.extractor,
             &self.config.score,
-            self.reference.as_ref(),
+            self.reals.as_ref().and_then(|reals| reals.reference.as_ref()),
         )?;
         let score = ModelScore {
             g_iteration: self.position.g_iterations,

@@ -5,5 +5,6 @@
 mod presets;
 mod runs;
 mod scratch;
+mod scratch_runs;
 mod switches;
 mod tiny;

@@ -1,19 +1,22 @@
 //! Training from scratch: the same bits however it is run, scores when they are due, weights that say what they are.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use autogan_run::{Checkpoint, Host, ModelScore, RunDir, RunWriter, ScoresFile};
+use autogan_metrics::{Extracted, FeatureExtractor};
+use autogan_run::{Checkpoint, ModelScore};
 use autogan_search::{
-    Event, Outcome, Reporter, RunOptions, Search, Silent, Training, TrainingConfig, TrainingInputs,
-    run_training, training_checkpoint_config,
+    Event, KnownReals, Reporter, Search, Silent, Training, TrainingConfig, TrainingInputs,
+    training_checkpoint_config,
 };
 
-use crate::tiny::inputs_of;
+use candle_core::Tensor;
+
+use crate::tiny::{Colours, inputs_of};
 
 /// The quick preset, shrunk.
-fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
+pub fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
     let small = [
         "data.count=40",
         "model.latent=4",
@@ -35,21 +38,22 @@ fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
     config
 }
 
-fn inputs(config: &TrainingConfig) -> TrainingInputs {
+pub fn inputs(config: &TrainingConfig) -> TrainingInputs {
     inputs_of(&config.data, config.side())
 }
 
-fn new(config: &TrainingConfig) -> Training {
+pub fn new(config: &TrainingConfig) -> Training {
     Training::new(config.clone(), inputs(config)).unwrap()
 }
 
-fn finish(training: &mut Training, reporter: &mut dyn Reporter) -> Checkpoint {
+pub fn finish(training: &mut Training, reporter: &mut dyn Reporter) -> Checkpoint {
     while training.advance(reporter).unwrap() {}
     training.save().unwrap()
 }
 
+/// The events of a training.
 #[derive(Default)]
-struct Record(Vec<Event>);
+pub struct Record(pub Vec<Event>);
 
 impl Reporter for Record {
     fn event(&mut self, event: &Event) {
@@ -58,7 +62,7 @@ impl Reporter for Record {
 }
 
 impl Record {
-    fn measured(&self) -> Vec<(ModelScore, bool)> {
+    pub fn measured(&self) -> Vec<(ModelScore, bool)> {
         let scores = self.0.iter().filter_map(|event| match event {
             Event::Measured { score, best, .. } => Some((*score, *best)),
             _ => None,
@@ -273,101 +277,51 @@ fn too_few_images_for_the_scores_are_found_before_the_first_step() {
     }
 }
 
-/// Dies in the first D step after a score.
-#[derive(Default)]
-struct DiesAfterScore(bool);
+/// Scores as [`Colours`] does, and counts the images.
+struct Counting(AtomicUsize);
 
-impl Reporter for DiesAfterScore {
-    fn event(&mut self, event: &Event) {
-        self.0 |= matches!(event, Event::Measured { .. });
-        assert!(!(self.0 && matches!(event, Event::Shared { .. })), "on purpose");
+impl FeatureExtractor for Counting {
+    fn name(&self) -> &str {
+        Colours.name()
+    }
+
+    fn dims(&self) -> usize {
+        Colours.dims()
+    }
+
+    fn classes(&self) -> usize {
+        Colours.classes()
+    }
+
+    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extracted> {
+        self.0.fetch_add(images.dim(0)?, Ordering::Relaxed);
+        Colours.extract(images)
     }
 }
 
 #[test]
-fn a_score_is_in_a_checkpoint_before_training_goes_on() {
-    let config = config(9, &[]);
-    let parent = tempfile::tempdir().unwrap();
-    let text = config.to_toml().unwrap();
-    let path = parent.path().join("run");
-    let (dir, lock) = RunDir::create_at(&path, &text, &Host::detect("cpu")).unwrap();
-    let stop = AtomicBool::new(false);
-    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
-    let died = std::panic::catch_unwind(|| {
-        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
-        let mut reporter = DiesAfterScore::default();
-        run_training(&mut new(&config), &mut writer, &mut reporter, &options).map(drop)
-    });
-    assert!(died.is_err());
-    let newest = dir.checkpoints().load_newest().unwrap().expect("a checkpoint").checkpoint;
-    let mut training = Training::restore(&newest, config.clone(), inputs(&config)).unwrap();
-    assert_eq!(training.position().g_iterations, 2);
-    let mut rest = Record::default();
-    finish(&mut training, &mut rest);
-    // Two more scores, and not the first again.
-    assert_eq!(rest.measured().len(), 2);
-}
-
-/// Asks to stop when the training has made so many D steps.
-struct StopAt<'a>(u64, &'a AtomicBool);
-
-impl Reporter for StopAt<'_> {
-    fn event(&mut self, event: &Event) {
-        if matches!(event, Event::Shared { step, .. } if *step == self.0) {
-            self.1.store(true, Ordering::Relaxed);
+fn trainings_on_the_same_images_look_at_them_once() {
+    let known = KnownReals::default();
+    let train = |config: &TrainingConfig, known: Option<&KnownReals>| {
+        let extractor = Arc::new(Counting(AtomicUsize::new(0)));
+        let own = TrainingInputs { extractor: extractor.clone(), ..inputs(config) };
+        let mut training = Training::new(config.clone(), own).unwrap();
+        if let Some(known) = known {
+            training.share_reals(known);
         }
-    }
-}
-
-#[test]
-fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
-    let config = config(6, &[]);
-    let text = config.to_toml().unwrap();
-    let parent = tempfile::tempdir().unwrap();
-    let host = Host::detect("cpu");
-    let stop = AtomicBool::new(false);
-    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
-    let create = |name: &str| {
-        let (dir, lock) = RunDir::create_at(&parent.path().join(name), &text, &host).unwrap();
-        RunWriter::start(dir, lock).unwrap()
+        let mut record = Record::default();
+        finish(&mut training, &mut record);
+        let reals = record.0.iter().filter(|event| matches!(event, Event::Real { .. })).count();
+        assert_eq!(reals, 1, "the curve has its point");
+        (extractor.0.load(Ordering::Relaxed), training.result().unwrap())
     };
-    let mut writer = create("whole");
-    let ran = run_training(&mut new(&config), &mut writer, &mut Silent, &options).unwrap();
-    assert_eq!(ran.outcome, Outcome::Finished);
-    let whole = writer.dir().clone();
-    writer.finish().unwrap();
-
-    let mut writer = create("stopped");
-    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(5, &stop), &options);
-    assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
-    let stopped = writer.dir().clone();
-    assert!(stopped.scores().unwrap().is_none());
-    drop(writer);
-    stop.store(false, Ordering::Relaxed);
-    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
-    let (checkpoint, mut writer) = (resumed.checkpoint.unwrap(), resumed.writer);
-    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
-    assert_eq!(training.position().d_steps, 5);
-    let ran = run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
-    assert_eq!(ran.outcome, Outcome::Finished);
-    writer.finish().unwrap();
-
-    let same = |path: fn(&RunDir) -> std::path::PathBuf| {
-        assert_eq!(std::fs::read(path(&whole)).unwrap(), std::fs::read(path(&stopped)).unwrap());
-    };
-    same(RunDir::scores_path);
-    same(RunDir::best_path);
-    let last = |dir: &RunDir| dir.checkpoints().load_newest().unwrap().unwrap().checkpoint;
-    assert!(last(&whole).tensors == last(&stopped).tensors);
-    let scores: ScoresFile = whole.scores().unwrap().unwrap();
-    assert_eq!(scores.g_iterations, 5);
-
-    // A finished run whose scores are gone writes them anew.
-    std::fs::remove_file(stopped.scores_path()).unwrap();
-    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
-    let mut writer = resumed.writer;
-    let checkpoint = resumed.checkpoint.unwrap();
-    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
-    run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
-    same(RunDir::scores_path);
+    let (first, second) = (config(3, &[]), config(3, &["arch=autogan-b"]));
+    // Three scores of 16 images, and the 40 training images.
+    assert_eq!(train(&first, Some(&known)).0, 3 * 16 + 40);
+    let (seen, scores) = train(&second, Some(&known));
+    let (alone, expected) = train(&second, None);
+    assert_eq!((seen, alone), (3 * 16, 3 * 16 + 40));
+    assert_eq!(scores, expected);
+    // Another seed splits them otherwise.
+    assert_eq!(train(&config(4, &[]), Some(&known)).0, 3 * 16 + 40);
 }

@@ -1,0 +1,81 @@
+//! What training images give, kept from one training to the next: with Inception it takes a pass over tens of thousands
+//! of images.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::config::{ScoreConfig, TrainingConfig};
+use super::measure::Reals;
+use crate::config::DataConfig;
+use crate::error::Result;
+
+/// Passes over training images that are kept: with Inception's features each takes 32 MiB.
+const KEPT: usize = 3;
+
+/// Scores and statistics of training images, for trainings of one process on the same images; a clone shares them.
+#[derive(Clone, Debug, Default)]
+pub struct KnownReals(Arc<Mutex<VecDeque<(Key, Arc<Reals>)>>>);
+
+/// All that they depend on.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    data: DataConfig,
+    images: usize,
+    side: usize,
+    seed: u64,
+    score: ScoreConfig,
+}
+
+impl KnownReals {
+    /// What the training images of `config`, of which there are `images`, give: kept, or taken by `take` and kept.
+    pub(super) fn get_or(
+        &self,
+        config: &TrainingConfig,
+        images: usize,
+        take: impl FnOnce() -> Result<Reals>,
+    ) -> Result<Arc<Reals>> {
+        let key = Key {
+            data: config.data.clone(),
+            images,
+            side: config.side(),
+            seed: config.seed,
+            score: config.score.clone(),
+        };
+        // A panic elsewhere leaves whole entries.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, reals)) = kept.iter().find(|(known, _)| *known == key) {
+            return Ok(Arc::clone(reals));
+        }
+        let reals = Arc::new(take()?);
+        kept.truncate(KEPT - 1);
+        kept.push_front((key, Arc::clone(&reals)));
+        Ok(reals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autogan_run::RealScore;
+
+    #[test]
+    fn only_what_is_the_same_is_kept_and_not_for_ever() {
+        let known = KnownReals::default();
+        let config =
+            |seed| TrainingConfig { seed, ..TrainingConfig::preset("quick", &[]).unwrap() };
+        let get = |config: &TrainingConfig, images, value: f64| {
+            let score = RealScore { is: value, is_std: 0.0, frechet: None };
+            let take = || Ok(Reals { score, reference: None });
+            known.get_or(config, images, take).unwrap().score.is
+        };
+        assert_eq!(get(&config(0), 40, 1.0), 1.0);
+        assert_eq!(get(&config(0), 40, 2.0), 1.0);
+        assert_eq!(get(&config(1), 40, 3.0), 3.0);
+        let mut other = config(0);
+        other.score.images += 1;
+        assert_eq!(get(&other, 40, 4.0), 4.0);
+        assert_eq!(get(&config(0), 40, 5.0), 1.0, "still among the last three");
+        assert_eq!(get(&config(0), 41, 6.0), 6.0);
+        assert_eq!(get(&config(0), 40, 7.0), 7.0, "taken anew");
+    }
+}
