@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Ran, autogan, command, files, words};
+use autogan_run::{Checkpoint, StoreReader};
+
+use crate::common::{Ran, autogan, command, files, last_checkpoint, words};
 
 fn repro(dir: &Path, line: &str) -> Ran {
     let line = format!("repro --scale tiny {line}");
@@ -81,8 +83,95 @@ fn every_item_has_a_page_and_they_make_one_document() {
         }
     }
     assert!(links > 40, "{links}");
-    let reset = fs::read_to_string(dir.path().join("repro/tiny/fig9/index.md")).unwrap();
-    assert!(!reset.contains("Resets in a search: 0.0"), "the reset fires: {reset}");
+    figure_9_counts_resets_that_fired(&dir.path().join("repro/tiny"));
+}
+
+/// Its page says what the stores say: the reset fires where it is on, there alone, and ends shared training early.
+fn figure_9_counts_resets_that_fired(tiny: &Path) {
+    let resets = |job: &str| {
+        let store = tiny.join("jobs").join(job).join("run.sqlite");
+        StoreReader::open(&store).unwrap().events(Some("reset")).unwrap().len()
+    };
+    let with = [0, 1].map(|seed| resets(&format!("search-reset-shapes-s{seed}")));
+    let without = [0, 1].map(|seed| resets(&format!("search-no-reset-shapes-s{seed}")));
+    assert!(with.iter().all(|&count| count > 0) && without == [0, 0], "{with:?} {without:?}");
+    let page = fs::read_to_string(tiny.join("fig9/index.md")).unwrap();
+    let mean = (with[0] + with[1]) as f64 / 2.0;
+    assert!(page.contains(&format!("Resets in a search: {mean:.1} ±")), "{with:?}: {page}");
+    let csv = numbers(&tiny.join("fig9/fig9-shapes.csv"));
+    let trained = |arm: &str| -> Vec<u64> {
+        let rows = csv.iter().filter(|row| row[0] == arm);
+        rows.map(|row| row[2].parse().unwrap()).collect()
+    };
+    let (with, without) = (trained("with reset"), trained("without reset"));
+    assert_eq!((with.len(), without.len()), (2, 2), "{csv:?}");
+    assert!(with.iter().zip(&without).all(|(with, without)| with < without), "{csv:?}");
+}
+
+/// Puts a finished training back to before its last iteration, with weights that are no numbers.
+fn poison(job: &Path) {
+    let path = last_checkpoint(job);
+    let mut checkpoint = Checkpoint::read(&path).unwrap();
+    let mut state: serde_json::Value =
+        serde_json::from_str(checkpoint.text("state").unwrap()).unwrap();
+    let position = &mut state["position"];
+    for count in ["g_iterations", "d_steps"] {
+        position[count] = (position[count].as_u64().unwrap() - 1).into();
+    }
+    position["phase"] = "train".into();
+    checkpoint.metadata.insert("state".into(), state.to_string());
+    for tensor in checkpoint.tensors.iter_mut().filter(|tensor| tensor.name.starts_with("g.")) {
+        let nan = f32::NAN.to_le_bytes();
+        tensor.bytes.chunks_exact_mut(4).for_each(|number| number.copy_from_slice(&nan));
+    }
+    checkpoint.write(&path).unwrap();
+    fs::remove_file(job.join("scores.json")).unwrap();
+}
+
+#[test]
+fn a_run_that_diverges_stands_in_no_other_ones_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let jobs = dir.path().join("repro/tiny/jobs");
+    repro(dir.path(), "random").ok();
+    poison(&jobs.join("short-random0-shapes-s0"));
+    poison(&jobs.join("train-controller-shapes-s1"));
+    // To be trained after those.
+    fs::remove_dir_all(jobs.join("train-scratch-shapes-s0")).unwrap();
+    fs::remove_dir_all(jobs.join("train-baseline-shapes-s1")).unwrap();
+
+    let failed = |ran: &Ran| {
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stdout.contains("random/index.md"), "the page is written: {ran:?}");
+        let list = ran.stderr.split("2 of 20 runs failed").nth(1).expect("a list");
+        for job in ["short-random0-shapes-s0", "train-controller-shapes-s1"] {
+            let line = list.lines().find(|line| line.contains(job)).expect("its line");
+            assert!(line.contains("diverged") && line.contains("iteration"), "{line}");
+        }
+        assert!(list.contains("remove its directory"), "{list}");
+    };
+    failed(&repro(dir.path(), "random"));
+    for other in ["train-scratch-shapes-s0", "train-baseline-shapes-s1"] {
+        assert!(jobs.join(other).join("scores.json").is_file(), "{other} was in the way");
+    }
+    let page = fs::read_to_string(dir.path().join("repro/tiny/random/index.md")).unwrap();
+    let list = page.split("**Runs that failed**").nth(1).expect("a list");
+    assert!(list.contains("- `short-random0-shapes-s0`: ") && list.contains("diverged"), "{page}");
+    assert!(page.contains("18 of 20 runs are finished, 2 failed"), "{page}");
+
+    // What failed is not tried again, and what needs it cannot begin.
+    let before = modified(&jobs.join("train-controller-shapes-s1"));
+    failed(&repro(dir.path(), "random"));
+    assert_eq!(modified(&jobs.join("train-controller-shapes-s1")), before);
+    let shown = repro(dir.path(), "fig4 --no-run").ok();
+    let page = fs::read_to_string(dir.path().join(shown.trim())).unwrap();
+    assert!(page.contains("Seed 1: diverged.") && page.contains("Seed 0, 64 images"), "{page}");
+
+    // Without its directory it is a run like any other; what was picked without it may be another now.
+    for job in ["short-random0-shapes-s0", "train-scratch-shapes-s0", "train-controller-shapes-s1"]
+    {
+        fs::remove_dir_all(jobs.join(job)).unwrap();
+    }
+    repro(dir.path(), "random").ok();
 }
 
 #[test]

@@ -27,6 +27,6 @@ pub use job::{ArchSource, BASELINE, Job, Length, Method, Work};
 pub use plan::{Scope, jobs};
 pub use resolve::{search_config, training_config};
 pub use results::{Results, SearchResult, StepReward, TrainingResult};
-pub use runner::Runner;
+pub use runner::{Carried, Failure, Runner};
 pub use scale::{Dataset, Scale, Sizes};
 pub use source::{Monitor, Notice, OutsideError, Source, What};

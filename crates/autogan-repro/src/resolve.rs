@@ -7,7 +7,7 @@ use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::Arch;
 
 use crate::error::{ReproError, Result};
-use crate::job::{ArchSource, Job, Length, Method};
+use crate::job::{ArchSource, Job, Length, Method, Work};
 use crate::results::Results;
 use crate::scale::{Dataset, Scale};
 use crate::source::Source;
@@ -86,6 +86,23 @@ pub fn training_config(
     Ok(config)
 }
 
+/// Why a job can never begin: what it needs failed. The best of several is that of those that did not.
+///
+/// # Errors
+/// When a job's store is damaged.
+pub(crate) fn blocked(job: &Job, results: &Results) -> Result<Option<String>> {
+    let mut failed = Vec::new();
+    for wanted in job.needs() {
+        if results.diverged(wanted)?.is_some() {
+            failed.push(wanted);
+        }
+    }
+    let any_will_do = matches!(&job.work, Work::Train { arch: ArchSource::BestOf(_), .. });
+    let enough = any_will_do && failed.len() < job.needs().len();
+    Ok((!failed.is_empty() && !enough)
+        .then(|| format!("it needs {}, which diverged", failed.join(", "))))
+}
+
 /// The architecture that a training is of, from what the jobs before it hold.
 ///
 /// # Errors
@@ -116,8 +133,13 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
         ArchSource::BestOf(jobs) => {
             let mut best: Option<(f64, Arch)> = None;
             for wanted in jobs {
-                let training =
-                    results.training(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
+                let Some(training) = results.training(wanted)? else {
+                    // One that diverged is worse than any that did not.
+                    if results.diverged(wanted)?.is_some() {
+                        continue;
+                    }
+                    return Err(needs(wanted, unfinished()));
+                };
                 // The first of equals stays, as it would in a search that keeps the best so far.
                 if best.as_ref().is_none_or(|(score, _)| training.score() > *score) {
                     best = Some((training.score(), training.arch()?));

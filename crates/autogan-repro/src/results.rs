@@ -9,6 +9,7 @@ use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::{Arch, GeneratorShape, TokenOrder};
 
 use crate::error::Result;
+use crate::job::{Job, Work};
 
 /// The jobs of one scale.
 #[derive(Debug, Clone)]
@@ -156,8 +157,40 @@ impl Results {
         Ok(Some(TrainingResult { file, curve, scored, seconds, grid, host: run.host()? }))
     }
 
+    /// Whether a job is finished, without reading what it came to. One whose result is gone or damaged is not: resuming it
+    /// writes that anew.
+    ///
+    /// # Errors
+    /// When its store or its result cannot be read.
+    pub fn is_finished(&self, job: &Job) -> Result<bool> {
+        let Some((run, ..)) = self.finished(&job.name)? else { return Ok(false) };
+        let there = match job.work {
+            Work::Search(_) => run.arch().map(|found| found.is_some()),
+            Work::Train { .. } => run.scores().map(|found| found.is_some()),
+        };
+        match there {
+            Err(autogan_run::Error::Damaged { .. }) => Ok(false),
+            there => Ok(there?),
+        }
+    }
+
+    /// Why a job failed: its networks diverged, which they would again.
+    ///
+    /// # Errors
+    /// When its store is damaged.
+    pub fn diverged(&self, job: &str) -> Result<Option<String>> {
+        let end = self.end(job)?.filter(|end| end.json["outcome"] == "diverged");
+        Ok(end.map(|end| end.json["reason"].as_str().unwrap_or("it diverged").to_owned()))
+    }
+
     /// The run of a job that came to its end, its store, and its wall clock.
     fn finished(&self, job: &str) -> Result<Option<(RunDir, StoreReader, f64)>> {
+        let end = self.end(job)?.filter(|end| end.json["outcome"] == "finished");
+        Ok(end.map(|end| (end.run, end.reader, end.seconds)))
+    }
+
+    /// How the last session of a job ended that came to an end of its own.
+    fn end(&self, job: &str) -> Result<Option<End>> {
         let Ok(run) = RunDir::open(&self.dir(job)) else { return Ok(None) };
         // A run that was killed right after it was made has no store yet.
         if !run.store_path().exists() {
@@ -165,14 +198,24 @@ impl Results {
         }
         let reader = StoreReader::open_live(&run.store_path())?;
         let sessions: Vec<Stored<Session>> = reader.rows_after(0)?;
-        let end = sessions.iter().rev().find(|session| {
-            session.row.kind == "end"
-                && serde_json::from_str::<serde_json::Value>(&session.row.json)
-                    .is_ok_and(|json| json["outcome"] == "finished")
-        });
-        let Some(seconds) = end.map(|end| end.row.seconds) else { return Ok(None) };
-        Ok(Some((run, reader, seconds)))
+        let last = sessions.into_iter().rev().find(|session| session.row.kind == "end");
+        Ok(last.map(|last| End {
+            run,
+            reader,
+            seconds: last.row.seconds,
+            json: serde_json::from_str(&last.row.json).unwrap_or_default(),
+        }))
     }
+}
+
+/// The end of a session.
+struct End {
+    run: RunDir,
+    reader: StoreReader,
+    /// The run's wall clock.
+    seconds: f64,
+    /// What the session said about it.
+    json: serde_json::Value,
 }
 
 /// What a curve of the search's images came to.

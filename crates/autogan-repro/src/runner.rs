@@ -6,17 +6,42 @@ use std::sync::atomic::Ordering;
 
 use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
-    Inputs, Outcome, Ran, RunOptions, Search, SearchConfig, SearchError, Training, TrainingConfig,
-    TrainingInputs, run, run_training,
+    Inputs, KnownReals, Outcome, Ran, RunOptions, Search, SearchConfig, SearchError, Training,
+    TrainingConfig, TrainingInputs, run, run_training,
 };
 use candle_core::Device;
 
 use crate::error::{ReproError, Result};
 use crate::job::{Job, Work};
-use crate::resolve::{architecture, search_config, training_config};
+use crate::resolve::{architecture, blocked, search_config, training_config};
 use crate::results::{Config, Results};
 use crate::scale::Scale;
 use crate::source::{Monitor, Notice, Source, Store, What};
+
+/// How jobs went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Carried {
+    /// Whether all of them had their turn.
+    pub outcome: Outcome,
+    /// Those that failed.
+    pub failed: Vec<Failure>,
+}
+
+/// A job that failed, or cannot begin without one that did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The job.
+    pub job: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How one job went.
+enum Ended {
+    Finished,
+    Stopped,
+    Failed(String),
+}
 
 /// Runs the jobs of one scale.
 pub struct Runner<'a> {
@@ -24,6 +49,8 @@ pub struct Runner<'a> {
     results: Results,
     source: &'a dyn Source,
     store: Store<'a>,
+    /// What training images give, for jobs of one dataset and seed.
+    known: KnownReals,
     options: RunOptions<'a>,
 }
 
@@ -36,41 +63,81 @@ impl<'a> Runner<'a> {
         options: RunOptions<'a>,
     ) -> Runner<'a> {
         let store = Store::new(source);
-        Runner { scale, results: Results::new(&root), source, store, options }
+        Runner {
+            scale,
+            results: Results::new(&root),
+            source,
+            store,
+            known: KnownReals::default(),
+            options,
+        }
     }
 
-    /// Carries out all jobs, in this order, or until it is asked to stop.
+    /// Carries out all jobs, in this order, or until it is asked to stop. A job whose networks diverge is noted as failed,
+    /// with those that need it; the others go on, and what failed before is not tried again.
     ///
     /// # Errors
-    /// When a job fails; those before it are finished.
-    pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Outcome> {
+    /// When a job fails for another reason; those before it are finished.
+    pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Carried> {
+        let mut failed: Vec<Failure> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            let place = (index + 1, jobs.len());
             let notify = |what, monitor: &mut dyn Monitor| {
-                monitor.job(&Notice { job, place, what });
+                monitor.job(&Notice { job, place: (index + 1, jobs.len()), what });
             };
-            let config = self.config(job)?;
-            self.check_config(job, &config)?;
-            if self.is_finished(job)? {
-                notify(What::Known, monitor);
-                continue;
+            match self.carry_out_one(job, &notify, monitor)? {
+                Ended::Finished => {}
+                Ended::Stopped => return Ok(Carried { outcome: Outcome::Stopped, failed }),
+                Ended::Failed(reason) => {
+                    notify(What::Fails, monitor);
+                    monitor.warning(job, &reason);
+                    failed.push(Failure { job: job.name.clone(), reason });
+                }
             }
-            if self.options.stop.load(Ordering::Relaxed) {
-                return Ok(Outcome::Stopped);
-            }
-            let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
-            notify(if resumes { What::Resumes } else { What::Begins }, monitor);
-            let ran = match config {
-                Config::Search(config) => self.search(job, *config, monitor),
-                Config::Training(config) => self.training(job, *config, monitor),
-            };
-            if ran?.outcome == Outcome::Stopped {
-                notify(What::Stops, monitor);
-                return Ok(Outcome::Stopped);
-            }
-            notify(What::Ends, monitor);
         }
-        Ok(Outcome::Finished)
+        Ok(Carried { outcome: Outcome::Finished, failed })
+    }
+
+    fn carry_out_one(
+        &mut self,
+        job: &Job,
+        notify: &dyn Fn(What, &mut dyn Monitor),
+        monitor: &mut dyn Monitor,
+    ) -> Result<Ended> {
+        if let Some(reason) = blocked(job, &self.results)? {
+            return Ok(Ended::Failed(reason));
+        }
+        let config = self.config(job)?;
+        self.check_config(job, &config)?;
+        if self.results.is_finished(job)? {
+            notify(What::Known, monitor);
+            return Ok(Ended::Finished);
+        }
+        if let Some(reason) = self.results.diverged(&job.name)? {
+            return Ok(Ended::Failed(reason));
+        }
+        if self.options.stop.load(Ordering::Relaxed) {
+            return Ok(Ended::Stopped);
+        }
+        let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
+        notify(if resumes { What::Resumes } else { What::Begins }, monitor);
+        let ran = match config {
+            Config::Search(config) => self.search(job, *config, monitor),
+            Config::Training(config) => self.training(job, *config, monitor),
+        };
+        match ran {
+            Err(ReproError::Job { source: source @ SearchError::Diverged { .. }, .. }) => {
+                Ok(Ended::Failed(source.to_string()))
+            }
+            Err(error) => Err(error),
+            Ok(ran) if ran.outcome == Outcome::Stopped => {
+                notify(What::Stops, monitor);
+                Ok(Ended::Stopped)
+            }
+            Ok(_) => {
+                notify(What::Ends, monitor);
+                Ok(Ended::Finished)
+            }
+        }
     }
 
     fn config(&self, job: &Job) -> Result<Config> {
@@ -84,13 +151,6 @@ impl<'a> Runner<'a> {
                 let config = training_config(self.scale, &arch, *length, on, self.source)?;
                 Config::Training(Box::new(config))
             }
-        })
-    }
-
-    fn is_finished(&self, job: &Job) -> Result<bool> {
-        Ok(match job.work {
-            Work::Search(_) => self.results.search(&job.name)?.is_some(),
-            Work::Train { .. } => self.results.training(&job.name)?.is_some(),
         })
     }
 
@@ -143,6 +203,7 @@ impl<'a> Runner<'a> {
             Some(checkpoint) => Training::restore(checkpoint, config, inputs)?,
             None => Training::new(config, inputs)?,
         };
+        training.share_reals(&self.known);
         let ran = run_training(&mut training, &mut writer, monitor, &self.options);
         close(job, ran, writer)
     }

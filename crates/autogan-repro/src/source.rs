@@ -39,7 +39,7 @@ pub trait Monitor: Reporter {
     /// Takes notice of a job.
     fn job(&mut self, notice: &Notice<'_>);
 
-    /// Takes notice of what was damaged in a job that goes on.
+    /// Takes notice of what was damaged in a job that goes on, and of why one failed.
     fn warning(&mut self, job: &Job, text: &str);
 }
 
@@ -67,6 +67,8 @@ pub enum What {
     Ends,
     /// It was asked to stop.
     Stops,
+    /// It failed, now or before: [`Monitor::warning`] says why.
+    Fails,
 }
 
 /// Images and scorers, each loaded once.

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use autogan_repro::pages::{Context, write_docs, write_page};
-use autogan_repro::{Dataset, Item, Job, Results, Runner, Scale, Scope, Source, estimates, jobs};
+use autogan_repro::{
+    Dataset, Failure, Item, Job, Results, Runner, Scale, Scope, Source, estimates, jobs,
+};
 use autogan_run::export::{Align, aligned};
 use autogan_search::{Outcome, RunOptions};
 use clap::builder::PossibleValuesParser;
@@ -85,17 +87,20 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     }
     let root = args.out.join(scale.name());
     let signals = Signals::listen()?;
+    let mut failed = Vec::new();
     if !args.no_run {
         let times = estimates(&jobs, scale, &files)?.times;
         let mut watch = Watch::new(terminal, times);
         let options = RunOptions { checkpoint_every: CHECKPOINT_EVERY, stop: signals.stop() };
         let mut runner = Runner::new(scale, root.clone(), &files, options);
-        let outcome = runner.carry_out(&jobs, &mut watch);
+        let carried = runner.carry_out(&jobs, &mut watch);
         watch.finish();
-        if outcome? == Outcome::Stopped {
+        let carried = carried?;
+        if carried.outcome == Outcome::Stopped {
             terminal.note("stopped; the same command goes on");
             return Ok(signals.exit_code());
         }
+        failed = carried.failed;
     }
     let results = Results::new(&root);
     let context = Context { scope, results: &results };
@@ -108,7 +113,21 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         written += &format!("{}\n", file.display());
     }
     print(written.as_bytes())?;
+    if !failed.is_empty() {
+        terminal.error(&failures(&failed, jobs.len(), &results));
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What failed and how to try it again, of so many runs.
+fn failures(failed: &[Failure], of: usize, results: &Results) -> String {
+    let mut text =
+        format!("{} of {of} runs failed; the pages are written without them:", failed.len());
+    for Failure { job, reason } in failed {
+        text += &format!("\n  {}: {reason}", results.dir(job).display());
+    }
+    text + "\nto try one again, remove its directory"
 }
 
 /// The items of these names, in the paper's order.

@@ -102,6 +102,7 @@ impl Monitor for Watch<'_> {
                 self.bar.inc(time_of.as_millis() as u64);
                 self.line(&format!("{place}/{of} {name}: {:.1} s", took.as_secs_f64()));
             }
+            What::Fails => self.bar.inc(time_of.as_millis() as u64),
             What::Stops => self.line(&format!("{place}/{of} {name}: stopped")),
         }
     }
@@ -124,6 +125,10 @@ impl Reporter for Watch<'_> {
                     self.iteration.map_or(String::new(), |i| format!(", iteration {}", i + 1));
                 self.show(&format!("{iteration}, step {step}{of}"));
             }
+            Event::BestLost { lost, .. } => self.bar.suspend(|| {
+                let what = "best.safetensors is gone or damaged; scores.json follows";
+                self.terminal.warn(&format!("{}: iteration {lost}: {what}", self.name));
+            }),
             _ => {}
         }
     }

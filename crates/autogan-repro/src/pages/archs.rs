@@ -29,7 +29,7 @@ pub(super) fn found(page: &mut Page, context: &Context<'_>) -> Result<()> {
 fn draw(page: &mut Page, context: &Context<'_>, dataset: Dataset, seed: u64) -> Result<()> {
     let job = Job::search(Method::Controller, dataset, seed).name;
     let Some(search) = context.results.search(&job)? else {
-        page.text(&format!("Seed {seed}: not run."));
+        page.text(&format!("Seed {seed}: {}.", context.absent(&job)?));
         return Ok(());
     };
     let Some(best) = search.arch.top.first() else { return Ok(()) };

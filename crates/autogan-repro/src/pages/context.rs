@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method, Work};
 use crate::plan::{Scope, jobs};
+use crate::resolve::blocked;
 use crate::results::{Results, SearchResult, TrainingResult};
 use crate::scale::{Dataset, Scale};
 
@@ -58,6 +59,36 @@ impl Context<'_> {
         command
     }
 
+    /// The jobs of an item that failed, and why, where there are any.
+    pub(super) fn opening(&self, page: &mut Page, item: Item) -> Result<()> {
+        let failures = self.failures(&jobs(&[item], self.scope)?)?;
+        if !failures.is_empty() {
+            page.text("**Runs that failed**, and are left out of what follows:");
+            page.list(&failures);
+        }
+        Ok(())
+    }
+
+    /// What stands in the place of a job that is not finished.
+    pub(super) fn absent(&self, job: &str) -> Result<&'static str> {
+        Ok(if self.results.diverged(job)?.is_some() { "diverged" } else { "not run" })
+    }
+
+    fn failures(&self, jobs: &[Job]) -> Result<Vec<String>> {
+        let mut failures = Vec::new();
+        for job in jobs {
+            if self.results.is_finished(job)? {
+                continue;
+            }
+            let reason = match self.results.diverged(&job.name)? {
+                Some(reason) => Some(reason),
+                None => blocked(job, self.results)?,
+            };
+            failures.extend(reason.map(|reason| format!("`{}`: {reason}", job.name)));
+        }
+        Ok(failures)
+    }
+
     /// What differs from the paper, how far the jobs are, the command, the machine.
     pub(super) fn closing(&self, page: &mut Page, item: Item) -> Result<()> {
         if self.scope.scale != Scale::Full {
@@ -67,6 +98,10 @@ impl Context<'_> {
         page.heading("How it was made");
         page.text(&format!("```sh\n{}\n```", self.command(item)));
         let jobs = jobs(&[item], self.scope)?;
+        let failed = match self.failures(&jobs)?.len() {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
         let mut hosts: Vec<Host> = Vec::new();
         for job in &jobs {
             hosts.extend(match job.work {
@@ -75,7 +110,7 @@ impl Context<'_> {
             });
         }
         page.text(&format!(
-            "{} of {} runs are finished; seeds {}. Each run directory under `jobs/` holds its \
+            "{} of {} runs are finished{failed}; seeds {}. Each run directory under `jobs/` holds its \
              configuration, curves and weights.",
             hosts.len(),
             jobs.len(),

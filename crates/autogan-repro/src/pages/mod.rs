@@ -29,6 +29,7 @@ pub use page::Page;
 pub fn page(item: Item, context: &Context<'_>) -> Result<Page> {
     let mut page = Page::default();
     page.text(&text::about(item));
+    context.opening(&mut page, item)?;
     match item {
         Item::Table1 => tables::cifar10(&mut page, context)?,
         Item::Table2 => tables::transfer(&mut page, context)?,

@@ -121,7 +121,7 @@ pub(super) fn grids(page: &mut Page, context: &Context<'_>, at_48: bool) -> Resu
             };
             let training = context.results.training(&job.name)?;
             let Some(path) = training.and_then(|training| training.grid) else {
-                page.text(&format!("Seed {seed}: not run."));
+                page.text(&format!("Seed {seed}: {}.", context.absent(&job.name)?));
                 continue;
             };
             let png = std::fs::read(&path).map_err(|source| ReproError::Io { path, source })?;
