@@ -1,9 +1,5 @@
 //! A search as a checkpoint and back: after [`Search::restore`] it continues to the same bits.
 
-use std::collections::BTreeMap;
-
-use autogan_nn::Params;
-use autogan_ops::Adam;
 use autogan_rl::{Baseline, Beam};
 use autogan_run::Checkpoint;
 use autogan_space::{Arch, MAX_CELLS};
@@ -12,15 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::config::SearchConfig;
 use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
+use crate::networks::AdamSteps;
 use crate::rank::Ranking;
 use crate::search::{Inputs, Phase, Position, Search};
-use crate::tensors::{Steps, Stored, broken, put, put_adam, put_network};
+use crate::tensors::{Stored, broken, put, put_adam};
 use crate::window::LossWindows;
 
 /// Metadata key of the resolved configuration, TOML.
 const CONFIG: &str = "config";
 /// Metadata key of everything that is no tensor, JSON.
 const STATE: &str = "state";
+/// The prefix of the tensors of the controller's optimizer.
+const CONTROLLER_ADAM: &str = "controller_adam";
 
 /// Everything of a search that is no tensor and does not follow from the configuration.
 #[derive(Serialize, Deserialize)]
@@ -36,8 +35,7 @@ struct Saved {
     derivation: Option<Derivation>,
     /// Training images, which say how long an epoch is.
     images: usize,
-    /// Adam's step counts by optimizer and parameter.
-    adam_steps: BTreeMap<String, Steps>,
+    adam_steps: AdamSteps,
 }
 
 impl Search {
@@ -47,16 +45,12 @@ impl Search {
     /// When a tensor cannot be read back.
     pub fn save(&self) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::new(self.position.tick);
-        for (prefix, params) in self.networks() {
-            put_network(&mut checkpoint, prefix, params)?;
-        }
+        let mut adam_steps = self.networks.save(&mut checkpoint)?;
         for (name, tensor) in self.controller.state()? {
             put(&mut checkpoint, format!("controller.{name}"), &tensor)?;
         }
-        let mut adam_steps = BTreeMap::new();
-        for (prefix, adam) in self.optimizers() {
-            adam_steps.insert(prefix.to_owned(), put_adam(&mut checkpoint, prefix, adam)?);
-        }
+        let controller = put_adam(&mut checkpoint, CONTROLLER_ADAM, &self.policy.optimizer)?;
+        adam_steps.insert(CONTROLLER_ADAM.to_owned(), controller);
         let saved = Saved {
             position: self.position,
             beam: self.beam.clone(),
@@ -94,9 +88,7 @@ impl Search {
         }
         let mut search = Self::at_stage(stage, config, inputs)?;
         let stored = Stored::new(checkpoint);
-        for (prefix, params) in search.networks() {
-            stored.fill(prefix, params)?;
-        }
+        search.networks.restore(&stored, &saved.adam_steps)?;
         search.position = saved.position;
         let mut state = Vec::new();
         for (name, like) in search.controller.state()? {
@@ -105,15 +97,10 @@ impl Search {
         }
         search.controller.load_state(&state)?;
         search.policy.reinforce.set_baseline(saved.baseline)?;
-        let steps = |prefix: &str| saved.adam_steps.get(prefix);
-        let (g, d) = (search.generator.params(), search.discriminator.params());
-        let g = stored.moments("g_adam", g.trainable(), steps("g_adam"))?;
-        let d = stored.moments("d_adam", d.trainable(), steps("d_adam"))?;
-        let policy = search.controller.named_vars();
-        let c = stored.moments("controller_adam", policy, steps("controller_adam"))?;
-        search.g_adam.set_moments(g);
-        search.d_adam.set_moments(d);
-        search.policy.optimizer.set_moments(c);
+        let (policy, steps) =
+            (search.controller.named_vars(), saved.adam_steps.get(CONTROLLER_ADAM));
+        let moments = stored.moments(CONTROLLER_ADAM, policy, steps)?;
+        search.policy.optimizer.set_moments(moments);
         search.beam = saved.beam;
         search.windows = saved.windows;
         search.favourite = saved.favourite;
@@ -127,23 +114,6 @@ impl Search {
         }
         search.fit_iterations()?;
         Ok(search)
-    }
-
-    /// The networks by the prefix of their tensors' names.
-    fn networks(&self) -> [(&'static str, &Params); 3] {
-        [
-            ("g", self.generator.params()),
-            ("d", self.discriminator.params()),
-            ("ema", self.ema.generator().params()),
-        ]
-    }
-
-    fn optimizers(&self) -> [(&'static str, &Adam); 3] {
-        [
-            ("g_adam", &self.g_adam),
-            ("d_adam", &self.d_adam),
-            ("controller_adam", &self.policy.optimizer),
-        ]
     }
 }
 

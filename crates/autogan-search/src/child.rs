@@ -96,9 +96,8 @@ impl ChildScorer<'_> {
     }
 
     fn draw(&self, latents: Latents<'_>, n: usize) -> Result<Tensor> {
-        let length = self.generator.config().latent;
-        let z = self.streams.normal(latents.name, latents.index, n * length);
-        Ok(Tensor::from_vec(z, (n, length), self.device)?)
+        let sizes = (n, self.generator.config().latent);
+        self.streams.latents(latents.name, latents.index, sizes, self.device)
     }
 
     fn mode<'s>(&self, stats: &'s BatchNormStats) -> NormMode<'s> {

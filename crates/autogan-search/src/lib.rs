@@ -14,6 +14,7 @@ mod estimate;
 mod event;
 mod grow;
 mod images;
+mod networks;
 mod parts;
 mod policy;
 mod rank;

@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use autogan_data::Images;
 use autogan_metrics::{FeatureExtractor, GaussianStats};
-use autogan_nn::{BatchNormStats, Discriminator, Ema, Generator};
-use autogan_ops::Adam;
+use autogan_nn::BatchNormStats;
 use autogan_rl::{Beam, Controller, PolicyTrainer};
 use autogan_run::TrialKind;
 use autogan_space::{Arch, Budget};
-use candle_core::{DType, Device};
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents, reference_statistics, score_real};
@@ -23,7 +22,8 @@ use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
-use crate::parts::{adam, generator_config, new_controller, new_discriminator, stage_images};
+use crate::networks::Networks;
+use crate::parts::{new_controller, stage_images};
 use crate::rank::Ranking;
 use crate::streams::Streams;
 use crate::window::LossWindows;
@@ -95,11 +95,7 @@ pub struct Search {
     pub(crate) stage_images: StageImages,
     pub(crate) extractor: Arc<dyn FeatureExtractor>,
     reference: Option<GaussianStats>,
-    pub(crate) generator: Generator,
-    pub(crate) discriminator: Discriminator,
-    pub(crate) ema: Ema,
-    pub(crate) g_adam: Adam,
-    pub(crate) d_adam: Adam,
+    pub(crate) networks: Networks,
     pub(crate) controller: Controller,
     pub(crate) policy: PolicyTrainer,
     pub(crate) beam: Option<Beam>,
@@ -143,25 +139,17 @@ impl Search {
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
         config.check_images(images.len())?;
-        let rng = |name| streams.rng(name, 0);
-        let model = generator_config(&config);
-        let generator = Generator::supernet(&model, &mut rng("init.g"), DType::F32, &device)?;
-        let discriminator = new_discriminator(&config.model, &mut rng("init.d"), &device)?;
-        let ema = Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?;
+        let networks = Networks::new(&config.model, &config.train, None, streams, &device)?;
         let (controller, policy) = new_controller(&config, stage, streams, &device)?;
         let stage_images = stage_images(&config, &images, stage)?;
         let mut search = Self {
-            g_adam: Adam::new(adam(&config.train, config.train.g_lr)),
-            d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
+            networks,
             streams,
             device,
             images,
             stage_images,
             extractor,
             reference: None,
-            generator,
-            discriminator,
-            ema,
             controller,
             policy,
             beam: None,
@@ -228,7 +216,7 @@ impl Search {
         let (stage, iteration) = (self.position.stage, self.position.iteration);
         let begins = self.stage_iterations(stage);
         if iteration == begins.0 {
-            let side = self.generator.side(stage);
+            let side = self.networks.generator.side(stage);
             let real = self.score_of_real(self.config.reward.images)?;
             reporter.event(&Event::Stage { stage, side, iterations: begins, real });
         }
@@ -299,12 +287,7 @@ impl Search {
             return Ok(());
         }
         self.position.resets += 1;
-        let rng = |name| self.streams.rng(name, self.position.resets);
-        self.generator.reset(&mut rng("init.g"))?;
-        self.discriminator.reset(&mut rng("init.d"))?;
-        self.ema.restart(&self.generator)?;
-        self.g_adam.set_moments(BTreeMap::new());
-        self.d_adam.set_moments(BTreeMap::new());
+        self.networks.reset(self.streams, self.position.resets)?;
         self.windows.clear();
         self.weights_changed();
         Ok(())
@@ -346,8 +329,8 @@ impl Search {
     pub(crate) fn scorer<'a>(&'a mut self, latents: Latents<'a>, images: usize) -> ChildScorer<'a> {
         ChildScorer {
             generator: match self.config.reward.weights {
-                RewardWeights::Ema => self.ema.generator(),
-                RewardWeights::Live => &self.generator,
+                RewardWeights::Ema => self.networks.ema.generator(),
+                RewardWeights::Live => &self.networks.generator,
             },
             config: &self.config.reward,
             extractor: &*self.extractor,

@@ -1,14 +1,12 @@
 //! Shared training: a D step with a fresh architecture, and the G step that follows the first of each group.
 
-use autogan_nn::Ema;
-use autogan_ops::Adam;
 use autogan_space::Arch;
 use candle_core::Tensor;
 
 use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
-use crate::search::{Phase, Search};
+use crate::search::{Phase, Position, Search};
 use crate::step::Step;
 
 impl Search {
@@ -44,34 +42,23 @@ impl Search {
     }
 
     fn latents(&self, stream: &str, n: usize) -> Result<Tensor> {
-        let length = self.config.model.latent;
-        let z = self.streams.normal(stream, self.position.tick, n * length);
-        Ok(Tensor::from_vec(z, (n, length), &self.device)?)
+        let sizes = (n, self.config.model.latent);
+        self.streams.latents(stream, self.position.tick, sizes, &self.device)
     }
 
     fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<f64> {
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", real.dim(0)?)?;
-        let (step, d_adam, _, _) = self.training();
-        step.discriminator(d_adam, arch, real, &z)
+        let Position { stage, iteration, .. } = self.position;
+        let step = Step { train: &self.config.train, stage, iteration };
+        self.networks.d_step(&step, arch, real, &z)
     }
 
     fn g_step(&mut self, arch: &Arch) -> Result<f64> {
         let z = self.latents("latents.g", self.config.train.g_batch)?;
-        let (step, _, g_adam, ema) = self.training();
-        step.generator(g_adam, ema, arch, &z)
-    }
-
-    /// What a step reads, and what it changes.
-    fn training(&mut self) -> (Step<'_>, &mut Adam, &mut Adam, &Ema) {
-        let step = Step {
-            generator: &self.generator,
-            discriminator: &self.discriminator,
-            train: &self.config.train,
-            stage: self.position.stage,
-            iteration: self.position.iteration,
-        };
-        (step, &mut self.d_adam, &mut self.g_adam, &self.ema)
+        let Position { stage, iteration, .. } = self.position;
+        let step = Step { train: &self.config.train, stage, iteration };
+        self.networks.g_step(&step, arch, &z)
     }
 
     /// Fills the loss windows; true when the losses stand still and shared training of this iteration ends.
@@ -96,7 +83,6 @@ impl Search {
                 1.0 - (self.position.iteration as f64 + done) / iterations
             }
         };
-        self.d_adam.set_lr(self.config.train.d_lr * left);
-        self.g_adam.set_lr(self.config.train.g_lr * left);
+        self.networks.set_learning_rates(&self.config.train, left);
     }
 }

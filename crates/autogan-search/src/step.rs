@@ -1,60 +1,57 @@
 //! One update of each network, shared by the search, the training from scratch and what measures them; section 3.3 of the paper, hinge losses.
 
-use autogan_nn::{DMode, Discriminator, Ema, Generator, NormMode, loss};
-use autogan_ops::{self as ops, Adam};
+use autogan_nn::{DMode, NormMode, loss};
+use autogan_ops as ops;
 use autogan_space::Arch;
 use candle_core::{DType, Tensor};
 
 use crate::config::{PowerIterations, TrainConfig};
 use crate::error::{Result, SearchError};
+use crate::networks::Networks;
 
-/// The networks that a step reads, and where it is.
+/// How a step is made, and where it is.
 pub(crate) struct Step<'a> {
-    pub generator: &'a Generator,
-    pub discriminator: &'a Discriminator,
     pub train: &'a TrainConfig,
     pub stage: usize,
     pub iteration: usize,
 }
 
-impl Step<'_> {
+impl Networks {
     /// Updates the discriminator on `real` `[N, 3, S, S]` in [-1, 1] and the fakes of `z` `[N, latent]`; gives the loss
     /// before the update.
-    pub fn discriminator(
-        &self,
-        adam: &mut Adam,
-        arch: &Arch,
-        real: &Tensor,
-        z: &Tensor,
-    ) -> Result<f64> {
+    pub fn d_step(&mut self, at: &Step<'_>, arch: &Arch, real: &Tensor, z: &Tensor) -> Result<f64> {
         let fake = self.generator.forward_frozen(z, arch, NormMode::Train)?.detach();
-        let again = match self.train.power_iterations {
+        // ReLU makes zeros of what is no number: the losses alone would not show it.
+        at.finite("the sum of the generator's images", &fake.sum_all()?)?;
+        let again = match at.train.power_iterations {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
         };
         let (loss, grads) = ops::gradients(|| {
-            let real_scores = self.discriminator.forward(real, self.stage, DMode::Train)?;
-            let fake_scores = self.discriminator.forward(&fake, self.stage, again)?;
+            let real_scores = self.discriminator.forward(real, at.stage, DMode::Train)?;
+            let fake_scores = self.discriminator.forward(&fake, at.stage, again)?;
             loss::d_hinge(&real_scores, &fake_scores)
         })?;
-        let value = self.finite("the discriminator's loss", &loss)?;
-        adam.step(self.discriminator.params().trainable(), &grads)?;
+        let value = at.finite("the discriminator's loss", &loss)?;
+        self.d_adam.step(self.discriminator.params().trainable(), &grads)?;
         Ok(value)
     }
 
     /// Updates the generator on the fakes of `z` `[N, latent]`, and its average; gives the loss before the update.
-    pub fn generator(&self, adam: &mut Adam, ema: &Ema, arch: &Arch, z: &Tensor) -> Result<f64> {
+    pub fn g_step(&mut self, at: &Step<'_>, arch: &Arch, z: &Tensor) -> Result<f64> {
         let (loss, grads) = ops::gradients(|| {
             let fake = self.generator.forward(z, arch, NormMode::Train)?;
-            let scores = self.discriminator.forward_frozen(&fake, self.stage, DMode::Train)?;
+            let scores = self.discriminator.forward_frozen(&fake, at.stage, DMode::Train)?;
             loss::g_hinge(&scores)
         })?;
-        let value = self.finite("the generator's loss", &loss)?;
-        adam.step(self.generator.params().trainable(), &grads)?;
-        ema.update(self.generator)?;
+        let value = at.finite("the generator's loss", &loss)?;
+        self.g_adam.step(self.generator.params().trainable(), &grads)?;
+        self.ema.update(&self.generator)?;
         Ok(value)
     }
+}
 
+impl Step<'_> {
     fn finite(&self, what: &'static str, loss: &Tensor) -> Result<f64> {
         let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
         let (stage, iteration) = (self.stage, self.iteration);

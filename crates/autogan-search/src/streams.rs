@@ -3,9 +3,12 @@
 //! A stream is made anew for each position (`latents.d` at tick 812), so there is no state to save, a resumed run
 //! draws what an uninterrupted one would, and adding a draw in one place moves none elsewhere.
 
+use candle_core::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+
+use crate::error::Result;
 
 /// The source of all random streams of a run.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,18 @@ impl Streams {
     pub fn normal(&self, name: &str, index: u64, n: usize) -> Vec<f32> {
         let rng = self.rng(name, index);
         StandardNormal.sample_iter(rng).take(n).collect()
+    }
+
+    /// Latents `[n, length]`, standard normal, of the stream `name` at position `index`.
+    pub(crate) fn latents(
+        &self,
+        name: &str,
+        index: u64,
+        (n, length): (usize, usize),
+        device: &Device,
+    ) -> Result<Tensor> {
+        let z = self.normal(name, index, n * length);
+        Ok(Tensor::from_vec(z, (n, length), device)?)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::report::after_search;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 
-pub use summary::time;
+pub use summary::{size, time};
 
 /// Search for an architecture.
 #[derive(Debug, clap::Args)]
@@ -141,10 +141,7 @@ fn resume(
     device: candle_core::Device,
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
-    let dir = match wanted {
-        "" => RunDir::newest(&args.runs_dir)?,
-        wanted => RunDir::find(&args.runs_dir, wanted)?,
-    };
+    let dir = to_resume(&args.runs_dir, wanted)?;
     let resumed = RunWriter::resume(dir, &Host::detect(&args.device))?;
     for warning in &resumed.warnings {
         terminal.warn(warning);
@@ -196,16 +193,7 @@ fn carry_on(
         progress.outro(ran);
     }
     progress.finish();
-    let ran = ran.map_err(|error| {
-        let path = path.display();
-        let advice = match error {
-            SearchError::Diverged { .. } => {
-                format!("the run in {path} would diverge again if it were resumed; start a new one")
-            }
-            _ => format!("the run in {path} can be resumed from its last checkpoint"),
-        };
-        anyhow::Error::new(error).context(advice)
-    })?;
+    let ran = ran.map_err(|error| failed(error, path))?;
     match ran.outcome {
         Outcome::Finished => {
             let seconds = writer.seconds();
@@ -220,6 +208,24 @@ fn carry_on(
             Ok(signals.exit_code())
         }
     }
+}
+
+/// The run that `--resume` means: the newest without a name.
+pub fn to_resume(runs: &Path, wanted: &str) -> anyhow::Result<RunDir> {
+    let named = Some(wanted).filter(|wanted| !wanted.is_empty());
+    Ok(RunDir::find_or_newest(runs, named)?)
+}
+
+/// Why the run in `path` ended, with what can be done.
+pub fn failed(error: SearchError, path: &Path) -> anyhow::Error {
+    let path = path.display();
+    let advice = match error {
+        SearchError::Diverged { .. } => {
+            format!("the run in {path} would diverge again if it were resumed; start a new one")
+        }
+        _ => format!("the run in {path} can be resumed from its last checkpoint"),
+    };
+    anyhow::Error::new(error).context(advice)
 }
 
 /// How the run is named on the command line: its number where it lies among the others, else its path.

@@ -18,12 +18,7 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
         writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
     }
     writeln!(out, "  vector  {}", vector.join(" "))?;
-    writeln!(
-        out,
-        "  size    {:.2} M parameters, {:.1} M multiply-accumulates per image",
-        best.params as f64 / 1e6,
-        best.macs as f64 / 1e6
-    )?;
+    writeln!(out, "  size    {}", size(best.params, best.macs))?;
     writeln!(
         out,
         "\n{} by the scorer {}, {}; higher is better",
@@ -64,6 +59,16 @@ fn metric_label(config: &SearchConfig) -> &'static str {
     }
 }
 
+/// A generator's size in words.
+pub fn size(params: u64, macs: u64) -> String {
+    let macs = macs as f64 / 1e6;
+    let params = match params {
+        ..100_000 => params.to_string(),
+        _ => format!("{:.2} M", params as f64 / 1e6),
+    };
+    format!("{params} parameters, {macs:.1} M multiply-accumulates per image")
+}
+
 /// Seconds as `3 min 12 s`.
 pub fn time(seconds: f64) -> String {
     let s = seconds.round() as u64;
@@ -76,7 +81,16 @@ pub fn time(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::time;
+    use super::{size, time};
+
+    #[test]
+    fn small_networks_have_parameters_too() {
+        assert_eq!(
+            size(4_405_251, 28_400_000),
+            "4.41 M parameters, 28.4 M multiply-accumulates per image"
+        );
+        assert_eq!(size(1163, 60_000), "1163 parameters, 0.1 M multiply-accumulates per image");
+    }
 
     #[test]
     fn times_read_well() {

@@ -16,7 +16,7 @@ use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
 
 use crate::arch_arg;
 use crate::inputs;
-use crate::search::{duration, resume_name};
+use crate::search::{duration, resume_name, to_resume};
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 
@@ -107,10 +107,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     }
     let (dir, outcome) = match &args.resume {
         Some(wanted) => {
-            let dir = match wanted.as_str() {
-                "" => RunDir::newest(&args.runs_dir)?,
-                wanted => RunDir::find(&args.runs_dir, wanted)?,
-            };
+            let dir = to_resume(&args.runs_dir, wanted)?;
             let outcome = trainer.resume(dir.clone(), None)?;
             (dir, outcome)
         }

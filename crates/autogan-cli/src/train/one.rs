@@ -4,7 +4,7 @@ use std::path::Path;
 
 use autogan_run::{Host, LogFile, RunDir, RunWriter};
 use autogan_search::{
-    KnownReals, Outcome, RunOptions, SearchError, Training, TrainingConfig, run_training,
+    KnownReals, Outcome, RunOptions, Training, TrainingConfig, run_training,
     training_checkpoint_config,
 };
 use candle_core::Device;
@@ -13,6 +13,7 @@ use super::Args;
 use super::progress::Progress;
 use crate::inputs::Wanted;
 use crate::report::after_search;
+use crate::search::failed;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 
@@ -95,16 +96,7 @@ impl Trainer<'_> {
         let options = RunOptions { checkpoint_every: every, stop: self.signals.stop() };
         let ran = run_training(training, &mut writer, &mut progress, &options);
         progress.finish();
-        let ran = ran.map_err(|error| {
-            let path = path.display();
-            let advice = match error {
-                SearchError::Diverged { .. } => format!(
-                    "the run in {path} would diverge again if it were resumed; start a new one"
-                ),
-                _ => format!("the run in {path} can be resumed from its last checkpoint"),
-            };
-            anyhow::Error::new(error).context(advice)
-        })?;
+        let ran = ran.map_err(|error| failed(error, path))?;
         if ran.outcome == Outcome::Finished {
             writer.finish()?;
             after_search(&dir, self.terminal);

@@ -6,6 +6,8 @@ use anyhow::Context;
 use autogan_run::export::{Align, aligned};
 use autogan_run::{RunDir, ScoresFile};
 
+use crate::search::size;
+
 /// Prints what the training came to, to stdout.
 pub fn print(dir: &RunDir) -> anyhow::Result<()> {
     let file = dir.scores()?.context("the run has no scores.json although it is finished")?;
@@ -19,12 +21,7 @@ pub fn print(dir: &RunDir) -> anyhow::Result<()> {
         writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
     }
     writeln!(out, "  vector  {}", vector(&file.arch))?;
-    writeln!(
-        out,
-        "  size    {:.2} M parameters, {:.1} M multiply-accumulates per image\n",
-        file.params as f64 / 1e6,
-        file.macs as f64 / 1e6
-    )?;
+    writeln!(out, "  size    {}\n", size(file.params, file.macs))?;
     out += &table(&file);
     let path = dir.path().display();
     writeln!(out, "\nIn {path}:")?;

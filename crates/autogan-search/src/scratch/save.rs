@@ -1,7 +1,5 @@
 //! A training as a checkpoint and back, and its best weights as a file of their own.
 
-use std::collections::BTreeMap;
-
 use autogan_nn::Description;
 use autogan_run::Checkpoint;
 use serde::{Deserialize, Serialize};
@@ -9,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::config::TrainingConfig;
 use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
 use crate::error::{Result, SearchError};
+use crate::networks::{AVERAGED, AdamSteps};
 use crate::parts::generator_sizes;
 use crate::search::Inputs;
-use crate::tensors::{Steps, Stored, broken, put_adam, put_network};
+use crate::tensors::{Stored, broken, put_network};
 
 /// Metadata key of the resolved configuration, TOML.
 const CONFIG: &str = "training";
@@ -26,8 +25,7 @@ struct Saved {
     scores: Scores,
     /// Training images, which say how long an epoch is.
     images: usize,
-    /// Adam's step counts by optimizer and parameter.
-    adam_steps: BTreeMap<String, Steps>,
+    adam_steps: AdamSteps,
 }
 
 impl Training {
@@ -36,13 +34,8 @@ impl Training {
     /// # Errors
     /// When a tensor cannot be read back.
     pub fn save(&self) -> Result<Checkpoint> {
-        let mut checkpoint = self.averaged()?;
-        put_network(&mut checkpoint, "g", self.generator.params())?;
-        put_network(&mut checkpoint, "d", self.discriminator.params())?;
-        let mut adam_steps = BTreeMap::new();
-        for (prefix, adam) in [("g_adam", &self.g_adam), ("d_adam", &self.d_adam)] {
-            adam_steps.insert(prefix.to_owned(), put_adam(&mut checkpoint, prefix, adam)?);
-        }
+        let mut checkpoint = self.described()?;
+        let adam_steps = self.networks.save(&mut checkpoint)?;
         let (position, scores) = (self.position, self.scores);
         let saved = Saved { position, scores, images: self.images.len(), adam_steps };
         let state = serde_json::to_string(&saved).map_err(broken)?;
@@ -55,8 +48,14 @@ impl Training {
     /// # Errors
     /// When a tensor cannot be read back.
     pub fn averaged(&self) -> Result<Checkpoint> {
+        let mut checkpoint = self.described()?;
+        put_network(&mut checkpoint, AVERAGED, self.networks.ema.generator().params())?;
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors that says what its networks are.
+    fn described(&self) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::new(self.position.tick);
-        put_network(&mut checkpoint, "ema", self.ema.generator().params())?;
         let rules = generator_sizes(&self.config.model).rules;
         let description = Description { arch: self.config.arch.clone(), rules };
         let own = [(CONFIG, self.config.to_toml()?)];
@@ -84,15 +83,7 @@ impl Training {
         }
         let mut training = Self::new(config, inputs)?;
         let stored = Stored::new(checkpoint);
-        let (g, d) = (training.generator.params(), training.discriminator.params());
-        stored.fill("g", g)?;
-        stored.fill("d", d)?;
-        stored.fill("ema", training.ema.generator().params())?;
-        let steps = |prefix: &str| saved.adam_steps.get(prefix);
-        let g = stored.moments("g_adam", g.trainable(), steps("g_adam"))?;
-        let d = stored.moments("d_adam", d.trainable(), steps("d_adam"))?;
-        training.g_adam.set_moments(g);
-        training.d_adam.set_moments(d);
+        training.networks.restore(&stored, &saved.adam_steps)?;
         training.position = saved.position;
         training.scores = saved.scores;
         training.fit_schedule()?;

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use autogan_metrics::FeatureExtractor;
-use autogan_nn::{Discriminator, Ema, Generator, NormMode};
-use autogan_ops::Adam;
+use autogan_nn::NormMode;
 use autogan_run::{ModelScore, RealScore, ScoresFile};
 use autogan_space::derived_generator_cost;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::config::TrainingConfig;
@@ -22,7 +21,8 @@ use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::images::{StageImages, to_u8};
-use crate::parts::{adam, generator_sizes, new_discriminator};
+use crate::networks::Networks;
+use crate::parts::generator_sizes;
 use crate::search::Inputs;
 use crate::step::Step;
 use crate::streams::Streams;
@@ -71,11 +71,7 @@ pub struct Training {
     known: KnownReals,
     /// What the training images give, once it is needed.
     reals: Option<Arc<Reals>>,
-    pub(super) generator: Generator,
-    pub(super) discriminator: Discriminator,
-    pub(super) ema: Ema,
-    pub(super) g_adam: Adam,
-    pub(super) d_adam: Adam,
+    pub(super) networks: Networks,
     pub(super) position: TrainingPosition,
     pub(super) scores: Scores,
 }
@@ -99,21 +95,13 @@ impl Training {
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
         config.check_images(images.len())?;
-        let rng = |name| streams.rng(name, 0);
-        let sizes = generator_sizes(&config.model);
-        let (arch, dtype) = (&config.arch, DType::F32);
-        let generator = Generator::derived(&sizes, arch, &mut rng("init.g"), dtype, &device)?;
-        let discriminator = new_discriminator(&config.model, &mut rng("init.d"), &device)?;
+        let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
         Ok(Self {
-            ema: Ema::new(&generator, config.train.ema_decay, config.train.ema_buffers)?,
-            g_adam: Adam::new(adam(&config.train, config.train.g_lr)),
-            d_adam: Adam::new(adam(&config.train, config.train.d_lr)),
+            networks: Networks::new(model, train, arch, streams, &device)?,
             images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
             extractor,
             known: KnownReals::default(),
             reals: None,
-            generator,
-            discriminator,
             streams,
             device,
             position: TrainingPosition {
@@ -201,16 +189,14 @@ impl Training {
         let n_critic = self.config.train.n_critic as u64;
         let real = self.images.batch(self.position.d_steps, &self.device)?;
         let images = real.dim(0)?;
-        let arch = self.config.arch.clone();
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", images)?;
-        let (step, d_adam, ..) = self.step();
-        let d_loss = step.discriminator(d_adam, &arch, &real, &z)?;
+        let at = next_step(&self.config, self.position);
+        let d_loss = self.networks.d_step(&at, &self.config.arch, &real, &z)?;
         let mut g_loss = None;
         if self.position.d_steps.is_multiple_of(n_critic) {
             let z = self.latents("latents.g", self.config.train.g_batch)?;
-            let (step, _, g_adam, ema) = self.step();
-            g_loss = Some(step.generator(g_adam, ema, &arch, &z)?);
+            g_loss = Some(self.networks.g_step(&at, &self.config.arch, &z)?);
         }
         self.position.d_steps += 1;
         self.position.images_seen += images as u64;
@@ -259,7 +245,7 @@ impl Training {
         }
         let z = self.fixed_latents("latents.score", self.config.score.images)?;
         let (is, frechet) = score_generator(
-            self.ema.generator(),
+            self.networks.ema.generator(),
             &self.config.arch,
             &z,
             &*self.extractor,
@@ -288,7 +274,7 @@ impl Training {
     fn samples(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
         let z = self.fixed_latents("latents.samples", GRID)?;
         let arch = self.config.arch.clone();
-        let images = self.ema.generator().forward_frozen(&z, &arch, NormMode::Running)?;
+        let images = self.networks.ema.generator().forward_frozen(&z, &arch, NormMode::Running)?;
         let side = images.dim(3)?;
         let pixels = to_u8(&images)?.flatten_all()?.to_vec1::<u8>()?;
         reporter.event(&Event::Samples { tag: "train".into(), arch, n: GRID, side, pixels });
@@ -298,18 +284,6 @@ impl Training {
             reporter.event(&Event::Trained { scores: Box::new(scores) });
         }
         Ok(())
-    }
-
-    /// What a step reads, and what it changes.
-    fn step(&mut self) -> (Step<'_>, &mut Adam, &mut Adam, &Ema) {
-        let step = Step {
-            generator: &self.generator,
-            discriminator: &self.discriminator,
-            train: &self.config.train,
-            stage: self.config.arch.stage(),
-            iteration: self.position.g_iterations as usize,
-        };
-        (step, &mut self.d_adam, &mut self.g_adam, &self.ema)
     }
 
     /// Latents `[n, latent]` of this D step, however often was scored in between.
@@ -323,9 +297,8 @@ impl Training {
     }
 
     fn latents_at(&self, stream: &str, index: u64, n: usize) -> Result<Tensor> {
-        let length = self.config.model.latent;
-        let z = self.streams.normal(stream, index, n * length);
-        Ok(Tensor::from_vec(z, (n, length), &self.device)?)
+        let sizes = (n, self.config.model.latent);
+        self.streams.latents(stream, index, sizes, &self.device)
     }
 
     fn set_learning_rates(&mut self) {
@@ -333,9 +306,14 @@ impl Training {
             LrDecay::Constant => 1.0,
             LrDecay::Linear => left(self.position.g_iterations, self.config.schedule.g_iterations),
         };
-        self.d_adam.set_lr(self.config.train.d_lr * left);
-        self.g_adam.set_lr(self.config.train.g_lr * left);
+        self.networks.set_learning_rates(&self.config.train, left);
     }
+}
+
+/// The step that is next.
+fn next_step(config: &TrainingConfig, position: TrainingPosition) -> Step<'_> {
+    let iteration = position.g_iterations as usize;
+    Step { train: &config.train, stage: config.arch.stage(), iteration }
 }
 
 /// The part of the step size that a linear decay leaves in G iteration `at` (from 0) of `all`: 1 in the first, 0 in the
