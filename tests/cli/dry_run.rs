@@ -88,7 +88,15 @@ fn every_preset_of_a_training_says_what_it_would_do() {
             assert!(out.contains(&line), "{preset}: no {line:?} in\n{out}");
         }
         assert_eq!(inception, out.contains("# scoring: "), "{preset}: {out}");
-        assert_eq!(inception, out.contains("# This training cannot run as it is: "), "{preset}");
+        let cannot =
+            |why: &str| out.contains(&format!("# This training cannot run as it is: {why}"));
+        assert_eq!(cannot("the scorer is inception"), inception, "{preset}: {out}");
+        let files = config.data.dataset != "shapes";
+        assert_eq!(
+            cannot(&format!("{} needs --data", config.data.dataset)),
+            files,
+            "{preset}: {out}"
+        );
     }
 }
 

@@ -37,10 +37,15 @@ impl Look {
             (true, Some(n)) => (n.min(data.count), ""),
             _ => (Wanted { offline: true, ..*wanted }.images()?.len(), ""),
         };
-        let (extractor, missing) = match inputs::scorer(wanted.scorer, wanted.weights, true) {
+        let (extractor, mut missing) = match inputs::scorer(wanted.scorer, wanted.weights, true) {
             Ok(extractor) => (Some(extractor), String::new()),
             Err(error) => (None, missing(wanted, kind, &error)),
         };
+        if data.dir.is_empty() && published.is_some() && (wanted.offline || !cfg!(feature = "hub"))
+        {
+            let name = &data.dataset;
+            missing += &format!("# This {kind} cannot run as it is: {name} needs --data DIR\n");
+        }
         Ok(Self { images, note, extractor, missing })
     }
 

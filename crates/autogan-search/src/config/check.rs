@@ -114,9 +114,9 @@ impl SearchConfig {
                 weight,
             )?,
             RewardCost::Params | RewardCost::Macs => require(
-                weight.is_finite() && weight >= 0.0,
+                weight.is_finite() && weight > 0.0,
                 "reward.cost_weight",
-                "0 or more",
+                "above 0 with reward.cost other than \"none\"",
                 weight,
             )?,
         }

@@ -103,6 +103,7 @@ fn settings_change_values_and_mistakes_are_explained() {
         ("search.levels=single", &["search.grow_at", "[0, 0]", "found [2, 4]"]),
         ("search.levels=one", &["multi", "single"]),
         ("controller.policy=random", &["reinforce", "uniform"]),
+        ("reward.cost=params", &["reward.cost_weight", "above 0 with", "found 0"]),
         ("reward.cost_weight=0.5", &["reward.cost_weight", "0 with", "found 0.5"]),
         ("budget.max_params=1000", &["budget.max_params", "at least", "parameters", "found 1000"]),
         ("budget.max_macs=1", &["budget.max_macs", "multiply-accumulates", "found 1"]),
