@@ -13,6 +13,7 @@ mod conv;
 mod deconv;
 mod hinge;
 mod host;
+pub mod inference;
 mod linear;
 mod norm;
 mod optim;

@@ -8,14 +8,15 @@ use autogan_weights::{Archive, sha256_file};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::evaluate::Spare;
 use super::network::Network;
 use super::{CLASSES, Preset, SIDE};
 use crate::extractor::check_images;
 use crate::{Error, Extracted, FeatureExtractor, Result};
 
-/// Images that run through the network together; larger batches are cut into such pieces, so that
-/// memory does not grow with the batch (about 25 MB an image).
-const CHUNK: usize = 8;
+/// Images that run through the network together at most; larger batches are cut into equal pieces, so
+/// that memory does not grow with the batch.
+const CHUNK: usize = 16;
 
 /// Places where the network can be read, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,12 +157,31 @@ impl InceptionV3 {
     pub fn taps(&self, images: &Tensor, taps: &[Tap]) -> Result<Vec<Tensor>> {
         let (n, _, _) = check_images(images)?;
         let mut pieces: Vec<Vec<Tensor>> = vec![Vec::new(); taps.len()];
-        for start in (0..n).step_by(CHUNK) {
-            let input = self.prepare(&images.narrow(0, start, CHUNK.min(n - start))?)?;
-            let values = self.network.forward(&input, taps)?;
+        let per = n.div_ceil(n.div_ceil(CHUNK));
+        let mut spare = Spare::default();
+        for start in (0..n).step_by(per) {
+            let piece = images.narrow(0, start, per.min(n - start))?;
+            let values = self.piece(&piece, taps, &mut spare)?;
             pieces.iter_mut().zip(values).for_each(|(p, v)| p.push(v));
         }
         pieces.iter().map(|p| Ok(Tensor::cat(p, 0)?)).collect()
+    }
+
+    /// [`InceptionV3::taps`] of images that run through the network together.
+    fn piece(&self, images: &Tensor, taps: &[Tap], spare: &mut Spare) -> Result<Vec<Tensor>> {
+        let (n, h, w) = check_images(images)?;
+        let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
+        let write = |i: usize, pixels: &mut [f32]| {
+            let mut planes = vec![0f32; pixels.len()];
+            self.preset.prepare(&bytes[i * 3 * h * w..][..3 * h * w], (h, w), &mut planes);
+            let (red, rest) = planes.split_at(SIDE * SIDE);
+            let (green, blue) = rest.split_at(SIDE * SIDE);
+            let planes = red.iter().zip(green).zip(blue);
+            for (pixel, ((&r, &g), &b)) in pixels.chunks_exact_mut(3).zip(planes) {
+                pixel.copy_from_slice(&[r, g, b]);
+            }
+        };
+        self.network.forward(n, write, taps, spare)
     }
 
     /// The network's input `f32 [N, 3, 299, 299]`: resized and scaled as the preset says, on the

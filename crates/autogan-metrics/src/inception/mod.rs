@@ -8,6 +8,7 @@
 //!
 //! A [`Preset`] fixes what surrounds the network: how images are resized and scaled.
 
+mod evaluate;
 mod extractor;
 mod layout;
 mod network;

@@ -1,11 +1,17 @@
 //! The network's weights, batch norm folded into the convolutions, and its forward pass.
+//!
+//! On the CPU the blocks run as `evaluate.rs` says; here stands the plain form, layer by layer on tensors, which other
+//! devices take and tests compare with.
 
+use autogan_ops::inference::{Convolution, Shape};
 use autogan_ops::{ConvGeometry, avg_pool_global, conv2d_relu, linear};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 
+use super::evaluate::{Evaluator, Spare};
 use super::layout::{self, Block, ConvPlan, Step};
-use super::{CLASSES, Tap, pool};
+use super::{CLASSES, SIDE, Tap, pool};
 use crate::{Error, Result};
 
 /// Epsilon of the batch norms (PyTorch's default would be 1e-5).
@@ -20,29 +26,46 @@ struct Conv {
 }
 
 /// The network in evaluation mode, `f32`.
-#[derive(Debug, Clone)]
 pub(super) struct Network {
-    blocks: Vec<Block<Conv>>,
+    blocks: Blocks,
     fc_weight: Tensor,
     fc_bias: Tensor,
+}
+
+/// The blocks in one of their forms.
+enum Blocks {
+    /// On the CPU.
+    Packed(Evaluator),
+    /// On other devices.
+    Tensors(Vec<Block<Conv>>),
+}
+
+/// All blocks with convolutions made by `make`.
+fn blocks<C>(mut make: impl FnMut(ConvPlan) -> Result<C>) -> Result<Vec<Block<C>>> {
+    let mut block = |block: Block<ConvPlan>| {
+        let branches = block
+            .branches
+            .into_iter()
+            .map(|steps| steps.into_iter().map(|s| s.try_map(&mut make)).collect())
+            .collect::<Result<_>>()?;
+        Ok(Block { branches, tap: block.tap })
+    };
+    layout::blocks().into_iter().map(&mut block).collect()
 }
 
 impl Network {
     /// From the tensors named by [`layout::tensor_shapes`]; others are ignored.
     pub fn load(weights: &Archive, device: &Device) -> Result<Self> {
-        let blocks = layout::blocks()
-            .into_iter()
-            .map(|block| {
-                let mut fold = |plan: ConvPlan| fold_batch_norm(weights, &plan, device);
-                let branches = block
-                    .branches
-                    .into_iter()
-                    .map(|steps| steps.into_iter().map(|s| s.try_map(&mut fold)).collect())
-                    .collect::<Result<_>>()?;
-                let tap = block.tap;
-                Ok(Block { branches, tap })
-            })
-            .collect::<Result<_>>()?;
+        let fold = |plan: ConvPlan| fold_batch_norm(weights, &plan, device);
+        let blocks = if device.is_cpu() {
+            Blocks::Packed(Evaluator::new(blocks(|plan| fold(plan)?.pack())?)?)
+        } else {
+            Blocks::Tensors(blocks(fold)?)
+        };
+        Self::with(blocks, weights, device)
+    }
+
+    fn with(blocks: Blocks, weights: &Archive, device: &Device) -> Result<Self> {
         let fc = |name: &str, shape: &[usize]| {
             Ok::<_, Error>(read(weights, name, shape)?.to_dtype(DType::F32)?.to_device(device)?)
         };
@@ -53,35 +76,53 @@ impl Network {
         })
     }
 
-    /// Values at the taps, in the order asked for, of `x [N, 3, 299, 299]`; layers behind the last
-    /// tap are not run.
-    pub fn forward(&self, x: &Tensor, taps: &[Tap]) -> Result<Vec<Tensor>> {
-        let mut found: Vec<Option<Tensor>> = vec![None; taps.len()];
-        let mut keep = |tap: Tap, value: &Tensor| {
-            for (slot, wanted) in found.iter_mut().zip(taps) {
-                if *wanted == tap {
-                    *slot = Some(value.clone());
-                }
+    /// Values at the taps, in the order asked for, of `n` images given by `write`, which fills pixels
+    /// `[299, 299, 3]` of one; layers behind the last tap are not run.
+    pub fn forward(
+        &self,
+        n: usize,
+        write: impl Fn(usize, &mut [f32]) + Sync,
+        taps: &[Tap],
+        spare: &mut Spare,
+    ) -> Result<Vec<Tensor>> {
+        let last = taps.iter().copied().max().unwrap_or(Tap::D64);
+        let len = SIDE * SIDE * 3;
+        let mut x = spare.take(n * len);
+        x[..n * len].par_chunks_exact_mut(len).enumerate().for_each(|(i, pixels)| write(i, pixels));
+        let mut found = match &self.blocks {
+            Blocks::Packed(evaluator) => {
+                evaluator.forward(&x, Shape { n, h: SIDE, w: SIDE }, last, spare)?
+            }
+            Blocks::Tensors(blocks) => {
+                let x = Tensor::from_slice(&x[..n * len], (n, SIDE, SIDE, 3), &Device::Cpu)?;
+                let x = x.permute((0, 3, 1, 2))?.contiguous()?;
+                plain(blocks, &x.to_device(self.fc_bias.device())?, last)?
             }
         };
-        let last = taps.iter().copied().max().unwrap_or(Tap::D64);
-        let mut x = x.clone();
-        for block in &self.blocks {
-            x = block.forward(&x)?;
-            let Some(tap) = block.tap else { continue };
-            let features = avg_pool_global(&x)?;
-            keep(tap, &features);
-            if tap == last {
-                break;
-            }
-            if tap == Tap::D2048 {
-                let logits = linear(&features, &self.fc_weight, None)?;
-                keep(Tap::LogitsUnbiased, &logits);
-                keep(Tap::Logits, &logits.broadcast_add(&self.fc_bias)?);
-            }
+        spare.give(x);
+        if let Some((Tap::D2048, features)) = found.last() {
+            let logits = linear(features, &self.fc_weight, None)?;
+            let biased = logits.broadcast_add(&self.fc_bias)?;
+            found.extend([(Tap::LogitsUnbiased, logits), (Tap::Logits, biased)]);
         }
-        Ok(found.into_iter().flatten().collect())
+        let at = |tap: &Tap| found.iter().find(|(t, _)| t == tap).map(|(_, value)| value.clone());
+        Ok(taps.iter().filter_map(at).collect())
     }
+}
+
+/// The plain form: means over pixels behind the blocks that have a tap, up to the tap `last`.
+fn plain(blocks: &[Block<Conv>], x: &Tensor, last: Tap) -> Result<Vec<(Tap, Tensor)>> {
+    let mut found = Vec::new();
+    let mut x = x.clone();
+    for block in blocks {
+        x = block.forward(&x)?;
+        let Some(tap) = block.tap else { continue };
+        found.push((tap, avg_pool_global(&x)?));
+        if tap >= last {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 impl Block<Conv> {
@@ -111,6 +152,13 @@ impl Step<Conv> {
 }
 
 impl Conv {
+    /// For the CPU.
+    fn pack(&self) -> Result<Convolution> {
+        let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
+        let shape = self.weight.dims4()?;
+        Ok(Convolution::new(&values(&self.weight)?, &values(&self.bias)?, shape, self.geometry)?)
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(conv2d_relu(x, &self.weight, &self.bias, self.geometry)?)
     }
@@ -143,4 +191,52 @@ fn read(weights: &Archive, name: &str, shape: &[usize]) -> Result<Tensor> {
         expected: format!("{shape:?}"),
         found: format!("{:?}", tensor.dims()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights of a size that keeps activations near 1.
+    fn weights() -> Archive {
+        let tensor = |(i, (name, shape)): (usize, (String, Vec<usize>))| {
+            let fan_in: usize = shape[1..].iter().product();
+            let value = |k: usize| ((k * 2_654_435_761 + i * 40_503) % 65_521) as f32 / 65_521.0;
+            let spread =
+                if name.ends_with("conv.weight") { (24.0 / fan_in as f32).sqrt() } else { 0.2 };
+            let center = if name.ends_with("running_var") { 0.4 } else { 0.5 };
+            let norm = name.ends_with("bn.weight") || name.ends_with("running_var");
+            let values = (0..shape.iter().product::<usize>()).map(|k| {
+                let v = value(k);
+                if norm { 0.8 + center * v } else { spread * (v - 0.5) }
+            });
+            let tensor = Tensor::from_vec(values.collect::<Vec<f32>>(), shape, &Device::Cpu);
+            (name, tensor.unwrap())
+        };
+        layout::tensor_shapes().into_iter().enumerate().map(tensor).collect()
+    }
+
+    #[test]
+    fn packed_blocks_equal_the_plain_form() {
+        let (weights, device) = (weights(), Device::Cpu);
+        let packed = Network::load(&weights, &device).unwrap();
+        let fold = |plan: ConvPlan| fold_batch_norm(&weights, &plan, &device);
+        let tensors = Blocks::Tensors(blocks(fold).unwrap());
+        let plain = Network::with(tensors, &weights, &device).unwrap();
+        let write = |image: usize, out: &mut [f32]| {
+            for (i, v) in out.iter_mut().enumerate() {
+                *v = (i as f32 * 0.37 + image as f32).sin();
+            }
+        };
+        let taps = [Tap::Logits, Tap::D64, Tap::D2048, Tap::D192, Tap::D768, Tap::LogitsUnbiased];
+        let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        let found = packed.forward(2, write, &taps, &mut Spare::default()).unwrap();
+        let expected = plain.forward(2, write, &taps, &mut Spare::default()).unwrap();
+        for ((tap, found), expected) in taps.iter().zip(&found).zip(&expected) {
+            let gap = largest(&(found - expected).unwrap()) / largest(expected);
+            assert!(gap < 2e-5 && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
+        }
+        let few = packed.forward(2, write, &[Tap::D192], &mut Spare::default()).unwrap();
+        assert_eq!(few[0].to_vec2::<f32>().unwrap(), found[3].to_vec2::<f32>().unwrap());
+    }
 }

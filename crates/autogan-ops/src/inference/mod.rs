@@ -1,0 +1,92 @@
+//! Convolutions and pools of networks that are only evaluated, on images with the channels last.
+//!
+//! Training keeps `[N, C, H, W]`, where the pixels of a plane are the lanes of vectors. Where weights are fixed, they are
+//! packed once, channels are the lanes, and nothing is ever shuffled: every tap of every kernel, and every component of
+//! Winograd's algorithm, is a run of contiguous channels. f32, no gradients. Each output is summed alone and in one
+//! order, so results depend neither on the number of threads nor on the other images of the batch.
+
+mod axis;
+mod convolution;
+mod fast;
+mod images;
+mod pool;
+mod product;
+#[cfg(test)]
+mod tests;
+
+pub use convolution::Convolution;
+pub use images::{Buffer, Images, ImagesMut, Shape};
+pub use pool::{average_pixels, average_pool3, max_pool3, max_pool3_output};
+
+use crate::Activation;
+use pulp::Simd;
+
+/// What is done to each output.
+#[derive(Clone, Copy)]
+struct Finish<'a> {
+    /// Padded with zeros to whole vectors; None adds nothing.
+    bias: Option<&'a [f32]>,
+    activation: Activation,
+}
+
+impl Finish<'_> {
+    /// A vector of outputs from channel `o` on.
+    #[inline(always)]
+    fn apply<S: Simd>(&self, simd: S, o: usize, value: S::f32s) -> S::f32s {
+        let value = match self.bias {
+            Some(bias) => simd.add_f32s(value, load(simd, bias, o)),
+            None => value,
+        };
+        match self.activation {
+            Activation::Linear => value,
+            Activation::Relu => {
+                // A select, not a maximum: NaN passes.
+                let zero = simd.splat_f32s(0.0);
+                simd.select_f32s(simd.less_than_f32s(value, zero), zero, value)
+            }
+        }
+    }
+}
+
+/// `total` pieces dealt to tasks of at most `most`, as equal as can be to two or four hands: pieces of one task. No
+/// result depends on it.
+fn share(total: usize, most: usize) -> usize {
+    let tasks = total.div_ceil(most.max(1));
+    total.div_ceil(tasks.next_multiple_of(if tasks <= 2 { 2 } else { 4 })).max(1)
+}
+
+/// A vector at `at`.
+#[inline(always)]
+fn load<S: Simd>(_simd: S, from: &[f32], at: usize) -> S::f32s {
+    let part = &from[at..][..S::F32_LANES];
+    // SAFETY: `part` holds as many f32 as the vector; any bytes are f32; the read need not be aligned.
+    unsafe { part.as_ptr().cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes a vector at `at`.
+#[inline(always)]
+fn store<S: Simd>(_simd: S, to: &mut [f32], at: usize, value: S::f32s) {
+    let part = &mut to[at..][..S::F32_LANES];
+    // SAFETY: as in `load`.
+    unsafe { part.as_mut_ptr().cast::<S::f32s>().write_unaligned(value) }
+}
+
+/// At most `left` elements at `at`, zeros after them.
+#[inline(always)]
+fn load_part<S: Simd>(simd: S, from: &[f32], at: usize, left: usize) -> S::f32s {
+    if left >= S::F32_LANES {
+        load(simd, from, at)
+    } else {
+        simd.partial_load_f32s(&from[at..][..left])
+    }
+}
+
+/// Writes at most `left` elements at `at`.
+#[inline(always)]
+fn store_part<S: Simd>(simd: S, to: &mut [f32], at: usize, left: usize, value: S::f32s) {
+    if left >= S::F32_LANES {
+        store(simd, to, at, value);
+    } else {
+        simd.partial_store_f32s(&mut to[at..][..left], value);
+    }
+}
