@@ -41,7 +41,7 @@ impl Fast {
     ) -> Option<Self> {
         let (rows, cols) = (Axis::new(kh)?, Axis::new(kw)?);
         let sides = (rows.components(), cols.components());
-        if geometry.stride != 1 || !matches!(sides, (6, 6) | (1, 6 | 10) | (6 | 10, 1)) {
+        if geometry.stride != 1 || !matches!(sides, (6, 6) | (1, 6 | 8) | (6 | 8, 1)) {
             return None;
         }
         let (down, across) = (rows.weights(), cols.weights());
@@ -153,8 +153,8 @@ impl WithSimd for Task<'_> {
             (6, 1, 2, 1) => self.run::<S, 6, 1, 2, 1>(simd),
             (1, 6, 1, 4) => self.run::<S, 1, 6, 1, 4>(simd),
             (1, 6, 1, 2) => self.run::<S, 1, 6, 1, 2>(simd),
-            (10, 1, 4, 1) => self.run::<S, 10, 1, 4, 1>(simd),
-            (1, 10, 1, 4) => self.run::<S, 1, 10, 1, 4>(simd),
+            (8, 1, 2, 1) => self.run::<S, 8, 1, 2, 1>(simd),
+            (1, 8, 1, 2) => self.run::<S, 1, 8, 1, 2>(simd),
             sizes => unreachable!("no algorithm was chosen for {sizes:?}"),
         }
     }
