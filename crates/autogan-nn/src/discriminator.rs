@@ -11,9 +11,10 @@ use autogan_ops::{self as ops, Before, Resize};
 use autogan_space::MAX_CELLS;
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{SpectralConv, SpectralLinear};
+use crate::layers::{SpectralConv, SpectralLinear, SpectralWeight, Vectors};
 use crate::params::{Builder, Params};
 use crate::{Grad, NnError, Result};
 
@@ -43,6 +44,14 @@ pub enum DMode {
     Train,
     /// The kept vectors.
     Eval,
+}
+
+/// What one forward pass divides the weights by, from [`Discriminator::prepare`].
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    stage: usize,
+    /// In the order of [`Discriminator::weights`].
+    vectors: Vec<Vectors>,
 }
 
 /// The discriminator, with all its blocks at every stage.
@@ -77,7 +86,35 @@ impl Discriminator {
     /// # Errors
     /// When the stage does not exist or the images have another shape.
     pub fn forward(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.run(x, stage, mode, Grad::Tracked)
+        self.prepare_and_run(x, stage, mode, Grad::Tracked)
+    }
+
+    /// Makes forward passes at a stage ready, one mode for each, as if they followed each other; afterwards they may
+    /// run in any order, or at the same time.
+    ///
+    /// # Errors
+    /// When the stage does not exist.
+    pub fn prepare(&self, stage: usize, modes: &[DMode]) -> Result<Vec<Prepared>> {
+        self.check_stage(stage)?;
+        // A layer's iterations follow each other; those of different layers do not touch.
+        let weights = self.weights(stage);
+        let layers: Vec<Vec<Vectors>> =
+            weights.par_iter().map(|weight| weight.vectors(modes)).collect::<Result<_>>()?;
+        let mut passes = vec![Prepared { stage, vectors: Vec::new() }; modes.len()];
+        for layer in layers {
+            for (pass, vectors) in passes.iter_mut().zip(layer) {
+                pass.vectors.push(vectors);
+            }
+        }
+        Ok(passes)
+    }
+
+    /// [`Self::forward`] at the stage and with the vectors of `prepared`.
+    ///
+    /// # Errors
+    /// When the images have another shape, or `prepared` is another discriminator's.
+    pub fn forward_prepared(&self, x: &Tensor, prepared: &Prepared) -> Result<Tensor> {
+        self.run(x, prepared, Grad::Tracked)
     }
 
     /// [`Self::forward`] with the parameters as constants, for the generator's step: gradients pass
@@ -86,7 +123,7 @@ impl Discriminator {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_frozen(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.run(x, stage, mode, Grad::Frozen)
+        self.prepare_and_run(x, stage, mode, Grad::Frozen)
     }
 
     /// The sizes.
@@ -105,10 +142,8 @@ impl Discriminator {
     /// When a tensor operation fails.
     pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
         self.params.reset(rng)?;
-        for block in self.growing.iter().chain([&self.last]) {
-            block.warm_up()?;
-        }
-        self.linear.warm_up()
+        let all = self.weights(self.growing.len() - 1);
+        all.par_iter().try_for_each(|weight| weight.warm_up())
     }
 
     /// A discriminator whose tensors are all zero, for values that come from elsewhere.
@@ -140,25 +175,52 @@ impl Discriminator {
         })
     }
 
-    fn run(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
+    /// The weights of a stage, block by block.
+    fn weights(&self, stage: usize) -> Vec<&SpectralWeight> {
+        self.blocks(stage).flat_map(Block::weights).chain([self.linear.weight()]).collect()
+    }
+
+    fn blocks(&self, stage: usize) -> impl Iterator<Item = &Block> {
+        self.growing[..=stage].iter().chain([&self.last])
+    }
+
+    fn check_stage(&self, stage: usize) -> Result<()> {
         if stage >= self.growing.len() {
             return Err(NnError::Stage { last: self.growing.len() - 1, found: stage });
         }
+        Ok(())
+    }
+
+    fn check_images(&self, x: &Tensor, stage: usize) -> Result<()> {
         // Blocks 1 and 2 halve the side.
         let divisor = if stage == 0 { 2 } else { 4 };
         match x.dims() {
-            [_, 3, h, w] if h % divisor == 0 && w % divisor == 0 && *h > 0 && *w > 0 => {}
+            [_, 3, h, w] if h % divisor == 0 && w % divisor == 0 && *h > 0 && *w > 0 => Ok(()),
             found => {
                 let expected = format!("[N, 3, H, W], H and W multiples of {divisor}");
-                return Err(NnError::Shape { what: "images", expected, found: found.to_vec() });
+                Err(NnError::Shape { what: "images", expected, found: found.to_vec() })
             }
         }
+    }
+
+    fn prepare_and_run(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
+        self.check_stage(stage)?;
+        // Before a power iteration, which is kept.
+        self.check_images(x, stage)?;
+        let prepared = self.prepare(stage, &[mode])?;
+        self.run(x, &prepared[0], grad)
+    }
+
+    fn run(&self, x: &Tensor, prepared: &Prepared, grad: Grad) -> Result<Tensor> {
+        let stage = prepared.stage;
+        self.check_images(x, stage)?;
+        let mut left = prepared.vectors.as_slice();
         let mut h = x.clone();
-        for block in &self.growing[..=stage] {
-            h = block.forward(&h, mode, grad)?;
+        for block in self.blocks(stage) {
+            let (own, others) = left.split_at(block.weights().count());
+            (h, left) = (block.forward(&h, own, grad)?, others);
         }
-        let h = ops::relu(&self.last.forward(&h, mode, grad)?)?;
-        self.linear.forward(&ops::sum_pool(&h)?, mode, grad)
+        self.linear.forward(&ops::sum_pool(&ops::relu(&h)?)?, &left[0], grad)
     }
 }
 
@@ -203,26 +265,24 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
+    /// In the order in which [`Self::forward`] takes their vectors.
+    fn weights(&self) -> impl Iterator<Item = &SpectralWeight> {
+        [&self.first, &self.second].into_iter().chain(&self.shortcut).map(SpectralConv::weight)
+    }
+
+    fn forward(&self, x: &Tensor, vectors: &[Vectors], grad: Grad) -> Result<Tensor> {
         let before = match self.kind {
             Kind::Image => Before::Nothing,
             Kind::Halving | Kind::Plain => Before::Relu,
         };
-        let h = self.first.fused(x, before, Resize::Keep, (mode, grad))?;
-        let second = |resize| self.second.fused(&h, Before::Relu, resize, (mode, grad));
+        let h = self.first.fused(x, before, Resize::Keep, (&vectors[0], grad))?;
+        let second = |resize| self.second.fused(&h, Before::Relu, resize, (&vectors[1], grad));
         match &self.shortcut {
             None => Ok(ops::add(&second(Resize::Keep)?, x)?),
             Some(shortcut) => {
-                let pooled = shortcut.forward(&ops::avg_pool2(x)?, mode, grad)?;
+                let pooled = shortcut.forward(&ops::avg_pool2(x)?, &vectors[2], grad)?;
                 Ok(ops::add(&second(Resize::AveragePool)?, &pooled)?)
             }
         }
-    }
-
-    fn warm_up(&self) -> Result<()> {
-        for conv in [&self.first, &self.second].into_iter().chain(&self.shortcut) {
-            conv.warm_up()?;
-        }
-        Ok(())
     }
 }

@@ -35,7 +35,7 @@ mod params;
 
 pub use autogan_ops as ops;
 pub use description::Description;
-pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit};
+pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit, Prepared};
 pub use ema::{Ema, EmaBuffers};
 pub use error::{NnError, Result};
 pub use generator::{Generator, GeneratorConfig, PreOrder, Rules, SkipTap, Trace};

@@ -13,7 +13,23 @@ use crate::Result;
 /// # Errors
 /// When a tensor operation fails.
 pub fn d_hinge(real: &Tensor, fake: &Tensor) -> Result<Tensor> {
-    Ok(ops::add(&ops::hinge_mean(real, -1.0)?, &ops::hinge_mean(fake, 1.0)?)?)
+    Ok(ops::add(&d_hinge_real(real)?, &d_hinge_fake(fake)?)?)
+}
+
+/// The part of [`d_hinge`] that real images have.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn d_hinge_real(real: &Tensor) -> Result<Tensor> {
+    Ok(ops::hinge_mean(real, -1.0)?)
+}
+
+/// The part of [`d_hinge`] that fakes have.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn d_hinge_fake(fake: &Tensor) -> Result<Tensor> {
+    Ok(ops::hinge_mean(fake, 1.0)?)
 }
 
 /// The generator's loss: −mean D(G(z)), a scalar.

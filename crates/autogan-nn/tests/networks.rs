@@ -267,6 +267,26 @@ fn power_iterations_happen_in_training_mode_only_and_end_at_the_true_norm() {
 }
 
 #[test]
+fn prepared_passes_are_the_passes_in_their_order() {
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
+    let d = || Discriminator::new(&config, &mut rng(17), DType::F32, &Device::Cpu).unwrap();
+    let (a, b) = (d(), d());
+    let x = Tensor::ones((2, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
+    let modes = [DMode::Train, DMode::Train, DMode::Eval];
+    let expected = modes.map(|mode| values(&a.forward(&x, 1, mode).unwrap()));
+    let prepared = b.prepare(1, &modes).unwrap();
+    for (i, expected) in expected.iter().enumerate().rev() {
+        assert_eq!(&values(&b.forward_prepared(&x, &prepared[i]).unwrap()), expected, "pass {i}");
+    }
+    assert_ne!(expected[0], expected[1], "another iteration");
+    assert_eq!(expected[1], expected[2]);
+    for (name, buffer) in a.params().buffers() {
+        assert_eq!(values(buffer), values(b.params().get(name).unwrap()), "{name}");
+    }
+    assert!(matches!(b.prepare(3, &modes), Err(NnError::Stage { last: 2, found: 3 })));
+}
+
+#[test]
 fn equal_seeds_build_equal_networks_and_a_reset_repeats_them() {
     let (a, b) = (supernet(18), supernet(18));
     let all = |net: &Generator| -> Vec<Vec<f32>> {

@@ -170,3 +170,24 @@ fn lanes_of<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
     }
     lanes.iter().sum()
 }
+
+/// The sum of `f(a[i], b[i])` over two slices of one length in eight lanes of `f64`, always in the same order.
+pub(crate) fn sum_by_pairs<T: Real>(a: &[T], b: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0f64; 8];
+            let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+            let rest = a.remainder().iter().zip(b.remainder());
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+                *lane += f(a.to_f64(), b.to_f64());
+            }
+            for (a, b) in a.zip(b) {
+                for i in 0..8 {
+                    lanes[i] += f(a[i].to_f64(), b[i].to_f64());
+                }
+            }
+            lanes.iter().sum()
+        },
+    )
+}

@@ -43,5 +43,5 @@ pub use pool::{avg_pool_global, avg_pool2, sum_pool};
 pub use real::Real;
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
-pub use tape::{GradientOf, Gradients, concat, gradients, permute, reshape};
+pub use tape::{GradientOf, Gradients, concat, gradients, join, permute, reshape};
 pub use upsample::{upsample_bilinear, upsample_nearest};

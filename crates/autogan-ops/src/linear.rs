@@ -1,13 +1,22 @@
-//! Matrix product and fully connected layer, in one thread per product so that bits never depend on threads.
+//! Matrix product and fully connected layer. Large products are cut into pieces by their sizes alone, so that bits
+//! never depend on threads.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 
-use crate::host::{host, slice, tensor, zeros};
+use rayon::prelude::*;
+
+use crate::host::{for_pieces, fresh, host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
 use crate::tape::{Keep, apply2, tracked};
 
 const OP: &str = "matmul";
+
+/// Multiplications of one piece of a product, about: a few microseconds at the least.
+const PIECE: usize = 1 << 21;
+
+/// Pieces have a multiple of this many rows or columns, or what is left.
+const STEP: usize = 64;
 
 /// Fully connected layer: `x [N, I]`, `w [O, I]`, `b [O]` → `x · wᵀ + b`, `[N, O]`.
 ///
@@ -53,9 +62,37 @@ impl Product {
         if self.transposed { Mat::new(self.n, self.k).t() } else { Mat::new(self.k, self.n) }
     }
 
+    /// `a · b`, `[dst.rows, dst.cols]`, in pieces along its longer side.
     fn run<T: Real>(dst: Mat, a: &[T], ma: Mat, b: &[T], mb: Mat) -> Vec<T> {
         let mut out = zeros(dst.rows * dst.cols);
-        gemm(&mut out, dst, a, ma, b, mb, false);
+        let wide = dst.cols > dst.rows;
+        let (long, short) = if wide { (dst.cols, dst.rows) } else { (dst.rows, dst.cols) };
+        let per = (PIECE / (short * ma.cols).max(1)).next_multiple_of(STEP);
+        if per >= long {
+            gemm(&mut out, dst, a, ma, b, mb, false);
+        } else if wide {
+            let parts: Vec<Vec<T>> = (0..long.div_ceil(per))
+                .into_par_iter()
+                .map(|i| {
+                    let cols = per.min(long - i * per);
+                    let mut part = zeros(dst.rows * cols);
+                    let b = &b[i * per * mb.col_stride..];
+                    gemm(&mut part, Mat::new(dst.rows, cols), a, ma, b, Mat { cols, ..mb }, false);
+                    part
+                })
+                .collect();
+            for (r, row) in out.chunks_exact_mut(dst.cols).enumerate() {
+                for (row, part) in row.chunks_mut(per).zip(&parts) {
+                    row.copy_from_slice(&part[r * row.len()..][..row.len()]);
+                }
+            }
+        } else {
+            out.par_chunks_mut(per * dst.cols).enumerate().for_each(|(i, out)| {
+                let rows = out.len() / dst.cols;
+                let a = &a[i * per * ma.row_stride..];
+                gemm(out, Mat::new(rows, dst.cols), a, Mat { rows, ..ma }, b, mb, false);
+            });
+        }
         out
     }
 }
@@ -118,9 +155,37 @@ fn add_row(x: &Tensor, b: &Tensor) -> Result<Tensor> {
     apply2(x, &b.contiguous()?, AddRow { n, o }, Keep::NOTHING)
 }
 
+/// Columns that are summed at a time.
+const COLUMNS: usize = 64;
+
 struct AddRow {
     n: usize,
     o: usize,
+}
+
+impl AddRow {
+    /// The sums of all columns, in `f64` and in the order of the rows.
+    fn column_sums(&self, dy: &Tensor) -> Result<Tensor> {
+        dispatch!(OP, dy.dtype(), T => {
+            let view = host(OP, dy)?;
+            let dy = view.slice::<T>()?;
+            let mut sums = zeros(self.o);
+            for_pieces(
+                &mut sums,
+                COLUMNS,
+                #[inline(always)]
+                |i, out| {
+                    let mut sums = [0f64; COLUMNS];
+                    for row in dy.chunks_exact(self.o) {
+                        let row = &row[i * COLUMNS..][..out.len()];
+                        sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d.to_f64());
+                    }
+                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum));
+                },
+            );
+            tensor(sums, self.o)
+        })
+    }
 }
 
 impl CustomOp2 for AddRow {
@@ -136,10 +201,19 @@ impl CustomOp2 for AddRow {
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         dispatch!(OP, x.dtype(), T => {
-            let (mut y, b) = (slice::<T>(OP, x, lx)?.to_vec(), slice::<T>(OP, b, lb)?);
-            for row in y.chunks_exact_mut(self.o.max(1)) {
-                row.iter_mut().zip(b).for_each(|(y, &b)| *y += b);
-            }
+            let (x, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, b, lb)?);
+            let mut y = fresh(x.len());
+            for_pieces(
+                &mut y,
+                self.o,
+                #[inline(always)]
+                |i, y| {
+                    let x = &x[i * self.o..][..self.o];
+                    for ((y, &x), &b) in y.iter_mut().zip(x).zip(b) {
+                        *y = x + b;
+                    }
+                },
+            );
             Ok(storage(y, (self.n, self.o)))
         })
     }
@@ -151,7 +225,7 @@ impl CustomOp2 for AddRow {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let db = if tracked(b) { Some(dy.sum(0)?) } else { None };
+        let db = if tracked(b) { Some(self.column_sums(&dy.contiguous()?)?) } else { None };
         Ok((tracked(x).then(|| dy.clone()), db))
     }
 }

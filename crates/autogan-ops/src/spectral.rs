@@ -3,9 +3,9 @@
 //! The estimate is `σ = uᵀ W v` with vectors that persist from step to step and follow W by power iteration, as in
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
 
-use candle_core::{Result, Shape, Tensor, WithDType, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::host::{host, map, zeros};
+use crate::host::{CHUNK, for_pieces, fresh, host, map, sum_by_pairs, vectorised};
 use crate::real::{Real, dispatch};
 use crate::tape::Keep;
 use crate::unary::{Unary, apply};
@@ -24,11 +24,10 @@ pub fn power_iterate(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(Vec<f64>, Vec<
         let view = host("power_iterate", &w)?;
         let w = view.slice::<T>()?;
         let mut next_v = vec![0.0; cols];
-        for (row, &u) in w.chunks_exact(cols).zip(u) {
-            for (v, &x) in next_v.iter_mut().zip(row) {
-                *v += x.to_f64() * u;
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || add_rows(w, u, &mut next_v),
+        );
         normalise(&mut next_v);
         let mut next_u: Vec<f64> = (0..rows).map(|r| dot(&w[r * cols..][..cols], &next_v)).collect();
         normalise(&mut next_u);
@@ -36,13 +35,29 @@ pub fn power_iterate(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(Vec<f64>, Vec<
     })
 }
 
+/// `sums += Wᵀ u`.
+#[inline(always)]
+fn add_rows<T: Real>(w: &[T], u: &[f64], sums: &mut [f64]) {
+    for (row, &u) in w.chunks_exact(sums.len()).zip(u) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += x.to_f64() * u;
+        }
+    }
+}
+
 /// `w / σ` with `σ = uᵀ W v`; any shape whose first dimension is the length of `u`.
 ///
 /// # Errors
 /// When the lengths of `u` and `v` do not fit `w`.
 pub fn spectral_normalize(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
-    sizes(w, u, v)?;
-    apply(w, SpectralNorm { shape: w.shape().clone(), u: u.to_vec(), v: v.to_vec() })
+    let (_, cols) = sizes(w, u, v)?;
+    let w = w.contiguous()?;
+    let sigma: f64 = dispatch!("spectral_normalize", w.dtype(), T => {
+        let view = host("spectral_normalize", &w)?;
+        let rows = view.slice::<T>()?.chunks_exact(cols);
+        rows.zip(u).map(|(row, u)| u * dot(row, v)).sum()
+    });
+    apply(&w, SpectralNorm { shape: w.shape().clone(), sigma, u: u.to_vec(), v: v.to_vec() })
 }
 
 /// [`spectral_normalize`] from candle's elementary operators, with candle's gradient.
@@ -73,14 +88,25 @@ fn sizes(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(usize, usize)> {
     Ok((rows, cols))
 }
 
+/// In eight lanes and a fixed order.
 fn dot<T: Real>(row: &[T], v: &[f64]) -> f64 {
-    let mut lanes = [0f64; 8];
-    for (r, v) in row.chunks(8).zip(v.chunks(8)) {
-        for ((lane, &x), &v) in lanes.iter_mut().zip(r).zip(v) {
-            *lane += x.to_f64() * v;
-        }
-    }
-    lanes.iter().sum()
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0f64; 8];
+            let (rows, vs) = (row.chunks_exact(8), v.chunks_exact(8));
+            let rest = rows.remainder().iter().zip(vs.remainder());
+            for (lane, (&x, &v)) in lanes.iter_mut().zip(rest) {
+                *lane += x.to_f64() * v;
+            }
+            for (r, v) in rows.zip(vs) {
+                for i in 0..8 {
+                    lanes[i] += r[i].to_f64() * v[i];
+                }
+            }
+            lanes.iter().sum()
+        },
+    )
 }
 
 fn normalise(v: &mut [f64]) {
@@ -90,14 +116,9 @@ fn normalise(v: &mut [f64]) {
 
 struct SpectralNorm {
     shape: Shape,
+    sigma: f64,
     u: Vec<f64>,
     v: Vec<f64>,
-}
-
-impl SpectralNorm {
-    fn sigma<T: Real>(&self, w: &[T]) -> f64 {
-        w.chunks_exact(self.v.len()).zip(&self.u).map(|(row, u)| u * dot(row, &self.v)).sum()
-    }
 }
 
 impl Unary for SpectralNorm {
@@ -109,22 +130,37 @@ impl Unary for SpectralNorm {
     }
 
     fn forward<T: Real>(&self, w: &[T]) -> Vec<T> {
-        let inv = 1.0 / self.sigma(w);
-        map(w, |x| T::from_f64(x.to_f64() * inv))
+        let inv = 1.0 / self.sigma;
+        map(
+            w,
+            #[inline(always)]
+            |x| T::from_f64(x.to_f64() * inv),
+        )
     }
 
     /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`.
     fn backward<T: Real>(&self, w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
-        let sigma = self.sigma(w);
-        let along: f64 =
-            w.iter().zip(dy).map(|(w, d)| w.to_f64() * d.to_f64()).sum::<f64>() / (sigma * sigma);
-        let mut dw = zeros(w.len());
-        let cols = self.v.len();
-        for ((out, dy), u) in dw.chunks_exact_mut(cols).zip(dy.chunks_exact(cols)).zip(&self.u) {
-            for ((o, d), v) in out.iter_mut().zip(dy).zip(&self.v) {
-                *o = T::from_f64(d.to_f64() / sigma - along * u * v);
-            }
-        }
+        let (sigma, cols) = (self.sigma, self.v.len());
+        let along = sum_by_pairs(w, dy, |w, d| w * d) / (sigma * sigma);
+        let inv = 1.0 / sigma;
+        let mut dw = fresh(w.len());
+        // Whole rows in each piece.
+        let rows = (CHUNK / cols).max(1);
+        for_pieces(
+            &mut dw,
+            rows * cols,
+            #[inline(always)]
+            |i, dw| {
+                let (dy, u) = (&dy[i * rows * cols..], &self.u[i * rows..]);
+                let dy = dy.chunks_exact(cols);
+                for ((out, dy), u) in dw.chunks_exact_mut(cols).zip(dy).zip(u) {
+                    let u = along * u;
+                    for ((o, d), v) in out.iter_mut().zip(dy).zip(&self.v) {
+                        *o = T::from_f64(d.to_f64() * inv - u * v);
+                    }
+                }
+            },
+        );
         dw
     }
 }

@@ -78,6 +78,23 @@ thread_local! {
 #[derive(Debug, Default)]
 pub struct Gradients(HashMap<TensorId, Tensor>);
 
+impl Gradients {
+    /// The gradients of the sum of both values.
+    ///
+    /// # Errors
+    /// When a variable's gradients differ in element type.
+    pub fn plus(mut self, other: Self) -> Result<Self> {
+        for (id, gradient) in other.0 {
+            let sum = match self.0.remove(&id) {
+                Some(own) => add(&own, &gradient)?,
+                None => gradient,
+            };
+            self.0.insert(id, sum);
+        }
+        Ok(self)
+    }
+}
+
 /// Where an optimizer finds the gradients of its parameters.
 pub trait GradientOf {
     /// The gradient of a variable; `None` where the loss does not depend on it.
@@ -109,6 +126,27 @@ pub fn gradients<E: From<candle_core::Error>>(
     let value = f()?;
     let gradients = recording.walk(&value)?;
     Ok((value, gradients))
+}
+
+/// Runs both functions, at the same time where threads are free. What either does is no part of gradients that are
+/// being recorded around it; each may record gradients of its own. Neither may set a variable that the other reads.
+pub fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    rayon::join(|| apart(a), || apart(b))
+}
+
+/// Runs `f` without the tape of this thread: a thread that waits for others may take up any work, this too.
+fn apart<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Tape>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TAPE.with_borrow_mut(|tape| *tape = self.0.take());
+        }
+    }
+    let _restore = Restore(TAPE.with_borrow_mut(Option::take));
+    f()
 }
 
 /// The tape of this thread is there while this is.

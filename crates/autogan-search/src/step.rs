@@ -27,11 +27,24 @@ impl Networks {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
         };
-        let (loss, grads) = ops::gradients(|| {
-            let real_scores = self.discriminator.forward(real, at.stage, DMode::Train)?;
-            let fake_scores = self.discriminator.forward(&fake, at.stage, again)?;
-            loss::d_hinge(&real_scores, &fake_scores)
-        })?;
+        let discriminator = &self.discriminator;
+        let prepared = discriminator.prepare(at.stage, &[DMode::Train, again])?;
+        // Both passes at once: what one does on one thread alone, the other fills with work.
+        let (of_real, of_fake) = ops::join(
+            || {
+                ops::gradients(|| {
+                    loss::d_hinge_real(&discriminator.forward_prepared(real, &prepared[0])?)
+                })
+            },
+            || {
+                ops::gradients(|| {
+                    loss::d_hinge_fake(&discriminator.forward_prepared(&fake, &prepared[1])?)
+                })
+            },
+        );
+        let ((real_loss, of_real), (fake_loss, of_fake)) = (of_real?, of_fake?);
+        let loss = ops::add(&real_loss, &fake_loss)?;
+        let grads = of_fake.plus(of_real)?;
         let value = at.finite("the discriminator's loss", &loss)?;
         self.d_adam.step(self.discriminator.params().trainable(), &grads)?;
         Ok(value)

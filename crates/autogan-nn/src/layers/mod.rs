@@ -7,7 +7,7 @@ mod spectral;
 
 pub(crate) use conv::{Conv2d, Deconv, Linear};
 pub(crate) use norm::BatchNorm;
-pub(crate) use spectral::{SpectralConv, SpectralLinear};
+pub(crate) use spectral::{SpectralConv, SpectralLinear, SpectralWeight, Vectors};
 
 use candle_core::{Tensor, Var};
 

@@ -15,9 +15,16 @@ use crate::{DMode, DiscriminatorInit, Grad, Init, Result};
 /// Power iterations after initialisation.
 const WARM_UP: usize = 15;
 
+/// The vectors u and v of one weight in one forward pass.
+#[derive(Debug, Clone)]
+pub(crate) struct Vectors {
+    u: Vec<f64>,
+    v: Vec<f64>,
+}
+
 /// A weight divided by its largest singular value.
 #[derive(Debug, Clone)]
-struct SpectralWeight {
+pub(crate) struct SpectralWeight {
     original: Var,
     u: Var,
     v: Var,
@@ -33,25 +40,30 @@ impl SpectralWeight {
         })
     }
 
-    /// The normalised weight for one forward pass.
-    fn value(&self, mode: DMode, grad: Grad) -> Result<Tensor> {
-        let (u, v) = match mode {
-            DMode::Train => self.iterate()?,
-            DMode::Eval => (read(&self.u)?, read(&self.v)?),
+    /// The vectors of forward passes, one mode for each, in their order.
+    pub fn vectors(&self, modes: &[DMode]) -> Result<Vec<Vectors>> {
+        let of = |mode: &DMode| match mode {
+            DMode::Train => self.iterate(),
+            DMode::Eval => Ok(Vectors { u: read(&self.u)?, v: read(&self.v)? }),
         };
-        Ok(ops::spectral_normalize(&grad.value(&self.original), &u, &v)?)
+        modes.iter().map(of).collect()
+    }
+
+    /// The normalised weight for one forward pass.
+    fn value(&self, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
+        Ok(ops::spectral_normalize(&grad.value(&self.original), &vectors.u, &vectors.v)?)
     }
 
     /// One power iteration, kept.
-    fn iterate(&self) -> Result<(Vec<f64>, Vec<f64>)> {
+    fn iterate(&self) -> Result<Vectors> {
         let weight = self.original.as_detached_tensor();
         let (u, v) = ops::power_iterate(&weight, &read(&self.u)?, &read(&self.v)?)?;
         write(&self.u, &u)?;
         write(&self.v, &v)?;
-        Ok((u, v))
+        Ok(Vectors { u, v })
     }
 
-    fn warm_up(&self) -> Result<()> {
+    pub fn warm_up(&self) -> Result<()> {
         for _ in 0..WARM_UP {
             self.iterate()?;
         }
@@ -85,8 +97,8 @@ impl SpectralConv {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
-        let weight = self.weight.value(mode, grad)?;
+    pub fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
+        let weight = self.weight.value(vectors, grad)?;
         Ok(ops::conv2d(x, &weight, Some(&grad.value(&self.bias)))?)
     }
 
@@ -96,14 +108,14 @@ impl SpectralConv {
         x: &Tensor,
         before: Before<'_>,
         resize: Resize,
-        (mode, grad): (DMode, Grad),
+        (vectors, grad): (&Vectors, Grad),
     ) -> Result<Tensor> {
-        let weight = self.weight.value(mode, grad)?;
+        let weight = self.weight.value(vectors, grad)?;
         Ok(ops::conv2d_fused(x, before, resize, &weight, &grad.value(&self.bias))?.y)
     }
 
-    pub fn warm_up(&self) -> Result<()> {
-        self.weight.warm_up()
+    pub fn weight(&self) -> &SpectralWeight {
+        &self.weight
     }
 }
 
@@ -119,11 +131,11 @@ impl SpectralLinear {
         Ok(Self { weight: SpectralWeight::new(builder, name, &[outputs, inputs], init)? })
     }
 
-    pub fn forward(&self, x: &Tensor, mode: DMode, grad: Grad) -> Result<Tensor> {
-        Ok(ops::linear(x, &self.weight.value(mode, grad)?, None)?)
+    pub fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
+        Ok(ops::linear(x, &self.weight.value(vectors, grad)?, None)?)
     }
 
-    pub fn warm_up(&self) -> Result<()> {
-        self.weight.warm_up()
+    pub fn weight(&self) -> &SpectralWeight {
+        &self.weight
     }
 }

@@ -308,17 +308,19 @@ impl CustomOp3 for Fused {
         let (hx, hw, hv, hd) = (host(OP, x)?, host(OP, w)?, host(OP, vectors)?, host(OP, &dy)?);
         let (xs, ws, ds) = (hx.slice::<f32>()?, hw.slice::<f32>()?, hd.slice::<f32>()?);
         let (_, parameters) = self.split(hv.slice::<f32>()?);
-        let dw = if tracked(w) {
-            let dw = self.winograd.weight_gradient(xs, ds, &self.prologue(parameters));
-            Some(tensor(dw, w.shape())?)
-        } else {
-            None
+        let prologue = self.prologue(parameters);
+        let (wants_x, wants_w) = (tracked(x), tracked(w));
+        let through = wants_x || (self.affine && tracked(vectors));
+        // Neither needs the other; together they keep all threads busy to their ends.
+        let (dw, dz) = rayon::join(
+            || wants_w.then(|| self.winograd.weight_gradient(xs, ds, &prologue)),
+            || through.then(|| self.winograd.input_gradient(ds, ws)),
+        );
+        let dw = dw.map(|dw| tensor(dw, w.shape())).transpose()?;
+        let (dx, norm) = match dz {
+            Some(dz) => self.through_norm(xs, dz, parameters, wants_x),
+            None => (None, Vec::new()),
         };
-        let (mut dx, mut norm) = (None, Vec::new());
-        if tracked(x) || (self.affine && tracked(vectors)) {
-            let dz = self.winograd.input_gradient(ds, ws);
-            (dx, norm) = self.through_norm(xs, dz, parameters, tracked(x));
-        }
         let dv = if tracked(vectors) {
             let mut all = channel_sums(&dy)?.to_vec1::<f32>()?;
             all.extend(norm);

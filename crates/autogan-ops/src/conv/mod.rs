@@ -152,17 +152,14 @@ impl Conv {
         dispatch!("conv2d", x.dtype(), T => {
             let (hx, hw, hd) = (host("conv2d", x)?, host("conv2d", w)?, host("conv2d", &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
-            let dx = if tracked(x) {
-                Some(tensor(T::input_gradient(p, ds, ws), x.shape())?)
-            } else {
-                None
-            };
-            let dw = if tracked(w) {
-                Some(tensor(T::weight_gradient(p, xs, ds), w.shape())?)
-            } else {
-                None
-            };
-            Ok((dx, dw))
+            let (wants_x, wants_w) = (tracked(x), tracked(w));
+            // Neither needs the other; together they keep all threads busy to their ends.
+            let (dx, dw) = rayon::join(
+                || wants_x.then(|| T::input_gradient(p, ds, ws)),
+                || wants_w.then(|| T::weight_gradient(p, xs, ds)),
+            );
+            let dx = dx.map(|dx| tensor(dx, x.shape())).transpose()?;
+            Ok((dx, dw.map(|dw| tensor(dw, w.shape())).transpose()?))
         })
     }
 }

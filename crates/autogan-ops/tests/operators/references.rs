@@ -144,6 +144,27 @@ proptest! {
 }
 
 #[test]
+fn large_products_are_those_of_candle() {
+    // Cut into pieces along their columns or rows, the last of them short.
+    let var = |seed, shape: (usize, usize)| Var::from_tensor(&random(seed, shape)).unwrap();
+    for (m, k, n) in [(65, 130, 700), (700, 130, 65)] {
+        let (x, w) = (var(1, (m, k)), var(2, (n, k)));
+        let b = Var::from_tensor(&random(3, n)).unwrap();
+        let weights = random(4, (m, n));
+        let loss = |y: &Tensor| y.mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
+        let found = ops::linear(&x, &w, Some(&b)).unwrap();
+        let expected = x.matmul(&w.t().unwrap()).unwrap().broadcast_add(&b).unwrap();
+        assert_close("linear", &found, &expected, 1e-11);
+        let product = ops::matmul(&x, &w.t().unwrap().contiguous().unwrap()).unwrap();
+        assert_close("matmul", &product.broadcast_add(&b).unwrap(), &expected, 1e-11);
+        let (found, expected) = (loss(&found), loss(&expected));
+        for v in [&x, &w, &b] {
+            assert_close("gradient", found.get(v).unwrap(), expected.get(v).unwrap(), 1e-11);
+        }
+    }
+}
+
+#[test]
 fn power_iteration_finds_the_largest_singular_value() {
     let w = Tensor::new(&[[3.0, 0.0], [0.0, 1.0]], &Device::Cpu).unwrap();
     let (mut u, mut v) = (vec![0.6, 0.8], vec![0.0, 0.0]);

@@ -90,3 +90,46 @@ fn misuse_is_an_error_and_leaves_nothing_behind() {
     let grads = ops::scaled_mean(&x, 1.0).unwrap().backward().unwrap();
     assert!(grads.get(&x).is_some());
 }
+
+#[test]
+fn two_recordings_at_once_add_up_to_one() {
+    let v = variables();
+    let both = || ops::add(&network(&v)?, &ops::scaled_mean(&ops::relu(&v[1])?, 0.5)?);
+    let (value, expected) = ops::gradients(both).unwrap();
+    for threads in 1..4 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (a, b) = pool.install(|| {
+            ops::join(
+                || ops::gradients(|| network(&v)).unwrap(),
+                || ops::gradients(|| ops::scaled_mean(&ops::relu(&v[1])?, 0.5)).unwrap(),
+            )
+        });
+        let sum = ops::add(&a.0, &b.0).unwrap();
+        assert_eq!(sum.to_scalar::<f32>().unwrap(), value.to_scalar::<f32>().unwrap());
+        let found = a.1.plus(b.1).unwrap();
+        for v in &v {
+            let flat =
+                |g: &dyn Fn() -> Tensor| g().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let found = flat(&|| found.gradient_of(v).unwrap().clone());
+            for (f, e) in found.iter().zip(flat(&|| expected.gradient_of(v).unwrap().clone())) {
+                // The order of a sum of three may differ.
+                assert!((f - e).abs() <= 1e-6 * (1.0 + e.abs()), "{f}, expected {e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_joined_is_no_part_of_a_recording_around_it() {
+    let x = var(1, &[2, 3]);
+    let (_, grads) = ops::gradients(|| {
+        let inner = || ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?, 1.0)).map(|(v, _)| v);
+        let (a, b) = ops::join(inner, || ops::tanh(&x.as_detached_tensor()));
+        let constant = ops::add(&a?.detach(), &ops::scaled_mean(&b?.detach(), 1.0)?)?;
+        ops::add(&ops::scaled_mean(&x, 3.0)?, &constant)
+    })
+    .unwrap();
+    for g in grads.gradient_of(&x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap() {
+        assert_eq!(g, 0.5);
+    }
+}

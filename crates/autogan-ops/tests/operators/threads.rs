@@ -26,6 +26,12 @@ fn bits(threads: usize) -> Vec<Vec<u32>> {
             .unwrap()
             .backward()
             .unwrap();
+        let (rows, matrix) = (var(6, &[65, 130]), var(7, &[700, 130]));
+        let product = ops::linear(&rows, &matrix, Some(&var(8, &[700]))).unwrap();
+        let (u, v) = (vec![0.1; 700], vec![0.2; 130]);
+        let normal = ops::spectral_normalize(&matrix, &u, &v).unwrap();
+        let sum = ops::linear(&rows, &normal, None).unwrap().mul(&product).unwrap();
+        let products = sum.sum_all().unwrap().backward().unwrap();
         let raw = |t: &Tensor| -> Vec<u32> {
             t.flatten_all()
                 .unwrap()
@@ -37,6 +43,8 @@ fn bits(threads: usize) -> Vec<Vec<u32>> {
         };
         let mut all = vec![raw(&y)];
         all.extend([&x, &w, &b, &scale, &deconv].map(|v| raw(grads.get(v).unwrap())));
+        all.push(raw(&product));
+        all.extend([&rows, &matrix].map(|v| raw(products.get(v).unwrap())));
         all
     })
 }

@@ -5,7 +5,7 @@
 //! and column of the transformed tile are zero; when the outputs are averaged in 2x2 blocks, the third row and column
 //! of the products drop out of the sum. Both need nine products then.
 
-use crate::host::for_pieces;
+use crate::host::{for_pieces, fresh};
 
 /// What happens around the 3x3 convolution (stride 1, one zero around the image).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +18,12 @@ pub(in crate::conv) enum Form {
     Pool,
 }
 
-/// One side of the weight transform, a row for each component; (g0, g1, g2) are a kernel's taps.
-const SAME: [[f32; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
-const UP: [[f32; 3]; 3] = [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 1.0]];
-const POOL: [[f32; 3]; 3] = [[0.5, 0.0, 0.0], [0.5, 0.5, 0.5], [0.0, 0.0, -0.5]];
-
 impl Form {
     /// Components along one side of a tile.
     pub fn side(self) -> usize {
         match self {
-            Form::Same => SAME.len(),
-            Form::Up | Form::Pool => UP.len(),
+            Form::Same => 4,
+            Form::Up | Form::Pool => 3,
         }
     }
 
@@ -51,9 +46,9 @@ impl Form {
     #[inline(always)]
     pub fn transform(self, kernels: &[Lanes; 9]) -> [Lanes; 16] {
         match self {
-            Form::Same => forth(&SAME, kernels),
-            Form::Up => forth(&UP, kernels),
-            Form::Pool => forth(&POOL, kernels),
+            Form::Same => forth(kernels, same),
+            Form::Up => forth(kernels, up),
+            Form::Pool => forth(kernels, pool),
         }
     }
 
@@ -61,9 +56,9 @@ impl Form {
     #[inline(always)]
     pub fn transform_back(self, components: &[Lanes; 16]) -> [Lanes; 9] {
         match self {
-            Form::Same => back(&SAME, components),
-            Form::Up => back(&UP, components),
-            Form::Pool => back(&POOL, components),
+            Form::Same => back(components, same_back),
+            Form::Up => back(components, up_back),
+            Form::Pool => back(components, pool_back),
         }
     }
 }
@@ -74,39 +69,102 @@ pub(super) const LANES: usize = 16;
 /// One value of each.
 pub(super) type Lanes = [f32; LANES];
 
+/// One side of the weight transform: a kernel's three taps to the components.
 #[inline(always)]
-fn forth<const SIDE: usize>(m: &[[f32; 3]; SIDE], kernels: &[Lanes; 9]) -> [Lanes; 16] {
+fn same([a, b, c]: [f32; 3]) -> [f32; 4] {
+    let outer = a + c;
+    [a, 0.5 * (outer + b), 0.5 * (outer - b), c]
+}
+
+#[inline(always)]
+fn up([a, b, c]: [f32; 3]) -> [f32; 3] {
+    [a, a + b + c, c]
+}
+
+#[inline(always)]
+fn pool([a, b, c]: [f32; 3]) -> [f32; 3] {
+    [0.5 * a, 0.5 * (a + b + c), -0.5 * c]
+}
+
+/// Their adjoints.
+#[inline(always)]
+fn same_back([a, b, c, d]: [f32; 4]) -> [f32; 3] {
+    let sum = 0.5 * (b + c);
+    [a + sum, 0.5 * (b - c), sum + d]
+}
+
+#[inline(always)]
+fn up_back([a, b, c]: [f32; 3]) -> [f32; 3] {
+    [a + b, b, b + c]
+}
+
+#[inline(always)]
+fn pool_back([a, b, c]: [f32; 3]) -> [f32; 3] {
+    [0.5 * (a + b), 0.5 * b, 0.5 * (b - c)]
+}
+
+/// `f` along both sides of all kernels.
+#[inline(always)]
+fn forth<const SIDE: usize>(
+    kernels: &[Lanes; 9],
+    f: impl Fn([f32; 3]) -> [f32; SIDE],
+) -> [Lanes; 16] {
+    let mut rows = [[[0.0; LANES]; SIDE]; 3];
+    for (u, row) in rows.iter_mut().enumerate() {
+        along(&kernels[3 * u..3 * u + 3], row, &f);
+    }
     let mut out = [[0.0; LANES]; 16];
-    for i in 0..SIDE {
-        let row: [Lanes; 3] =
-            std::array::from_fn(|v| mix(&m[i], [&kernels[v], &kernels[3 + v], &kernels[6 + v]]));
-        for j in 0..SIDE {
-            out[i * SIDE + j] = mix(&m[j], [&row[0], &row[1], &row[2]]);
+    for j in 0..SIDE {
+        let mut column = [[0.0; LANES]; SIDE];
+        along(&[rows[0][j], rows[1][j], rows[2][j]], &mut column, &f);
+        for (i, part) in column.iter().enumerate() {
+            out[i * SIDE + j] = *part;
         }
     }
     out
 }
 
+/// `f` along both sides of all components.
 #[inline(always)]
-fn back<const SIDE: usize>(m: &[[f32; 3]; SIDE], components: &[Lanes; 16]) -> [Lanes; 9] {
+fn back<const SIDE: usize>(
+    components: &[Lanes; 16],
+    f: impl Fn([f32; SIDE]) -> [f32; 3],
+) -> [Lanes; 9] {
+    let mut rows = [[[0.0; LANES]; 3]; SIDE];
+    for (i, row) in rows.iter_mut().enumerate() {
+        along(&components[SIDE * i..SIDE * (i + 1)], row, &f);
+    }
     let mut out = [[0.0; LANES]; 9];
-    for i in 0..SIDE {
-        for j in 0..SIDE {
-            let d = &components[i * SIDE + j];
-            for (k, out) in out.iter_mut().enumerate() {
-                let factor = m[i][k / 3] * m[j][k % 3];
-                for l in 0..LANES {
-                    out[l] += factor * d[l];
-                }
-            }
+    for v in 0..3 {
+        let mut from = [[0.0; LANES]; SIDE];
+        for (from, row) in from.iter_mut().zip(&rows) {
+            *from = row[v];
+        }
+        let mut column = [[0.0; LANES]; 3];
+        along(&from, &mut column, &f);
+        for (u, part) in column.iter().enumerate() {
+            out[u * 3 + v] = *part;
         }
     }
     out
 }
 
+/// `f` in every lane.
 #[inline(always)]
-fn mix(m: &[f32; 3], [a, b, c]: [&Lanes; 3]) -> Lanes {
-    std::array::from_fn(|l| m[0] * a[l] + m[1] * b[l] + m[2] * c[l])
+fn along<const IN: usize, const OUT: usize>(
+    from: &[Lanes],
+    to: &mut [Lanes; OUT],
+    f: impl Fn([f32; IN]) -> [f32; OUT],
+) {
+    for l in 0..LANES {
+        let mut values = [0.0; IN];
+        for (value, from) in values.iter_mut().zip(from) {
+            *value = from[l];
+        }
+        for (to, value) in to.iter_mut().zip(f(values)) {
+            to[l] = value;
+        }
+    }
 }
 
 /// Weights in the transformed domain: `[block of output channels][component][input channel][rows]`.
@@ -119,22 +177,11 @@ impl Packed {
     /// Packs the kernels `w [co, ci, 3, 3]` in blocks of `rows` output channels; zeros where the last
     /// block has no channel.
     pub fn forward(form: Form, w: &[f32], (co, ci): (usize, usize), rows: usize) -> Self {
-        let parts = components(form, w, 1.0, false);
-        let mut packed = Self::zeros(form, (co, ci), rows);
-        for_pieces(&mut packed.data, packed.block, |b, out| {
-            for (p, out) in out.chunks_exact_mut(ci * rows).enumerate() {
-                for o in b * rows..((b + 1) * rows).min(co) {
-                    let part = &parts[(p * co + o) * ci..][..ci];
-                    for (out, &v) in out[o % rows..].iter_mut().step_by(rows).zip(part) {
-                        *out = v;
-                    }
-                }
-            }
-        });
-        packed
+        let kernel = |o: usize, c: usize| &w[(o * ci + c) * 9..][..9];
+        Self::new(form, (co, ci), rows, kernel, |tap| tap, 1.0)
     }
 
-    /// Packs the mirrored kernels of `w [co, ci, 3, 3]` for the way back, from `co` to `ci` channels.
+    /// Packs the mirrored kernels of `w [co, ci, 3, 3]`, times `scale`, for the way back, from `co` to `ci` channels.
     pub fn adjoint(
         form: Form,
         w: &[f32],
@@ -142,57 +189,59 @@ impl Packed {
         rows: usize,
         scale: f32,
     ) -> Self {
-        let parts = components(form, w, scale, true);
-        let mut packed = Self::zeros(form, (ci, co), rows);
-        for_pieces(&mut packed.data, packed.block, |b, out| {
-            let used = rows.min(ci - b * rows);
-            for (p, out) in out.chunks_exact_mut(co * rows).enumerate() {
-                for (o, out) in out.chunks_exact_mut(rows).enumerate() {
-                    out[..used].copy_from_slice(&parts[(p * co + o) * ci + b * rows..][..used]);
-                }
-            }
-        });
-        packed
+        let kernel = |c: usize, o: usize| &w[(o * ci + c) * 9..][..9];
+        Self::new(form, (ci, co), rows, kernel, |tap| 8 - tap, scale)
     }
 
-    fn zeros(form: Form, (co, ci): (usize, usize), rows: usize) -> Self {
-        let block = form.components() * ci * rows;
-        Self { data: vec![0.0; co.div_ceil(rows) * block], block }
+    /// From `ins` to `outs` channels; `kernel(out, in)` is that of a pair of channels.
+    fn new<'a>(
+        form: Form,
+        (outs, ins): (usize, usize),
+        rows: usize,
+        kernel: impl Fn(usize, usize) -> &'a [f32] + Sync,
+        place: impl Fn(usize) -> usize + Sync,
+        scale: f32,
+    ) -> Self {
+        let block = form.components() * ins * rows;
+        let mut data = fresh(outs.div_ceil(rows) * block);
+        // Some input channels times a block of output channels fill the lanes, in the order of the result.
+        let per = LANES / rows;
+        for_pieces(
+            &mut data,
+            block,
+            #[inline(always)]
+            |b, out| {
+                let used = rows.min(outs - b * rows);
+                for first in (0..ins).step_by(per) {
+                    let count = per.min(ins - first);
+                    let mut taps = [[0.0; LANES]; 9];
+                    for lane in 0..count * rows {
+                        let (c, r) = (lane / rows, lane % rows);
+                        if r < used {
+                            let kernel = kernel(b * rows + r, first + c);
+                            for tap in 0..9 {
+                                taps[place(tap)][lane] = scale * kernel[tap];
+                            }
+                        }
+                    }
+                    let parts = form.transform(&taps);
+                    for (p, part) in parts.iter().take(form.components()).enumerate() {
+                        let out = &mut out[(p * ins + first) * rows..];
+                        match out.first_chunk_mut::<LANES>() {
+                            Some(out) if count == per => *out = *part,
+                            _ => out[..count * rows].copy_from_slice(&part[..count * rows]),
+                        }
+                    }
+                }
+            },
+        );
+        Self { data, block }
     }
 
     /// The blocks of output channels, each `[component][input channel][rows]`.
     pub fn blocks(&self) -> impl Iterator<Item = &[f32]> {
         self.data.chunks_exact(self.block.max(1))
     }
-}
-
-/// The components of all kernels `w [kernels, 3, 3]`, perhaps mirrored: `[component][kernel]`.
-fn components(form: Form, w: &[f32], scale: f32, mirrored: bool) -> Vec<f32> {
-    let kernels = w.len() / 9;
-    let groups = kernels.div_ceil(LANES);
-    let mut grouped = vec![0.0; groups * 16 * LANES];
-    for_pieces(&mut grouped, 16 * 16 * LANES, |i, out| {
-        for (g, out) in out.chunks_exact_mut(16 * LANES).enumerate() {
-            let w = &w[(i * 16 + g) * 9 * LANES..];
-            let w = &w[..w.len().min(9 * LANES)];
-            let mut taps = [[0.0; LANES]; 9];
-            for (l, kernel) in w.chunks_exact(9).enumerate() {
-                for (i, &v) in kernel.iter().enumerate() {
-                    taps[if mirrored { 8 - i } else { i }][l] = scale * v;
-                }
-            }
-            for (out, part) in out.chunks_exact_mut(LANES).zip(form.transform(&taps)) {
-                out.copy_from_slice(&part);
-            }
-        }
-    });
-    let mut parts = vec![0.0; form.components() * kernels];
-    for_pieces(&mut parts, kernels, |p, out| {
-        for (g, out) in out.chunks_mut(LANES).enumerate() {
-            out.copy_from_slice(&grouped[(g * 16 + p) * LANES..][..out.len()]);
-        }
-    });
-    parts
 }
 
 #[cfg(test)]

@@ -59,7 +59,10 @@ impl Layout {
         let lines = self.first.saturating_sub(1)..(self.first + self.rows - 1).min(h);
         self.clear_border(out, &lines);
         let (mut a, mut b) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let planes: [_; LANES] = std::array::from_fn(plane);
+        let mut planes = [None; LANES];
+        for (l, found) in planes.iter_mut().enumerate() {
+            *found = plane(l);
+        }
         for at in (lines.start * w..lines.end * w).step_by(LANES) {
             let count = LANES.min(lines.end * w - at);
             for (a, plane) in a.chunks_exact_mut(LANES).zip(&planes) {
