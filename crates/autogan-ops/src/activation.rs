@@ -36,11 +36,20 @@ impl Unary for Relu {
     }
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
-        map(x, |v| if v > T::zero() { v } else { T::zero() })
+        map(
+            x,
+            #[inline(always)]
+            |v| if v > T::zero() { v } else { T::zero() },
+        )
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
-        zip(y, dy, |y, d| if y > T::zero() { d } else { T::zero() })
+        zip(
+            y,
+            dy,
+            #[inline(always)]
+            |y, d| if y > T::zero() { d } else { T::zero() },
+        )
     }
 }
 
@@ -67,6 +76,11 @@ impl Unary for Tanh {
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
-        zip(y, dy, |y, d| d * (T::one() - y * y))
+        zip(
+            y,
+            dy,
+            #[inline(always)]
+            |y, d| d * (T::one() - y * y),
+        )
     }
 }

@@ -36,7 +36,12 @@ impl CustomOp2 for Add {
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         dispatch!(OP, a.dtype(), T => {
-            let sum = zip(slice::<T>(OP, a, la)?, slice::<T>(OP, b, lb)?, |a, b| a + b);
+            let sum = zip(
+                slice::<T>(OP, a, la)?,
+                slice::<T>(OP, b, lb)?,
+                #[inline(always)]
+                |a, b| a + b,
+            );
             Ok(storage(sum, la.shape().clone()))
         })
     }

@@ -108,43 +108,64 @@ pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     buffer
 }
 
-/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`.
+/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread together.
 ///
-/// The pieces depend on `size` alone, never on the number of threads.
+/// The pieces depend on `size` alone, never on the number of threads. `f` is best inlined always.
 pub(crate) fn for_pieces<T: Real>(
     dst: &mut [T],
     size: usize,
     f: impl Fn(usize, &mut [T]) + Sync + Send,
 ) {
     let size = size.max(1);
+    let per = (CHUNK / size).max(1);
+    let group = |i: usize, group: &mut [T]| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (p, piece) in group.chunks_mut(size).enumerate() {
+                    f(i * per + p, piece);
+                }
+            },
+        );
+    };
     if dst.len() <= SMALL || dst.len() <= size {
-        dst.chunks_mut(size).enumerate().for_each(|(i, piece)| vectorised(|| f(i, piece)));
+        dst.chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
     } else {
-        dst.par_chunks_mut(size).enumerate().for_each(|(i, piece)| vectorised(|| f(i, piece)));
+        dst.par_chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
     }
 }
 
 /// `dst[i] = f(a[i])`.
 pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> {
     let mut out = fresh(a.len());
-    for_pieces(&mut out, CHUNK, |i, piece| {
-        let a = &a[i * CHUNK..][..piece.len()];
-        for (o, &x) in piece.iter_mut().zip(a) {
-            *o = f(x);
-        }
-    });
+    for_pieces(
+        &mut out,
+        CHUNK,
+        #[inline(always)]
+        |i, piece| {
+            let a = &a[i * CHUNK..][..piece.len()];
+            for (o, &x) in piece.iter_mut().zip(a) {
+                *o = f(x);
+            }
+        },
+    );
     out
 }
 
 /// `dst[i] = f(a[i], b[i])`.
 pub(crate) fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
     let mut out = fresh(a.len());
-    for_pieces(&mut out, CHUNK, |i, piece| {
-        let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
-        for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
-            *o = f(x, y);
-        }
-    });
+    for_pieces(
+        &mut out,
+        CHUNK,
+        #[inline(always)]
+        |i, piece| {
+            let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
+            for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
+                *o = f(x, y);
+            }
+        },
+    );
     out
 }
 

@@ -76,34 +76,45 @@ impl Unary for Nearest {
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.0;
         let mut y = fresh(g.n * g.c * g.large());
-        for_pieces(&mut y, g.large(), |plane, out| {
-            let x = &x[plane * g.small()..][..g.small()];
-            let wide = g.w * g.factor;
-            for (line, block) in x.chunks_exact(g.w).zip(out.chunks_exact_mut(wide * g.factor)) {
-                let (first, rest) = block.split_at_mut(wide);
-                for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
-                    o.fill(v);
+        for_pieces(
+            &mut y,
+            g.large(),
+            #[inline(always)]
+            |plane, out| {
+                let x = &x[plane * g.small()..][..g.small()];
+                let wide = g.w * g.factor;
+                for (line, block) in x.chunks_exact(g.w).zip(out.chunks_exact_mut(wide * g.factor))
+                {
+                    let (first, rest) = block.split_at_mut(wide);
+                    for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
+                        o.fill(v);
+                    }
+                    rest.chunks_exact_mut(wide).for_each(|copy| copy.copy_from_slice(first));
                 }
-                rest.chunks_exact_mut(wide).for_each(|copy| copy.copy_from_slice(first));
-            }
-        });
+            },
+        );
         y
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
         let g = self.0;
         let mut dx = zeros(g.n * g.c * g.small());
-        for_pieces(&mut dx, g.small(), |plane, out| {
-            let dy = &dy[plane * g.large()..][..g.large()];
-            for (i, line) in dy.chunks_exact(g.w * g.factor).enumerate() {
-                let row = &mut out[i / g.factor * g.w..][..g.w];
-                for (o, block) in row.iter_mut().zip(line.chunks_exact(g.factor)) {
-                    for &v in block {
-                        *o += v;
+        for_pieces(
+            &mut dx,
+            g.small(),
+            #[inline(always)]
+            |plane, out| {
+                let dy = &dy[plane * g.large()..][..g.large()];
+                for (i, line) in dy.chunks_exact(g.w * g.factor).enumerate() {
+                    let row = &mut out[i / g.factor * g.w..][..g.w];
+                    for (o, block) in row.iter_mut().zip(line.chunks_exact(g.factor)) {
+                        for &v in block {
+                            *o += v;
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         dx
     }
 }
@@ -144,44 +155,54 @@ impl Unary for Bilinear {
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.g;
         let mut y = fresh(g.n * g.c * g.large());
-        for_pieces(&mut y, g.large(), |plane, out| {
-            let x = &x[plane * g.small()..][..g.small()];
-            let mut mixed = zeros(g.w);
-            for (line, row) in out.chunks_exact_mut(g.w * g.factor).zip(&self.rows) {
-                let t = T::from_f64(row.weight);
-                let (a, b) = (&x[row.low * g.w..][..g.w], &x[row.high * g.w..][..g.w]);
-                for ((m, &a), &b) in mixed.iter_mut().zip(a).zip(b) {
-                    *m = a + t * (b - a);
+        for_pieces(
+            &mut y,
+            g.large(),
+            #[inline(always)]
+            |plane, out| {
+                let x = &x[plane * g.small()..][..g.small()];
+                let mut mixed = zeros(g.w);
+                for (line, row) in out.chunks_exact_mut(g.w * g.factor).zip(&self.rows) {
+                    let t = T::from_f64(row.weight);
+                    let (a, b) = (&x[row.low * g.w..][..g.w], &x[row.high * g.w..][..g.w]);
+                    for ((m, &a), &b) in mixed.iter_mut().zip(a).zip(b) {
+                        *m = a + t * (b - a);
+                    }
+                    for (o, col) in line.iter_mut().zip(&self.cols) {
+                        let (a, b) = (mixed[col.low], mixed[col.high]);
+                        *o = a + T::from_f64(col.weight) * (b - a);
+                    }
                 }
-                for (o, col) in line.iter_mut().zip(&self.cols) {
-                    let (a, b) = (mixed[col.low], mixed[col.high]);
-                    *o = a + T::from_f64(col.weight) * (b - a);
-                }
-            }
-        });
+            },
+        );
         y
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
         let g = self.g;
         let mut dx = zeros(g.n * g.c * g.small());
-        for_pieces(&mut dx, g.small(), |plane, out| {
-            let dy = &dy[plane * g.large()..][..g.large()];
-            let mut mixed = zeros(g.w);
-            for (line, row) in dy.chunks_exact(g.w * g.factor).zip(&self.rows) {
-                mixed.fill(T::zero());
-                for (&d, col) in line.iter().zip(&self.cols) {
-                    let t = T::from_f64(col.weight);
-                    mixed[col.low] += d * (T::one() - t);
-                    mixed[col.high] += d * t;
+        for_pieces(
+            &mut dx,
+            g.small(),
+            #[inline(always)]
+            |plane, out| {
+                let dy = &dy[plane * g.large()..][..g.large()];
+                let mut mixed = zeros(g.w);
+                for (line, row) in dy.chunks_exact(g.w * g.factor).zip(&self.rows) {
+                    mixed.fill(T::zero());
+                    for (&d, col) in line.iter().zip(&self.cols) {
+                        let t = T::from_f64(col.weight);
+                        mixed[col.low] += d * (T::one() - t);
+                        mixed[col.high] += d * t;
+                    }
+                    let t = T::from_f64(row.weight);
+                    for (j, &m) in mixed.iter().enumerate() {
+                        out[row.low * g.w + j] += m * (T::one() - t);
+                        out[row.high * g.w + j] += m * t;
+                    }
                 }
-                let t = T::from_f64(row.weight);
-                for (j, &m) in mixed.iter().enumerate() {
-                    out[row.low * g.w + j] += m * (T::one() - t);
-                    out[row.high * g.w + j] += m * t;
-                }
-            }
-        });
+            },
+        );
         dx
     }
 }

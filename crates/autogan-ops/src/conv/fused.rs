@@ -8,7 +8,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::winograd::{Form, Pixel, Prologue, Winograd};
-use super::{After, channel_sums, conv2d};
+use super::{After, channel_sums, conv2d, single};
 use crate::host::{host, slice, tensor};
 use crate::norm::{self, Normaliser, Parameters};
 use crate::real::{same_dtype, storage};
@@ -219,12 +219,17 @@ struct Fused {
     affine: bool,
 }
 
-/// Factor and shift of each plane.
-struct Planes(Vec<(f32, f32)>, usize);
+/// Factor and shift of each plane, or of each channel.
+struct Planes {
+    factors: Vec<(f32, f32)>,
+    channels: usize,
+    by_channel: bool,
+}
 
 impl Prologue for Planes {
     fn pixel(&self, image: usize, channel: usize) -> Pixel {
-        match self.0.get(image * self.1 + channel) {
+        let first = if self.by_channel { 0 } else { image * self.channels };
+        match self.factors.get(first + channel) {
             Some(&(a, b)) => Pixel { a, b, floor: 0.0 },
             None => Pixel::PLAIN,
         }
@@ -240,11 +245,20 @@ impl Fused {
 
     fn prologue(&self, parameters: Parameters<'_, f32>) -> Planes {
         let Winograd { n, ci, .. } = self.winograd;
-        let planes = self
-            .norm
-            .as_ref()
-            .map(|norm| (0..n * ci).map(|p| norm.factors(p, parameters)).collect());
-        Planes(planes.unwrap_or_default(), ci)
+        let Some(norm) = &self.norm else {
+            return Planes { factors: Vec::new(), channels: ci, by_channel: true };
+        };
+        let by_channel = norm.by_channel();
+        let planes = if by_channel { ci } else { n * ci };
+        let factors = (0..planes).map(|p| norm.factors(p, parameters)).collect();
+        Planes { factors, channels: ci, by_channel }
+    }
+
+    fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: &Planes) -> Vec<f32> {
+        match self.winograd.plain() {
+            Some(plain) if self.norm.is_none() => single::weight_gradient(&plain, x, dy),
+            _ => self.winograd.weight_gradient(x, dy, prologue),
+        }
     }
 
     /// Gradients of the input, and of the norm's weight and bias.
@@ -313,7 +327,7 @@ impl CustomOp3 for Fused {
         let through = wants_x || (self.affine && tracked(vectors));
         // Neither needs the other; together they keep all threads busy to their ends.
         let (dw, dz) = rayon::join(
-            || wants_w.then(|| self.winograd.weight_gradient(xs, ds, &prologue)),
+            || wants_w.then(|| self.weight_gradient(xs, ds, &prologue)),
             || through.then(|| self.winograd.input_gradient(ds, ws)),
         );
         let dw = dw.map(|dw| tensor(dw, w.shape())).transpose()?;

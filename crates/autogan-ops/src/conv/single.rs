@@ -26,9 +26,12 @@ pub(super) fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
     }
 }
 
+/// Input channels that are too few to fill the vectors of Winograd's weight gradient.
+const FEW: usize = 4;
+
 /// `dw [co, ci, kh, kw]` of `x` and `dy`.
 pub(super) fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    match winograd(p) {
+    match winograd(p).filter(|_| p.ci > FEW) {
         Some(winograd) => winograd.weight_gradient(x, dy, &Plain),
         None => flat::weight_gradient(p, x, dy),
     }

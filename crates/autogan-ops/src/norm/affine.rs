@@ -73,20 +73,40 @@ impl Normaliser {
         (T::from_f64(a), T::from_f64(bias - self.mean[group] * a))
     }
 
+    /// Whether all planes of a channel have the same factors.
+    pub fn by_channel(&self) -> bool {
+        !self.per_plane
+    }
+
+    /// `of(plane)` for any plane, worked out once for each channel where its planes share it.
+    fn for_planes<V: Copy + Sync>(
+        &self,
+        of: impl Fn(usize) -> V + Sync,
+    ) -> impl Fn(usize) -> V + Sync {
+        let c = self.dims.1;
+        let shared: Option<Vec<V>> = self.by_channel().then(|| (0..c).map(&of).collect());
+        move |plane| shared.as_ref().map_or_else(|| of(plane), |shared| shared[plane % c])
+    }
+
     /// The whole norm.
     pub fn forward<T: Real>(&self, x: &[T], parameters: Parameters<'_, T>) -> Vec<T> {
         let pixels = self.dims.2;
         let mut y = fresh(x.len());
-        for_pieces(&mut y, pixels, |plane, out| {
-            let (a, b) = self.factors(plane, parameters);
-            let x = &x[plane * pixels..][..pixels];
-            match self.activation {
-                Activation::Linear => out.iter_mut().zip(x).for_each(|(o, &v)| *o = v * a + b),
-                Activation::Relu => {
-                    out.iter_mut().zip(x).for_each(|(o, &v)| *o = positive(v * a + b));
+        let factors = self.for_planes(|plane| self.factors(plane, parameters));
+        for_pieces(
+            &mut y,
+            pixels,
+            #[inline(always)]
+            |plane, out| {
+                let (a, b) = factors(plane);
+                let x = &x[plane * pixels..][..pixels];
+                let lines = out.iter_mut().zip(x);
+                match self.activation {
+                    Activation::Linear => lines.for_each(|(o, &v)| *o = v * a + b),
+                    Activation::Relu => lines.for_each(|(o, &v)| *o = positive(v * a + b)),
                 }
-            }
-        });
+            },
+        );
         y
     }
 
@@ -105,8 +125,8 @@ impl Normaliser {
             .map(|group| {
                 let (mut sum, mut dot) = (0.0, 0.0);
                 let (first, step) = if self.per_plane { (group, n * c) } else { (group, c) };
+                let (a, b) = self.factors(first, parameters);
                 for plane in (first..n * c).step_by(step) {
-                    let (a, b) = self.factors(plane, parameters);
                     let range = plane * pixels..(plane + 1) * pixels;
                     let (x, dy) = (&x[range.clone()], &dy[range]);
                     let (s, d) = vectorised(
@@ -138,7 +158,7 @@ impl Normaliser {
         let (n, c, pixels) = self.dims;
         let count = (if self.per_plane { pixels } else { n * pixels }) as f64;
         let relu = self.activation == Activation::Relu;
-        for_pieces(&mut dy, pixels, |plane, out| {
+        let coefficients = self.for_planes(|plane| {
             let group = self.group(plane);
             let (a, b) = self.factors(plane, parameters);
             let (slope, shift) = if self.own {
@@ -149,12 +169,20 @@ impl Normaliser {
             } else {
                 (0.0, 0.0)
             };
-            let (slope, shift) = (T::from_f64(slope), T::from_f64(shift));
-            for (d, &v) in out.iter_mut().zip(&x[plane * pixels..][..pixels]) {
-                let through = if !relu || v * a + b > T::zero() { *d } else { T::zero() };
-                *d = through * a + v * slope + shift;
-            }
+            [a, b, T::from_f64(slope), T::from_f64(shift)]
         });
+        for_pieces(
+            &mut dy,
+            pixels,
+            #[inline(always)]
+            |plane, out| {
+                let [a, b, slope, shift] = coefficients(plane);
+                for (d, &v) in out.iter_mut().zip(&x[plane * pixels..][..pixels]) {
+                    let through = if !relu || v * a + b > T::zero() { *d } else { T::zero() };
+                    *d = through * a + v * slope + shift;
+                }
+            },
+        );
         dy
     }
 }

@@ -15,7 +15,7 @@ use super::lanes::{Layout, gradient_tile, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Pixel, Prologue, Winograd};
-use crate::host::{CHUNK, for_pieces, room};
+use crate::host::{CHUNK, for_pieces, fresh, room};
 
 /// Partial sums, one per group of images, at most.
 const GROUPS: usize = 8;
@@ -33,6 +33,9 @@ pub(super) fn weight_gradient(
     dy: &[f32],
     prologue: &dyn Prologue,
 ) -> Vec<f32> {
+    if w.n * w.grid().tiles() == 0 {
+        return vec![0.0; w.co * w.ci * 9];
+    }
     let groups = (w.n * w.grid().tiles() / GROUP_TILES).clamp(1, GROUPS);
     let per_group = w.n.div_ceil(groups).max(1);
     let size = w.form.components() * w.co * w.ci;
@@ -41,7 +44,7 @@ pub(super) fn weight_gradient(
         .map(
             #[inline(always)]
             |group| {
-                let mut sums = vec![0.0; size];
+                let mut sums = fresh(size);
                 let images = group * per_group..((group + 1) * per_group).min(w.n);
                 let group = Group { w, grid: w.grid(), x, dy, prologue, images, sums: &mut sums };
                 w.unit.dispatch(group);
@@ -49,7 +52,7 @@ pub(super) fn weight_gradient(
             },
         )
         .collect();
-    let mut sums = partial.pop().unwrap_or_else(|| vec![0.0; size]);
+    let mut sums = partial.pop().unwrap_or_default();
     for_pieces(
         &mut sums,
         CHUNK,
@@ -136,6 +139,7 @@ impl Group<'_> {
             images => (images, rows),
         };
         let mut band = Band::default();
+        let mut begun = false;
         for first in self.images.clone().step_by(images) {
             let images = first..(first + images).min(self.images.end);
             for line in (0..rows).step_by(lines) {
@@ -147,7 +151,8 @@ impl Group<'_> {
                     self.source(simd, image, lines.clone(), at, &mut band);
                     self.gradient::<S, ROWS>(simd, image, lines.clone(), at, &mut band);
                 }
-                self.products::<S, ROWS>(simd, depth, &mut band);
+                self.products::<S, ROWS>(simd, depth, &mut band, begun);
+                begun = true;
             }
         }
     }
@@ -234,9 +239,15 @@ impl Group<'_> {
         }
     }
 
-    /// Adds the products of both.
+    /// Adds the products of both to the sums that are `begun`, or begins them.
     #[inline(always)]
-    fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, depth: usize, band: &mut Band) {
+    fn products<S: Simd, const ROWS: usize>(
+        &mut self,
+        simd: S,
+        depth: usize,
+        band: &mut Band,
+        begun: bool,
+    ) {
         let (co, ci) = (self.w.co, self.w.ci);
         for (p, sums) in self.sums.chunks_exact_mut((co * ci).max(1)).enumerate() {
             // Pooled outputs have one gradient for all components.
@@ -250,10 +261,14 @@ impl Group<'_> {
                     block.run::<S, ROWS>(simd, &mut band.m);
                     for (sums, m) in sums.chunks_exact_mut(ci).zip(band.m.chunks_exact(PANEL)) {
                         let sums = &mut sums[panel * PANEL..][..lanes];
-                        sums.iter_mut().zip(m).for_each(
-                            #[inline(always)]
-                            |(s, &m)| *s += m,
-                        );
+                        if begun {
+                            sums.iter_mut().zip(m).for_each(
+                                #[inline(always)]
+                                |(s, &m)| *s += m,
+                            );
+                        } else {
+                            sums.copy_from_slice(&m[..lanes]);
+                        }
                     }
                 }
             }

@@ -201,10 +201,18 @@ pub(super) fn gradient_tile<S: Simd>(
 pub(super) fn scatter(from: &[f32], count: usize, mut plane: impl FnMut(usize, usize, &[f32])) {
     let (mut a, mut b) = ([0.0; BLOCK], [0.0; BLOCK]);
     for (i, from) in from.chunks(BLOCK).enumerate() {
-        a[..from.len()].copy_from_slice(from);
+        let pixels = from.len() / LANES;
+        match from.first_chunk::<BLOCK>() {
+            Some(from) => a = *from,
+            None => a[..from.len()].copy_from_slice(from),
+        }
         transpose(&mut a, &mut b);
-        for (lane, pixels) in a.chunks_exact(LANES).take(count).enumerate() {
-            plane(lane, i * LANES, &pixels[..from.len() / LANES]);
+        for (lane, line) in a.chunks_exact(LANES).take(count).enumerate() {
+            // A length that the compiler knows, where it may.
+            match line.first_chunk::<LANES>() {
+                Some(line) if pixels == LANES => plane(lane, i * LANES, line),
+                _ => plane(lane, i * LANES, &line[..pixels]),
+            }
         }
     }
 }

@@ -25,8 +25,9 @@ use tiles::{Grid, PANEL, Panel};
 pub(super) use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
 
-use super::After;
+use super::problem::Problem;
 use super::simd::block_rows;
+use super::{After, ConvGeometry};
 use crate::Activation;
 use crate::host::{fresh, prefetch};
 
@@ -129,6 +130,24 @@ impl Winograd {
             },
         );
         y
+    }
+
+    /// The plain convolution that this is, if nothing resizes.
+    pub fn plain(&self) -> Option<Problem> {
+        let ((h, w), Self { n, ci, co, .. }) = (self.source, *self);
+        let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
+        (self.form == Form::Same).then_some(Problem {
+            n,
+            ci,
+            h,
+            w,
+            co,
+            kh: 3,
+            kw: 3,
+            ho: h,
+            wo: w,
+            geometry,
+        })
     }
 
     /// `dw [co, ci, 3, 3]` of `x` and `dy`.
