@@ -31,7 +31,14 @@ pub(super) fn write(page: &mut Page, dataset: Dataset, courses: &[Courses; 2]) {
         vec![
             courses[place].0.to_owned(),
             spread(&rewards[place], 3),
-            spread(&entropies[place], 2),
+            // Even draws come from no policy.
+            if entropies[place].iter().any(Option::is_some)
+                || rewards[place].iter().all(Option::is_none)
+            {
+                spread(&entropies[place], 2)
+            } else {
+                "–".to_owned()
+            },
             spread(&even[place], 2),
         ]
     };
