@@ -279,7 +279,10 @@ fn prepared_passes_are_the_passes_in_their_order() {
         assert_eq!(&values(&b.forward_prepared(&x, &prepared[i]).unwrap()), expected, "pass {i}");
     }
     assert_ne!(expected[0], expected[1], "another iteration");
-    assert_eq!(expected[1], expected[2]);
+    // The vectors of the last iteration, as they are kept: in f32.
+    for (kept, own) in expected[2].iter().zip(&expected[1]) {
+        assert!((kept - own).abs() <= 1e-6 * own.abs(), "{kept} {own}");
+    }
     for (name, buffer) in a.params().buffers() {
         assert_eq!(values(buffer), values(b.params().get(name).unwrap()), "{name}");
     }

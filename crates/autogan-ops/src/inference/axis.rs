@@ -142,17 +142,17 @@ impl Axis {
             *halves = (simd.add_f32s(a, b), simd.sub_f32s(a, b));
         }
         let mut out = [parts[0]; M];
-        for k in 0..M {
+        for (k, out) in out.iter_mut().enumerate() {
             let mut sum = match k {
                 0 => parts[0],
                 k if k + 1 == M => parts[N - 1],
                 _ => simd.splat_f32s(0.0),
             };
-            for i in 0..pairs {
-                let half = if k % 2 == 0 { halves[i].0 } else { halves[i].1 };
-                sum = fma(simd, self.powers[k][i], half, sum);
+            for (power, halves) in self.powers[k].iter().zip(&halves).take(pairs) {
+                let half = if k % 2 == 0 { halves.0 } else { halves.1 };
+                sum = fma(simd, *power, half, sum);
             }
-            out[k] = sum;
+            *out = sum;
         }
         out
     }

@@ -27,7 +27,7 @@ pub struct Convolution {
 
 enum Method {
     Direct(Panels),
-    Fast(Fast),
+    Fast(Box<Fast>),
 }
 
 impl Convolution {
@@ -66,7 +66,7 @@ impl Convolution {
         }
         let fast = if fast { Fast::new(unit, weights, (co, ci, kh, kw), geometry) } else { None };
         let method = match fast {
-            Some(fast) => Method::Fast(fast),
+            Some(fast) => Method::Fast(Box::new(fast)),
             None => Method::Direct(Panels::new(unit, co, ci * kh * kw, |o, k| {
                 let (tap, c) = (k / ci, k % ci);
                 weights[(o * ci + c) * kh * kw + tap]

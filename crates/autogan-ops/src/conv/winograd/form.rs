@@ -215,6 +215,8 @@ impl Packed {
                 for first in (0..ins).step_by(per) {
                     let count = per.min(ins - first);
                     let mut taps = [[0.0; LANES]; 9];
+                    // By index, for it says the channel and the row as well.
+                    #[allow(clippy::needless_range_loop)]
                     for lane in 0..count * rows {
                         let (c, r) = (lane / rows, lane % rows);
                         if r < used {
