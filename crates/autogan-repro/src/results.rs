@@ -6,7 +6,7 @@ use autogan_run::{
     ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
 };
 use autogan_search::{SearchConfig, TrainingConfig};
-use autogan_space::{Arch, GeneratorShape};
+use autogan_space::{Arch, GeneratorShape, TokenOrder};
 
 use crate::error::Result;
 
@@ -35,6 +35,8 @@ pub struct SearchResult {
     pub seconds: f64,
     /// The sizes of its generator.
     pub shape: GeneratorShape,
+    /// The order in which its controller decided.
+    pub order: TokenOrder,
     /// The machine and program.
     pub host: Host,
 }
@@ -126,6 +128,7 @@ impl Results {
                 width: config.model.gf,
                 bottom: config.model.bottom,
             },
+            order: config.controller.tokens,
             host: run.host()?,
         }))
     }

@@ -1,13 +1,13 @@
 //! Which architectures a search draws: those that its controller finds good, or evenly among what the budget allows
 //! (random search with weight sharing, section 4.3.5).
 
-use autogan_rl::{ActionSpace, Affordable, Candidate, RewardValue, Rollout, StartState};
+use autogan_rl::{ActionSpace, Affordable, Candidate, Draw, RewardValue, Rollout, StartState};
 use autogan_space::{Arch, SpaceError};
 use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::Policy;
+use crate::config::{CandidatesFrom, Policy};
 use crate::error::Result;
 use crate::search::Search;
 
@@ -38,7 +38,10 @@ impl Search {
     pub(crate) fn draw_child(&self, stream: &str) -> Result<Arch> {
         let mut rng = self.streams.rng(stream, self.position.tick);
         match self.config.controller.policy {
-            Policy::Reinforce => Ok(self.draw_of_policy(1, &mut rng)?.0.remove(0)),
+            Policy::Reinforce => {
+                let (places, rollout) = self.draw_of_policy(1, &mut rng)?;
+                Ok(self.decode(&places, &rollout)?.remove(0))
+            }
             Policy::Uniform => {
                 let n = rng.random_range(0..self.even_count());
                 self.even_nth(n)
@@ -52,15 +55,15 @@ impl Search {
             Policy::Reinforce => {
                 let mut rng = self.streams.rng("arch.controller", self.position.tick);
                 let n = self.config.controller.children;
-                let (archs, rollout) = self.draw_of_policy(n, &mut rng)?;
-                Ok((archs, Some(rollout)))
+                let (places, rollout) = self.draw_of_policy(n, &mut rng)?;
+                Ok((self.decode(&places, &rollout)?, Some(rollout)))
             }
             Policy::Uniform => Ok((self.even_children()?, None)),
         }
     }
 
-    /// `m` architectures to be ranked, yet without a score: drawn from the policy, or the best of the stage's children so
-    /// far.
+    /// `m` architectures to be ranked, yet without a score: the best of the stage's children so far, draws from the policy,
+    /// or both.
     pub(crate) fn draw_candidates(&self, m: usize) -> Result<Vec<Candidate>> {
         let mut rng = self.streams.rng("arch.candidates", self.position.tick);
         let reward = RewardValue::exact(0.0);
@@ -68,44 +71,71 @@ impl Search {
             // Nothing reads where a controller would go on from here.
             let state = StartState::zeros(self.config.controller.hidden);
             let candidate = |arch| Candidate { arch, reward, state: state.clone() };
-            return Ok(self.best_seen(m, &mut rng)?.into_iter().map(candidate).collect());
+            return Ok(self.best_or_even(m, &mut rng)?.into_iter().map(candidate).collect());
         }
-        let (archs, rollout) = if self.config.search.distinct {
-            let all = self.starts();
-            let places: Vec<usize> = (0..all.len()).collect();
-            let rule = self.rule(&places);
-            let draws = self.controller.within(&rule).sample_distinct(&all, m, &mut rng)?;
-            let places: Vec<usize> = draws.iter().map(|d| d.start).collect();
-            let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
-            let actions: Vec<_> = draws.into_iter().map(|d| d.actions).collect();
-            let rule = self.rule(&places);
-            let rollout = self.controller.within(&rule).evaluate(&starts, &actions)?;
-            (self.decode(&places, &rollout)?, rollout)
-        } else {
-            self.draw_of_policy(m, &mut rng)?
-        };
-        let rows = archs.into_iter().zip(rollout.end_states()?);
+        let draws = self.draw_to_rank(m, &mut rng)?;
+        let all = self.starts();
+        let places: Vec<usize> = draws.iter().map(|d| d.start).collect();
+        let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
+        let actions: Vec<_> = draws.into_iter().map(|d| d.actions).collect();
+        let rule = self.rule(&places);
+        let rollout = self.controller.within(&rule).evaluate(&starts, &actions)?;
+        let rows = self.decode(&places, &rollout)?.into_iter().zip(rollout.end_states()?);
         Ok(rows.map(|(arch, state)| Candidate { arch, reward, state }).collect())
     }
 
-    /// Keeps what a child was worth, for a random search to choose from; the last value of one that comes again.
-    pub(crate) fn note_seen(&mut self, arch: &Arch, reward: f64) {
-        if self.config.controller.policy != Policy::Uniform {
-            return;
+    /// Beam entries and actions of `m` candidates, fewer where fewer different ones are allowed.
+    fn draw_to_rank(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Draw>> {
+        let drawn = if self.config.search.distinct {
+            let all = self.starts();
+            let places: Vec<usize> = (0..all.len()).collect();
+            self.controller.within(&self.rule(&places)).sample_distinct(&all, m, rng)?
+        } else {
+            let (places, rollout) = self.draw_of_policy(m, rng)?;
+            let rows = places.into_iter().zip(rollout.actions);
+            rows.map(|(start, actions)| Draw { start, actions }).collect()
+        };
+        let mut draws = match self.config.search.candidates_from {
+            CandidatesFrom::Policy => Vec::new(),
+            CandidatesFrom::PolicyAndChildren => self
+                .best_seen(m / 2)
+                .into_iter()
+                .map(|arch| self.draw_of(arch))
+                .collect::<Result<_>>()?,
+        };
+        for draw in drawn {
+            if draws.len() < m && (!self.config.search.distinct || !draws.contains(&draw)) {
+                draws.push(draw);
+            }
         }
+        Ok(draws)
+    }
+
+    /// The draw that gives a child of this stage.
+    fn draw_of(&self, arch: &Arch) -> Result<Draw> {
+        let actions = self.actions().encode(arch)?;
+        let Some(beam) = &self.beam else { return Ok(Draw { start: 0, actions }) };
+        let cells = |entry: &Candidate| arch.cells().starts_with(entry.arch.cells());
+        let start = beam.candidates().iter().position(cells);
+        let start = start.ok_or(SpaceError::Cells { found: arch.cells().len() })?;
+        Ok(Draw { start, actions })
+    }
+
+    /// Keeps what a child was worth, to choose candidates from; the last value of one that comes again.
+    pub(crate) fn note_seen(&mut self, arch: &Arch, reward: f64) {
         match self.seen.iter_mut().find(|(known, _)| known == arch) {
             Some((_, known)) => *known = reward,
             None => self.seen.push((arch.clone(), reward)),
         }
     }
 
-    /// `n` architectures of the present policy, each from a beam entry that is as likely as any other.
-    fn draw_of_policy(&self, n: usize, rng: &mut ChaCha8Rng) -> Result<(Vec<Arch>, Rollout)> {
+    /// `n` draws from the present policy, each from a beam entry that is as likely as any other; the entries come with them.
+    fn draw_of_policy(&self, n: usize, rng: &mut ChaCha8Rng) -> Result<(Vec<usize>, Rollout)> {
         let places = self.beam.as_ref().map_or_else(|| vec![0; n], |beam| beam.draw(n, rng));
         let all = self.starts();
         let starts: Vec<_> = places.iter().map(|&p| all[p].clone()).collect();
         let rollout = self.controller.within(&self.rule(&places)).sample(&starts, rng)?;
-        Ok((self.decode(&places, &rollout)?, rollout))
+        Ok((places, rollout))
     }
 
     /// The architectures of a rollout whose rows began at these places of the beam.
@@ -130,11 +160,16 @@ impl Search {
         (first..first + n).map(|i| self.even_nth(order.index(i % order.len()))).collect()
     }
 
-    /// The `m` best of the stage's children; where there are fewer, evenly drawn others follow.
-    fn best_seen(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>> {
+    /// The `m` best of the stage's children, the best first.
+    fn best_seen(&self, m: usize) -> Vec<&Arch> {
         let mut best: Vec<&(Arch, f64)> = self.seen.iter().collect();
         best.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut archs: Vec<Arch> = best.into_iter().take(m).map(|(arch, _)| arch.clone()).collect();
+        best.into_iter().take(m).map(|(arch, _)| arch).collect()
+    }
+
+    /// The `m` best of the stage's children; where there are fewer, evenly drawn others follow.
+    fn best_or_even(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>> {
+        let mut archs: Vec<Arch> = self.best_seen(m).into_iter().cloned().collect();
         let count = self.even_count();
         for n in index::sample(rng, count, count.min(m)) {
             let arch = self.even_nth(n)?;

@@ -4,6 +4,7 @@ mod archs;
 mod compare;
 mod context;
 mod docs;
+mod learned;
 mod levels;
 mod page;
 mod proxy;

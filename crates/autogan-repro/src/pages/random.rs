@@ -3,7 +3,9 @@
 
 use super::compare::{self, Arm, Cost};
 use super::context::Context;
+use super::learned;
 use super::page::Page;
+use super::versus::Courses;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::plan::{baseline, best_of_scratch, scratch};
@@ -21,7 +23,12 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     ));
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
-        let arms = arms(context, dataset)?;
+        let courses = [
+            ("controller", context.searches(Method::Controller, dataset)?),
+            ("random with sharing", context.searches(Method::Uniform, dataset)?),
+        ];
+        learned::write(page, dataset, &courses);
+        let arms = arms(context, dataset, &courses)?;
         let stem = format!("random-{}", dataset.name());
         let verdicts = compare::write(page, &arms, context.seeds(), &stem);
         page.list(&verdicts);
@@ -29,13 +36,11 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-fn arms(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Arm>> {
+fn arms(context: &Context<'_>, dataset: Dataset, courses: &[Courses; 2]) -> Result<Vec<Arm>> {
     let mut arms = Vec::new();
-    let named = [(Method::Controller, "controller"), (Method::Uniform, "random with sharing")];
-    for (method, name) in named {
-        let searches = context.searches(method, dataset)?;
+    for ((name, searches), method) in courses.iter().zip([Method::Controller, Method::Uniform]) {
         let trainings = context.trainings(|seed| Ok(Job::found(method, 1, dataset, seed)))?;
-        arms.push(Arm::of(name, &searches, &trainings));
+        arms.push(Arm::of(name, searches, &trainings));
     }
     let scale = context.scope.scale;
     let costs = context.seeds().iter().map(|&seed| scratch_cost(context, dataset, seed));

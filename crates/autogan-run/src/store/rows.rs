@@ -77,7 +77,7 @@ pub struct Trial {
     pub reward: f64,
     /// Standard deviation of the score over its splits.
     pub spread: f64,
-    /// Entropy of the policy at its tokens, summed, in nats.
+    /// Entropy of the policy in nats, the mean over the architecture's tokens; none where nothing was drawn from a policy.
     pub entropy: Option<f64>,
     /// Reward minus baseline.
     pub advantage: Option<f64>,

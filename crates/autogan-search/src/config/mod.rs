@@ -156,6 +156,19 @@ pub struct PlanConfig {
     pub top_k: usize,
     /// The M candidates differ from each other.
     pub distinct: bool,
+    /// What the M candidates are, and those of `derive.candidates`.
+    pub candidates_from: CandidatesFrom,
+}
+
+/// Which architectures are ranked at the end of a stage and at the end of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CandidatesFrom {
+    /// New draws from the policy (section 3.2). What its children earned before is not used again.
+    Policy,
+    /// Half of them are the stage's best children so far, the others new draws from the policy. All are scored again, on
+    /// the same weights and latents.
+    PolicyAndChildren,
 }
 
 /// Which spread of the loss window is compared with the threshold.

@@ -85,6 +85,35 @@ fn a_single_level_decides_all_cells_from_the_beginning() {
     assert!(tokens.contains("cell 3: skip from cell 1") && tokens.contains("cell 1: conv"));
 }
 
+/// The best children of the last stage stand among what is ranked at the end; the rest is drawn from the policy, and
+/// nothing comes twice.
+#[test]
+fn half_of_the_candidates_are_the_best_children() {
+    let of = |from: &str| {
+        let settings = [&format!("search.candidates_from={from}"), "controller.steps=4"];
+        let all = scored(&events(&config(3, &settings)));
+        let part = |wanted: TrialKind| -> Vec<(Arch, f64)> {
+            let own = all.iter().filter(|(kind, _, arch, _)| *kind == wanted && arch.stage() == 2);
+            own.map(|(_, _, arch, reward)| (arch.clone(), *reward)).collect()
+        };
+        (part(TrialKind::Controller), part(TrialKind::Derive))
+    };
+    let (children, ranked) = of("policy_and_children");
+    // The last value of a child that came again counts.
+    let mut last: Vec<(Arch, f64)> = Vec::new();
+    for (arch, reward) in children {
+        last.retain(|(known, _)| *known != arch);
+        last.push((arch, reward));
+    }
+    last.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let first: Vec<&Arch> = ranked.iter().take(2).map(|(arch, _)| arch).collect();
+    assert_eq!(first, last.iter().take(2).map(|(arch, _)| arch).collect::<Vec<_>>());
+    let different: BTreeSet<String> = ranked.iter().map(|(arch, _)| arch.to_string()).collect();
+    assert_eq!(different.len(), 4, "four candidates, and nothing twice");
+    let (_, drawn) = of("policy");
+    assert_ne!(first, drawn.iter().take(2).map(|(arch, _)| arch).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_random_search_draws_as_many_children_and_learns_nothing() {
     for settings in [&[UNIFORM, "controller.steps=5"][..], &[UNIFORM, SINGLE[0], SINGLE[1]]] {
