@@ -135,6 +135,10 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     repro(dir.path(), "random").ok();
     poison(&jobs.join("short-random0-shapes-s0"));
     poison(&jobs.join("train-controller-shapes-s1"));
+    // All that the best of seed 1 could be picked from.
+    let picked: Vec<String> = (0..4).map(|i| format!("short-random{i}-shapes-s1")).collect();
+    picked.iter().for_each(|job| poison(&jobs.join(job)));
+    fs::remove_dir_all(jobs.join("train-scratch-shapes-s1")).unwrap();
     // To be trained after those.
     fs::remove_dir_all(jobs.join("train-scratch-shapes-s0")).unwrap();
     fs::remove_dir_all(jobs.join("train-baseline-shapes-s1")).unwrap();
@@ -142,12 +146,18 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     let failed = |ran: &Ran| {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stdout.contains("random/index.md"), "the page is written: {ran:?}");
-        let list = ran.stderr.split("2 of 20 runs failed").nth(1).expect("a list");
-        for job in ["short-random0-shapes-s0", "train-controller-shapes-s1"] {
+        let list = ran.stderr.split("7 of 20 runs failed").nth(1).expect("a list");
+        let diverged = ["short-random0-shapes-s0", "train-controller-shapes-s1"];
+        for job in diverged.into_iter().chain(picked.iter().map(String::as_str)) {
             let line = list.lines().find(|line| line.contains(job)).expect("its line");
             assert!(line.contains("diverged") && line.contains("iteration"), "{line}");
         }
-        assert!(list.contains("remove its directory"), "{list}");
+        let blocked = list.lines().find(|line| line.contains("/train-scratch-shapes-s1: "));
+        assert!(
+            blocked.expect("its line").contains("it needs short-random0-shapes-s1, "),
+            "{list}"
+        );
+        assert!(list.contains("remove the directory"), "{list}");
     };
     failed(&repro(dir.path(), "random"));
     for other in ["train-scratch-shapes-s0", "train-baseline-shapes-s1"] {
@@ -156,7 +166,7 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     let page = fs::read_to_string(dir.path().join("repro/tiny/random/index.md")).unwrap();
     let list = page.split("**Runs that failed**").nth(1).expect("a list");
     assert!(list.contains("- `short-random0-shapes-s0`: ") && list.contains("diverged"), "{page}");
-    assert!(page.contains("18 of 20 runs are finished, 2 failed"), "{page}");
+    assert!(page.contains("13 of 20 runs are finished, 7 failed"), "{page}");
 
     // What failed is not tried again, and what needs it cannot begin.
     let before = modified(&jobs.join("train-controller-shapes-s1"));
@@ -167,8 +177,9 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     assert!(page.contains("Seed 1: diverged.") && page.contains("Seed 0, 64 images"), "{page}");
 
     // Without its directory it is a run like any other; what was picked without it may be another now.
-    for job in ["short-random0-shapes-s0", "train-scratch-shapes-s0", "train-controller-shapes-s1"]
-    {
+    let again =
+        ["short-random0-shapes-s0", "train-scratch-shapes-s0", "train-controller-shapes-s1"];
+    for job in again.into_iter().chain(picked.iter().map(String::as_str)) {
         fs::remove_dir_all(jobs.join(job)).unwrap();
     }
     repro(dir.path(), "random").ok();

@@ -41,10 +41,13 @@ impl Look {
             Ok(extractor) => (Some(extractor), String::new()),
             Err(error) => (None, missing(wanted, kind, &error)),
         };
-        if data.dir.is_empty() && published.is_some() && (wanted.offline || !cfg!(feature = "hub"))
-        {
+        if data.dir.is_empty() && published.is_some() {
             let name = &data.dataset;
-            missing += &format!("# This {kind} cannot run as it is: {name} needs --data DIR\n");
+            if !cfg!(feature = "hub") {
+                missing += &format!("# This {kind} cannot run as it is: {name} needs --data DIR\n");
+            } else if wanted.offline {
+                missing += &format!("# {name} needs --data DIR, or to be in the hub's cache\n");
+            }
         }
         Ok(Self { images, note, extractor, missing })
     }

@@ -112,7 +112,7 @@ impl Discriminator {
     /// [`Self::forward`] at the stage and with the vectors of `prepared`.
     ///
     /// # Errors
-    /// When the images have another shape, or `prepared` is another discriminator's.
+    /// When the images have another shape, or `prepared` is of a discriminator of other sizes.
     pub fn forward_prepared(&self, x: &Tensor, prepared: &Prepared) -> Result<Tensor> {
         self.run(x, prepared, Grad::Tracked)
     }

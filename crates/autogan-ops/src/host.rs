@@ -60,7 +60,7 @@ pub(crate) fn host<'a>(
     t: &'a Tensor,
 ) -> Result<Host<'a, impl Deref<Target = Storage> + 'a>> {
     if !matches!(t.device(), Device::Cpu) {
-        bail!("{op}: no gradient path on {:?}; run on the CPU", t.device().location());
+        bail!("{op}: no path on {:?}; run on the CPU", t.device().location());
     }
     let (guard, layout) = t.storage_and_layout();
     Ok(Host { guard, layout, op })
@@ -193,7 +193,7 @@ fn lanes_of<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// The sum of `f(a[i], b[i])` over two slices of one length in eight lanes of `f64`, always in the same order.
-pub(crate) fn sum_by_pairs<T: Real>(a: &[T], b: &[T], f: impl Fn(f64, f64) -> f64) -> f64 {
+pub(crate) fn sum_by_pairs<A: Real, B: Real>(a: &[A], b: &[B], f: impl Fn(f64, f64) -> f64) -> f64 {
     vectorised(
         #[inline(always)]
         || {

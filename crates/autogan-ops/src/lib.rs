@@ -1,4 +1,5 @@
-//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested.
+//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested. [`inference`]
+//! stands apart: for networks that are only evaluated, channels last, without gradients.
 //!
 //! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
 //! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,
@@ -22,8 +23,11 @@ mod real;
 mod softmax;
 mod spectral;
 mod tape;
+#[cfg(test)]
+mod testing;
 mod unary;
 mod upsample;
+mod vectors;
 
 pub use activation::{relu, tanh};
 pub use add::add;

@@ -67,7 +67,8 @@ impl Product {
         let mut out = zeros(dst.rows * dst.cols);
         let wide = dst.cols > dst.rows;
         let (long, short) = if wide { (dst.cols, dst.rows) } else { (dst.rows, dst.cols) };
-        let per = (PIECE / (short * ma.cols).max(1)).next_multiple_of(STEP);
+        // At least one step, however large the product of the other two sizes.
+        let per = (PIECE / (short * ma.cols).max(1)).max(1).next_multiple_of(STEP);
         if per >= long {
             gemm(&mut out, dst, a, ma, b, mb, false);
         } else if wide {

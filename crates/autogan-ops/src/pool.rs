@@ -60,15 +60,20 @@ impl Unary for AvgPool2 {
         let (ho, wo) = (self.h / 2, self.w / 2);
         let mut y = zeros(self.planes * ho * wo);
         let quarter = T::from_f64(0.25);
-        for_pieces(&mut y, ho * wo, |plane, out| {
-            let x = &x[plane * self.h * self.w..][..self.h * self.w];
-            for (i, line) in out.chunks_exact_mut(wo).enumerate() {
-                let (a, b) = (&x[2 * i * self.w..], &x[(2 * i + 1) * self.w..]);
-                for (j, o) in line.iter_mut().enumerate() {
-                    *o = (a[2 * j] + a[2 * j + 1] + b[2 * j] + b[2 * j + 1]) * quarter;
+        for_pieces(
+            &mut y,
+            ho * wo,
+            #[inline(always)]
+            |plane, out| {
+                let x = &x[plane * self.h * self.w..][..self.h * self.w];
+                for (i, line) in out.chunks_exact_mut(wo).enumerate() {
+                    let (a, b) = (&x[2 * i * self.w..], &x[(2 * i + 1) * self.w..]);
+                    for (j, o) in line.iter_mut().enumerate() {
+                        *o = (a[2 * j] + a[2 * j + 1] + b[2 * j] + b[2 * j + 1]) * quarter;
+                    }
                 }
-            }
-        });
+            },
+        );
         y
     }
 
@@ -76,15 +81,20 @@ impl Unary for AvgPool2 {
         let (ho, wo) = (self.h / 2, self.w / 2);
         let mut dx = zeros(self.planes * self.h * self.w);
         let quarter = T::from_f64(0.25);
-        for_pieces(&mut dx, self.h * self.w, |plane, out| {
-            let dy = &dy[plane * ho * wo..][..ho * wo];
-            for (i, line) in out.chunks_exact_mut(self.w).take(2 * ho).enumerate() {
-                let src = &dy[i / 2 * wo..][..wo];
-                for (pair, &s) in line.chunks_exact_mut(2).zip(src) {
-                    pair.fill(s * quarter);
+        for_pieces(
+            &mut dx,
+            self.h * self.w,
+            #[inline(always)]
+            |plane, out| {
+                let dy = &dy[plane * ho * wo..][..ho * wo];
+                for (i, line) in out.chunks_exact_mut(self.w).take(2 * ho).enumerate() {
+                    let src = &dy[i / 2 * wo..][..wo];
+                    for (pair, &s) in line.chunks_exact_mut(2).zip(src) {
+                        pair.fill(s * quarter);
+                    }
                 }
-            }
-        });
+            },
+        );
         dx
     }
 }
@@ -112,7 +122,12 @@ impl Unary for GlobalPool {
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
         let mut dx = zeros(dy.len() * self.pixels);
         let scale = T::from_f64(self.scale);
-        for_pieces(&mut dx, self.pixels, |i, out| out.fill(dy[i] * scale));
+        for_pieces(
+            &mut dx,
+            self.pixels,
+            #[inline(always)]
+            |i, out| out.fill(dy[i] * scale),
+        );
         dx
     }
 }

@@ -48,7 +48,7 @@ fn add_rows<T: Real>(w: &[T], u: &[f64], sums: &mut [f64]) {
 /// `w / σ` with `σ = uᵀ W v`; any shape whose first dimension is the length of `u`.
 ///
 /// # Errors
-/// When the lengths of `u` and `v` do not fit `w`.
+/// When the lengths of `u` and `v` do not fit `w`, or `w` is not on the CPU.
 pub fn spectral_normalize(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
     let (_, cols) = sizes(w, u, v)?;
     let w = w.contiguous()?;
@@ -88,24 +88,12 @@ fn sizes(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(usize, usize)> {
     Ok((rows, cols))
 }
 
-/// In eight lanes and a fixed order.
 fn dot<T: Real>(row: &[T], v: &[f64]) -> f64 {
-    vectorised(
+    sum_by_pairs(
+        row,
+        v,
         #[inline(always)]
-        || {
-            let mut lanes = [0f64; 8];
-            let (rows, vs) = (row.chunks_exact(8), v.chunks_exact(8));
-            let rest = rows.remainder().iter().zip(vs.remainder());
-            for (lane, (&x, &v)) in lanes.iter_mut().zip(rest) {
-                *lane += x.to_f64() * v;
-            }
-            for (r, v) in rows.zip(vs) {
-                for i in 0..8 {
-                    lanes[i] += r[i].to_f64() * v[i];
-                }
-            }
-            lanes.iter().sum()
-        },
+        |x, v| x * v,
     )
 }
 
@@ -141,7 +129,13 @@ impl Unary for SpectralNorm {
     /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`.
     fn backward<T: Real>(&self, w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
         let (sigma, cols) = (self.sigma, self.v.len());
-        let along = sum_by_pairs(w, dy, |w, d| w * d) / (sigma * sigma);
+        let product = sum_by_pairs(
+            w,
+            dy,
+            #[inline(always)]
+            |w, d| w * d,
+        );
+        let along = product / (sigma * sigma);
         let inv = 1.0 / sigma;
         let mut dw = fresh(w.len());
         // Whole rows in each piece.

@@ -9,6 +9,7 @@ use autogan_space::Arch;
 use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Length, Method, Work};
 use crate::results::Results;
+use crate::runner::Failure;
 use crate::scale::{Dataset, Scale};
 use crate::source::Source;
 
@@ -86,21 +87,15 @@ pub fn training_config(
     Ok(config)
 }
 
-/// Why a job can never begin: what it needs failed. The best of several is that of those that did not.
-///
-/// # Errors
-/// When a job's store is damaged.
-pub(crate) fn blocked(job: &Job, results: &Results) -> Result<Option<String>> {
-    let mut failed = Vec::new();
-    for wanted in job.needs() {
-        if results.diverged(wanted)?.is_some() {
-            failed.push(wanted);
-        }
-    }
+/// Why a job can never begin: what it needs is among the jobs before it that failed. The best of several is that of those
+/// that did not.
+pub(crate) fn blocked(job: &Job, failed: &[Failure]) -> Option<String> {
+    let needs = job.needs();
+    let is_lost = |wanted: &&str| failed.iter().any(|failure| failure.job == *wanted);
+    let lost: Vec<&str> = needs.iter().copied().filter(is_lost).collect();
     let any_will_do = matches!(&job.work, Work::Train { arch: ArchSource::BestOf(_), .. });
-    let enough = any_will_do && failed.len() < job.needs().len();
-    Ok((!failed.is_empty() && !enough)
-        .then(|| format!("it needs {}, which diverged", failed.join(", "))))
+    let enough = any_will_do && lost.len() < needs.len();
+    (!lost.is_empty() && !enough).then(|| format!("it needs {}, which failed", lost.join(", ")))
 }
 
 /// The architecture that a training is of, from what the jobs before it hold.
@@ -176,6 +171,8 @@ fn directory(dataset: Dataset, source: &dyn Source) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::Item;
+    use crate::plan::{Scope, jobs};
     use crate::source::OutsideError;
 
     struct Nothing;
@@ -231,6 +228,29 @@ mod tests {
                 assert_eq!(of(Length::Transfer), of(Length::Long));
             }
         }
+    }
+
+    #[test]
+    fn what_needs_a_failed_run_fails_with_it_and_nothing_else_does() {
+        let scope = Scope { scale: Scale::Tiny, cifar10: false, stl10: false };
+        let failure = |job: &str| Failure { job: job.to_owned(), reason: String::new() };
+        let failing = |first: &[&str]| -> Vec<String> {
+            let mut failed: Vec<Failure> = first.iter().map(|job| failure(job)).collect();
+            for job in jobs(&[Item::Random], scope).unwrap() {
+                failed.extend(blocked(&job, &failed).map(|_| failure(&job.name)));
+            }
+            failed[first.len()..].iter().map(|failure| failure.job.clone()).collect()
+        };
+        // Through the short trainings to the one that picks among them.
+        let all = ["train-controller", "short-random0", "short-random1", "short-random2"];
+        let all = all.iter().chain(&["short-random3", "train-scratch"]);
+        let all: Vec<String> = all.map(|job| format!("{job}-shapes-s1")).collect();
+        assert_eq!(failing(&["search-controller-shapes-s1"]), all);
+        let some =
+            ["short-random0-shapes-s1", "short-random1-shapes-s1", "short-random2-shapes-s1"];
+        assert_eq!(failing(&some), [""; 0]);
+        let every = [some[0], some[1], some[2], "short-random3-shapes-s1"];
+        assert_eq!(failing(&every), ["train-scratch-shapes-s1"]);
     }
 
     #[test]

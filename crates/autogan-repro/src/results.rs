@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autogan_run::{
     ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
 };
-use autogan_search::{SearchConfig, TrainingConfig};
+use autogan_search::{SearchConfig, TrainingConfig, best_is_intact};
 use autogan_space::{Arch, GeneratorShape, TokenOrder};
 
 use crate::error::Result;
@@ -157,8 +157,8 @@ impl Results {
         Ok(Some(TrainingResult { file, curve, scored, seconds, grid, host: run.host()? }))
     }
 
-    /// Whether a job is finished, without reading what it came to. One whose result is gone or damaged is not: resuming it
-    /// writes that anew.
+    /// Whether a job is finished, without reading what it came to. One whose result or best weights are gone or
+    /// damaged is not: resuming it writes those anew.
     ///
     /// # Errors
     /// When its store or its result cannot be read.
@@ -166,6 +166,7 @@ impl Results {
         let Some((run, ..)) = self.finished(&job.name)? else { return Ok(false) };
         let there = match job.work {
             Work::Search(_) => run.arch().map(|found| found.is_some()),
+            Work::Train { .. } if !best_is_intact(&run)? => Ok(false),
             Work::Train { .. } => run.scores().map(|found| found.is_some()),
         };
         match there {

@@ -84,7 +84,7 @@ impl<'a> Runner<'a> {
             let notify = |what, monitor: &mut dyn Monitor| {
                 monitor.job(&Notice { job, place: (index + 1, jobs.len()), what });
             };
-            match self.carry_out_one(job, &notify, monitor)? {
+            match self.carry_out_one(job, &failed, &notify, monitor)? {
                 Ended::Finished => {}
                 Ended::Stopped => return Ok(Carried { outcome: Outcome::Stopped, failed }),
                 Ended::Failed(reason) => {
@@ -100,10 +100,11 @@ impl<'a> Runner<'a> {
     fn carry_out_one(
         &mut self,
         job: &Job,
+        failed: &[Failure],
         notify: &dyn Fn(What, &mut dyn Monitor),
         monitor: &mut dyn Monitor,
     ) -> Result<Ended> {
-        if let Some(reason) = blocked(job, &self.results)? {
+        if let Some(reason) = blocked(job, failed) {
             return Ok(Ended::Failed(reason));
         }
         let config = self.config(job)?;

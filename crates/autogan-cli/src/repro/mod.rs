@@ -127,7 +127,7 @@ fn failures(failed: &[Failure], of: usize, results: &Results) -> String {
     for Failure { job, reason } in failed {
         text += &format!("\n  {}: {reason}", results.dir(job).display());
     }
-    text + "\nto try one again, remove its directory"
+    text + "\nto try one again, remove the directory of the run that diverged"
 }
 
 /// The items of these names, in the paper's order.

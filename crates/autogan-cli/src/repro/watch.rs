@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::search::time;
 use crate::terminal::{Terminal, say};
+use crate::train::progress::best_lost;
 
 /// Shows experiments on stderr.
 pub struct Watch<'a> {
@@ -125,9 +126,8 @@ impl Reporter for Watch<'_> {
                     self.iteration.map_or(String::new(), |i| format!(", iteration {}", i + 1));
                 self.show(&format!("{iteration}, step {step}{of}"));
             }
-            Event::BestLost { lost, .. } => self.bar.suspend(|| {
-                let what = "best.safetensors is gone or damaged; scores.json follows";
-                self.terminal.warn(&format!("{}: iteration {lost}: {what}", self.name));
+            Event::BestLost { lost, instead } => self.bar.suspend(|| {
+                self.terminal.warn(&format!("{}: {}", self.name, best_lost(*lost, *instead)));
             }),
             _ => {}
         }

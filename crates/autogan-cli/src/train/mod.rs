@@ -2,7 +2,7 @@
 
 mod dry_run;
 mod one;
-mod progress;
+pub(crate) mod progress;
 mod several;
 mod summary;
 

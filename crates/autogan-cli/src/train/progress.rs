@@ -161,14 +161,7 @@ impl<'a> Progress<'a> {
 
     /// A warning, which a quiet terminal shows too.
     fn lost(&mut self, lost: u64, instead: Option<u64>) {
-        let what = format!("best.safetensors, of iteration {lost}, is gone or damaged");
-        let text = match instead {
-            Some(same) if same == lost => format!("{what}; it is written anew"),
-            Some(other) => {
-                format!("{what}; it now holds iteration {other}, and scores.json says so")
-            }
-            None => format!("{what}; the next score is the best so far"),
-        };
+        let text = best_lost(lost, instead);
         let _ = writeln!(self.log, "warning: {text}");
         self.bar.suspend(|| self.terminal.warn(&text));
     }
@@ -212,4 +205,14 @@ impl Reporter for Progress<'_> {
 fn numbers(score: &ModelScore) -> String {
     let distance = score.frechet.map_or(String::new(), |d| format!(", frechet {d:.2}"));
     format!("is {:.3} ± {:.3}{distance}", score.is, score.is_std)
+}
+
+/// That the best weights were lost, and what stands in their place.
+pub(crate) fn best_lost(lost: u64, instead: Option<u64>) -> String {
+    let what = format!("best.safetensors, of iteration {lost}, is gone or damaged");
+    match instead {
+        Some(same) if same == lost => format!("{what}; it is written anew"),
+        Some(other) => format!("{what}; it now holds iteration {other}, and scores.json says so"),
+        None => format!("{what}; the next score is the best so far"),
+    }
 }

@@ -34,7 +34,7 @@ struct Ready {
 enum Layer {
     Conv(Convolution),
     Fork(Convolution, Convolution),
-    /// A 1x1 convolution of 3x3 averages, in the order that is cheaper.
+    /// A 1x1 convolution and the 3x3 averages that stand before it, convolved first: on fewer channels.
     Averaged(Convolution),
     MaxPool {
         stride: usize,

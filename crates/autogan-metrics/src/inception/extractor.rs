@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use autogan_weights::{Archive, sha256_file};
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 
 use super::evaluate::Spare;
 use super::network::Network;
@@ -73,7 +72,6 @@ pub struct InceptionV3 {
     preset: Preset,
     features: Tap,
     name: String,
-    device: Device,
     weights_sha256: Option<String>,
 }
 
@@ -115,7 +113,6 @@ impl InceptionV3 {
             preset,
             features,
             name,
-            device: device.clone(),
             weights_sha256: None,
         })
     }
@@ -182,23 +179,6 @@ impl InceptionV3 {
             }
         };
         self.network.forward(n, write, taps, spare)
-    }
-
-    /// The network's input `f32 [N, 3, 299, 299]`: resized and scaled as the preset says, on the
-    /// CPU, so that it is the same on every device.
-    ///
-    /// # Errors
-    /// As [`FeatureExtractor::extract`].
-    pub fn prepare(&self, images: &Tensor) -> Result<Tensor> {
-        let (n, h, w) = check_images(images)?;
-        let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
-        let len = 3 * SIDE * SIDE;
-        let mut input = vec![0f32; n * len];
-        input
-            .par_chunks_exact_mut(len)
-            .zip(bytes.par_chunks_exact(3 * h * w))
-            .for_each(|(out, image)| self.preset.prepare(image, (h, w), out));
-        Ok(Tensor::from_vec(input, (n, 3, SIDE, SIDE), &Device::Cpu)?.to_device(&self.device)?)
     }
 }
 

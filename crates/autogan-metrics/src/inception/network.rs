@@ -100,7 +100,9 @@ impl Network {
             }
         };
         spare.give(x);
-        if let Some((Tap::D2048, features)) = found.last() {
+        if let Some((Tap::D2048, features)) = found.last()
+            && last > Tap::D2048
+        {
             let logits = linear(features, &self.fc_weight, None)?;
             let biased = logits.broadcast_add(&self.fc_bias)?;
             found.extend([(Tap::LogitsUnbiased, logits), (Tap::Logits, biased)]);

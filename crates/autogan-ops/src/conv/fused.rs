@@ -322,12 +322,11 @@ impl CustomOp3 for Fused {
         let (hx, hw, hv, hd) = (host(OP, x)?, host(OP, w)?, host(OP, vectors)?, host(OP, &dy)?);
         let (xs, ws, ds) = (hx.slice::<f32>()?, hw.slice::<f32>()?, hd.slice::<f32>()?);
         let (_, parameters) = self.split(hv.slice::<f32>()?);
-        let prologue = self.prologue(parameters);
         let (wants_x, wants_w) = (tracked(x), tracked(w));
         let through = wants_x || (self.affine && tracked(vectors));
         // Neither needs the other; together they keep all threads busy to their ends.
         let (dw, dz) = rayon::join(
-            || wants_w.then(|| self.weight_gradient(xs, ds, &prologue)),
+            || wants_w.then(|| self.weight_gradient(xs, ds, &self.prologue(parameters))),
             || through.then(|| self.winograd.input_gradient(ds, ws)),
         );
         let dw = dw.map(|dw| tensor(dw, w.shape())).transpose()?;

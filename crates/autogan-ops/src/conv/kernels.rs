@@ -28,7 +28,12 @@ fn add_bias<T: Real>(y: &mut [T], bias: Option<&[T]>, at: usize, cols: usize, st
 pub(super) fn forward<T: Real>(p: &Problem, x: &[T], w: &[T], after: After<'_, T>) -> Vec<T> {
     let mut y = linear(p, x, w, after.bias);
     if after.activation == Activation::Relu {
-        for_pieces(&mut y, CHUNK, |_, y| y.iter_mut().for_each(|v| *v = after.apply(*v)));
+        for_pieces(
+            &mut y,
+            CHUNK,
+            #[inline(always)]
+            |_, y| y.iter_mut().for_each(|v| *v = after.apply(*v)),
+        );
     }
     y
 }

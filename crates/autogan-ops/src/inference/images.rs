@@ -10,6 +10,7 @@ use candle_core::{Result, bail};
 struct Line([f32; 16]);
 
 /// A slice of `f32` that begins at a cache line.
+#[derive(Default)]
 pub struct Buffer {
     lines: Vec<Line>,
     len: usize,
@@ -28,12 +29,6 @@ impl Buffer {
             *self = Self::zeros(len);
         }
         &mut self[..len]
-    }
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self::zeros(0)
     }
 }
 

@@ -18,8 +18,10 @@ pub use convolution::Convolution;
 pub use images::{Buffer, Images, ImagesMut, Shape};
 pub use pool::{average_pixels, average_pool3, max_pool3, max_pool3_output};
 
-use crate::Activation;
 use pulp::Simd;
+
+use crate::Activation;
+use crate::vectors::{activate, load, store};
 
 /// What is done to each output.
 #[derive(Clone, Copy)]
@@ -37,14 +39,7 @@ impl Finish<'_> {
             Some(bias) => simd.add_f32s(value, load(simd, bias, o)),
             None => value,
         };
-        match self.activation {
-            Activation::Linear => value,
-            Activation::Relu => {
-                // A select, not a maximum: NaN passes.
-                let zero = simd.splat_f32s(0.0);
-                simd.select_f32s(simd.less_than_f32s(value, zero), zero, value)
-            }
-        }
+        activate(simd, value, self.activation)
     }
 }
 
@@ -53,22 +48,6 @@ impl Finish<'_> {
 fn share(total: usize, most: usize) -> usize {
     let tasks = total.div_ceil(most.max(1));
     total.div_ceil(tasks.next_multiple_of(if tasks <= 2 { 2 } else { 4 })).max(1)
-}
-
-/// A vector at `at`.
-#[inline(always)]
-fn load<S: Simd>(_simd: S, from: &[f32], at: usize) -> S::f32s {
-    let part = &from[at..][..S::F32_LANES];
-    // SAFETY: `part` holds as many f32 as the vector; any bytes are f32; the read need not be aligned.
-    unsafe { part.as_ptr().cast::<S::f32s>().read_unaligned() }
-}
-
-/// Writes a vector at `at`.
-#[inline(always)]
-fn store<S: Simd>(_simd: S, to: &mut [f32], at: usize, value: S::f32s) {
-    let part = &mut to[at..][..S::F32_LANES];
-    // SAFETY: as in `load`.
-    unsafe { part.as_mut_ptr().cast::<S::f32s>().write_unaligned(value) }
 }
 
 /// At most `left` elements at `at`, zeros after them.

@@ -135,9 +135,9 @@ impl WithSimd for Line<'_> {
                             None => {
                                 // NaN is neither less nor equal: it replaces the value, and stays.
                                 let keeps = simd.less_than_or_equal_f32s(v, value);
-                                let lost = simd.equal_f32s(value, value);
+                                let number = simd.equal_f32s(value, value);
                                 let next = simd.select_f32s(keeps, value, v);
-                                simd.select_f32s(lost, next, value)
+                                simd.select_f32s(number, next, value)
                             }
                         };
                     }

@@ -4,13 +4,11 @@ use candle_core::{Device, Tensor};
 use pulp::Arch;
 
 use super::{Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3, max_pool3};
+use crate::testing::{assert_near, other_units};
 use crate::{ConvGeometry, conv2d_ref};
 
-fn units() -> Vec<Arch> {
-    let mut units = vec![Arch::new(), Arch::Scalar];
-    #[cfg(target_arch = "x86_64")]
-    units.extend(pulp::x86::V3::try_new().map(Arch::V3));
-    units
+fn units() -> impl Iterator<Item = Arch> {
+    std::iter::once(Arch::new()).chain(other_units())
 }
 
 fn noise(len: usize, step: f32) -> Vec<f32> {
@@ -26,17 +24,6 @@ fn last(x: &Tensor, pitch: usize, first: usize) -> Vec<f32> {
         out[first..first + c].copy_from_slice(pixel);
     }
     out
-}
-
-#[track_caller]
-fn assert_near(found: &[f32], expected: &[f32], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1.0f32, |most, v| most.max(v.abs()));
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        // Written so that NaN fails.
-        let near = (f - e).abs() <= 2e-5 * scale;
-        assert!(near, "{what}, element {i}: expected {e}, found {f}");
-    }
 }
 
 struct Case {

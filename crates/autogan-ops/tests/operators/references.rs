@@ -147,7 +147,8 @@ proptest! {
 fn large_products_are_those_of_candle() {
     // Cut into pieces along their columns or rows, the last of them short.
     let var = |seed, shape: (usize, usize)| Var::from_tensor(&random(seed, shape)).unwrap();
-    for (m, k, n) in [(65, 130, 700), (700, 130, 65)] {
+    // With so many terms in a sum that a piece is as thin as can be, too.
+    for (m, k, n) in [(65, 130, 700), (700, 130, 65), (65, 33_000, 130), (130, 33_000, 65)] {
         let (x, w) = (var(1, (m, k)), var(2, (n, k)));
         let b = Var::from_tensor(&random(3, n)).unwrap();
         let weights = random(4, (m, n));

@@ -12,6 +12,7 @@ use crate::job::{Job, Method, Work};
 use crate::plan::{Scope, jobs};
 use crate::resolve::blocked;
 use crate::results::{Results, SearchResult, TrainingResult};
+use crate::runner::Failure;
 use crate::scale::{Dataset, Scale};
 
 /// What pages are made from.
@@ -64,7 +65,8 @@ impl Context<'_> {
         let failures = self.failures(&jobs(&[item], self.scope)?)?;
         if !failures.is_empty() {
             page.text("**Runs that failed**, and are left out of what follows:");
-            page.list(&failures);
+            let line = |failure: &Failure| format!("`{}`: {}", failure.job, failure.reason);
+            page.list(&failures.iter().map(line).collect::<Vec<_>>());
         }
         Ok(())
     }
@@ -74,17 +76,17 @@ impl Context<'_> {
         Ok(if self.results.diverged(job)?.is_some() { "diverged" } else { "not run" })
     }
 
-    fn failures(&self, jobs: &[Job]) -> Result<Vec<String>> {
-        let mut failures = Vec::new();
+    fn failures(&self, jobs: &[Job]) -> Result<Vec<Failure>> {
+        let mut failures: Vec<Failure> = Vec::new();
         for job in jobs {
             if self.results.is_finished(job)? {
                 continue;
             }
             let reason = match self.results.diverged(&job.name)? {
                 Some(reason) => Some(reason),
-                None => blocked(job, self.results)?,
+                None => blocked(job, &failures),
             };
-            failures.extend(reason.map(|reason| format!("`{}`: {reason}", job.name)));
+            failures.extend(reason.map(|reason| Failure { job: job.name.clone(), reason }));
         }
         Ok(failures)
     }

@@ -131,6 +131,10 @@ pub(super) fn plot_course(
             });
         }
     }
+    if series.is_empty() {
+        page.text(&format!("{title}: not run."));
+        return;
+    }
     let axis = match along {
         Along::Seconds => "seconds",
         Along::Images => "real images that the discriminator was shown",

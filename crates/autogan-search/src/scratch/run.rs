@@ -95,12 +95,6 @@ fn mend_best(
         return Ok(());
     }
     let instead = training.lose_best();
-    if instead.is_some() {
-        training.averaged()?.write(&writer.dir().best_path())?;
-    }
-    if let Some(scores) = training.result() {
-        scores.write(&writer.dir().scores_path())?;
-    }
     let (lost, instead) = (lost.g_iteration, instead.map(|score| score.g_iteration));
     writer.event(&autogan_run::Event {
         tick: training.position().tick,
@@ -109,8 +103,15 @@ fn mend_best(
         seconds: writer.seconds(),
     })?;
     reporter.event(&Event::BestLost { lost, instead });
-    // Otherwise the next resume would hold on to the lost score.
-    Ok(writer.save(training.save()?)?)
+    // The weights come last: whatever a kill leaves undone before them, they are still not there and it is done again.
+    writer.save(training.save()?)?;
+    if let Some(scores) = training.result() {
+        scores.write(&writer.dir().scores_path())?;
+    }
+    if instead.is_some() {
+        training.averaged()?.write(&writer.dir().best_path())?;
+    }
+    Ok(())
 }
 
 /// Writes the `scores.json` of a finished training anew where it is gone or damaged.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::algebra::{both_sides, finish, load, output_same, output_up, store};
+use super::algebra::{both_sides, finish, output_same, output_up};
 use super::form::{Form, LANES, Packed};
 use super::kernel::Block;
 use super::lanes::{Layout, scatter, source_tile};
@@ -17,6 +17,7 @@ use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
 use crate::Activation;
 use crate::host::{fresh, room};
+use crate::vectors::{load, store};
 
 /// Tiles of an image that make up a panel.
 const TILES: usize = PANEL / LANES;

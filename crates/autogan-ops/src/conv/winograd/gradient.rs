@@ -8,7 +8,6 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::algebra::store;
 use super::form::{Form, LANES};
 use super::kernel::Block;
 use super::lanes::{Layout, gradient_tile, source_tile};
@@ -16,6 +15,7 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Pixel, Prologue, Winograd};
 use crate::host::{CHUNK, for_pieces, fresh, room};
+use crate::vectors::store;
 
 /// Partial sums, one per group of images, at most.
 const GROUPS: usize = 8;

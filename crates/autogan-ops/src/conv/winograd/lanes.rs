@@ -7,12 +7,11 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::algebra::{
-    both_sides, gradient_same, gradient_up, load, source_pool, source_same, source_up,
-};
+use super::algebra::{both_sides, gradient_same, gradient_up, source_pool, source_same, source_up};
 use super::form::{Form, LANES};
 use super::tiles::Grid;
 use super::transform::Pixel;
+use crate::vectors::load;
 
 /// Elements that are turned at a time.
 const BLOCK: usize = LANES * LANES;

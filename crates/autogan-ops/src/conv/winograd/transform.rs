@@ -6,11 +6,12 @@
 use pulp::Simd;
 
 use super::algebra::{
-    both_sides, finish, load, output_same, output_up, source_pool, source_same, source_up, store,
+    both_sides, finish, output_same, output_up, source_pool, source_same, source_up,
 };
 use super::form::Form;
 use super::tiles::{Grid, PANEL, Run};
 use crate::Activation;
+use crate::vectors::{load, store};
 
 /// Elements from one row of a window to the next: the columns of a panel's tiles, their neighbours, and what a vector
 /// may read beyond them.

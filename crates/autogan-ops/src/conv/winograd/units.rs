@@ -1,18 +1,9 @@
 //! Every vector unit of the processor gives what the widest one gives, up to rounding; the widest is compared with the
 //! plain form elsewhere.
 
-use pulp::Arch;
-
 use super::{After, Form, Pixel, Prologue, Winograd};
 use crate::Activation;
-
-/// The units that this processor has besides the widest, and none.
-fn units() -> Vec<Arch> {
-    let mut units = vec![Arch::Scalar];
-    #[cfg(target_arch = "x86_64")]
-    units.extend(pulp::x86::V3::try_new().map(Arch::V3));
-    units
-}
+use crate::testing::{assert_near, other_units};
 
 /// Another affine map and a floor for each plane.
 struct Uneven;
@@ -25,16 +16,6 @@ impl Prologue for Uneven {
 
 fn noise(len: usize, step: f32) -> Vec<f32> {
     (0..len).map(|i| (i as f32 * step).sin()).collect()
-}
-
-fn assert_near(found: &[f32], expected: &[f32], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1.0f32, |most, v| most.max(v.abs()));
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        // Written so that NaN fails.
-        let near = (f - e).abs() <= 2e-5 * scale;
-        assert!(near, "{what}, element {i}: expected {e}, found {f}");
-    }
 }
 
 #[test]
@@ -63,7 +44,7 @@ fn all_vector_units_agree() {
                 ]
             };
             let expected = all(&widest);
-            for unit in units() {
+            for unit in other_units() {
                 let found = all(&Winograd { unit, ..widest });
                 for (i, what) in ["forward", "input gradient", "weight gradient"].iter().enumerate()
                 {
