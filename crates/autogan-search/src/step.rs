@@ -75,3 +75,67 @@ impl Step<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::config::SearchConfig;
+    use crate::streams::Streams;
+
+    const STAGE: usize = 1;
+    const SEED: u64 = 2;
+
+    fn networks(config: &SearchConfig) -> Networks {
+        let streams = Streams::new(config.seed);
+        Networks::new(&config.model, &config.train, None, streams, &Device::Cpu).unwrap()
+    }
+
+    /// Two passes with a tape each are one loss of both, in value and in what Adam is given.
+    #[test]
+    fn a_d_step_follows_the_gradient_of_the_whole_hinge_loss() {
+        let small = ["model.gf=4", "model.df=6", "model.latent=5"].map(str::to_owned);
+        let mut config = SearchConfig::preset("quick", &small).unwrap();
+        // Of its initial values the hinge is open for both halves; the asserts below see to it.
+        config.seed = SEED;
+        let normal = |name: &str, shape: &[usize]| {
+            let values = Streams::new(3).normal(name, 0, shape.iter().product());
+            Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+        };
+        let (real, z) = (normal("real", &[3, 3, 16, 16]), normal("z", &[3, 5]));
+        let arch = Arch::AUTOGAN_A.prefix(STAGE + 1);
+
+        let mut plain = networks(&config);
+        let fake = plain.generator.forward_frozen(&z, &arch, NormMode::Train).unwrap();
+        let (loss, grads) = ops::gradients(|| -> Result<_> {
+            let pass = |images| plain.discriminator.forward(images, STAGE, DMode::Train);
+            let (of_real, of_fake) = (pass(&real)?, pass(&fake)?);
+            let scores = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert!(scores(&of_real).iter().any(|s| *s < 1.0), "the real half gives nothing");
+            assert!(
+                scores(&of_fake).iter().any(|s| *s > -1.0),
+                "the half of the fakes gives nothing"
+            );
+            Ok(loss::d_hinge(&of_real, &of_fake)?)
+        })
+        .unwrap();
+        plain.d_adam.step(plain.discriminator.params().trainable(), &grads).unwrap();
+
+        let mut ours = networks(&config);
+        let at = Step { train: &config.train, stage: STAGE, iteration: 0 };
+        let found = ours.d_step(&at, &arch, &real, &z).unwrap();
+        let expected = f64::from(loss.to_scalar::<f32>().unwrap());
+        assert!((found - expected).abs() < 1e-6 * expected, "{found} {expected}");
+        assert_eq!(plain.d_adam.moments().len(), ours.d_adam.moments().len());
+        for (name, expected) in plain.d_adam.moments() {
+            let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let (found, expected) = (values(&ours.d_adam.moments()[name].m), values(&expected.m));
+            let scale = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+            assert!(scale > 0.0, "{name} has no gradient");
+            for (f, e) in found.iter().zip(&expected) {
+                assert!((f - e).abs() <= 1e-4 * scale, "{name}: expected {e}, found {f}");
+            }
+        }
+    }
+}
