@@ -4,10 +4,11 @@ use candle_core::{Result, Shape, Tensor};
 
 use rayon::prelude::*;
 
+use crate::cuda::{Card, Floats, int, over_elements};
 use crate::host::{fresh, map, zip};
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// `max(x, 0)` for any shape; the gradient at 0 is 0, as PyTorch has it.
 ///
@@ -51,6 +52,17 @@ impl Unary for Relu {
             |y, d| if y > T::zero() { d } else { T::zero() },
         )
     }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let count = self.0.elem_count();
+        over_elements(card, "relu_forward", count, &[x.read(), y.write(), int(count)?])
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let count = self.0.elem_count();
+        let arguments = [given.y.read(), given.dy.read(), dx.write(), int(count)?];
+        over_elements(card, "relu_backward", count, &arguments)
+    }
 }
 
 /// Elements of one piece.
@@ -82,5 +94,16 @@ impl Unary for Tanh {
             #[inline(always)]
             |y, d| d * (T::one() - y * y),
         )
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let count = self.0.elem_count();
+        over_elements(card, "tanh_forward", count, &[x.read(), y.write(), int(count)?])
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let count = self.0.elem_count();
+        let arguments = [given.y.read(), given.dy.read(), dx.write(), int(count)?];
+        over_elements(card, "tanh_backward", count, &arguments)
     }
 }

@@ -1,8 +1,9 @@
 //! The sum of two tensors of one shape, in parallel (shortcuts and skips).
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
+use crate::cuda::{self, Card, Floats, int, over_elements};
 use crate::host::{slice, zip};
 use crate::real::{dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply2, tracked};
@@ -23,6 +24,17 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 struct Add;
 
+impl Add {
+    /// The program that adds tensors of this shape.
+    fn program(shape: &Shape) -> impl cuda::Program<1> {
+        let count = shape.elem_count();
+        move |card: &dyn Card, from: &[Floats], [sum]: [Floats; 1]| {
+            let arguments = [from[0].read(), from[1].read(), sum.write(), int(count)?];
+            over_elements(card, "add_forward", count, &arguments)
+        }
+    }
+}
+
 impl CustomOp2 for Add {
     fn name(&self) -> &'static str {
         OP
@@ -35,6 +47,10 @@ impl CustomOp2 for Add {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let (inputs, shape) = ([(a, la), (b, lb)], la.shape());
+        if let Some(sum) = cuda::emulated(OP, &inputs, shape.clone(), Self::program(shape)) {
+            return sum;
+        }
         dispatch!(OP, a.dtype(), T => {
             let sum = zip(
                 slice::<T>(OP, a, la)?,
@@ -44,6 +60,17 @@ impl CustomOp2 for Add {
             );
             Ok(storage(sum, la.shape().clone()))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        la: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let shape = la.shape();
+        cuda::forward(OP, &[(a, la), (b, lb)], shape.clone(), Self::program(shape))
     }
 
     fn bwd(

@@ -2,10 +2,11 @@
 //! pixel becomes its own 2x2 block of outputs, so the whole operator is one GEMM and a shuffle of pixels.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::conv::channel_sums;
+use crate::conv::{channel_sums, sum_shares};
+use crate::cuda::{self, Argument, Card, Floats, floats, int, over_tiles, shares};
 use crate::host::{fresh, host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
 use crate::tape::{apply3, tracked};
@@ -169,6 +170,61 @@ impl Deconv {
     }
 }
 
+/// On a card: deconv.cu.
+impl Deconv {
+    fn sizes(&self) -> Result<[Argument; 5]> {
+        Ok([int(self.n)?, int(self.ci)?, int(self.co)?, int(self.h)?, int(self.w)?])
+    }
+
+    fn shape(&self) -> Shape {
+        (self.n, self.co, 2 * self.h, 2 * self.w).into()
+    }
+
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            let tensors = [from[0].read(), from[1].read(), from[2].read(), y.write()];
+            let arguments = [&tensors[..], &self.sizes()?].concat();
+            over_tiles(card, "deconv_forward", (4 * self.co, self.n * self.pixels(), 1), &arguments)
+        }
+    }
+
+    fn launch_input_gradient(&self, card: &dyn Card, from: &[Floats], dx: Floats) -> Result<()> {
+        let tensors = [from[0].read(), from[1].read(), dx.write()];
+        let arguments = [&tensors[..], &self.sizes()?].concat();
+        let (rows, columns) = (self.ci, self.n * self.pixels());
+        over_tiles(card, "deconv_input_gradient", (rows, columns, 1), &arguments)
+    }
+
+    fn launch_weight_gradient(&self, card: &dyn Card, from: &[Floats], dw: Floats) -> Result<()> {
+        let (rows, columns) = (self.ci, 4 * self.co);
+        let parts = shares(rows, columns, self.n * self.pixels());
+        let partial = floats(card, parts * rows * columns)?;
+        let tensors = [from[0].read(), from[1].read(), partial.floats().write()];
+        let arguments = [&tensors[..], &self.sizes()?].concat();
+        over_tiles(card, "deconv_weight_gradient", (rows, columns, parts), &arguments)?;
+        sum_shares(card, partial.floats(), dw, (parts, rows * columns))
+    }
+
+    fn gradients_on_card(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let dx = tracked(x).then(|| {
+            cuda::make_one(OP, &[dy, w], x.shape(), |card, from, dx| {
+                self.launch_input_gradient(card, from, dx)
+            })
+        });
+        let dw = tracked(w).then(|| {
+            cuda::make_one(OP, &[x, dy], w.shape(), |card, from, dw| {
+                self.launch_weight_gradient(card, from, dw)
+            })
+        });
+        Ok((dx.transpose()?, dw.transpose()?))
+    }
+}
+
 impl CustomOp3 for Deconv {
     fn name(&self) -> &'static str {
         OP
@@ -183,10 +239,26 @@ impl CustomOp3 for Deconv {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(x, lx), (w, lw), (b, lb)];
+        if let Some(y) = cuda::emulated(OP, &inputs, self.shape(), self.program()) {
+            return y;
+        }
         dispatch!(OP, x.dtype(), T => {
             let (x, w, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, w, lw)?, slice::<T>(OP, b, lb)?);
-            Ok(storage(self.forward(x, w, b), (self.n, self.co, 2 * self.h, 2 * self.w)))
+            Ok(storage(self.forward(x, w, b), self.shape()))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        lx: &Layout,
+        w: &CudaStorage,
+        lw: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(OP, &[(x, lx), (w, lw), (b, lb)], self.shape(), self.program())
     }
 
     fn bwd(
@@ -199,6 +271,10 @@ impl CustomOp3 for Deconv {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
         let db = if tracked(b) { Some(channel_sums(&dy)?) } else { None };
+        if cuda::taken(&dy) {
+            let (dx, dw) = self.gradients_on_card(x, w, &dy)?;
+            return Ok((dx, dw, db));
+        }
         dispatch!(OP, x.dtype(), T => {
             let (hx, hw, hd) = (host(OP, x)?, host(OP, w)?, host(OP, &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);

@@ -2,10 +2,11 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
+use crate::cuda::{Argument, Card, Floats, flag, int, over_elements, over_groups};
 use crate::host::sum_by;
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// `mean(max(1 + sign · x, 0))` over all elements, a scalar.
 ///
@@ -27,10 +28,11 @@ fn mean(x: &Tensor, factor: f64, hinge: bool) -> Result<Tensor> {
     if x.elem_count() == 0 {
         bail!("mean: expected at least one element, found a tensor {:?}", x.dims());
     }
-    apply(x, Mean { factor, hinge })
+    apply(x, Mean { count: x.elem_count(), factor, hinge })
 }
 
 struct Mean {
+    count: usize,
     factor: f64,
     hinge: bool,
 }
@@ -58,5 +60,18 @@ impl Unary for Mean {
         let slope = dy[0].to_f64() * self.factor / x.len() as f64;
         let open = |v: f64| !self.hinge || 1.0 + self.factor * v > 0.0;
         x.iter().map(|v| if open(v.to_f64()) { T::from_f64(slope) } else { T::zero() }).collect()
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
+        let arguments = [&[x.read(), y.write()][..], &settings].concat();
+        over_groups(card, "mean_forward", 1, &arguments)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
+        let tensors = [given.x.read(), given.dy.read(), dx.write()];
+        let arguments = [&tensors[..], &settings].concat();
+        over_elements(card, "mean_backward", self.count, &arguments)
     }
 }

@@ -11,6 +11,7 @@
 mod activation;
 mod add;
 mod conv;
+pub mod cuda;
 mod deconv;
 mod hinge;
 mod host;

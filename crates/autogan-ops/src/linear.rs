@@ -2,10 +2,13 @@
 //! never depend on threads.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail,
+};
 
 use rayon::prelude::*;
 
+use crate::cuda::{self, Card, Floats, flag, int, over_elements, over_tiles};
 use crate::host::{for_pieces, fresh, host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
 use crate::tape::{Keep, apply2, tracked};
@@ -98,6 +101,53 @@ impl Product {
     }
 }
 
+/// `y [m, n] = a [m, k] · b [k, n]` on a card; an operand may hold its transpose.
+fn launch_product(
+    card: &dyn Card,
+    (m, k, n): (usize, usize, usize),
+    (a, a_transposed): (Floats, bool),
+    (b, b_transposed): (Floats, bool),
+    y: Floats,
+) -> Result<()> {
+    let sizes = [int(m)?, int(k)?, int(n)?, flag(a_transposed), flag(b_transposed)];
+    let arguments = [&[a.read(), b.read(), y.write()][..], &sizes].concat();
+    over_tiles(card, "matmul", (m, n, 1), &arguments)
+}
+
+impl Product {
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            let (a, b) = ((from[0], false), (from[1], self.transposed));
+            launch_product(card, (self.m, self.k, self.n), a, b, y)
+        }
+    }
+
+    fn gradients_on_card(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let Self { m, k, n, transposed } = *self;
+        let da = tracked(a).then(|| {
+            cuda::make_one(OP, &[dy, b], a.shape(), |card, from, da| {
+                launch_product(card, (m, n, k), (from[0], false), (from[1], !transposed), da)
+            })
+        });
+        let db = tracked(b).then(|| {
+            cuda::make_one(OP, &[a, dy], b.shape(), |card, from, db| {
+                let (a, dy) = (from[0], from[1]);
+                if transposed {
+                    launch_product(card, (n, m, k), (dy, true), (a, false), db)
+                } else {
+                    launch_product(card, (k, m, n), (a, true), (dy, false), db)
+                }
+            })
+        });
+        Ok((da.transpose()?, db.transpose()?))
+    }
+}
+
 impl CustomOp2 for Product {
     fn name(&self) -> &'static str {
         OP
@@ -110,11 +160,25 @@ impl CustomOp2 for Product {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(a, la), (b, lb)];
+        if let Some(y) = cuda::emulated(OP, &inputs, (self.m, self.n).into(), self.program()) {
+            return y;
+        }
         dispatch!(OP, a.dtype(), T => {
             let (a, b) = (slice::<T>(OP, a, la)?, slice::<T>(OP, b, lb)?);
             let y = Self::run(Mat::new(self.m, self.n), a, Mat::new(self.m, self.k), b, self.b());
             Ok(storage(y, (self.m, self.n)))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        la: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(OP, &[(a, la), (b, lb)], (self.m, self.n).into(), self.program())
     }
 
     fn bwd(
@@ -125,6 +189,9 @@ impl CustomOp2 for Product {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
+        if cuda::taken(&dy) {
+            return self.gradients_on_card(a, b, &dy);
+        }
         dispatch!(OP, a.dtype(), T => {
             let (ha, hb, hd) = (host(OP, a)?, host(OP, b)?, host(OP, &dy)?);
             let (asl, bs, ds) = (ha.slice::<T>()?, hb.slice::<T>()?, hd.slice::<T>()?);
@@ -165,8 +232,23 @@ struct AddRow {
 }
 
 impl AddRow {
+    fn program(&self) -> impl cuda::Program<1> {
+        let count = self.n * self.o;
+        move |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            let tensors = [from[0].read(), from[1].read(), y.write()];
+            let arguments = [&tensors[..], &[int(self.n)?, int(self.o)?]].concat();
+            over_elements(card, "add_row", count, &arguments)
+        }
+    }
+
     /// The sums of all columns, in `f64` and in the order of the rows.
     fn column_sums(&self, dy: &Tensor) -> Result<Tensor> {
+        if cuda::taken(dy) {
+            return cuda::make_one(OP, &[dy], &self.o.into(), |card, from, sums| {
+                let arguments = [from[0].read(), sums.write(), int(self.n)?, int(self.o)?];
+                over_elements(card, "column_sums", self.o, &arguments)
+            });
+        }
         dispatch!(OP, dy.dtype(), T => {
             let view = host(OP, dy)?;
             let dy = view.slice::<T>()?;
@@ -201,6 +283,10 @@ impl CustomOp2 for AddRow {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(x, lx), (b, lb)];
+        if let Some(y) = cuda::emulated(OP, &inputs, (self.n, self.o).into(), self.program()) {
+            return y;
+        }
         dispatch!(OP, x.dtype(), T => {
             let (x, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, b, lb)?);
             let mut y = fresh(x.len());
@@ -217,6 +303,16 @@ impl CustomOp2 for AddRow {
             );
             Ok(storage(y, (self.n, self.o)))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        lx: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(OP, &[(x, lx), (b, lb)], (self.n, self.o).into(), self.program())
     }
 
     fn bwd(

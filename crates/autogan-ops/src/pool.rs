@@ -2,10 +2,11 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
+use crate::cuda::{Argument, Card, Floats, int, over_elements, over_groups, over_planes};
 use crate::host::{for_pieces, sum_by, zeros};
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// 2x2 average pooling with stride 2: `[N, C, H, W]` → `[N, C, ⌊H/2⌋, ⌊W/2⌋]`; an odd last row or column is left out.
 ///
@@ -46,6 +47,22 @@ struct AvgPool2 {
     c: usize,
     h: usize,
     w: usize,
+}
+
+impl AvgPool2 {
+    /// A kernel that writes planes of `pixels` pixels.
+    fn launch(
+        &self,
+        card: &dyn Card,
+        kernel: &'static str,
+        from: Floats,
+        to: Floats,
+        pixels: usize,
+    ) -> Result<()> {
+        let sizes = [int(self.planes)?, int(self.h)?, int(self.w)?];
+        let arguments = [&[from.read(), to.write()][..], &sizes].concat();
+        over_planes(card, kernel, (self.planes, pixels), &arguments)
+    }
 }
 
 impl Unary for AvgPool2 {
@@ -97,6 +114,14 @@ impl Unary for AvgPool2 {
         );
         dx
     }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        self.launch(card, "avg_pool2_forward", x, y, self.h / 2 * (self.w / 2))
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        self.launch(card, "avg_pool2_backward", given.dy, dx, self.h * self.w)
+    }
 }
 
 struct GlobalPool {
@@ -129,5 +154,19 @@ impl Unary for GlobalPool {
             |i, out| out.fill(dy[i] * scale),
         );
         dx
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let planes = self.n * self.c;
+        let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
+        let arguments = [&[x.read(), y.write()][..], &sizes].concat();
+        over_groups(card, "global_pool_forward", planes, &arguments)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let planes = self.n * self.c;
+        let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
+        let arguments = [&[given.dy.read(), dx.write()][..], &sizes].concat();
+        over_elements(card, "global_pool_backward", planes * self.pixels, &arguments)
     }
 }

@@ -2,10 +2,11 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
+use crate::cuda::{Card, Floats, int, over_groups};
 use crate::host::zeros;
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// `x − log Σ exp x` along the last of two dimensions: `[N, K]` → `[N, K]`.
 ///
@@ -72,5 +73,18 @@ impl Unary for LogSoftmax {
             }
         }
         dx
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let rows = self.shape.elem_count() / self.classes;
+        let arguments = [x.read(), y.write(), int(rows)?, int(self.classes)?];
+        over_groups(card, "log_softmax_forward", rows, &arguments)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let rows = self.shape.elem_count() / self.classes;
+        let tensors = [given.y.read(), given.dy.read(), dx.write()];
+        let arguments = [&tensors[..], &[int(rows)?, int(self.classes)?]].concat();
+        over_groups(card, "log_softmax_backward", rows, &arguments)
     }
 }

@@ -3,10 +3,11 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
+use crate::cuda::{Card, Floats, int, over_planes};
 use crate::host::{for_pieces, fresh, zeros};
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// Nearest upsampling: `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
 ///
@@ -52,6 +53,21 @@ impl Grid {
 
     fn shape(&self) -> Shape {
         (self.n, self.c, self.h * self.factor, self.w * self.factor).into()
+    }
+
+    /// A kernel that writes planes of `pixels` pixels.
+    fn launch(
+        &self,
+        card: &dyn Card,
+        kernel: &'static str,
+        from: Floats,
+        to: Floats,
+        pixels: usize,
+    ) -> Result<()> {
+        let planes = self.n * self.c;
+        let sizes = [int(planes)?, int(self.h)?, int(self.w)?, int(self.factor)?];
+        let arguments = [&[from.read(), to.write()][..], &sizes].concat();
+        over_planes(card, kernel, (planes, pixels), &arguments)
     }
 
     fn small(&self) -> usize {
@@ -116,6 +132,14 @@ impl Unary for Nearest {
             },
         );
         dx
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        self.0.launch(card, "upsample_nearest_forward", x, y, self.0.large())
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        self.0.launch(card, "upsample_nearest_backward", given.dy, dx, self.0.small())
     }
 }
 
@@ -204,5 +228,13 @@ impl Unary for Bilinear {
             },
         );
         dx
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        self.g.launch(card, "upsample_bilinear_forward", x, y, self.g.large())
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        self.g.launch(card, "upsample_bilinear_backward", given.dy, dx, self.g.small())
     }
 }

@@ -7,8 +7,10 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
+use super::phases;
 use super::winograd::{Form, Pixel, Prologue, Winograd};
 use super::{After, channel_sums, conv2d, single};
+use crate::cuda;
 use crate::host::{host, slice, tensor};
 use crate::norm::{self, Normaliser, Parameters};
 use crate::real::{same_dtype, storage};
@@ -102,7 +104,7 @@ pub fn conv2d_fused(
     if resize == Resize::AveragePool && (h % 2 != 0 || width % 2 != 0) {
         bail!("{OP}: expected even sides, found {h}x{width}");
     }
-    if x.dtype() != DType::F32 {
+    if x.dtype() != DType::F32 || cuda::taken(x) {
         return composed(x, before, resize, w, b);
     }
     let x = x.contiguous()?;
@@ -142,7 +144,7 @@ pub fn conv2d_fused_ref(
     Ok(FusedOutput { y, statistics })
 }
 
-/// The f64 path: as the reference, but pooling inside the convolution.
+/// The path in f64 and on a card: as the reference, but pooling inside the convolution, and on a card upsampling, too.
 fn composed(
     x: &Tensor,
     before: Before<'_>,
@@ -150,11 +152,13 @@ fn composed(
     w: &Tensor,
     b: &Tensor,
 ) -> Result<FusedOutput> {
-    if resize != Resize::AveragePool {
+    let up = resize == Resize::NearestUp && cuda::taken(x);
+    if !up && resize != Resize::AveragePool {
         return conv2d_fused_ref(x, before, resize, w, b);
     }
     let (z, statistics) = prepared(x, before)?;
-    Ok(FusedOutput { y: conv2d_avg_pool2(&z, w, Some(b))?, statistics })
+    let y = if up { phases::conv2d_up(&z, w, b)? } else { conv2d_avg_pool2(&z, w, Some(b))? };
+    Ok(FusedOutput { y, statistics })
 }
 
 type OwnStatistics = Option<(Vec<f64>, Vec<f64>)>;
@@ -198,7 +202,7 @@ fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
                     let norm = Normaliser::new(
                         dims,
                         false,
-                        (mean.clone(), &var),
+                        (mean.clone(), var.clone()),
                         eps,
                         true,
                         Activation::Relu,

@@ -4,10 +4,12 @@
 //! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
 //! checked: columns (im2col) times weights, tile by tile.
 
+mod card;
 mod columns;
 mod flat;
 mod fused;
 mod kernels;
+mod phases;
 mod pooled;
 mod problem;
 mod reference;
@@ -16,8 +18,11 @@ mod single;
 mod winograd;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
+};
 
+pub(crate) use card::sum_shares;
 pub use fused::{Before, FusedOutput, Resize, Statistics, conv2d_fused, conv2d_fused_ref};
 pub(crate) use kernels::bias_gradient;
 pub use pooled::{conv2d_avg_pool2, conv2d_avg_pool2_ref};
@@ -26,6 +31,7 @@ use problem::Problem;
 pub use reference::conv2d_ref;
 
 use crate::Activation;
+use crate::cuda::{self, Card, Floats};
 use crate::host::{host, slice, tensor};
 use crate::real::{Real, dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply2, apply3, tracked};
@@ -149,6 +155,9 @@ impl Conv {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let p = &self.0;
         let dy = dy.contiguous()?;
+        if cuda::taken(&dy) {
+            return self.gradients_on_card(x, w, &dy);
+        }
         dispatch!("conv2d", x.dtype(), T => {
             let (hx, hw, hd) = (host("conv2d", x)?, host("conv2d", w)?, host("conv2d", &dy)?);
             let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
@@ -164,6 +173,38 @@ impl Conv {
     }
 }
 
+impl Conv {
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| self.launch(card, from, y)
+    }
+
+    fn launch(&self, card: &dyn Card, from: &[Floats], y: Floats) -> Result<()> {
+        let bias = from.get(2).copied().unwrap_or(Floats::NONE);
+        let relu = self.1 == Activation::Relu;
+        card::forward(card, &self.0, (from[0], from[1], bias), y, relu)
+    }
+
+    fn gradients_on_card(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let p = &self.0;
+        let dx = tracked(x).then(|| {
+            cuda::make_one("conv2d", &[dy, w], x.shape(), |card, from, dx| {
+                card::input_gradient(card, p, (from[0], from[1]), dx)
+            })
+        });
+        let dw = tracked(w).then(|| {
+            cuda::make_one("conv2d", &[x, dy], w.shape(), |card, from, dw| {
+                card::weight_gradient(card, p, (from[0], from[1]), dw)
+            })
+        });
+        Ok((dx.transpose()?, dw.transpose()?))
+    }
+}
+
 impl CustomOp2 for Conv {
     fn name(&self) -> &'static str {
         "conv2d"
@@ -176,10 +217,24 @@ impl CustomOp2 for Conv {
         w: &CpuStorage,
         lw: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(x, lx), (w, lw)];
+        if let Some(y) = cuda::emulated("conv2d", &inputs, self.shape().into(), self.program()) {
+            return y;
+        }
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
             Ok(storage(T::forward(&self.0, x, w, After { bias: None, activation: self.1 }), self.shape()))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        lx: &Layout,
+        w: &CudaStorage,
+        lw: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::forward("conv2d", &[(x, lx), (w, lw)], self.shape().into(), self.program())
     }
 
     fn bwd(
@@ -207,11 +262,28 @@ impl CustomOp3 for Conv {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(x, lx), (w, lw), (b, lb)];
+        if let Some(y) = cuda::emulated("conv2d", &inputs, self.shape().into(), self.program()) {
+            return y;
+        }
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
             let b = slice::<T>("conv2d", b, lb)?;
             Ok(storage(T::forward(&self.0, x, w, After { bias: Some(b), activation: self.1 }), self.shape()))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        lx: &Layout,
+        w: &CudaStorage,
+        lw: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let inputs = [(x, lx), (w, lw), (b, lb)];
+        cuda::forward("conv2d", &inputs, self.shape().into(), self.program())
     }
 
     fn bwd(
@@ -232,6 +304,11 @@ impl CustomOp3 for Conv {
 pub(crate) fn channel_sums(dy: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = dy.dims4()?;
     let dy = dy.contiguous()?;
+    if cuda::taken(&dy) {
+        return cuda::make_one("bias gradient", &[&dy], &c.into(), |card, from, db| {
+            card::channel_sums(card, from[0], db, (n, c, h * w))
+        });
+    }
     dispatch!("bias gradient", dy.dtype(), T => {
         let view = host("bias gradient", &dy)?;
         tensor(sums::<T>(view.slice()?, n, c, h * w), c)

@@ -8,10 +8,11 @@ use candle_core::{Result, Shape, Tensor, bail};
 
 use super::{ConvGeometry, conv2d, conv2d_strided};
 use crate::avg_pool2;
+use crate::cuda::{Card, Floats, int, over_elements};
 use crate::host::zeros;
 use crate::real::Real;
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
 
 /// `avg_pool2(conv2d(x, w, b))`: `x [N, Ci, H, W]` with even sides, `w [Co, Ci, k, k]` with odd k, `b [Co]`
 /// → `[N, Co, H/2, W/2]`.
@@ -86,5 +87,17 @@ impl Unary for Averaged {
             Self::places(self.k, |tap, place| dw[tap] += dy[place] * quarter);
         }
         dw
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let kernels = self.co * self.ci;
+        let arguments = [x.read(), y.write(), int(kernels)?, int(self.k)?];
+        over_elements(card, "averaged_forward", kernels * (self.k + 1) * (self.k + 1), &arguments)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let kernels = self.co * self.ci;
+        let arguments = [given.dy.read(), dx.write(), int(kernels)?, int(self.k)?];
+        over_elements(card, "averaged_backward", kernels * self.k * self.k, &arguments)
     }
 }

@@ -20,14 +20,16 @@ pub enum Activation {
 /// Mean and spread of the groups that a norm normalises: channels of the batch, or single planes.
 #[derive(Clone, Debug)]
 pub(crate) struct Normaliser {
-    dims: Dims,
+    pub(super) dims: Dims,
     /// One group for each plane rather than for each channel.
-    per_plane: bool,
-    mean: Vec<f64>,
+    pub(super) per_plane: bool,
+    pub(super) mean: Vec<f64>,
+    pub(super) var: Vec<f64>,
+    pub(super) eps: f64,
     inv_std: Vec<f64>,
     /// The statistics are those of the input, so the gradient flows through them.
-    own: bool,
-    activation: Activation,
+    pub(super) own: bool,
+    pub(super) activation: Activation,
 }
 
 /// A norm's weight and bias by channel; none for 1 and 0.
@@ -38,19 +40,19 @@ impl Normaliser {
     pub fn new(
         dims: Dims,
         per_plane: bool,
-        (mean, var): (Vec<f64>, &[f64]),
+        (mean, var): (Vec<f64>, Vec<f64>),
         eps: f64,
         own: bool,
         activation: Activation,
     ) -> Self {
         let inv_std = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
-        Self { dims, per_plane, mean, inv_std, own, activation }
+        Self { dims, per_plane, mean, var, eps, inv_std, own, activation }
     }
 
     /// ReLU alone.
     pub fn relu(dims: Dims) -> Self {
-        let (mean, inv_std) = (vec![0.0; dims.1], vec![1.0; dims.1]);
-        Self { dims, per_plane: false, mean, inv_std, own: false, activation: Activation::Relu }
+        let (zeros, ones) = (vec![0.0; dims.1], vec![1.0; dims.1]);
+        Self::new(dims, false, (zeros, ones), 0.0, false, Activation::Relu)
     }
 
     /// Whether the gradient of the input depends on [`Self::sums`].

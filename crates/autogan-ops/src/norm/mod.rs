@@ -4,16 +4,18 @@
 //! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's.
 
 mod affine;
+mod card;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
 };
 
 pub use affine::Activation;
 use affine::{Dims, statistics};
 pub(crate) use affine::{Normaliser, Parameters};
 
+use crate::cuda::{self, Card, Floats};
 use crate::host::{host, slice, tensor};
 use crate::real::{dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply1, apply3, tracked};
@@ -48,7 +50,7 @@ pub fn batch_norm_train(
     let dims = check(x, &[weight, bias])?;
     let x = x.contiguous()?;
     let (mean, var) = measure(&x, dims, false)?;
-    let norm = Normaliser::new(dims, false, (mean.clone(), &var), eps, true, activation);
+    let norm = Normaliser::new(dims, false, (mean.clone(), var.clone()), eps, true, activation);
     let y = apply3(&x, &weight.contiguous()?, &bias.contiguous()?, Affine(norm))?;
     Ok(BatchNormOutput { y, mean, var, count: dims.0 * dims.2 })
 }
@@ -106,6 +108,10 @@ pub fn instance_norm_ref(x: &Tensor, eps: f64) -> Result<Tensor> {
 
 /// Mean and biased variance of each channel, or of each plane, of a contiguous tensor.
 pub(crate) fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Vec<f64>, Vec<f64>)> {
+    if cuda::taken(x) {
+        let op = if per_plane { INSTANCE } else { BATCH };
+        return card::measure(op, x, dims, per_plane);
+    }
     dispatch!(BATCH, x.dtype(), T => {
         let view = host(BATCH, x)?;
         Ok(statistics::<T>(view.slice()?, dims, per_plane))
@@ -127,7 +133,7 @@ pub(crate) fn given(
             var.len()
         );
     }
-    Ok(Normaliser::new(dims, false, (mean.to_vec(), var), eps, false, activation))
+    Ok(Normaliser::new(dims, false, (mean.to_vec(), var.to_vec()), eps, false, activation))
 }
 
 /// The normaliser of instance norm for a contiguous tensor.
@@ -138,7 +144,7 @@ pub(crate) fn by_plane(x: &Tensor, eps: f64, activation: Activation) -> Result<N
     }
     let dims = (n, c, h * w);
     let (mean, var) = measure(x, dims, true)?;
-    Ok(Normaliser::new(dims, true, (mean, &var), eps, true, activation))
+    Ok(Normaliser::new(dims, true, (mean, var), eps, true, activation))
 }
 
 /// Batch norm's check of shapes and types; the dimensions.
@@ -159,6 +165,14 @@ pub(crate) fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
 /// Batch norm.
 struct Affine(Normaliser);
 
+impl Affine {
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            self.0.launch_forward(card, from[0], card::affine(from, 1), y)
+        }
+    }
+}
+
 impl CustomOp3 for Affine {
     fn name(&self) -> &'static str {
         BATCH
@@ -173,11 +187,28 @@ impl CustomOp3 for Affine {
         b: &CpuStorage,
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let (inputs, shape) = ([(x, lx), (w, lw), (b, lb)], lx.shape().clone());
+        if let Some(y) = cuda::emulated(BATCH, &inputs, shape, self.program()) {
+            return y;
+        }
         dispatch!(BATCH, x.dtype(), T => {
             let (w, b) = (slice::<T>(BATCH, w, lw)?, slice::<T>(BATCH, b, lb)?);
             let y = self.0.forward(slice::<T>(BATCH, x, lx)?, Some((w, b)));
             Ok(storage(y, lx.shape().clone()))
         })
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        lx: &Layout,
+        w: &CudaStorage,
+        lw: &Layout,
+        b: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let inputs = [(x, lx), (w, lw), (b, lb)];
+        cuda::forward(BATCH, &inputs, lx.shape().clone(), self.program())
     }
 
     fn bwd(
@@ -189,6 +220,20 @@ impl CustomOp3 for Affine {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let dy = dy.contiguous()?;
+        if cuda::taken(&dy) {
+            let shapes = [x, weight, bias].map(|t| t.shape().clone());
+            let [dx, dw, db] = cuda::make(
+                BATCH,
+                &[x, &dy, weight, bias],
+                shapes,
+                |card: &dyn Card, from: &[Floats], [dx, dw, db]: [Floats; 3]| {
+                    let parameters = card::affine(from, 2);
+                    self.0.launch_backward(card, (from[0], from[1]), parameters, (dx, dw, db))
+                },
+            )?;
+            let wanted = |of: &Tensor, gradient| tracked(of).then_some(gradient);
+            return Ok((wanted(x, dx), wanted(weight, dw), wanted(bias, db)));
+        }
         dispatch!(BATCH, x.dtype(), T => {
             let (hx, hd) = (host(BATCH, x)?, host(BATCH, &dy)?);
             let (hw, hb) = (host(BATCH, weight)?, host(BATCH, bias)?);
@@ -215,20 +260,44 @@ impl CustomOp3 for Affine {
 /// Instance norm.
 struct Planes(Normaliser);
 
+impl Planes {
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            self.0.launch_forward(card, from[0], (Floats::NONE, Floats::NONE), y)
+        }
+    }
+}
+
 impl CustomOp1 for Planes {
     fn name(&self) -> &'static str {
         INSTANCE
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (inputs, shape) = ([(x, layout)], layout.shape().clone());
+        if let Some(y) = cuda::emulated(INSTANCE, &inputs, shape, self.program()) {
+            return y;
+        }
         dispatch!(INSTANCE, x.dtype(), T => {
             let y = self.0.forward(slice::<T>(INSTANCE, x, layout)?, None);
             Ok(storage(y, layout.shape().clone()))
         })
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(INSTANCE, &[(x, layout)], layout.shape().clone(), self.program())
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let dy = dy.contiguous()?;
+        if cuda::taken(&dy) {
+            let none = (Floats::NONE, Floats::NONE);
+            let dx = cuda::make_one(INSTANCE, &[x, &dy], x.shape(), |card, from, dx| {
+                let to = (dx, Floats::NONE, Floats::NONE);
+                self.0.launch_backward(card, (from[0], from[1]), none, to)
+            })?;
+            return Ok(Some(dx));
+        }
         dispatch!(INSTANCE, x.dtype(), T => {
             let (hx, hd) = (host(INSTANCE, x)?, host(INSTANCE, &dy)?);
             let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);

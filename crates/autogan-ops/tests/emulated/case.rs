@@ -15,7 +15,7 @@ const GUARD: usize = 64;
 /// Runs `f` on [`CASES`] cases, each with its own seed.
 pub fn cases(f: impl Fn(&mut Case)) {
     for seed in 0..CASES {
-        f(&mut Case { seed, rng: ChaCha8Rng::seed_from_u64(seed) });
+        f(&mut Case::new(seed));
     }
 }
 
@@ -26,6 +26,10 @@ pub struct Case {
 }
 
 impl Case {
+    pub fn new(seed: u64) -> Self {
+        Self { seed, rng: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
     /// A size in `1..=most`, often one of its ends.
     pub fn size(&mut self, most: usize) -> usize {
         match self.rng.random_range(0..6) {

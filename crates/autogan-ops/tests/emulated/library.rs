@@ -121,6 +121,10 @@ impl Argument {
         Self::pointer('f', std::ptr::null())
     }
 
+    pub fn int(v: i32) -> Self {
+        Self { letter: 'i', value: [u64::from(v as u32), 0, 0, 0, 0, 0] }
+    }
+
     /// The sizes of a convolution, as the struct has them.
     pub fn sizes(sizes: [i32; 12]) -> Self {
         let pair =
@@ -131,8 +135,7 @@ impl Argument {
 
 impl From<usize> for Argument {
     fn from(v: usize) -> Self {
-        let v = i32::try_from(v).unwrap();
-        Self { letter: 'i', value: [u64::from(v as u32), 0, 0, 0, 0, 0] }
+        Self::int(i32::try_from(v).unwrap())
     }
 }
 

@@ -13,6 +13,7 @@ mod images;
 mod library;
 mod losses;
 mod norm;
+mod operators;
 mod products;
 mod sampling;
 mod shim;

@@ -8,9 +8,12 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use crate::cuda;
 use crate::host::{CHUNK, slice};
 use crate::real::{Real, dispatch};
 use crate::tape::GradientOf;
+
+mod card;
 
 /// Adam's numbers (Kingma and Ba, 2015).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,17 +83,24 @@ impl Adam {
         parameters: impl IntoIterator<Item = (&'a str, &'a Var)>,
         grads: &impl GradientOf,
     ) -> Result<()> {
+        let mut updates = Vec::new();
         for (name, var) in parameters {
             let Some(grad) = grads.gradient_of(var) else { continue };
             if grad.dims() != var.dims() {
                 bail!("adam: {name} is {:?}, its gradient {:?}", var.dims(), grad.dims());
             }
-            self.update(name, var, &grad.contiguous()?)?;
+            let update = self.update(name, var, grad.contiguous()?)?;
+            if cuda::taken(var) {
+                updates.push(update);
+            } else {
+                update.run(self.config)?;
+            }
         }
-        Ok(())
+        card::adam(&updates, self.config)
     }
 
-    fn update(&mut self, name: &str, var: &Var, grad: &Tensor) -> Result<()> {
+    /// Counts a parameter's step and says what it is.
+    fn update(&mut self, name: &str, var: &Var, grad: Tensor) -> Result<Update> {
         if !self.moments.contains_key(name) {
             let (m, v) = (var.as_tensor().zeros_like()?, var.as_tensor().zeros_like()?);
             self.moments.insert(name.to_owned(), Moments { step: 0, m, v });
@@ -99,14 +109,30 @@ impl Adam {
         let c = self.config;
         state.step += 1;
         let t = state.step as f64;
-        state.m.inplace_op2(grad, &Lerp { keep: c.beta1, squared: false })?;
-        state.v.inplace_op2(grad, &Lerp { keep: c.beta2, squared: true })?;
         let step = AdamStep {
             size: c.lr / (1.0 - c.beta1.powf(t)),
             root: (1.0 - c.beta2.powf(t)).sqrt(),
             eps: c.eps,
         };
-        var.as_tensor().inplace_op3(&state.m, &state.v, &step)
+        let (m, v) = (state.m.clone(), state.v.clone());
+        Ok(Update { value: var.as_tensor().clone(), grad, m, v, step })
+    }
+}
+
+/// One step of one parameter; all tensors share the memory of what they stand for.
+struct Update {
+    value: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    step: AdamStep,
+}
+
+impl Update {
+    fn run(&self, c: AdamConfig) -> Result<()> {
+        self.m.inplace_op2(&self.grad, &Lerp { keep: c.beta1, squared: false })?;
+        self.v.inplace_op2(&self.grad, &Lerp { keep: c.beta2, squared: true })?;
+        self.value.inplace_op3(&self.m, &self.v, &self.step)
     }
 }
 
@@ -117,6 +143,9 @@ impl Adam {
 pub fn ema_update(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
     if average.dims() != value.dims() {
         bail!("ema: the average is {:?}, the value {:?}", average.dims(), value.dims());
+    }
+    if cuda::taken(average) {
+        return card::ema(average, &value.contiguous()?, decay);
     }
     average.inplace_op2(&value.contiguous()?, &Lerp { keep: decay, squared: false })
 }

@@ -5,10 +5,13 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
+use crate::cuda::{self, Card, Floats};
 use crate::host::{CHUNK, for_pieces, fresh, host, map, sum_by_pairs, vectorised};
 use crate::real::{Real, dispatch};
 use crate::tape::Keep;
-use crate::unary::{Unary, apply};
+use crate::unary::{Given, Unary, apply};
+
+mod card;
 
 const EPS: f64 = 1e-12;
 
@@ -16,10 +19,13 @@ const EPS: f64 = 1e-12;
 /// Returns the new `(u [rows], v [rest])`.
 ///
 /// # Errors
-/// When the lengths of `u` and `v` do not fit `w`, or `w` is not on the CPU.
+/// When the lengths of `u` and `v` do not fit `w`.
 pub fn power_iterate(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
     let (rows, cols) = sizes(w, u, v)?;
     let w = w.contiguous()?;
+    if cuda::taken(&w) {
+        return card::power_iterate(&w, u, (rows, cols));
+    }
     dispatch!("power_iterate", w.dtype(), T => {
         let view = host("power_iterate", &w)?;
         let w = view.slice::<T>()?;
@@ -48,15 +54,19 @@ fn add_rows<T: Real>(w: &[T], u: &[f64], sums: &mut [f64]) {
 /// `w / σ` with `σ = uᵀ W v`; any shape whose first dimension is the length of `u`.
 ///
 /// # Errors
-/// When the lengths of `u` and `v` do not fit `w`, or `w` is not on the CPU.
+/// When the lengths of `u` and `v` do not fit `w`.
 pub fn spectral_normalize(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
-    let (_, cols) = sizes(w, u, v)?;
+    let (rows, cols) = sizes(w, u, v)?;
     let w = w.contiguous()?;
-    let sigma: f64 = dispatch!("spectral_normalize", w.dtype(), T => {
-        let view = host("spectral_normalize", &w)?;
-        let rows = view.slice::<T>()?.chunks_exact(cols);
-        rows.zip(u).map(|(row, u)| u * dot(row, v)).sum()
-    });
+    let sigma: f64 = if cuda::taken(&w) {
+        card::sigma(&w, u, v, (rows, cols))?
+    } else {
+        dispatch!("spectral_normalize", w.dtype(), T => {
+            let view = host("spectral_normalize", &w)?;
+            let rows = view.slice::<T>()?.chunks_exact(cols);
+            rows.zip(u).map(|(row, u)| u * dot(row, v)).sum()
+        })
+    };
     apply(&w, SpectralNorm { shape: w.shape().clone(), sigma, u: u.to_vec(), v: v.to_vec() })
 }
 
@@ -156,5 +166,13 @@ impl Unary for SpectralNorm {
             },
         );
         dw
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        self.divide(card, x, y)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        self.gradient(card, (given.x, given.dy), dx)
     }
 }

@@ -1,0 +1,230 @@
+//! Nearest upsampling by two and a 3x3 convolution as one 2x2 convolution of the small image: fused.cu.
+//!
+//! An output pixel of phase (a, b), its row and column modulo 2, reads 2x2 pixels of the small image by a kernel whose
+//! taps are sums of the 3x3 kernel's: 16 products for a small pixel where the two steps take 36. This is how it is done
+//! on a card; on the CPU Winograd's algorithm does better.
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};
+
+use super::{ConvGeometry, channel_sums, conv2d_strided};
+use crate::cuda::{self, Card, Floats, int, over_elements, over_planes};
+use crate::host::{fresh, host, slice, tensor, zeros};
+use crate::real::{Real, dispatch, storage};
+use crate::tape::{Keep, apply2, tracked};
+use crate::unary::{Given, Unary, apply};
+
+const OP: &str = "conv2d_up";
+
+/// `conv2d(upsample_nearest(x, 2), w, b)`: `x [N, Ci, H, W]`, `w [Co, Ci, 3, 3]`, `b [Co]` → `[N, Co, 2H, 2W]`. The
+/// caller has checked the shapes.
+pub(super) fn conv2d_up(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let ((n, _, h, width), (co, ci, _, _)) = (x.dims4()?, w.dims4()?);
+    let weights = apply(w, Weights { co, ci })?;
+    let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
+    let phases = conv2d_strided(x, &weights, None, geometry)?;
+    apply2(&phases, &b.contiguous()?, Assemble { n, co, h, w: width }, Keep::NOTHING)
+}
+
+/// `[co, ci, 3, 3]` → `[4·co, ci, 2, 2]`, in the order (a, b, o).
+struct Weights {
+    co: usize,
+    ci: usize,
+}
+
+/// The tap of a phase that takes up tap `k` of the 3x3 kernel, in one direction.
+fn tap(phase: usize, k: usize) -> usize {
+    usize::from(if phase == 0 { k > 0 } else { k > 1 })
+}
+
+impl Weights {
+    /// Calls `f(place among the 3x3 kernels, place among the phases)` for every tap and each of its four phases.
+    fn places(&self, mut f: impl FnMut(usize, usize)) {
+        let kernels = self.co * self.ci;
+        for phase in 0..4 {
+            for kernel in 0..kernels {
+                for (u, v) in (0..9).map(|k| (k / 3, k % 3)) {
+                    let to = tap(phase / 2, u) * 2 + tap(phase % 2, v);
+                    f(kernel * 9 + u * 3 + v, (phase * kernels + kernel) * 4 + to);
+                }
+            }
+        }
+    }
+}
+
+impl Unary for Weights {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::NOTHING;
+
+    fn shape(&self) -> Shape {
+        (4 * self.co, self.ci, 2, 2).into()
+    }
+
+    fn forward<T: Real>(&self, w: &[T]) -> Vec<T> {
+        let mut phases = zeros(16 * self.co * self.ci);
+        self.places(|from, to| phases[to] += w[from]);
+        phases
+    }
+
+    fn backward<T: Real>(&self, _w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+        let mut dw = zeros(9 * self.co * self.ci);
+        self.places(|to, from| dw[to] += dy[from]);
+        dw
+    }
+
+    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let arguments = [x.read(), y.write(), int(self.co)?, int(self.ci)?];
+        over_elements(card, "phase_weights_forward", 16 * self.co * self.ci, &arguments)
+    }
+
+    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+        let arguments = [given.dy.read(), dx.write(), int(self.co)?, int(self.ci)?];
+        over_elements(card, "phase_weights_backward", 9 * self.co * self.ci, &arguments)
+    }
+}
+
+/// Phases `[n, 4·co, h+1, w+1]` and a bias `[co]` → `[n, co, 2h, 2w]`.
+#[derive(Clone, Copy)]
+struct Assemble {
+    n: usize,
+    co: usize,
+    h: usize,
+    w: usize,
+}
+
+impl Assemble {
+    fn shape(&self) -> Shape {
+        (self.n, self.co, 2 * self.h, 2 * self.w).into()
+    }
+
+    /// Calls `f(place in the output, place among the phases, channel)` for every pixel of the output.
+    fn places(&self, mut f: impl FnMut(usize, usize, usize)) {
+        let Self { n, co, h, w } = *self;
+        for plane in 0..n * co {
+            let (image, o) = (plane / co, plane % co);
+            for (i, j) in (0..4 * h * w).map(|p| (p / (2 * w), p % (2 * w))) {
+                let (a, b) = (i % 2, j % 2);
+                let from = (image * 4 + a * 2 + b) * co + o;
+                let at = (from * (h + 1) + i / 2 + a) * (w + 1) + j / 2 + b;
+                f((plane * 2 * h + i) * 2 * w + j, at, o);
+            }
+        }
+    }
+
+    fn program(self) -> impl cuda::Program<1> {
+        move |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            let Self { n, co, h, w } = self;
+            let tensors = [from[0].read(), from[1].read(), y.write()];
+            let arguments = [&tensors[..], &[int(n)?, int(co)?, int(h)?, int(w)?]].concat();
+            over_planes(card, "phase_assemble_forward", (n * co, 4 * h * w), &arguments)
+        }
+    }
+
+    fn phases_gradient(&self, phases: &Tensor, dy: &Tensor) -> Result<Tensor> {
+        let Self { n, co, h, w } = *self;
+        if cuda::taken(dy) {
+            return cuda::make_one(OP, &[dy], phases.shape(), |card, from, dphases| {
+                let tensors = [from[0].read(), dphases.write()];
+                let arguments = [&tensors[..], &[int(n)?, int(co)?, int(h)?, int(w)?]].concat();
+                let (planes, pixels) = (n * 4 * co, (h + 1) * (w + 1));
+                over_planes(card, "phase_assemble_backward", (planes, pixels), &arguments)
+            });
+        }
+        dispatch!(OP, dy.dtype(), T => {
+            let view = host(OP, dy)?;
+            let dy = view.slice::<T>()?;
+            let mut dphases = zeros(phases.elem_count());
+            self.places(|from, to, _| dphases[to] = dy[from]);
+            tensor(dphases, phases.shape())
+        })
+    }
+}
+
+impl CustomOp2 for Assemble {
+    fn name(&self) -> &'static str {
+        OP
+    }
+
+    fn cpu_fwd(
+        &self,
+        phases: &CpuStorage,
+        lp: &Layout,
+        bias: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let inputs = [(phases, lp), (bias, lb)];
+        if let Some(y) = cuda::emulated(OP, &inputs, self.shape(), self.program()) {
+            return y;
+        }
+        dispatch!(OP, phases.dtype(), T => {
+            let (phases, bias) = (slice::<T>(OP, phases, lp)?, slice::<T>(OP, bias, lb)?);
+            let mut y = fresh(self.shape().elem_count());
+            self.places(|to, from, o| y[to] = phases[from] + bias[o]);
+            Ok(storage(y, self.shape()))
+        })
+    }
+
+    fn cuda_fwd(
+        &self,
+        phases: &CudaStorage,
+        lp: &Layout,
+        bias: &CudaStorage,
+        lb: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(OP, &[(phases, lp), (bias, lb)], self.shape(), self.program())
+    }
+
+    fn bwd(
+        &self,
+        phases: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let dy = dy.contiguous()?;
+        let dphases = tracked(phases).then(|| self.phases_gradient(phases, &dy)).transpose()?;
+        let db = tracked(bias).then(|| channel_sums(&dy)).transpose()?;
+        Ok((dphases, db))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Var};
+
+    use super::*;
+    use crate::{conv2d, gradients, scaled_mean, tanh, upsample_nearest};
+
+    /// The output and the gradients of x, w and b behind a function that is not linear.
+    fn run(f: impl Fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor>) -> Vec<Vec<f64>> {
+        let var = |shape: &[usize], step: f64| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f64> = (0..count).map(|i| (i as f64 * step).sin()).collect();
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
+            Var::from_tensor(&tensor.to_dtype(DType::F64).unwrap()).unwrap()
+        };
+        let (x, w, b) = (var(&[2, 3, 3, 5], 0.7), var(&[4, 3, 3, 3], 1.3), var(&[4], 0.9));
+        let mut outputs = Vec::new();
+        let (_, gradients) = gradients(|| {
+            let y = f(&x, &w, &b)?;
+            outputs.push(y.clone());
+            scaled_mean(&tanh(&y)?, 10.0)
+        })
+        .unwrap();
+        use crate::GradientOf;
+        outputs.extend([&x, &w, &b].map(|v| gradients.gradient_of(v).unwrap().clone()));
+        outputs.iter().map(|t| t.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    }
+
+    #[test]
+    fn phases_are_the_two_steps_that_they_replace() {
+        let found = run(conv2d_up);
+        let expected = run(|x, w, b| conv2d(&upsample_nearest(x, 2)?, w, Some(b)));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found.len(), expected.len());
+            for (f, e) in found.iter().zip(expected) {
+                assert!((f - e).abs() < 1e-12, "expected {e}, found {f}");
+            }
+        }
+    }
+}

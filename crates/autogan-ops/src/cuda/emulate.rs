@@ -1,0 +1,151 @@
+//! Emulated kernels in the CPU's place, for tests.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail};
+
+use super::{Card, Floats, Program};
+use crate::host::slice;
+
+thread_local! {
+    static STAND_IN: RefCell<Option<Rc<dyn Card>>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`, during which every operator that this thread calls launches its kernels on `card` instead of doing the
+/// CPU's work. The card finds tensors in the CPU's memory; they have to be f32.
+pub fn stand_in<R>(card: Rc<dyn Card>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Rc<dyn Card>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            STAND_IN.with_borrow_mut(|place| *place = self.0.take());
+        }
+    }
+    let _restore = Restore(STAND_IN.with_borrow_mut(|place| place.replace(card)));
+    f()
+}
+
+pub(super) fn stands_in() -> bool {
+    STAND_IN.with_borrow(Option::is_some)
+}
+
+fn card() -> Option<Rc<dyn Card>> {
+    STAND_IN.with_borrow(Clone::clone)
+}
+
+pub(super) fn forward(
+    op: &'static str,
+    inputs: &[(&CpuStorage, &Layout)],
+    shape: Shape,
+    program: impl Program<1>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    let card = card()?;
+    Some(filled(op, &*card, inputs, &[shape.elem_count()], |card, from, to| {
+        program(card, from, [to[0]])
+    }).map(|mut made| (CpuStorage::F32(made.remove(0)), shape)))
+}
+
+pub(super) fn make<const N: usize>(
+    op: &'static str,
+    inputs: &[&Tensor],
+    shapes: [Shape; N],
+    program: impl Program<N>,
+) -> Result<[Tensor; N]> {
+    let Some(card) = card() else { bail!("{op}: nothing stands in for a card") };
+    let lengths = shapes.each_ref().map(Shape::elem_count);
+    let made = with_storages(op, inputs, |inputs| {
+        filled(op, &*card, inputs, &lengths, |card, from, to| {
+            program(card, from, std::array::from_fn(|i| to[i]))
+        })
+    })?;
+    let device = inputs[0].device();
+    let tensors: Vec<Tensor> = made
+        .into_iter()
+        .zip(shapes)
+        .map(|(values, shape)| Tensor::from_vec(values, shape, device))
+        .collect::<Result<_>>()?;
+    tensors.try_into().or_else(|_| bail!("{op}: expected {N} outputs"))
+}
+
+pub(super) fn run<R>(
+    op: &'static str,
+    inputs: &[&Tensor],
+    changed: &[&Tensor],
+    program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
+) -> Result<R> {
+    let Some(card) = card() else { bail!("{op}: nothing stands in for a card") };
+    let changed: Vec<Floats> =
+        changed.iter().map(|t| address_to_change(t)).collect::<Result<_>>()?;
+    with_storages(op, inputs, |inputs| {
+        let from = addresses(op, inputs)?;
+        program(&*card, &from, &changed)
+    })
+}
+
+/// Runs a program on new memory, whose content is NaN before.
+fn filled(
+    op: &'static str,
+    card: &dyn Card,
+    inputs: &[(&CpuStorage, &Layout)],
+    lengths: &[usize],
+    program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<()>,
+) -> Result<Vec<Vec<f32>>> {
+    let from = addresses(op, inputs)?;
+    let mut made: Vec<Vec<f32>> = lengths.iter().map(|&n| vec![f32::NAN; n]).collect();
+    let to: Vec<Floats> = made.iter_mut().map(|v| Floats(v.as_mut_ptr() as u64)).collect();
+    program(card, &from, &to)?;
+    Ok(made)
+}
+
+fn addresses(op: &'static str, inputs: &[(&CpuStorage, &Layout)]) -> Result<Vec<Floats>> {
+    let address = |(storage, layout): &(&CpuStorage, &Layout)| {
+        if storage.dtype() != DType::F32 {
+            bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
+        }
+        Ok(Floats(slice::<f32>(op, storage, layout)?.as_ptr() as u64))
+    };
+    inputs.iter().map(address).collect()
+}
+
+/// Calls `f` with the storages of tensors, which it keeps open meanwhile.
+fn with_storages<R>(
+    op: &'static str,
+    inputs: &[&Tensor],
+    f: impl FnOnce(&[(&CpuStorage, &Layout)]) -> Result<R>,
+) -> Result<R> {
+    let guards: Vec<_> = inputs.iter().map(|t| t.storage_and_layout()).collect();
+    let storages: Vec<(&CpuStorage, &Layout)> = guards
+        .iter()
+        .map(|(guard, layout)| match &**guard {
+            Storage::Cpu(storage) => Ok((storage, *layout)),
+            _ => bail!("{op}: expected tensors on the CPU"),
+        })
+        .collect::<Result<_>>()?;
+    f(&storages)
+}
+
+/// The address of a tensor that is to be changed in place.
+fn address_to_change(t: &Tensor) -> Result<Floats> {
+    let found = Found::default();
+    t.inplace_op1(&found)?;
+    Ok(Floats(found.0.into_inner()))
+}
+
+#[derive(Default)]
+struct Found(std::cell::Cell<u64>);
+
+impl InplaceOp1 for Found {
+    fn name(&self) -> &'static str {
+        "in-place update"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
+        else {
+            bail!("in-place update: expected a contiguous f32 tensor");
+        };
+        self.0.set(values[start..end].as_mut_ptr() as u64);
+        Ok(())
+    }
+}

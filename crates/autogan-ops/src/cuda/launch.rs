@@ -1,0 +1,274 @@
+//! Launches of kernels as data: a name, a grid, arguments. What runs them is a [`Card`].
+
+use std::any::Any;
+
+use candle_core::{Result, bail};
+
+/// What runs kernels: an NVIDIA card, or the emulation that tests them.
+///
+/// Everything that is asked for happens in the order in which it is asked for.
+pub trait Card {
+    /// Starts a kernel; it need not have ended on return.
+    ///
+    /// # Errors
+    /// When there is no such kernel, or the driver refuses.
+    fn launch(&self, launch: &Launch) -> Result<()>;
+
+    /// Memory for `bytes` bytes of any content, aligned for every type.
+    ///
+    /// # Errors
+    /// When there is not enough.
+    fn room(&self, bytes: usize) -> Result<Room>;
+
+    /// Memory that holds a copy of these bytes.
+    ///
+    /// # Errors
+    /// As [`Card::room`].
+    fn upload(&self, bytes: &[u8]) -> Result<Room>;
+
+    /// The first bytes of some memory, once all that was launched before has ended.
+    ///
+    /// # Errors
+    /// When what was launched has failed.
+    fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()>;
+}
+
+/// Memory that is given back when this is dropped, once what was launched before has ended.
+pub struct Room {
+    address: u64,
+    owner: Box<dyn Any>,
+}
+
+impl Room {
+    /// The memory at an address, which lives as long as its owner.
+    pub fn new(address: u64, owner: impl Any) -> Self {
+        Self { address, owner: Box::new(owner) }
+    }
+
+    /// Where it begins.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// What it belongs to.
+    pub fn owner(&self) -> &dyn Any {
+        &*self.owner
+    }
+
+    /// Its f32 values.
+    pub(crate) fn floats(&self) -> Floats {
+        Floats(self.address)
+    }
+
+    /// Its f64 values.
+    pub(crate) fn doubles(&self) -> Doubles {
+        Doubles(self.address)
+    }
+}
+
+/// The address of f32 values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Floats(pub u64);
+
+impl Floats {
+    /// No values, where a kernel takes that.
+    pub const NONE: Self = Self(0);
+
+    pub fn read(self) -> Argument {
+        Argument::Floats(self.0)
+    }
+
+    pub fn write(self) -> Argument {
+        Argument::FloatsOut(self.0)
+    }
+}
+
+/// The address of f64 values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doubles(pub u64);
+
+impl Doubles {
+    pub fn read(self) -> Argument {
+        Argument::Doubles(self.0)
+    }
+
+    pub fn write(self) -> Argument {
+        Argument::DoublesOut(self.0)
+    }
+}
+
+/// An argument of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Argument {
+    /// `const float*`.
+    Floats(u64),
+    /// `float*`.
+    FloatsOut(u64),
+    /// `const double*`.
+    Doubles(u64),
+    /// `double*`.
+    DoublesOut(u64),
+    /// `int`.
+    Int(i32),
+    /// `float`.
+    Float(f32),
+    /// `double`.
+    Double(f64),
+    /// `ConvSizes`, by value.
+    Conv(ConvSizes),
+    /// `const AdamTensor*`.
+    Adam(u64),
+    /// `const EmaTensor*`.
+    Ema(u64),
+}
+
+impl Argument {
+    /// The letter of its type in the emulation's table.
+    pub fn letter(&self) -> char {
+        match self {
+            Self::Floats(_) => 'f',
+            Self::FloatsOut(_) => 'F',
+            Self::Doubles(_) => 'd',
+            Self::DoublesOut(_) => 'D',
+            Self::Int(_) => 'i',
+            Self::Float(_) => 's',
+            Self::Double(_) => 'r',
+            Self::Conv(_) => 'c',
+            Self::Adam(_) => 'a',
+            Self::Ema(_) => 'e',
+        }
+    }
+}
+
+/// The sizes of a convolution as kernels take them: n, ci, h, w, co, kh, kw, ho, wo, stride, pad_h, pad_w.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ConvSizes(pub [i32; 12]);
+
+/// One start of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// Blocks along x, y and z, each at least 1.
+    pub grid: [u32; 3],
+    /// Threads of a block, along x.
+    pub threads: u32,
+    /// In the kernel's order.
+    pub arguments: Vec<Argument>,
+}
+
+/// Threads of every block: all kernels are bounded to as many.
+const THREADS: usize = 256;
+
+/// Blocks along x of a loop over elements; more work is strided over.
+const MOST_BLOCKS: usize = 4096;
+
+/// The largest grid along y and z.
+const MOST_ROWS: usize = 65_535;
+
+/// Rows and columns of a tile of `tile_product`.
+const TILE: usize = 64;
+
+/// A size as an argument.
+///
+/// # Errors
+/// Above 2^30: kernels find their way in 32 bits.
+pub(crate) fn int(size: usize) -> Result<Argument> {
+    Ok(Argument::Int(narrow(size)?))
+}
+
+/// A flag as an argument.
+pub(crate) fn flag(set: bool) -> Argument {
+    Argument::Int(i32::from(set))
+}
+
+pub(crate) fn narrow(size: usize) -> Result<i32> {
+    const MOST: usize = 1 << 30;
+    match i32::try_from(size) {
+        Ok(narrow) if size <= MOST => Ok(narrow),
+        _ => bail!("CUDA kernels take tensors of at most {MOST} elements, found a size of {size}"),
+    }
+}
+
+fn start(
+    card: &dyn Card,
+    kernel: &'static str,
+    grid: [usize; 3],
+    arguments: &[Argument],
+) -> Result<()> {
+    let grid = grid.map(|blocks| blocks.max(1) as u32);
+    card.launch(&Launch { kernel, grid, threads: THREADS as u32, arguments: arguments.to_vec() })
+}
+
+/// A kernel that strides over `count` elements.
+pub(crate) fn over_elements(
+    card: &dyn Card,
+    kernel: &'static str,
+    count: usize,
+    arguments: &[Argument],
+) -> Result<()> {
+    narrow(count)?;
+    start(card, kernel, [blocks_of(count), 1, 1], arguments)
+}
+
+/// Blocks of a loop over `count` elements.
+pub(crate) fn blocks_of(count: usize) -> usize {
+    count.div_ceil(THREADS).clamp(1, MOST_BLOCKS)
+}
+
+/// A kernel that strides over `planes` along y, and over the pixels of each along x.
+pub(crate) fn over_planes(
+    card: &dyn Card,
+    kernel: &'static str,
+    (planes, pixels): (usize, usize),
+    arguments: &[Argument],
+) -> Result<()> {
+    narrow(planes * pixels)?;
+    start(card, kernel, [blocks_of(pixels), planes.min(MOST_ROWS), 1], arguments)
+}
+
+/// A kernel with a block for each of `groups`, striding.
+pub(crate) fn over_groups(
+    card: &dyn Card,
+    kernel: &'static str,
+    groups: usize,
+    arguments: &[Argument],
+) -> Result<()> {
+    start(card, kernel, [groups.min(MOST_ROWS), 1, 1], arguments)
+}
+
+/// A tiled product of `rows` x `columns`, in `parts` shares of its sums along z.
+pub(crate) fn over_tiles(
+    card: &dyn Card,
+    kernel: &'static str,
+    (rows, columns, parts): (usize, usize, usize),
+    arguments: &[Argument],
+) -> Result<()> {
+    let (down, across) = (rows.div_ceil(TILE), columns.div_ceil(TILE));
+    if down > MOST_ROWS {
+        bail!("{kernel}: expected at most {} rows, found {rows}", MOST_ROWS * TILE);
+    }
+    narrow(rows * columns)?;
+    start(card, kernel, [across, down, parts], arguments)
+}
+
+/// Into how many shares the sums of a tiled product are cut: enough blocks to fill a card, and no share too short to
+/// be worth one. By the sizes alone, as bits depend on it.
+pub(crate) fn shares(rows: usize, columns: usize, depth: usize) -> usize {
+    const BLOCKS: usize = 512;
+    const SHORTEST: usize = 256;
+    let tiles = rows.div_ceil(TILE) * columns.div_ceil(TILE);
+    (BLOCKS / tiles.max(1)).min(depth / SHORTEST).clamp(1, 64)
+}
+
+/// A kernel over a list of tensors along y, and the elements of each along x.
+pub(crate) fn over_list(
+    card: &dyn Card,
+    kernel: &'static str,
+    (tensors, longest): (usize, usize),
+    arguments: &[Argument],
+) -> Result<()> {
+    narrow(longest)?;
+    start(card, kernel, [blocks_of(longest), tensors.min(MOST_ROWS), 1], arguments)
+}

@@ -1,0 +1,36 @@
+//! What stands for the emulation in a build without the feature `emulate`: nothing takes the CPU's place.
+
+use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
+
+use super::{Card, Floats, Program};
+
+pub(super) fn stands_in() -> bool {
+    false
+}
+
+pub(super) fn forward(
+    _: &'static str,
+    _: &[(&CpuStorage, &Layout)],
+    _: Shape,
+    _: impl Program<1>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    None
+}
+
+pub(super) fn make<const N: usize>(
+    op: &'static str,
+    _: &[&Tensor],
+    _: [Shape; N],
+    _: impl Program<N>,
+) -> Result<[Tensor; N]> {
+    bail!("{op}: expected tensors on a card, found them on the CPU")
+}
+
+pub(super) fn run<R>(
+    op: &'static str,
+    _: &[&Tensor],
+    _: &[&Tensor],
+    _: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
+) -> Result<R> {
+    bail!("{op}: expected tensors on a card, found them on the CPU")
+}

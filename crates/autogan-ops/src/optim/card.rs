@@ -1,0 +1,82 @@
+//! Adam and the moving average on a card: optim.cu. All parameters of a step in one launch.
+
+use candle_core::{Result, Tensor};
+
+use super::{AdamConfig, Update};
+use crate::cuda::{self, Argument, Card, Room, narrow, over_list};
+
+/// `AdamTensor` of optim.cu.
+#[repr(C)]
+struct AdamTensor {
+    p: u64,
+    g: u64,
+    m: u64,
+    v: u64,
+    count: i32,
+    size: f32,
+    root: f32,
+    unused: f32,
+}
+
+impl AdamTensor {
+    fn bytes(&self) -> Vec<u8> {
+        let addresses = [self.p, self.g, self.m, self.v].map(u64::to_ne_bytes).concat();
+        let numbers = [
+            self.count.to_ne_bytes(),
+            self.size.to_ne_bytes(),
+            self.root.to_ne_bytes(),
+            self.unused.to_ne_bytes(),
+        ];
+        [addresses, numbers.concat()].concat()
+    }
+}
+
+/// One step of every parameter.
+pub(super) fn adam(updates: &[Update], c: AdamConfig) -> Result<()> {
+    let Some(first) = updates.first() else { return Ok(()) };
+    let gradients: Vec<&Tensor> = updates.iter().map(|u| &u.grad).collect();
+    let changed: Vec<&Tensor> = updates.iter().flat_map(|u| [&u.value, &u.m, &u.v]).collect();
+    cuda::run("adam", &first.value, &gradients, &changed, |card, grads, changed| {
+        let (mut list, mut longest) = (Vec::new(), 0);
+        for ((update, g), places) in updates.iter().zip(grads).zip(changed.chunks_exact(3)) {
+            let count = update.value.elem_count();
+            let tensor = AdamTensor {
+                p: places[0].0,
+                g: g.0,
+                m: places[1].0,
+                v: places[2].0,
+                count: narrow(count)?,
+                size: update.step.size as f32,
+                root: update.step.root as f32,
+                unused: 0.0,
+            };
+            list.extend(tensor.bytes());
+            longest = longest.max(count);
+        }
+        let list: Room = card.upload(&list)?;
+        let float = |v: f64| Argument::Float(v as f32);
+        let arguments = [
+            Argument::Adam(list.address()),
+            float(c.beta1),
+            float(1.0 - c.beta1),
+            float(c.beta2),
+            float(1.0 - c.beta2),
+            float(c.eps),
+        ];
+        over_list(card, "adam_step", (updates.len(), longest), &arguments)
+    })
+}
+
+/// `average = decay · average + (1 − decay) · value`.
+pub(super) fn ema(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
+    cuda::run("ema", average, &[value], &[average], |card: &dyn Card, from, changed| {
+        // `EmaTensor` of optim.cu: two addresses, a count, an `int` that is not used.
+        let count = average.elem_count();
+        let addresses = [changed[0].0, from[0].0].map(u64::to_ne_bytes).concat();
+        let numbers = [narrow(count)?.to_ne_bytes(), [0; 4]].concat();
+        let list = card.upload(&[addresses, numbers].concat())?;
+        let float = |v: f64| Argument::Float(v as f32);
+        let arguments = [Argument::Ema(list.address()), float(decay), float(1.0 - decay)];
+        over_list(card, "ema_step", (1, count), &arguments)
+    })
+}
