@@ -42,7 +42,8 @@ mod cuda {
     /// The kernel files and the headers below a folder, in the order of their names.
     fn find(folder: &Path, kernels: &mut Vec<PathBuf>, headers: &mut Vec<PathBuf>) {
         let entries = fs::read_dir(folder).expect("src can be read");
-        let mut paths: Vec<_> = entries.map(|entry| entry.expect("src can be read").path()).collect();
+        let mut paths: Vec<_> =
+            entries.map(|entry| entry.expect("src can be read").path()).collect();
         paths.sort();
         for path in paths {
             match path.extension().and_then(|e| e.to_str()) {

@@ -47,9 +47,8 @@ impl<U: Unary> CustomOp1 for Frame<U> {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let program = |card: &dyn Card, x: &[Floats], [y]: [Floats; 1]| {
-            self.0.launch_forward(card, x[0], y)
-        };
+        let program =
+            |card: &dyn Card, x: &[Floats], [y]: [Floats; 1]| self.0.launch_forward(card, x[0], y);
         if let Some(y) = cuda::emulated(U::NAME, &[(x, layout)], self.0.shape(), program) {
             return y;
         }
@@ -59,9 +58,12 @@ impl<U: Unary> CustomOp1 for Frame<U> {
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(U::NAME, &[(x, layout)], self.0.shape(), |card: &dyn Card, x: &[Floats], [y]: [Floats; 1]| {
-            self.0.launch_forward(card, x[0], y)
-        })
+        cuda::forward(
+            U::NAME,
+            &[(x, layout)],
+            self.0.shape(),
+            |card: &dyn Card, x: &[Floats], [y]: [Floats; 1]| self.0.launch_forward(card, x[0], y),
+        )
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {

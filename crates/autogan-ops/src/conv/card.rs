@@ -1,16 +1,16 @@
-//! A convolution and its gradients on a card, by our own kernels: kernels.cu.
+//! A convolution and its gradients on a card: by cuDNN where it is built in, else by our own kernels, kernels.cu.
 
 use candle_core::Result;
 
 use super::problem::Problem;
 use crate::cuda::{
-    Argument, Card, ConvSizes, Floats, flag, floats, int, narrow, over_elements, over_groups,
-    over_tiles, shares,
+    Argument, Card, ConvSizes, Convolution, Floats, flag, floats, int, narrow, over_elements,
+    over_groups, over_planes, over_tiles, shares,
 };
 
 impl Problem {
     /// The sizes as kernels take them.
-    fn argument(&self) -> Result<Argument> {
+    fn sizes(&self) -> Result<ConvSizes> {
         let g = self.geometry;
         // The largest number that a kernel counts to; what it is made of is smaller.
         for count in [
@@ -29,7 +29,7 @@ impl Problem {
         for (to, from) in narrowed.iter_mut().zip(sizes) {
             *to = narrow(from)?;
         }
-        Ok(Argument::Conv(ConvSizes(narrowed)))
+        Ok(ConvSizes(narrowed))
     }
 }
 
@@ -41,8 +41,18 @@ pub(super) fn forward(
     y: Floats,
     relu: bool,
 ) -> Result<()> {
+    let sizes = p.sizes()?;
+    if card.convolve(Convolution::Forward, &sizes, (x.0, w.0, y.0))? {
+        if bias == Floats::NONE && !relu {
+            return Ok(());
+        }
+        let (planes, pixels) = (p.n * p.co, p.pixels());
+        let arguments =
+            [y.write(), bias.read(), int(planes)?, int(p.co)?, int(pixels)?, flag(relu)];
+        return over_planes(card, "conv_finish", (planes, pixels), &arguments);
+    }
     let tensors = [x.read(), w.read(), bias.read(), y.write()];
-    let arguments = [&tensors[..], &[p.argument()?, flag(relu)]].concat();
+    let arguments = [&tensors[..], &[Argument::Conv(sizes), flag(relu)]].concat();
     over_tiles(card, "conv_forward", (p.co, p.n * p.pixels(), 1), &arguments)
 }
 
@@ -53,7 +63,11 @@ pub(super) fn input_gradient(
     (dy, w): (Floats, Floats),
     dx: Floats,
 ) -> Result<()> {
-    let arguments = [dy.read(), w.read(), dx.write(), p.argument()?];
+    let sizes = p.sizes()?;
+    if card.convolve(Convolution::InputGradient, &sizes, (dy.0, w.0, dx.0))? {
+        return Ok(());
+    }
+    let arguments = [dy.read(), w.read(), dx.write(), Argument::Conv(sizes)];
     over_tiles(card, "conv_input_gradient", (p.ci, p.n * p.h * p.w, 1), &arguments)
 }
 
@@ -64,10 +78,14 @@ pub(super) fn weight_gradient(
     (x, dy): (Floats, Floats),
     dw: Floats,
 ) -> Result<()> {
+    let sizes = p.sizes()?;
+    if card.convolve(Convolution::WeightGradient, &sizes, (x.0, dy.0, dw.0))? {
+        return Ok(());
+    }
     let (rows, columns) = (p.co, p.k());
     let parts = shares(rows, columns, p.n * p.pixels());
     let partial = floats(card, parts * rows * columns)?;
-    let arguments = [x.read(), dy.read(), partial.floats().write(), p.argument()?];
+    let arguments = [x.read(), dy.read(), partial.floats().write(), Argument::Conv(sizes)];
     over_tiles(card, "conv_weight_gradient", (rows, columns, parts), &arguments)?;
     sum_shares(card, partial.floats(), dw, (parts, rows * columns))
 }

@@ -23,6 +23,19 @@ KERNEL(256) conv_forward(
         });
 }
 
+// y [planes, pixels] += bias [c] of its channel, unless that is null, then ReLU if asked for, in place: what cuDNN's
+// convolution leaves to do. blockIdx.y strides over planes, blockIdx.x over their pixels.
+KERNEL(256) conv_finish(float* __restrict__ y, const float* __restrict__ bias, int planes, int c, int pixels, int relu) {
+    for (int plane = (int)blockIdx.y; plane < planes; plane += (int)gridDim.y) {
+        const float shift = bias ? bias[plane % c] : 0.0f;
+        for (int i = grid_start(); i < pixels; i += grid_step()) {
+            const float v = y[plane * pixels + i] + shift;
+            // Written so that NaN passes.
+            y[plane * pixels + i] = relu && v < 0.0f ? 0.0f : v;
+        }
+    }
+}
+
 // dx of dy. Rows ci, columns n·h·w.
 KERNEL(256) conv_input_gradient(
     const float* __restrict__ dy, const float* __restrict__ weight, float* __restrict__ dx, ConvSizes s) {

@@ -13,6 +13,8 @@ use candle_core::{
     bail,
 };
 
+#[cfg(feature = "cudnn")]
+use super::launch::Convolution;
 use super::launch::{Argument, Card, ConvSizes, Launch, Room};
 use super::{Floats, Program};
 
@@ -55,6 +57,17 @@ impl Card for Driver<'_> {
         Ok(())
     }
 
+    #[cfg(feature = "cudnn")]
+    fn convolve(
+        &self,
+        which: Convolution,
+        sizes: &ConvSizes,
+        addresses: (u64, u64, u64),
+    ) -> Result<bool> {
+        super::cudnn::convolve(self, self.0, which, sizes, addresses)?;
+        Ok(true)
+    }
+
     fn room(&self, bytes: usize) -> Result<Room> {
         // SAFETY: kernels write what they read.
         let memory = unsafe { self.0.alloc::<u8>(bytes.max(1))? };
@@ -92,9 +105,8 @@ pub(super) fn forward(
 ) -> Result<CudaStorage> {
     let Some((first, _)) = inputs.first() else { bail!("{op}: expected an input") };
     let device = first.device().clone();
-    let mut made = filled(op, &device, inputs, &[length], |card, from, to| {
-        program(card, from, [to[0]])
-    })?;
+    let mut made =
+        filled(op, &device, inputs, &[length], |card, from, to| program(card, from, [to[0]]))?;
     Ok(CudaStorage::wrap_cuda_slice(made.remove(0), device))
 }
 

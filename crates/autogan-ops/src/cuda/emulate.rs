@@ -41,9 +41,12 @@ pub(super) fn forward(
     program: impl Program<1>,
 ) -> Option<Result<(CpuStorage, Shape)>> {
     let card = card()?;
-    Some(filled(op, &*card, inputs, &[shape.elem_count()], |card, from, to| {
-        program(card, from, [to[0]])
-    }).map(|mut made| (CpuStorage::F32(made.remove(0)), shape)))
+    Some(
+        filled(op, &*card, inputs, &[shape.elem_count()], |card, from, to| {
+            program(card, from, [to[0]])
+        })
+        .map(|mut made| (CpuStorage::F32(made.remove(0)), shape)),
+    )
 }
 
 pub(super) fn make<const N: usize>(

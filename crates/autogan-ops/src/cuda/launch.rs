@@ -14,6 +14,21 @@ pub trait Card {
     /// When there is no such kernel, or the driver refuses.
     fn launch(&self, launch: &Launch) -> Result<()>;
 
+    /// Runs a convolution by a library: from two tensors to a third, each at its address. False where there is no
+    /// library, and kernels are to be launched.
+    ///
+    /// # Errors
+    /// When the library fails.
+    fn convolve(
+        &self,
+        which: Convolution,
+        sizes: &ConvSizes,
+        (first, second, out): (u64, u64, u64),
+    ) -> Result<bool> {
+        let _ = (which, sizes, first, second, out);
+        Ok(false)
+    }
+
     /// Memory for `bytes` bytes of any content, aligned for every type.
     ///
     /// # Errors
@@ -31,6 +46,17 @@ pub trait Card {
     /// # Errors
     /// When what was launched has failed.
     fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()>;
+}
+
+/// The three directions of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convolution {
+    /// y of x and the weight.
+    Forward,
+    /// The gradient of x, from that of y and the weight.
+    InputGradient,
+    /// The gradient of the weight, from x and the gradient of y.
+    WeightGradient,
 }
 
 /// Memory that is given back when this is dropped, once what was launched before has ended.

@@ -15,6 +15,9 @@ mod driver;
 #[path = "absent.rs"]
 mod driver;
 
+#[cfg(feature = "cudnn")]
+mod cudnn;
+
 #[cfg(feature = "emulate")]
 mod emulate;
 #[cfg(not(feature = "emulate"))]
@@ -23,13 +26,15 @@ mod emulate;
 
 use candle_core::{CpuStorage, CudaStorage, Device, Layout, Result, Shape, Tensor};
 
+#[cfg(feature = "cudnn")]
+pub use cudnn::allow_tf32;
 #[cfg(feature = "emulate")]
 pub use emulate::stand_in;
+pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};
 pub(crate) use launch::{
     Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
     over_planes, over_tiles, shares,
 };
-pub use launch::{Argument, Card, ConvSizes, Launch, Room};
 
 /// Whether operators on this tensor launch kernels.
 pub(crate) fn taken(t: &Tensor) -> bool {
@@ -90,9 +95,10 @@ pub(crate) fn make_one(
     shape: &Shape,
     program: impl FnOnce(&dyn Card, &[Floats], Floats) -> Result<()>,
 ) -> Result<Tensor> {
-    let [y] = make(op, inputs, [shape.clone()], |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-        program(card, from, y)
-    })?;
+    let [y] =
+        make(op, inputs, [shape.clone()], |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            program(card, from, y)
+        })?;
     Ok(y)
 }
 

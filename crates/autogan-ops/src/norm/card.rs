@@ -109,7 +109,8 @@ impl Normaliser {
     ) -> Result<()> {
         let (n, c, pixels) = self.dims;
         let factors = self.factors_on_card(card, parameters)?;
-        let (slope, shift) = self.launch_sums(card, (x, dy), parameters, &factors, (dweight, dbias))?;
+        let (slope, shift) =
+            self.launch_sums(card, (x, dy), parameters, &factors, (dweight, dbias))?;
         let through = |room: &Room| if self.own { room.floats() } else { Floats::NONE };
         let tensors = [
             x.read(),

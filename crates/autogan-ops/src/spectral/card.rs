@@ -39,8 +39,7 @@ pub(super) fn power_iterate(
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     cuda::run("power_iterate", w, &[w], &[], |card, from, _| {
         let (w, u, v) = (from[0], upload(card, u)?, doubles(card, cols)?);
-        let arguments =
-            [w.read(), u.doubles().read(), v.doubles().write(), int(rows)?, int(cols)?];
+        let arguments = [w.read(), u.doubles().read(), v.doubles().write(), int(rows)?, int(cols)?];
         over_groups(card, "spectral_columns", cols.div_ceil(COLUMNS), &arguments)?;
         normalise(card, v.doubles(), cols)?;
         rows_of(card, (w, v.doubles()), u.doubles(), (rows, cols))?;
@@ -55,12 +54,8 @@ pub(super) fn sigma(w: &Tensor, u: &[f64], v: &[f64], (rows, cols): Sizes) -> Re
         let (u, v) = (upload(card, u)?, upload(card, v)?);
         let (product, sigma) = (doubles(card, rows)?, doubles(card, 1)?);
         rows_of(card, (from[0], v.doubles()), product.doubles(), (rows, cols))?;
-        let arguments = [
-            u.doubles().read(),
-            product.doubles().read(),
-            sigma.doubles().write(),
-            int(rows)?,
-        ];
+        let arguments =
+            [u.doubles().read(), product.doubles().read(), sigma.doubles().write(), int(rows)?];
         over_groups(card, "spectral_sigma", 1, &arguments)?;
         Ok(download(card, &sigma, 1)?[0])
     })

@@ -28,6 +28,26 @@ struct Sizes {
     geometry: ConvGeometry,
 }
 
+#[test]
+fn bias_and_relu_of_a_library_s_convolution() {
+    cases(|case| {
+        let (n, c, pixels, relu) = (case.size(3), case.size(5), case.size(90), case.flag());
+        let (y, bias) = (case.floats(n * c * pixels), case.floats(c));
+        let expected: Vec<f64> = y
+            .iter()
+            .enumerate()
+            .map(|(i, &v)| f64::from(v) + f64::from(bias[i / pixels % c]))
+            .map(|v| if relu { v.max(0.0) } else { v })
+            .collect();
+        let (mut my, mb) = (case.memory(&y), case.memory(&bias));
+        let (grid, block) = (case.grid_of_planes(), case.block());
+        let sizes = [(n * c).into(), c.into(), pixels.into(), relu.into()];
+        let arguments = [&[my.output(), mb.input()], &sizes[..]].concat();
+        case.launch("conv_finish", grid, block, &arguments);
+        case.close("conv_finish", &my, &expected, 1e-6);
+    });
+}
+
 impl Sizes {
     /// Any kernel, stride and padding; images not square, sometimes no larger than the kernel.
     fn any(case: &mut Case) -> Self {

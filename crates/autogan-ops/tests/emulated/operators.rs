@@ -4,11 +4,12 @@
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use autogan_ops::cuda::{self, Card, ConvSizes, Launch, Room};
+use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
 use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use crate::case::Case;
+use crate::conv::tiles;
 use crate::library::{self, Argument};
 
 /// Cases of each operator: its kernels have more of their own.
@@ -25,6 +26,30 @@ impl Card for Emulated {
             None => Ok(()),
             Some(error) => bail!("{}: {error}", launch.kernel),
         }
+    }
+
+    /// For odd seeds a library of its own for the forward pass, which knows neither bias nor ReLU.
+    fn convolve(
+        &self,
+        which: Convolution,
+        sizes: &ConvSizes,
+        (x, weight, y): (u64, u64, u64),
+    ) -> Result<bool> {
+        if which != Convolution::Forward || self.0.is_multiple_of(2) {
+            return Ok(false);
+        }
+        let [n, _, _, _, co, _, _, ho, wo, ..] = sizes.0;
+        let arguments = vec![
+            cuda::Argument::Floats(x),
+            cuda::Argument::Floats(weight),
+            cuda::Argument::Floats(0),
+            cuda::Argument::FloatsOut(y),
+            cuda::Argument::Conv(*sizes),
+            cuda::Argument::Int(0),
+        ];
+        let grid = tiles(co as usize, (n * ho * wo) as usize, 1);
+        self.launch(&Launch { kernel: "conv_forward", grid, threads: 256, arguments })?;
+        Ok(true)
     }
 
     fn room(&self, bytes: usize) -> Result<Room> {
@@ -165,9 +190,7 @@ fn products() {
     cases(|case| {
         let (m, k, n) = (case.size(80), case.size(40), case.size(80));
         compare(case, &[&[m, k], &[k, n]], 1e-5, |t| ops::matmul(&t[0], &t[1]));
-        compare(case, &[&[m, k], &[n, k], &[n]], 1e-5, |t| {
-            ops::linear(&t[0], &t[1], Some(&t[2]))
-        });
+        compare(case, &[&[m, k], &[n, k], &[n]], 1e-5, |t| ops::linear(&t[0], &t[1], Some(&t[2])));
         let ([images, ci, h, w], co) = (image(case), case.size(5));
         compare(case, &[&[images, ci, h, w], &[ci, co, 2, 2], &[co]], 1e-5, |t| {
             ops::conv_transpose2x2(&t[0], &t[1], &t[2])
@@ -192,6 +215,25 @@ fn convolutions() {
         compare(case, &[&even, &weight, &bias], 1e-5, |t| {
             ops::conv2d_avg_pool2(&t[0], &t[1], Some(&t[2]))
         });
+    });
+}
+
+#[test]
+fn convolution_and_relu_without_gradient() {
+    cases(|case| {
+        let ([n, ci, h, w], co) = (image(case), case.size(6));
+        let shapes = [vec![n, ci, h, w], vec![co, ci, 3, 3], vec![co]];
+        let values = shapes.each_ref().map(|s| case.floats(s.iter().product()));
+        let geometry = ops::ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
+        let run = |dtype| {
+            let tensor = |i: usize| {
+                let t = Tensor::from_slice(&values[i], shapes[i].as_slice(), &Device::Cpu).unwrap();
+                t.to_dtype(dtype).unwrap()
+            };
+            read(&ops::conv2d_relu(&tensor(0), &tensor(1), &tensor(2), geometry).unwrap())
+        };
+        let expected = run(DType::F64);
+        close(case, &standing_in(case, || run(DType::F32)), &expected, 1e-5);
     });
 }
 

@@ -1,0 +1,310 @@
+//! Convolutions by cuDNN: the fastest algorithm that gives the same bits every time, looked for once for each shape.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{c_int, c_void};
+use std::ptr::{from_ref, null_mut};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::cuda_backend::DeviceId;
+use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
+use candle_core::{CudaDevice, Error, Result, bail};
+
+use super::launch::{Card, ConvSizes, Convolution};
+
+/// Memory that an algorithm may take, at most: 1 GiB.
+const MOST_MEMORY: usize = 1 << 30;
+
+/// Algorithms that are asked for; cuDNN knows fewer of each kind.
+const ALGORITHMS: usize = 16;
+
+static TF32: AtomicBool = AtomicBool::new(false);
+
+/// Whether cuDNN's convolutions may round their inputs to TF32, as PyTorch's do by default. Off until this is called;
+/// convolutions of a shape that has been met before stay as they are.
+pub fn allow_tf32(allowed: bool) {
+    TF32.store(allowed, Ordering::Relaxed);
+}
+
+fn library(error: CudnnError) -> Error {
+    Error::msg(format!("cuDNN: {error:?}"))
+}
+
+thread_local! {
+    static LIBRARIES: RefCell<HashMap<DeviceId, Rc<Library>>> = RefCell::default();
+}
+
+/// cuDNN for one card and one thread, and what it found for the shapes that it met.
+struct Library {
+    handle: sys::cudnnHandle_t,
+    plans: RefCell<HashMap<[i32; 12], Rc<Plan>>>,
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        self.plans.borrow_mut().clear();
+        // SAFETY: the handle was made with this; nothing can be done about an error here.
+        let _ = unsafe { result::destroy_handle(self.handle) };
+    }
+}
+
+impl Library {
+    fn of(device: &CudaDevice) -> Result<Rc<Self>> {
+        if let Some(known) = LIBRARIES.with_borrow(|all| all.get(&device.id()).cloned()) {
+            return Ok(known);
+        }
+        let handle = result::create_handle().map_err(library)?;
+        let made = Rc::new(Self { handle, plans: RefCell::default() });
+        let stream = device.cuda_stream().cu_stream();
+        // SAFETY: the stream lives as long as the device, which candle's tensors keep.
+        unsafe { result::set_stream(handle, stream.cast()) }.map_err(library)?;
+        LIBRARIES.with_borrow_mut(|all| all.insert(device.id(), made.clone()));
+        Ok(made)
+    }
+
+    fn plan(&self, sizes: &ConvSizes) -> Result<Rc<Plan>> {
+        if let Some(known) = self.plans.borrow().get(&sizes.0) {
+            return Ok(known.clone());
+        }
+        let made = Rc::new(Plan::new(sizes)?);
+        self.plans.borrow_mut().insert(sizes.0, made.clone());
+        Ok(made)
+    }
+}
+
+/// An algorithm and the bytes that it works in.
+#[derive(Clone, Copy)]
+struct Chosen<A> {
+    algorithm: A,
+    memory: usize,
+}
+
+/// The shapes of one convolution as cuDNN has them, and its algorithms.
+struct Plan {
+    x: sys::cudnnTensorDescriptor_t,
+    y: sys::cudnnTensorDescriptor_t,
+    weight: sys::cudnnFilterDescriptor_t,
+    convolution: sys::cudnnConvolutionDescriptor_t,
+    forward: OnceCell<Chosen<sys::cudnnConvolutionFwdAlgo_t>>,
+    input: OnceCell<Chosen<sys::cudnnConvolutionBwdDataAlgo_t>>,
+    kernel: OnceCell<Chosen<sys::cudnnConvolutionBwdFilterAlgo_t>>,
+}
+
+impl Drop for Plan {
+    fn drop(&mut self) {
+        // SAFETY: each was made with this and is used by nobody else; null ones are those that could not be made.
+        unsafe {
+            if !self.x.is_null() {
+                let _ = result::destroy_tensor_descriptor(self.x);
+            }
+            if !self.y.is_null() {
+                let _ = result::destroy_tensor_descriptor(self.y);
+            }
+            if !self.weight.is_null() {
+                let _ = result::destroy_filter_descriptor(self.weight);
+            }
+            if !self.convolution.is_null() {
+                let _ = result::destroy_convolution_descriptor(self.convolution);
+            }
+        }
+    }
+}
+
+/// The first algorithm, in cuDNN's order from the fastest, that works, always gives the same bits, and fits.
+macro_rules! choose {
+    ($ask:expr, $kind:ty, $what:literal) => {{
+        // SAFETY: plain numbers, for which zero is a value; cuDNN fills as many as it counts.
+        let mut found: [$kind; ALGORITHMS] = unsafe { std::mem::zeroed() };
+        let mut count: c_int = 0;
+        $ask(ALGORITHMS as c_int, &mut count, found.as_mut_ptr()).map_err(library)?;
+        let fits = |found: &&$kind| {
+            found.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
+                && found.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
+                && found.memory <= MOST_MEMORY
+        };
+        match found.iter().take(count.max(0) as usize).find(fits) {
+            Some(found) => Chosen { algorithm: found.algo, memory: found.memory },
+            None => bail!("cuDNN has no deterministic algorithm for {} of this shape", $what),
+        }
+    }};
+}
+
+impl Plan {
+    fn new(ConvSizes(sizes): &ConvSizes) -> Result<Self> {
+        let [n, ci, h, w, co, kh, kw, ho, wo, stride, pad_h, pad_w] = *sizes;
+        let mut plan = Self {
+            x: null_mut(),
+            y: null_mut(),
+            weight: null_mut(),
+            convolution: null_mut(),
+            forward: OnceCell::new(),
+            input: OnceCell::new(),
+            kernel: OnceCell::new(),
+        };
+        plan.x = tensor([n, ci, h, w])?;
+        plan.y = tensor([n, co, ho, wo])?;
+        plan.weight = result::create_filter_descriptor().map_err(library)?;
+        plan.convolution = result::create_convolution_descriptor().map_err(library)?;
+        let math = if TF32.load(Ordering::Relaxed) {
+            sys::cudnnMathType_t::CUDNN_DEFAULT_MATH
+        } else {
+            sys::cudnnMathType_t::CUDNN_FMA_MATH
+        };
+        // SAFETY: both descriptors were just made.
+        unsafe {
+            result::set_filter4d_descriptor(plan.weight, FLOAT, LAYOUT, [co, ci, kh, kw])
+                .map_err(library)?;
+            result::set_convolution2d_descriptor(
+                plan.convolution,
+                pad_h,
+                pad_w,
+                stride,
+                stride,
+                1,
+                1,
+                sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
+                FLOAT,
+            )
+            .map_err(library)?;
+            result::set_convolution_math_type(plan.convolution, math).map_err(library)?;
+        }
+        Ok(plan)
+    }
+
+    fn forward(
+        &self,
+        handle: sys::cudnnHandle_t,
+    ) -> Result<Chosen<sys::cudnnConvolutionFwdAlgo_t>> {
+        if let Some(known) = self.forward.get() {
+            return Ok(*known);
+        }
+        // SAFETY: handle and descriptors are alive; the list is as long as is said.
+        let ask = |most, count: &mut c_int, list| unsafe {
+            let (x, w, c, y) = (self.x, self.weight, self.convolution, self.y);
+            result::get_convolution_forward_algorithm(handle, x, w, c, y, most, count, list)
+        };
+        let found = choose!(ask, sys::cudnnConvolutionFwdAlgoPerf_t, "a convolution");
+        Ok(*self.forward.get_or_init(|| found))
+    }
+
+    fn input(
+        &self,
+        handle: sys::cudnnHandle_t,
+    ) -> Result<Chosen<sys::cudnnConvolutionBwdDataAlgo_t>> {
+        if let Some(known) = self.input.get() {
+            return Ok(*known);
+        }
+        // SAFETY: as in `forward`.
+        let ask = |most, count: &mut c_int, list| unsafe {
+            let (w, dy, c, dx) = (self.weight, self.y, self.convolution, self.x);
+            result::get_convolution_backward_data_algorithm(handle, w, dy, c, dx, most, count, list)
+        };
+        let found = choose!(ask, sys::cudnnConvolutionBwdDataAlgoPerf_t, "an input gradient");
+        Ok(*self.input.get_or_init(|| found))
+    }
+
+    fn kernel(
+        &self,
+        handle: sys::cudnnHandle_t,
+    ) -> Result<Chosen<sys::cudnnConvolutionBwdFilterAlgo_t>> {
+        if let Some(known) = self.kernel.get() {
+            return Ok(*known);
+        }
+        // SAFETY: as in `forward`.
+        let ask = |most, count: &mut c_int, list| unsafe {
+            let (x, dy, c, dw) = (self.x, self.y, self.convolution, self.weight);
+            result::get_convolution_backward_filter_algorithm(
+                handle, x, dy, c, dw, most, count, list,
+            )
+        };
+        let found = choose!(ask, sys::cudnnConvolutionBwdFilterAlgoPerf_t, "a weight gradient");
+        Ok(*self.kernel.get_or_init(|| found))
+    }
+}
+
+const FLOAT: sys::cudnnDataType_t = sys::cudnnDataType_t::CUDNN_DATA_FLOAT;
+const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
+
+fn tensor(shape: [c_int; 4]) -> Result<sys::cudnnTensorDescriptor_t> {
+    let made = result::create_tensor_descriptor().map_err(library)?;
+    // SAFETY: it was just made.
+    unsafe { result::set_tensor4d_descriptor(made, LAYOUT, FLOAT, shape) }.map_err(library)?;
+    Ok(made)
+}
+
+/// Runs one convolution: from two tensors to a third, all at these addresses.
+pub(super) fn convolve(
+    card: &dyn Card,
+    device: &CudaDevice,
+    which: Convolution,
+    sizes: &ConvSizes,
+    (first, second, out): (u64, u64, u64),
+) -> Result<()> {
+    let cudnn = Library::of(device)?;
+    let (plan, handle) = (cudnn.plan(sizes)?, cudnn.handle);
+    let (one, zero) = (1.0f32, 0.0f32);
+    let (alpha, beta) = (from_ref(&one).cast::<c_void>(), from_ref(&zero).cast::<c_void>());
+    let (first, second, out) =
+        (first as *const c_void, second as *const c_void, out as *mut c_void);
+    let Plan { x, y, weight, convolution, .. } = *plan;
+    let memory = match which {
+        Convolution::Forward => plan.forward(handle)?.memory,
+        Convolution::InputGradient => plan.input(handle)?.memory,
+        Convolution::WeightGradient => plan.kernel(handle)?.memory,
+    };
+    let room = card.room(memory)?;
+    let work = room.address() as *mut c_void;
+    // SAFETY: addresses are of memory of the shapes in the plan, which the operator checked; the room is as large as the
+    // algorithm asked, and is freed in the stream's order.
+    unsafe {
+        match which {
+            Convolution::Forward => result::convolution_forward(
+                handle,
+                alpha,
+                x,
+                first,
+                weight,
+                second,
+                convolution,
+                plan.forward(handle)?.algorithm,
+                work,
+                memory,
+                beta,
+                y,
+                out,
+            ),
+            Convolution::InputGradient => result::convolution_backward_data(
+                handle,
+                alpha,
+                weight,
+                second,
+                y,
+                first,
+                convolution,
+                plan.input(handle)?.algorithm,
+                work,
+                memory,
+                beta,
+                x,
+                out,
+            ),
+            Convolution::WeightGradient => result::convolution_backward_filter(
+                handle,
+                alpha,
+                x,
+                first,
+                y,
+                second,
+                convolution,
+                plan.kernel(handle)?.algorithm,
+                work,
+                memory,
+                beta,
+                weight,
+                out,
+            ),
+        }
+    }
+    .map_err(library)
+}
