@@ -32,9 +32,12 @@ mod cuda {
             builder = builder.compute_cap(OLDEST);
         }
         if let Err(error) = builder.build_ptx() {
-            eprintln!("nvcc, which the feature `cuda` needs, did not compile the kernels: {error}");
-            eprintln!("`scripts/install_cuda.sh` installs it; docs/cuda.md says more");
-            std::process::exit(1);
+            let first = error.to_string().lines().next().unwrap_or_default().to_owned();
+            println!(
+                "cargo::error=the feature `cuda` needs nvcc, which did not compile the kernels: {first}; \
+                 scripts/install_cuda.sh installs it, docs/cuda.md says more"
+            );
+            return;
         }
         fs::write(out.join("kernels.rs"), list(&kernels)).expect("OUT_DIR can be written");
     }
