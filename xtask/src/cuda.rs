@@ -27,8 +27,9 @@ pub fn run(root: &Path) -> Result<ExitCode> {
     ])
 }
 
-/// The test that runs the kernels, which other commands leave out.
-const TEST: [&str; 4] = ["--package", "autogan-ops", "--test", "emulated"];
+/// The test that runs the kernels, which other commands leave out. The whole workspace is named so that its dependencies
+/// are built with the features that they have been built with already.
+const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emulated"];
 
 fn lints(root: &Path) -> Command {
     let mut command = in_root(root, &["clippy"]);
