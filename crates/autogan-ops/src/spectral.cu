@@ -2,7 +2,7 @@
 //
 // weight [rows, cols]; u [rows] and v [cols] are f64 and stay on the card. One power iteration is
 // spectral_columns, spectral_normalise (v), spectral_rows, spectral_normalise (u); σ = spectral_sigma.
-#include "../cuda/reduce.cuh"
+#include "cuda/reduce.cuh"
 
 #define EPS 1e-12
 // Threads that share a column in spectral_columns, and columns of a block.

@@ -1,7 +1,7 @@
 // Adam and the moving average of parameters, for many tensors in one launch: optim.rs.
 //
 // blockIdx.y is the tensor, blockIdx.x strides over its elements. The lists lie in device memory.
-#include "../cuda/kernel.cuh"
+#include "cuda/kernel.cuh"
 
 // One parameter with its gradient and moments. `size` is lr / (1 − β₁ᵗ) and `root` is √(1 − β₂ᵗ) of its own step t.
 struct AdamTensor {
