@@ -1,9 +1,9 @@
 //! Operators on NVIDIA cards.
 //!
-//! An operator says which kernels it launches, and on what: `launch` holds the words for that. [`forward`] and
-//! [`make`] find the tensors' memory and make the outputs; with the feature `cuda` they do so on a card, which
+//! An operator says which kernels it launches, and on what: `launch` holds the words for that. `forward` and
+//! `make` find the tensors' memory and make the outputs; with the feature `cuda` they do so on a card, which
 //! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
-//! tests run every operator as it runs on a card: [`stand_in`].
+//! tests run every operator as it runs on a card: `stand_in`.
 //!
 //! On a card operators take f32 alone.
 
