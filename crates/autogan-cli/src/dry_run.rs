@@ -8,6 +8,7 @@ use std::time::Duration;
 use autogan_metrics::FeatureExtractor;
 use autogan_search::Speed;
 use autogan_search::config::ModelConfig;
+use candle_core::Device;
 
 use crate::inputs::{self, Wanted};
 use crate::search::time;
@@ -21,6 +22,7 @@ pub struct Look {
     extractor: Option<Arc<dyn FeatureExtractor>>,
     /// The part of the output that says what is missing; empty where nothing is.
     missing: String,
+    device: Device,
 }
 
 impl Look {
@@ -28,7 +30,7 @@ impl Look {
     ///
     /// # Errors
     /// When there are no such images. A scorer that is missing is told by [`Look::missing`].
-    pub fn at(wanted: &Wanted<'_>, kind: &str) -> anyhow::Result<Self> {
+    pub fn at(wanted: &Wanted<'_>, kind: &str, device: &Device) -> anyhow::Result<Self> {
         let data = wanted.data;
         // Without files the dataset's published size is taken.
         let published = autogan_data::registry::spec(&data.dataset)?.published;
@@ -37,10 +39,11 @@ impl Look {
             (true, Some(n)) => (n.min(data.count), ""),
             _ => (Wanted { offline: true, ..*wanted }.images()?.len(), ""),
         };
-        let (extractor, mut missing) = match inputs::scorer(wanted.scorer, wanted.weights, true) {
-            Ok(extractor) => (Some(extractor), String::new()),
-            Err(error) => (None, missing(wanted, kind, &error)),
-        };
+        let (extractor, mut missing) =
+            match inputs::scorer(wanted.scorer, wanted.weights, true, device) {
+                Ok(extractor) => (Some(extractor), String::new()),
+                Err(error) => (None, missing(wanted, kind, &error)),
+            };
         if data.dir.is_empty() && published.is_some() {
             let name = &data.dataset;
             if !cfg!(feature = "hub") {
@@ -49,15 +52,15 @@ impl Look {
                 missing += &format!("# {name} needs --data DIR, or to be in the hub's cache\n");
             }
         }
-        Ok(Self { images, note, extractor, missing })
+        Ok(Self { images, note, extractor, missing, device: device.clone() })
     }
 
-    /// Measures this machine.
+    /// Measures the device.
     ///
     /// # Errors
     /// When an operator fails.
     pub fn speed(&self, model: &ModelConfig, batch: usize) -> anyhow::Result<Speed> {
-        Ok(Speed::measure(model, batch, self.extractor.as_deref())?)
+        Ok(Speed::measure(model, batch, self.extractor.as_deref(), &self.device)?)
     }
 
     /// The line on the images.

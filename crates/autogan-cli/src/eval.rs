@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.options.splits(),
         args.n
     );
-    let generator = args.generator.load()?;
+    let generator = args.generator.load(&args.options.device()?)?;
     let mut sets = Sets::new(&args.options);
     sets.load_extractor()?;
     let reference = args.reference.as_deref().map(|input| sets.open(&[input])).transpose()?;

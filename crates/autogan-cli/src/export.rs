@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use autogan_nn::checkpoint::{Names, save};
 use autogan_nn::{Description, Generator};
 use autogan_weights::{Archive, sha256_file};
+use candle_core::Device;
 
 use crate::generator::GeneratorArgs;
 
@@ -64,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             path.display()
         );
     }
-    let loaded = args.generator.load()?;
+    let loaded = args.generator.load(&Device::Cpu)?;
     let generator = loaded.derived(args.seed)?;
     if let Some(path) = &args.onnx {
         let bytes = autogan_onnx::export(&generator, &loaded.arch)?;

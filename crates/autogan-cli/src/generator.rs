@@ -65,21 +65,22 @@ pub struct Loaded {
     /// The cells that are run.
     pub arch: Arch,
     recalibrate: usize,
+    device: Device,
 }
 
 impl GeneratorArgs {
-    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise.
+    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`.
     ///
     /// # Errors
     /// When the checkpoint cannot be read, or the architecture does not fit it.
-    pub fn load(&self) -> anyhow::Result<Loaded> {
+    pub fn load(&self, device: &Device) -> anyhow::Result<Loaded> {
         let source = open(&self.checkpoint)?;
         let whole = self.architecture(&source)?;
-        let generator = self.generator(&source, &whole)?;
+        let generator = self.generator(&source, &whole, device)?;
         let arch = self.up_to_stage(&whole)?;
         let own_supernet = source.config.is_some() && generator.arch().is_none();
         let recalibrate = self.recalibrate.unwrap_or(if own_supernet { RECALIBRATE } else { 0 });
-        Ok(Loaded { generator, arch, recalibrate })
+        Ok(Loaded { generator, arch, recalibrate, device: device.clone() })
     }
 
     /// The architecture that the arguments or the run name.
@@ -106,7 +107,12 @@ impl GeneratorArgs {
         }
     }
 
-    fn generator(&self, source: &Source, arch: &Arch) -> anyhow::Result<Generator> {
+    fn generator(
+        &self,
+        source: &Source,
+        arch: &Arch,
+        device: &Device,
+    ) -> anyhow::Result<Generator> {
         let prefix = find_generator(&source.archive)?;
         if let Some(Description { arch: own, .. }) = &source.description {
             ensure!(
@@ -121,7 +127,7 @@ impl GeneratorArgs {
                 TapArg::AfterAdd => SkipTap::AfterAdd,
             };
         }
-        Ok(read_generator(&source.archive, &prefix, Some(arch), rules, DType::F32, &Device::Cpu)?)
+        Ok(read_generator(&source.archive, &prefix, Some(arch), rules, DType::F32, device)?)
     }
 }
 
@@ -173,7 +179,7 @@ impl Loaded {
         self.generator.config().latent
     }
 
-    /// `n` latents `[n, latent]` that follow from `seed`; fewer are the first of more.
+    /// `n` latents `[n, latent]`, on the CPU, that follow from `seed`; fewer are the first of more.
     pub fn latents(&self, n: usize, seed: u64) -> anyhow::Result<Tensor> {
         let length = self.latent();
         let z = Streams::new(seed).normal("latents.sample", 0, n * length);
@@ -195,7 +201,7 @@ impl Loaded {
         let mode = stats.as_ref().map_or(NormMode::Running, NormMode::Fixed);
         let n = z.dim(0)?;
         for start in (0..n).step_by(BATCH) {
-            let part = z.narrow(0, start, BATCH.min(n - start))?;
+            let part = z.narrow(0, start, BATCH.min(n - start))?.to_device(&self.device)?;
             each(self.generator.forward_frozen(&part, &self.arch, mode)?)?;
         }
         Ok(())
@@ -218,7 +224,7 @@ impl Loaded {
         let (stats, length) = (BatchNormStats::new(), self.latent());
         for batch in 0..self.recalibrate {
             let z = Streams::new(seed).normal("recalibrate.sample", batch as u64, BATCH * length);
-            let z = Tensor::from_vec(z, (BATCH, length), &Device::Cpu)?;
+            let z = Tensor::from_vec(z, (BATCH, length), &self.device)?;
             self.generator.forward_frozen(&z, &self.arch, NormMode::Collect(&stats))?;
         }
         Ok((self.recalibrate > 0).then_some(stats))

@@ -1,4 +1,4 @@
-//! What a search or a training needs from outside: a device, images, a scorer.
+//! What a search or a training needs from outside: images, and a scorer on its device.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,14 +13,6 @@ use autogan_search::{Inputs, SearchConfig, TrainingConfig};
 use candle_core::Device;
 
 use crate::score::inception_weights;
-
-/// The device of this name.
-pub fn device(name: &str) -> anyhow::Result<Device> {
-    match name {
-        "cpu" => Ok(Device::Cpu),
-        other => bail!("--device: expected cpu, found {other}; this build has no CUDA operators"),
-    }
-}
 
 /// Images and scorer that a configuration names, and where they come from.
 pub struct Wanted<'a> {
@@ -55,7 +47,7 @@ impl<'a> Wanted<'a> {
 
     /// All of it.
     pub fn load(&self, device: Device) -> anyhow::Result<Inputs> {
-        let extractor = scorer(self.scorer, self.weights, self.offline)?;
+        let extractor = scorer(self.scorer, self.weights, self.offline, &device)?;
         Ok(Inputs { images: Arc::new(self.images()?), extractor, device })
     }
 
@@ -76,11 +68,13 @@ pub fn images(data: &DataConfig, side: usize, offline: bool) -> anyhow::Result<I
         .with_context(|| format!("cannot load the dataset {}", data.dataset))
 }
 
-/// The feature extractor of this name; `weights` are Inception's, from the hub or its cache without them.
+/// The feature extractor of this name; `weights` are Inception's, from the hub or its cache without them. Inception runs
+/// on `device`, the compact classifiers always on the CPU.
 pub fn scorer(
     name: &str,
     weights: Option<&Path>,
     offline: bool,
+    device: &Device,
 ) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
     Ok(match name {
         "compact-shapes" => Arc::new(CompactClassifier::shapes()?),
@@ -93,7 +87,7 @@ pub fn scorer(
                      (--set reward.scorer=… of a search, score.scorer=… of a training)",
                 )?,
             };
-            let network = InceptionV3::load(&path, Preset::TorchFidelity, Tap::D2048, &Device::Cpu);
+            let network = InceptionV3::load(&path, Preset::TorchFidelity, Tap::D2048, device);
             Arc::new(network.with_context(|| {
                 format!("cannot load the Inception weights in {}", path.display())
             })?)

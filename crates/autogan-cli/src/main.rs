@@ -13,7 +13,10 @@ mod arch;
 mod arch_arg;
 mod bench;
 mod compare;
+#[cfg(not(feature = "cuda"))]
+mod cuda_program;
 mod dashboard;
+mod device;
 mod dry_run;
 mod eval;
 mod event_json;

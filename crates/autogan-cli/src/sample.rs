@@ -9,6 +9,7 @@ use autogan_search::to_u8;
 use autogan_weights::Archive;
 use candle_core::{DType, Tensor};
 
+use crate::device;
 use crate::generator::{GeneratorArgs, Loaded};
 use crate::interpolate::between_pairs;
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// What the latents follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
 }
 
 /// Carries the command out.
@@ -51,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "nothing to write: give --out, --out-dir or --tensor-out"
     );
     ensure!(args.n != Some(0), "-n: expected 1 or more, found 0");
-    let generator = args.generator.load()?;
+    let generator = args.generator.load(&device::open(&args.device)?)?;
     let mut z = latents(args, &generator)?;
     if let Some(steps) = args.interpolate {
         z = between_pairs(&z, steps)?;

@@ -7,6 +7,8 @@ use autogan_data::{LoadOptions, Split, load};
 use autogan_search::scorer::{ScorerConfig, ScorerEvent, train_scorer};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::device;
+
 /// Train the compact classifier that scores images.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,6 +29,9 @@ pub struct Args {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
 }
 
 /// Carries the command out.
@@ -34,6 +39,7 @@ pub struct Args {
 /// # Errors
 /// When the images cannot be read, training diverges, or the file cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    let device = device::open(&args.device)?;
     let mut config = match args.dataset.as_str() {
         "shapes" => ScorerConfig::shapes(),
         "cifar10" => ScorerConfig::cifar10(),
@@ -53,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
         "{prefix:12} {bar:30} {pos}/{len} steps {per_sec} left {eta} {msg}",
     )?);
-    let trained = train_scorer(&config, &train, &test, &mut |event| match event {
+    let trained = train_scorer(&config, &train, &test, &device, &mut |event| match event {
         ScorerEvent::Step { step, steps, loss } => {
             bar.set_length(steps as u64);
             bar.set_position(step as u64);

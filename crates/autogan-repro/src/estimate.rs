@@ -6,6 +6,7 @@ use std::time::Duration;
 use autogan_data::{registry, shapes};
 use autogan_search::{Estimate, Speed, TrainingEstimate};
 use autogan_space::Arch;
+use candle_core::Device;
 
 use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Work};
@@ -22,12 +23,17 @@ pub struct Estimates {
     pub without: Vec<&'static str>,
 }
 
-/// The times of `jobs`, from the multiply-accumulates of each and a second of measuring on this machine. A training of what
+/// The times of `jobs`, from the multiply-accumulates of each and a second of measuring `device`. A training of what
 /// is yet to be found counts as one of a mean architecture.
 ///
 /// # Errors
 /// When a configuration is impossible or an operator fails.
-pub fn estimates(jobs: &[Job], scale: Scale, source: &dyn Source) -> Result<Estimates> {
+pub fn estimates(
+    jobs: &[Job],
+    scale: Scale,
+    source: &dyn Source,
+    device: &Device,
+) -> Result<Estimates> {
     let mut speeds: BTreeMap<Dataset, Speed> = BTreeMap::new();
     let (mut times, mut without) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -42,7 +48,7 @@ pub fn estimates(jobs: &[Job], scale: Scale, source: &dyn Source) -> Result<Esti
                 }
                 let config = search_config(scale, crate::Method::Controller, on, source)?;
                 let (model, batch) = (&config.model, config.reward.batch);
-                let speed = Speed::measure(model, batch, extractor.as_deref())?;
+                let speed = Speed::measure(model, batch, extractor.as_deref(), device)?;
                 speeds.insert(job.dataset, speed);
                 speed
             }

@@ -52,15 +52,19 @@ pub struct Runner<'a> {
     /// What training images give, for jobs of one dataset and seed.
     known: KnownReals,
     options: RunOptions<'a>,
+    device: Device,
+    /// In words, for `host.json`.
+    device_name: String,
 }
 
 impl<'a> Runner<'a> {
-    /// Runs jobs under `root`, the directory of this scale.
+    /// Runs jobs under `root`, the directory of this scale, on a device that is noted under the name beside it.
     pub fn new(
         scale: Scale,
         root: PathBuf,
         source: &'a dyn Source,
         options: RunOptions<'a>,
+        (device, device_name): (Device, String),
     ) -> Runner<'a> {
         let store = Store::new(source);
         Runner {
@@ -70,6 +74,8 @@ impl<'a> Runner<'a> {
             store,
             known: KnownReals::default(),
             options,
+            device,
+            device_name,
         }
     }
 
@@ -175,7 +181,7 @@ impl<'a> Runner<'a> {
         let inputs = Inputs {
             images: self.store.images(&config.data, config.model.bottom * 8)?,
             extractor: self.store.scorer(&config.reward.scorer)?,
-            device: Device::Cpu,
+            device: self.device.clone(),
         };
         let text = config.to_toml()?;
         let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
@@ -196,7 +202,7 @@ impl<'a> Runner<'a> {
         let inputs = TrainingInputs {
             images: self.store.images(&config.data, config.side())?,
             extractor: self.store.scorer(&config.score.scorer)?,
-            device: Device::Cpu,
+            device: self.device.clone(),
         };
         let text = config.to_toml()?;
         let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
@@ -216,7 +222,7 @@ impl<'a> Runner<'a> {
         config: &str,
         monitor: &mut dyn Monitor,
     ) -> Result<(RunWriter, Option<autogan_run::Checkpoint>)> {
-        let (path, host) = (self.results.dir(&job.name), Host::detect("cpu"));
+        let (path, host) = (self.results.dir(&job.name), Host::detect(&self.device_name));
         match RunDir::open(&path) {
             Ok(run) => {
                 let resumed = RunWriter::resume(run, &host)?;

@@ -165,7 +165,7 @@ impl StageCost {
 }
 
 impl Speed {
-    /// Measures this machine for about half a second: convolutions of the configured width, forward and backward, and the
+    /// Measures `device` for about half a second: convolutions of the configured width, forward and backward, and the
     /// extractor, if there is one, on batches of `batch` images.
     ///
     /// # Errors
@@ -174,14 +174,16 @@ impl Speed {
         model: &ModelConfig,
         batch: usize,
         extractor: Option<&dyn FeatureExtractor>,
+        device: &Device,
     ) -> Result<Self> {
         let (width, side, n) = (model.gf, model.bottom * 4, 32);
-        let x = Var::zeros((n, width, side, side), DType::F32, &Device::Cpu)?;
-        let w = Var::zeros((width, width, 3, 3), DType::F32, &Device::Cpu)?;
+        let x = Var::zeros((n, width, side, side), DType::F32, device)?;
+        let w = Var::zeros((width, width, 3, 3), DType::F32, device)?;
         let macs = 3.0 * (n * side * side * 9 * width * width) as f64;
         let macs_per_s = rate(macs, || {
             conv2d(&x, &w, None)?.sum_all()?.backward()?;
-            Ok(())
+            // A card is asked whether it is done.
+            Ok(device.synchronize()?)
         })?;
         let scored_per_s = match extractor {
             None => None,

@@ -9,6 +9,8 @@ use candle_core::{Device, Tensor};
 use rand::RngExt;
 use serde_json::json;
 
+use crate::device;
+
 use super::{at_least_one, median, peak_mib, print, synthetic};
 
 /// Measure Inception-v3.
@@ -23,6 +25,9 @@ pub struct Args {
     /// Times to do it, after one batch that is not timed; the median counts
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: usize,
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -39,9 +44,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--images", args.images)?;
     at_least_one("--batch", args.batch)?;
     at_least_one("--repeat", args.repeat)?;
+    let device = device::open(&args.device)?;
     let weights = synthetic::inception()?;
-    let network =
-        InceptionV3::from_archive(&weights, Preset::TorchFidelity, Tap::D2048, &Device::Cpu)?;
+    let network = InceptionV3::from_archive(&weights, Preset::TorchFidelity, Tap::D2048, &device)?;
     drop(weights);
     let mut rng = Streams::new(0).rng("bench.images", 0);
     let pixels: Vec<u8> = (0..args.images * 3 * SIDE * SIDE).map(|_| rng.random()).collect();
@@ -62,6 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "peak_mib": peak_mib(),
         "images": args.images,
         "batch": args.batch,
+        "device": device::describe(&device),
         "threads": rayon::current_num_threads(),
     });
     let sentence = format!("{images_per_s:.2} images/s, {} images of 32x32", args.images);

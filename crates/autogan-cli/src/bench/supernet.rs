@@ -13,6 +13,8 @@ use candle_core::{Device, Tensor};
 use rand::RngExt;
 use serde_json::json;
 
+use crate::device;
+
 use super::{at_least_one, median, peak_mib, print};
 
 /// Measure shared training.
@@ -45,6 +47,9 @@ pub struct Args {
     /// What every random draw follows from
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -56,11 +61,12 @@ pub struct Args {
 /// When a size is impossible, the file holds no architecture of the stage, or the networks diverge.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--cycles", args.cycles)?;
+    let device = device::open(&args.device)?;
     let stage = usize::from(args.stage);
     let archs = architectures(&args.archs, stage)?;
     let config = configuration(args)?;
-    let mut training = SharedTraining::new(config, stage, &Device::Cpu)?;
-    let real = noise(args, training.side())?;
+    let mut training = SharedTraining::new(config, stage, &device)?;
+    let real = noise(args, training.side(), &device)?;
     let mut turn = 0;
     let mut cycle = || -> anyhow::Result<Cycle> {
         let begun = Instant::now();
@@ -74,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     cycle()?;
     let cycles = (0..args.cycles).map(|_| cycle()).collect::<anyhow::Result<Vec<_>>>()?;
-    report(args, &cycles);
+    report(args, &cycles, &device);
     Ok(())
 }
 
@@ -123,18 +129,18 @@ fn architectures(path: &Path, stage: usize) -> anyhow::Result<Vec<Arch>> {
 }
 
 /// The real images of each D step of a cycle: noise `[d_batch, 3, side, side]` in [-1, 1).
-fn noise(args: &Args, side: usize) -> anyhow::Result<Vec<Tensor>> {
+fn noise(args: &Args, side: usize, device: &Device) -> anyhow::Result<Vec<Tensor>> {
     let shape = (args.d_batch, 3, side, side);
     let batch = |step: usize| {
         let mut rng = Streams::new(args.seed).rng("bench.real", step as u64);
         let pixels: Vec<f32> =
             (0..args.d_batch * 3 * side * side).map(|_| rng.random_range(-1.0..1.0)).collect();
-        Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(pixels, shape, device)?)
     };
     (0..args.n_critic).map(batch).collect()
 }
 
-fn report(args: &Args, cycles: &[Cycle]) {
+fn report(args: &Args, cycles: &[Cycle], device: &Device) {
     let each = |value: fn(&Cycle) -> f64| cycles.iter().map(value).collect::<Vec<f64>>();
     let seconds = each(|cycle| cycle.seconds);
     let images_per_s = (args.n_critic * args.d_batch) as f64 / median(&seconds);
@@ -145,6 +151,7 @@ fn report(args: &Args, cycles: &[Cycle]) {
         "g_loss": each(|cycle| cycle.g_loss),
         "peak_mib": peak_mib(),
         "stage": args.stage,
+        "device": device::describe(device),
         "threads": rayon::current_num_threads(),
     });
     let sentence = format!(

@@ -13,8 +13,10 @@ use autogan_repro::{
 };
 use autogan_run::export::{Align, aligned};
 use autogan_search::{Outcome, RunOptions};
+use candle_core::Device;
 use clap::builder::PossibleValuesParser;
 
+use crate::device;
 use crate::search::time;
 use crate::signals::Signals;
 use crate::terminal::{Terminal, print};
@@ -62,6 +64,9 @@ pub struct Args {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
 }
 
 /// The names of all items.
@@ -76,11 +81,12 @@ fn names() -> Vec<&'static str> {
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let scale: Scale = args.scale.parse().map_err(anyhow::Error::msg)?;
     let items = items(&args.items)?;
-    let files = Files::new(args);
+    let device = device::open(&args.device)?;
+    let files = Files::new(args, &device);
     let scope = Scope { scale, cifar10: args.data.is_some(), stl10: args.stl10.is_some() };
     let jobs = jobs(&items, scope)?;
     if args.dry_run {
-        return dry_run(&jobs, scale, &files).map(|()| ExitCode::SUCCESS);
+        return dry_run(&jobs, scale, &files, &device).map(|()| ExitCode::SUCCESS);
     }
     if scope.datasets() != scale.datasets() {
         terminal.warn("no --data: CIFAR-10 is left out");
@@ -89,10 +95,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     let mut failed = Vec::new();
     if !args.no_run {
-        let times = estimates(&jobs, scale, &files)?.times;
+        let times = estimates(&jobs, scale, &files, &device)?.times;
         let mut watch = Watch::new(terminal, times);
         let options = RunOptions { checkpoint_every: CHECKPOINT_EVERY, stop: signals.stop() };
-        let mut runner = Runner::new(scale, root.clone(), &files, options);
+        let named = (device.clone(), device::describe(&device));
+        let mut runner = Runner::new(scale, root.clone(), &files, options, named);
         let carried = runner.carry_out(&jobs, &mut watch);
         watch.finish();
         let carried = carried?;
@@ -143,8 +150,8 @@ fn items(names: &[String]) -> anyhow::Result<Vec<Item>> {
 }
 
 /// Lists the jobs with their estimated times, to stdout.
-fn dry_run(jobs: &[Job], scale: Scale, files: &dyn Source) -> anyhow::Result<()> {
-    let estimates = estimates(jobs, scale, files)?;
+fn dry_run(jobs: &[Job], scale: Scale, files: &dyn Source, device: &Device) -> anyhow::Result<()> {
+    let estimates = estimates(jobs, scale, files, device)?;
     let mut rows = vec![["run", "estimated", "after"].map(str::to_owned).to_vec()];
     for (job, estimate) in jobs.iter().zip(&estimates.times) {
         let needs = match job.needs().as_slice() {

@@ -8,6 +8,7 @@ use autogan_data::Images;
 use autogan_metrics::FeatureExtractor;
 use autogan_repro::{Dataset, OutsideError, Source};
 use autogan_search::config::DataConfig;
+use candle_core::Device;
 
 use super::Args;
 use crate::inputs;
@@ -18,16 +19,18 @@ pub struct Files {
     stl10: Option<PathBuf>,
     weights: Option<PathBuf>,
     offline: bool,
+    device: Device,
 }
 
 impl Files {
-    pub fn new(args: &Args) -> Self {
+    pub fn new(args: &Args, device: &Device) -> Self {
         Self {
             cifar10: args.data.clone(),
             stl10: args.stl10.clone(),
             weights: args.weights.clone(),
             // Nothing is fetched for a look.
             offline: args.offline || args.dry_run,
+            device: device.clone(),
         }
     }
 
@@ -59,6 +62,6 @@ impl Source for Files {
     }
 
     fn scorer(&self, name: &str) -> Result<Arc<dyn FeatureExtractor>, OutsideError> {
-        Ok(inputs::scorer(name, self.weights.as_deref(), self.offline)?)
+        Ok(inputs::scorer(name, self.weights.as_deref(), self.offline, &self.device)?)
     }
 }

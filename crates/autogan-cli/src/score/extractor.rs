@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use autogan_metrics::FeatureExtractor;
 use autogan_metrics::compact::CompactClassifier;
 use autogan_metrics::inception::{InceptionV3, KNOWN_WEIGHTS};
@@ -42,11 +42,7 @@ pub struct Loaded {
 
 /// Loads the extractor that the options ask for.
 pub fn load(options: &Options) -> anyhow::Result<Loaded> {
-    ensure!(
-        options.device == "cpu",
-        "--device: expected cpu, found {}; this build has no CUDA operators",
-        options.device
-    );
+    let device = options.device()?;
     let compact = |classifier: autogan_metrics::Result<CompactClassifier>| {
         let classifier = classifier?;
         let weights_sha256 = classifier.weights_sha256().map(str::to_string);
@@ -55,11 +51,11 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
     match options.extractor {
         Choice::CompactCifar10 => compact(CompactClassifier::cifar10()),
         Choice::CompactShapes => compact(CompactClassifier::shapes()),
-        Choice::Inception => inception(options),
+        Choice::Inception => inception(options, &device),
     }
 }
 
-fn inception(options: &Options) -> anyhow::Result<Loaded> {
+fn inception(options: &Options, device: &Device) -> anyhow::Result<Loaded> {
     let path = match &options.weights {
         Some(path) => path.clone(),
         None => inception_weights(
@@ -69,7 +65,7 @@ fn inception(options: &Options) -> anyhow::Result<Loaded> {
             options.silent,
         )?,
     };
-    let network = InceptionV3::load(&path, options.preset, options.dims, &Device::Cpu)
+    let network = InceptionV3::load(&path, options.preset, options.dims, device)
         .with_context(|| format!("cannot load the Inception weights in {}", path.display()))?;
     let hash = network.weights_sha256().map(str::to_string);
     if !hash.as_deref().is_some_and(|hash| KNOWN_WEIGHTS.contains(&hash)) {

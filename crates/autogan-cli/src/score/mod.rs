@@ -15,7 +15,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use autogan_metrics::inception::{Preset, Tap};
 use autogan_metrics::io::write_statistics;
+use candle_core::Device;
 use indicatif::ProgressBar;
+
+use crate::device;
 
 /// Score images: FID of two sets, or the metrics that are asked for.
 ///
@@ -97,8 +100,8 @@ pub struct Options {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
-    /// Device: cpu
-    #[arg(long, default_value = "cpu")]
+    /// Where Inception runs, and for eval the generator: cpu, cuda (the first NVIDIA card) or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Images that go through the network together
     #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
@@ -155,6 +158,14 @@ fn tap(text: &str) -> Result<Tap, autogan_metrics::Error> {
 }
 
 impl Options {
+    /// The device that is asked for.
+    ///
+    /// # Errors
+    /// As [`device::open`].
+    pub fn device(&self) -> anyhow::Result<Device> {
+        device::open(&self.device)
+    }
+
     /// Splits of the Inception Score.
     pub fn splits(&self) -> usize {
         self.splits

@@ -5,13 +5,14 @@ use std::fmt::Write;
 use autogan_search::config::Policy;
 use autogan_search::{Estimate, SearchConfig};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
+use candle_core::Device;
 
 use crate::dry_run::{Look, times};
 use crate::inputs::Wanted;
 
 /// Prints it all to stdout.
-pub fn print(config: &SearchConfig, wanted: &Wanted<'_>) -> anyhow::Result<()> {
-    let look = Look::at(wanted, "search")?;
+pub fn print(config: &SearchConfig, wanted: &Wanted<'_>, device: &Device) -> anyhow::Result<()> {
+    let look = Look::at(wanted, "search", device)?;
     config.check_images(look.images)?;
     let speed = look.speed(&config.model, config.reward.batch)?;
     let estimate = Estimate::new(config, look.images);

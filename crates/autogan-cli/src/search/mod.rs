@@ -14,7 +14,8 @@ use autogan_search::{
     checkpoint_config, run as run_search,
 };
 
-use crate::inputs::{self, Wanted};
+use crate::device;
+use crate::inputs::Wanted;
 use crate::progress::Progress;
 use crate::report::after_search;
 use crate::signals::Signals;
@@ -53,7 +54,7 @@ pub struct Args {
     /// Directory of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
-    /// Where to compute: cpu; there are no CUDA operators yet
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print the resolved configuration, sizes and an estimate of the time, and do nothing
@@ -81,7 +82,7 @@ pub struct Args {
 /// # Errors
 /// What went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let device = inputs::device(&args.device)?;
+    let device = device::open(&args.device)?;
     let signals = Signals::listen()?;
     match &args.resume {
         Some(wanted) => resume(args, terminal, wanted, device, &signals),
@@ -89,7 +90,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
             let config = configuration(args)?;
             if args.dry_run {
                 let wanted = Wanted::by_search(&config, args.weights.as_deref(), args.offline);
-                return dry_run::print(&config, &wanted).map(|()| ExitCode::SUCCESS);
+                return dry_run::print(&config, &wanted, &device).map(|()| ExitCode::SUCCESS);
             }
             start(args, terminal, config, device, &signals)
         }
@@ -122,10 +123,11 @@ fn start(
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
     // Everything that can be wrong with the input is found before a directory is made.
+    let host = Host::detect(&device::describe(&device));
     let inputs = Wanted::by_search(&config, args.weights.as_deref(), args.offline).load(device)?;
     let images = inputs.images.len();
     let mut search = Search::new(config.clone(), inputs)?;
-    let (text, host) = (config.to_toml()?, Host::detect(&args.device));
+    let text = config.to_toml()?;
     let (dir, lock) = match &args.run_dir {
         Some(path) => RunDir::create_at(path, &text, &host)?,
         None => RunDir::create_numbered(&args.runs_dir, &config.preset, config.seed, &text, &host)?,
@@ -142,7 +144,7 @@ fn resume(
     signals: &Signals,
 ) -> anyhow::Result<ExitCode> {
     let dir = to_resume(&args.runs_dir, wanted)?;
-    let resumed = RunWriter::resume(dir, &Host::detect(&args.device))?;
+    let resumed = RunWriter::resume(dir, &Host::detect(&device::describe(&device)))?;
     for warning in &resumed.warnings {
         terminal.warn(warning);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use autogan_run::FoundArch;
 use autogan_search::{TrainingConfig, TrainingEstimate};
 use autogan_space::{GeneratorShape, derived_generator_cost, discriminator_cost};
+use candle_core::Device;
 
 use super::Args;
 use super::several::Candidates;
@@ -15,8 +16,8 @@ use crate::inputs::Wanted;
 use crate::search::time;
 
 /// Prints what one training would be, to stdout.
-pub fn one(args: &Args, config: &TrainingConfig) -> anyhow::Result<()> {
-    let (mut out, look) = begin(args, config)?;
+pub fn one(args: &Args, config: &TrainingConfig, device: &Device) -> anyhow::Result<()> {
+    let (mut out, look) = begin(args, config, device)?;
     sizes(&mut out, config)?;
     schedule(&mut out, config)?;
     let speed = look.speed(&config.model, config.score.batch)?;
@@ -29,9 +30,9 @@ pub fn one(args: &Args, config: &TrainingConfig) -> anyhow::Result<()> {
 
 /// Prints what the trainings of a search's best would be, to stdout: the configuration of the first, which the others
 /// share but for the architecture, and a line for each.
-pub fn several(args: &Args, candidates: &Candidates) -> anyhow::Result<()> {
+pub fn several(args: &Args, candidates: &Candidates, device: &Device) -> anyhow::Result<()> {
     let Some((_, first)) = candidates.first() else { return Ok(()) };
-    let (mut out, look) = begin(args, first)?;
+    let (mut out, look) = begin(args, first, device)?;
     schedule(&mut out, first)?;
     let speed = look.speed(&first.model, first.score.batch)?;
     let (mut training, mut generating, mut scored) = (Duration::ZERO, Duration::ZERO, 0);
@@ -50,9 +51,9 @@ pub fn several(args: &Args, candidates: &Candidates) -> anyhow::Result<()> {
     crate::terminal::print(out.as_bytes())
 }
 
-fn begin(args: &Args, config: &TrainingConfig) -> anyhow::Result<(String, Look)> {
+fn begin(args: &Args, config: &TrainingConfig, device: &Device) -> anyhow::Result<(String, Look)> {
     let wanted = Wanted::by_training(config, args.weights.as_deref(), args.offline);
-    let look = Look::at(&wanted, "training")?;
+    let look = Look::at(&wanted, "training", device)?;
     config.check_images(look.images)?;
     let out = format!("{}\n{}", config.to_toml()?, look.images_line());
     Ok((out, look))

@@ -15,7 +15,7 @@ use autogan_run::RunDir;
 use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
 
 use crate::arch_arg;
-use crate::inputs;
+use crate::device;
 use crate::search::{duration, resume_name, to_resume};
 use crate::signals::Signals;
 use crate::terminal::Terminal;
@@ -62,7 +62,7 @@ pub struct Args {
     /// Directory of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs_dir: PathBuf,
-    /// Where to compute: cpu; there are no CUDA operators yet
+    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print the resolved configuration, sizes and an estimate of the time, and do nothing
@@ -90,12 +90,12 @@ pub struct Args {
 /// # Errors
 /// What went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let device = inputs::device(&args.device)?;
+    let device = device::open(&args.device)?;
     let from = args.from_run.as_deref().map(|run| RunDir::find(&args.runs_dir, run)).transpose()?;
     if args.dry_run {
         match &from {
-            Some(run) => dry_run::several(args, &several::candidates(args, run)?)?,
-            None => dry_run::one(args, &args.one()?)?,
+            Some(run) => dry_run::several(args, &several::candidates(args, run)?, &device)?,
+            None => dry_run::one(args, &args.one()?, &device)?,
         }
         return Ok(ExitCode::SUCCESS);
     }

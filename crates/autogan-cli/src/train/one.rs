@@ -11,6 +11,7 @@ use candle_core::Device;
 
 use super::Args;
 use super::progress::Progress;
+use crate::device::describe;
 use crate::inputs::Wanted;
 use crate::report::after_search;
 use crate::search::failed;
@@ -39,7 +40,7 @@ impl Trainer<'_> {
     ) -> anyhow::Result<(RunDir, Outcome)> {
         let inputs = self.wanted(&config).load(self.device.clone())?;
         let mut training = Training::new(config.clone(), inputs)?;
-        let (text, host) = (config.to_toml()?, Host::detect(&self.args.device));
+        let (text, host) = (config.to_toml()?, Host::detect(&describe(&self.device)));
         let (dir, lock) = match path {
             Some(path) => RunDir::create_at(path, &text, &host)?,
             None => {
@@ -56,7 +57,7 @@ impl Trainer<'_> {
     /// # Errors
     /// When the run cannot go on so, or fails.
     pub fn resume(&self, dir: RunDir, wanted: Option<&TrainingConfig>) -> anyhow::Result<Outcome> {
-        let resumed = RunWriter::resume(dir, &Host::detect(&self.args.device))?;
+        let resumed = RunWriter::resume(dir, &Host::detect(&describe(&self.device)))?;
         for warning in &resumed.warnings {
             self.terminal.warn(warning);
         }

@@ -20,7 +20,12 @@ pub(super) struct Network {
 
 impl Network {
     /// He-normal convolutions, a small linear layer, batch norms at 1 and 0.
-    pub(super) fn new(widths: [usize; 3], classes: usize, rng: &mut impl Rng) -> Result<Self> {
+    pub(super) fn new(
+        widths: [usize; 3],
+        classes: usize,
+        device: &Device,
+        rng: &mut impl Rng,
+    ) -> Result<Self> {
         let convs = conv_names();
         let mut vars = BTreeMap::new();
         let mut running = Vec::new();
@@ -28,19 +33,19 @@ impl Network {
         for (i, names) in convs.iter().enumerate() {
             let outputs = widths[i / 2];
             let std = (2.0 / (inputs * 9) as f64).sqrt();
-            let weight = normal(&[outputs, inputs, 3, 3], std, rng)?;
+            let weight = normal(&[outputs, inputs, 3, 3], std, device, rng)?;
             vars.insert(names.weight.clone(), weight);
-            let ones = Tensor::ones(outputs, DType::F32, &Device::Cpu)?;
+            let ones = Tensor::ones(outputs, DType::F32, device)?;
             vars.insert(names.scale.clone(), Var::from_tensor(&ones)?);
-            let zeros = Tensor::zeros(outputs, DType::F32, &Device::Cpu)?;
+            let zeros = Tensor::zeros(outputs, DType::F32, device)?;
             vars.insert(names.shift.clone(), Var::from_tensor(&zeros)?);
             running.push((vec![0.0; outputs], vec![1.0; outputs]));
             inputs = outputs;
         }
         let std = (1.0 / inputs as f64).sqrt();
-        let weight = normal(&[classes, inputs], std, rng)?;
+        let weight = normal(&[classes, inputs], std, device, rng)?;
         vars.insert(format!("{LINEAR}.weight"), weight);
-        let zeros = Tensor::zeros(classes, DType::F32, &Device::Cpu)?;
+        let zeros = Tensor::zeros(classes, DType::F32, device)?;
         vars.insert(format!("{LINEAR}.bias"), Var::from_tensor(&zeros)?);
         Ok(Self { convs, vars, running })
     }
@@ -115,12 +120,12 @@ impl Network {
 }
 
 /// A variable of normal numbers.
-fn normal(shape: &[usize], std: f64, rng: &mut impl Rng) -> Result<Var> {
+fn normal(shape: &[usize], std: f64, device: &Device, rng: &mut impl Rng) -> Result<Var> {
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|_| {
             let v: f64 = rng.sample(rand_distr::StandardNormal);
             (v * std) as f32
         })
         .collect();
-    Var::from_vec(values, shape, &Device::Cpu)
+    Var::from_vec(values, shape, device)
 }

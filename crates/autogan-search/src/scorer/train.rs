@@ -60,7 +60,7 @@ pub struct TrainedScorer {
     pub test_accuracy: f64,
 }
 
-/// Trains a compact classifier on the labelled 32x32 images `train`, and tests it on `test`.
+/// Trains a compact classifier on `device`, on the labelled 32x32 images `train`, and tests it on `test`.
 ///
 /// # Errors
 /// [`ScorerError::Config`] for a setting out of range, [`ScorerError::Images`] for images without
@@ -69,6 +69,7 @@ pub fn train_scorer(
     config: &ScorerConfig,
     train: &Images,
     test: &Images,
+    device: &Device,
     on_event: &mut dyn FnMut(ScorerEvent),
 ) -> ScorerResult<TrainedScorer> {
     config.check()?;
@@ -77,7 +78,7 @@ pub fn train_scorer(
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(INIT_STREAM);
     let classes = train.classes().len();
-    let mut network = Network::new(config.widths, classes, &mut rng)?;
+    let mut network = Network::new(config.widths, classes, device, &mut rng)?;
     let mut adam =
         ops::Adam::new(ops::AdamConfig { lr: config.lr, beta1: 0.9, beta2: 0.99, eps: 1e-8 });
     let mut batcher = Batcher::new(train.len(), config.batch, config.seed)?;
@@ -90,7 +91,7 @@ pub fn train_scorer(
         for index in 0..per_epoch {
             let step = epoch * per_epoch + index;
             let indices = batcher.indices(epoch as u64, index)?;
-            let (input, target) = batch(config, train, indices, epoch)?;
+            let (input, target) = batch(config, (train, indices), epoch, device)?;
             let logits = network.forward(&input)?;
             let loss = ops::cross_entropy(&logits, &target)?;
             let grads = loss.backward()?;
@@ -137,9 +138,9 @@ fn check_images(images: &Images) -> ScorerResult<()> {
 /// The draws of an image depend on seed, epoch and index alone.
 fn batch(
     config: &ScorerConfig,
-    images: &Images,
-    indices: &[usize],
+    (images, indices): (&Images, &[usize]),
     epoch: usize,
+    device: &Device,
 ) -> ScorerResult<(Tensor, Tensor)> {
     let (n, classes) = (indices.len(), images.classes().len());
     let mut pixels = vec![0u8; n * LEN];
@@ -168,8 +169,8 @@ fn batch(
             },
         );
     let shape = (n, INPUT_CHANNELS, SIDE / 2, SIDE / 2);
-    let input = Tensor::from_vec(input, shape, &Device::Cpu)?;
-    let target = Tensor::from_vec(target, (n, classes), &Device::Cpu)?;
+    let input = Tensor::from_vec(input, shape, device)?;
+    let target = Tensor::from_vec(target, (n, classes), device)?;
     Ok((input, target))
 }
 
@@ -202,7 +203,7 @@ fn export(
 ) -> ScorerResult<TrainedScorer> {
     let mut archive = Archive::new();
     for (name, tensor) in network.tensors()? {
-        archive.insert(name, tensor.to_dtype(DType::F16)?);
+        archive.insert(name, tensor.to_device(&Device::Cpu)?.to_dtype(DType::F16)?);
     }
     let classifier = CompactClassifier::from_archive(&config.name, &archive)?;
     let (test_accuracy, _) = evaluate(&classifier, test, test.side(), 1)?;
@@ -261,11 +262,12 @@ mod tests {
         let train = generate(0, Split::Train, 0..320).unwrap();
         let test = generate(0, Split::Test, 0..100).unwrap();
         let (mut losses, mut epochs) = (Vec::new(), 0);
-        let trained = train_scorer(&tiny(), &train, &test, &mut |event| match event {
-            ScorerEvent::Step { loss, .. } => losses.push(loss),
-            ScorerEvent::Epoch { .. } => epochs += 1,
-        })
-        .unwrap();
+        let trained =
+            train_scorer(&tiny(), &train, &test, &Device::Cpu, &mut |event| match event {
+                ScorerEvent::Step { loss, .. } => losses.push(loss),
+                ScorerEvent::Epoch { .. } => epochs += 1,
+            })
+            .unwrap();
         assert_eq!((losses.len(), epochs), (40, 2));
         let mean = |l: &[f64]| l.iter().sum::<f64>() / l.len() as f64;
         let (first, last) = (mean(&losses[..10]), mean(&losses[30..]));
@@ -286,7 +288,8 @@ mod tests {
         let config = ScorerConfig { epochs: 1, ..tiny() };
         let weights = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let trained = pool.install(|| train_scorer(&config, &train, &train, &mut |_| ()));
+            let trained =
+                pool.install(|| train_scorer(&config, &train, &train, &Device::Cpu, &mut |_| ()));
             let last = trained.unwrap().archive.require("block3.conv2.weight").unwrap().clone();
             let last = last.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
             last.to_vec1::<f32>().unwrap()
@@ -308,10 +311,10 @@ mod tests {
     fn unfit_images_and_settings_are_refused() {
         let images = generate(0, Split::Train, 0..20).unwrap();
         let small = images.resize(16).unwrap();
-        let error = train_scorer(&tiny(), &small, &images, &mut |_| ()).unwrap_err();
+        let error = train_scorer(&tiny(), &small, &images, &Device::Cpu, &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains("16x16"), "{error}");
         let config = ScorerConfig { batch: 1, ..tiny() };
-        let error = train_scorer(&config, &images, &images, &mut |_| ()).unwrap_err();
+        let error = train_scorer(&config, &images, &images, &Device::Cpu, &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains("2 and 1"), "{error}");
     }
 }
