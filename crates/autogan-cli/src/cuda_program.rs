@@ -21,7 +21,7 @@ pub fn hand_over(card: usize) -> anyhow::Error {
         let own = std::env::current_exe().context("cannot tell where this program lies")?;
         if std::env::var_os(HANDED_OVER).is_some() {
             return Err(anyhow!(
-                "{} was built without the feature cuda; `cargo xtask build --cuda` builds the one that belongs there",
+                "{} was built without the feature cuda; docs/cuda.md says how the program that belongs there is built",
                 own.display()
             ));
         }
@@ -63,8 +63,8 @@ fn beside(own: &Path) -> anyhow::Result<PathBuf> {
     let program = own.with_file_name(name);
     if !program.is_file() {
         return Err(anyhow!(
-            "this program computes on the CPU, and there is no {}, which computes on NVIDIA cards; `cargo xtask build \
-             --cuda` makes it (docs/cuda.md says what that takes)",
+            "this program computes on the CPU, and there is no {}, which computes on NVIDIA cards; \
+             docs/cuda.md says how it is built",
             program.display()
         ));
     }
@@ -159,7 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().join("autogan");
         let error = beside(&own).unwrap_err().to_string();
-        assert!(error.contains("autogan-cuda") && error.contains("build --cuda"), "{error}");
+        assert!(error.contains("autogan-cuda") && error.contains("docs/cuda.md"), "{error}");
         let program = dir.path().join(format!("autogan-cuda{}", std::env::consts::EXE_SUFFIX));
         std::fs::write(&program, "").unwrap();
         assert_eq!(beside(&own).unwrap(), program);
