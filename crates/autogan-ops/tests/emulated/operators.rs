@@ -367,6 +367,7 @@ fn adam_and_the_moving_average() {
             }
             let mut all: Values = vars.iter().map(|v| read(v)).collect();
             all.push(read(&average));
+            all.extend(adam.moments().values().flat_map(|kept| [read(&kept.m), read(&kept.v)]));
             all
         };
         let expected = run(DType::F64);
