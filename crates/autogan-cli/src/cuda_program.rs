@@ -80,10 +80,9 @@ fn libraries(program: &Path) -> anyhow::Result<()> {
     }
     Err(anyhow!(
         "{} needs libraries that the system does not find: {}. They belong to CUDA's toolkit and cuDNN; install them, \
-         or put them into {}, or name their folder in LD_LIBRARY_PATH",
+         or name their folder in LD_LIBRARY_PATH",
         program.display(),
-        missing.join(", "),
-        program.with_file_name("lib").display()
+        missing.join(", ")
     ))
 }
 

@@ -28,8 +28,12 @@ pub(super) fn run<R>(
     op: &'static str,
     _: &CudaDevice,
     _: &[&Tensor],
-    _: &[&Tensor],
+    _: &[Floats],
     _: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
+    bail!("{op}: this build has no CUDA operators")
+}
+
+pub(super) fn address(op: &'static str, _: &CudaStorage, _: &Layout) -> Result<Floats> {
     bail!("{op}: this build has no CUDA operators")
 }

@@ -1,17 +1,12 @@
 //! A card behind CUDA's driver, by way of candle's device: one stream, so that everything has one order.
 
-use std::cell::Cell;
-
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
 };
 use candle_core::cuda_backend::{CudaDType, WrapErr};
 use candle_core::op::BackpropOp;
-use candle_core::{
-    CpuStorage, CudaDevice, CudaStorage, DType, InplaceOp1, Layout, Result, Shape, Storage, Tensor,
-    bail,
-};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
@@ -135,14 +130,12 @@ pub(super) fn run<R>(
     op: &'static str,
     device: &CudaDevice,
     inputs: &[&Tensor],
-    changed: &[&Tensor],
+    changed: &[Floats],
     program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
-    let changed: Vec<Floats> =
-        changed.iter().map(|t| address_to_change(t)).collect::<Result<_>>()?;
     with_storages(op, inputs, |inputs| {
         let from = addresses(op, inputs)?;
-        program(&Driver(device), &from, &changed)
+        program(&Driver(device), &from, changed)
     })
 }
 
@@ -172,7 +165,7 @@ fn addresses(op: &'static str, inputs: &[(&CudaStorage, &Layout)]) -> Result<Vec
 }
 
 /// Where the elements of a contiguous f32 tensor begin.
-fn address(op: &'static str, storage: &CudaStorage, layout: &Layout) -> Result<Floats> {
+pub(super) fn address(op: &'static str, storage: &CudaStorage, layout: &Layout) -> Result<Floats> {
     if storage.dtype() != DType::F32 {
         bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
     }
@@ -199,29 +192,4 @@ fn with_storages<R>(
         })
         .collect::<Result<_>>()?;
     f(&storages)
-}
-
-/// The address of a tensor that is to be changed in place.
-fn address_to_change(t: &Tensor) -> Result<Floats> {
-    let found = Found::default();
-    t.inplace_op1(&found)?;
-    Ok(Floats(found.0.into_inner()))
-}
-
-#[derive(Default)]
-struct Found(Cell<u64>);
-
-impl InplaceOp1 for Found {
-    fn name(&self) -> &'static str {
-        "in-place update"
-    }
-
-    fn cpu_fwd(&self, _: &mut CpuStorage, _: &Layout) -> Result<()> {
-        bail!("in-place update: expected all tensors on one card, found one on the CPU")
-    }
-
-    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
-        self.0.set(address("in-place update", storage, layout)?.0);
-        Ok(())
-    }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::{Card, Floats, Program};
 use crate::host::slice;
@@ -74,15 +74,13 @@ pub(super) fn make<const N: usize>(
 pub(super) fn run<R>(
     op: &'static str,
     inputs: &[&Tensor],
-    changed: &[&Tensor],
+    changed: &[Floats],
     program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
     let Some(card) = card() else { bail!("{op}: nothing stands in for a card") };
-    let changed: Vec<Floats> =
-        changed.iter().map(|t| address_to_change(t)).collect::<Result<_>>()?;
     with_storages(op, inputs, |inputs| {
         let from = addresses(op, inputs)?;
-        program(&*card, &from, &changed)
+        program(&*card, &from, changed)
     })
 }
 
@@ -102,13 +100,28 @@ fn filled(
 }
 
 fn addresses(op: &'static str, inputs: &[(&CpuStorage, &Layout)]) -> Result<Vec<Floats>> {
-    let address = |(storage, layout): &(&CpuStorage, &Layout)| {
-        if storage.dtype() != DType::F32 {
-            bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
-        }
-        Ok(Floats(slice::<f32>(op, storage, layout)?.as_ptr() as u64))
+    inputs.iter().map(|(storage, layout)| address(op, storage, layout)).collect()
+}
+
+/// Where the elements of a contiguous f32 tensor begin.
+fn address(op: &'static str, storage: &CpuStorage, layout: &Layout) -> Result<Floats> {
+    if storage.dtype() != DType::F32 {
+        bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
+    }
+    Ok(Floats(slice::<f32>(op, storage, layout)?.as_ptr() as u64))
+}
+
+/// [`address`] of what is to be changed.
+pub(super) fn address_to_change(
+    op: &'static str,
+    storage: &mut CpuStorage,
+    layout: &Layout,
+) -> Result<Floats> {
+    address(op, storage, layout)?;
+    let (CpuStorage::F32(values), Some((start, _))) = (storage, layout.contiguous_offsets()) else {
+        bail!("{op}: expected a contiguous f32 tensor");
     };
-    inputs.iter().map(address).collect()
+    Ok(Floats(values[start..].as_mut_ptr() as u64))
 }
 
 /// Calls `f` with the storages of tensors, which it keeps open meanwhile.
@@ -126,29 +139,4 @@ fn with_storages<R>(
         })
         .collect::<Result<_>>()?;
     f(&storages)
-}
-
-/// The address of a tensor that is to be changed in place.
-fn address_to_change(t: &Tensor) -> Result<Floats> {
-    let found = Found::default();
-    t.inplace_op1(&found)?;
-    Ok(Floats(found.0.into_inner()))
-}
-
-#[derive(Default)]
-struct Found(std::cell::Cell<u64>);
-
-impl InplaceOp1 for Found {
-    fn name(&self) -> &'static str {
-        "in-place update"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
-            bail!("in-place update: expected a contiguous f32 tensor");
-        };
-        self.0.set(values[start..end].as_mut_ptr() as u64);
-        Ok(())
-    }
 }

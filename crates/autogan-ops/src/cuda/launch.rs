@@ -295,6 +295,9 @@ pub(crate) fn over_list(
     (tensors, longest): (usize, usize),
     arguments: &[Argument],
 ) -> Result<()> {
+    if tensors > MOST_ROWS {
+        bail!("{kernel}: expected at most {MOST_ROWS} tensors in one launch, found {tensors}");
+    }
     narrow(longest)?;
-    start(card, kernel, [blocks_of(longest), tensors.min(MOST_ROWS), 1], arguments)
+    start(card, kernel, [blocks_of(longest), tensors, 1], arguments)
 }

@@ -24,7 +24,9 @@ mod emulate;
 #[path = "unemulated.rs"]
 mod emulate;
 
-use candle_core::{CpuStorage, CudaStorage, Device, Layout, Result, Shape, Tensor};
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor};
 
 #[cfg(feature = "cudnn")]
 pub use cudnn::allow_tf32;
@@ -110,9 +112,40 @@ pub(crate) fn run<R>(
     changed: &[&Tensor],
     program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
+    let places = changed.iter().map(|t| ToChange::address(op, t)).collect::<Result<Vec<_>>>()?;
     match like.device() {
-        Device::Cuda(device) => driver::run(op, device, inputs, changed, program),
-        _ => emulate::run(op, inputs, changed, program),
+        Device::Cuda(device) => driver::run(op, device, inputs, &places, program),
+        _ => emulate::run(op, inputs, &places, program),
+    }
+}
+
+/// Finds the address of a tensor that launches change in place.
+struct ToChange {
+    op: &'static str,
+    found: Cell<u64>,
+}
+
+impl ToChange {
+    fn address(op: &'static str, t: &Tensor) -> Result<Floats> {
+        let place = Self { op, found: Cell::new(0) };
+        t.inplace_op1(&place)?;
+        Ok(Floats(place.found.into_inner()))
+    }
+}
+
+impl InplaceOp1 for ToChange {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        self.found.set(emulate::address_to_change(self.op, storage, layout)?.0);
+        Ok(())
+    }
+
+    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
+        self.found.set(driver::address(self.op, storage, layout)?.0);
+        Ok(())
     }
 }
 

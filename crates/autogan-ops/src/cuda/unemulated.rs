@@ -29,8 +29,16 @@ pub(super) fn make<const N: usize>(
 pub(super) fn run<R>(
     op: &'static str,
     _: &[&Tensor],
-    _: &[&Tensor],
+    _: &[Floats],
     _: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
     bail!("{op}: expected tensors on a card, found them on the CPU")
+}
+
+pub(super) fn address_to_change(
+    op: &'static str,
+    _: &mut CpuStorage,
+    _: &Layout,
+) -> Result<Floats> {
+    bail!("{op}: expected all tensors on a card, found one on the CPU")
 }

@@ -22,6 +22,15 @@ fn every_preset_is_complete_and_survives_being_written() {
     }
 }
 
+/// Few iterations, in which rewards rise steeply: docs/results-reading.md.
+#[test]
+fn searches_for_two_cores_start_their_baseline_anew() {
+    for name in ["quick", "cifar10-cpu"] {
+        let controller = preset(name).controller;
+        assert_eq!((controller.lr, controller.restart_baseline), (2e-3, true), "{name}");
+    }
+}
+
 #[test]
 fn the_default_mends_what_the_released_code_has() {
     let (ours, released) = (preset("cifar10"), preset("released"));

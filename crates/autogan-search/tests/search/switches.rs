@@ -19,6 +19,25 @@ fn events(config: &SearchConfig) -> Vec<Event> {
     record.0
 }
 
+/// Baseline and mean reward after the first step of the controller in each iteration.
+fn first_steps(settings: &[&str]) -> Vec<(f64, f64)> {
+    let firsts = events(&config(3, settings)).into_iter().filter_map(|event| match event {
+        Event::Controller { step: 1, report } => Some((report.baseline, report.mean_reward)),
+        _ => None,
+    });
+    firsts.collect()
+}
+
+#[test]
+fn a_baseline_starts_anew_in_each_iteration_where_that_is_set() {
+    let anew = first_steps(&["controller.restart_baseline=true"]);
+    assert_eq!(anew.len(), 4);
+    assert!(anew.iter().all(|(baseline, reward)| baseline == reward), "{anew:?}");
+    let carried = first_steps(&["controller.restart_baseline=false"]);
+    let (baseline, reward) = carried[3];
+    assert_ne!(baseline, reward, "the last iteration follows one of its own stage");
+}
+
 /// Kind, iteration, architecture and score of everything that was scored.
 fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
     let mut at = 0;
