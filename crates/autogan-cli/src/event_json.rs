@@ -25,7 +25,7 @@ pub fn fields(event: &Event) -> Value {
             "event": "iteration", "shared_steps": shared_steps,
             "controller_steps": controller_steps,
         }),
-        Event::Shared { step, d_loss, g_loss, images } => json!({
+        Event::Shared { step, d_loss, g_loss, images, .. } => json!({
             "event": "shared", "step": step, "d_loss": d_loss, "g_loss": g_loss, "images": images,
         }),
         Event::Reset { step, g_spread, d_spread } => json!({

@@ -359,7 +359,7 @@ impl Progress<'_> {
             Event::Iteration { iteration, shared_steps, controller_steps } => {
                 self.iteration(*iteration, *shared_steps, *controller_steps);
             }
-            Event::Shared { step, d_loss, g_loss, images } => self.shared(*step, *d_loss, *g_loss, *images),
+            Event::Shared { step, d_loss, g_loss, images, .. } => self.shared(*step, *d_loss, *g_loss, *images),
             Event::Reset { step, g_spread, d_spread } => self.line(&format!(
                 "the losses stand still after step {step} (spread G {g_spread:.1e}, D {d_spread:.1e}): the weights start over after this iteration"
             )),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SearchConfig;
 use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
+use crate::losses::{Heard, Unheard};
 use crate::networks::AdamSteps;
 use crate::rank::Ranking;
 use crate::search::{Inputs, Phase, Position, Search};
@@ -28,6 +29,7 @@ struct Saved {
     position: Position,
     beam: Option<Beam>,
     windows: LossWindows,
+    unheard: Option<Heard>,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
@@ -42,7 +44,7 @@ impl Search {
     /// The whole state at the present position.
     ///
     /// # Errors
-    /// When a tensor cannot be read back.
+    /// When the last step's loss is not finite, or a tensor cannot be read back.
     pub fn save(&self) -> Result<Checkpoint> {
         let mut checkpoint = Checkpoint::new(self.position.tick);
         let mut adam_steps = self.networks.save(&mut checkpoint)?;
@@ -55,6 +57,7 @@ impl Search {
             position: self.position,
             beam: self.beam.clone(),
             windows: self.windows.clone(),
+            unheard: self.unheard.as_ref().map(Unheard::read).transpose()?,
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
             seen: self.seen.clone(),
@@ -103,6 +106,7 @@ impl Search {
         search.policy.optimizer.set_moments(moments);
         search.beam = saved.beam;
         search.windows = saved.windows;
+        search.unheard = saved.unheard.map(Unheard::known);
         search.favourite = saved.favourite;
         search.seen = saved.seen;
         search.ranking = saved.ranking;

@@ -36,10 +36,13 @@ pub enum Event {
         /// Steps of its controller training.
         controller_steps: u64,
     },
-    /// A D step of shared training or of a training from scratch, with the G step that followed it, if one did.
+    /// A D step of shared training or of a training from scratch, with the G step that followed it, if one did. Told
+    /// one step later, or when there is no other step.
     Shared {
         /// D steps that are done: of this iteration, or of the whole training from scratch.
         step: u64,
+        /// D steps that were done before it, over the whole run.
+        d_steps: u64,
         /// Hinge loss of the discriminator.
         d_loss: f64,
         /// Loss of the generator.

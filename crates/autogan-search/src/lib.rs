@@ -14,6 +14,7 @@ mod estimate;
 mod event;
 mod grow;
 mod images;
+mod losses;
 mod networks;
 mod parts;
 mod policy;
@@ -43,6 +44,7 @@ pub use scratch::{
     training_checkpoint_config,
 };
 pub use search::{ImageCount, Inputs, Phase, Position, Search};
+pub use step::ComingLoss;
 pub use streams::Streams;
 pub use training::SharedTraining;
 

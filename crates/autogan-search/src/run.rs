@@ -79,7 +79,8 @@ pub fn run(
         let milestone = after.iteration != before.iteration || after.phase == Phase::Done;
         if milestone || stop || saved.elapsed() >= options.checkpoint_every {
             let at = Instant::now();
-            writer.save(search.save()?)?;
+            let checkpoint = search.save().or_else(|error| diverged(error, writer, after.tick))?;
+            writer.save(checkpoint)?;
             saved = Instant::now();
             recording += saved - at;
         }
@@ -147,13 +148,13 @@ impl Record for Rows<'_> {
                 self.scalar(&format!("score/real/stage{stage}"), *real)
             }
             Event::Iteration { .. } => Ok(()),
-            Event::Shared { step, d_loss, g_loss, .. } => {
+            Event::Shared { step, d_steps, d_loss, g_loss, .. } => {
                 let n_critic = self.config.train.n_critic;
                 let (d, g) = drawn(*step, self.shared_steps, CURVE_POINTS, n_critic);
                 if d {
-                    self.scalar("loss/d", *d_loss)?;
+                    self.scalar_at(*d_steps, "loss/d", *d_loss)?;
                 }
-                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar("loss/g", loss))
+                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar_at(*d_steps, "loss/g", loss))
             }
             Event::Reset { step, g_spread, d_spread } => self.event_row(
                 "reset",
@@ -206,9 +207,12 @@ impl Record for Rows<'_> {
 
 impl Rows<'_> {
     fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
-        let Position { tick, d_steps, .. } = self.position;
-        let (tag, seconds) = (tag.to_owned(), self.seconds);
-        self.writer.scalar(&Scalar { tick, step: d_steps, tag, value, seconds })
+        self.scalar_at(self.position.d_steps, tag, value)
+    }
+
+    fn scalar_at(&mut self, step: u64, tag: &str, value: f64) -> autogan_run::Result<()> {
+        let (tick, tag, seconds) = (self.position.tick, tag.to_owned(), self.seconds);
+        self.writer.scalar(&Scalar { tick, step, tag, value, seconds })
     }
 
     fn event_row(&mut self, kind: &str, json: serde_json::Value) -> autogan_run::Result<()> {

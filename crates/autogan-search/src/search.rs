@@ -22,6 +22,7 @@ use crate::derive::Derivation;
 use crate::error::{Result, SearchError};
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
+use crate::losses::Unheard;
 use crate::networks::Networks;
 use crate::parts::{new_controller, stage_images};
 use crate::rank::Ranking;
@@ -100,6 +101,8 @@ pub struct Search {
     pub(crate) policy: PolicyTrainer,
     pub(crate) beam: Option<Beam>,
     pub(crate) windows: LossWindows,
+    /// The losses of the last step of shared training, while it goes on.
+    pub(crate) unheard: Option<Unheard>,
     pub(crate) position: Position,
     /// Statistics of fixed cells for the present weights.
     prefixes: BTreeMap<String, BatchNormStats>,
@@ -154,6 +157,7 @@ impl Search {
             policy,
             beam: None,
             windows: LossWindows::default(),
+            unheard: None,
             position: Position {
                 tick: 0,
                 stage,

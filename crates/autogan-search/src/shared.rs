@@ -6,8 +6,9 @@ use candle_core::Tensor;
 use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
+use crate::losses::{Heard, Noted, Unheard};
 use crate::search::{Phase, Position, Search};
-use crate::step::Step;
+use crate::step::{ComingLoss, Step};
 
 impl Search {
     /// One D step, and a G step where one is due.
@@ -18,7 +19,8 @@ impl Search {
         let real = self.stage_images.batch(self.position.stage_steps, &self.device)?;
         let images = real.dim(0)?;
         let d_loss = self.d_step(&arch, &real)?;
-        let g_due = self.position.d_steps.is_multiple_of(self.config.train.n_critic as u64);
+        let d_steps = self.position.d_steps;
+        let g_due = d_steps.is_multiple_of(self.config.train.n_critic as u64);
         let g_loss = if g_due { Some(self.g_step(&arch)?) } else { None };
         let counted = &mut self.position.images;
         counted.real += images as u64;
@@ -29,10 +31,12 @@ impl Search {
         self.position.d_steps += 1;
         self.position.stage_steps += 1;
         self.position.step += 1;
-        let step = self.position.step;
-        reporter.event(&Event::Shared { step, d_loss, g_loss, images });
-        let stops = self.watch(d_loss, g_loss, reporter);
-        if stops || step >= self.shared_steps() {
+        let noted = Noted { step: self.position.step, d_steps, images };
+        let before = self.unheard.replace(Unheard::new(noted, d_loss, g_loss));
+        let stops = self.hear(before, reporter)?;
+        if stops || noted.step >= self.shared_steps() {
+            let last = self.unheard.take();
+            self.hear(last, reporter)?;
             self.enter(Phase::Controller);
             if self.config.controller.steps == 0 {
                 self.enter(Phase::End);
@@ -46,7 +50,7 @@ impl Search {
         self.streams.latents(stream, self.position.tick, sizes, &self.device)
     }
 
-    fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<f64> {
+    fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<ComingLoss> {
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", real.dim(0)?)?;
         let Position { stage, iteration, .. } = self.position;
@@ -54,23 +58,32 @@ impl Search {
         self.networks.d_step(&step, arch, real, &z)
     }
 
-    fn g_step(&mut self, arch: &Arch) -> Result<f64> {
+    fn g_step(&mut self, arch: &Arch) -> Result<ComingLoss> {
         let z = self.latents("latents.g", self.config.train.g_batch)?;
         let Position { stage, iteration, .. } = self.position;
         let step = Step { train: &self.config.train, stage, iteration };
         self.networks.g_step(&step, arch, &z)
     }
 
-    /// Fills the loss windows; true when the losses stand still and shared training of this iteration ends.
-    fn watch(&mut self, d_loss: f64, g_loss: Option<f64>, reporter: &mut dyn Reporter) -> bool {
-        self.windows.push_d(d_loss, &self.config.reset);
-        let Some(g_loss) = g_loss else { return false };
+    /// Looks at the losses of a step, where there was one; true when they stand still, and shared training of this
+    /// iteration ends.
+    fn hear(&mut self, losses: Option<Unheard>, reporter: &mut dyn Reporter) -> Result<bool> {
+        let Some(losses) = losses else { return Ok(false) };
+        let heard = losses.read()?;
+        reporter.event(&heard.event());
+        Ok(self.watch(&heard, reporter))
+    }
+
+    /// Fills the loss windows; true when the losses stand still.
+    fn watch(&mut self, heard: &Heard, reporter: &mut dyn Reporter) -> bool {
+        self.windows.push_d(heard.d, &self.config.reset);
+        let Some(g_loss) = heard.g else { return false };
         self.windows.push_g(g_loss, &self.config.reset);
         let Some((g_spread, d_spread)) = self.windows.standing_still(&self.config.reset) else {
             return false;
         };
         self.position.reset_due = true;
-        reporter.event(&Event::Reset { step: self.position.step, g_spread, d_spread });
+        reporter.event(&Event::Reset { step: heard.noted.step, g_spread, d_spread });
         true
     }
 

@@ -1,9 +1,9 @@
 //! One update of each network, shared by the search, the training from scratch and what measures them; section 3.3 of the paper, hinge losses.
 
 use autogan_nn::{DMode, NormMode, loss};
-use autogan_ops as ops;
+use autogan_ops::{self as ops, Readback};
 use autogan_space::Arch;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use crate::config::{PowerIterations, TrainConfig};
 use crate::error::{Result, SearchError};
@@ -19,10 +19,14 @@ pub(crate) struct Step<'a> {
 impl Networks {
     /// Updates the discriminator on `real` `[N, 3, S, S]` in [-1, 1] and the fakes of `z` `[N, latent]`; gives the loss
     /// before the update.
-    pub fn d_step(&mut self, at: &Step<'_>, arch: &Arch, real: &Tensor, z: &Tensor) -> Result<f64> {
+    pub fn d_step(
+        &mut self,
+        at: &Step<'_>,
+        arch: &Arch,
+        real: &Tensor,
+        z: &Tensor,
+    ) -> Result<ComingLoss> {
         let fake = self.generator.forward_frozen(z, arch, NormMode::Train)?.detach();
-        // ReLU makes zeros of what is no number: the losses alone would not show it.
-        at.finite("the sum of the generator's images", &fake.sum_all()?)?;
         let again = match at.train.power_iterations {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
@@ -45,19 +49,23 @@ impl Networks {
         let ((real_loss, of_real), (fake_loss, of_fake)) = (of_real?, of_fake?);
         let loss = ops::add(&real_loss, &fake_loss)?;
         let grads = of_fake.plus(of_real)?;
-        let value = at.finite("the discriminator's loss", &loss)?;
+        // ReLU makes zeros of what is no number: the losses alone would not show it.
+        let value = at.coming(&[
+            ("the sum of the generator's images", &fake.sum_all()?),
+            ("the discriminator's loss", &loss),
+        ])?;
         self.d_adam.step(self.discriminator.params().trainable(), &grads)?;
         Ok(value)
     }
 
     /// Updates the generator on the fakes of `z` `[N, latent]`, and its average; gives the loss before the update.
-    pub fn g_step(&mut self, at: &Step<'_>, arch: &Arch, z: &Tensor) -> Result<f64> {
+    pub fn g_step(&mut self, at: &Step<'_>, arch: &Arch, z: &Tensor) -> Result<ComingLoss> {
         let (loss, grads) = ops::gradients(|| {
             let fake = self.generator.forward(z, arch, NormMode::Train)?;
             let scores = self.discriminator.forward_frozen(&fake, at.stage, DMode::Train)?;
             loss::g_hinge(&scores)
         })?;
-        let value = at.finite("the generator's loss", &loss)?;
+        let value = at.coming(&[("the generator's loss", &loss)])?;
         self.g_adam.step(self.generator.params().trainable(), &grads)?;
         self.ema.update(&self.generator)?;
         Ok(value)
@@ -65,14 +73,51 @@ impl Networks {
 }
 
 impl Step<'_> {
-    fn finite(&self, what: &'static str, loss: &Tensor) -> Result<f64> {
-        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let (stage, iteration) = (self.stage, self.iteration);
-        if value.is_finite() {
-            Ok(value)
-        } else {
-            Err(SearchError::Diverged { what, value, stage, iteration })
+    /// Asks for numbers that have to be finite, the last of which is the loss.
+    fn coming(&self, numbers: &[(&'static str, &Tensor)]) -> Result<ComingLoss> {
+        let tensors: Vec<&Tensor> = numbers.iter().map(|(_, tensor)| *tensor).collect();
+        Ok(ComingLoss(Numbers::Coming {
+            values: Readback::begin(&tensors)?,
+            names: numbers.iter().map(|(name, _)| *name).collect(),
+            stage: self.stage,
+            iteration: self.iteration,
+        }))
+    }
+}
+
+/// The loss of a step that a device may not have worked out yet.
+pub struct ComingLoss(Numbers);
+
+enum Numbers {
+    Known(f64),
+    Coming { values: Readback, names: Vec<&'static str>, stage: usize, iteration: usize },
+}
+
+impl ComingLoss {
+    /// One that was read before.
+    pub(crate) fn known(loss: f64) -> Self {
+        Self(Numbers::Known(loss))
+    }
+
+    /// The loss; waits until the step has been worked out, but for nothing that began after it.
+    ///
+    /// # Errors
+    /// [`SearchError::Diverged`] when it, or what it was made of, is not finite; when the device failed.
+    pub fn read(&self) -> Result<f64> {
+        let (values, names, stage, iteration) = match &self.0 {
+            Numbers::Known(loss) => return Ok(*loss),
+            Numbers::Coming { values, names, stage, iteration } => {
+                (values.wait()?, names, *stage, *iteration)
+            }
+        };
+        let mut loss = f64::NAN;
+        for (&what, value) in names.iter().zip(values) {
+            if !value.is_finite() {
+                return Err(SearchError::Diverged { what, value, stage, iteration });
+            }
+            loss = value;
         }
+        Ok(loss)
     }
 }
 
@@ -124,7 +169,7 @@ mod tests {
 
         let mut ours = networks(&config);
         let at = Step { train: &config.train, stage: STAGE, iteration: 0 };
-        let found = ours.d_step(&at, &arch, &real, &z).unwrap();
+        let found = ours.d_step(&at, &arch, &real, &z).unwrap().read().unwrap();
         let expected = f64::from(loss.to_scalar::<f32>().unwrap());
         assert!((found - expected).abs() < 1e-6 * expected, "{found} {expected}");
         assert_eq!(plain.d_adam.moments().len(), ours.d_adam.moments().len());

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use crate::config::SearchConfig;
 use crate::error::Result;
 use crate::networks::Networks;
-use crate::step::Step;
+use crate::step::{ComingLoss, Step};
 use crate::streams::Streams;
 
 /// Networks, average and optimizers of one stage, with the updates that a search makes.
@@ -43,11 +43,12 @@ impl SharedTraining {
         self.networks.generator.side(self.stage)
     }
 
-    /// One D step on `real` `[N, 3, side, side]` in [-1, 1] and as many fakes of `arch`; gives the loss before it.
+    /// One D step on `real` `[N, 3, side, side]` in [-1, 1] and as many fakes of `arch`; gives the loss before it,
+    /// which says whether it is finite once it is read.
     ///
     /// # Errors
-    /// When `arch` does not belong to the stage, the loss is not finite or an operator fails.
-    pub fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<f64> {
+    /// When `arch` does not belong to the stage or an operator fails.
+    pub fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<ComingLoss> {
         let z = self.latents("latents.d", real.dim(0)?)?;
         let step = Step { train: &self.config.train, stage: self.stage, iteration: 0 };
         self.networks.d_step(&step, arch, real, &z)
@@ -57,7 +58,7 @@ impl SharedTraining {
     ///
     /// # Errors
     /// As [`SharedTraining::d_step`].
-    pub fn g_step(&mut self, arch: &Arch) -> Result<f64> {
+    pub fn g_step(&mut self, arch: &Arch) -> Result<ComingLoss> {
         let z = self.latents("latents.g", self.config.train.g_batch)?;
         let step = Step { train: &self.config.train, stage: self.stage, iteration: 0 };
         self.networks.g_step(&step, arch, &z)

@@ -70,12 +70,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut turn = 0;
     let mut cycle = || -> anyhow::Result<Cycle> {
         let begun = Instant::now();
-        let mut d_loss = 0.0;
+        let mut d_losses = Vec::with_capacity(real.len());
         for real in &real {
-            d_loss += training.d_step(&archs[turn % archs.len()], real)? / args.n_critic as f64;
+            d_losses.push(training.d_step(&archs[turn % archs.len()], real)?);
             turn += 1;
         }
-        let g_loss = training.g_step(&archs[(turn - 1) % archs.len()])?;
+        // The last loss comes after everything that was launched; before it nothing waits.
+        let g_loss = training.g_step(&archs[(turn - 1) % archs.len()])?.read()?;
+        let mut d_loss = 0.0;
+        for loss in &d_losses {
+            d_loss += loss.read()? / args.n_critic as f64;
+        }
         Ok(Cycle { seconds: begun.elapsed().as_secs_f64(), d_loss, g_loss })
     };
     cycle()?;

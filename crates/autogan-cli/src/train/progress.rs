@@ -185,7 +185,7 @@ impl<'a> Progress<'a> {
 impl Reporter for Progress<'_> {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Shared { step, d_loss, g_loss, images } => {
+            Event::Shared { step, d_loss, g_loss, images, .. } => {
                 self.step(*step, *d_loss, *g_loss, *images);
             }
             Event::Real { score } => {

@@ -56,7 +56,9 @@ pub fn run_training(
         // What is the best so far is remembered with the file that holds it.
         let scored = position.phase == TrainingPhase::Score;
         if scored || over || stop || saved.elapsed() >= options.checkpoint_every {
-            writer.save(training.save()?)?;
+            let tick = training.position().tick;
+            let checkpoint = training.save().or_else(|error| diverged(error, writer, tick))?;
+            writer.save(checkpoint)?;
             saved = Instant::now();
         }
         recording += at.elapsed();
@@ -140,13 +142,13 @@ struct Rows<'a> {
 impl Record for Rows<'_> {
     fn record(&mut self, event: &Event) -> autogan_run::Result<()> {
         match event {
-            Event::Shared { step, d_loss, g_loss, .. } => {
+            Event::Shared { step, d_steps, d_loss, g_loss, .. } => {
                 let n_critic = self.config.train.n_critic;
                 let (d, g) = drawn(*step, self.config.d_steps(), CURVE_POINTS, n_critic);
                 if d {
-                    self.scalar("loss/d", *d_loss)?;
+                    self.scalar_at(*d_steps, "loss/d", *d_loss)?;
                 }
-                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar("loss/g", loss))
+                g_loss.filter(|_| g).map_or(Ok(()), |loss| self.scalar_at(*d_steps, "loss/g", loss))
             }
             Event::Real { score } => {
                 self.scalar("score/real/is", score.is)?;
@@ -181,8 +183,11 @@ impl Record for Rows<'_> {
 
 impl Rows<'_> {
     fn scalar(&mut self, tag: &str, value: f64) -> autogan_run::Result<()> {
-        let TrainingPosition { tick, d_steps, .. } = self.position;
-        let (tag, seconds) = (tag.to_owned(), self.seconds);
-        self.writer.scalar(&Scalar { tick, step: d_steps, tag, value, seconds })
+        self.scalar_at(self.position.d_steps, tag, value)
+    }
+
+    fn scalar_at(&mut self, step: u64, tag: &str, value: f64) -> autogan_run::Result<()> {
+        let (tick, tag, seconds) = (self.position.tick, tag.to_owned(), self.seconds);
+        self.writer.scalar(&Scalar { tick, step, tag, value, seconds })
     }
 }

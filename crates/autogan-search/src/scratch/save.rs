@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::config::TrainingConfig;
 use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
 use crate::error::{Result, SearchError};
+use crate::losses::{Heard, Unheard};
 use crate::networks::{AVERAGED, AdamSteps};
 use crate::parts::generator_sizes;
 use crate::search::Inputs;
@@ -23,6 +24,7 @@ const STATE: &str = "state";
 struct Saved {
     position: TrainingPosition,
     scores: Scores,
+    unheard: Option<Heard>,
     /// Training images, which say how long an epoch is.
     images: usize,
     adam_steps: AdamSteps,
@@ -32,12 +34,13 @@ impl Training {
     /// The whole state at the present position.
     ///
     /// # Errors
-    /// When a tensor cannot be read back.
+    /// When the last step's loss is not finite, or a tensor cannot be read back.
     pub fn save(&self) -> Result<Checkpoint> {
         let mut checkpoint = self.described()?;
         let adam_steps = self.networks.save(&mut checkpoint)?;
         let (position, scores) = (self.position, self.scores);
-        let saved = Saved { position, scores, images: self.images.len(), adam_steps };
+        let unheard = self.unheard.as_ref().map(Unheard::read).transpose()?;
+        let saved = Saved { position, scores, unheard, images: self.images.len(), adam_steps };
         let state = serde_json::to_string(&saved).map_err(broken)?;
         checkpoint.metadata.insert(STATE.into(), state);
         Ok(checkpoint)
@@ -86,6 +89,7 @@ impl Training {
         training.networks.restore(&stored, &saved.adam_steps)?;
         training.position = saved.position;
         training.scores = saved.scores;
+        training.unheard = saved.unheard.map(Unheard::known);
         training.fit_schedule()?;
         Ok(training)
     }

@@ -21,6 +21,7 @@ use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::images::{StageImages, to_u8};
+use crate::losses::{Noted, Unheard};
 use crate::networks::Networks;
 use crate::parts::generator_sizes;
 use crate::search::Inputs;
@@ -74,6 +75,8 @@ pub struct Training {
     pub(super) networks: Networks,
     pub(super) position: TrainingPosition,
     pub(super) scores: Scores,
+    /// The losses of the last step, while it goes on.
+    pub(super) unheard: Option<Unheard>,
 }
 
 /// The scores so far.
@@ -112,6 +115,7 @@ impl Training {
                 images_seen: 0,
             },
             scores: Scores::default(),
+            unheard: None,
             config,
         })
     }
@@ -198,14 +202,19 @@ impl Training {
             let z = self.latents("latents.g", self.config.train.g_batch)?;
             g_loss = Some(self.networks.g_step(&at, &self.config.arch, &z)?);
         }
+        let noted =
+            Noted { step: self.position.d_steps + 1, d_steps: self.position.d_steps, images };
         self.position.d_steps += 1;
         self.position.images_seen += images as u64;
-        let step = self.position.d_steps;
-        reporter.event(&Event::Shared { step, d_loss, g_loss, images });
-        if step.is_multiple_of(n_critic) {
+        let before = self.unheard.replace(Unheard::new(noted, d_loss, g_loss));
+        hear(before, reporter)?;
+        if noted.step.is_multiple_of(n_critic) {
             self.position.g_iterations += 1;
             let scored = self.is_due(self.config.schedule.score_every);
             self.position.phase = if scored { TrainingPhase::Score } else { self.after_score() };
+        }
+        if self.position.phase != TrainingPhase::Train {
+            hear(self.unheard.take(), reporter)?;
         }
         Ok(())
     }
@@ -308,6 +317,14 @@ impl Training {
         };
         self.networks.set_learning_rates(&self.config.train, left);
     }
+}
+
+/// Passes on the losses of a step, where there was one.
+fn hear(losses: Option<Unheard>, reporter: &mut dyn Reporter) -> Result<()> {
+    if let Some(losses) = losses {
+        reporter.event(&losses.read()?.event());
+    }
+    Ok(())
 }
 
 /// The step that is next.
