@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::say;
+use crate::cuda::toolkit::Toolkit;
+use crate::{cuda, say};
 
 /// Builds `autogan`, with features where any are named, and runs `autogan NAME REST…` in its place; its exit status is
 /// ours.
@@ -17,12 +18,45 @@ pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<Exit
     execute(command).with_context(|| format!("{} does not start", binary.display()))
 }
 
-/// Builds `autogan` in release, with features where any are named, and tells where it lies.
+/// Builds `autogan` in release, with features where any are named, and tells where it lies. The features `cuda` and
+/// `cudnn` make a second program, `autogan-cuda` beside it, which takes over where a command names a card.
 pub fn build(features: Option<&str>) -> Result<PathBuf> {
+    let Features { both, cards } = Features::of(features.unwrap_or_default());
+    let binary = plain(&both)?;
+    if let Some(cudnn) = cards {
+        let root = crate::root()?;
+        cuda::build::beside(&root, &Toolkit::find(&root, true)?, &binary, (&both, cudnn))?;
+    }
+    Ok(binary)
+}
+
+/// Features by the program that has them.
+#[derive(Debug, PartialEq, Eq)]
+struct Features {
+    /// Of `autogan` and `autogan-cuda`.
+    both: Vec<String>,
+    /// Whether `autogan-cuda` is wanted, and if so, whether with cuDNN.
+    cards: Option<bool>,
+}
+
+impl Features {
+    /// From a list as cargo takes it.
+    fn of(list: &str) -> Self {
+        let names = || list.split([',', ' ']).filter(|name| !name.is_empty());
+        let has = |wanted: &str| names().any(|name| name == wanted);
+        let both = names().filter(|name| !["cuda", "cudnn"].contains(name));
+        Self {
+            both: both.map(str::to_owned).collect(),
+            cards: (has("cuda") || has("cudnn")).then(|| has("cudnn")),
+        }
+    }
+}
+
+fn plain(features: &[String]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--package", "autogan-cli"]);
-    if let Some(features) = features {
-        build.args(["--features", features]);
+    if !features.is_empty() {
+        build.args(["--features", &features.join(",")]);
     }
     let status = build.status().context("cargo does not start")?;
     if !status.success() {
@@ -83,4 +117,21 @@ fn line_of(command: &Command) -> String {
     let mut words = vec!["cargo".to_owned()];
     words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_go_to_the_program_that_has_them() {
+        let of = |list: &str| {
+            let Features { both, cards } = Features::of(list);
+            (both.join("+"), cards)
+        };
+        assert_eq!(of(""), (String::new(), None));
+        assert_eq!(of("hub"), ("hub".into(), None));
+        assert_eq!(of("cuda"), (String::new(), Some(false)));
+        assert_eq!(of("hub,cudnn parquet"), ("hub+parquet".into(), Some(true)));
+    }
 }

@@ -32,6 +32,15 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Autogan(Autogan),
+    /// Build the programs: `autogan`, and with --cuda `autogan-cuda` beside it, which computes on NVIDIA cards
+    Build {
+        /// The program for NVIDIA cards, too; what is missing of CUDA's toolkit is installed into a cache folder
+        #[arg(long)]
+        cuda: bool,
+        /// Convolutions by our own kernels instead of cuDNN
+        #[arg(long, requires = "cuda")]
+        no_cudnn: bool,
+    },
     /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
     Check {
         /// Instead of those, the CUDA kernels without a card: nvcc for every architecture (installed into a cache
@@ -134,6 +143,7 @@ fn main() -> ExitCode {
             let (name, rest) = command.into_parts();
             handover::run(name, &rest, features.as_deref())
         }
+        Command::Build { cuda, no_cudnn } => build(features, cuda.then_some(!no_cudnn)),
         Command::Check { cuda: false } => root().and_then(|root| check::run(&root)),
         Command::Check { cuda: true } => root().and_then(|root| cuda::run(&root)),
         Command::CheckHub => root().and_then(|root| check::hub(&root)),
@@ -147,6 +157,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds `autogan`, and the program for cards where it is asked for, with cuDNN or without.
+fn build(features: Option<String>, cards: Option<bool>) -> anyhow::Result<ExitCode> {
+    let mut features = features.unwrap_or_default();
+    if let Some(cudnn) = cards {
+        features.push_str(if cudnn { ",cuda,cudnn" } else { ",cuda" });
+    }
+    let binary = handover::build(Some(&features))?;
+    match cards {
+        Some(cudnn) => cuda::build::tell(&binary, cudnn)?,
+        None => say(&binary.display().to_string()),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The repository's root; cargo says where this package lies.

@@ -1,11 +1,16 @@
 //! `cargo xtask check --cuda`: the CUDA kernels without a card. NVIDIA's compiler translates every kernel for every
 //! architecture that is supported, and the emulation runs them, also under sanitizers.
 
+pub mod build;
+mod link;
+pub mod toolkit;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use toolkit::Toolkit;
 
 use crate::check::{every, in_root};
 use crate::handover::succeed;
@@ -21,6 +26,7 @@ const SOURCES: &str = "crates/autogan-ops/src";
 pub fn run(root: &Path) -> Result<ExitCode> {
     every(&[
         ("nvcc", &|| compile(root)),
+        ("lints of cuda and cudnn", &|| succeed(features(root)?)),
         ("lints of the emulation", &|| succeed(lints(root))),
         ("emulation", &|| succeed(emulation(root))),
         ("emulation under sanitizers", &|| succeed(sanitized(root)?)),
@@ -30,6 +36,13 @@ pub fn run(root: &Path) -> Result<ExitCode> {
 /// The test that runs the kernels, which other commands leave out. The whole workspace is named so that its dependencies
 /// are built with the features that they have been built with already.
 const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emulated"];
+
+/// The whole workspace with both features, tests and benches too. In release, as programs are built, so that candle's
+/// kernels are compiled once for both.
+fn features(root: &Path) -> Result<Command> {
+    let with = ["--workspace", "--all-targets", "--features", "cuda,cudnn", "--", "-D", "warnings"];
+    Toolkit::find(root, false)?.cargo(root, &[&["clippy", "--release"], &with[..]].concat())
+}
 
 fn lints(root: &Path) -> Command {
     let mut command = in_root(root, &["clippy"]);
@@ -73,7 +86,7 @@ fn said(command: &mut Command) -> Result<String> {
 
 /// Compiles every kernel and prints what each needs; an error where one spills registers.
 fn compile(root: &Path) -> Result<()> {
-    let nvcc = nvcc(root)?;
+    let nvcc = Toolkit::find(root, false)?.nvcc;
     say(&format!("   {}", nvcc.display()));
     let mut files = Vec::new();
     kernel_files(&root.join(SOURCES), &mut files)?;
@@ -91,34 +104,6 @@ fn compile(root: &Path) -> Result<()> {
         bail!("these kernels spill registers: {}", spills.join(", "));
     }
     Ok(())
-}
-
-/// The compiler: on the path, below CUDA_HOME, or from NVIDIA's wheels in a cache folder.
-fn nvcc(root: &Path) -> Result<PathBuf> {
-    let runs = |path: &Path| {
-        let mut command = Command::new(path);
-        command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let mut candidates = vec![PathBuf::from("nvcc")];
-    candidates.extend(std::env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin/nvcc")));
-    if let Some(found) = candidates.into_iter().find(|path| runs(path)) {
-        return Ok(found);
-    }
-    let script = root.join("scripts/install_cuda.sh");
-    let output = Command::new(&script)
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("{} does not start", script.display()))?;
-    let home = String::from_utf8(output.stdout).context("the folder's name is not UTF-8")?;
-    let nvcc = Path::new(home.trim()).join("bin/nvcc");
-    if !output.status.success() || !runs(&nvcc) {
-        bail!(
-            "no nvcc: not on the path, not below CUDA_HOME, and scripts/install_cuda.sh could not \
-             install it; its messages are above"
-        );
-    }
-    Ok(nvcc)
 }
 
 fn kernel_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {

@@ -1,0 +1,68 @@
+//! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA cards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::link;
+use super::toolkit::{Toolkit, joined};
+use crate::handover::succeed;
+use crate::say;
+
+/// Says where the programs lie that were built, and what the second needs.
+pub fn tell(autogan: &Path, cudnn: bool) -> Result<()> {
+    let cards = cards(autogan);
+    let bytes = fs::metadata(&cards)?.len();
+    say(&format!(
+        "{}\n{} ({:.1} MB) takes over where a command says --device cuda:N. It needs NVIDIA's driver, and the \
+         libraries of CUDA 13{} where the system's loader finds them (LD_LIBRARY_PATH).",
+        autogan.display(),
+        cards.display(),
+        bytes as f64 / 1e6,
+        if cudnn { " and cuDNN 9" } else { "" }
+    ));
+    Ok(())
+}
+
+/// `autogan-cuda` beside `autogan`.
+fn cards(autogan: &Path) -> PathBuf {
+    autogan.with_file_name(format!("autogan-cuda{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Builds `autogan-cuda`, stripped, beside `autogan`, with these features and perhaps cuDNN; tells where it lies.
+pub fn beside(
+    root: &Path,
+    toolkit: &Toolkit,
+    autogan: &Path,
+    (features, cudnn): (&[String], bool),
+) -> Result<PathBuf> {
+    let target = Toolkit::target()?;
+    let folder = target.join("link");
+    link::folder(root, toolkit, &folder)?;
+    let own = if cudnn { "cuda,cudnn" } else { "cuda" }.to_owned();
+    let features = [&[own], features].concat().join(",");
+    let with = ["build", "--release", "--package", "autogan-cli", "--features", &features];
+    let mut command = toolkit.cargo(root, &with)?;
+    // Compilers that link search it last, and nothing is built anew because of it.
+    command.env("LIBRARY_PATH", joined([folder], "LIBRARY_PATH")?);
+    succeed(command)?;
+    let name = format!("autogan{}", std::env::consts::EXE_SUFFIX);
+    let built = cards(autogan);
+    place(&target.join("release").join(name), &built)?;
+    Ok(built)
+}
+
+/// A copy without symbols for debuggers, where `strip` is there; never half of one.
+fn place(from: &Path, to: &Path) -> Result<()> {
+    let aside = to.with_extension("new");
+    fs::copy(from, &aside)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), aside.display()))?;
+    let mut strip = Command::new("strip");
+    strip.arg(&aside);
+    if !strip.status().is_ok_and(|status| status.success()) {
+        say("   `strip` failed or is missing: the program keeps its symbols");
+    }
+    fs::rename(&aside, to).with_context(|| format!("cannot write {}", to.display()))
+}

@@ -1,0 +1,148 @@
+//! CUDA's toolkit: where it lies, and the environment in which cargo builds with the features `cuda` and `cudnn`.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::check::in_root;
+
+/// The oldest architecture that is supported (Turing), for which kernels are compiled where no card tells its own: a
+/// driver translates them for every later one.
+const OLDEST: &str = "75";
+
+/// Folders of libraries below a toolkit, and of cuDNN's beside one that comes from PyPI's wheels.
+const LIBRARIES: [&str; 4] = ["lib64", "lib", "targets/x86_64-linux/lib", "../cudnn/lib"];
+
+/// What is installed of CUDA.
+pub struct Toolkit {
+    /// NVIDIA's compiler.
+    pub nvcc: PathBuf,
+    /// What `CUDA_HOME` names.
+    home: PathBuf,
+}
+
+impl Toolkit {
+    /// The compiler: below `CUDA_HOME`, on the path, or from NVIDIA's wheels, which are installed into a cache folder
+    /// where there is neither. `libraries`: the wheels bring cuBLAS, cuRAND and cuDNN, too.
+    pub fn find(root: &Path, libraries: bool) -> Result<Self> {
+        let below = env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin"));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let name = format!("nvcc{}", env::consts::EXE_SUFFIX);
+        let mut candidates =
+            below.into_iter().chain(env::split_paths(&path)).map(|dir| dir.join(&name));
+        if let Some(nvcc) = candidates.find(|nvcc| runs(nvcc)) {
+            return Self::of(nvcc);
+        }
+        let home = installed(root, libraries)?;
+        let nvcc = home.join("bin").join(name);
+        if !runs(&nvcc) {
+            bail!("{} does not run; remove that installation and try again", nvcc.display());
+        }
+        Self::of(nvcc)
+    }
+
+    fn of(nvcc: PathBuf) -> Result<Self> {
+        let real = nvcc.canonicalize().with_context(|| format!("{} is gone", nvcc.display()))?;
+        let Some(home) = real.parent().and_then(Path::parent) else {
+            bail!("{} lies in no toolkit", real.display());
+        };
+        Ok(Self { home: home.to_owned(), nvcc })
+    }
+
+    /// The folders that hold its libraries.
+    pub fn libraries(&self) -> Vec<PathBuf> {
+        let folders = LIBRARIES.iter().map(|name| self.home.join(name));
+        folders.filter(|folder| folder.is_dir()).collect()
+    }
+
+    /// Where the build with the features lies: outside the repository, for candle's kernels alone take ten minutes and
+    /// more to compile.
+    pub fn target() -> Result<PathBuf> {
+        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let home = || env::home_dir().map(|home| home.join(".cache"));
+        let cache = cache.or_else(home).context("there is no home folder for a cache")?;
+        Ok(cache.join("autogan").join("cuda-target"))
+    }
+
+    /// Cargo in the repository's root with this toolkit, building where [`Self::target`] says.
+    pub fn cargo(&self, root: &Path, args: &[&str]) -> Result<Command> {
+        let mut command = in_root(root, args);
+        let bin = self.nvcc.parent().map(Path::to_owned);
+        command.env("CUDA_HOME", &self.home).env("CARGO_TARGET_DIR", Self::target()?);
+        command.env("PATH", joined(bin, "PATH")?);
+        command.env("LD_LIBRARY_PATH", joined(self.libraries(), "LD_LIBRARY_PATH")?);
+        if env::var_os("CUDA_COMPUTE_CAP").is_none() && !runs(Path::new("nvidia-smi")) {
+            command.env("CUDA_COMPUTE_CAP", OLDEST);
+        }
+        Ok(command)
+    }
+}
+
+/// Folders before those that a variable names.
+pub(super) fn joined(first: impl IntoIterator<Item = PathBuf>, variable: &str) -> Result<OsString> {
+    let rest = env::var_os(variable).unwrap_or_default();
+    let rest = env::split_paths(&rest).filter(|path| !path.as_os_str().is_empty());
+    env::join_paths(first.into_iter().chain(rest))
+        .with_context(|| format!("a folder's name does not fit into {variable}"))
+}
+
+/// Whether a program is there and works.
+fn runs(program: &Path) -> bool {
+    let mut command = Command::new(program);
+    let named = if program.ends_with("nvidia-smi") { "-L" } else { "--version" };
+    command.arg(named).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// The folder of NVIDIA's wheels, once they are installed.
+fn installed(root: &Path, libraries: bool) -> Result<PathBuf> {
+    let script = root.join("scripts/install_cuda.sh");
+    let mut command = Command::new(&script);
+    if libraries {
+        command.arg("--libraries");
+    }
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{} does not start", script.display()))?;
+    if !output.status.success() {
+        bail!(
+            "no nvcc: not below CUDA_HOME, not on the path, and scripts/install_cuda.sh could not install it; its \
+             messages are above"
+        );
+    }
+    let home = String::from_utf8(output.stdout).context("the folder's name is not UTF-8")?;
+    Ok(PathBuf::from(home.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolkit_is_named_by_its_compiler() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for folder in ["cu13/bin", "cu13/lib", "cudnn/lib"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let nvcc = root.join("cu13/bin/nvcc");
+        std::fs::write(&nvcc, "").unwrap();
+        let toolkit = Toolkit::of(nvcc).unwrap();
+        assert_eq!(toolkit.home, root.join("cu13"));
+        let found: Vec<_> = toolkit.libraries().iter().map(|l| l.canonicalize().unwrap()).collect();
+        assert_eq!(found, [root.join("cu13/lib"), root.join("cudnn/lib")]);
+    }
+
+    #[test]
+    fn folders_come_before_those_of_a_variable() {
+        let joined = joined([PathBuf::from("/first")], "PATH").unwrap();
+        let own = env::var_os("PATH").unwrap();
+        let paths: Vec<_> = env::split_paths(&joined).collect();
+        assert_eq!(paths[0], Path::new("/first"));
+        assert_eq!(paths.len(), 1 + env::split_paths(&own).filter(|p| p != Path::new("")).count());
+    }
+}
