@@ -37,11 +37,10 @@ pub fn run(root: &Path) -> Result<ExitCode> {
 /// are built with the features that they have been built with already.
 const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emulated"];
 
-/// The whole workspace with both features, tests and benches too. In release, as programs are built, so that candle's
-/// kernels are compiled once for both.
+/// The whole workspace with both features, tests and benches too.
 fn features(root: &Path) -> Result<Command> {
     let with = ["--workspace", "--all-targets", "--features", "cuda,cudnn", "--", "-D", "warnings"];
-    Toolkit::find(root, false)?.cargo(root, &[&["clippy", "--release"], &with[..]].concat())
+    Toolkit::find(root, false)?.lints(root, &[&["clippy"], &with[..]].concat())
 }
 
 fn lints(root: &Path) -> Command {

@@ -16,6 +16,17 @@ const OLDEST: &str = "75";
 /// Folders of libraries below a toolkit, and of cuDNN's beside one that comes from PyPI's wheels.
 const LIBRARIES: [&str; 4] = ["lib64", "lib", "targets/x86_64-linux/lib", "../cudnn/lib"];
 
+/// A compiler that makes PTX, and leaves libraries and what they are made of empty.
+const PTX_ALONE: &str = r#"#!/bin/sh
+for word; do
+    case $word in
+    --ptx | --version) exec nvcc "$@" ;;
+    esac
+done
+while [ "$1" != -o ]; do shift || exit 1; done
+: >"$2"
+"#;
+
 /// What is installed of CUDA.
 pub struct Toolkit {
     /// NVIDIA's compiler.
@@ -67,6 +78,22 @@ impl Toolkit {
         Ok(cache.join("autogan").join("cuda-target"))
     }
 
+    /// [`Self::cargo`] for what only looks at code, in a folder of its own: candle's library of quantised products,
+    /// which takes most of the time that its kernels take and which only a linker would read, is left empty.
+    pub fn lints(&self, root: &Path, args: &[&str]) -> Result<Command> {
+        let target = Self::target()?.with_file_name("cuda-lints");
+        let compiler = target.join("nvcc");
+        std::fs::create_dir_all(&target)
+            .with_context(|| format!("cannot make {}", target.display()))?;
+        let aside = tempfile::NamedTempFile::new_in(&target)?;
+        std::fs::write(&aside, PTX_ALONE)?;
+        executable(aside.path())?;
+        aside.persist(&compiler)?;
+        let mut command = self.cargo(root, args)?;
+        command.env("CARGO_TARGET_DIR", target).env("NVCC", compiler);
+        Ok(command)
+    }
+
     /// Cargo in the repository's root with this toolkit, building where [`Self::target`] says.
     pub fn cargo(&self, root: &Path, args: &[&str]) -> Result<Command> {
         let mut command = in_root(root, args);
@@ -87,6 +114,18 @@ pub(super) fn joined(first: impl IntoIterator<Item = PathBuf>, variable: &str) -
     let rest = env::split_paths(&rest).filter(|path| !path.as_os_str().is_empty());
     env::join_paths(first.into_iter().chain(rest))
         .with_context(|| format!("a folder's name does not fit into {variable}"))
+}
+
+#[cfg(unix)]
+fn executable(program: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755))?)
+}
+
+/// Elsewhere every file can be run.
+#[cfg(not(unix))]
+fn executable(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Whether a program is there and works.
