@@ -96,10 +96,7 @@ impl Discriminator {
     /// When the stage does not exist.
     pub fn prepare(&self, stage: usize, modes: &[DMode]) -> Result<Vec<Prepared>> {
         self.check_stage(stage)?;
-        // A layer's iterations follow each other; those of different layers do not touch.
-        let weights = self.weights(stage);
-        let layers: Vec<Vec<Vectors>> =
-            weights.par_iter().map(|weight| weight.vectors(modes)).collect::<Result<_>>()?;
+        let layers = self.for_weights(stage, |weight| weight.vectors(modes))?;
         let mut passes = vec![Prepared { stage, vectors: Vec::new() }; modes.len()];
         for layer in layers {
             for (pass, vectors) in passes.iter_mut().zip(layer) {
@@ -142,8 +139,8 @@ impl Discriminator {
     /// When a tensor operation fails.
     pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
         self.params.reset(rng)?;
-        let all = self.weights(self.growing.len() - 1);
-        all.par_iter().try_for_each(|weight| weight.warm_up())
+        self.for_weights(self.growing.len() - 1, SpectralWeight::warm_up)?;
+        Ok(())
     }
 
     /// A discriminator whose tensors are all zero, for values that come from elsewhere.
@@ -178,6 +175,20 @@ impl Discriminator {
     /// The weights of a stage, block by block.
     fn weights(&self, stage: usize) -> Vec<&SpectralWeight> {
         self.blocks(stage).flat_map(Block::weights).chain([self.linear.weight()]).collect()
+    }
+
+    /// `f` of the weights of a stage, which touch nothing in common.
+    fn for_weights<R: Send>(
+        &self,
+        stage: usize,
+        f: impl Fn(&SpectralWeight) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let weights = self.weights(stage);
+        match self.params.device() {
+            Device::Cpu => weights.par_iter().map(|weight| f(weight)).collect(),
+            // Launches queue up one after the other, whichever thread asks for them.
+            _ => weights.into_iter().map(f).collect(),
+        }
     }
 
     fn blocks(&self, stage: usize) -> impl Iterator<Item = &Block> {

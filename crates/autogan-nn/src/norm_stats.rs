@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::params::{Params, write};
+use candle_core::Tensor;
+
+use crate::params::{Params, assign};
 use crate::{NnError, Result};
 
 /// Which statistics batch norm normalises by.
@@ -24,12 +26,13 @@ pub enum NormMode<'a> {
     Fixed(&'a BatchNormStats),
 }
 
-/// Mean and unbiased variance per channel, averaged over the collected batches.
+/// Mean and unbiased variance per channel, averaged over the collected batches: f64 `[C]`, where the network lies.
+/// Nothing changes them in place, so clones may share them.
 #[derive(Debug, Clone)]
 struct Entry {
     batches: u64,
-    mean: Vec<f64>,
-    var: Vec<f64>,
+    mean: Tensor,
+    var: Tensor,
 }
 
 /// Recalibrated batch-norm statistics, by the names of the batch norm layers
@@ -77,31 +80,33 @@ impl BatchNormStats {
             for (part, values) in [("running_mean", &entry.mean), ("running_var", &entry.var)] {
                 let name = format!("{layer}.{part}");
                 let var = params.get(&name).ok_or(NnError::NotInSource { name })?;
-                write(var, values)?;
+                assign(var, values)?;
             }
         }
         Ok(())
     }
 
-    /// Adds the statistics of one batch, `[C]` each.
-    pub(crate) fn add(&self, layer: &str, mean: Vec<f64>, unbiased_var: Vec<f64>) {
+    /// Adds the statistics of one batch of `count` values a channel, at least 2: mean and biased variance, f64 `[C]`.
+    pub(crate) fn add(&self, layer: &str, mean: Tensor, var: &Tensor, count: usize) -> Result<()> {
+        let unbiased = var.affine(count as f64 / (count - 1) as f64, 0.0)?;
         let mut layers = self.lock();
-        match layers.get_mut(layer) {
-            Some(entry) => {
-                entry.batches += 1;
-                let n = entry.batches as f64;
-                for (total, new) in [(&mut entry.mean, mean), (&mut entry.var, unbiased_var)] {
-                    total.iter_mut().zip(new).for_each(|(t, x)| *t += (x - *t) / n);
+        let entry = match layers.get(layer) {
+            Some(Entry { batches, mean: total_mean, var: total_var }) => {
+                let batches = batches + 1;
+                Entry {
+                    batches,
+                    mean: mean_over(total_mean, &mean, batches)?,
+                    var: mean_over(total_var, &unbiased, batches)?,
                 }
             }
-            None => {
-                layers.insert(layer.to_owned(), Entry { batches: 1, mean, var: unbiased_var });
-            }
-        }
+            None => Entry { batches: 1, mean, var: unbiased },
+        };
+        layers.insert(layer.to_owned(), entry);
+        Ok(())
     }
 
-    /// Mean and variance of a layer, `[C]` each.
-    pub(crate) fn get(&self, layer: &str) -> Result<(Vec<f64>, Vec<f64>)> {
+    /// Mean and variance of a layer, f64 `[C]` each.
+    pub(crate) fn get(&self, layer: &str) -> Result<(Tensor, Tensor)> {
         let layers = self.lock();
         let entry = layers.get(layer).ok_or_else(|| NnError::NoStatistics {
             layer: layer.to_owned(),
@@ -116,30 +121,51 @@ impl BatchNormStats {
     }
 }
 
+/// The mean of `batches` values, from that of all but the last and the last.
+fn mean_over(total: &Tensor, last: &Tensor, batches: u64) -> Result<Tensor> {
+    let batches = Tensor::full(batches as f64, total.shape(), total.device())?;
+    Ok(total.add(&last.sub(total)?.div(&batches)?)?)
+}
+
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
+
+    fn vector(values: &[f64]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).unwrap()
+    }
 
     #[test]
     fn statistics_are_plain_means_over_batches() {
         let stats = BatchNormStats::new();
+        // Of three values a channel: a half more of each variance.
         for (mean, var) in
             [([1.0, 0.0], [2.0, 4.0]), ([2.0, 1.0], [4.0, 4.0]), ([6.0, 5.0], [0.0, 1.0])]
         {
-            stats.add("a", mean.to_vec(), var.to_vec());
+            stats.add("a", vector(&mean), &vector(&var), 3).unwrap();
         }
-        assert_eq!(stats.get("a").unwrap(), (vec![3.0, 2.0], vec![2.0, 3.0]));
+        let (mean, var) = stats.get("a").unwrap();
+        assert_eq!(mean.to_vec1::<f64>().unwrap(), [3.0, 2.0]);
+        assert_eq!(var.to_vec1::<f64>().unwrap(), [3.0, 4.5]);
         assert_eq!(stats.layers(), [("a".to_owned(), 3)]);
     }
 
     #[test]
     fn merged_statistics_hold_both_and_a_missing_layer_is_named() {
         let (prefix, child) = (BatchNormStats::new(), BatchNormStats::new());
-        prefix.add("cell1", vec![1.0], vec![1.0]);
-        child.add("cell2", vec![2.0], vec![3.0]);
+        prefix.add("cell1", vector(&[1.0]), &vector(&[1.0]), 2).unwrap();
+        child.add("cell2", vector(&[2.0]), &vector(&[3.0]), 2).unwrap();
         let both = prefix.merge(&child);
         assert_eq!(both.layers().len(), 2);
         assert_eq!(prefix.layers().len(), 1, "the prefix stays reusable");
+        child.add("cell2", vector(&[4.0]), &vector(&[3.0]), 2).unwrap();
+        assert_eq!(
+            both.get("cell2").unwrap().0.to_vec1::<f64>().unwrap(),
+            [2.0],
+            "and so does this"
+        );
         let error = both.get("to_rgb.0").unwrap_err();
         assert!(error.to_string().contains("to_rgb.0") && error.to_string().contains("cell1"));
     }

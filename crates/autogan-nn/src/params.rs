@@ -102,9 +102,11 @@ pub(crate) fn assign(var: &Var, value: &Tensor) -> Result<()> {
     Ok(var.set(&value)?)
 }
 
-/// The values of a variable in row-major order, as f64.
-pub(crate) fn read(var: &Var) -> Result<Vec<f64>> {
-    Ok(var.as_detached_tensor().flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+/// A copy of a variable as f64, where it lies.
+pub(crate) fn doubles(var: &Var) -> Result<Tensor> {
+    let value = var.as_detached_tensor();
+    // A conversion to the same type would share the memory, which later steps change.
+    Ok(if value.dtype() == DType::F64 { value.copy()? } else { value.to_dtype(DType::F64)? })
 }
 
 /// Sets a variable from values in row-major order.

@@ -107,7 +107,8 @@ fn others(c: &mut Criterion) -> Result<()> {
     let w = variable(&[channels, channels, 3, 3])?;
     let (weight, bias) = (variable(&[channels])?, variable(&[channels])?);
     let logits = variable(&[256, 100])?;
-    let (u, v) = (vec![0.1; channels], vec![0.05; channels * 9]);
+    let u = Tensor::full(0.1, channels, &Device::Cpu)?;
+    let v = Tensor::full(0.05, channels * 9, &Device::Cpu)?;
     for pair in [
         Pair {
             name: "batch_norm",

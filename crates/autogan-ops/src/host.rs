@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor, bail};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::real::Real;
@@ -44,6 +45,41 @@ pub(crate) fn slice<'a, T: Real>(
     Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }
 
+/// The elements of a contiguous tensor that an operator changes in place.
+pub(crate) fn elements<'a, T: Real>(s: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]>
+where
+    CpuStorage: AsMutSlice<T>,
+{
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!("in-place update: expected a contiguous tensor, found strides {:?}", layout.stride());
+    };
+    Ok(&mut s.as_mut_slice()?[start..end])
+}
+
+/// Mutable access to the elements of one type.
+pub(crate) trait AsMutSlice<T> {
+    fn as_mut_slice(&mut self) -> Result<&mut [T]>;
+}
+
+macro_rules! as_mut_slice {
+    ($t:ty, $variant:ident) => {
+        impl AsMutSlice<$t> for CpuStorage {
+            fn as_mut_slice(&mut self) -> Result<&mut [$t]> {
+                match self {
+                    CpuStorage::$variant(v) => Ok(v),
+                    other => bail!(
+                        "in-place update: expected {}, found {:?}",
+                        stringify!($t),
+                        other.dtype()
+                    ),
+                }
+            }
+        }
+    };
+}
+as_mut_slice!(f32, F32);
+as_mut_slice!(f64, F64);
+
 /// A tensor on the CPU, held for reading as a slice.
 pub(crate) struct Host<'a, G> {
     guard: G,
@@ -74,6 +110,19 @@ impl<G: Deref<Target = Storage>> Host<'_, G> {
             _ => bail!("{}: expected a CPU tensor", self.op),
         }
     }
+}
+
+/// Checks that a tensor is a vector of `len` f64 values.
+pub(crate) fn check_doubles(op: &str, what: &str, t: &Tensor, len: usize) -> Result<()> {
+    if t.dtype() != DType::F64 || t.dims() != [len] {
+        bail!("{op}: expected {what} [{len}] as F64, found {:?} as {:?}", t.dims(), t.dtype());
+    }
+    Ok(())
+}
+
+/// The values of an f64 vector on the CPU.
+pub(crate) fn doubles(op: &'static str, t: &Tensor) -> Result<Vec<f64>> {
+    Ok(host(op, &t.contiguous()?)?.slice::<f64>()?.to_vec())
 }
 
 /// A new tensor on the CPU.

@@ -42,7 +42,7 @@ pub use hinge::{hinge_mean, scaled_mean};
 pub use linear::{linear, matmul};
 pub use norm::{
     Activation, BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
-    instance_norm_ref,
+    instance_norm_ref, update_running,
 };
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};

@@ -9,8 +9,8 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::cuda;
-use crate::host::{CHUNK, slice};
-use crate::real::{Real, dispatch};
+use crate::host::{CHUNK, elements, slice};
+use crate::real::dispatch;
 use crate::tape::GradientOf;
 
 mod card;
@@ -149,40 +149,6 @@ pub fn ema_update(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
     }
     average.inplace_op2(&value.contiguous()?, &Lerp { keep: decay, squared: false })
 }
-
-fn elements<'a, T: Real>(s: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]>
-where
-    CpuStorage: AsMutSlice<T>,
-{
-    let Some((start, end)) = layout.contiguous_offsets() else {
-        bail!("in-place update: expected a contiguous tensor, found strides {:?}", layout.stride());
-    };
-    Ok(&mut s.as_mut_slice()?[start..end])
-}
-
-/// Mutable access to the elements of one type.
-trait AsMutSlice<T> {
-    fn as_mut_slice(&mut self) -> Result<&mut [T]>;
-}
-
-macro_rules! as_mut_slice {
-    ($t:ty, $variant:ident) => {
-        impl AsMutSlice<$t> for CpuStorage {
-            fn as_mut_slice(&mut self) -> Result<&mut [$t]> {
-                match self {
-                    CpuStorage::$variant(v) => Ok(v),
-                    other => bail!(
-                        "in-place update: expected {}, found {:?}",
-                        stringify!($t),
-                        other.dtype()
-                    ),
-                }
-            }
-        }
-    };
-}
-as_mut_slice!(f32, F32);
-as_mut_slice!(f64, F64);
 
 /// `a = keep · a + (1 − keep) · b`, or with b².
 struct Lerp {

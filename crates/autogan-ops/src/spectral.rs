@@ -3,41 +3,50 @@
 //! The estimate is `σ = uᵀ W v` with vectors that persist from step to step and follow W by power iteration, as in
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::backend::BackendStorage;
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType, bail,
+};
 
 use crate::cuda::{self, Card, Floats};
-use crate::host::{CHUNK, for_pieces, fresh, host, map, sum_by_pairs, vectorised};
-use crate::real::{Real, dispatch};
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
+use crate::host::{
+    CHUNK, check_doubles, doubles, for_pieces, fresh, host, map, slice, sum_by_pairs, tensor,
+    vectorised,
+};
+use crate::real::{Real, dispatch, storage};
+use crate::tape::{Keep, apply1};
 
 mod card;
 
+const OP: &str = "spectral_normalize";
+const ITERATE: &str = "power_iterate";
 const EPS: f64 = 1e-12;
 
 /// One power iteration on `w`, read as a matrix `[rows, rest]`: `v = normalise(Wᵀ u)`, `u = normalise(W v)`.
-/// Returns the new `(u [rows], v [rest])`.
+/// Takes `u [rows]` and returns the new `(u [rows], v [rest])`, all f64 and beside `w`.
 ///
 /// # Errors
-/// When the lengths of `u` and `v` do not fit `w`.
-pub fn power_iterate(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
-    let (rows, cols) = sizes(w, u, v)?;
-    let w = w.contiguous()?;
+/// When `u` does not fit `w` or is not f64.
+pub fn power_iterate(w: &Tensor, u: &Tensor) -> Result<(Tensor, Tensor)> {
+    let (rows, cols) = sizes(ITERATE, w)?;
+    check_doubles(ITERATE, "u", u, rows)?;
+    let (w, u) = (w.contiguous()?, u.contiguous()?);
     if cuda::taken(&w) {
-        return card::power_iterate(&w, u, (rows, cols));
+        return card::power_iterate(&w, &u, (rows, cols));
     }
-    dispatch!("power_iterate", w.dtype(), T => {
-        let view = host("power_iterate", &w)?;
+    let u = doubles(ITERATE, &u)?;
+    dispatch!(ITERATE, w.dtype(), T => {
+        let view = host(ITERATE, &w)?;
         let w = view.slice::<T>()?;
         let mut next_v = vec![0.0; cols];
         vectorised(
             #[inline(always)]
-            || add_rows(w, u, &mut next_v),
+            || add_rows(w, &u, &mut next_v),
         );
         normalise(&mut next_v);
         let mut next_u: Vec<f64> = (0..rows).map(|r| dot(&w[r * cols..][..cols], &next_v)).collect();
         normalise(&mut next_u);
-        Ok((next_u, next_v))
+        Ok((tensor(next_u, rows)?, tensor(next_v, cols)?))
     })
 }
 
@@ -51,49 +60,50 @@ fn add_rows<T: Real>(w: &[T], u: &[f64], sums: &mut [f64]) {
     }
 }
 
-/// `w / σ` with `σ = uᵀ W v`; any shape whose first dimension is the length of `u`.
+/// `w / σ` with `σ = uᵀ W v`; any shape whose first dimension is the length of `u`. `u` and `v` are f64 and lie beside
+/// `w`; in the gradient they are constants.
 ///
 /// # Errors
-/// When the lengths of `u` and `v` do not fit `w`.
-pub fn spectral_normalize(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
-    let (rows, cols) = sizes(w, u, v)?;
-    let w = w.contiguous()?;
-    let sigma: f64 = if cuda::taken(&w) {
-        card::sigma(&w, u, v, (rows, cols))?
+/// When `u` and `v` do not fit `w`, are not f64, or lie elsewhere.
+pub fn spectral_normalize(w: &Tensor, u: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let (rows, cols) = sizes(OP, w)?;
+    check_doubles(OP, "u", u, rows)?;
+    check_doubles(OP, "v", v, cols)?;
+    let (w, u, v) = (w.contiguous()?, u.contiguous()?, v.contiguous()?);
+    let sigma = if cuda::taken(&w) {
+        card::sigma(&w, (&u, &v), (rows, cols))?
     } else {
-        dispatch!("spectral_normalize", w.dtype(), T => {
-            let view = host("spectral_normalize", &w)?;
+        let (u, v) = (doubles(OP, &u)?, doubles(OP, &v)?);
+        let sigma: f64 = dispatch!(OP, w.dtype(), T => {
+            let view = host(OP, &w)?;
             let rows = view.slice::<T>()?.chunks_exact(cols);
-            rows.zip(u).map(|(row, u)| u * dot(row, v)).sum()
-        })
+            rows.zip(&u).map(|(row, u)| u * dot(row, &v)).sum()
+        });
+        tensor(vec![sigma], 1)?
     };
-    apply(&w, SpectralNorm { shape: w.shape().clone(), sigma, u: u.to_vec(), v: v.to_vec() })
+    apply1(&w, SpectralNorm { sigma, u, v }, Keep::INPUTS)
 }
 
 /// [`spectral_normalize`] from candle's elementary operators, with candle's gradient.
 ///
 /// # Errors
 /// As [`spectral_normalize`].
-pub fn spectral_normalize_ref(w: &Tensor, u: &[f64], v: &[f64]) -> Result<Tensor> {
-    let (rows, cols) = sizes(w, u, v)?;
-    let vector = |data: &[f64], shape: (usize, usize)| {
-        Tensor::from_slice(data, shape, w.device())?.to_dtype(w.dtype())
-    };
+pub fn spectral_normalize_ref(w: &Tensor, u: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let (rows, cols) = sizes(OP, w)?;
+    check_doubles(OP, "u", u, rows)?;
+    check_doubles(OP, "v", v, cols)?;
+    let vector = |t: &Tensor, shape: (usize, usize)| t.reshape(shape)?.to_dtype(w.dtype());
     let sigma =
         vector(u, (1, rows))?.matmul(&w.reshape((rows, cols))?)?.matmul(&vector(v, (cols, 1))?)?;
     w.broadcast_div(&sigma.reshape(vec![1; w.rank()])?)
 }
 
-fn sizes(w: &Tensor, u: &[f64], v: &[f64]) -> Result<(usize, usize)> {
+/// Rows and columns of a weight.
+fn sizes(op: &str, w: &Tensor) -> Result<(usize, usize)> {
     let rows = w.dim(0)?;
     let cols = w.elem_count() / rows.max(1);
-    if u.len() != rows || v.len() != cols || rows == 0 || cols == 0 {
-        bail!(
-            "spectral norm: a weight {:?} takes u of length {rows} and v of length {cols}, found {} and {}",
-            w.dims(),
-            u.len(),
-            v.len()
-        );
+    if rows == 0 || cols == 0 {
+        bail!("{op}: expected a weight with at least one value, found {:?}", w.dims());
     }
     Ok((rows, cols))
 }
@@ -112,33 +122,22 @@ fn normalise(v: &mut [f64]) {
     v.iter_mut().for_each(|x| *x /= norm);
 }
 
+/// The division by σ, which is one f64 value; all three lie beside the weight.
 struct SpectralNorm {
-    shape: Shape,
-    sigma: f64,
-    u: Vec<f64>,
-    v: Vec<f64>,
+    sigma: Tensor,
+    u: Tensor,
+    v: Tensor,
 }
 
-impl Unary for SpectralNorm {
-    const NAME: &'static str = "spectral_normalize";
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        self.shape.clone()
-    }
-
-    fn forward<T: Real>(&self, w: &[T]) -> Vec<T> {
-        let inv = 1.0 / self.sigma;
-        map(
-            w,
-            #[inline(always)]
-            |x| T::from_f64(x.to_f64() * inv),
-        )
+impl SpectralNorm {
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, w: &[Floats], [y]: [Floats; 1]| self.divide(card, w[0], y)
     }
 
     /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`.
-    fn backward<T: Real>(&self, w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
-        let (sigma, cols) = (self.sigma, self.v.len());
+    fn backward<T: Real>(&self, w: &[T], dy: &[T]) -> Result<Vec<T>> {
+        let (sigma, u, v) = (self.sigma()?, doubles(OP, &self.u)?, doubles(OP, &self.v)?);
+        let cols = v.len();
         let product = sum_by_pairs(
             w,
             dy,
@@ -155,24 +154,62 @@ impl Unary for SpectralNorm {
             rows * cols,
             #[inline(always)]
             |i, dw| {
-                let (dy, u) = (&dy[i * rows * cols..], &self.u[i * rows..]);
+                let (dy, u) = (&dy[i * rows * cols..], &u[i * rows..]);
                 let dy = dy.chunks_exact(cols);
                 for ((out, dy), u) in dw.chunks_exact_mut(cols).zip(dy).zip(u) {
                     let u = along * u;
-                    for ((o, d), v) in out.iter_mut().zip(dy).zip(&self.v) {
+                    for ((o, d), v) in out.iter_mut().zip(dy).zip(&v) {
                         *o = T::from_f64(d.to_f64() * inv - u * v);
                     }
                 }
             },
         );
-        dw
+        Ok(dw)
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
-        self.divide(card, x, y)
+    /// σ on the CPU.
+    fn sigma(&self) -> Result<f64> {
+        Ok(doubles(OP, &self.sigma)?[0])
+    }
+}
+
+impl CustomOp1 for SpectralNorm {
+    fn name(&self) -> &'static str {
+        OP
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
-        self.gradient(card, (given.x, given.dy), dx)
+    fn cpu_fwd(&self, w: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (inputs, shape) = ([(w, layout)], layout.shape().clone());
+        if let Some(y) = cuda::emulated(OP, &inputs, shape, self.program()) {
+            return y;
+        }
+        let inv = 1.0 / self.sigma()?;
+        dispatch!(OP, w.dtype(), T => {
+            let y = map(
+                slice::<T>(OP, w, layout)?,
+                #[inline(always)]
+                |x| T::from_f64(x.to_f64() * inv),
+            );
+            Ok(storage(y, layout.shape().clone()))
+        })
+    }
+
+    fn cuda_fwd(&self, w: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda::forward(OP, &[(w, layout)], layout.shape().clone(), self.program())
+    }
+
+    fn bwd(&self, w: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let dy = dy.contiguous()?;
+        if cuda::taken(&dy) {
+            let dw = cuda::make_one(OP, &[w, &dy], w.shape(), |card, from, dw| {
+                self.gradient(card, (from[0], from[1]), dw)
+            })?;
+            return Ok(Some(dw));
+        }
+        dispatch!(OP, w.dtype(), T => {
+            let (hw, hd) = (host(OP, w)?, host(OP, &dy)?);
+            let dw = self.backward(hw.slice::<T>()?, hd.slice::<T>()?)?;
+            Ok(Some(tensor(dw, w.shape())?))
+        })
     }
 }

@@ -4,7 +4,7 @@ use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 use candle_core::{Tensor, Var};
 
 use super::Conv2d;
-use crate::params::{Builder, read, write};
+use crate::params::{Builder, doubles};
 use crate::{Grad, Init, NnError, NormMode, Result};
 
 /// Added to every variance, in batch and instance norm.
@@ -88,11 +88,11 @@ impl BatchNorm {
             }
             NormMode::Collect(stats) => {
                 let (y, batch) = self.own(x, op)?;
-                stats.add(&self.name, batch.mean, batch.unbiased_var);
+                stats.add(&self.name, batch.mean, &batch.var, batch.count)?;
                 Ok(y)
             }
             NormMode::Running => {
-                let (mean, var) = (read(&self.running_mean)?, read(&self.running_var)?);
+                let (mean, var) = (doubles(&self.running_mean)?, doubles(&self.running_var)?);
                 Ok(op(Statistics::Given(&mean, &var))?.0)
             }
             NormMode::Fixed(stats) => {
@@ -113,32 +113,28 @@ impl BatchNorm {
             return Err(NnError::SingleValue { layer: self.name.clone(), count });
         }
         let (y, own) = op(Statistics::Own)?;
-        let (mean, var) = own.unwrap_or_default();
-        let correction = count as f64 / (count - 1) as f64;
-        Ok((y, Batch { mean, unbiased_var: var.iter().map(|v| v * correction).collect() }))
+        let Some((mean, var)) = own else {
+            let text = format!("{}: the operator took no statistics of its batch", self.name);
+            return Err(candle_core::Error::Msg(text).into());
+        };
+        Ok((y, Batch { mean, var, count }))
     }
 
-    /// Moves the running statistics towards those of one batch.
+    /// Moves the running statistics towards those of one batch, and counts it.
     fn update(&self, batch: &Batch) -> Result<()> {
-        for (running, new) in
-            [(&self.running_mean, &batch.mean), (&self.running_var, &batch.unbiased_var)]
-        {
-            let mut values = read(running)?;
-            for (old, new) in values.iter_mut().zip(new) {
-                *old += MOMENTUM * (new - *old);
-            }
-            write(running, &values)?;
-        }
-        let count = self.batches.as_detached_tensor().to_scalar::<i64>()?;
-        Ok(self.batches.set(&Tensor::new(count + 1, self.batches.device())?)?)
+        let running = (self.running_mean.as_tensor(), self.running_var.as_tensor());
+        ops::update_running(running, (&batch.mean, &batch.var), batch.count, MOMENTUM)?;
+        let count = (self.batches.as_detached_tensor() + 1.0)?;
+        Ok(self.batches.set(&count)?)
     }
 }
 
-/// Mean and biased variance of a batch by channel, from an operator that took them.
-type Own = Option<(Vec<f64>, Vec<f64>)>;
+/// Mean and biased variance of a batch by channel, f64 and beside it, from an operator that took them.
+type Own = Option<(Tensor, Tensor)>;
 
-/// The statistics of one batch by channel.
+/// Mean and biased variance of one batch by channel, and values behind each.
 struct Batch {
-    mean: Vec<f64>,
-    unbiased_var: Vec<f64>,
+    mean: Tensor,
+    var: Tensor,
+    count: usize,
 }

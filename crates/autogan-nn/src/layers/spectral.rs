@@ -9,17 +9,17 @@
 use autogan_ops::{self as ops, Before, Resize};
 use candle_core::{Tensor, Var};
 
-use crate::params::{Builder, read, write};
+use crate::params::{Builder, assign, doubles};
 use crate::{DMode, DiscriminatorInit, Grad, Init, Result};
 
 /// Power iterations after initialisation.
 const WARM_UP: usize = 15;
 
-/// The vectors u and v of one weight in one forward pass.
+/// The vectors u and v of one weight in one forward pass, f64 and beside it.
 #[derive(Debug, Clone)]
 pub(crate) struct Vectors {
-    u: Vec<f64>,
-    v: Vec<f64>,
+    u: Tensor,
+    v: Tensor,
 }
 
 /// A weight divided by its largest singular value.
@@ -44,7 +44,7 @@ impl SpectralWeight {
     pub fn vectors(&self, modes: &[DMode]) -> Result<Vec<Vectors>> {
         let of = |mode: &DMode| match mode {
             DMode::Train => self.iterate(),
-            DMode::Eval => Ok(Vectors { u: read(&self.u)?, v: read(&self.v)? }),
+            DMode::Eval => Ok(Vectors { u: doubles(&self.u)?, v: doubles(&self.v)? }),
         };
         modes.iter().map(of).collect()
     }
@@ -57,9 +57,9 @@ impl SpectralWeight {
     /// One power iteration, kept.
     fn iterate(&self) -> Result<Vectors> {
         let weight = self.original.as_detached_tensor();
-        let (u, v) = ops::power_iterate(&weight, &read(&self.u)?, &read(&self.v)?)?;
-        write(&self.u, &u)?;
-        write(&self.v, &v)?;
+        let (u, v) = ops::power_iterate(&weight, &doubles(&self.u)?)?;
+        assign(&self.u, &u)?;
+        assign(&self.v, &v)?;
         Ok(Vectors { u, v })
     }
 

@@ -52,8 +52,8 @@ pub enum Before<'a> {
 pub enum Statistics<'a> {
     /// The batch's own; the gradient flows through them.
     Own,
-    /// Given ones, which are constants: mean and biased variance of each channel.
-    Given(&'a [f64], &'a [f64]),
+    /// Given ones, which are constants: mean and biased variance of each channel, f64 `[Ci]` beside the input.
+    Given(&'a Tensor, &'a Tensor),
 }
 
 /// How a fused convolution changes the side of the image.
@@ -72,8 +72,9 @@ pub enum Resize {
 pub struct FusedOutput {
     /// `[N, Co, ·, ·]`.
     pub y: Tensor,
-    /// Mean and biased variance of each input channel, where batch norm took the batch's own.
-    pub statistics: Option<(Vec<f64>, Vec<f64>)>,
+    /// Mean and biased variance of each input channel, f64 `[Ci]` beside the input, where batch norm took the batch's
+    /// own.
+    pub statistics: Option<(Tensor, Tensor)>,
 }
 
 /// `resize(conv2d(before(x), w, b))`: `x [N, Ci, H, W]`, `w [Co, Ci, 3, 3]`, `b [Co]`, one zero around the image.
@@ -161,7 +162,7 @@ fn composed(
     Ok(FusedOutput { y, statistics })
 }
 
-type OwnStatistics = Option<(Vec<f64>, Vec<f64>)>;
+type OwnStatistics = Option<(Tensor, Tensor)>;
 
 /// `before(x)`.
 fn prepared(x: &Tensor, before: Before<'_>) -> Result<(Tensor, OwnStatistics)> {
@@ -195,19 +196,11 @@ fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
             norm::check(x, &[weight, bias])?;
             let (norm, own) = match statistics {
                 Statistics::Given(mean, var) => {
-                    (norm::given(dims, (mean, var), eps, Activation::Relu)?, None)
+                    (norm::by_given((mean, var), dims, eps, Activation::Relu)?, None)
                 }
                 Statistics::Own => {
-                    let (mean, var) = norm::measure(x, dims, false)?;
-                    let norm = Normaliser::new(
-                        dims,
-                        false,
-                        (mean.clone(), var.clone()),
-                        eps,
-                        true,
-                        Activation::Relu,
-                    );
-                    (norm, Some((mean, var)))
+                    let (norm, own) = norm::by_own(x, dims, eps, Activation::Relu)?;
+                    (norm, Some(own))
                 }
             };
             (Some(norm), Some((weight, bias)), own)

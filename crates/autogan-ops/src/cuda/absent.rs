@@ -1,7 +1,7 @@
 //! What stands for the driver in a build without the feature `cuda`: no tensor can be on a card, so nothing gets here
 //! but by mistake.
 
-use candle_core::{CudaDevice, CudaStorage, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Card, Floats, Program};
 
@@ -34,6 +34,6 @@ pub(super) fn run<R>(
     bail!("{op}: this build has no CUDA operators")
 }
 
-pub(super) fn address(op: &'static str, _: &CudaStorage, _: &Layout) -> Result<Floats> {
+pub(super) fn address(op: &'static str, _: &CudaStorage, _: &Layout, _: DType) -> Result<u64> {
     bail!("{op}: this build has no CUDA operators")
 }

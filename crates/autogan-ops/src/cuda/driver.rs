@@ -161,20 +161,32 @@ fn filled(
 }
 
 fn addresses(op: &'static str, inputs: &[(&CudaStorage, &Layout)]) -> Result<Vec<Floats>> {
-    inputs.iter().map(|(storage, layout)| address(op, storage, layout)).collect()
+    let floats = |&(storage, layout): &(&CudaStorage, &Layout)| {
+        Ok(Floats(address(op, storage, layout, DType::F32)?))
+    };
+    inputs.iter().map(floats).collect()
 }
 
-/// Where the elements of a contiguous f32 tensor begin.
-pub(super) fn address(op: &'static str, storage: &CudaStorage, layout: &Layout) -> Result<Floats> {
-    if storage.dtype() != DType::F32 {
-        bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
+/// Where the elements of a contiguous tensor of this type begin.
+pub(super) fn address(
+    op: &'static str,
+    storage: &CudaStorage,
+    layout: &Layout,
+    dtype: DType,
+) -> Result<u64> {
+    if storage.dtype() != dtype {
+        bail!("{op}: expected {} tensors on a card, found {:?}", dtype.as_str(), storage.dtype());
     }
     let Some((start, _)) = layout.contiguous_offsets() else {
         bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
     };
     let stream = storage.device().cuda_stream();
-    let begin = f32::as_cuda_slice(storage)?.device_ptr(&stream).0;
-    Ok(Floats(begin + 4 * start as u64))
+    let begin = match dtype {
+        DType::F32 => f32::as_cuda_slice(storage)?.device_ptr(&stream).0,
+        DType::F64 => f64::as_cuda_slice(storage)?.device_ptr(&stream).0,
+        other => bail!("{op}: kernels take no {} tensors", other.as_str()),
+    };
+    Ok(begin + (dtype.size_in_bytes() * start) as u64)
 }
 
 /// Calls `f` with the storages of tensors, which it keeps open meanwhile.

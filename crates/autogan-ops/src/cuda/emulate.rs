@@ -100,15 +100,30 @@ fn filled(
 }
 
 fn addresses(op: &'static str, inputs: &[(&CpuStorage, &Layout)]) -> Result<Vec<Floats>> {
-    inputs.iter().map(|(storage, layout)| address(op, storage, layout)).collect()
+    let floats = |&(storage, layout): &(&CpuStorage, &Layout)| {
+        Ok(Floats(address(op, storage, layout, DType::F32)?))
+    };
+    inputs.iter().map(floats).collect()
 }
 
-/// Where the elements of a contiguous f32 tensor begin.
-fn address(op: &'static str, storage: &CpuStorage, layout: &Layout) -> Result<Floats> {
-    if storage.dtype() != DType::F32 {
-        bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
+/// Where the elements of a contiguous tensor of this type begin.
+pub(super) fn address(
+    op: &'static str,
+    storage: &CpuStorage,
+    layout: &Layout,
+    dtype: DType,
+) -> Result<u64> {
+    if !stands_in() {
+        bail!("{op}: expected all tensors on a card, found one on the CPU");
     }
-    Ok(Floats(slice::<f32>(op, storage, layout)?.as_ptr() as u64))
+    if storage.dtype() != dtype {
+        bail!("{op}: expected {} tensors on a card, found {:?}", dtype.as_str(), storage.dtype());
+    }
+    match dtype {
+        DType::F32 => Ok(slice::<f32>(op, storage, layout)?.as_ptr() as u64),
+        DType::F64 => Ok(slice::<f64>(op, storage, layout)?.as_ptr() as u64),
+        other => bail!("{op}: kernels take no {} tensors", other.as_str()),
+    }
 }
 
 /// [`address`] of what is to be changed.
@@ -116,12 +131,14 @@ pub(super) fn address_to_change(
     op: &'static str,
     storage: &mut CpuStorage,
     layout: &Layout,
-) -> Result<Floats> {
-    address(op, storage, layout)?;
-    let (CpuStorage::F32(values), Some((start, _))) = (storage, layout.contiguous_offsets()) else {
-        bail!("{op}: expected a contiguous f32 tensor");
-    };
-    Ok(Floats(values[start..].as_mut_ptr() as u64))
+    dtype: DType,
+) -> Result<u64> {
+    address(op, storage, layout, dtype)?;
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, _))) => Ok(values[start..].as_mut_ptr() as u64),
+        (CpuStorage::F64(values), Some((start, _))) => Ok(values[start..].as_mut_ptr() as u64),
+        _ => bail!("{op}: expected a contiguous f32 or f64 tensor"),
+    }
 }
 
 /// Calls `f` with the storages of tensors, which it keeps open meanwhile.

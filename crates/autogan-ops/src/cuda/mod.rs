@@ -5,7 +5,7 @@
 //! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
 //! tests run every operator as it runs on a card: `stand_in`.
 //!
-//! On a card operators take f32 alone.
+//! On a card operators take f32 alone. Beside it lie f64 vectors: statistics, and what spectral norm keeps.
 
 mod launch;
 
@@ -26,7 +26,10 @@ mod emulate;
 
 use std::cell::Cell;
 
-use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CudaStorage, DType, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor,
+    bail,
+};
 
 #[cfg(feature = "cudnn")]
 pub use cudnn::allow_tf32;
@@ -112,24 +115,63 @@ pub(crate) fn run<R>(
     changed: &[&Tensor],
     program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
 ) -> Result<R> {
-    let places = changed.iter().map(|t| ToChange::address(op, t)).collect::<Result<Vec<_>>>()?;
+    let places = changed
+        .iter()
+        .map(|t| Ok(Floats(ToChange::address(op, t, DType::F32)?)))
+        .collect::<Result<Vec<_>>>()?;
     match like.device() {
         Device::Cuda(device) => driver::run(op, device, inputs, &places, program),
         _ => emulate::run(op, inputs, &places, program),
     }
 }
 
+/// Where the values of an f32 tensor begin, for launches that read them while it lives.
+pub(crate) fn floats_of(op: &'static str, t: &Tensor) -> Result<Floats> {
+    Ok(Floats(address(op, t, DType::F32)?))
+}
+
+/// Where the values of an f64 tensor begin, for launches that read them while it lives.
+pub(crate) fn doubles_of(op: &'static str, t: &Tensor) -> Result<Doubles> {
+    Ok(Doubles(address(op, t, DType::F64)?))
+}
+
+/// A new f64 vector beside `like`, and where it begins; what is launched next writes all of it.
+pub(crate) fn new_doubles(
+    op: &'static str,
+    like: &Tensor,
+    count: usize,
+) -> Result<(Tensor, Doubles)> {
+    let t = match like.device() {
+        // SAFETY: every kernel writes each element of its output.
+        Device::Cuda(_) => unsafe { Tensor::empty(count, DType::F64, like.device())? },
+        // What nobody writes shows.
+        _ => Tensor::full(f64::NAN, count, like.device())?,
+    };
+    let place = ToChange::address(op, &t, DType::F64)?;
+    Ok((t, Doubles(place)))
+}
+
+fn address(op: &'static str, t: &Tensor, dtype: DType) -> Result<u64> {
+    let (storage, layout) = t.storage_and_layout();
+    match &*storage {
+        Storage::Cuda(storage) => driver::address(op, storage, layout, dtype),
+        Storage::Cpu(storage) => emulate::address(op, storage, layout, dtype),
+        Storage::Metal(_) => bail!("{op}: expected a tensor on an NVIDIA card"),
+    }
+}
+
 /// Finds the address of a tensor that launches change in place.
 struct ToChange {
     op: &'static str,
+    dtype: DType,
     found: Cell<u64>,
 }
 
 impl ToChange {
-    fn address(op: &'static str, t: &Tensor) -> Result<Floats> {
-        let place = Self { op, found: Cell::new(0) };
+    fn address(op: &'static str, t: &Tensor, dtype: DType) -> Result<u64> {
+        let place = Self { op, dtype, found: Cell::new(0) };
         t.inplace_op1(&place)?;
-        Ok(Floats(place.found.into_inner()))
+        Ok(place.found.into_inner())
     }
 }
 
@@ -139,28 +181,14 @@ impl InplaceOp1 for ToChange {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        self.found.set(emulate::address_to_change(self.op, storage, layout)?.0);
+        self.found.set(emulate::address_to_change(self.op, storage, layout, self.dtype)?);
         Ok(())
     }
 
     fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
-        self.found.set(driver::address(self.op, storage, layout)?.0);
+        self.found.set(driver::address(self.op, storage, layout, self.dtype)?);
         Ok(())
     }
-}
-
-/// A copy of these values on the card.
-pub(crate) fn upload(card: &dyn Card, values: &[f64]) -> Result<Room> {
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-    card.upload(&bytes)
-}
-
-/// The first values of some memory; waits for what was launched before.
-pub(crate) fn download(card: &dyn Card, from: &Room, count: usize) -> Result<Vec<f64>> {
-    let mut bytes = vec![0; 8 * count];
-    card.download(from, &mut bytes)?;
-    let words = bytes.chunks_exact(8);
-    Ok(words.map(|w| f64::from_ne_bytes(w.try_into().unwrap_or_default())).collect())
 }
 
 /// Room for f32 values.

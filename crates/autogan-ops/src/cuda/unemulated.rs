@@ -1,6 +1,6 @@
 //! What stands for the emulation in a build without the feature `emulate`: nothing takes the CPU's place.
 
-use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::{Card, Floats, Program};
 
@@ -35,10 +35,15 @@ pub(super) fn run<R>(
     bail!("{op}: expected tensors on a card, found them on the CPU")
 }
 
+pub(super) fn address(op: &'static str, _: &CpuStorage, _: &Layout, _: DType) -> Result<u64> {
+    bail!("{op}: expected all tensors on a card, found one on the CPU")
+}
+
 pub(super) fn address_to_change(
     op: &'static str,
     _: &mut CpuStorage,
     _: &Layout,
-) -> Result<Floats> {
+    _: DType,
+) -> Result<u64> {
     bail!("{op}: expected all tensors on a card, found one on the CPU")
 }

@@ -65,6 +65,18 @@ KERNEL(256) norm_statistics(
     }
 }
 
+// Running mean and variance [c] move towards those of a batch, in place: r += momentum · (new − r), rounded once. The
+// batch's variance counts `correction` times, which makes it unbiased.
+KERNEL(256) norm_running(
+    const double* __restrict__ mean, const double* __restrict__ var, float* __restrict__ running_mean,
+    float* __restrict__ running_var, int c, double momentum, double correction) {
+    for (int i = grid_start(); i < c; i += grid_step()) {
+        const double old_mean = running_mean[i], old_var = running_var[i];
+        running_mean[i] = (float)(old_mean + momentum * (mean[i] - old_mean));
+        running_var[i] = (float)(old_var + momentum * (var[i] * correction - old_var));
+    }
+}
+
 // Factor and shift of each group, y = a·x + b, and 1 / √(var + eps). weight and bias [c] may be null, for 1 and 0.
 KERNEL(256) norm_factors(
     const double* __restrict__ mean, const double* __restrict__ var, const float* __restrict__ weight,

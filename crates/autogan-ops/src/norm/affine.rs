@@ -17,56 +17,63 @@ pub enum Activation {
     Relu,
 }
 
-/// Mean and spread of the groups that a norm normalises: channels of the batch, or single planes.
+/// What a norm does, whatever the statistics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norm {
+    pub dims: Dims,
+    /// One group for each plane rather than for each channel.
+    pub per_plane: bool,
+    pub eps: f64,
+    /// The statistics are those of the input, so the gradient flows through them.
+    pub own: bool,
+    pub activation: Activation,
+}
+
+impl Norm {
+    /// What is normalised together: channels of the batch, or single planes.
+    pub fn groups(&self) -> usize {
+        let (n, c, _) = self.dims;
+        if self.per_plane { n * c } else { c }
+    }
+}
+
+/// A norm with mean and spread of its groups, on the CPU.
 #[derive(Clone, Debug)]
 pub(crate) struct Normaliser {
-    pub(super) dims: Dims,
-    /// One group for each plane rather than for each channel.
-    pub(super) per_plane: bool,
-    pub(super) mean: Vec<f64>,
-    pub(super) var: Vec<f64>,
-    pub(super) eps: f64,
+    norm: Norm,
+    mean: Vec<f64>,
     inv_std: Vec<f64>,
-    /// The statistics are those of the input, so the gradient flows through them.
-    pub(super) own: bool,
-    pub(super) activation: Activation,
 }
 
 /// A norm's weight and bias by channel; none for 1 and 0.
 pub(crate) type Parameters<'a, T> = Option<(&'a [T], &'a [T])>;
 
 impl Normaliser {
-    /// By given or measured statistics.
-    pub fn new(
-        dims: Dims,
-        per_plane: bool,
-        (mean, var): (Vec<f64>, Vec<f64>),
-        eps: f64,
-        own: bool,
-        activation: Activation,
-    ) -> Self {
-        let inv_std = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
-        Self { dims, per_plane, mean, var, eps, inv_std, own, activation }
+    /// By given or measured statistics, one of each for each group.
+    pub fn new(norm: Norm, mean: Vec<f64>, var: &[f64]) -> Self {
+        let inv_std = var.iter().map(|v| 1.0 / (v + norm.eps).sqrt()).collect();
+        Self { norm, mean, inv_std }
     }
 
     /// ReLU alone.
     pub fn relu(dims: Dims) -> Self {
-        let (zeros, ones) = (vec![0.0; dims.1], vec![1.0; dims.1]);
-        Self::new(dims, false, (zeros, ones), 0.0, false, Activation::Relu)
+        let activation = Activation::Relu;
+        let norm = Norm { dims, per_plane: false, eps: 0.0, own: false, activation };
+        Self::new(norm, vec![0.0; dims.1], &vec![1.0; dims.1])
     }
 
     /// Whether the gradient of the input depends on [`Self::sums`].
     pub fn needs_sums(&self) -> bool {
-        self.own
+        self.norm.own
     }
 
     fn group(&self, plane: usize) -> usize {
-        if self.per_plane { plane } else { plane % self.dims.1 }
+        if self.norm.per_plane { plane } else { plane % self.norm.dims.1 }
     }
 
     /// A plane's factor and shift: `y = a·x + b`.
     pub fn factors<T: Real>(&self, plane: usize, parameters: Parameters<'_, T>) -> (T, T) {
-        let (group, channel) = (self.group(plane), plane % self.dims.1);
+        let (group, channel) = (self.group(plane), plane % self.norm.dims.1);
         let (weight, bias) = match parameters {
             Some((weight, bias)) => (weight[channel].to_f64(), bias[channel].to_f64()),
             None => (1.0, 0.0),
@@ -77,7 +84,7 @@ impl Normaliser {
 
     /// Whether all planes of a channel have the same factors.
     pub fn by_channel(&self) -> bool {
-        !self.per_plane
+        !self.norm.per_plane
     }
 
     /// `of(plane)` for any plane, worked out once for each channel where its planes share it.
@@ -85,14 +92,14 @@ impl Normaliser {
         &self,
         of: impl Fn(usize) -> V + Sync,
     ) -> impl Fn(usize) -> V + Sync {
-        let c = self.dims.1;
+        let c = self.norm.dims.1;
         let shared: Option<Vec<V>> = self.by_channel().then(|| (0..c).map(&of).collect());
         move |plane| shared.as_ref().map_or_else(|| of(plane), |shared| shared[plane % c])
     }
 
     /// The whole norm.
     pub fn forward<T: Real>(&self, x: &[T], parameters: Parameters<'_, T>) -> Vec<T> {
-        let pixels = self.dims.2;
+        let pixels = self.norm.dims.2;
         let mut y = fresh(x.len());
         let factors = self.for_planes(|plane| self.factors(plane, parameters));
         for_pieces(
@@ -103,7 +110,7 @@ impl Normaliser {
                 let (a, b) = factors(plane);
                 let x = &x[plane * pixels..][..pixels];
                 let lines = out.iter_mut().zip(x);
-                match self.activation {
+                match self.norm.activation {
                     Activation::Linear => lines.for_each(|(o, &v)| *o = v * a + b),
                     Activation::Relu => lines.for_each(|(o, &v)| *o = positive(v * a + b)),
                 }
@@ -120,13 +127,13 @@ impl Normaliser {
         dy: &[T],
         parameters: Parameters<'_, T>,
     ) -> (Vec<f64>, Vec<f64>) {
-        let (n, c, pixels) = self.dims;
-        let relu = self.activation == Activation::Relu;
+        let (n, c, pixels) = self.norm.dims;
+        let relu = self.norm.activation == Activation::Relu;
         (0..self.mean.len())
             .into_par_iter()
             .map(|group| {
                 let (mut sum, mut dot) = (0.0, 0.0);
-                let (first, step) = if self.per_plane { (group, n * c) } else { (group, c) };
+                let (first, step) = if self.norm.per_plane { (group, n * c) } else { (group, c) };
                 let (a, b) = self.factors(first, parameters);
                 for plane in (first..n * c).step_by(step) {
                     let range = plane * pixels..(plane + 1) * pixels;
@@ -157,13 +164,13 @@ impl Normaliser {
         parameters: Parameters<'_, T>,
         (sum, dot): (&[f64], &[f64]),
     ) -> Vec<T> {
-        let (n, c, pixels) = self.dims;
-        let count = (if self.per_plane { pixels } else { n * pixels }) as f64;
-        let relu = self.activation == Activation::Relu;
+        let (n, c, pixels) = self.norm.dims;
+        let count = (if self.norm.per_plane { pixels } else { n * pixels }) as f64;
+        let relu = self.norm.activation == Activation::Relu;
         let coefficients = self.for_planes(|plane| {
             let group = self.group(plane);
             let (a, b) = self.factors(plane, parameters);
-            let (slope, shift) = if self.own {
+            let (slope, shift) = if self.norm.own {
                 let scale =
                     parameters.map_or(1.0, |(w, _)| w[plane % c].to_f64()) * self.inv_std[group];
                 let slope = -scale * self.inv_std[group] * dot[group] / count;

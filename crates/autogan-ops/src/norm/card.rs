@@ -1,13 +1,11 @@
-//! Both norms on a card: affine.cu.
-//!
-//! Statistics go through the host once, where their owner keeps them: a norm by a batch's own waits for them.
+//! Both norms on a card: affine.cu. Statistics stay there.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Shape, Tensor};
 
-use super::affine::{Activation, Dims, Normaliser};
+use super::affine::{Activation, Dims, Norm};
 use crate::cuda::{
-    self, Argument, Card, Floats, Room, doubles, download, flag, floats, int, narrow,
-    over_elements, over_groups, over_planes, upload,
+    self, Argument, Card, Doubles, Floats, Room, doubles, flag, floats, int, narrow, over_elements,
+    over_groups, over_planes,
 };
 
 /// Mean and biased variance of each channel, or of each plane.
@@ -16,108 +14,153 @@ pub(super) fn measure(
     x: &Tensor,
     (n, c, pixels): Dims,
     per_plane: bool,
-) -> Result<(Vec<f64>, Vec<f64>)> {
+) -> Result<(Tensor, Tensor)> {
     let groups = if per_plane { n * c } else { c };
+    let (mean, to_mean) = cuda::new_doubles(op, x, groups)?;
+    let (var, to_var) = cuda::new_doubles(op, x, groups)?;
     cuda::run(op, x, &[x], &[], |card, from, _| {
         narrow(n * c * pixels)?;
-        let (mean, var) = (doubles(card, groups)?, doubles(card, groups)?);
         let arguments = [
             from[0].read(),
-            mean.doubles().write(),
-            var.doubles().write(),
+            to_mean.write(),
+            to_var.write(),
             int(n)?,
             int(c)?,
             int(pixels)?,
             flag(per_plane),
         ];
-        over_groups(card, "norm_statistics", groups, &arguments)?;
-        Ok((download(card, &mean, groups)?, download(card, &var, groups)?))
+        over_groups(card, "norm_statistics", groups, &arguments)
+    })?;
+    Ok((mean, var))
+}
+
+/// Moves running mean and variance towards a batch's, by channel, the variance times `correction`.
+pub(super) fn update_running(
+    op: &'static str,
+    (running_mean, running_var): (&Tensor, &Tensor),
+    (mean, var): (&Tensor, &Tensor),
+    (momentum, correction): (f64, f64),
+) -> Result<()> {
+    let (from_mean, from_var) = (cuda::doubles_of(op, mean)?, cuda::doubles_of(op, var)?);
+    cuda::run(op, running_mean, &[], &[running_mean, running_var], |card, _, to| {
+        let c = running_mean.elem_count();
+        let arguments = [
+            from_mean.read(),
+            from_var.read(),
+            to[0].write(),
+            to[1].write(),
+            int(c)?,
+            Argument::Double(momentum),
+            Argument::Double(correction),
+        ];
+        over_elements(card, "norm_running", c, &arguments)
     })
 }
 
-/// A norm's factors and shifts by group, and what they are made from.
-struct Factors {
-    mean: Room,
-    inv_std: Room,
-    a: Room,
-    b: Room,
+/// A norm with what its statistics and its parameters come to, by group.
+pub(super) struct Normaliser {
+    op: &'static str,
+    norm: Norm,
+    mean: Tensor,
+    inv_std: Tensor,
+    a: Tensor,
+    b: Tensor,
 }
 
-/// A norm's weight and bias; null for 1 and 0.
-type Affine = (Floats, Floats);
+/// The addresses of a [`Normaliser`]'s tensors.
+struct Factors {
+    mean: Doubles,
+    inv_std: Doubles,
+    a: Floats,
+    b: Floats,
+}
 
-/// A norm's weight and bias among the inputs of a program, where it has them.
-pub(super) fn affine(from: &[Floats], first: usize) -> Affine {
+/// A norm's weight and bias among the inputs of a program, where it has them; null for 1 and 0.
+fn affine(from: &[Floats], first: usize) -> (Floats, Floats) {
     let at = |i: usize| from.get(i).copied().unwrap_or(Floats::NONE);
     (at(first), at(first + 1))
 }
 
 impl Normaliser {
-    fn factors_on_card(&self, card: &dyn Card, (weight, bias): Affine) -> Result<Factors> {
-        let (groups, c) = (self.mean.len(), self.dims.1);
-        let (mean, var) = (upload(card, &self.mean)?, upload(card, &self.var)?);
-        let (a, b) = (floats(card, groups)?, floats(card, groups)?);
-        let inv_std = doubles(card, groups)?;
-        let arguments = [
-            mean.doubles().read(),
-            var.doubles().read(),
-            weight.read(),
-            bias.read(),
-            a.floats().write(),
-            b.floats().write(),
-            inv_std.doubles().write(),
-            int(groups)?,
-            int(c)?,
-            Argument::Double(self.eps),
-        ];
-        over_elements(card, "norm_factors", groups, &arguments)?;
-        Ok(Factors { mean, inv_std, a, b })
+    /// The norm of `x` by given or measured statistics; `parameters` are weight and bias, or nothing.
+    pub fn new(
+        op: &'static str,
+        norm: Norm,
+        (mean, var): (&Tensor, &Tensor),
+        x: &Tensor,
+        parameters: &[&Tensor],
+    ) -> Result<Self> {
+        let (groups, c) = (norm.groups(), norm.dims.1);
+        let (mean, var) = (mean.contiguous()?, var.contiguous()?);
+        let (from_mean, from_var) = (cuda::doubles_of(op, &mean)?, cuda::doubles_of(op, &var)?);
+        let (inv_std, to_inv_std) = cuda::new_doubles(op, x, groups)?;
+        let (inputs, shape) = ([&[x], parameters].concat(), Shape::from(groups));
+        let launch = |card: &dyn Card, from: &[Floats], [a, b]: [Floats; 2]| {
+            let (weight, bias) = affine(from, 1);
+            let arguments = [
+                from_mean.read(),
+                from_var.read(),
+                weight.read(),
+                bias.read(),
+                a.write(),
+                b.write(),
+                to_inv_std.write(),
+                int(groups)?,
+                int(c)?,
+                Argument::Double(norm.eps),
+            ];
+            over_elements(card, "norm_factors", groups, &arguments)
+        };
+        let [a, b] = cuda::make(op, &inputs, [shape.clone(), shape], launch)?;
+        Ok(Self { op, norm, mean, inv_std, a, b })
+    }
+
+    fn factors(&self) -> Result<Factors> {
+        Ok(Factors {
+            mean: cuda::doubles_of(self.op, &self.mean)?,
+            inv_std: cuda::doubles_of(self.op, &self.inv_std)?,
+            a: cuda::floats_of(self.op, &self.a)?,
+            b: cuda::floats_of(self.op, &self.b)?,
+        })
     }
 
     fn relu_flag(&self) -> Argument {
-        flag(self.activation == Activation::Relu)
+        flag(self.norm.activation == Activation::Relu)
     }
 
     /// What every kernel over planes takes last.
     fn plane_sizes(&self) -> Result<[Argument; 5]> {
-        let (n, c, pixels) = self.dims;
-        Ok([int(n * c)?, int(c)?, int(pixels)?, flag(self.per_plane), self.relu_flag()])
+        let (n, c, pixels) = self.norm.dims;
+        Ok([int(n * c)?, int(c)?, int(pixels)?, flag(self.norm.per_plane), self.relu_flag()])
     }
 
     /// The whole norm.
-    pub(super) fn launch_forward(
-        &self,
-        card: &dyn Card,
-        x: Floats,
-        parameters: Affine,
-        y: Floats,
-    ) -> Result<()> {
-        let (n, c, pixels) = self.dims;
-        let Factors { a, b, .. } = self.factors_on_card(card, parameters)?;
-        let tensors = [x.read(), a.floats().read(), b.floats().read(), y.write()];
-        let arguments = [&tensors[..], &self.plane_sizes()?].concat();
+    pub fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+        let (n, c, pixels) = self.norm.dims;
+        let Factors { a, b, .. } = self.factors()?;
+        let arguments =
+            [&[x.read(), a.read(), b.read(), y.write()], &self.plane_sizes()?[..]].concat();
         over_planes(card, "norm_forward", (n * c, pixels), &arguments)
     }
 
     /// The gradients of the input and, unless those are null, of weight and bias.
-    pub(super) fn launch_backward(
+    pub fn launch_backward(
         &self,
         card: &dyn Card,
         (x, dy): (Floats, Floats),
-        parameters: Affine,
+        weight: Floats,
         (dx, dweight, dbias): (Floats, Floats, Floats),
     ) -> Result<()> {
-        let (n, c, pixels) = self.dims;
-        let factors = self.factors_on_card(card, parameters)?;
-        let (slope, shift) =
-            self.launch_sums(card, (x, dy), parameters, &factors, (dweight, dbias))?;
-        let through = |room: &Room| if self.own { room.floats() } else { Floats::NONE };
+        let (n, c, pixels) = self.norm.dims;
+        let factors = self.factors()?;
+        let (slope, shift) = self.launch_sums(card, (x, dy), weight, &factors, (dweight, dbias))?;
+        let through = |room: &Room| if self.norm.own { room.floats() } else { Floats::NONE };
         let tensors = [
             x.read(),
             dy.read(),
             dx.write(),
-            factors.a.floats().read(),
-            factors.b.floats().read(),
+            factors.a.read(),
+            factors.b.read(),
             through(&slope).read(),
             through(&shift).read(),
         ];
@@ -130,35 +173,35 @@ impl Normaliser {
         &self,
         card: &dyn Card,
         (x, dy): (Floats, Floats),
-        (weight, _): Affine,
+        weight: Floats,
         factors: &Factors,
         (dweight, dbias): (Floats, Floats),
     ) -> Result<(Room, Room)> {
-        let ((n, c, pixels), groups) = (self.dims, self.mean.len());
+        let ((n, c, pixels), groups) = (self.norm.dims, self.norm.groups());
         let (sum, dot) = (doubles(card, groups)?, doubles(card, groups)?);
         let arguments = [
             x.read(),
             dy.read(),
-            factors.a.floats().read(),
-            factors.b.floats().read(),
-            factors.mean.doubles().read(),
-            factors.inv_std.doubles().read(),
+            factors.a.read(),
+            factors.b.read(),
+            factors.mean.read(),
+            factors.inv_std.read(),
             sum.doubles().write(),
             dot.doubles().write(),
             int(n)?,
             int(c)?,
             int(pixels)?,
-            flag(self.per_plane),
+            flag(self.norm.per_plane),
             self.relu_flag(),
         ];
         over_groups(card, "norm_gradient_sums", groups, &arguments)?;
         let (slope, shift) = (floats(card, groups)?, floats(card, groups)?);
-        let count = if self.per_plane { pixels } else { n * pixels };
+        let count = if self.norm.per_plane { pixels } else { n * pixels };
         let arguments = [
             sum.doubles().read(),
             dot.doubles().read(),
-            factors.mean.doubles().read(),
-            factors.inv_std.doubles().read(),
+            factors.mean.read(),
+            factors.inv_std.read(),
             weight.read(),
             slope.floats().write(),
             shift.floats().write(),

@@ -1,10 +1,12 @@
 //! Batch norm and instance norm. Statistics are summed in f64 in a fixed order.
 //!
 //! Both normalise a group of values by its mean and biased variance: a channel over the batch (batch norm), or one
-//! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's.
+//! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's. All statistics
+//! are f64 vectors that lie beside the input: on a card nothing waits for them.
 
 mod affine;
 mod card;
+mod running;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
@@ -12,11 +14,12 @@ use candle_core::{
 };
 
 pub use affine::Activation;
-use affine::{Dims, statistics};
+use affine::{Dims, Norm, statistics};
 pub(crate) use affine::{Normaliser, Parameters};
+pub use running::update_running;
 
 use crate::cuda::{self, Card, Floats};
-use crate::host::{host, slice, tensor};
+use crate::host::{check_doubles, doubles, host, slice, tensor};
 use crate::real::{dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply1, apply3, tracked};
 
@@ -27,10 +30,10 @@ const INSTANCE: &str = "instance_norm";
 pub struct BatchNormOutput {
     /// Normalised, scaled and shifted, `[N, C, H, W]`.
     pub y: Tensor,
-    /// Mean of each channel, `[C]`, f64.
-    pub mean: Vec<f64>,
-    /// Biased variance of each channel (divided by `count`), `[C]`, f64.
-    pub var: Vec<f64>,
+    /// Mean of each channel, `[C]`, f64, beside the input.
+    pub mean: Tensor,
+    /// Biased variance of each channel (divided by `count`), `[C]`, f64, beside the input.
+    pub var: Tensor,
     /// Values per channel, N·H·W. The unbiased variance is `var · count / (count − 1)`.
     pub count: usize,
 }
@@ -50,27 +53,41 @@ pub fn batch_norm_train(
     let dims = check(x, &[weight, bias])?;
     let x = x.contiguous()?;
     let (mean, var) = measure(&x, dims, false)?;
-    let norm = Normaliser::new(dims, false, (mean.clone(), var.clone()), eps, true, activation);
-    let y = apply3(&x, &weight.contiguous()?, &bias.contiguous()?, Affine(norm))?;
+    let norm = Norm { dims, per_plane: false, eps, own: true, activation };
+    let y = affine(&x, (weight, bias), norm, (&mean, &var))?;
     Ok(BatchNormOutput { y, mean, var, count: dims.0 * dims.2 })
 }
 
-/// Batch norm by given statistics, which are constants, then the activation: `x [N, C, H, W]`, everything else `[C]`.
+/// Batch norm by given statistics, which are constants, then the activation: `x [N, C, H, W]`, everything else `[C]`,
+/// mean and variance as f64.
 ///
 /// # Errors
-/// When the shapes or element types do not fit each other.
+/// When the shapes or element types do not fit each other, or the tensors do not lie on one device.
 pub fn batch_norm_eval(
     x: &Tensor,
-    mean: &[f64],
-    var: &[f64],
+    mean: &Tensor,
+    var: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
     eps: f64,
     activation: Activation,
 ) -> Result<Tensor> {
     let dims = check(x, &[weight, bias])?;
-    let norm = given(dims, (mean, var), eps, activation)?;
-    apply3(&x.contiguous()?, &weight.contiguous()?, &bias.contiguous()?, Affine(norm))
+    check_given((mean, var), dims.1)?;
+    let norm = Norm { dims, per_plane: false, eps, own: false, activation };
+    affine(&x.contiguous()?, (weight, bias), norm, (mean, var))
+}
+
+/// Batch norm of a contiguous tensor.
+fn affine(
+    x: &Tensor,
+    (weight, bias): (&Tensor, &Tensor),
+    norm: Norm,
+    statistics: (&Tensor, &Tensor),
+) -> Result<Tensor> {
+    let (weight, bias) = (weight.contiguous()?, bias.contiguous()?);
+    let ready = Ready::new(BATCH, norm, statistics, x, &[&weight, &bias])?;
+    apply3(x, &weight, &bias, Affine(ready))
 }
 
 /// [`batch_norm_train`] from candle's elementary operators, with candle's gradient.
@@ -92,8 +109,9 @@ pub fn batch_norm_ref(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> R
 /// When the input is not 4-dimensional or has no pixels.
 pub fn instance_norm(x: &Tensor, eps: f64, activation: Activation) -> Result<Tensor> {
     let x = x.contiguous()?;
-    let norm = by_plane(&x, eps, activation)?;
-    apply1(&x, Planes(norm), Keep::INPUTS)
+    let (norm, (mean, var)) = planes(&x, eps, activation)?;
+    let ready = Ready::new(INSTANCE, norm, (&mean, &var), &x, &[])?;
+    apply1(&x, Planes(ready), Keep::INPUTS)
 }
 
 /// [`instance_norm`] from candle's elementary operators, with candle's gradient.
@@ -106,45 +124,65 @@ pub fn instance_norm_ref(x: &Tensor, eps: f64) -> Result<Tensor> {
     centred.broadcast_div(&(var + eps)?.sqrt()?)
 }
 
-/// Mean and biased variance of each channel, or of each plane, of a contiguous tensor.
-pub(crate) fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Vec<f64>, Vec<f64>)> {
+/// Mean and biased variance of each channel, or of each plane, of a contiguous tensor: f64 vectors beside it.
+fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> {
     if cuda::taken(x) {
         let op = if per_plane { INSTANCE } else { BATCH };
         return card::measure(op, x, dims, per_plane);
     }
-    dispatch!(BATCH, x.dtype(), T => {
-        let view = host(BATCH, x)?;
-        Ok(statistics::<T>(view.slice()?, dims, per_plane))
-    })
+    let (mean, var) = dispatch!(BATCH, x.dtype(), T => {
+        statistics::<T>(host(BATCH, x)?.slice()?, dims, per_plane)
+    });
+    let groups = mean.len();
+    Ok((tensor(mean, groups)?, tensor(var, groups)?))
 }
 
-/// The normaliser of batch norm by given statistics.
-pub(crate) fn given(
-    dims: Dims,
-    (mean, var): (&[f64], &[f64]),
-    eps: f64,
-    activation: Activation,
-) -> Result<Normaliser> {
-    if mean.len() != dims.1 || var.len() != dims.1 {
-        bail!(
-            "{BATCH}: expected {} means and variances, found {} and {}",
-            dims.1,
-            mean.len(),
-            var.len()
-        );
-    }
-    Ok(Normaliser::new(dims, false, (mean.to_vec(), var.to_vec()), eps, false, activation))
+/// Refuses given statistics that do not fit the channels.
+fn check_given((mean, var): (&Tensor, &Tensor), channels: usize) -> Result<()> {
+    check_doubles(BATCH, "means", mean, channels)?;
+    check_doubles(BATCH, "variances", var, channels)
 }
 
-/// The normaliser of instance norm for a contiguous tensor.
-pub(crate) fn by_plane(x: &Tensor, eps: f64, activation: Activation) -> Result<Normaliser> {
+/// Instance norm of a contiguous tensor: the norm and its statistics.
+fn planes(x: &Tensor, eps: f64, activation: Activation) -> Result<(Norm, (Tensor, Tensor))> {
     let (n, c, h, w) = x.dims4()?;
     if h * w == 0 {
         bail!("{INSTANCE}: expected at least one pixel, found {h}x{w}");
     }
     let dims = (n, c, h * w);
-    let (mean, var) = measure(x, dims, true)?;
-    Ok(Normaliser::new(dims, true, (mean, var), eps, true, activation))
+    let norm = Norm { dims, per_plane: true, eps, own: true, activation };
+    Ok((norm, measure(x, dims, true)?))
+}
+
+/// Batch norm of a contiguous tensor on the CPU by its own statistics, and those.
+pub(crate) fn by_own(
+    x: &Tensor,
+    dims: Dims,
+    eps: f64,
+    activation: Activation,
+) -> Result<(Normaliser, (Tensor, Tensor))> {
+    let norm = Norm { dims, per_plane: false, eps, own: true, activation };
+    let (mean, var) = measure(x, dims, false)?;
+    let normaliser = Normaliser::new(norm, doubles(BATCH, &mean)?, &doubles(BATCH, &var)?);
+    Ok((normaliser, (mean, var)))
+}
+
+/// Batch norm on the CPU by given statistics.
+pub(crate) fn by_given(
+    (mean, var): (&Tensor, &Tensor),
+    dims: Dims,
+    eps: f64,
+    activation: Activation,
+) -> Result<Normaliser> {
+    check_given((mean, var), dims.1)?;
+    let norm = Norm { dims, per_plane: false, eps, own: false, activation };
+    Ok(Normaliser::new(norm, doubles(BATCH, mean)?, &doubles(BATCH, var)?))
+}
+
+/// Instance norm of a contiguous tensor on the CPU.
+pub(crate) fn by_plane(x: &Tensor, eps: f64, activation: Activation) -> Result<Normaliser> {
+    let (norm, (mean, var)) = planes(x, eps, activation)?;
+    Ok(Normaliser::new(norm, doubles(INSTANCE, &mean)?, &doubles(INSTANCE, &var)?))
 }
 
 /// Batch norm's check of shapes and types; the dimensions.
@@ -162,16 +200,50 @@ pub(crate) fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     Ok((n, c, h * w))
 }
 
-/// Batch norm.
-struct Affine(Normaliser);
+/// A norm and its statistics, where its input lies.
+enum Ready {
+    Host(Normaliser),
+    Card(card::Normaliser),
+}
 
-impl Affine {
+impl Ready {
+    fn new(
+        op: &'static str,
+        norm: Norm,
+        (mean, var): (&Tensor, &Tensor),
+        x: &Tensor,
+        parameters: &[&Tensor],
+    ) -> Result<Self> {
+        if cuda::taken(x) {
+            let norm = card::Normaliser::new(op, norm, (mean, var), x, parameters)?;
+            return Ok(Self::Card(norm));
+        }
+        Ok(Self::Host(Normaliser::new(norm, doubles(op, mean)?, &doubles(op, var)?)))
+    }
+
+    fn host(&self) -> Result<&Normaliser> {
+        match self {
+            Self::Host(norm) => Ok(norm),
+            Self::Card(_) => bail!("a norm of a tensor on a card cannot be computed on the CPU"),
+        }
+    }
+
+    fn card(&self) -> Result<&card::Normaliser> {
+        match self {
+            Self::Card(norm) => Ok(norm),
+            Self::Host(_) => bail!("a norm of a tensor on the CPU cannot be computed on a card"),
+        }
+    }
+
     fn program(&self) -> impl cuda::Program<1> {
         |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            self.0.launch_forward(card, from[0], card::affine(from, 1), y)
+            self.card()?.launch_forward(card, from[0], y)
         }
     }
 }
+
+/// Batch norm.
+struct Affine(Ready);
 
 impl CustomOp3 for Affine {
     fn name(&self) -> &'static str {
@@ -188,12 +260,12 @@ impl CustomOp3 for Affine {
         lb: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (inputs, shape) = ([(x, lx), (w, lw), (b, lb)], lx.shape().clone());
-        if let Some(y) = cuda::emulated(BATCH, &inputs, shape, self.program()) {
+        if let Some(y) = cuda::emulated(BATCH, &inputs, shape, self.0.program()) {
             return y;
         }
         dispatch!(BATCH, x.dtype(), T => {
             let (w, b) = (slice::<T>(BATCH, w, lw)?, slice::<T>(BATCH, b, lb)?);
-            let y = self.0.forward(slice::<T>(BATCH, x, lx)?, Some((w, b)));
+            let y = self.0.host()?.forward(slice::<T>(BATCH, x, lx)?, Some((w, b)));
             Ok(storage(y, lx.shape().clone()))
         })
     }
@@ -208,7 +280,7 @@ impl CustomOp3 for Affine {
         lb: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let inputs = [(x, lx), (w, lw), (b, lb)];
-        cuda::forward(BATCH, &inputs, lx.shape().clone(), self.program())
+        cuda::forward(BATCH, &inputs, lx.shape().clone(), self.0.program())
     }
 
     fn bwd(
@@ -224,11 +296,10 @@ impl CustomOp3 for Affine {
             let shapes = [x, weight, bias].map(|t| t.shape().clone());
             let [dx, dw, db] = cuda::make(
                 BATCH,
-                &[x, &dy, weight, bias],
+                &[x, &dy, weight],
                 shapes,
                 |card: &dyn Card, from: &[Floats], [dx, dw, db]: [Floats; 3]| {
-                    let parameters = card::affine(from, 2);
-                    self.0.launch_backward(card, (from[0], from[1]), parameters, (dx, dw, db))
+                    self.0.card()?.launch_backward(card, (from[0], from[1]), from[2], (dx, dw, db))
                 },
             )?;
             let wanted = |of: &Tensor, gradient| tracked(of).then_some(gradient);
@@ -239,9 +310,10 @@ impl CustomOp3 for Affine {
             let (hw, hb) = (host(BATCH, weight)?, host(BATCH, bias)?);
             let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
             let parameters = Some((hw.slice::<T>()?, hb.slice::<T>()?));
-            let (sum, dot) = self.0.sums(xs, ds, parameters);
+            let norm = self.0.host()?;
+            let (sum, dot) = norm.sums(xs, ds, parameters);
             let dx = if tracked(x) {
-                let dx = self.0.input_gradient(xs, ds.to_vec(), parameters, (&sum, &dot));
+                let dx = norm.input_gradient(xs, ds.to_vec(), parameters, (&sum, &dot));
                 Some(tensor(dx, x.shape())?)
             } else {
                 None
@@ -258,15 +330,7 @@ impl CustomOp3 for Affine {
 }
 
 /// Instance norm.
-struct Planes(Normaliser);
-
-impl Planes {
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            self.0.launch_forward(card, from[0], (Floats::NONE, Floats::NONE), y)
-        }
-    }
-}
+struct Planes(Ready);
 
 impl CustomOp1 for Planes {
     fn name(&self) -> &'static str {
@@ -275,34 +339,34 @@ impl CustomOp1 for Planes {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (inputs, shape) = ([(x, layout)], layout.shape().clone());
-        if let Some(y) = cuda::emulated(INSTANCE, &inputs, shape, self.program()) {
+        if let Some(y) = cuda::emulated(INSTANCE, &inputs, shape, self.0.program()) {
             return y;
         }
         dispatch!(INSTANCE, x.dtype(), T => {
-            let y = self.0.forward(slice::<T>(INSTANCE, x, layout)?, None);
+            let y = self.0.host()?.forward(slice::<T>(INSTANCE, x, layout)?, None);
             Ok(storage(y, layout.shape().clone()))
         })
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(INSTANCE, &[(x, layout)], layout.shape().clone(), self.program())
+        cuda::forward(INSTANCE, &[(x, layout)], layout.shape().clone(), self.0.program())
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let dy = dy.contiguous()?;
         if cuda::taken(&dy) {
-            let none = (Floats::NONE, Floats::NONE);
             let dx = cuda::make_one(INSTANCE, &[x, &dy], x.shape(), |card, from, dx| {
                 let to = (dx, Floats::NONE, Floats::NONE);
-                self.0.launch_backward(card, (from[0], from[1]), none, to)
+                self.0.card()?.launch_backward(card, (from[0], from[1]), Floats::NONE, to)
             })?;
             return Ok(Some(dx));
         }
         dispatch!(INSTANCE, x.dtype(), T => {
             let (hx, hd) = (host(INSTANCE, x)?, host(INSTANCE, &dy)?);
             let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
-            let (sum, dot) = self.0.sums(xs, ds, None);
-            let dx = self.0.input_gradient(xs, ds.to_vec(), None, (&sum, &dot));
+            let norm = self.0.host()?;
+            let (sum, dot) = norm.sums(xs, ds, None);
+            let dx = norm.input_gradient(xs, ds.to_vec(), None, (&sum, &dot));
             Ok(Some(tensor(dx, x.shape())?))
         })
     }

@@ -1,11 +1,10 @@
-//! Spectral norm on a card: spectral.cu. The vectors go through the host, where their owner keeps them.
+//! Spectral norm on a card: spectral.cu. The vectors and σ stay there.
 
 use candle_core::{Result, Tensor};
 
-use super::SpectralNorm;
+use super::{ITERATE, OP, SpectralNorm};
 use crate::cuda::{
-    self, Card, Doubles, Floats, blocks_of, doubles, download, int, over_elements, over_groups,
-    upload,
+    self, Card, Doubles, Floats, blocks_of, doubles, int, over_elements, over_groups,
 };
 
 /// Columns that a block of `spectral_columns` takes.
@@ -34,37 +33,41 @@ fn normalise(card: &dyn Card, vector: Doubles, count: usize) -> Result<()> {
 /// The next u and v.
 pub(super) fn power_iterate(
     w: &Tensor,
-    u: &[f64],
+    u: &Tensor,
     (rows, cols): Sizes,
-) -> Result<(Vec<f64>, Vec<f64>)> {
-    cuda::run("power_iterate", w, &[w], &[], |card, from, _| {
-        let (w, u, v) = (from[0], upload(card, u)?, doubles(card, cols)?);
-        let arguments = [w.read(), u.doubles().read(), v.doubles().write(), int(rows)?, int(cols)?];
+) -> Result<(Tensor, Tensor)> {
+    let from_u = cuda::doubles_of(ITERATE, u)?;
+    let (next_u, to_u) = cuda::new_doubles(ITERATE, w, rows)?;
+    let (next_v, to_v) = cuda::new_doubles(ITERATE, w, cols)?;
+    cuda::run(ITERATE, w, &[w], &[], |card, from, _| {
+        let w = from[0];
+        let arguments = [w.read(), from_u.read(), to_v.write(), int(rows)?, int(cols)?];
         over_groups(card, "spectral_columns", cols.div_ceil(COLUMNS), &arguments)?;
-        normalise(card, v.doubles(), cols)?;
-        rows_of(card, (w, v.doubles()), u.doubles(), (rows, cols))?;
-        normalise(card, u.doubles(), rows)?;
-        Ok((download(card, &u, rows)?, download(card, &v, cols)?))
-    })
+        normalise(card, to_v, cols)?;
+        rows_of(card, (w, to_v), to_u, (rows, cols))?;
+        normalise(card, to_u, rows)
+    })?;
+    Ok((next_u, next_v))
 }
 
 /// σ = uᵀ W v.
-pub(super) fn sigma(w: &Tensor, u: &[f64], v: &[f64], (rows, cols): Sizes) -> Result<f64> {
-    cuda::run("spectral_normalize", w, &[w], &[], |card, from, _| {
-        let (u, v) = (upload(card, u)?, upload(card, v)?);
-        let (product, sigma) = (doubles(card, rows)?, doubles(card, 1)?);
-        rows_of(card, (from[0], v.doubles()), product.doubles(), (rows, cols))?;
-        let arguments =
-            [u.doubles().read(), product.doubles().read(), sigma.doubles().write(), int(rows)?];
-        over_groups(card, "spectral_sigma", 1, &arguments)?;
-        Ok(download(card, &sigma, 1)?[0])
-    })
+pub(super) fn sigma(w: &Tensor, (u, v): (&Tensor, &Tensor), (rows, cols): Sizes) -> Result<Tensor> {
+    let (u, v) = (cuda::doubles_of(OP, u)?, cuda::doubles_of(OP, v)?);
+    let (sigma, to_sigma) = cuda::new_doubles(OP, w, 1)?;
+    cuda::run(OP, w, &[w], &[], |card, from, _| {
+        let product = doubles(card, rows)?;
+        rows_of(card, (from[0], v), product.doubles(), (rows, cols))?;
+        let arguments = [u.read(), product.doubles().read(), to_sigma.write(), int(rows)?];
+        over_groups(card, "spectral_sigma", 1, &arguments)
+    })?;
+    Ok(sigma)
 }
 
 impl SpectralNorm {
     pub(super) fn divide(&self, card: &dyn Card, w: Floats, out: Floats) -> Result<()> {
-        let (sigma, count) = (upload(card, &[self.sigma])?, self.u.len() * self.v.len());
-        let arguments = [w.read(), sigma.doubles().read(), out.write(), int(count)?];
+        let count = self.u.elem_count() * self.v.elem_count();
+        let sigma = cuda::doubles_of(OP, &self.sigma)?;
+        let arguments = [w.read(), sigma.read(), out.write(), int(count)?];
         over_elements(card, "spectral_forward", count, &arguments)
     }
 
@@ -74,19 +77,19 @@ impl SpectralNorm {
         (w, dy): (Floats, Floats),
         dw: Floats,
     ) -> Result<()> {
-        let (rows, cols) = (self.u.len(), self.v.len());
+        let (rows, cols) = (self.u.elem_count(), self.v.elem_count());
         let count = rows * cols;
-        let (u, v, sigma) =
-            (upload(card, &self.u)?, upload(card, &self.v)?, upload(card, &[self.sigma])?);
+        let (u, v) = (cuda::doubles_of(OP, &self.u)?, cuda::doubles_of(OP, &self.v)?);
+        let sigma = cuda::doubles_of(OP, &self.sigma)?;
         let parts = blocks_of(count).min(SHARES);
         let partial = doubles(card, parts)?;
         let arguments = [w.read(), dy.read(), partial.doubles().write(), int(count)?];
         over_groups(card, "spectral_along", parts, &arguments)?;
         let arguments = [
             dy.read(),
-            u.doubles().read(),
-            v.doubles().read(),
-            sigma.doubles().read(),
+            u.read(),
+            v.read(),
+            sigma.read(),
             partial.doubles().read(),
             dw.write(),
             int(rows)?,

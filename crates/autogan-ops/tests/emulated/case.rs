@@ -201,6 +201,11 @@ pub fn tensor(data: &[f32], shape: impl Into<Shape>) -> Tensor {
     Tensor::from_vec(data, shape.into(), &Device::Cpu).unwrap()
 }
 
+/// An f64 vector.
+pub fn vector(data: &[f64]) -> Tensor {
+    Tensor::new(data, &Device::Cpu).unwrap()
+}
+
 /// The elements of an f64 tensor.
 pub fn values(t: &Tensor) -> Vec<f64> {
     t.flatten_all().unwrap().to_vec1().unwrap()

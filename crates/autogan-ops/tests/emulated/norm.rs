@@ -1,9 +1,9 @@
 //! Kernels of batch norm and instance norm, in the order in which a launcher calls them.
 
-use autogan_ops::{Activation, batch_norm_eval, batch_norm_train, instance_norm};
+use autogan_ops::{Activation, batch_norm_eval, batch_norm_train, instance_norm, update_running};
 use candle_core::{Result, Tensor};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
+use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 use crate::library::Argument;
 
 const EPS: f64 = 1e-5;
@@ -222,8 +222,8 @@ fn batch_norm_equals_the_operator() {
         let (mx, mw, mb, md) =
             (case.memory(&x), case.memory(&weight), case.memory(&bias), case.memory(&dy));
         let measured = statistics(case, s, &mx);
-        case.close("norm_statistics: mean", &measured.0, &found.mean, 1e-6);
-        case.close("norm_statistics: variance", &measured.1, &found.var, 1e-6);
+        case.close("norm_statistics: mean", &measured.0, &values(&found.mean), 1e-6);
+        case.close("norm_statistics: variance", &measured.1, &values(&found.var), 1e-6);
         let f = factors(case, s, measured, Some((&mw, &mb)));
         let my = forward(case, s, &mx, &f);
         case.close("norm_forward", &my, &y, 1e-5);
@@ -246,6 +246,7 @@ fn batch_norm_by_constants_equals_the_operator() {
         let var: Vec<f64> = mean.iter().map(|v| 0.2 + v * v).collect();
         let inputs = [tensor(&x, s.x()), tensor(&weight, s.c), tensor(&bias, s.c)];
         let eval = |t: &[Tensor]| -> Result<Tensor> {
+            let (mean, var) = (vector(&mean), vector(&var));
             batch_norm_eval(&t[0], &mean, &var, &t[1], &t[2], EPS, s.activation())
         };
         let (y, grads) = both_ways(&inputs, &dy, eval);
@@ -275,5 +276,33 @@ fn instance_norm_equals_the_operator() {
         let [slope, shift, ..] = gradient_factors(case, s, &f, &sums, None);
         let dx = input_gradient(case, s, &mx, &dy, &f, Some((&slope, &shift)));
         case.close("norm_input_gradient by planes", &dx, &grads[0], 1e-4);
+    });
+}
+
+#[test]
+fn running_statistics_equal_the_operator() {
+    cases(|case| {
+        let (c, count, momentum) = (case.size(600), 1 + case.size(40), case.pick(&[0.1, 0.7, 1.0]));
+        let [old_mean, old_var, mean, var] = [(); 4].map(|()| case.floats(c));
+        let doubles = |values: &[f32]| values.iter().map(|&v| v.into()).collect::<Vec<f64>>();
+        let (mean, var) = (doubles(&mean), doubles(&var));
+        let (expected_mean, expected_var) = (tensor(&old_mean, c), tensor(&old_var, c));
+        let (running, batch) = ((&expected_mean, &expected_var), (&vector(&mean), &vector(&var)));
+        update_running(running, batch, count, momentum).unwrap();
+        let (mut running_mean, mut running_var) = (case.memory(&old_mean), case.memory(&old_var));
+        let (mean, var) = (case.memory(&mean), case.memory(&var));
+        let (grid, block) = (case.grid(), case.block());
+        let arguments = [
+            mean.input(),
+            var.input(),
+            running_mean.output(),
+            running_var.output(),
+            c.into(),
+            momentum.into(),
+            (count as f64 / (count - 1) as f64).into(),
+        ];
+        case.launch("norm_running", grid, block, &arguments);
+        case.close("norm_running: mean", &running_mean, &values(&expected_mean), 1e-6);
+        case.close("norm_running: variance", &running_var, &values(&expected_var), 1e-6);
     });
 }

@@ -8,7 +8,7 @@ use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
 use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
-use crate::case::Case;
+use crate::case::{Case, vector};
 use crate::conv::tiles;
 use crate::library::{self, Argument};
 
@@ -253,7 +253,7 @@ fn norms() {
             Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-5, activation)?.y)
         });
         compare(case, &[&x], 1e-4, |t| ops::instance_norm(&t[0], 1e-5, activation));
-        let (mean, var) = (vec![0.1; c], vec![0.7; c]);
+        let (mean, var) = (vector(&vec![0.1; c]), vector(&vec![0.7; c]));
         compare(case, &[&x, &[c], &[c]], 1e-4, |t| {
             ops::batch_norm_eval(&t[0], &mean, &var, &t[1], &t[2], 1e-5, activation)
         });
@@ -272,12 +272,15 @@ fn statistics_of_a_batch() {
             let ones = tensor(&vec![1.0; shape[1]], &[shape[1]]);
             let x = tensor(&x, &shape);
             let out = ops::batch_norm_train(&x, &ones, &ones, 1e-5, Activation::Linear).unwrap();
-            (out.mean, out.var)
+            // The running ones, which move in place, from ones.
+            let [mean, var] = [&ones, &ones].map(|t| t.copy().unwrap());
+            ops::update_running((&mean, &var), (&out.mean, &out.var), out.count, 0.1).unwrap();
+            [out.mean, out.var, mean, var].map(|t| read(&t))
         };
-        let (mean, var) = measure(DType::F64);
-        let (found_mean, found_var) = standing_in(case, || measure(DType::F32));
-        close(case, &found_mean, &mean, 1e-6);
-        close(case, &found_var, &var, 1e-6);
+        let expected = measure(DType::F64);
+        for (found, expected) in standing_in(case, || measure(DType::F32)).iter().zip(&expected) {
+            close(case, found, expected, 1e-6);
+        }
     });
 }
 
@@ -286,7 +289,7 @@ fn fused_convolutions() {
     cases(|case| {
         let (x, co) = (normal_image(case), case.size(6));
         let c = x[1];
-        let (mean, var) = (vec![0.1; c], vec![0.7; c]);
+        let (mean, var) = (vector(&vec![0.1; c]), vector(&vec![0.7; c]));
         for resize in [Resize::Keep, Resize::NearestUp, Resize::AveragePool] {
             let (weight, bias) = ([co, c, 3, 3], [co]);
             compare(case, &[&x, &weight, &bias], 1e-4, |t| {
@@ -311,18 +314,19 @@ fn fused_convolutions() {
 fn spectral_norm() {
     cases(|case| {
         let shape = [case.size(20), case.size(6), case.pick(&[1, 3]), case.pick(&[1, 3])];
-        let (rows, cols) = (shape[0], shape[1] * shape[2] * shape[3]);
-        let values: Vec<f32> = case.floats(rows * cols).iter().map(|v| v + 0.3).collect();
+        let rows = shape[0];
+        let values: Vec<f32> =
+            case.floats(shape.iter().product()).iter().map(|v| v + 0.3).collect();
         let weight = |dtype| {
             let w = Tensor::from_slice(&values, &shape, &Device::Cpu).unwrap();
             w.to_dtype(dtype).unwrap()
         };
-        let start = vec![1.0; rows];
-        let step = |dtype| ops::power_iterate(&weight(dtype), &start, &vec![0.0; cols]).unwrap();
+        let start = vector(&vec![1.0; rows]);
+        let step = |dtype| ops::power_iterate(&weight(dtype), &start).unwrap();
         let (u, v) = step(DType::F64);
         let (found_u, found_v) = standing_in(case, || step(DType::F32));
-        close(case, &found_u, &u, 1e-9);
-        close(case, &found_v, &v, 1e-9);
+        close(case, &read(&found_u), &read(&u), 1e-9);
+        close(case, &read(&found_v), &read(&v), 1e-9);
         // Away from a largest singular value of nothing, where everything is rounding.
         compare(case, &[&shape], 1e-4, |t| {
             let lifted = ops::add(&t[0], &weight(t[0].dtype()))?;

@@ -2,7 +2,7 @@
 
 use autogan_ops::{power_iterate, spectral_normalize};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
+use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 
 /// vector /= its length.
 fn normalise(case: &Case, vector: &mut Memory<f64>, block: u32) {
@@ -27,7 +27,7 @@ fn power_iteration_and_division_equal_the_operators() {
         let (w, dout) = (case.floats(rows * cols), case.floats(rows * cols));
         let start: Vec<f64> = case.floats(rows).iter().map(|&v| f64::from(v) + 1.5).collect();
         let t = tensor(&w, (rows, cols));
-        let (u, v) = power_iterate(&t, &start, &vec![0.0; cols]).unwrap();
+        let (u, v) = power_iterate(&t, &vector(&start)).unwrap();
         let (mw, md, mut mu) = (case.memory(&w), case.memory(&dout), case.memory(&start));
         let mut mv = case.fresh::<f64>(cols);
         let (grid, block) = (case.grid(), case.block());
@@ -35,11 +35,11 @@ fn power_iteration_and_division_equal_the_operators() {
         let columns = [&[mw.input(), mu.input(), mv.output()], &sizes[..]].concat();
         case.launch("spectral_columns", grid, 256, &columns);
         normalise(case, &mut mv, block);
-        case.close("spectral_columns", &mv, &v, 1e-9);
+        case.close("spectral_columns", &mv, &values(&v), 1e-9);
         mu = rows_of(case, &mw, &mv, rows);
         let product = case.memory(mu.read());
         normalise(case, &mut mu, block);
-        case.close("spectral_rows", &mu, &u, 1e-9);
+        case.close("spectral_rows", &mu, &values(&u), 1e-9);
 
         let (y, grads) = both_ways(&[t], &dout, |t| spectral_normalize(&t[0], &u, &v));
         let (mut sigma, mut my) = (case.fresh::<f64>(1), case.fresh::<f32>(w.len()));

@@ -12,6 +12,11 @@ pub fn random(seed: u64, shape: impl Into<Shape>) -> Tensor {
     Tensor::from_vec(data, shape, &Device::Cpu).unwrap()
 }
 
+/// A vector of equal values, f64.
+pub fn constant(value: f64, len: usize) -> Tensor {
+    Tensor::full(value, len, &Device::Cpu).unwrap()
+}
+
 /// The elements as f64.
 pub fn values(t: &Tensor) -> Vec<f64> {
     t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()

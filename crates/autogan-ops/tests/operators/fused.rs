@@ -4,7 +4,7 @@
 use autogan_ops::{self as ops, Before, Resize, Statistics};
 use candle_core::{DType, Tensor, Var};
 
-use crate::common::{assert_close, random, values};
+use crate::common::{assert_close, constant, random, values};
 
 /// Images, input and output channels, height, width.
 const SHAPES: [[usize; 5]; 14] = [
@@ -42,7 +42,8 @@ type Fused =
 
 /// The output for one of [`KINDS`].
 fn run(fused: Fused, kind: usize, resize: Resize, t: &[Tensor]) -> Tensor {
-    let (mean, var) = (vec![0.25; t[3].elem_count()], vec![0.5; t[3].elem_count()]);
+    let channels = t[3].elem_count();
+    let (mean, var) = (constant(0.25, channels), constant(0.5, channels));
     let norm = |statistics| Before::BatchNorm { weight: &t[3], bias: &t[4], statistics, eps: 1e-2 };
     let before = match kind {
         0 => Before::Nothing,

@@ -1,6 +1,6 @@
 //! Every operator: its gradient against finite differences in f64, on random shapes.
 
-use crate::common::{check_gradient, random};
+use crate::common::{check_gradient, constant, random};
 use autogan_ops as ops;
 use proptest::prelude::*;
 
@@ -69,7 +69,7 @@ proptest! {
     fn norms(seed: u64, n in 1usize..4, c in 1usize..4, h in 2usize..5, w in 1usize..5) {
         let inputs = [random(seed, (n, c, h, w)), random(seed + 1, c), random(seed + 2, c)];
         check_gradient("batch_norm_train", &inputs, |t| Ok(ops::batch_norm_train(&t[0], &t[1], &t[2], 1e-2, ops::Activation::Linear)?.y));
-        let (mean, var) = (vec![0.25; c], vec![0.5; c]);
+        let (mean, var) = (constant(0.25, c), constant(0.5, c));
         check_gradient("batch_norm_eval", &inputs, |t| ops::batch_norm_eval(&t[0], &mean, &var, &t[1], &t[2], 1e-2, ops::Activation::Linear));
         check_gradient("instance_norm", &inputs[..1], |t| ops::instance_norm(&t[0], 1e-2, ops::Activation::Linear));
     }
@@ -95,7 +95,7 @@ proptest! {
     #[test]
     fn spectral_norm(seed: u64, rows in 1usize..4, ci in 1usize..3, k in 1usize..3) {
         let w = [(random(seed, (rows, ci, k, k)) + 2.0).unwrap()];
-        let unit = |n: usize| vec![1.0 / (n as f64).sqrt(); n];
+        let unit = |n: usize| constant(1.0 / (n as f64).sqrt(), n);
         let (u, v) = (unit(rows), unit(ci * k * k));
         check_gradient("spectral_normalize", &w, |t| ops::spectral_normalize(&t[0], &u, &v));
     }

@@ -1,6 +1,6 @@
 //! Every fast path against its plain form, on random and odd shapes, and against values worked out by hand.
 
-use crate::common::{assert_close, random, values};
+use crate::common::{assert_close, constant, random, values};
 use autogan_ops as ops;
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
@@ -115,7 +115,7 @@ proptest! {
         let out = ops::batch_norm_train(&x, &weight, &b, 1e-5, ops::Activation::Linear).unwrap();
         assert_close("batch norm", &out.y, &ops::batch_norm_ref(&x, &weight, &b, 1e-5).unwrap(), 1e-10);
         let mean = x.mean((0, 2, 3)).unwrap();
-        assert_close("mean", &Tensor::new(out.mean.clone(), &Device::Cpu).unwrap(), &mean, 1e-12);
+        assert_close("mean", &out.mean, &mean, 1e-12);
         prop_assert_eq!(out.count, n * h * w);
         let eval = ops::batch_norm_eval(&x, &out.mean, &out.var, &weight, &b, 1e-5, ops::Activation::Linear).unwrap();
         assert_close("the batch's own statistics, given", &eval, &out.y, 1e-12);
@@ -125,12 +125,12 @@ proptest! {
     #[test]
     fn spectral_norm(seed: u64, rows in 1usize..9, ci in 1usize..9, k in 1usize..4) {
         let w = random(seed, (rows, ci, k, k));
-        let (mut u, mut v) = (values(&random(seed + 1, rows)), vec![0.0; ci * k * k]);
+        let (mut u, mut v) = (random(seed + 1, rows), constant(0.0, ci * k * k));
         for _ in 0..3 {
-            (u, v) = ops::power_iterate(&w, &u, &v).unwrap();
+            (u, v) = ops::power_iterate(&w, &u).unwrap();
         }
         for norm in [&u, &v] {
-            prop_assert!((norm.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-9);
+            prop_assert!((values(norm).iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < 1e-9);
         }
         let plain = ops::spectral_normalize_ref(&w, &u, &v).unwrap();
         assert_close("spectral norm", &ops::spectral_normalize(&w, &u, &v).unwrap(), &plain, 1e-12);
@@ -168,9 +168,10 @@ fn large_products_are_those_of_candle() {
 #[test]
 fn power_iteration_finds_the_largest_singular_value() {
     let w = Tensor::new(&[[3.0, 0.0], [0.0, 1.0]], &Device::Cpu).unwrap();
-    let (mut u, mut v) = (vec![0.6, 0.8], vec![0.0, 0.0]);
+    let mut u = Tensor::new(&[0.6, 0.8], &Device::Cpu).unwrap();
+    let mut v = u.clone();
     for _ in 0..40 {
-        (u, v) = ops::power_iterate(&w, &u, &v).unwrap();
+        (u, v) = ops::power_iterate(&w, &u).unwrap();
     }
     let normal = ops::spectral_normalize(&w, &u, &v).unwrap();
     assert_close("σ = 3", &normal, &(w / 3.0).unwrap(), 1e-12);
@@ -210,6 +211,28 @@ fn ema_moves_towards_the_value() {
 }
 
 #[test]
+fn running_statistics_move_towards_a_batch_and_are_rounded_once() {
+    let of = |values: &[f64]| Tensor::new(values, &Device::Cpu).unwrap();
+    let (mean, var) = (of(&[1.0, -0.3]), of(&[2.0, 0.7]));
+    for dtype in [DType::F64, DType::F32] {
+        let [running_mean, running_var] =
+            [[0.5, 0.1], [1.0, 0.9]].map(|v| of(&v).to_dtype(dtype).unwrap());
+        let (old_mean, old_var) = (values(&running_mean), values(&running_var));
+        // Of three values: a half more of the variance.
+        ops::update_running((&running_mean, &running_var), (&mean, &var), 3, 0.1).unwrap();
+        for (running, old, new, factor) in
+            [(&running_mean, old_mean, &mean, 1.0), (&running_var, old_var, &var, 1.5)]
+        {
+            for ((found, old), new) in values(running).iter().zip(old).zip(values(new)) {
+                let exact = old + 0.1 * (factor * new - old);
+                let kept = if dtype == DType::F64 { exact } else { f64::from(exact as f32) };
+                assert_eq!(found.to_bits(), kept.to_bits(), "{found}, expected {kept}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_gradient_for_frozen_weights() {
     let x = Var::from_tensor(&random(1, (2, 3, 4, 4))).unwrap();
     let w = random(2, (3, 3, 3, 3));
@@ -231,4 +254,32 @@ fn wrong_shapes_are_errors_that_name_both() {
     assert!(text.contains("F32") && text.contains("F64"), "{text}");
     let text = message(ops::linear(&random(1, (2, 3)), &random(2, (4, 5)), None));
     assert!(text.contains("inner sizes differ"), "{text}");
+}
+
+#[test]
+fn statistics_and_vectors_that_do_not_fit_are_errors() {
+    let (x, one, short) = (random(1, (2, 3, 4, 4)), constant(1.0, 3), constant(1.0, 2));
+    let single = one.to_dtype(DType::F32).unwrap();
+    let eval = |mean: &Tensor, var: &Tensor| {
+        let linear = ops::Activation::Linear;
+        ops::batch_norm_eval(&x, mean, var, &one, &one, 1e-5, linear).unwrap_err().to_string()
+    };
+    let text = eval(&short, &one);
+    assert!(text.contains("expected means [3] as F64, found [2]"), "{text}");
+    let text = eval(&one, &single);
+    assert!(text.contains("expected variances [3] as F64, found [3] as F32"), "{text}");
+
+    let w = random(2, (3, 5));
+    let text = ops::power_iterate(&w, &short).unwrap_err().to_string();
+    assert!(text.contains("expected u [3] as F64, found [2]"), "{text}");
+    let text = ops::spectral_normalize(&w, &one, &short).unwrap_err().to_string();
+    assert!(text.contains("expected v [5] as F64, found [2]"), "{text}");
+
+    let update = |mean: &Tensor, count| {
+        ops::update_running((&one, &one), (mean, &one), count, 0.1).unwrap_err().to_string()
+    };
+    let text = update(&short, 9);
+    assert!(text.contains("expected means [3] as F64, found [2]"), "{text}");
+    let text = update(&one, 1);
+    assert!(text.contains("at least 2 values a channel, found 1"), "{text}");
 }

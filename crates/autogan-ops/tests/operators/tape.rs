@@ -3,7 +3,7 @@
 use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
 use candle_core::{DType, Result, Tensor, Var};
 
-use crate::common::random;
+use crate::common::{constant, random};
 
 fn var(seed: u64, shape: &[usize]) -> Var {
     Var::from_tensor(&random(seed, shape).to_dtype(DType::F32).unwrap()).unwrap()
@@ -23,7 +23,7 @@ fn network(v: &[Var]) -> Result<Tensor> {
     let b =
         ops::instance_norm(&ops::add(&b, &ops::upsample_nearest(&h, 2)?)?, 1e-3, Activation::Relu)?;
     let b = ops::batch_norm_train(&b, t(3), t(4), 1e-3, Activation::Linear)?.y;
-    let (u, right) = (vec![0.5; 3], vec![0.25; 27]);
+    let (u, right) = (constant(0.5, 3), constant(0.25, 27));
     let normal = ops::spectral_normalize(t(5), &u, &right)?;
     let c = ops::conv2d_fused(&b, Before::Relu, Resize::AveragePool, &normal, t(4))?.y;
     let c = ops::add(&c, &ops::avg_pool2(&ops::tanh(&b)?)?)?;

@@ -1,6 +1,6 @@
 //! The same bits for any number of threads.
 
-use crate::common::random;
+use crate::common::{constant, random};
 use autogan_ops as ops;
 use candle_core::{DType, Tensor, Var};
 
@@ -28,7 +28,7 @@ fn bits(threads: usize) -> Vec<Vec<u32>> {
             .unwrap();
         let (rows, matrix) = (var(6, &[65, 130]), var(7, &[700, 130]));
         let product = ops::linear(&rows, &matrix, Some(&var(8, &[700]))).unwrap();
-        let (u, v) = (vec![0.1; 700], vec![0.2; 130]);
+        let (u, v) = (constant(0.1, 700), constant(0.2, 130));
         let normal = ops::spectral_normalize(&matrix, &u, &v).unwrap();
         let sum = ops::linear(&rows, &normal, None).unwrap().mul(&product).unwrap();
         let products = sum.sum_all().unwrap().backward().unwrap();

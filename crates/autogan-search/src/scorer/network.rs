@@ -89,10 +89,10 @@ impl Network {
         let out = ops::batch_norm_train(&h, scale, shift, BN_EPS, ops::Activation::Relu)?;
         let unbiased = out.count as f64 / (out.count.max(2) - 1) as f64;
         let (mean, var) = &mut self.running[index];
-        for (r, b) in mean.iter_mut().zip(&out.mean) {
+        for (r, b) in mean.iter_mut().zip(out.mean.to_vec1::<f64>()?) {
             *r += MOMENTUM * (b - *r);
         }
-        for (r, b) in var.iter_mut().zip(&out.var) {
+        for (r, b) in var.iter_mut().zip(out.var.to_vec1::<f64>()?) {
             *r += MOMENTUM * (b * unbiased - *r);
         }
         Ok(out.y)
