@@ -1,157 +1,15 @@
 //! Whole operators as they run on a card: what they launch, in which order and on what memory, forward and backward.
-//! The emulated kernels stand in for the CPU's own; what is expected comes from the CPU in f64.
+//! What is expected comes from the CPU in f64.
 
-use std::ffi::c_void;
-use std::rc::Rc;
+use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
+use candle_core::{DType, Tensor, Var, bail};
 
-use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
-use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
-use candle_core::{DType, Device, Result, Tensor, Var, bail};
-
-use crate::case::Case;
-use crate::conv::tiles;
-use crate::library::{self, Argument};
-
-/// Cases of each operator: its kernels have more of their own.
-const CASES: u64 = 24;
-
-/// Runs launches by the emulation, in the order of their blocks that a seed gives.
-struct Emulated(u64);
-
-impl Card for Emulated {
-    fn launch(&self, launch: &Launch) -> Result<()> {
-        let arguments: Vec<Argument> = launch.arguments.iter().map(Argument::from).collect();
-        let seed = self.0 as u32;
-        match library::launch(launch.kernel, launch.grid, launch.threads, &arguments, seed) {
-            None => Ok(()),
-            Some(error) => bail!("{}: {error}", launch.kernel),
-        }
-    }
-
-    /// For odd seeds a library of its own for the forward pass, which knows neither bias nor ReLU.
-    fn convolve(
-        &self,
-        which: Convolution,
-        sizes: &ConvSizes,
-        (x, weight, y): (u64, u64, u64),
-    ) -> Result<bool> {
-        if which != Convolution::Forward || self.0.is_multiple_of(2) {
-            return Ok(false);
-        }
-        let [n, _, _, _, co, _, _, ho, wo, ..] = sizes.0;
-        let arguments = vec![
-            cuda::Argument::Floats(x),
-            cuda::Argument::Floats(weight),
-            cuda::Argument::Floats(0),
-            cuda::Argument::FloatsOut(y),
-            cuda::Argument::Conv(*sizes),
-            cuda::Argument::Int(0),
-        ];
-        let grid = tiles(co as usize, (n * ho * wo) as usize, 1);
-        self.launch(&Launch { kernel: "conv_forward", grid, threads: 256, arguments })?;
-        Ok(true)
-    }
-
-    fn room(&self, bytes: usize) -> Result<Room> {
-        let mut memory = vec![u64::MAX; bytes.div_ceil(8)];
-        Ok(Room::new(memory.as_mut_ptr() as u64, memory))
-    }
-
-    fn upload(&self, bytes: &[u8]) -> Result<Room> {
-        let room = self.room(bytes.len())?;
-        // SAFETY: the room is as large, and nobody else has its address.
-        unsafe { std::ptr::copy(bytes.as_ptr(), room.address() as *mut u8, bytes.len()) };
-        Ok(room)
-    }
-
-    fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()> {
-        // SAFETY: an operator reads as much as it asked room for; kernels have ended.
-        unsafe { std::ptr::copy(from.address() as *const u8, bytes.as_mut_ptr(), bytes.len()) };
-        Ok(())
-    }
-}
-
-impl From<&cuda::Argument> for Argument {
-    fn from(from: &cuda::Argument) -> Self {
-        use cuda::Argument as From;
-        let pointer = |to: u64| Self::pointer(from.letter(), to as *const c_void);
-        match *from {
-            From::Floats(to) | From::FloatsOut(to) | From::Doubles(to) => pointer(to),
-            From::DoublesOut(to) | From::Adam(to) | From::Ema(to) => pointer(to),
-            From::Int(v) => Self::int(v),
-            From::Float(v) => v.into(),
-            From::Double(v) => v.into(),
-            From::Conv(ConvSizes(sizes)) => Self::sizes(sizes),
-        }
-    }
-}
+use super::compare::{Side, Values, close, compare, read};
+use super::draw::Case;
+use crate::place;
 
 fn cases(f: impl Fn(&mut Case)) {
-    (0..CASES).for_each(|seed| f(&mut Case::new(seed)));
-}
-
-fn standing_in<R>(case: &Case, f: impl FnOnce() -> R) -> R {
-    cuda::stand_in(Rc::new(Emulated(case.seed)), f)
-}
-
-type Values = Vec<Vec<f64>>;
-
-/// The output of `f` and the gradients of its inputs behind a function that is not linear.
-fn both_ways(
-    inputs: &[(Vec<usize>, Vec<f32>)],
-    dtype: DType,
-    f: &dyn Fn(&[Tensor]) -> Result<Tensor>,
-) -> Values {
-    let var = |(shape, values): &(Vec<usize>, Vec<f32>)| {
-        let tensor = Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap();
-        Var::from_tensor(&tensor.to_dtype(dtype).unwrap()).unwrap()
-    };
-    let vars: Vec<Var> = inputs.iter().map(var).collect();
-    let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
-    let mut found = Vec::new();
-    let (_, gradients) = ops::gradients(|| {
-        let y = f(&tensors)?;
-        found.push(y.clone());
-        ops::scaled_mean(&ops::tanh(&y)?, y.elem_count() as f64)
-    })
-    .unwrap();
-    let gradient = |v: &Var| gradients.gradient_of(v).expect("a gradient for each input").clone();
-    found.extend(vars.iter().map(gradient));
-    found.iter().map(read).collect()
-}
-
-fn read(t: &Tensor) -> Vec<f64> {
-    t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
-
-#[track_caller]
-fn close(case: &Case, found: &[f64], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len(), "case {}", case.seed);
-    let scale = expected.iter().fold(1.0f64, |most, v| most.max(v.abs()));
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        // Written so that NaN fails.
-        let near = (f - e).abs() <= tolerance * scale;
-        assert!(near, "case {}, element {i}: expected {e}, found {f}", case.seed);
-    }
-}
-
-/// The operator by kernels against the operator on the CPU, on inputs of these shapes: outputs within 1e-5 of the
-/// largest, gradients within `tolerance`.
-#[track_caller]
-fn compare(
-    case: &mut Case,
-    shapes: &[&[usize]],
-    tolerance: f64,
-    f: impl Fn(&[Tensor]) -> Result<Tensor>,
-) {
-    let inputs: Vec<(Vec<usize>, Vec<f32>)> =
-        shapes.iter().map(|s| (s.to_vec(), case.floats(s.iter().product()))).collect();
-    let expected = both_ways(&inputs, DType::F64, &f);
-    let found = standing_in(case, || both_ways(&inputs, DType::F32, &f));
-    close(case, &found[0], &expected[0], 1e-5);
-    for (found, expected) in found.iter().zip(&expected).skip(1) {
-        close(case, found, expected, tolerance);
-    }
+    (0..place::cases()).for_each(|seed| f(&mut Case::new(seed)));
 }
 
 /// An image of random sizes: images, channels, rows, columns.
@@ -225,15 +83,12 @@ fn convolution_and_relu_without_gradient() {
         let shapes = [vec![n, ci, h, w], vec![co, ci, 3, 3], vec![co]];
         let values = shapes.each_ref().map(|s| case.floats(s.iter().product()));
         let geometry = ops::ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
-        let run = |dtype| {
-            let tensor = |i: usize| {
-                let t = Tensor::from_slice(&values[i], shapes[i].as_slice(), &Device::Cpu).unwrap();
-                t.to_dtype(dtype).unwrap()
-            };
-            read(&ops::conv2d_relu(&tensor(0), &tensor(1), &tensor(2), geometry).unwrap())
-        };
-        let expected = run(DType::F64);
-        close(case, &standing_in(case, || run(DType::F32)), &expected, 1e-5);
+        let [expected, found] = [Side::Reference, Side::Tested].map(|side| {
+            let [x, weight, bias] =
+                [0, 1, 2].map(|i| side.tensor(&values[i], shapes[i].as_slice()));
+            side.run(case, || read(&ops::conv2d_relu(&x, &weight, &bias, geometry).unwrap()))
+        });
+        close(case, &found, &expected, 1e-5);
     });
 }
 
@@ -265,17 +120,13 @@ fn statistics_of_a_batch() {
     cases(|case| {
         let shape = normal_image(case);
         let x = case.floats(shape.iter().product());
-        let measure = |dtype| {
-            let tensor = |values: &[f32], shape: &[usize]| {
-                Tensor::from_slice(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
-            };
-            let ones = tensor(&vec![1.0; shape[1]], &[shape[1]]);
-            let x = tensor(&x, &shape);
-            let out = ops::batch_norm_train(&x, &ones, &ones, 1e-5, Activation::Linear).unwrap();
+        let [(mean, var), (found_mean, found_var)] = [Side::Reference, Side::Tested].map(|side| {
+            let ones = side.tensor(&vec![1.0; shape[1]], shape[1]);
+            let x = side.tensor(&x, shape.as_slice());
+            let norm = || ops::batch_norm_train(&x, &ones, &ones, 1e-5, Activation::Linear);
+            let out = side.run(case, norm).unwrap();
             (out.mean, out.var)
-        };
-        let (mean, var) = measure(DType::F64);
-        let (found_mean, found_var) = standing_in(case, || measure(DType::F32));
+        });
         close(case, &found_mean, &mean, 1e-6);
         close(case, &found_var, &var, 1e-6);
     });
@@ -313,19 +164,18 @@ fn spectral_norm() {
         let shape = [case.size(20), case.size(6), case.pick(&[1, 3]), case.pick(&[1, 3])];
         let (rows, cols) = (shape[0], shape[1] * shape[2] * shape[3]);
         let values: Vec<f32> = case.floats(rows * cols).iter().map(|v| v + 0.3).collect();
-        let weight = |dtype| {
-            let w = Tensor::from_slice(&values, &shape, &Device::Cpu).unwrap();
-            w.to_dtype(dtype).unwrap()
-        };
+        let weight = |side: Side| side.tensor(&values, shape.as_slice());
         let start = vec![1.0; rows];
-        let step = |dtype| ops::power_iterate(&weight(dtype), &start, &vec![0.0; cols]).unwrap();
-        let (u, v) = step(DType::F64);
-        let (found_u, found_v) = standing_in(case, || step(DType::F32));
+        let [(u, v), (found_u, found_v)] = [Side::Reference, Side::Tested].map(|side| {
+            let step = || ops::power_iterate(&weight(side), &start, &vec![0.0; cols]);
+            side.run(case, step).unwrap()
+        });
         close(case, &found_u, &u, 1e-9);
         close(case, &found_v, &v, 1e-9);
         // Away from a largest singular value of nothing, where everything is rounding.
         compare(case, &[&shape], 1e-4, |t| {
-            let lifted = ops::add(&t[0], &weight(t[0].dtype()))?;
+            let side = if t[0].dtype() == DType::F64 { Side::Reference } else { Side::Tested };
+            let lifted = ops::add(&t[0], &weight(side))?;
             ops::spectral_normalize(&lifted, &u, &v)
         });
     });
@@ -337,11 +187,8 @@ fn adam_and_the_moving_average() {
         let sizes: Vec<usize> = (0..case.size(4)).map(|_| case.size(700)).collect();
         let values: Vec<Vec<f32>> = sizes.iter().map(|&n| case.floats(n)).collect();
         let targets: Vec<Vec<f32>> = sizes.iter().map(|&n| case.floats(n)).collect();
-        let run = |dtype| {
-            let tensor = |v: &Vec<f32>| {
-                let t = Tensor::from_slice(v, v.len(), &Device::Cpu).unwrap();
-                t.to_dtype(dtype).unwrap()
-            };
+        let run = |side: Side| {
+            let tensor = |v: &Vec<f32>| side.tensor(v, v.len());
             let vars: Vec<Var> =
                 values.iter().map(|v| Var::from_tensor(&tensor(v)).unwrap()).collect();
             let average = tensor(&targets[0]);
@@ -370,8 +217,8 @@ fn adam_and_the_moving_average() {
             all.extend(adam.moments().values().flat_map(|kept| [read(&kept.m), read(&kept.v)]));
             all
         };
-        let expected = run(DType::F64);
-        let found = standing_in(case, || run(DType::F32));
+        let [expected, found] =
+            [Side::Reference, Side::Tested].map(|side| side.run(case, || run(side)));
         for (found, expected) in found.iter().zip(&expected) {
             close(case, found, expected, 1e-5);
         }
@@ -382,7 +229,7 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 #[test]
 fn what_is_not_f32_is_refused() {
-    let x = Tensor::zeros((1, 1, 2, 2), DType::F64, &Device::Cpu).unwrap();
-    let error = cuda::stand_in(Rc::new(Emulated(0)), || ops::relu(&x)).unwrap_err().to_string();
+    let x = Tensor::zeros((1, 1, 2, 2), DType::F64, &place::device()).unwrap();
+    let error = place::run(0, || ops::relu(&x)).unwrap_err().to_string();
     assert!(error.contains("relu: expected f32 tensors on a card, found F64"), "{error}");
 }
