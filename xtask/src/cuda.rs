@@ -94,15 +94,8 @@ fn compile(root: &Path) -> Result<()> {
 }
 
 /// The compiler: on the path, below CUDA_HOME, or from NVIDIA's wheels in a cache folder.
-fn nvcc(root: &Path) -> Result<PathBuf> {
-    let runs = |path: &Path| {
-        let mut command = Command::new(path);
-        command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let mut candidates = vec![PathBuf::from("nvcc")];
-    candidates.extend(std::env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin/nvcc")));
-    if let Some(found) = candidates.into_iter().find(|path| runs(path)) {
+pub(crate) fn nvcc(root: &Path) -> Result<PathBuf> {
+    if let Some(found) = nvcc_here() {
         return Ok(found);
     }
     let script = root.join("scripts/install_cuda.sh");
@@ -112,13 +105,27 @@ fn nvcc(root: &Path) -> Result<PathBuf> {
         .with_context(|| format!("{} does not start", script.display()))?;
     let home = String::from_utf8(output.stdout).context("the folder's name is not UTF-8")?;
     let nvcc = Path::new(home.trim()).join("bin/nvcc");
-    if !output.status.success() || !runs(&nvcc) {
+    if !output.status.success() || !answers(&nvcc) {
         bail!(
             "no nvcc: not on the path, not below CUDA_HOME, and scripts/install_cuda.sh could not \
              install it; its messages are above"
         );
     }
     Ok(nvcc)
+}
+
+/// The compiler on the path, or below CUDA_HOME.
+pub(crate) fn nvcc_here() -> Option<PathBuf> {
+    let mut candidates = vec![PathBuf::from("nvcc")];
+    candidates.extend(std::env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin/nvcc")));
+    candidates.into_iter().find(|path| answers(path))
+}
+
+/// Whether there is a compiler that tells its version.
+fn answers(path: &Path) -> bool {
+    let mut command = Command::new(path);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn kernel_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
