@@ -139,7 +139,10 @@ fn note(found: &Map<String, Value>) -> String {
     if let Some(tests) = number("tests") {
         return format!("{tests} tests");
     }
-    let Some(ours) = number("images_per_s") else { return String::new() };
+    let Some(ours) = number("images_per_s") else {
+        let text = found.values().find_map(Value::as_str).unwrap_or_default();
+        return text.to_owned();
+    };
     let peer = match number("ratio") {
         Some(ratio) => format!(", {ratio:.2} times PyTorch's"),
         None => found.get("pytorch").and_then(Value::as_str).map_or(String::new(), |why| {
@@ -161,7 +164,7 @@ mod tests {
         let speed = json!({"images_per_s": 812.34, "ratio": 1.5});
         let alone = json!({"images_per_s": 10.0, "pytorch": "no torch in /r/venv"});
         let rows = [
-            ("driver", 0.01, Outcome::passed()),
+            ("driver", 0.01, Outcome::Passed(map(json!({"why": "no nvidia-smi"})))),
             ("operators", 12.345, Outcome::Passed(map(json!({"tests": 17})))),
             ("search", 3.0, failed),
             ("memcheck", 0.0, Outcome::Skipped("no compute-sanitizer".into())),
@@ -214,6 +217,7 @@ mod tests {
     fn the_table_has_a_line_for_each_step() {
         let table = report().table();
         let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0], "driver     passed        0.0 s  no nvidia-smi");
         assert_eq!(lines[1], "operators  passed       12.3 s  17 tests");
         assert_eq!(lines[2], "search     failed        3.0 s  `x` ended");
         assert_eq!(lines[3], "memcheck   skipped       0.0 s  no compute-sanitizer");

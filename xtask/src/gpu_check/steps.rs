@@ -124,14 +124,17 @@ fn cargo() -> OsString {
 
 fn find_toolkit(session: &mut Session) -> Outcome {
     if !session.card {
+        // Nothing is installed for a machine that cannot use it.
+        let nvcc = crate::cuda::nvcc_here().and_then(|nvcc| nvcc_version(session, &nvcc));
+        session.facts.insert("nvcc".into(), nvcc.into());
         return Outcome::Skipped(NO_CARD.into());
     }
     let found = match Toolkit::find(session.root, session.runner) {
         Ok(found) => found,
         Err(error) => return Outcome::failed(format!("no nvcc: {error:#}")),
     };
-    let said = session.runner.run(&Call::new(&found.nvcc, &["--version"])).stdout;
-    session.facts.insert("nvcc".into(), machine::nvcc_version(&said).into());
+    let nvcc = nvcc_version(session, &found.nvcc);
+    session.facts.insert("nvcc".into(), nvcc.into());
     let used = session.cudnn && found.cudnn;
     session.facts.insert("cudnn".into(), used.into());
     let why = match (session.cudnn, found.cudnn) {
@@ -141,6 +144,10 @@ fn find_toolkit(session: &mut Session) -> Outcome {
     };
     session.toolkit = Some(found);
     Outcome::Passed(Map::from_iter([("convolutions".to_owned(), why.into())]))
+}
+
+fn nvcc_version(session: &Session, nvcc: &Path) -> Option<String> {
+    machine::nvcc_version(&session.runner.run(&Call::new(nvcc, &["--version"])).stdout)
 }
 
 /// Builds the program and all tests in one go: the whole workspace is named so that its dependencies are built once, with
