@@ -2,12 +2,14 @@
 """The counterpart of `autogan bench supernet` in PyTorch: the same cycle, sizes, rules and output.
 
     pip install torch safetensors numpy
-    python scripts/bench_supernet.py --stage 1 --archs FILE --json [--channels-last]
+    python scripts/bench_supernet.py --stage 1 --archs FILE --json [--channels-last] [--device cuda:0]
 
 A cycle is --n-critic D steps (hinge loss, one power iteration per forward pass of D, Adam), each with
 the next architecture of FILE, and one G step with the last of them, followed by the step of the moving
 average. The networks are those of golden_gan.py. What a careful user of PyTorch does is done here too:
-fakes of a D step are made without a graph, and D takes no weight gradients in the G step.
+fakes of a D step are made without a graph, and D takes no weight gradients in the G step. On a card the
+clock is read when the card is done, cuDNN picks the fastest algorithm of each shape in warm-up cycles, and
+convolutions are in f32 as ours are, not in TF32.
 """
 
 import argparse
@@ -37,8 +39,8 @@ class Training:
     def __init__(self, args):
         torch.manual_seed(args.seed)
         self.args, self.layout = args, torch.channels_last if args.channels_last else torch.contiguous_format
-        self.g = Generator(LATENT, args.gf, BOTTOM).to(memory_format=self.layout).train()
-        self.d = Discriminator(args.df).to(memory_format=self.layout).train()
+        self.g = Generator(LATENT, args.gf, BOTTOM).to(args.device, memory_format=self.layout).train()
+        self.d = Discriminator(args.df).to(args.device, memory_format=self.layout).train()
         for module in self.g.modules():
             if isinstance(module, (torch.nn.Conv2d, torch.nn.BatchNorm2d)):
                 init = torch.nn.init.xavier_uniform_ if module.weight.dim() == 4 else lambda w: torch.nn.init.normal_(w, 1.0, 0.02)
@@ -48,7 +50,7 @@ class Training:
         self.adam_d = torch.optim.Adam(self.d.parameters(), LR, BETAS, EPS)
 
     def latents(self, n):
-        return torch.randn(n, LATENT)
+        return torch.randn(n, LATENT, device=self.args.device)
 
     def d_step(self, arch, real):
         self.adam_d.zero_grad(set_to_none=True)
@@ -79,15 +81,22 @@ def measure(args):
     training, turn, cycles = Training(args), 0, []
     side = BOTTOM * 2 ** (args.stage + 1)
     real = [torch.rand(args.d_batch, 3, side, side) * 2 - 1 for _ in range(args.n_critic)]
-    real = [x.contiguous(memory_format=training.layout) for x in real]
-    for _ in range(args.cycles + 1):
+    real = [x.to(args.device).contiguous(memory_format=training.layout) for x in real]
+    card = torch.device(args.device).type == "cuda"
+    # A card meets each architecture once before it is timed, as cuDNN tries its algorithms then.
+    warm_up = 1 + card * -(-len(archs) // args.n_critic)
+    for _ in range(warm_up + args.cycles):
+        if card:
+            torch.cuda.synchronize(args.device)
         begun, d_loss = time.perf_counter(), 0.0
         for x in real:
             d_loss += training.d_step(archs[turn % len(archs)], x) / args.n_critic
             turn += 1
         g_loss = training.g_step(archs[(turn - 1) % len(archs)])
+        if card:
+            torch.cuda.synchronize(args.device)
         cycles.append((time.perf_counter() - begun, d_loss, g_loss))
-    seconds, d_loss, g_loss = zip(*cycles[1:])
+    seconds, d_loss, g_loss = zip(*cycles[warm_up:])
     return {
         "images_per_s": args.n_critic * args.d_batch / statistics.median(seconds),
         "cycle_s": seconds,
@@ -96,6 +105,7 @@ def measure(args):
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stage": args.stage,
         "threads": torch.get_num_threads(),
+        "device": args.device,
         "layout": "channels-last" if args.channels_last else "default",
         "torch": torch.__version__,
     }
@@ -109,11 +119,14 @@ def main():
     for name, value in sizes.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     result = measure(args)
     if args.json:
         print(json.dumps(result))

@@ -8,6 +8,7 @@ mod bench;
 mod browser;
 mod check;
 mod cuda;
+mod gpu_check;
 mod handover;
 mod tidy;
 
@@ -52,6 +53,8 @@ enum Command {
     CheckHub,
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
     CheckBrowser(browser::Args),
+    /// What a machine with an NVIDIA card can prove, in one file to send: operators, golden values, a search, speed
+    GpuCheck(gpu_check::Args),
     /// The rules that no compiler knows: crate boundaries, file headers and lengths, README
     Tidy,
 }
@@ -148,6 +151,7 @@ fn main() -> ExitCode {
         Command::Check { cuda: true } => root().and_then(|root| cuda::run(&root)),
         Command::CheckHub => root().and_then(|root| check::hub(&root)),
         Command::CheckBrowser(args) => root().and_then(|root| browser::run(&root, &args)),
+        Command::GpuCheck(args) => root().and_then(|root| gpu_check::run(&root, &args)),
         Command::Tidy => root().and_then(|root| tidy::run(&root)),
     };
     match result {

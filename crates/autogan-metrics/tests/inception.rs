@@ -2,9 +2,12 @@
 //!
 //! The weights are rebuilt here by the rule that `scripts/golden_inception.py` documents; the
 //! values of the few images under `tests/golden/inception` come from that script, those of
-//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them.
+//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them. `AUTOGAN_TEST_DEVICE` names a card to compute on.
 
 #![allow(clippy::unwrap_used)]
+
+#[path = "../../../tests/device.rs"]
+mod device;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,6 +19,7 @@ use autogan_metrics::{
 };
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
+use device::device_or;
 
 const TAPS: [(&str, Tap); 6] = [
     ("64", Tap::D64),
@@ -66,14 +70,15 @@ fn weights() -> &'static Archive {
 }
 
 fn extractor(preset: Preset) -> InceptionV3 {
-    InceptionV3::from_archive(weights(), preset, Tap::D2048, &Device::Cpu).unwrap()
+    InceptionV3::from_archive(weights(), preset, Tap::D2048, &device_or("cpu")).unwrap()
 }
 
 /// Largest difference, relative to the largest magnitude expected.
 fn gap(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.dims(), expected.dims());
+    let [found, expected] = [found, expected].map(|t| t.to_device(&Device::Cpu).unwrap());
     let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-    largest(&(found - expected).unwrap()) / largest(expected)
+    largest(&(found - &expected).unwrap()) / largest(&expected)
 }
 
 /// Checks every tap of a preset that the file holds under `PREFIX.TAP`; gives their number.

@@ -1,10 +1,12 @@
 //! Networks, losses and optimiser against PyTorch: two iterations of training from stored weights.
 //!
 //! The project's own files (`tests/golden/gan`, made by `scripts/golden_gan.py`) are always run;
-//! those of `AUTOGAN_GOLDEN_DIR` too where it is set.
+//! those of `AUTOGAN_GOLDEN_DIR` too where it is set. `AUTOGAN_TEST_DEVICE` names a card to compute on.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
+#[path = "../../../tests/device.rs"]
+mod device;
 mod support;
 
 use std::path::{Path, PathBuf};

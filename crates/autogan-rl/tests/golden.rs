@@ -1,6 +1,10 @@
 //! The controller against PyTorch: `tests/golden/controller` (made by `scripts/golden_controller.py`, which says
 //! what the keys are) and every file in `$AUTOGAN_GOLDEN_DIR/controller` when that variable is set.
+//! `AUTOGAN_TEST_DEVICE` names a card to compute on.
 #![allow(clippy::unwrap_used)] // helpers of tests
+
+#[path = "../../../tests/device.rs"]
+mod device;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,7 @@ use autogan_rl::{
 };
 use autogan_space::{TokenKind, TokenOrder};
 use candle_core::{DType, Device, Tensor};
+use device::device_or;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -91,7 +96,7 @@ impl Case {
         let hidden = get("start_h")?.dim(1)?;
         let config = ControllerConfig { hidden, first_input: FirstInput::PreviousToken };
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let mut controller = Controller::new(&tokens, &config, dtype, &Device::Cpu, &mut rng)?;
+        let mut controller = Controller::new(&tokens, &config, dtype, &device_or("cpu"), &mut rng)?;
         let state: Vec<(String, Tensor)> = golden
             .iter()
             .filter_map(|(k, v)| Some((k.strip_prefix("param.")?.to_owned(), v.clone())))
@@ -137,7 +142,8 @@ impl Case {
                 format!("{key}: shape {:?}, found {:?}", expected.dims(), found.dims()).into()
             );
         }
-        let found: Vec<f64> = found.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let found = found.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+        let found: Vec<f64> = found.flatten_all()?.to_vec1()?;
         for (i, (e, f)) in self.vector(key)?.iter().zip(&found).enumerate() {
             // Written so that a NaN on either side fails.
             let fits = (e - f).abs() <= tolerance;
@@ -179,7 +185,8 @@ impl Case {
         let advantages: Vec<f64> = reward.iter().map(|r| r - baseline).collect();
         self.compare_loss("", &advantage_loss(log_probs, entropies, &advantages, weight)?)?;
         if self.golden.contains_key("paper.loss") {
-            let h: Vec<f64> = entropies.to_dtype(DType::F64)?.sum(1)?.to_vec1()?;
+            let h = entropies.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            let h: Vec<f64> = h.sum(1)?.to_vec1()?;
             let raised: Vec<f64> = advantages.iter().zip(h).map(|(a, h)| a + weight * h).collect();
             self.compare_loss("paper.", &entropy_in_reward_loss(log_probs, &raised)?)?;
         }
@@ -197,7 +204,10 @@ impl Case {
 }
 
 fn check(golden: &Golden) -> Outcome<()> {
-    for dtype in [DType::F64, DType::F32] {
+    // Operators on cards take f32 alone; the tolerances are those that f32 has on the CPU.
+    let dtypes: &[DType] =
+        if device_or("cpu").is_cuda() { &[DType::F32] } else { &[DType::F64, DType::F32] };
+    for &dtype in dtypes {
         Case::new(golden, dtype)?.run()?;
     }
     Ok(())

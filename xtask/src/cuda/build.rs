@@ -1,5 +1,6 @@
 //! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA cards.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,19 +40,24 @@ pub fn beside(
     (features, cudnn): (&[String], bool),
 ) -> Result<PathBuf> {
     let target = Toolkit::target()?;
-    let folder = target.join("link");
-    link::folder(root, toolkit, &folder)?;
     let own = if cudnn { "cuda,cudnn" } else { "cuda" }.to_owned();
     let features = [&[own], features].concat().join(",");
     let with = ["build", "--release", "--package", "autogan-cli", "--features", &features];
     let mut command = toolkit.cargo(root, &with)?;
-    // Compilers that link search it last, and nothing is built anew because of it.
-    command.env("LIBRARY_PATH", joined([folder], "LIBRARY_PATH")?);
+    command.envs([linking(root, toolkit)?]);
     succeed(command)?;
     let name = format!("autogan{}", std::env::consts::EXE_SUFFIX);
     let built = cards(autogan);
     place(&target.join("release").join(name), &built)?;
     Ok(built)
+}
+
+/// What programs that link CUDA's libraries need in their build's environment. Compilers that link search the folder
+/// last, and nothing is built anew because of it.
+pub fn linking(root: &Path, toolkit: &Toolkit) -> Result<(OsString, OsString)> {
+    let folder = Toolkit::target()?.join("link");
+    link::folder(root, toolkit, &folder)?;
+    Ok(("LIBRARY_PATH".into(), joined([folder], "LIBRARY_PATH")?))
 }
 
 /// A copy without symbols for debuggers, where `strip` is there; never half of one.

@@ -13,6 +13,9 @@ use crate::check::in_root;
 /// driver translates them for every later one.
 const OLDEST: &str = "75";
 
+/// The compiler's file name.
+const NVCC: &str = if cfg!(windows) { "nvcc.exe" } else { "nvcc" };
+
 /// Folders of libraries below a toolkit, and of cuDNN's beside one that comes from PyPI's wheels.
 const LIBRARIES: [&str; 4] = ["lib64", "lib", "targets/x86_64-linux/lib", "../cudnn/lib"];
 
@@ -39,16 +42,11 @@ impl Toolkit {
     /// The compiler: below `CUDA_HOME`, on the path, or from NVIDIA's wheels, which are installed into a cache folder
     /// where there is neither. `libraries`: the wheels bring cuBLAS, cuRAND and cuDNN, too.
     pub fn find(root: &Path, libraries: bool) -> Result<Self> {
-        let below = env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin"));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let name = format!("nvcc{}", env::consts::EXE_SUFFIX);
-        let mut candidates =
-            below.into_iter().chain(env::split_paths(&path)).map(|dir| dir.join(&name));
-        if let Some(nvcc) = candidates.find(|nvcc| runs(nvcc)) {
+        if let Some(nvcc) = nvcc_here() {
             return Self::of(nvcc);
         }
         let home = installed(root, libraries)?;
-        let nvcc = home.join("bin").join(name);
+        let nvcc = home.join("bin").join(NVCC);
         if !runs(&nvcc) {
             bail!("{} does not run; remove that installation and try again", nvcc.display());
         }
@@ -97,15 +95,40 @@ impl Toolkit {
     /// Cargo in the repository's root with this toolkit, building where [`Self::target`] says.
     pub fn cargo(&self, root: &Path, args: &[&str]) -> Result<Command> {
         let mut command = in_root(root, args);
-        let bin = self.nvcc.parent().map(Path::to_owned);
-        command.env("CUDA_HOME", &self.home).env("CARGO_TARGET_DIR", Self::target()?);
-        command.env("PATH", joined(bin, "PATH")?);
-        command.env("LD_LIBRARY_PATH", joined(self.libraries(), "LD_LIBRARY_PATH")?);
-        if env::var_os("CUDA_COMPUTE_CAP").is_none() && !runs(Path::new("nvidia-smi")) {
-            command.env("CUDA_COMPUTE_CAP", OLDEST);
-        }
+        command.envs(self.environment()?).env("CARGO_TARGET_DIR", Self::target()?);
         Ok(command)
     }
+
+    /// What builds and the programs that they make have to have in their environment.
+    pub fn environment(&self) -> Result<Vec<(OsString, OsString)>> {
+        let bin = self.nvcc.parent().map(Path::to_owned);
+        let mut variables = vec![
+            ("CUDA_HOME".into(), self.home.clone().into()),
+            ("PATH".into(), joined(bin, "PATH")?),
+            ("LD_LIBRARY_PATH".into(), joined(self.libraries(), "LD_LIBRARY_PATH")?),
+        ];
+        if env::var_os("CUDA_COMPUTE_CAP").is_none() && !runs(Path::new("nvidia-smi")) {
+            variables.push(("CUDA_COMPUTE_CAP".into(), OLDEST.into()));
+        }
+        Ok(variables)
+    }
+
+    /// A program of the toolkit, where it is there: beside nvcc, or on the path.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let beside = self.home.join("bin");
+        std::iter::once(beside).chain(path()).map(|folder| folder.join(name)).find(|p| p.is_file())
+    }
+}
+
+/// The compiler below `CUDA_HOME` or on the path.
+pub fn nvcc_here() -> Option<PathBuf> {
+    let below = env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin"));
+    below.into_iter().chain(path()).map(|folder| folder.join(NVCC)).find(|nvcc| runs(nvcc))
+}
+
+/// The folders of the path.
+fn path() -> Vec<PathBuf> {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect()
 }
 
 /// Folders before those that a variable names.

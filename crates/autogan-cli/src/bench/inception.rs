@@ -53,10 +53,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let images = Tensor::from_vec(pixels, (args.images, 3, SIDE, SIDE), &Device::Cpu)?;
     let warm = images.narrow(0, 0, args.batch.min(args.images))?;
     extract_batched(&network, &warm, args.batch)?;
+    device.synchronize()?;
     let mut seconds = Vec::with_capacity(args.repeat);
     for _ in 0..args.repeat {
         let begun = Instant::now();
         std::hint::black_box(extract_batched(&network, &images, args.batch)?);
+        device.synchronize()?;
         seconds.push(begun.elapsed().as_secs_f64());
     }
     let images_per_s = args.images as f64 / median(&seconds);

@@ -38,7 +38,7 @@ pub struct Args {
     /// D steps of a cycle
     #[arg(long, value_name = "N", default_value_t = 5)]
     n_critic: usize,
-    /// Cycles to time, after one that is not
+    /// Cycles to time, after one that is not; on a card after as many as show it every architecture
     #[arg(long, value_name = "N", default_value_t = 5)]
     cycles: usize,
     /// Architectures of the stage, one released vector a line, taken in turn, one for each D step
@@ -75,15 +75,21 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             d_losses.push(training.d_step(&archs[turn % archs.len()], real)?);
             turn += 1;
         }
-        // The last loss comes after everything that was launched; before it nothing waits.
         let g_loss = training.g_step(&archs[(turn - 1) % archs.len()])?.read()?;
+        // A card still updates weights when the loss is known.
+        device.synchronize()?;
         let mut d_loss = 0.0;
         for loss in &d_losses {
             d_loss += loss.read()? / args.n_critic as f64;
         }
         Ok(Cycle { seconds: begun.elapsed().as_secs_f64(), d_loss, g_loss })
     };
-    cycle()?;
+    // A card meets each architecture once before it is timed: what it makes for a shape it makes then.
+    let warm_up =
+        if device.is_cuda() { 1 + archs.len().div_ceil(args.n_critic.max(1)) } else { 1 };
+    for _ in 0..warm_up {
+        cycle()?;
+    }
     let cycles = (0..args.cycles).map(|_| cycle()).collect::<anyhow::Result<Vec<_>>>()?;
     report(args, &cycles, &device);
     Ok(())

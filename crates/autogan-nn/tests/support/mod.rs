@@ -10,6 +10,8 @@ use autogan_weights::Archive;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 
+use crate::device::device_or;
+
 pub type Values = BTreeMap<String, Tensor>;
 
 const LR: f64 = 2e-4;
@@ -41,12 +43,12 @@ pub fn replay(golden: &Archive, rules: Rules) -> Values {
     let arch = Arch::from_released(&numbers).unwrap();
     let stage = golden.require("stage").unwrap().to_vec1::<i64>().unwrap()[0] as usize;
     assert_eq!(arch.stage(), stage);
-    let (f32, cpu) = (DType::F32, Device::Cpu);
-    let g = checkpoint::read_generator(golden, "init.g.", None, rules, f32, &cpu).unwrap();
-    let d = checkpoint::read_discriminator(golden, "init.d.", f32, &cpu).unwrap();
+    let (f32, device) = (DType::F32, device_or("cpu"));
+    let g = checkpoint::read_generator(golden, "init.g.", None, rules, f32, &device).unwrap();
+    let d = checkpoint::read_discriminator(golden, "init.d.", f32, &device).unwrap();
     let mut out = Values::new();
 
-    let z_eval = golden.require("z_eval").unwrap();
+    let z_eval = &golden.require("z_eval").unwrap().to_device(&device).unwrap();
     let images = g.forward(z_eval, &arch, NormMode::Running).unwrap();
     out.insert("eval.scores".to_owned(), d.forward(&images, stage, DMode::Eval).unwrap());
     out.insert("eval.images".to_owned(), images);
@@ -63,7 +65,8 @@ pub fn replay(golden: &Archive, rules: Rules) -> Values {
 
 /// Discriminator steps; the generator's step follows the first of each iteration.
 fn train(golden: &Archive, g: &Generator, d: &Discriminator, arch: &Arch, out: &mut Values) {
-    let get = |name: &str| golden.require(name).unwrap();
+    let device = device_or("cpu");
+    let get = |name: &str| golden.require(name).unwrap().to_device(&device).unwrap();
     let (real, z_d, z_g) = (get("real"), get("z_d"), get("z_g"));
     let config = AdamConfig { lr: LR, beta1: 0.0, beta2: 0.9, eps: 1e-8 };
     let (mut adam_g, mut adam_d) = (Adam::new(config), Adam::new(config));
@@ -237,5 +240,6 @@ fn norm(values: &[f64]) -> f64 {
 
 /// The elements as f64.
 pub fn values(t: &Tensor) -> Vec<f64> {
-    t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+    let here = t.flatten_all().unwrap().to_device(&Device::Cpu).unwrap();
+    here.to_dtype(DType::F64).unwrap().to_vec1().unwrap()
 }

@@ -186,10 +186,12 @@ fn library() -> &'static Library {
 fn build() -> PathBuf {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
     fs::create_dir_all(&out).unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    // Where the operators are, whichever crate's tests this is in.
+    let ops = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("autogan-ops");
+    let root = ops.join("src");
     let (mut kernels, mut headers) = (Vec::new(), Vec::new());
     sources(&root, &mut kernels, &mut headers);
-    kernels.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulated/shim.cu"));
+    kernels.push(ops.join("tests/emulated/shim.cu"));
     let common: Vec<String> = headers.iter().map(|path| read(path)).collect();
     let mut units: Vec<String> = kernels.iter().enumerate().map(|(i, k)| table(i, k)).collect();
     let list: String = (0..units.len()).map(|i| format!("table{i}, ")).collect();

@@ -2,18 +2,21 @@
 //!
 //! Every kernel is run on [`case::CASES`] random cases: odd sizes, one channel, batches of one, grids smaller than the
 //! work, memory that does not begin at a vector's boundary. What is expected comes from the operator in f64.
-//! `cargo test -p autogan-ops --test emulated`.
+//! `cases` runs whole operators. `cargo test --release --workspace --features emulate --test emulated`.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
+mod card;
 mod case;
+#[path = "../cases/mod.rs"]
+mod cases;
 mod conv;
 mod elements;
 mod images;
 mod library;
 mod losses;
 mod norm;
-mod operators;
+mod place;
 mod products;
 mod sampling;
 mod shim;

@@ -47,7 +47,7 @@ fn a_score_is_in_a_checkpoint_before_training_goes_on() {
     assert_eq!(rest.measured().len(), 2);
 }
 
-/// Asks to stop when the training has made so many D steps.
+/// Asks to stop when so many D steps have been heard of, which is one step later.
 struct StopAt<'a>(u64, &'a AtomicBool);
 
 impl Reporter for StopAt<'_> {
@@ -77,7 +77,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     writer.finish().unwrap();
 
     let mut writer = create("stopped");
-    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(5, &stop), &options);
+    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(4, &stop), &options);
     assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
     let stopped = writer.dir().clone();
     assert!(stopped.scores().unwrap().is_none());

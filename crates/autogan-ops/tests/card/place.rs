@@ -1,0 +1,45 @@
+//! The place under test: the card that `AUTOGAN_TEST_DEVICE` names.
+
+use candle_core::Device;
+
+use crate::cases::layers::Layer;
+use crate::device::device_or;
+
+/// Cases of each operator: 24, or as many as `AUTOGAN_TEST_CASES` says, for tools that make kernels slow.
+pub fn cases() -> u64 {
+    few().unwrap_or(24)
+}
+
+fn few() -> Option<u64> {
+    let text = std::env::var("AUTOGAN_TEST_CASES").ok()?;
+    let count = text.parse().ok().filter(|&count| count > 0);
+    Some(
+        count.unwrap_or_else(|| {
+            panic!("AUTOGAN_TEST_CASES: expected a number from 1, found {text:?}")
+        }),
+    )
+}
+
+/// Layers as searches have them; small ones where few cases are asked for.
+pub fn layers() -> &'static [Layer] {
+    const LARGE: &[Layer] = &[
+        Layer { images: 64, channels: 64, outputs: 64, side: 32 },
+        Layer { images: 64, channels: 256, outputs: 256, side: 8 },
+        Layer { images: 16, channels: 256, outputs: 3, side: 32 },
+        Layer { images: 16, channels: 128, outputs: 256, side: 16 },
+    ];
+    const SMALL: &[Layer] = &[Layer { images: 2, channels: 64, outputs: 65, side: 8 }];
+    if few().is_some() { SMALL } else { LARGE }
+}
+
+/// Where inputs lie.
+pub fn device() -> Device {
+    let device = device_or("cuda:0");
+    assert!(device.is_cuda(), "AUTOGAN_TEST_DEVICE: these tests are for a card, expected cuda:N");
+    device
+}
+
+/// What `f` gives; a card runs blocks in an order of its own, whatever the seed.
+pub fn run<R>(_: u64, f: impl FnOnce() -> R) -> R {
+    f()
+}

@@ -1,0 +1,32 @@
+//! The place under test: the CPU, where emulated kernels stand in for its own.
+
+use std::rc::Rc;
+
+use autogan_ops::cuda;
+use candle_core::Device;
+
+use crate::card::Emulated;
+use crate::cases::layers::Layer;
+
+/// Cases of each operator: its kernels have more of their own.
+pub fn cases() -> u64 {
+    24
+}
+
+/// Where inputs lie.
+pub fn device() -> Device {
+    Device::Cpu
+}
+
+/// What `f` gives by the kernels, their blocks in the order that the seed gives.
+pub fn run<R>(seed: u64, f: impl FnOnce() -> R) -> R {
+    cuda::stand_in(Rc::new(Emulated(seed)), f)
+}
+
+/// Layers that take a moment; those of real size are for cards.
+pub fn layers() -> &'static [Layer] {
+    &[
+        Layer { images: 2, channels: 9, outputs: 66, side: 6 },
+        Layer { images: 1, channels: 65, outputs: 3, side: 4 },
+    ]
+}

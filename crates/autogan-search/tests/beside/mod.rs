@@ -1,0 +1,90 @@
+//! The same seed on the CPU and at another place: what both tell, step by step.
+//!
+//! A target that includes this has a module `place`, which says which device that is and what has to stand around the
+//! work, and `tiny`.
+
+mod events;
+mod steps;
+
+use autogan_search::{Event, Reporter, Search, Training, TrainingConfig};
+use candle_core::Device;
+
+use crate::{place, tiny};
+use events::{same_course, told};
+
+/// The paper's learning rates. What rounding does grows with each step, and the faster, the longer the steps are.
+pub const SLOW: [&str; 2] = ["train.d_lr=2e-4", "train.g_lr=2e-4"];
+
+/// Keeps every event.
+#[derive(Default)]
+struct Record(Vec<Event>);
+
+impl Reporter for Record {
+    fn event(&mut self, event: &Event) {
+        self.0.push(event.clone());
+    }
+}
+
+/// What `course` tells on the CPU, and what it tells at the other place.
+fn both(course: impl Fn(&Device, &mut Record) + Sync) -> [Vec<Event>; 2] {
+    let mut here = Record::default();
+    course(&Device::Cpu, &mut here);
+    let there = place::run(|| {
+        let mut there = Record::default();
+        course(&place::device(), &mut there);
+        there
+    });
+    [here.0, there.0]
+}
+
+#[test]
+fn a_search_takes_the_same_course() {
+    let less = [
+        "train.d_batch=4",
+        "train.g_batch=4",
+        "search.iterations=3",
+        "data.count=20",
+        "derive.random=1",
+    ];
+    let config = tiny::config(1, &[&less[..], &SLOW].concat());
+    let [here, there] = both(|device, record| {
+        let mut inputs = tiny::inputs(&config);
+        inputs.device = device.clone();
+        let mut search = Search::new(config.clone(), inputs).unwrap();
+        while search.advance(record).unwrap() {}
+    });
+    let told = told(&here);
+    assert!(told.losses >= 15 && told.scored >= 15 && told.controller >= 6, "{told:?}");
+    same_course(&here, &there);
+}
+
+#[test]
+fn a_training_from_scratch_takes_the_same_course() {
+    let small = [
+        "data.count=40",
+        "model.latent=4",
+        "model.gf=8",
+        "model.df=8",
+        "model.bottom=2",
+        "train.d_batch=4",
+        "train.g_batch=8",
+        "train.n_critic=2",
+        "schedule.g_iterations=6",
+        "schedule.score_every=3",
+        "schedule.samples_every=0",
+        "score.images=16",
+        "score.batch=8",
+    ];
+    let settings: Vec<String> = small.iter().chain(&SLOW).map(|&s| s.to_owned()).collect();
+    let mut config = TrainingConfig::preset("quick", &settings).unwrap();
+    config.seed = 1;
+    let [here, there] = both(|device, record| {
+        let mut inputs = tiny::inputs_of(&config.data, config.side());
+        inputs.device = device.clone();
+        let mut training = Training::new(config.clone(), inputs).unwrap();
+        while training.advance(record).unwrap() {}
+    });
+    let told = told(&here);
+    assert!(told.losses >= 12 && told.measured >= 2, "{told:?}");
+    same_course(&here, &there);
+}

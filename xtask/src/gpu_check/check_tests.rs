@@ -1,0 +1,105 @@
+//! The check as a whole, with fake steps and with its own steps on a machine that has nothing.
+
+#![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+use super::call::tests::{Fake, failed, fine};
+use super::*;
+
+fn args(folder: &Path) -> Args {
+    let json = folder.join("gpu-check.json");
+    Args { device: "cuda:0".into(), json, quick: false, no_cudnn: false }
+}
+
+fn read(args: &Args) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(&args.json).unwrap()).unwrap()
+}
+
+#[test]
+fn every_step_is_taken_and_one_failure_is_the_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = args(dir.path());
+    let answer = |_: &str| fine("");
+    let steps: [Step; 3] = [
+        ("first", |_| Outcome::passed()),
+        ("second", |s| {
+            s.facts.insert("torch".into(), json!("2.9"));
+            Outcome::Failed { reason: "broke".into(), tail: format!("in {}", s.root.display()) }
+        }),
+        ("third", |_| Outcome::Skipped("--quick".into())),
+    ];
+    let report = check(dir.path(), &args, &Fake::new(&answer), || true, &steps).unwrap();
+    assert_eq!(report.exit_code(), ExitCode::FAILURE);
+    let found = read(&args);
+    let statuses: Vec<&str> =
+        found["steps"].as_array().unwrap().iter().map(|s| s["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["passed", "failed", "skipped"]);
+    assert_eq!(found["steps"][1]["tail"], json!("in <repository>"));
+    assert_eq!((&found["complete"], &found["passed"]), (&json!(true), &json!(false)));
+    assert_eq!((&found["torch"], &found["nvcc"]), (&json!("2.9"), &Value::Null));
+    assert_eq!(found["asked"], json!({"device": "cuda:0", "quick": false, "no_cudnn": false}));
+
+    let report = check(dir.path(), &args, &Fake::new(&answer), || true, &steps[..1]).unwrap();
+    assert_eq!(report.exit_code(), ExitCode::SUCCESS);
+    assert_eq!(read(&args)["passed"], json!(true));
+}
+
+#[test]
+fn the_report_is_there_while_a_step_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = args(dir.path());
+    let answer = |_: &str| fine("");
+    let looks: Step = ("looks", |s| {
+        let text = std::fs::read_to_string(s.root.join("gpu-check.json")).unwrap();
+        let found: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&found["complete"], &found["passed"]), (&json!(false), &json!(false)));
+        Outcome::passed()
+    });
+    check(dir.path(), &args, &Fake::new(&answer), || true, &[looks, looks]).unwrap();
+}
+
+#[test]
+fn without_a_driver_the_rest_is_skipped_and_nothing_is_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = args(dir.path());
+    let answer = |_: &str| failed("nvidia-smi: not found");
+    let fake = Fake::new(&answer);
+    let report = check(dir.path(), &args, &fake, || false, &STEPS).unwrap();
+    assert_eq!(report.exit_code(), ExitCode::FAILURE);
+    let found = read(&args);
+    let steps = found["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), STEPS.len());
+    let reason = steps[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("no NVIDIA driver") && reason.contains("not found"), "{reason}");
+    for step in &steps[1..] {
+        assert_eq!(
+            (&step["status"], &step["reason"]),
+            (&json!("skipped"), &json!("there is no card to run on"))
+        );
+    }
+    let asked = fake.asked.borrow();
+    assert!(!asked.iter().any(|call| call.line().contains("cargo")), "{asked:?}");
+}
+
+#[test]
+fn a_driver_is_enough_and_one_without_a_card_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = args(dir.path());
+    let missing = |_: &str| failed("nvidia-smi: not found");
+    let report = check(dir.path(), &args, &Fake::new(&missing), || true, &STEPS[..1]).unwrap();
+    assert!(report.passed());
+    let empty = |_: &str| failed("No devices were found");
+    let report = check(dir.path(), &args, &Fake::new(&empty), || true, &STEPS[..3]).unwrap();
+    assert!(!report.passed());
+    let found = read(&args);
+    let reason = found["steps"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the NVIDIA driver finds no card"), "{reason}");
+    assert_eq!(found["steps"][2]["status"], json!("skipped"));
+}
+
+#[test]
+fn only_cards_are_devices() {
+    assert_eq!(card("cuda:12").unwrap(), "cuda:12");
+    for wrong in ["cuda", "cpu", "cuda:", "cuda:x", "0", "cuda:-1"] {
+        assert!(card(wrong).unwrap_err().contains("expected cuda:N"), "{wrong}");
+    }
+}

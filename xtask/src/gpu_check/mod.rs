@@ -1,0 +1,123 @@
+//! `cargo xtask gpu-check`: everything that a machine with an NVIDIA card can prove, in one file that can be sent.
+//!
+//! Each step is taken although earlier ones failed; what cannot be done without what is missing is skipped and says so.
+//! The file is written after each step, so that it is there however this ends. docs/cuda.md, "Checking a card".
+
+mod call;
+mod machine;
+mod redact;
+mod report;
+mod steps;
+mod throughput;
+mod toolkit;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::say;
+use call::{Runner, System};
+use redact::Redaction;
+use report::{Outcome, Report, Row};
+use steps::{Programs, STEPS, Session, Step};
+
+/// What to check.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The card: cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cuda:0", value_parser = card)]
+    device: String,
+    /// Where the report goes
+    #[arg(long, value_name = "FILE", default_value = "gpu-check.json")]
+    json: PathBuf,
+    /// Few cases of each operator, no compute-sanitizer, no measuring
+    #[arg(long)]
+    quick: bool,
+    /// Leave cuDNN out, also where it is there
+    #[arg(long)]
+    no_cudnn: bool,
+}
+
+/// The name of a card.
+fn card(name: &str) -> Result<String, String> {
+    let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u16>().ok());
+    match number {
+        Some(number) => Ok(format!("cuda:{number}")),
+        None => Err("expected cuda:N with N from 0, like cuda:0".into()),
+    }
+}
+
+/// Takes every step, prints the table, and fails if any step did.
+pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
+    let system = System { root };
+    let report = check(root, args, &system, toolkit::driver_loads, &STEPS)?;
+    print(&report.table());
+    say(&format!("gpu-check: the report is {}", args.json.display()));
+    Ok(report.exit_code())
+}
+
+/// All of `steps` with what `runner` makes of their commands; the report is in its file, too.
+fn check(
+    root: &Path,
+    args: &Args,
+    runner: &dyn Runner,
+    driver_loads: fn() -> bool,
+    steps: &[Step],
+) -> Result<Report> {
+    let mut facts = Map::new();
+    let asked = json!({"device": args.device, "quick": args.quick, "no_cudnn": args.no_cudnn});
+    facts.insert("asked".into(), asked);
+    facts.extend(machine::facts(runner));
+    for unknown in ["cards", "nvcc", "cudnn", "torch"] {
+        facts.insert(unknown.into(), Value::Null);
+    }
+    let mut report = Report { facts, rows: Vec::new(), redaction: Redaction::here(root) };
+    report.write(&args.json, false)?;
+    let mut session = Session {
+        root,
+        runner,
+        device: args.device.clone(),
+        quick: args.quick,
+        cudnn: !args.no_cudnn,
+        python: std::env::var_os("AUTOGAN_PYTHON").unwrap_or_else(|| "python3".into()),
+        driver_loads,
+        facts: Map::new(),
+        card: false,
+        toolkit: None,
+        programs: Programs::new(),
+    };
+    for (at, (name, step)) in steps.iter().enumerate() {
+        say(&format!("== {name}"));
+        let begun = Instant::now();
+        let outcome = step(&mut session);
+        let row = Row { name, seconds: begun.elapsed().as_secs_f64(), outcome };
+        tell(&row);
+        report.rows.push(row);
+        report.facts.extend(session.facts.clone());
+        report.write(&args.json, at + 1 == steps.len())?;
+    }
+    Ok(report)
+}
+
+/// How a step ended, for the person at the terminal.
+fn tell(row: &Row) {
+    let seconds = row.seconds;
+    match &row.outcome {
+        Outcome::Passed(_) => say(&format!("   passed ({seconds:.1} s)")),
+        Outcome::Skipped(reason) => say(&format!("   skipped: {reason}")),
+        Outcome::Failed { reason, .. } => say(&format!("   FAILED ({seconds:.1} s): {reason}")),
+    }
+}
+
+/// The table is the command's result.
+#[expect(clippy::print_stdout, reason = "results go to stdout")]
+fn print(table: &str) {
+    print!("{table}");
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;
