@@ -40,7 +40,7 @@ impl SpectralWeight {
         })
     }
 
-    /// The vectors of forward passes, one mode for each, in their order.
+    /// The vectors of forward passes, one mode for each, in their order; the iterations follow each other.
     pub fn vectors(&self, modes: &[DMode]) -> Result<Vec<Vectors>> {
         let of = |mode: &DMode| match mode {
             DMode::Train => self.iterate(),

@@ -72,15 +72,6 @@ impl Card for Driver<'_> {
     fn upload(&self, bytes: &[u8]) -> Result<Room> {
         Ok(self.own(self.0.clone_htod(bytes)?))
     }
-
-    fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()> {
-        let Some(memory) = from.owner().downcast_ref::<CudaSlice<u8>>() else {
-            bail!("expected memory of this card");
-        };
-        let stream = self.0.cuda_stream();
-        stream.memcpy_dtoh(&memory.slice(..bytes.len()), bytes).w()?;
-        stream.synchronize().w()
-    }
 }
 
 impl Driver<'_> {

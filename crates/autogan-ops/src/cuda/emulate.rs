@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// Runs `f`, during which every operator that this thread calls launches its kernels on `card` instead of doing the
-/// CPU's work. The card finds tensors in the CPU's memory; they have to be f32.
+/// CPU's work. The card finds tensors in the CPU's memory; they have to be f32, statistics and vectors f64.
 pub fn stand_in<R>(card: Rc<dyn Card>, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Rc<dyn Card>>);
     impl Drop for Restore {

@@ -6,7 +6,8 @@ use candle_core::{Result, bail};
 
 /// What runs kernels: an NVIDIA card, or the emulation that tests them.
 ///
-/// Everything that is asked for happens in the order in which it is asked for.
+/// Everything that is asked for happens in the order in which it is asked for. There is no way back to the host, so no
+/// operator can wait for it.
 pub trait Card {
     /// Starts a kernel; it need not have ended on return.
     ///
@@ -40,12 +41,6 @@ pub trait Card {
     /// # Errors
     /// As [`Card::room`].
     fn upload(&self, bytes: &[u8]) -> Result<Room>;
-
-    /// The first bytes of some memory, once all that was launched before has ended.
-    ///
-    /// # Errors
-    /// When what was launched has failed.
-    fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()>;
 }
 
 /// The three directions of a convolution.
@@ -62,23 +57,18 @@ pub enum Convolution {
 /// Memory that is given back when this is dropped, once what was launched before has ended.
 pub struct Room {
     address: u64,
-    owner: Box<dyn Any>,
+    _owner: Box<dyn Any>,
 }
 
 impl Room {
     /// The memory at an address, which lives as long as its owner.
     pub fn new(address: u64, owner: impl Any) -> Self {
-        Self { address, owner: Box::new(owner) }
+        Self { address, _owner: Box::new(owner) }
     }
 
     /// Where it begins.
     pub fn address(&self) -> u64 {
         self.address
-    }
-
-    /// What it belongs to.
-    pub fn owner(&self) -> &dyn Any {
-        &*self.owner
     }
 
     /// Its f32 values.

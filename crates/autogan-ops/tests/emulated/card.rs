@@ -61,12 +61,6 @@ impl Card for Emulated {
         unsafe { std::ptr::copy(bytes.as_ptr(), room.address() as *mut u8, bytes.len()) };
         Ok(room)
     }
-
-    fn download(&self, from: &Room, bytes: &mut [u8]) -> Result<()> {
-        // SAFETY: an operator reads as much as it asked room for; kernels have ended.
-        unsafe { std::ptr::copy(from.address() as *const u8, bytes.as_mut_ptr(), bytes.len()) };
-        Ok(())
-    }
 }
 
 impl From<&cuda::Argument> for Argument {
