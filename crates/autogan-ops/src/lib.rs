@@ -10,9 +10,12 @@
 
 mod activation;
 mod add;
+mod bytes;
 mod conv;
 pub mod cuda;
 mod deconv;
+mod depth;
+mod evaluated;
 mod hinge;
 mod host;
 pub mod inference;
@@ -20,7 +23,9 @@ mod linear;
 mod norm;
 mod optim;
 mod pool;
+mod pool3;
 mod real;
+mod resize;
 mod softmax;
 mod spectral;
 mod tape;
@@ -32,11 +37,13 @@ mod vectors;
 
 pub use activation::{relu, tanh};
 pub use add::add;
+pub use bytes::{bytes_to_floats, bytes_to_floats_ref, floats_to_bytes, floats_to_bytes_ref};
 pub use conv::{
     Before, ConvGeometry, FusedOutput, Resize, Statistics, conv2d, conv2d_avg_pool2,
     conv2d_avg_pool2_ref, conv2d_fused, conv2d_fused_ref, conv2d_ref, conv2d_relu, conv2d_strided,
 };
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
+pub use depth::{space_to_depth, space_to_depth_ref};
 pub use hinge::{hinge_mean, scaled_mean};
 pub use linear::{linear, matmul};
 pub use norm::{
@@ -45,7 +52,9 @@ pub use norm::{
 };
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};
+pub use pool3::{avg_pool3, avg_pool3_ref, max_pool3, max_pool3_ref};
 pub use real::Real;
+pub use resize::{PixelScale, ResizeRule, resize_bilinear, resize_bilinear_ref};
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
 pub use tape::{GradientOf, Gradients, concat, gradients, join, permute, reshape};

@@ -6,17 +6,24 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use candle_core::cuda_backend::{CudaDType, WrapErr};
 use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{
+    CudaDevice, CudaStorage, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
+};
 
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
 use super::launch::{Argument, Card, ConvSizes, Launch, Room};
-use super::{Floats, Program};
+use super::{Conversion, Element, Floats, Program};
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
 // SAFETY: twelve `int`, laid out as in C.
 unsafe impl DeviceRepr for ConvSizes {}
+
+/// What lies in a card's memory.
+pub(crate) trait OnCard: CudaDType + DeviceRepr {}
+
+impl<T: CudaDType + DeviceRepr> OnCard for T {}
 
 struct Driver<'a>(&'a CudaDevice);
 
@@ -32,6 +39,8 @@ impl Card for Driver<'_> {
                 | Argument::FloatsOut(address)
                 | Argument::Doubles(address)
                 | Argument::DoublesOut(address)
+                | Argument::Bytes(address)
+                | Argument::BytesOut(address)
                 | Argument::Adam(address)
                 | Argument::Ema(address) => builder.arg(address),
                 Argument::Int(v) => builder.arg(v),
@@ -105,6 +114,21 @@ pub(super) fn forward(
     Ok(CudaStorage::wrap_cuda_slice(made.remove(0), device))
 }
 
+pub(super) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    (x, layout): (&CudaStorage, &Layout),
+    length: usize,
+    program: impl Conversion<X, Y>,
+) -> Result<CudaStorage> {
+    let device = x.device().clone();
+    let from = X::address(begin::<X>(op, x, layout)?);
+    // SAFETY: every kernel writes each element of its output.
+    let mut made = unsafe { device.alloc::<Y>(length)? };
+    let to = Y::address(made.device_ptr_mut(&device.cuda_stream()).0);
+    program(&Driver(&device), from, to)?;
+    Ok(CudaStorage::wrap_cuda_slice(made, device))
+}
+
 pub(super) fn make<const N: usize>(
     op: &'static str,
     device: &CudaDevice,
@@ -166,15 +190,21 @@ fn addresses(op: &'static str, inputs: &[(&CudaStorage, &Layout)]) -> Result<Vec
 
 /// Where the elements of a contiguous f32 tensor begin.
 pub(super) fn address(op: &'static str, storage: &CudaStorage, layout: &Layout) -> Result<Floats> {
-    if storage.dtype() != DType::F32 {
-        bail!("{op}: expected f32 tensors on a card, found {:?}", storage.dtype());
+    Ok(Floats(begin::<f32>(op, storage, layout)?))
+}
+
+/// Where the elements of a contiguous tensor begin.
+fn begin<T: Element>(op: &'static str, storage: &CudaStorage, layout: &Layout) -> Result<u64> {
+    if storage.dtype() != T::DTYPE {
+        let (expected, found) = (T::DTYPE.as_str(), storage.dtype());
+        bail!("{op}: expected {expected} tensors on a card, found {found:?}");
     }
     let Some((start, _)) = layout.contiguous_offsets() else {
         bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
     };
     let stream = storage.device().cuda_stream();
-    let begin = f32::as_cuda_slice(storage)?.device_ptr(&stream).0;
-    Ok(Floats(begin + 4 * start as u64))
+    let begin = T::as_cuda_slice(storage)?.device_ptr(&stream).0;
+    Ok(begin + (size_of::<T>() * start) as u64)
 }
 
 /// Calls `f` with the storages of tensors, which it keeps open meanwhile.

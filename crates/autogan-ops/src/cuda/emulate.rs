@@ -6,7 +6,7 @@ use std::rc::Rc;
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
-use super::{Card, Floats, Program};
+use super::{Card, Conversion, Element, Floats, Program};
 use crate::host::slice;
 
 thread_local! {
@@ -47,6 +47,22 @@ pub(super) fn forward(
         })
         .map(|mut made| (CpuStorage::F32(made.remove(0)), shape)),
     )
+}
+
+pub(super) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    (x, layout): (&CpuStorage, &Layout),
+    shape: Shape,
+    program: impl Conversion<X, Y>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    let card = card()?;
+    let filled = || {
+        let from = X::address(slice::<X>(op, x, layout)?.as_ptr() as u64);
+        let mut made = vec![Y::UNWRITTEN; shape.elem_count()];
+        program(&*card, from, Y::address(made.as_mut_ptr() as u64))?;
+        Ok((Y::to_cpu_storage_owned(made), shape))
+    };
+    Some(filled())
 }
 
 pub(super) fn make<const N: usize>(

@@ -5,7 +5,7 @@
 //! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
 //! tests run every operator as it runs on a card: `stand_in`.
 //!
-//! On a card operators take f32 alone.
+//! On a card operators take f32 alone; those between images and numbers take or make bytes, too: `convert`.
 
 mod launch;
 
@@ -26,7 +26,9 @@ mod emulate;
 
 use std::cell::Cell;
 
-use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor, WithDType,
+};
 
 #[cfg(feature = "cudnn")]
 pub use cudnn::allow_tf32;
@@ -34,7 +36,7 @@ pub use cudnn::allow_tf32;
 pub use emulate::stand_in;
 pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};
 pub(crate) use launch::{
-    Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
+    Bytes, Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
     over_planes, over_tiles, shares,
 };
 
@@ -55,6 +57,63 @@ pub(crate) trait Program<const N: usize>:
 }
 
 impl<const N: usize, F: FnOnce(&dyn Card, &[Floats], [Floats; N]) -> Result<()>> Program<N> for F {}
+
+/// An element type of kernels, with the type of its addresses.
+pub(crate) trait Element: WithDType + driver::OnCard {
+    /// Where elements of this type are.
+    type Address: Copy;
+    /// What the emulation fills new memory with.
+    const UNWRITTEN: Self;
+    fn address(at: u64) -> Self::Address;
+}
+
+impl Element for f32 {
+    type Address = Floats;
+    const UNWRITTEN: Self = f32::NAN;
+    fn address(at: u64) -> Floats {
+        Floats(at)
+    }
+}
+
+impl Element for u8 {
+    type Address = Bytes;
+    const UNWRITTEN: Self = 0xa5;
+    fn address(at: u64) -> Bytes {
+        Bytes(at)
+    }
+}
+
+/// What an operator with one input launches, whose output may be of another type.
+pub(crate) trait Conversion<X: Element, Y: Element>:
+    FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>
+{
+}
+
+impl<X: Element, Y: Element, F> Conversion<X, Y> for F where
+    F: FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>
+{
+}
+
+/// [`forward`] of an operator with one input and an output of another type.
+pub(crate) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    x: (&CudaStorage, &Layout),
+    shape: Shape,
+    program: impl Conversion<X, Y>,
+) -> Result<(CudaStorage, Shape)> {
+    let storage = driver::convert(op, x, shape.elem_count(), program)?;
+    Ok((storage, shape))
+}
+
+/// [`convert`] by what stands in for the CPU; `None` where nothing does.
+pub(crate) fn convert_emulated<X: Element, Y: Element>(
+    op: &'static str,
+    x: (&CpuStorage, &Layout),
+    shape: Shape,
+    program: impl Conversion<X, Y>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    emulate::convert(op, x, shape, program)
+}
 
 /// An operator's forward pass on a card: new memory for `shape`, which the program fills.
 pub(crate) fn forward(

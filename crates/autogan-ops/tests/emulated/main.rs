@@ -16,6 +16,7 @@ mod norm;
 mod operators;
 mod products;
 mod sampling;
+mod scoring;
 mod shim;
 mod spectral;
 

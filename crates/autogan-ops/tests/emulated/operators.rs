@@ -16,7 +16,7 @@ use crate::library::{self, Argument};
 const CASES: u64 = 24;
 
 /// Runs launches by the emulation, in the order of their blocks that a seed gives.
-struct Emulated(u64);
+pub struct Emulated(pub u64);
 
 impl Card for Emulated {
     fn launch(&self, launch: &Launch) -> Result<()> {
@@ -78,6 +78,7 @@ impl From<&cuda::Argument> for Argument {
         match *from {
             From::Floats(to) | From::FloatsOut(to) | From::Doubles(to) => pointer(to),
             From::DoublesOut(to) | From::Adam(to) | From::Ema(to) => pointer(to),
+            From::Bytes(to) | From::BytesOut(to) => pointer(to),
             From::Int(v) => Self::int(v),
             From::Float(v) => v.into(),
             From::Double(v) => v.into(),
