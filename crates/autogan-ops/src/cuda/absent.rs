@@ -3,7 +3,7 @@
 
 use candle_core::{CudaDevice, CudaStorage, Layout, Result, Shape, Tensor, bail};
 
-use super::{Card, Conversion, Element, Floats, Program};
+use super::{Card, Element, Floats, Program};
 
 /// What lies in a card's memory.
 pub(crate) trait OnCard {}
@@ -23,7 +23,7 @@ pub(super) fn convert<X: Element, Y: Element>(
     op: &'static str,
     _: (&CudaStorage, &Layout),
     _: usize,
-    _: impl Conversion<X, Y>,
+    _: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Result<CudaStorage> {
     bail!("{op}: this build has no CUDA operators")
 }

@@ -13,7 +13,7 @@ use candle_core::{
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
 use super::launch::{Argument, Card, ConvSizes, Launch, Room};
-use super::{Conversion, Element, Floats, Program};
+use super::{Element, Floats, Program};
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
@@ -118,13 +118,13 @@ pub(super) fn convert<X: Element, Y: Element>(
     op: &'static str,
     (x, layout): (&CudaStorage, &Layout),
     length: usize,
-    program: impl Conversion<X, Y>,
+    program: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Result<CudaStorage> {
     let device = x.device().clone();
-    let from = X::address(begin::<X>(op, x, layout)?);
+    let from = begin::<X>(op, x, layout)?;
     // SAFETY: every kernel writes each element of its output.
     let mut made = unsafe { device.alloc::<Y>(length)? };
-    let to = Y::address(made.device_ptr_mut(&device.cuda_stream()).0);
+    let to = made.device_ptr_mut(&device.cuda_stream()).0;
     program(&Driver(&device), from, to)?;
     Ok(CudaStorage::wrap_cuda_slice(made, device))
 }

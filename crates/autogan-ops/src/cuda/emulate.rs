@@ -6,7 +6,7 @@ use std::rc::Rc;
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
-use super::{Card, Conversion, Element, Floats, Program};
+use super::{Card, Element, Floats, Program};
 use crate::host::slice;
 
 thread_local! {
@@ -53,13 +53,14 @@ pub(super) fn convert<X: Element, Y: Element>(
     op: &'static str,
     (x, layout): (&CpuStorage, &Layout),
     shape: Shape,
-    program: impl Conversion<X, Y>,
+    program: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Option<Result<(CpuStorage, Shape)>> {
     let card = card()?;
     let filled = || {
-        let from = X::address(slice::<X>(op, x, layout)?.as_ptr() as u64);
-        let mut made = vec![Y::UNWRITTEN; shape.elem_count()];
-        program(&*card, from, Y::address(made.as_mut_ptr() as u64))?;
+        let from = slice::<X>(op, x, layout)?.as_ptr() as u64;
+        // NaN, of bytes 0.
+        let mut made = vec![Y::from_f64(f64::NAN); shape.elem_count()];
+        program(&*card, from, made.as_mut_ptr() as u64)?;
         Ok((Y::to_cpu_storage_owned(made), shape))
     };
     Some(filled())

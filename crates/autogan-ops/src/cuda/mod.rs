@@ -62,14 +62,11 @@ impl<const N: usize, F: FnOnce(&dyn Card, &[Floats], [Floats; N]) -> Result<()>>
 pub(crate) trait Element: WithDType + driver::OnCard {
     /// Where elements of this type are.
     type Address: Copy;
-    /// What the emulation fills new memory with.
-    const UNWRITTEN: Self;
     fn address(at: u64) -> Self::Address;
 }
 
 impl Element for f32 {
     type Address = Floats;
-    const UNWRITTEN: Self = f32::NAN;
     fn address(at: u64) -> Floats {
         Floats(at)
     }
@@ -77,31 +74,20 @@ impl Element for f32 {
 
 impl Element for u8 {
     type Address = Bytes;
-    const UNWRITTEN: Self = 0xa5;
     fn address(at: u64) -> Bytes {
         Bytes(at)
     }
 }
 
-/// What an operator with one input launches, whose output may be of another type.
-pub(crate) trait Conversion<X: Element, Y: Element>:
-    FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>
-{
-}
-
-impl<X: Element, Y: Element, F> Conversion<X, Y> for F where
-    F: FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>
-{
-}
-
-/// [`forward`] of an operator with one input and an output of another type.
+/// [`forward`] of an operator with one input and an output that may be of another type.
 pub(crate) fn convert<X: Element, Y: Element>(
     op: &'static str,
     x: (&CudaStorage, &Layout),
     shape: Shape,
-    program: impl Conversion<X, Y>,
+    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
 ) -> Result<(CudaStorage, Shape)> {
-    let storage = driver::convert(op, x, shape.elem_count(), program)?;
+    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
+    let storage = driver::convert::<X, Y>(op, x, shape.elem_count(), program)?;
     Ok((storage, shape))
 }
 
@@ -110,9 +96,10 @@ pub(crate) fn convert_emulated<X: Element, Y: Element>(
     op: &'static str,
     x: (&CpuStorage, &Layout),
     shape: Shape,
-    program: impl Conversion<X, Y>,
+    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
 ) -> Option<Result<(CpuStorage, Shape)>> {
-    emulate::convert(op, x, shape, program)
+    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
+    emulate::convert::<X, Y>(op, x, shape, program)
 }
 
 /// An operator's forward pass on a card: new memory for `shape`, which the program fills.

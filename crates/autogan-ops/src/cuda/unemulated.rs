@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Tensor, bail};
 
-use super::{Card, Conversion, Element, Floats, Program};
+use super::{Card, Element, Floats, Program};
 
 pub(super) fn stands_in() -> bool {
     false
@@ -21,7 +21,7 @@ pub(super) fn convert<X: Element, Y: Element>(
     _: &'static str,
     _: (&CpuStorage, &Layout),
     _: Shape,
-    _: impl Conversion<X, Y>,
+    _: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Option<Result<(CpuStorage, Shape)>> {
     None
 }

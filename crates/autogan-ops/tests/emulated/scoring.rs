@@ -64,7 +64,7 @@ fn floats(case: &mut Case, shape: [usize; 4]) -> Tensor {
 fn between_bytes_and_numbers() {
     cases(|case| {
         let x = bytes(case);
-        compare(case, &x, 0.0, |x| ops::bytes_to_floats(x, 127.5, 127.5));
+        compare(case, &x, 0.0, |x| ops::bytes_to_floats(x, 3.0, 200.0));
         let shape = [case.size(4), case.size(4), case.size(9), case.size(9)];
         let x = floats(case, shape).affine(1.2, 0.0).unwrap();
         compare(case, &x, 0.0, ops::floats_to_bytes);
