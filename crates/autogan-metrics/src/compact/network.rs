@@ -30,8 +30,8 @@ pub const LINEAR: &str = "linear";
 /// run side by side.
 const CHUNK: usize = 16;
 
-/// [`CHUNK`] on a card, where chunks run one after the other: an activation at 16x16 with 48 channels is 50 MB then, and
-/// four are held at most.
+/// [`CHUNK`] on a card, where chunks run one after the other: an activation at 16x16 with 48
+/// channels is 50 MB then, and four are held at most.
 const CARD_CHUNK: usize = 1024;
 
 /// Number of blocks.

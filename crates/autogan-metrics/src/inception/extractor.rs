@@ -17,9 +17,9 @@ use crate::{Error, Extracted, FeatureExtractor, Result};
 /// that memory does not grow with the batch.
 const CHUNK: usize = 16;
 
-/// [`CHUNK`] on a card, whose units fewer images would not fill. The largest layers hold 9.4 MB for an image (input, one
-/// activation and the next: 3x299x299, 32x147x147 and 64x147x147), so a card needs 0.6 GB, and 0.1 GB for the weights;
-/// cuDNN may take up to 1 GiB more.
+/// [`CHUNK`] on a card, whose units fewer images would not fill. The largest layers hold 9.4 MB for
+/// an image (input, one activation and the next: 3x299x299, 32x147x147 and 64x147x147), so a card
+/// needs 0.6 GB, and 0.1 GB for the weights; cuDNN may take up to 1 GiB more.
 const CARD_CHUNK: usize = 64;
 
 /// Places where the network can be read, in its order.
