@@ -210,6 +210,17 @@ impl CompactClassifier {
         Ok(Self { name: name.into(), weights_sha256: None, convs, weight, bias })
     }
 
+    /// Features and logits of images, at most `chunk` together, as a card computes them: from bytes on, on the device.
+    fn by_operators(&self, images: &Tensor, chunk: usize) -> Result<Vec<(Tensor, Tensor)>> {
+        let (n, _, _) = check_images(images)?;
+        let images = images.to_device(self.bias.device())?;
+        let part = |start: usize| {
+            let part = images.narrow(0, start, chunk.min(n - start))?;
+            Ok(self.forward(&network_input_by_operators(&part)?)?)
+        };
+        (0..n).step_by(chunk).map(part).collect()
+    }
+
     /// Features `[N, D]` and logits `[N, K]` of an input `[N, 12, 16, 16]`.
     fn forward(&self, input: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
         let mut x = input.clone();
@@ -240,24 +251,16 @@ impl FeatureExtractor for CompactClassifier {
     }
 
     fn extract(&self, images: &Tensor) -> Result<Extracted> {
-        let (n, _, _) = check_images(images)?;
-        let device = self.bias.device();
-        let parts = if device.is_cpu() {
+        let parts = if self.bias.device().is_cpu() {
             let input = network_input(images)?;
+            let n = input.dims()[0];
             let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
             starts
                 .into_par_iter()
                 .map(|start| self.forward(&input.narrow(0, start, CHUNK.min(n - start))?))
                 .collect::<candle_core::Result<Vec<_>>>()?
         } else {
-            let images = images.to_device(device)?;
-            (0..n)
-                .step_by(CARD_CHUNK)
-                .map(|start| {
-                    let part = images.narrow(0, start, CARD_CHUNK.min(n - start))?;
-                    Ok(self.forward(&network_input_by_operators(&part)?)?)
-                })
-                .collect::<Result<Vec<_>>>()?
+            self.by_operators(images, CARD_CHUNK)?
         };
         let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok(Extracted { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
@@ -267,4 +270,29 @@ impl FeatureExtractor for CompactClassifier {
 /// A tensor of the archive, converted.
 fn tensor(archive: &Archive, name: &str, dtype: DType) -> Result<Tensor> {
     Ok(archive.require(name)?.to_dtype(dtype)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_card_runs_gives_the_same() {
+        let scorer = CompactClassifier::cifar10(&Device::Cpu).unwrap();
+        for side in [16, 32] {
+            let bytes = (0..20 * 3 * side * side).map(|i| (i * i * 31 % 253) as u8);
+            let bytes = bytes.collect::<Vec<u8>>();
+            let images = Tensor::from_vec(bytes, (20, 3, side, side), &Device::Cpu).unwrap();
+            let expected = scorer.extract(&images).unwrap();
+            let parts = scorer.by_operators(&images, 7).unwrap();
+            let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+            for (found, expected) in [(features, expected.features), (logits, expected.logits)] {
+                let found = Tensor::cat(&found, 0).unwrap();
+                assert_eq!(found.dims(), expected.dims());
+                let gap = (&found - &expected).unwrap().abs().unwrap().max_all().unwrap();
+                let size = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(gap.to_scalar::<f32>().unwrap() <= 1e-6 * size, "{side}: {gap}");
+            }
+        }
+    }
 }
