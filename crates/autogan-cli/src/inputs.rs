@@ -68,8 +68,8 @@ pub fn images(data: &DataConfig, side: usize, offline: bool) -> anyhow::Result<I
         .with_context(|| format!("cannot load the dataset {}", data.dataset))
 }
 
-/// The feature extractor of this name; `weights` are Inception's, from the hub or its cache without them. Inception runs
-/// on `device`, the compact classifiers always on the CPU.
+/// The feature extractor of this name, which computes on `device`; `weights` are Inception's, from the hub or its cache
+/// without them.
 pub fn scorer(
     name: &str,
     weights: Option<&Path>,
@@ -77,8 +77,8 @@ pub fn scorer(
     device: &Device,
 ) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
     Ok(match name {
-        "compact-shapes" => Arc::new(CompactClassifier::shapes()?),
-        "compact-cifar10" => Arc::new(CompactClassifier::cifar10()?),
+        "compact-shapes" => Arc::new(CompactClassifier::shapes(device)?),
+        "compact-cifar10" => Arc::new(CompactClassifier::cifar10(device)?),
         "inception" => {
             let path = match weights {
                 Some(path) => path.to_owned(),

@@ -6,13 +6,14 @@
 use autogan_metrics::compact::CompactClassifier;
 use autogan_metrics::io::{ExtractOptions, Input, OpenOptions, extract_set, open};
 use autogan_metrics::{InceptionScoreConfig, inception_score};
+use candle_core::Device;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("usage: score_folder FOLDER")?;
     let Input::Images(images) = open(&folder, &OpenOptions::plain())? else {
         return Err("statistics hold no images".into());
     };
-    let extractor = CompactClassifier::cifar10()?;
+    let extractor = CompactClassifier::cifar10(&Device::Cpu)?;
     let options = ExtractOptions { batch: 64, workers: 2, cache: None };
     let set = extract_set(&images, &extractor, &options, &mut |_| ())?;
     let score = inception_score(&set.logits, &InceptionScoreConfig::torch_fidelity())?;

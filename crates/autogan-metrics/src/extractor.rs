@@ -28,7 +28,7 @@ pub trait FeatureExtractor: Send + Sync {
     fn classes(&self) -> usize;
 
     /// Features and logits of `images`, `u8` of shape `[N, 3, H, W]`, RGB in `0..=255`, on the CPU
-    /// or on the extractor's device.
+    /// or on the extractor's device, where the results are.
     ///
     /// # Errors
     /// [`Error::Shape`] unless the images are `u8` `[N, 3, H, W]` with N, H, W above 0;

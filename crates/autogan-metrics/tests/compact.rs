@@ -15,7 +15,7 @@ fn tensor(images: &Images) -> Tensor {
 
 /// Accuracy and Inception Score of `compact-shapes`.
 fn measure(images: &Images) -> (f64, f64) {
-    let scorer = CompactClassifier::shapes().unwrap();
+    let scorer = CompactClassifier::shapes(&Device::Cpu).unwrap();
     let (_, logits) = extract_batched(&scorer, &tensor(images), 128).unwrap();
     let right = (0..images.len()).filter(|&i| {
         let row = logits.row(i);
@@ -58,7 +58,7 @@ fn junk_scores_near_one() {
 #[test]
 fn both_scorers_have_ten_classes_and_do_not_depend_on_the_batch() {
     let images = tensor(&generate(1, Split::Test, 0..40).unwrap());
-    let both = [CompactClassifier::shapes(), CompactClassifier::cifar10()];
+    let both = [CompactClassifier::shapes(&Device::Cpu), CompactClassifier::cifar10(&Device::Cpu)];
     for (scorer, name) in both.into_iter().zip(EMBEDDED) {
         let scorer = scorer.unwrap();
         assert_eq!(scorer.name(), name);
@@ -96,24 +96,24 @@ fn tiny() -> Archive {
 
 #[test]
 fn wrong_weight_files_are_refused() {
-    let good = CompactClassifier::from_archive("tiny", &tiny()).unwrap();
+    let good = CompactClassifier::from_archive("tiny", &tiny(), &Device::Cpu).unwrap();
     assert_eq!((good.dims(), good.classes()), (4, 5));
 
     let mut missing = tiny();
     missing.remove("block2.bn1.weight");
-    let error = CompactClassifier::from_archive("tiny", &missing).unwrap_err();
+    let error = CompactClassifier::from_archive("tiny", &missing, &Device::Cpu).unwrap_err();
     assert!(error.to_string().contains("block2.bn1.weight"), "{error}");
 
     let mut narrow = tiny();
     let shape = (4, 2, 3, 3);
     let wrong = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     narrow.insert("block3.conv1.weight", wrong);
-    let error = CompactClassifier::from_archive("tiny", &narrow).unwrap_err();
+    let error = CompactClassifier::from_archive("tiny", &narrow, &Device::Cpu).unwrap_err();
     assert!(error.to_string().contains("[O, 3, 3, 3]"), "{error}");
 
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nameless.safetensors");
     tiny().write_safetensors(&path).unwrap();
-    let error = CompactClassifier::from_file(&path).unwrap_err().to_string();
+    let error = CompactClassifier::from_file(&path, &Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("entry `name`"), "{error}");
 }

@@ -83,12 +83,17 @@ fn gap(found: &Tensor, expected: &Tensor) -> f32 {
 
 /// Checks every tap of a preset that the file holds under `PREFIX.TAP`; gives their number.
 fn check(file: &Archive, prefix: &str, preset: Preset, images: &Tensor) -> usize {
+    check_taps(file, prefix, &extractor(preset), images)
+}
+
+/// [`check`] of an extractor.
+fn check_taps(file: &Archive, prefix: &str, extractor: &InceptionV3, images: &Tensor) -> usize {
     let held: Vec<_> = TAPS
         .iter()
         .filter_map(|(name, tap)| Some((*name, *tap, file.get(&format!("{prefix}.{name}"))?)))
         .collect();
     let taps: Vec<Tap> = held.iter().map(|(_, tap, _)| *tap).collect();
-    let found = extractor(preset).taps(images, &taps).unwrap();
+    let found = extractor.taps(images, &taps).unwrap();
     for ((name, _, expected), found) in held.iter().zip(&found) {
         let gap = gap(found, expected);
         assert!(gap < 1e-4, "{prefix}.{name}: {gap:e} relative");
@@ -107,6 +112,22 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "torch_fidelity", Preset::TorchFidelity, images), 6);
     assert_eq!(check(&file, "pytorch_fid", Preset::PytorchFid, images), 4);
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
+}
+
+/// What a card runs, operator by operator, here by the CPU's own.
+#[test]
+fn taps_by_operators_equal_the_python_scorers() {
+    let file = Archive::read_any(own_golden("features.safetensors")).unwrap();
+    let images = file.require("images").unwrap();
+    let by_operators =
+        |preset| InceptionV3::by_operators(weights(), preset, Tap::D2048, &Device::Cpu).unwrap();
+    for (prefix, preset, taps) in [
+        ("torch_fidelity", Preset::TorchFidelity, 6),
+        ("pytorch_fid", Preset::PytorchFid, 4),
+        ("clean", Preset::Clean, 6),
+    ] {
+        assert_eq!(check_taps(&file, prefix, &by_operators(preset), images), taps);
+    }
 }
 
 #[test]

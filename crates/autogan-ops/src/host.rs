@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
 use crate::real::Real;
@@ -34,7 +34,7 @@ const SMALL: usize = 1 << 14;
 pub(crate) const CHUNK: usize = 1 << 14;
 
 /// The elements of a contiguous tensor inside an operator's CPU path.
-pub(crate) fn slice<'a, T: Real>(
+pub(crate) fn slice<'a, T: WithDType>(
     op: &str,
     storage: &'a CpuStorage,
     layout: &Layout,
@@ -142,7 +142,7 @@ pub(crate) fn zeros<T: Real>(len: usize) -> Vec<T> {
 ///
 /// Zeroing a large output that is overwritten at once costs as much as many operators themselves.
 #[allow(clippy::uninit_vec)]
-pub(crate) fn fresh<T: Real>(len: usize) -> Vec<T> {
+pub(crate) fn fresh<T: WithDType>(len: usize) -> Vec<T> {
     let mut data = Vec::with_capacity(len);
     // SAFETY: the capacity is there, and every operator writes all elements of its output before it hands it on.
     unsafe { data.set_len(len) };
@@ -160,7 +160,7 @@ pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
 /// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread together.
 ///
 /// The pieces depend on `size` alone, never on the number of threads. `f` is best inlined always.
-pub(crate) fn for_pieces<T: Real>(
+pub(crate) fn for_pieces<T: WithDType>(
     dst: &mut [T],
     size: usize,
     f: impl Fn(usize, &mut [T]) + Sync + Send,

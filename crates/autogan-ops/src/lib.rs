@@ -1,5 +1,7 @@
-//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested. [`inference`]
-//! stands apart: for networks that are only evaluated, channels last, without gradients.
+//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested. What only scorers need
+//! has none, and refuses an input of which one is wanted: [`bytes_to_floats`], [`floats_to_bytes`], [`resize_bilinear`],
+//! [`space_to_depth`], [`max_pool3`], [`avg_pool3`]. [`inference`] stands apart: for networks that are only evaluated,
+//! channels last, without gradients, on the CPU.
 //!
 //! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
 //! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,
@@ -10,9 +12,12 @@
 
 mod activation;
 mod add;
+mod bytes;
 mod conv;
 pub mod cuda;
 mod deconv;
+mod depth;
+mod evaluated;
 mod hinge;
 mod host;
 pub mod inference;
@@ -20,8 +25,10 @@ mod linear;
 mod norm;
 mod optim;
 mod pool;
+mod pool3;
 mod readback;
 mod real;
+mod resize;
 mod softmax;
 mod spectral;
 mod tape;
@@ -33,11 +40,13 @@ mod vectors;
 
 pub use activation::{relu, tanh};
 pub use add::add;
+pub use bytes::{bytes_to_floats, bytes_to_floats_ref, floats_to_bytes, floats_to_bytes_ref};
 pub use conv::{
     Before, ConvGeometry, FusedOutput, Resize, Statistics, conv2d, conv2d_avg_pool2,
     conv2d_avg_pool2_ref, conv2d_fused, conv2d_fused_ref, conv2d_ref, conv2d_relu, conv2d_strided,
 };
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
+pub use depth::{space_to_depth, space_to_depth_ref};
 pub use hinge::{hinge_mean, scaled_mean};
 pub use linear::{linear, matmul};
 pub use norm::{
@@ -46,8 +55,10 @@ pub use norm::{
 };
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};
+pub use pool3::{avg_pool3, avg_pool3_ref, max_pool3, max_pool3_ref};
 pub use readback::Readback;
 pub use real::Real;
+pub use resize::{PixelScale, ResizeRule, resize_bilinear, resize_bilinear_ref};
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
 pub use tape::{GradientOf, Gradients, concat, gradients, join, permute, reshape};

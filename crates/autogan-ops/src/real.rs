@@ -142,7 +142,7 @@ pub(crate) fn gemm<T: Real>(
 }
 
 /// The output of an operator's CPU path.
-pub(crate) fn storage<T: Real>(data: Vec<T>, shape: impl Into<Shape>) -> (CpuStorage, Shape) {
+pub(crate) fn storage<T: WithDType>(data: Vec<T>, shape: impl Into<Shape>) -> (CpuStorage, Shape) {
     (T::to_cpu_storage_owned(data), shape.into())
 }
 

@@ -190,7 +190,10 @@ impl Speed {
             Some(extractor) => {
                 let side = model.bottom * 8;
                 let images = Tensor::zeros((batch, 3, side, side), DType::U8, &Device::Cpu)?;
-                Some(rate(batch as f64, || Ok(extractor.extract(&images).map(drop)?))?)
+                Some(rate(batch as f64, || {
+                    extractor.extract(&images)?;
+                    Ok(device.synchronize()?)
+                })?)
             }
         };
         Ok(Self { macs_per_s, scored_per_s })

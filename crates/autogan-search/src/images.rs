@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use autogan_data::{Batcher, Images};
-use candle_core::{DType, Device, Tensor};
+use autogan_ops::floats_to_bytes;
+use candle_core::{Device, Tensor};
 
 use crate::error::Result;
 
@@ -64,18 +65,25 @@ impl StageImages {
     }
 }
 
-/// Images in [-1, 1] as u8, cut off (not rounded) after scaling to 0..=255, as the released code does.
+/// Images in [-1, 1] as u8, where they are: cut off (not rounded) after scaling to 0..=255, as the released code does.
+/// No gradient passes.
+///
+/// # Errors
+/// When the images are not f32.
 pub fn to_u8(images: &Tensor) -> Result<Tensor> {
-    Ok(images.affine(127.5, 127.5)?.clamp(0.0, 255.0)?.to_dtype(DType::U8)?)
+    Ok(floats_to_bytes(&images.detach())?)
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Var;
+
     use super::*;
 
     #[test]
     fn fakes_are_cut_off_not_rounded() {
-        let x = Tensor::new(&[-1.0f32, -0.999, 0.0, 0.999, 1.0, 2.0], &Device::Cpu).unwrap();
+        // A trained generator's images are part of candle's graph.
+        let x = Var::new(&[-1.0f32, -0.999, 0.0, 0.999, 1.0, 2.0], &Device::Cpu).unwrap();
         // 127.5 -> 127 and 254.87 -> 254: rounding would give 128 and 255.
         assert_eq!(to_u8(&x).unwrap().to_vec1::<u8>().unwrap(), [0, 0, 127, 254, 255, 255]);
     }

@@ -49,8 +49,8 @@ pub fn load(options: &Options) -> anyhow::Result<Loaded> {
         anyhow::Ok(Loaded { extractor: Arc::new(classifier), weights_sha256 })
     };
     match options.extractor {
-        Choice::CompactCifar10 => compact(CompactClassifier::cifar10()),
-        Choice::CompactShapes => compact(CompactClassifier::shapes()),
+        Choice::CompactCifar10 => compact(CompactClassifier::cifar10(&device)),
+        Choice::CompactShapes => compact(CompactClassifier::shapes(&device)),
         Choice::Inception => inception(options, &device),
     }
 }

@@ -4,6 +4,7 @@
 //! antialiasing, channel by channel on 0..255 and without rounding; then `(x − 127.5) / 127.5`;
 //! then each 2x2 square of pixels becomes 4 channels, so that the first convolution runs at 16x16.
 
+use autogan_ops::{self as ops, PixelScale, ResizeRule};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
@@ -43,6 +44,22 @@ pub fn network_input(images: &Tensor) -> Result<Tensor> {
     );
     let side = SIDE / 2;
     Ok(Tensor::from_vec(out, (n, INPUT_CHANNELS, side, side), &Device::Cpu)?)
+}
+
+/// [`network_input`] on the device of the images, with the same values: operator by operator, as a card computes it.
+///
+/// # Errors
+/// As [`network_input`].
+pub fn network_input_by_operators(images: &Tensor) -> Result<Tensor> {
+    let (_, h, w) = check_images(images)?;
+    let (center, divide) = (127.5, 127.5);
+    let planes = if (h, w) == (SIDE, SIDE) {
+        ops::bytes_to_floats(images, center, divide)?
+    } else {
+        let pixels = PixelScale { center, divide, ..PixelScale::NONE };
+        ops::resize_bilinear(images, (SIDE, SIDE), ResizeRule::HalfPixel, pixels)?
+    };
+    Ok(ops::space_to_depth(&planes)?)
 }
 
 /// Rearranges one image `[3, 32, 32]` to `[12, 16, 16]`: channel `c · 4 + dy · 2 + dx` holds the
@@ -126,6 +143,19 @@ mod tests {
         let pixel = bytes[(2 * SIDE + 7) * SIDE + 10];
         let expected = (f32::from(pixel) - 127.5) / 127.5;
         assert_eq!(values[(10 * 16 + 3) * 16 + 5], expected);
+    }
+
+    #[test]
+    fn operators_give_the_same_bits() {
+        for (h, w) in [(32, 32), (8, 8), (1, 5), (48, 31)] {
+            let bytes: Vec<u8> = (0..2 * 3 * h * w).map(|i| (i * i * 31 % 256) as u8).collect();
+            let images = Tensor::from_vec(bytes, (2, 3, h, w), &Device::Cpu).unwrap();
+            let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let found = network_input_by_operators(&images).unwrap();
+            let expected = network_input(&images).unwrap();
+            assert_eq!(found.dims(), expected.dims());
+            assert!(flat(found) == flat(expected), "{h}x{w}");
+        }
     }
 
     #[test]

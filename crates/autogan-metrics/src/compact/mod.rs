@@ -8,7 +8,10 @@
 mod input;
 mod network;
 
-pub use input::{INPUT_CHANNELS, SIDE, network_input, resize_bilinear, space_to_depth};
+pub use input::{
+    INPUT_CHANNELS, SIDE, network_input, network_input_by_operators, resize_bilinear,
+    space_to_depth,
+};
 pub use network::{BN_EPS, CompactClassifier, ConvNames, LINEAR, conv_names};
 
 /// Names of the classifiers whose weights are embedded.

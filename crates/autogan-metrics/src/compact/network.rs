@@ -16,7 +16,8 @@ use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::input::{INPUT_CHANNELS, network_input, shape_error};
+use super::input::{INPUT_CHANNELS, network_input, network_input_by_operators, shape_error};
+use crate::extractor::check_images;
 use crate::{Error, Extracted, FeatureExtractor, Result};
 
 /// Epsilon of the batch norms.
@@ -28,6 +29,10 @@ pub const LINEAR: &str = "linear";
 /// Images that pass through the network together, so that activations stay in the cache; chunks
 /// run side by side.
 const CHUNK: usize = 16;
+
+/// [`CHUNK`] on a card, where chunks run one after the other: an activation at 16x16 with 48
+/// channels is 50 MB then, and four are held at most.
+const CARD_CHUNK: usize = 1024;
 
 /// Number of blocks.
 const BLOCKS: usize = 3;
@@ -69,7 +74,7 @@ struct Folded {
 }
 
 impl Folded {
-    fn load(archive: &Archive, names: &ConvNames, inputs: usize) -> Result<Self> {
+    fn load(archive: &Archive, names: &ConvNames, inputs: usize, device: &Device) -> Result<Self> {
         let weight = tensor(archive, &names.weight, DType::F64)?;
         let outputs = match weight.dims() {
             &[outputs, i, 3, 3] if i == inputs && outputs > 0 => outputs,
@@ -88,7 +93,8 @@ impl Folded {
         let scale = (vector(&names.scale)? / std)?;
         let bias = (vector(&names.shift)? - (vector(&names.mean)? * &scale)?)?;
         let weight = weight.broadcast_mul(&scale.reshape((outputs, 1, 1, 1))?)?;
-        Ok(Self { weight: weight.to_dtype(DType::F32)?, bias: bias.to_dtype(DType::F32)? })
+        let on_device = |t: Tensor| t.to_dtype(DType::F32)?.to_device(device);
+        Ok(Self { weight: on_device(weight)?, bias: on_device(bias)? })
     }
 
     fn outputs(&self) -> usize {
@@ -100,7 +106,7 @@ impl Folded {
     }
 }
 
-/// A trained compact classifier, ready for inference on the CPU.
+/// A trained compact classifier, ready for inference on its device.
 pub struct CompactClassifier {
     name: String,
     weights_sha256: Option<String>,
@@ -123,28 +129,30 @@ impl CompactClassifier {
     /// `compact-shapes`, for the embedded dataset, from the embedded weights.
     ///
     /// # Errors
-    /// When the embedded weights do not fit the network, which a test rules out.
-    pub fn shapes() -> Result<Self> {
+    /// When the embedded weights do not fit the network, which a test rules out, or `device` cannot hold them.
+    pub fn shapes(device: &Device) -> Result<Self> {
         Self::embedded(
             super::EMBEDDED[0],
             include_bytes!("../../scorers/compact-shapes.safetensors"),
+            device,
         )
     }
 
     /// `compact-cifar10`, for CIFAR-10, from the embedded weights.
     ///
     /// # Errors
-    /// When the embedded weights do not fit the network, which a test rules out.
-    pub fn cifar10() -> Result<Self> {
+    /// When the embedded weights do not fit the network, which a test rules out, or `device` cannot hold them.
+    pub fn cifar10(device: &Device) -> Result<Self> {
         Self::embedded(
             super::EMBEDDED[1],
             include_bytes!("../../scorers/compact-cifar10.safetensors"),
+            device,
         )
     }
 
-    fn embedded(name: &str, bytes: &[u8]) -> Result<Self> {
+    fn embedded(name: &str, bytes: &[u8], device: &Device) -> Result<Self> {
         let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
-        let mut classifier = Self::from_archive(name, &tensors.into_iter().collect())?;
+        let mut classifier = Self::from_archive(name, &tensors.into_iter().collect(), device)?;
         let hash = Sha256::digest(bytes);
         classifier.weights_sha256 = Some(hash.iter().map(|byte| format!("{byte:02x}")).collect());
         Ok(classifier)
@@ -161,27 +169,27 @@ impl CompactClassifier {
     ///
     /// # Errors
     /// When the file cannot be read, has no name, or does not fit the network.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn from_file(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let archive = Archive::read_safetensors(path.as_ref())?;
         let name = archive.metadata().get("name").ok_or_else(|| Error::Shape {
             what: format!("metadata of {}", path.as_ref().display()),
             expected: "an entry `name`, as train-scorer writes it".into(),
             found: format!("{} other entries", archive.metadata().len()),
         })?;
-        let mut classifier = Self::from_archive(name, &archive)?;
+        let mut classifier = Self::from_archive(name, &archive, device)?;
         classifier.weights_sha256 = Some(sha256_file(path)?);
         Ok(classifier)
     }
 
-    /// A classifier called `name` from named tensors of any float type.
+    /// A classifier called `name` from named tensors of any float type on the CPU. It computes on `device`.
     ///
     /// # Errors
     /// When a tensor is missing or has another shape than the network needs.
-    pub fn from_archive(name: &str, archive: &Archive) -> Result<Self> {
+    pub fn from_archive(name: &str, archive: &Archive, device: &Device) -> Result<Self> {
         let mut convs: Vec<Folded> = Vec::new();
         for names in conv_names() {
             let inputs = convs.last().map_or(INPUT_CHANNELS, Folded::outputs);
-            let conv = Folded::load(archive, &names, inputs)?;
+            let conv = Folded::load(archive, &names, inputs, device)?;
             if convs.len() % 2 == 1 && conv.outputs() != inputs {
                 return Err(shape_error(
                     &names.weight,
@@ -198,7 +206,19 @@ impl CompactClassifier {
             (&[k, d], &[k2]) if d == dims && k == k2 && k > 1 => {}
             (found, _) => return Err(shape_error(&weight, format!("[K, {dims}]"), found)),
         }
-        Ok(Self { name: name.into(), weights_sha256: None, convs, weight: w, bias: b })
+        let (weight, bias) = (w.to_device(device)?, b.to_device(device)?);
+        Ok(Self { name: name.into(), weights_sha256: None, convs, weight, bias })
+    }
+
+    /// Features and logits of images, at most `chunk` together, as a card computes them: from bytes on, on the device.
+    fn by_operators(&self, images: &Tensor, chunk: usize) -> Result<Vec<(Tensor, Tensor)>> {
+        let (n, _, _) = check_images(images)?;
+        let images = images.to_device(self.bias.device())?;
+        let part = |start: usize| {
+            let part = images.narrow(0, start, chunk.min(n - start))?;
+            Ok(self.forward(&network_input_by_operators(&part)?)?)
+        };
+        (0..n).step_by(chunk).map(part).collect()
     }
 
     /// Features `[N, D]` and logits `[N, K]` of an input `[N, 12, 16, 16]`.
@@ -209,7 +229,7 @@ impl CompactClassifier {
                 x = ops::avg_pool2(&x)?;
             }
             x = block[0].forward(&x)?;
-            x = (&x + block[1].forward(&x)?)?;
+            x = ops::add(&x, &block[1].forward(&x)?)?;
         }
         let features = ops::avg_pool_global(&x)?;
         let logits = ops::linear(&features, &self.weight, Some(&self.bias))?;
@@ -231,13 +251,17 @@ impl FeatureExtractor for CompactClassifier {
     }
 
     fn extract(&self, images: &Tensor) -> Result<Extracted> {
-        let input = network_input(images)?;
-        let n = input.dims()[0];
-        let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
-        let parts = starts
-            .into_par_iter()
-            .map(|start| self.forward(&input.narrow(0, start, CHUNK.min(n - start))?))
-            .collect::<candle_core::Result<Vec<_>>>()?;
+        let parts = if self.bias.device().is_cpu() {
+            let input = network_input(images)?;
+            let n = input.dims()[0];
+            let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
+            starts
+                .into_par_iter()
+                .map(|start| self.forward(&input.narrow(0, start, CHUNK.min(n - start))?))
+                .collect::<candle_core::Result<Vec<_>>>()?
+        } else {
+            self.by_operators(images, CARD_CHUNK)?
+        };
         let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok(Extracted { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
     }
@@ -246,4 +270,29 @@ impl FeatureExtractor for CompactClassifier {
 /// A tensor of the archive, converted.
 fn tensor(archive: &Archive, name: &str, dtype: DType) -> Result<Tensor> {
     Ok(archive.require(name)?.to_dtype(dtype)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_card_runs_gives_the_same() {
+        let scorer = CompactClassifier::cifar10(&Device::Cpu).unwrap();
+        for side in [16, 32] {
+            let bytes = (0..20 * 3 * side * side).map(|i| (i * i * 31 % 253) as u8);
+            let bytes = bytes.collect::<Vec<u8>>();
+            let images = Tensor::from_vec(bytes, (20, 3, side, side), &Device::Cpu).unwrap();
+            let expected = scorer.extract(&images).unwrap();
+            let parts = scorer.by_operators(&images, 7).unwrap();
+            let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+            for (found, expected) in [(features, expected.features), (logits, expected.logits)] {
+                let found = Tensor::cat(&found, 0).unwrap();
+                assert_eq!(found.dims(), expected.dims());
+                let gap = (&found - &expected).unwrap().abs().unwrap().max_all().unwrap();
+                let size = expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+                assert!(gap.to_scalar::<f32>().unwrap() <= 1e-6 * size, "{side}: {gap}");
+            }
+        }
+    }
 }

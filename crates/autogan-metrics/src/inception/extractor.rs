@@ -8,7 +8,7 @@ use autogan_weights::{Archive, sha256_file};
 use candle_core::{Device, Tensor};
 
 use super::evaluate::Spare;
-use super::network::Network;
+use super::network::{self, Network};
 use super::{CLASSES, Preset, SIDE};
 use crate::extractor::check_images;
 use crate::{Error, Extracted, FeatureExtractor, Result};
@@ -16,6 +16,11 @@ use crate::{Error, Extracted, FeatureExtractor, Result};
 /// Images that run through the network together at most; larger batches are cut into equal pieces, so
 /// that memory does not grow with the batch.
 const CHUNK: usize = 16;
+
+/// [`CHUNK`] on a card, whose units fewer images would not fill. The largest layers hold 9.4 MB for
+/// an image (input, one activation and the next: 3x299x299, 32x147x147 and 64x147x147), so a card
+/// needs 0.6 GB, and 0.1 GB for the weights; cuDNN may take up to 1 GiB more.
+const CARD_CHUNK: usize = 64;
 
 /// Places where the network can be read, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +92,8 @@ impl fmt::Debug for InceptionV3 {
 impl InceptionV3 {
     /// From tensors under the names of [`super::tensor_shapes`]; others, such as
     /// `num_batches_tracked`, are ignored. `features` is the tap that FID and KID read, usually
-    /// [`Tap::D2048`].
+    /// [`Tap::D2048`]. It computes on `device`: on the CPU with the channels last, on a card as
+    /// [`InceptionV3::by_operators`].
     ///
     /// # Errors
     /// When a tensor is missing or has another shape; [`Error::Config`] for a tap of logits.
@@ -96,6 +102,31 @@ impl InceptionV3 {
         preset: Preset,
         features: Tap,
         device: &Device,
+    ) -> Result<Self> {
+        if !device.is_cpu() {
+            return Self::by_operators(weights, preset, features, device);
+        }
+        Self::with(preset, features, || Network::packed(weights))
+    }
+
+    /// [`InceptionV3::from_archive`] operator by operator, as a card runs it, on any device: images are resized, convolved
+    /// and pooled by `autogan-ops`. On the CPU it is slow, and what the faster form is checked against.
+    ///
+    /// # Errors
+    /// As [`InceptionV3::from_archive`].
+    pub fn by_operators(
+        weights: &Archive,
+        preset: Preset,
+        features: Tap,
+        device: &Device,
+    ) -> Result<Self> {
+        Self::with(preset, features, || Network::plain(weights, device))
+    }
+
+    fn with(
+        preset: Preset,
+        features: Tap,
+        network: impl FnOnce() -> Result<Network>,
     ) -> Result<Self> {
         if features > Tap::D2048 {
             return Err(Error::Config {
@@ -108,13 +139,7 @@ impl InceptionV3 {
             Tap::D2048 => format!("inception-v3-{preset}"),
             other => format!("inception-v3-{preset}-{}", other.dims()),
         };
-        Ok(InceptionV3 {
-            network: Network::load(weights, device)?,
-            preset,
-            features,
-            name,
-            weights_sha256: None,
-        })
+        Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
     }
 
     /// From a safetensors or `.pth` file; its hash is kept.
@@ -146,29 +171,50 @@ impl InceptionV3 {
         self.weights_sha256.as_deref()
     }
 
-    /// Values at some taps, `f32 [N, dims]` each, of `images` `u8 [N, 3, H, W]` of any size.
+    /// Values at some taps, `f32 [N, dims]` each on the network's device, of `images`
+    /// `u8 [N, 3, H, W]` of any size, on the CPU or on that device, where they are brought once.
     /// Layers behind the last of the taps are not run.
     ///
     /// # Errors
     /// As [`FeatureExtractor::extract`].
     pub fn taps(&self, images: &Tensor, taps: &[Tap]) -> Result<Vec<Tensor>> {
         let (n, _, _) = check_images(images)?;
+        let images = match self.preset {
+            // Resized on the CPU.
+            Preset::Clean => images.to_device(&Device::Cpu)?,
+            Preset::TorchFidelity | Preset::PytorchFid => {
+                images.to_device(self.network.device())?
+            }
+        };
         let mut pieces: Vec<Vec<Tensor>> = vec![Vec::new(); taps.len()];
-        let per = n.div_ceil(n.div_ceil(CHUNK));
+        let most = if self.network.device().is_cpu() { CHUNK } else { CARD_CHUNK };
+        let per = n.div_ceil(n.div_ceil(most));
         let mut spare = Spare::default();
         for start in (0..n).step_by(per) {
-            let piece = images.narrow(0, start, per.min(n - start))?;
-            let values = self.piece(&piece, taps, &mut spare)?;
+            let images = images.narrow(0, start, per.min(n - start))?;
+            let piece = Piece { preset: self.preset, images };
+            let values = self.network.forward(&piece, taps, &mut spare)?;
             pieces.iter_mut().zip(values).for_each(|(p, v)| p.push(v));
         }
         pieces.iter().map(|p| Ok(Tensor::cat(p, 0)?)).collect()
     }
+}
 
-    /// [`InceptionV3::taps`] of images that run through the network together.
-    fn piece(&self, images: &Tensor, taps: &[Tap], spare: &mut Spare) -> Result<Vec<Tensor>> {
-        let (n, h, w) = check_images(images)?;
-        let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
-        let write = |i: usize, pixels: &mut [f32]| {
+/// Images that run through the network together.
+struct Piece {
+    preset: Preset,
+    images: Tensor,
+}
+
+impl network::Images for Piece {
+    fn count(&self) -> usize {
+        self.images.dims()[0]
+    }
+
+    fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync> {
+        let (_, h, w) = check_images(&self.images)?;
+        let bytes = self.images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
+        Ok(move |i: usize, pixels: &mut [f32]| {
             let mut planes = vec![0f32; pixels.len()];
             self.preset.prepare(&bytes[i * 3 * h * w..][..3 * h * w], (h, w), &mut planes);
             let (red, rest) = planes.split_at(SIDE * SIDE);
@@ -177,8 +223,11 @@ impl InceptionV3 {
             for (pixel, ((&r, &g), &b)) in pixels.chunks_exact_mut(3).zip(planes) {
                 pixel.copy_from_slice(&[r, g, b]);
             }
-        };
-        self.network.forward(n, write, taps, spare)
+        })
+    }
+
+    fn planes(&self, device: &Device) -> Result<Tensor> {
+        self.preset.prepare_on(&self.images, device)
     }
 }
 

@@ -12,7 +12,6 @@ mod evaluate;
 mod extractor;
 mod layout;
 mod network;
-mod pool;
 mod preset;
 pub mod resize;
 mod weights;

@@ -1,17 +1,17 @@
 //! The network's weights, batch norm folded into the convolutions, and its forward pass.
 //!
-//! On the CPU the blocks run as `evaluate.rs` says; here stands the plain form, layer by layer on tensors, which other
-//! devices take and tests compare with.
+//! On the CPU the blocks run as `evaluate.rs` says; here stands the plain form, operator by operator on tensors, which
+//! cards take and tests compare with.
 
 use autogan_ops::inference::{Convolution, Shape};
-use autogan_ops::{ConvGeometry, avg_pool_global, conv2d_relu, linear};
+use autogan_ops::{ConvGeometry, avg_pool_global, avg_pool3, conv2d_relu, linear, max_pool3};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
 use super::evaluate::{Evaluator, Spare};
 use super::layout::{self, Block, ConvPlan, Step};
-use super::{CLASSES, SIDE, Tap, pool};
+use super::{CLASSES, SIDE, Tap};
 use crate::{Error, Result};
 
 /// Epsilon of the batch norms (PyTorch's default would be 1e-5).
@@ -34,9 +34,9 @@ pub(super) struct Network {
 
 /// The blocks in one of their forms.
 enum Blocks {
-    /// On the CPU.
+    /// On the CPU: channels last.
     Packed(Evaluator),
-    /// On other devices.
+    /// Operator by operator, on any device.
     Tensors(Vec<Block<Conv>>),
 }
 
@@ -54,15 +54,16 @@ fn blocks<C>(mut make: impl FnMut(ConvPlan) -> Result<C>) -> Result<Vec<Block<C>
 }
 
 impl Network {
-    /// From the tensors named by [`layout::tensor_shapes`]; others are ignored.
-    pub fn load(weights: &Archive, device: &Device) -> Result<Self> {
+    /// For the CPU, from the tensors named by [`layout::tensor_shapes`]; others are ignored.
+    pub fn packed(weights: &Archive) -> Result<Self> {
+        let pack = |plan: ConvPlan| fold_batch_norm(weights, &plan, &Device::Cpu)?.pack();
+        Self::with(Blocks::Packed(Evaluator::new(blocks(pack)?)?), weights, &Device::Cpu)
+    }
+
+    /// The plain form, from the same tensors.
+    pub fn plain(weights: &Archive, device: &Device) -> Result<Self> {
         let fold = |plan: ConvPlan| fold_batch_norm(weights, &plan, device);
-        let blocks = if device.is_cpu() {
-            Blocks::Packed(Evaluator::new(blocks(|plan| fold(plan)?.pack())?)?)
-        } else {
-            Blocks::Tensors(blocks(fold)?)
-        };
-        Self::with(blocks, weights, device)
+        Self::with(Blocks::Tensors(blocks(fold)?), weights, device)
     }
 
     fn with(blocks: Blocks, weights: &Archive, device: &Device) -> Result<Self> {
@@ -76,40 +77,56 @@ impl Network {
         })
     }
 
-    /// Values at the taps, in the order asked for, of `n` images given by `write`, which fills pixels
-    /// `[299, 299, 3]` of one; layers behind the last tap are not run.
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        self.fc_bias.device()
+    }
+
+    /// Values at the taps, in the order asked for, of `images`; layers behind the last tap are not run.
+    ///
+    /// # Errors
+    /// When an operator fails.
     pub fn forward(
         &self,
-        n: usize,
-        write: impl Fn(usize, &mut [f32]) + Sync,
+        images: &impl Images,
         taps: &[Tap],
         spare: &mut Spare,
     ) -> Result<Vec<Tensor>> {
         let last = taps.iter().copied().max().unwrap_or(Tap::D64);
-        let len = SIDE * SIDE * 3;
-        let mut x = spare.take(n * len);
-        x[..n * len].par_chunks_exact_mut(len).enumerate().for_each(|(i, pixels)| write(i, pixels));
         let mut found = match &self.blocks {
             Blocks::Packed(evaluator) => {
-                evaluator.forward(&x, Shape { n, h: SIDE, w: SIDE }, last, spare)?
+                let (n, len, write) = (images.count(), SIDE * SIDE * 3, images.writer()?);
+                let mut x = spare.take(n * len);
+                let pieces = x[..n * len].par_chunks_exact_mut(len).enumerate();
+                pieces.for_each(|(i, pixels)| write(i, pixels));
+                let found = evaluator.forward(&x, Shape { n, h: SIDE, w: SIDE }, last, spare)?;
+                spare.give(x);
+                found
             }
-            Blocks::Tensors(blocks) => {
-                let x = Tensor::from_slice(&x[..n * len], (n, SIDE, SIDE, 3), &Device::Cpu)?;
-                let x = x.permute((0, 3, 1, 2))?.contiguous()?;
-                plain(blocks, &x.to_device(self.fc_bias.device())?, last)?
-            }
+            Blocks::Tensors(blocks) => plain(blocks, &images.planes(self.device())?, last)?,
         };
-        spare.give(x);
         if let Some((Tap::D2048, features)) = found.last()
             && last > Tap::D2048
         {
             let logits = linear(features, &self.fc_weight, None)?;
-            let biased = logits.broadcast_add(&self.fc_bias)?;
-            found.extend([(Tap::LogitsUnbiased, logits), (Tap::Logits, biased)]);
+            if taps.contains(&Tap::Logits) {
+                found.push((Tap::Logits, logits.broadcast_add(&self.fc_bias)?));
+            }
+            found.push((Tap::LogitsUnbiased, logits));
         }
         let at = |tap: &Tap| found.iter().find(|(t, _)| t == tap).map(|(_, value)| value.clone());
         Ok(taps.iter().filter_map(at).collect())
     }
+}
+
+/// Images, resized and scaled, as the forms of the network take them.
+pub(super) trait Images {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// What writes pixels `[299, 299, 3]` of one of them, for the packed form.
+    fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync>;
+    /// All of them `[n, 3, 299, 299]` on a device, for the plain form.
+    fn planes(&self, device: &Device) -> Result<Tensor>;
 }
 
 /// The plain form: means over pixels behind the blocks that have a tap, up to the tap `last`.
@@ -147,8 +164,8 @@ impl Step<Conv> {
         Ok(match self {
             Step::Conv(conv) => conv.forward(x)?,
             Step::Fork(a, b) => Tensor::cat(&[a.forward(x)?, b.forward(x)?], 1)?,
-            Step::AvgPool => pool::average(x)?,
-            Step::MaxPool { stride, pad } => pool::maximum(x, *stride, *pad)?,
+            Step::AvgPool => avg_pool3(x)?,
+            Step::MaxPool { stride, pad } => max_pool3(x, *stride, *pad)?,
         })
     }
 }
@@ -218,27 +235,45 @@ mod tests {
         layout::tensor_shapes().into_iter().enumerate().map(tensor).collect()
     }
 
+    struct Waves(usize);
+
+    impl Images for Waves {
+        fn count(&self) -> usize {
+            self.0
+        }
+
+        fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync> {
+            Ok(|image: usize, out: &mut [f32]| {
+                for (i, v) in out.iter_mut().enumerate() {
+                    *v = (i as f32 * 0.37 + image as f32).sin();
+                }
+            })
+        }
+
+        fn planes(&self, device: &Device) -> Result<Tensor> {
+            let mut pixels = vec![0f32; self.0 * SIDE * SIDE * 3];
+            let write = self.writer()?;
+            pixels.chunks_exact_mut(SIDE * SIDE * 3).enumerate().for_each(|(i, out)| write(i, out));
+            let x = Tensor::from_vec(pixels, (self.0, SIDE, SIDE, 3), device)?;
+            Ok(x.permute((0, 3, 1, 2))?.contiguous()?)
+        }
+    }
+
     #[test]
     fn packed_blocks_equal_the_plain_form() {
-        let (weights, device) = (weights(), Device::Cpu);
-        let packed = Network::load(&weights, &device).unwrap();
-        let fold = |plan: ConvPlan| fold_batch_norm(&weights, &plan, &device);
-        let tensors = Blocks::Tensors(blocks(fold).unwrap());
-        let plain = Network::with(tensors, &weights, &device).unwrap();
-        let write = |image: usize, out: &mut [f32]| {
-            for (i, v) in out.iter_mut().enumerate() {
-                *v = (i as f32 * 0.37 + image as f32).sin();
-            }
-        };
+        let weights = weights();
+        let packed = Network::packed(&weights).unwrap();
+        let plain = Network::plain(&weights, &Device::Cpu).unwrap();
         let taps = [Tap::Logits, Tap::D64, Tap::D2048, Tap::D192, Tap::D768, Tap::LogitsUnbiased];
         let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        let found = packed.forward(2, write, &taps, &mut Spare::default()).unwrap();
-        let expected = plain.forward(2, write, &taps, &mut Spare::default()).unwrap();
+        let found = packed.forward(&Waves(2), &taps, &mut Spare::default()).unwrap();
+        let expected = plain.forward(&Waves(2), &taps, &mut Spare::default()).unwrap();
+        assert_eq!((found.len(), expected.len()), (taps.len(), taps.len()));
         for ((tap, found), expected) in taps.iter().zip(&found).zip(&expected) {
             let gap = largest(&(found - expected).unwrap()) / largest(expected);
             assert!(gap < 2e-5 && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
         }
-        let few = packed.forward(2, write, &[Tap::D192], &mut Spare::default()).unwrap();
+        let few = packed.forward(&Waves(2), &[Tap::D192], &mut Spare::default()).unwrap();
         assert_eq!(few[0].to_vec2::<f32>().unwrap(), found[3].to_vec2::<f32>().unwrap());
     }
 }

@@ -3,10 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use autogan_ops::{PixelScale, ResizeRule, resize_bilinear};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{SIDE, resize};
-use crate::{Error, InceptionScoreConfig};
+use crate::extractor::check_images;
+use crate::{Error, InceptionScoreConfig, Result};
 
 /// Resize, normalisation and Inception Score rules of a known scorer.
 ///
@@ -54,6 +58,41 @@ impl Preset {
         }
     }
 
+    /// Images `u8 [N, 3, H, W]`, anywhere, to the network's input `f32 [N, 3, 299, 299]` on `device`, with the values of
+    /// [`Preset::prepare`]. All but [`Preset::Clean`] resize there; that one does it on the CPU, where its filters are
+    /// summed in `f64`, and its input is transferred.
+    ///
+    /// # Errors
+    /// As [`check_images`], or when an operator fails.
+    pub(super) fn prepare_on(self, images: &Tensor, device: &Device) -> Result<Tensor> {
+        let (n, h, w) = check_images(images)?;
+        let on_device = |rule: ResizeRule, pixels: PixelScale| {
+            let images = images.to_device(device)?;
+            Ok(resize_bilinear(&images, (SIDE, SIDE), rule, pixels)?)
+        };
+        let (divide, shift) = (255.0, -1.0);
+        match self {
+            Preset::TorchFidelity => {
+                let pixels = PixelScale { scale: 1.0 / 128.0, shift, ..PixelScale::NONE };
+                on_device(ResizeRule::Tf1, pixels)
+            }
+            Preset::PytorchFid => {
+                let pixels = PixelScale { divide, scale: 2.0, shift, ..PixelScale::NONE };
+                on_device(ResizeRule::HalfPixel, pixels)
+            }
+            Preset::Clean => {
+                let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
+                let mut all = vec![0f32; n * 3 * SIDE * SIDE];
+                let outs = all.par_chunks_exact_mut(3 * SIDE * SIDE);
+                outs.zip(bytes.par_chunks_exact(3 * h * w)).for_each(|(out, image)| {
+                    self.prepare(image, (h, w), out);
+                });
+                let all = Tensor::from_vec(all, (n, 3, SIDE, SIDE), &Device::Cpu)?;
+                Ok(all.to_device(device)?)
+            }
+        }
+    }
+
     fn prepare_plane(self, plane: &[f32], from: (usize, usize), out: &mut [f32]) {
         let to = (SIDE, SIDE);
         match self {
@@ -83,7 +122,7 @@ impl fmt::Display for Preset {
 impl FromStr for Preset {
     type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
+    fn from_str(text: &str) -> Result<Self> {
         Preset::ALL.into_iter().find(|preset| preset.name() == text).ok_or_else(|| Error::Config {
             what: "preset",
             expected: "torch-fidelity, pytorch-fid or clean",
@@ -103,6 +142,24 @@ mod tests {
         }
         let error = "tf".parse::<Preset>().unwrap_err().to_string();
         assert!(error.contains("preset is tf, expected torch-fidelity"), "{error}");
+    }
+
+    #[test]
+    fn operators_prepare_with_the_same_bits() {
+        for (h, w) in [(32, 32), (7, 300), (299, 299), (400, 1)] {
+            let bytes: Vec<u8> = (0..2 * 3 * h * w).map(|i| (i * i * 31 % 256) as u8).collect();
+            let images = Tensor::from_slice(&bytes, (2, 3, h, w), &Device::Cpu).unwrap();
+            for preset in Preset::ALL {
+                let found = preset.prepare_on(&images, &Device::Cpu).unwrap();
+                let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let mut expected = vec![9f32; 2 * 3 * SIDE * SIDE];
+                let outs = expected.chunks_exact_mut(3 * SIDE * SIDE);
+                for (out, image) in outs.zip(bytes.chunks_exact(3 * h * w)) {
+                    preset.prepare(image, (h, w), out);
+                }
+                assert!(found == expected, "{preset} of {h}x{w}");
+            }
+        }
     }
 
     #[test]

@@ -3,13 +3,27 @@
 
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Card, Floats, Program};
+use super::{Card, Element, Floats, Program};
+
+/// What lies in a card's memory.
+pub(crate) trait OnCard {}
+
+impl<T> OnCard for T {}
 
 pub(super) fn forward(
     op: &'static str,
     _: &[(&CudaStorage, &Layout)],
     _: usize,
     _: impl Program<1>,
+) -> Result<CudaStorage> {
+    bail!("{op}: this build has no CUDA operators")
+}
+
+pub(super) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    _: (&CudaStorage, &Layout),
+    _: usize,
+    _: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Result<CudaStorage> {
     bail!("{op}: this build has no CUDA operators")
 }

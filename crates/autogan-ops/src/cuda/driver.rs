@@ -6,17 +6,22 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use candle_core::cuda_backend::{CudaDType, WrapErr};
 use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
 use super::launch::{Argument, Card, ConvSizes, Launch, Room};
-use super::{Floats, Program};
+use super::{Element, Floats, Program};
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
 // SAFETY: twelve `int`, laid out as in C.
 unsafe impl DeviceRepr for ConvSizes {}
+
+/// What lies in a card's memory.
+pub(crate) trait OnCard: CudaDType + DeviceRepr {}
+
+impl<T: CudaDType + DeviceRepr> OnCard for T {}
 
 struct Driver<'a>(&'a CudaDevice);
 
@@ -32,6 +37,8 @@ impl Card for Driver<'_> {
                 | Argument::FloatsOut(address)
                 | Argument::Doubles(address)
                 | Argument::DoublesOut(address)
+                | Argument::Bytes(address)
+                | Argument::BytesOut(address)
                 | Argument::Adam(address)
                 | Argument::Ema(address) => builder.arg(address),
                 Argument::Int(v) => builder.arg(v),
@@ -94,6 +101,21 @@ pub(super) fn forward(
     let mut made =
         filled(op, &device, inputs, &[length], |card, from, to| program(card, from, [to[0]]))?;
     Ok(CudaStorage::wrap_cuda_slice(made.remove(0), device))
+}
+
+pub(super) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    (x, layout): (&CudaStorage, &Layout),
+    length: usize,
+    program: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
+) -> Result<CudaStorage> {
+    let device = x.device().clone();
+    let from = address(op, x, layout, X::DTYPE)?;
+    // SAFETY: every kernel writes each element of its output.
+    let mut made = unsafe { device.alloc::<Y>(length)? };
+    let to = made.device_ptr_mut(&device.cuda_stream()).0;
+    program(&Driver(&device), from, to)?;
+    Ok(CudaStorage::wrap_cuda_slice(made, device))
 }
 
 pub(super) fn make<const N: usize>(
@@ -175,6 +197,7 @@ pub(super) fn address(
     let begin = match dtype {
         DType::F32 => f32::as_cuda_slice(storage)?.device_ptr(&stream).0,
         DType::F64 => f64::as_cuda_slice(storage)?.device_ptr(&stream).0,
+        DType::U8 => u8::as_cuda_slice(storage)?.device_ptr(&stream).0,
         other => bail!("{op}: kernels take no {} tensors", other.as_str()),
     };
     Ok(begin + (dtype.size_in_bytes() * start) as u64)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
-use super::{Card, Floats, Program};
+use super::{Card, Element, Floats, Program};
 use crate::host::slice;
 
 thread_local! {
@@ -47,6 +47,23 @@ pub(super) fn forward(
         })
         .map(|mut made| (CpuStorage::F32(made.remove(0)), shape)),
     )
+}
+
+pub(super) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    (x, layout): (&CpuStorage, &Layout),
+    shape: Shape,
+    program: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    let card = card()?;
+    let filled = || {
+        let from = slice::<X>(op, x, layout)?.as_ptr() as u64;
+        // NaN, of bytes 0.
+        let mut made = vec![Y::from_f64(f64::NAN); shape.elem_count()];
+        program(&*card, from, made.as_mut_ptr() as u64)?;
+        Ok((Y::to_cpu_storage_owned(made), shape))
+    };
+    Some(filled())
 }
 
 pub(super) fn make<const N: usize>(

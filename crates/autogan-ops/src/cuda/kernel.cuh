@@ -15,6 +15,9 @@
 __device__ __forceinline__ int grid_start() { return (int)(blockIdx.x * blockDim.x + threadIdx.x); }
 __device__ __forceinline__ int grid_step() { return (int)(gridDim.x * blockDim.x); }
 
+// a · b + c, rounded twice as the CPU does it: nvcc makes one rounding of the plain expression.
+__device__ __forceinline__ float times_plus(float a, float b, float c) { return __fadd_rn(__fmul_rn(a, b), c); }
+
 // True where four floats can be read or written at once.
 __device__ __forceinline__ bool by_four(const void* p) { return (unsigned long long)p % 16 == 0; }
 

@@ -113,6 +113,20 @@ impl Doubles {
     }
 }
 
+/// The address of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub u64);
+
+impl Bytes {
+    pub fn read(self) -> Argument {
+        Argument::Bytes(self.0)
+    }
+
+    pub fn write(self) -> Argument {
+        Argument::BytesOut(self.0)
+    }
+}
+
 /// An argument of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Argument {
@@ -124,6 +138,10 @@ pub enum Argument {
     Doubles(u64),
     /// `double*`.
     DoublesOut(u64),
+    /// `const unsigned char*`.
+    Bytes(u64),
+    /// `unsigned char*`.
+    BytesOut(u64),
     /// `int`.
     Int(i32),
     /// `float`.
@@ -146,6 +164,8 @@ impl Argument {
             Self::FloatsOut(_) => 'F',
             Self::Doubles(_) => 'd',
             Self::DoublesOut(_) => 'D',
+            Self::Bytes(_) => 'b',
+            Self::BytesOut(_) => 'B',
             Self::Int(_) => 'i',
             Self::Float(_) => 's',
             Self::Double(_) => 'r',

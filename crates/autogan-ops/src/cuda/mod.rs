@@ -5,7 +5,8 @@
 //! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
 //! tests run every operator as it runs on a card: `stand_in`.
 //!
-//! On a card operators take f32 alone. Beside it lie f64 vectors: statistics, and what spectral norm keeps.
+//! On a card operators take f32 alone; those between images and numbers take or make bytes, too: `convert`. Beside them
+//! lie f64 vectors: statistics, and what spectral norm keeps.
 
 mod launch;
 
@@ -28,7 +29,7 @@ use std::cell::Cell;
 
 use candle_core::{
     CpuStorage, CudaStorage, DType, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor,
-    bail,
+    WithDType, bail,
 };
 
 #[cfg(feature = "cudnn")]
@@ -37,7 +38,7 @@ pub use cudnn::allow_tf32;
 pub use emulate::stand_in;
 pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};
 pub(crate) use launch::{
-    Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
+    Bytes, Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
     over_planes, over_tiles, shares,
 };
 
@@ -58,6 +59,50 @@ pub(crate) trait Program<const N: usize>:
 }
 
 impl<const N: usize, F: FnOnce(&dyn Card, &[Floats], [Floats; N]) -> Result<()>> Program<N> for F {}
+
+/// An element type of kernels, with the type of its addresses.
+pub(crate) trait Element: WithDType + driver::OnCard {
+    /// Where elements of this type are.
+    type Address: Copy;
+    fn address(at: u64) -> Self::Address;
+}
+
+impl Element for f32 {
+    type Address = Floats;
+    fn address(at: u64) -> Floats {
+        Floats(at)
+    }
+}
+
+impl Element for u8 {
+    type Address = Bytes;
+    fn address(at: u64) -> Bytes {
+        Bytes(at)
+    }
+}
+
+/// [`forward`] of an operator with one input and an output that may be of another type.
+pub(crate) fn convert<X: Element, Y: Element>(
+    op: &'static str,
+    x: (&CudaStorage, &Layout),
+    shape: Shape,
+    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
+) -> Result<(CudaStorage, Shape)> {
+    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
+    let storage = driver::convert::<X, Y>(op, x, shape.elem_count(), program)?;
+    Ok((storage, shape))
+}
+
+/// [`convert`] by what stands in for the CPU; `None` where nothing does.
+pub(crate) fn convert_emulated<X: Element, Y: Element>(
+    op: &'static str,
+    x: (&CpuStorage, &Layout),
+    shape: Shape,
+    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
+    emulate::convert::<X, Y>(op, x, shape, program)
+}
 
 /// An operator's forward pass on a card: new memory for `shape`, which the program fills.
 pub(crate) fn forward(

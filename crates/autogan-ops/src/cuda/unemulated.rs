@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::{Card, Floats, Program};
+use super::{Card, Element, Floats, Program};
 
 pub(super) fn stands_in() -> bool {
     false
@@ -13,6 +13,15 @@ pub(super) fn forward(
     _: &[(&CpuStorage, &Layout)],
     _: Shape,
     _: impl Program<1>,
+) -> Option<Result<(CpuStorage, Shape)>> {
+    None
+}
+
+pub(super) fn convert<X: Element, Y: Element>(
+    _: &'static str,
+    _: (&CpuStorage, &Layout),
+    _: Shape,
+    _: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
 ) -> Option<Result<(CpuStorage, Shape)>> {
     None
 }

@@ -6,4 +6,5 @@ pub mod compare;
 pub mod draw;
 pub mod layers;
 mod operators;
+mod scoring;
 mod twice;

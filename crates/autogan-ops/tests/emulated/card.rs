@@ -70,6 +70,7 @@ impl From<&cuda::Argument> for Argument {
         match *from {
             From::Floats(to) | From::FloatsOut(to) | From::Doubles(to) => pointer(to),
             From::DoublesOut(to) | From::Adam(to) | From::Ema(to) => pointer(to),
+            From::Bytes(to) | From::BytesOut(to) => pointer(to),
             From::Int(v) => Self::int(v),
             From::Float(v) => v.into(),
             From::Double(v) => v.into(),

@@ -195,29 +195,6 @@ fn convolutions_equal_the_operator() {
     });
 }
 
-/// The gradient of a convolution with the columns' rows as kernels: columns are a convolution whose weights are 1 at
-/// one tap, so the operator itself makes them and adds them back.
-#[test]
-fn columns_equal_convolutions_with_one_tap_each() {
-    cases(|case| {
-        let s = Sizes { co: 1, ..Sizes::any(case) };
-        let s = Sizes { co: s.taps(), ..s };
-        let mut identity = vec![0.0; s.taps() * s.taps()];
-        identity.iter_mut().step_by(s.taps() + 1).for_each(|v| *v = 1.0);
-        let (x, dy) = (case.floats(s.inputs()), case.floats(s.outputs()));
-        let w = tensor(&identity, s.weight());
-        let (y, grads) =
-            both_ways(&[tensor(&x, s.x())], &dy, |t| conv2d_strided(&t[0], &w, None, s.geometry));
-        let (mx, md) = (case.memory(&x), case.memory(&dy));
-        let (mut columns, mut dx) = (case.fresh::<f32>(dy.len()), case.fresh::<f32>(x.len()));
-        let (grid, block) = (case.grid(), case.block());
-        case.launch("im2col", grid, block, &[mx.input(), columns.output(), s.argument()]);
-        case.close("im2col", &columns, &y, 1e-6);
-        case.launch("col2im", grid, block, &[md.input(), dx.output(), s.argument()]);
-        case.close("col2im", &dx, &grads[0], 1e-5);
-    });
-}
-
 #[test]
 fn phases_equal_nearest_upsampling_and_a_convolution() {
     cases(|case| {

@@ -106,7 +106,7 @@ pub fn train_scorer(
             total += loss;
             on_event(ScorerEvent::Step { step: step + 1, steps, loss });
         }
-        let scorer = export(config, &network, train, &probe)?;
+        let scorer = export(config, &network, train, &probe, device)?;
         on_event(ScorerEvent::Epoch {
             epoch: epoch + 1,
             epochs: config.epochs,
@@ -114,7 +114,7 @@ pub fn train_scorer(
             test_accuracy: scorer.test_accuracy,
         });
     }
-    export(config, &network, train, test)
+    export(config, &network, train, test, device)
 }
 
 /// Refuses images that cannot train a classifier.
@@ -200,12 +200,13 @@ fn export(
     network: &Network,
     train: &Images,
     test: &Images,
+    device: &Device,
 ) -> ScorerResult<TrainedScorer> {
     let mut archive = Archive::new();
     for (name, tensor) in network.tensors()? {
         archive.insert(name, tensor.to_device(&Device::Cpu)?.to_dtype(DType::F16)?);
     }
-    let classifier = CompactClassifier::from_archive(&config.name, &archive)?;
+    let classifier = CompactClassifier::from_archive(&config.name, &archive, device)?;
     let (test_accuracy, _) = evaluate(&classifier, test, test.side(), 1)?;
     archive.set_metadata("name", config.name.as_str());
     archive.set_metadata("dataset", train.description());
@@ -276,7 +277,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("scorer.safetensors");
         trained.archive.write_safetensors(&path).unwrap();
-        let scorer = CompactClassifier::from_file(&path).unwrap();
+        let scorer = CompactClassifier::from_file(&path, &Device::Cpu).unwrap();
         let (accuracy, score) = evaluate(&scorer, &test, 32, 5).unwrap();
         assert_eq!(accuracy, trained.test_accuracy);
         assert!(score.mean >= 1.0);
