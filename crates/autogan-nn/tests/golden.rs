@@ -16,7 +16,8 @@ use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
 use support::{differences, files, replay, values};
 
-fn own_files() -> Vec<PathBuf> {
+/// The files of the project itself.
+pub fn own_files() -> Vec<PathBuf> {
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"), "gan")
 }
 
@@ -24,7 +25,8 @@ fn read(path: &Path) -> Archive {
     Archive::read_safetensors(path).unwrap()
 }
 
-fn assert_all_agree(paths: &[PathBuf]) {
+/// Panics with all that differs.
+pub fn assert_all_agree(paths: &[PathBuf]) {
     let mut report = String::new();
     for path in paths {
         let golden = read(path);

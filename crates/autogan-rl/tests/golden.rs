@@ -31,7 +31,8 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn own_folder() -> PathBuf {
+/// Of the files of the project itself.
+pub fn own_folder() -> PathBuf {
     workspace().join("tests/golden/controller")
 }
 
@@ -203,20 +204,23 @@ impl Case {
     }
 }
 
-fn check(golden: &Golden) -> Outcome<()> {
-    // Operators on cards take f32 alone; the tolerances are those that f32 has on the CPU.
-    let dtypes: &[DType] =
-        if device_or("cpu").is_cuda() { &[DType::F32] } else { &[DType::F64, DType::F32] };
+/// Operators on cards take f32 alone; the tolerances are those that f32 has on the CPU.
+fn dtypes() -> &'static [DType] {
+    if device_or("cpu").is_cuda() { &[DType::F32] } else { &[DType::F64, DType::F32] }
+}
+
+fn check(golden: &Golden, dtypes: &[DType]) -> Outcome<()> {
     for &dtype in dtypes {
         Case::new(golden, dtype)?.run()?;
     }
     Ok(())
 }
 
-fn check_folder(folder: &Path) {
+/// Panics at the first file that differs, in one of the types.
+pub fn check_folder(folder: &Path, dtypes: &[DType]) {
     for path in files(folder).unwrap() {
         let golden = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
-        if let Err(e) = check(&golden) {
+        if let Err(e) = check(&golden, dtypes) {
             panic!("{}: {e}", path.display());
         }
     }
@@ -224,14 +228,14 @@ fn check_folder(folder: &Path) {
 
 #[test]
 fn own_golden_files() {
-    check_folder(&own_folder());
+    check_folder(&own_folder(), dtypes());
 }
 
 #[test]
 fn golden_files_of_the_environment() {
     let Some(dir) = std::env::var_os("AUTOGAN_GOLDEN_DIR") else { return };
     // A relative path counts from the workspace, where the command is given, not from this crate.
-    check_folder(&workspace().join(dir).join("controller"));
+    check_folder(&workspace().join(dir).join("controller"), dtypes());
 }
 
 #[test]
@@ -266,14 +270,16 @@ fn one_changed_value_is_noticed() {
             let mut altered = golden.clone();
             let value = Tensor::from_vec(values, value.shape(), &Device::Cpu).unwrap();
             altered.insert(key.clone(), value);
-            assert!(check(&altered).is_err(), "{}: {key}[{place}] + 1 % unnoticed", path.display());
+            let outcome = check(&altered, dtypes());
+            assert!(outcome.is_err(), "{}: {key}[{place}] + 1 % unnoticed", path.display());
             changed += 1;
         }
         let mut altered = golden.clone();
         let mut actions = golden["actions"].to_vec2::<i64>().unwrap();
         actions[0][1] = (actions[0][1] + 1) % 2;
         altered.insert("actions".to_owned(), Tensor::new(actions, &Device::Cpu).unwrap());
-        assert!(check(&altered).is_err(), "{}: a changed action is unnoticed", path.display());
+        let outcome = check(&altered, dtypes());
+        assert!(outcome.is_err(), "{}: a changed action is unnoticed", path.display());
     }
     assert!(changed > 300, "only {changed} values were worth changing");
 }

@@ -85,8 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Ok(Cycle { seconds: begun.elapsed().as_secs_f64(), d_loss, g_loss })
     };
     // A card meets each architecture once before it is timed: what it makes for a shape it makes then.
-    let warm_up =
-        if device.is_cuda() { 1 + archs.len().div_ceil(args.n_critic.max(1)) } else { 1 };
+    let warm_up = if device.is_cuda() { 1 + archs.len().div_ceil(args.n_critic.max(1)) } else { 1 };
     for _ in 0..warm_up {
         cycle()?;
     }

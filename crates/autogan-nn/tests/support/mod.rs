@@ -10,7 +10,7 @@ use autogan_weights::Archive;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
 
-use crate::device::device_or;
+use super::device::device_or;
 
 pub type Values = BTreeMap<String, Tensor>;
 

@@ -1,5 +1,7 @@
 //! Two courses of events side by side.
 
+use std::fmt;
+
 use autogan_run::ModelScore;
 use autogan_search::Event;
 
@@ -49,7 +51,7 @@ pub fn same_course(here: &[Event], there: &[Event]) {
                 Event::Shared { d_loss: d2, g_loss: g2, .. },
             ) => {
                 place.near("loss of D", *d, *d2, apart(steps));
-                assert_eq!(g.is_some(), g2.is_some(), "{place:?}: a G step on one side");
+                assert_eq!(g.is_some(), g2.is_some(), "{place}: a G step on one side");
                 if let (Some(g), Some(g2)) = (g, g2) {
                     place.near("loss of G", *g, *g2, apart(steps + 1));
                 }
@@ -59,7 +61,7 @@ pub fn same_course(here: &[Event], there: &[Event]) {
                 Event::Scored { arch, reward, spread, .. },
                 Event::Scored { arch: arch2, reward: reward2, spread: spread2, .. },
             ) => {
-                assert_eq!(arch, arch2, "{place:?}: another architecture was drawn");
+                assert_eq!(arch, arch2, "{place}: another architecture was drawn");
                 place.near("reward", *reward, *reward2, SCORES);
                 place.near("its spread", *spread, *spread2, SCORES);
             }
@@ -69,16 +71,16 @@ pub fn same_course(here: &[Event], there: &[Event]) {
                 place.near("entropy", r.mean_entropy, r2.mean_entropy, SCORES);
             }
             (Event::Beam { entries, .. }, Event::Beam { entries: entries2, .. }) => {
-                assert_eq!(entries.len(), entries2.len(), "{place:?}");
+                assert_eq!(entries.len(), entries2.len(), "{place}");
                 for ((arch, reward), (arch2, reward2)) in entries.iter().zip(entries2) {
-                    assert_eq!(arch, arch2, "{place:?}: another architecture goes on");
+                    assert_eq!(arch, arch2, "{place}: another architecture goes on");
                     place.near("reward of the beam", *reward, *reward2, SCORES);
                 }
             }
             (Event::Policy { probabilities: p }, Event::Policy { probabilities: p2 }) => {
-                assert_eq!(p.len(), p2.len(), "{place:?}");
+                assert_eq!(p.len(), p2.len(), "{place}");
                 for ((_, choice, p), (_, choice2, p2)) in p.iter().zip(p2) {
-                    assert_eq!(choice, choice2, "{place:?}");
+                    assert_eq!(choice, choice2, "{place}");
                     place.near("probability", *p, *p2, SCORES);
                 }
             }
@@ -89,12 +91,12 @@ pub fn same_course(here: &[Event], there: &[Event]) {
                 let archs = |top: &[autogan_run::FoundArch]| {
                     top.iter().map(|found| format!("{:?}", found.arch)).collect::<Vec<_>>()
                 };
-                assert_eq!(archs(top), archs(top2), "{place:?}: other architectures were found");
+                assert_eq!(archs(top), archs(top2), "{place}: other architectures were found");
             }
             (here, there) => assert_eq!(
                 std::mem::discriminant(here),
                 std::mem::discriminant(there),
-                "{place:?}: {here:?} here, {there:?} there"
+                "{place}: {here:?} here, {there:?} there"
             ),
         }
     }
@@ -102,7 +104,7 @@ pub fn same_course(here: &[Event], there: &[Event]) {
 }
 
 /// Where in a course.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Place {
     /// Number of the event.
     at: usize,
@@ -110,16 +112,22 @@ struct Place {
     steps: usize,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {}, after {} steps", self.at, self.steps)
+    }
+}
+
 impl Place {
     fn near(&self, what: &str, here: f64, there: f64, tolerance: f64) {
         // Written so that NaN fails.
         let near = (here - there).abs() <= tolerance * (1.0 + here.abs());
-        assert!(near, "{self:?}: {what} is {here} on the CPU, {there} at the other place");
+        assert!(near, "{self}: {what} is {here} on the CPU, {there} at the other place");
     }
 
     fn scores(&self, here: &ModelScore, there: &ModelScore) {
         self.near("score", here.is, there.is, SCORES);
-        assert_eq!(here.frechet.is_some(), there.frechet.is_some(), "{self:?}");
+        assert_eq!(here.frechet.is_some(), there.frechet.is_some(), "{self}");
         if let (Some(here), Some(there)) = (here.frechet, there.frechet) {
             self.near("distance", here, there, SCORES);
         }
