@@ -20,6 +20,7 @@ mod linear;
 mod norm;
 mod optim;
 mod pool;
+mod precision;
 mod real;
 mod softmax;
 mod spectral;
@@ -45,6 +46,7 @@ pub use norm::{
 };
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};
+pub use precision::{Precision, computing_in};
 pub use real::Real;
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};

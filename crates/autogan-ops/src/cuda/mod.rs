@@ -28,8 +28,6 @@ use std::cell::Cell;
 
 use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Tensor};
 
-#[cfg(feature = "cudnn")]
-pub use cudnn::allow_tf32;
 #[cfg(feature = "emulate")]
 pub use emulate::stand_in;
 pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};
