@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 
 use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
-use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
+use autogan_ops::{self as ops, Activation, Before, GradientOf, Precision, Resize, Statistics};
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use crate::case::Case;
@@ -16,7 +16,7 @@ use crate::library::{self, Argument};
 const CASES: u64 = 24;
 
 /// Runs launches by the emulation, in the order of their blocks that a seed gives.
-struct Emulated(u64);
+pub struct Emulated(pub u64);
 
 impl Card for Emulated {
     fn launch(&self, launch: &Launch) -> Result<()> {
@@ -32,10 +32,12 @@ impl Card for Emulated {
     fn convolve(
         &self,
         which: Convolution,
+        precision: Precision,
         sizes: &ConvSizes,
         (x, weight, y): (u64, u64, u64),
     ) -> Result<bool> {
-        if which != Convolution::Forward || self.0.is_multiple_of(2) {
+        let known = (which, precision) == (Convolution::Forward, Precision::F32);
+        if !known || self.0.is_multiple_of(2) {
             return Ok(false);
         }
         let [n, _, _, _, co, _, _, ho, wo, ..] = sizes.0;
@@ -78,6 +80,7 @@ impl From<&cuda::Argument> for Argument {
         match *from {
             From::Floats(to) | From::FloatsOut(to) | From::Doubles(to) => pointer(to),
             From::DoublesOut(to) | From::Adam(to) | From::Ema(to) => pointer(to),
+            From::Bf16(to) | From::Bf16Out(to) => pointer(to),
             From::Int(v) => Self::int(v),
             From::Float(v) => v.into(),
             From::Double(v) => v.into(),
