@@ -3,7 +3,8 @@
 //!
 //! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
 //! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,
-//! f32 (training) or f64 (checking). Every result has the same bits for any number of threads.
+//! f32 (training) or f64 (checking). Every result has the same bits for any number of threads. Inside of [`computing_in`]
+//! convolutions of f32 tensors may compute in bf16.
 //!
 //! Each operator stands beside a plain form with the suffix `_ref`, written as its definition or from candle's
 //! elementary operators, that it is tested against.
