@@ -70,11 +70,7 @@ pub(crate) fn rounded(v: f32) -> f32 {
 
 /// All values [`rounded`].
 pub(crate) fn round(values: &[f32]) -> Vec<f32> {
-    map(
-        values,
-        #[inline(always)]
-        |v| rounded(v),
-    )
+    map(values, rounded)
 }
 
 #[cfg(test)]

@@ -27,10 +27,13 @@ thread_local! {
     static LIBRARIES: RefCell<HashMap<DeviceId, Rc<Library>>> = RefCell::default();
 }
 
+/// The sizes of a convolution, and what it computes in.
+type Key = ([i32; 12], Precision);
+
 /// cuDNN for one card and one thread, and what it found for the shapes that it met in each precision.
 struct Library {
     handle: sys::cudnnHandle_t,
-    plans: RefCell<HashMap<([i32; 12], Precision), Rc<Plan>>>,
+    plans: RefCell<HashMap<Key, Rc<Plan>>>,
 }
 
 impl Drop for Library {

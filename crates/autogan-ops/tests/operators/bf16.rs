@@ -140,7 +140,7 @@ fn upsampled(x: &Tensor, w: &Tensor) -> Tensor {
                 let mut taps = std::collections::BTreeMap::new();
                 for (u, v) in (0..9).map(|k| (k / 3, k % 3)) {
                     // The pixel of the large image under the tap, one past its border included, and that of the small.
-                    let (row, column) = ((i + u + 1) / 2, (j + v + 1) / 2);
+                    let (row, column) = ((i + u).div_ceil(2), (j + v).div_ceil(2));
                     let tap = ws[((o * ci + c) * 3 + u) * 3 + v];
                     *taps.entry((row, column)).or_insert(0.0) += tap;
                 }
