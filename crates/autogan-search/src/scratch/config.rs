@@ -79,7 +79,7 @@ impl TrainingPrecision {
         }
     }
 
-    /// Whether a training on `device` can compute so, before its images are read.
+    /// Whether a training on `device` can compute so, before its first step.
     ///
     /// # Errors
     /// When it cannot.
