@@ -5,7 +5,8 @@
 //!
 //! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
 //! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,
-//! f32 (training) or f64 (checking). Every result has the same bits for any number of threads.
+//! f32 (training) or f64 (checking). Every result has the same bits for any number of threads. Inside of [`computing_in`]
+//! convolutions of f32 tensors may compute in bf16.
 //!
 //! Each operator stands beside a plain form with the suffix `_ref`, written as its definition or from candle's
 //! elementary operators, that it is tested against.
@@ -26,6 +27,7 @@ mod norm;
 mod optim;
 mod pool;
 mod pool3;
+mod precision;
 mod readback;
 mod real;
 mod resize;
@@ -56,6 +58,7 @@ pub use norm::{
 pub use optim::{Adam, AdamConfig, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};
 pub use pool3::{avg_pool3, avg_pool3_ref, max_pool3, max_pool3_ref};
+pub use precision::{Precision, computing_in};
 pub use readback::Readback;
 pub use real::Real;
 pub use resize::{PixelScale, ResizeRule, resize_bilinear, resize_bilinear_ref};

@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use candle_core::backprop::GradStore;
 use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor, TensorId, bail};
 
+use crate::precision::{self, computing_in};
 use crate::{add, cuda};
 
 /// The gradient of a view's input from that of its output.
@@ -129,15 +130,16 @@ pub fn gradients<E: From<candle_core::Error>>(
 }
 
 /// Runs both functions, at the same time where threads are free. What either does is no part of gradients that are
-/// being recorded around it; each may record gradients of its own. Neither may set a variable that the other reads.
+/// being recorded around it; each may record gradients of its own. Both compute in the precision of the scope around this
+/// call ([`computing_in`]). Neither may set a variable that the other reads.
 pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    if cuda::emulated_here() {
-        return (apart(a), apart(b));
-    }
-    rayon::join(|| apart(a), || apart(b))
+    let precision = precision::current();
+    let a = move || apart(|| computing_in(precision, a));
+    let b = move || apart(|| computing_in(precision, b));
+    if cuda::emulated_here() { (a(), b()) } else { rayon::join(a, b) }
 }
 
 /// Runs `f` without the tape of this thread: a thread that waits for others may take up any work, this too.

@@ -40,8 +40,8 @@ pub use images::to_u8;
 pub use run::{Outcome, Ran, RunOptions, metric_name, run};
 pub use scratch::{
     KnownReals, ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig,
-    TrainingEstimate, TrainingPhase, TrainingPosition, best_is_intact, run_training,
-    training_checkpoint_config,
+    TrainingEstimate, TrainingPhase, TrainingPosition, TrainingPrecision, best_is_intact,
+    run_training, training_checkpoint_config,
 };
 pub use search::{ImageCount, Inputs, Phase, Position, Search};
 pub use step::ComingLoss;

@@ -1,8 +1,8 @@
 //! Norm, ReLU and 3x3 convolution as one operator, with nearest upsampling before or 2x2 averaging after it.
 //!
 //! What precedes the convolution is an affine map of each plane and a ReLU, which is done to a pixel when the
-//! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, the same is
-//! put together from the single operators.
+//! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, on a card
+//! and in bf16 the same is put together from the single operators.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
@@ -13,6 +13,7 @@ use super::{After, channel_sums, conv2d, single};
 use crate::cuda;
 use crate::host::{host, slice, tensor};
 use crate::norm::{self, Normaliser, Parameters};
+use crate::precision::{self, Precision};
 use crate::real::{same_dtype, storage};
 use crate::tape::{apply3, concat, tracked};
 use crate::{
@@ -105,7 +106,8 @@ pub fn conv2d_fused(
     if resize == Resize::AveragePool && (h % 2 != 0 || width % 2 != 0) {
         bail!("{OP}: expected even sides, found {h}x{width}");
     }
-    if x.dtype() != DType::F32 || cuda::taken(x) {
+    let precision = precision::of(OP, x)?;
+    if x.dtype() != DType::F32 || cuda::taken(x) || precision != Precision::F32 {
         return composed(x, before, resize, w, b);
     }
     let x = x.contiguous()?;
@@ -145,7 +147,8 @@ pub fn conv2d_fused_ref(
     Ok(FusedOutput { y, statistics })
 }
 
-/// The path in f64 and on a card: as the reference, but pooling inside the convolution, and on a card upsampling, too.
+/// The path in f64, on a card and in bf16: as the reference, but pooling inside the convolution, and on a card and in bf16
+/// upsampling, too: it is the kernels of the phases that are rounded, wherever they run.
 fn composed(
     x: &Tensor,
     before: Before<'_>,
@@ -153,7 +156,8 @@ fn composed(
     w: &Tensor,
     b: &Tensor,
 ) -> Result<FusedOutput> {
-    let up = resize == Resize::NearestUp && cuda::taken(x);
+    let as_phases = cuda::taken(x) || precision::of(OP, x)? != Precision::F32;
+    let up = resize == Resize::NearestUp && as_phases;
     if !up && resize != Resize::AveragePool {
         return conv2d_fused_ref(x, before, resize, w, b);
     }

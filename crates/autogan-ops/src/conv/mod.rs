@@ -2,13 +2,15 @@
 //! discriminator; Inception's strided and one-sided kernels).
 //!
 //! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
-//! checked: columns (im2col) times weights, tile by tile.
+//! checked: columns (im2col) times weights, tile by tile. An operator notes the precision of the scope that it is called
+//! in ([`computing_in`](crate::computing_in)), for its way back too; `mixed` says what bf16 is.
 
 mod card;
 mod columns;
 mod flat;
 mod fused;
 mod kernels;
+mod mixed;
 mod phases;
 mod pooled;
 mod problem;
@@ -22,6 +24,7 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
 };
 
+use card::OnCard;
 pub(crate) use card::sum_shares;
 pub use fused::{Before, FusedOutput, Resize, Statistics, conv2d_fused, conv2d_fused_ref};
 pub(crate) use kernels::bias_gradient;
@@ -33,6 +36,7 @@ pub use reference::conv2d_ref;
 use crate::Activation;
 use crate::cuda::{self, Card, Floats};
 use crate::host::{host, slice, tensor};
+use crate::precision::{self, Precision};
 use crate::real::{Real, dispatch, same_dtype, storage};
 use crate::tape::{Keep, apply2, apply3, tracked};
 
@@ -66,12 +70,13 @@ pub fn conv2d_strided(
     match b {
         None => {
             same_dtype("conv2d", &[&x, &w])?;
-            apply2(&x, &w, Conv(problem, Activation::Linear), Keep::INPUTS)
+            apply2(&x, &w, Conv::new(problem, Activation::Linear, &x)?, Keep::INPUTS)
         }
         Some(b) => {
             same_dtype("conv2d", &[&x, &w, b])?;
             check_bias(&problem, b)?;
-            apply3(&x, &w, &b.contiguous()?, Conv(problem, Activation::Linear))
+            let op = Conv::new(problem, Activation::Linear, &x)?;
+            apply3(&x, &w, &b.contiguous()?, op)
         }
     }
 }
@@ -85,7 +90,7 @@ pub fn conv2d_relu(x: &Tensor, w: &Tensor, b: &Tensor, geometry: ConvGeometry) -
     same_dtype("conv2d_relu", &[x, w, b])?;
     check_bias(&problem, b)?;
     let (x, w, b) = (x.contiguous()?, w.contiguous()?, b.contiguous()?);
-    x.apply_op3_no_bwd(&w, &b, &Conv(problem, Activation::Relu))
+    x.apply_op3_no_bwd(&w, &b, &Conv::new(problem, Activation::Relu, &x)?)
 }
 
 fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
@@ -115,36 +120,74 @@ impl<T: Real> After<'_, T> {
     }
 }
 
-/// The kernels of an element type: Winograd and flat loops in f32, columns and GEMM in f64, where speed matters less.
+/// The kernels of an element type: Winograd and flat loops in f32, columns and GEMM in f64, where speed matters less, and
+/// which knows no other precision.
 trait Kernels: Real {
-    fn forward(p: &Problem, x: &[Self], w: &[Self], after: After<'_, Self>) -> Vec<Self>;
-    fn input_gradient(p: &Problem, dy: &[Self], w: &[Self]) -> Vec<Self>;
-    fn weight_gradient(p: &Problem, x: &[Self], dy: &[Self]) -> Vec<Self>;
+    fn forward(
+        p: &Problem,
+        precision: Precision,
+        factors: (&[Self], &[Self]),
+        after: After<'_, Self>,
+    ) -> Vec<Self>;
+    fn input_gradient(p: &Problem, precision: Precision, factors: (&[Self], &[Self])) -> Vec<Self>;
+    fn weight_gradient(p: &Problem, precision: Precision, factors: (&[Self], &[Self]))
+    -> Vec<Self>;
 }
 
-macro_rules! kernels {
-    ($t:ty, $module:ident) => {
-        impl Kernels for $t {
-            fn forward(p: &Problem, x: &[$t], w: &[$t], after: After<'_, $t>) -> Vec<$t> {
-                $module::forward(p, x, w, after)
-            }
-            fn input_gradient(p: &Problem, dy: &[$t], w: &[$t]) -> Vec<$t> {
-                $module::input_gradient(p, dy, w)
-            }
-            fn weight_gradient(p: &Problem, x: &[$t], dy: &[$t]) -> Vec<$t> {
-                $module::weight_gradient(p, x, dy)
-            }
-        }
-    };
+impl Kernels for f32 {
+    fn forward(
+        p: &Problem,
+        precision: Precision,
+        factors: (&[f32], &[f32]),
+        after: After<'_, f32>,
+    ) -> Vec<f32> {
+        mixed::forward(p, precision, factors, after)
+    }
+    fn input_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
+        mixed::input_gradient(p, precision, factors)
+    }
+    fn weight_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
+        mixed::weight_gradient(p, precision, factors)
+    }
 }
-kernels!(f32, single);
-kernels!(f64, kernels);
 
-struct Conv(Problem, Activation);
+impl Kernels for f64 {
+    fn forward(
+        p: &Problem,
+        _: Precision,
+        (x, w): (&[f64], &[f64]),
+        after: After<'_, f64>,
+    ) -> Vec<f64> {
+        kernels::forward(p, x, w, after)
+    }
+    fn input_gradient(p: &Problem, _: Precision, (dy, w): (&[f64], &[f64])) -> Vec<f64> {
+        kernels::input_gradient(p, dy, w)
+    }
+    fn weight_gradient(p: &Problem, _: Precision, (x, dy): (&[f64], &[f64])) -> Vec<f64> {
+        kernels::weight_gradient(p, x, dy)
+    }
+}
+
+struct Conv {
+    problem: Problem,
+    activation: Activation,
+    precision: Precision,
+}
 
 impl Conv {
+    /// On `x`, in the precision of the scope around this call.
+    fn new(problem: Problem, activation: Activation, x: &Tensor) -> Result<Self> {
+        Ok(Self { problem, activation, precision: precision::of("conv2d", x)? })
+    }
+
     fn shape(&self) -> (usize, usize, usize, usize) {
-        (self.0.n, self.0.co, self.0.ho, self.0.wo)
+        let p = &self.problem;
+        (p.n, p.co, p.ho, p.wo)
+    }
+
+    fn on_cpu<T: Kernels>(&self, factors: (&[T], &[T]), bias: Option<&[T]>) -> Vec<T> {
+        let after = After { bias, activation: self.activation };
+        T::forward(&self.problem, self.precision, factors, after)
     }
 
     fn gradients(
@@ -153,7 +196,7 @@ impl Conv {
         w: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let p = &self.0;
+        let (p, precision) = (&self.problem, self.precision);
         let dy = dy.contiguous()?;
         if cuda::taken(&dy) {
             return self.gradients_on_card(x, w, &dy);
@@ -164,8 +207,8 @@ impl Conv {
             let (wants_x, wants_w) = (tracked(x), tracked(w));
             // Neither needs the other; together they keep all threads busy to their ends.
             let (dx, dw) = rayon::join(
-                || wants_x.then(|| T::input_gradient(p, ds, ws)),
-                || wants_w.then(|| T::weight_gradient(p, xs, ds)),
+                || wants_x.then(|| T::input_gradient(p, precision, (ds, ws))),
+                || wants_w.then(|| T::weight_gradient(p, precision, (xs, ds))),
             );
             let dx = dx.map(|dx| tensor(dx, x.shape())).transpose()?;
             Ok((dx, dw.map(|dw| tensor(dw, w.shape())).transpose()?))
@@ -174,14 +217,16 @@ impl Conv {
 }
 
 impl Conv {
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| self.launch(card, from, y)
+    fn on<'a>(&'a self, card: &'a dyn Card) -> Result<OnCard<'a>> {
+        OnCard::new(card, &self.problem, self.precision)
     }
 
-    fn launch(&self, card: &dyn Card, from: &[Floats], y: Floats) -> Result<()> {
-        let bias = from.get(2).copied().unwrap_or(Floats::NONE);
-        let relu = self.1 == Activation::Relu;
-        card::forward(card, &self.0, (from[0], from[1], bias), y, relu)
+    fn program(&self) -> impl cuda::Program<1> {
+        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
+            let bias = from.get(2).copied().unwrap_or(Floats::NONE);
+            let relu = self.activation == Activation::Relu;
+            self.on(card)?.forward((from[0], from[1]), bias, y, relu)
+        }
     }
 
     fn gradients_on_card(
@@ -190,18 +235,35 @@ impl Conv {
         w: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let p = &self.0;
-        let dx = tracked(x).then(|| {
-            cuda::make_one("conv2d", &[dy, w], x.shape(), |card, from, dx| {
-                card::input_gradient(card, p, (from[0], from[1]), dx)
-            })
-        });
-        let dw = tracked(w).then(|| {
-            cuda::make_one("conv2d", &[x, dy], w.shape(), |card, from, dw| {
-                card::weight_gradient(card, p, (from[0], from[1]), dw)
-            })
-        });
-        Ok((dx.transpose()?, dw.transpose()?))
+        let (sx, sw) = (x.shape(), w.shape());
+        Ok(match (tracked(x), tracked(w)) {
+            (true, true) => {
+                let shapes = [sx.clone(), sw.clone()];
+                let program = |card: &dyn Card, from: &[Floats], [dx, dw]: [Floats; 2]| {
+                    let conv = self.on(card)?;
+                    let dy = conv.dy(from[0])?;
+                    conv.input_gradient((&dy, from[1]), dx)?;
+                    conv.weight_gradient((from[2], &dy), dw)
+                };
+                let [dx, dw] = cuda::make("conv2d", &[dy, w, x], shapes, program)?;
+                (Some(dx), Some(dw))
+            }
+            (true, false) => {
+                let dx = cuda::make_one("conv2d", &[dy, w], sx, |card, from, dx| {
+                    let conv = self.on(card)?;
+                    conv.input_gradient((&conv.dy(from[0])?, from[1]), dx)
+                })?;
+                (Some(dx), None)
+            }
+            (false, true) => {
+                let dw = cuda::make_one("conv2d", &[x, dy], sw, |card, from, dw| {
+                    let conv = self.on(card)?;
+                    conv.weight_gradient((from[0], &conv.dy(from[1])?), dw)
+                })?;
+                (None, Some(dw))
+            }
+            (false, false) => (None, None),
+        })
     }
 }
 
@@ -223,7 +285,7 @@ impl CustomOp2 for Conv {
         }
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
-            Ok(storage(T::forward(&self.0, x, w, After { bias: None, activation: self.1 }), self.shape()))
+            Ok(storage(self.on_cpu::<T>((x, w), None), self.shape()))
         })
     }
 
@@ -269,7 +331,7 @@ impl CustomOp3 for Conv {
         dispatch!("conv2d", x.dtype(), T => {
             let (x, w) = (slice::<T>("conv2d", x, lx)?, slice::<T>("conv2d", w, lw)?);
             let b = slice::<T>("conv2d", b, lb)?;
-            Ok(storage(T::forward(&self.0, x, w, After { bias: Some(b), activation: self.1 }), self.shape()))
+            Ok(storage(self.on_cpu((x, w), Some(b)), self.shape()))
         })
     }
 

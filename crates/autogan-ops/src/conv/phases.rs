@@ -2,7 +2,7 @@
 //!
 //! An output pixel of phase (a, b), its row and column modulo 2, reads 2x2 pixels of the small image by a kernel whose
 //! taps are sums of the 3x3 kernel's: 16 products for a small pixel where the two steps take 36. This is how it is done
-//! on a card; on the CPU Winograd's algorithm does better.
+//! on a card, and in bf16; in f32 on the CPU Winograd's algorithm does better.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};

@@ -5,27 +5,19 @@ use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::ptr::{from_ref, null_mut};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{CudaDevice, Error, Result, bail};
 
 use super::launch::{Card, ConvSizes, Convolution};
+use crate::precision::Precision;
 
 /// Memory that an algorithm may take, at most: 1 GiB.
 const MOST_MEMORY: usize = 1 << 30;
 
 /// Algorithms that are asked for; cuDNN knows fewer of each kind.
 const ALGORITHMS: usize = 16;
-
-static TF32: AtomicBool = AtomicBool::new(false);
-
-/// Whether cuDNN's convolutions may round their inputs to TF32, as PyTorch's do by default. Off until this is called;
-/// convolutions of a shape that has been met before stay as they are.
-pub fn allow_tf32(allowed: bool) {
-    TF32.store(allowed, Ordering::Relaxed);
-}
 
 fn library(error: CudnnError) -> Error {
     Error::msg(format!("cuDNN: {error:?}"))
@@ -35,10 +27,13 @@ thread_local! {
     static LIBRARIES: RefCell<HashMap<DeviceId, Rc<Library>>> = RefCell::default();
 }
 
-/// cuDNN for one card and one thread, and what it found for the shapes that it met.
+/// The sizes of a convolution, and what it computes in.
+type Key = ([i32; 12], Precision);
+
+/// cuDNN for one card and one thread, and what it found for the shapes that it met in each precision.
 struct Library {
     handle: sys::cudnnHandle_t,
-    plans: RefCell<HashMap<[i32; 12], Rc<Plan>>>,
+    plans: RefCell<HashMap<Key, Rc<Plan>>>,
 }
 
 impl Drop for Library {
@@ -63,25 +58,34 @@ impl Library {
         Ok(made)
     }
 
-    fn plan(&self, sizes: &ConvSizes) -> Result<Rc<Plan>> {
-        if let Some(known) = self.plans.borrow().get(&sizes.0) {
+    fn plan(&self, sizes: &ConvSizes, precision: Precision) -> Result<Rc<Plan>> {
+        let key = (sizes.0, precision);
+        if let Some(known) = self.plans.borrow().get(&key) {
             return Ok(known.clone());
         }
-        let made = Rc::new(Plan::new(sizes)?);
-        self.plans.borrow_mut().insert(sizes.0, made.clone());
+        let made = Rc::new(Plan::new(sizes, precision)?);
+        self.plans.borrow_mut().insert(key, made.clone());
         Ok(made)
     }
 }
 
-/// An algorithm and the bytes that it works in.
+/// An algorithm, the bytes that it works in, and the arithmetic with which it takes as many.
 #[derive(Clone, Copy)]
 struct Chosen<A> {
     algorithm: A,
     memory: usize,
+    math: sys::cudnnMathType_t,
+}
+
+impl<A> Chosen<A> {
+    fn needs(&self) -> (usize, sys::cudnnMathType_t) {
+        (self.memory, self.math)
+    }
 }
 
 /// The shapes of one convolution as cuDNN has them, and its algorithms.
 struct Plan {
+    precision: Precision,
     x: sys::cudnnTensorDescriptor_t,
     y: sys::cudnnTensorDescriptor_t,
     weight: sys::cudnnFilterDescriptor_t,
@@ -113,7 +117,7 @@ impl Drop for Plan {
 
 /// The first algorithm, in cuDNN's order from the fastest, that works, always gives the same bits, and fits.
 macro_rules! choose {
-    ($ask:expr, $kind:ty, $what:literal) => {{
+    ($plan:expr, $ask:expr, $kind:ty, $what:literal) => {{
         // SAFETY: plain numbers, for which zero is a value; cuDNN fills as many as it counts.
         let mut found: [$kind; ALGORITHMS] = unsafe { std::mem::zeroed() };
         let mut count: c_int = 0;
@@ -124,16 +128,39 @@ macro_rules! choose {
                 && found.memory <= MOST_MEMORY
         };
         match found.iter().take(count.max(0) as usize).find(fits) {
-            Some(found) => Chosen { algorithm: found.algo, memory: found.memory },
-            None => bail!("cuDNN has no deterministic algorithm for {} of this shape", $what),
+            Some(found) => {
+                Chosen { algorithm: found.algo, memory: found.memory, math: found.mathType }
+            }
+            None => {
+                let (what, remedy) = ($what, $plan.remedy());
+                bail!("cuDNN has no deterministic algorithm for {what} of this shape{remedy}")
+            }
         }
     }};
 }
 
 impl Plan {
-    fn new(ConvSizes(sizes): &ConvSizes) -> Result<Self> {
+    /// What may help where cuDNN has no algorithm.
+    fn remedy(&self) -> &'static str {
+        match self.precision {
+            Precision::Bf16 => "; in bf16 it has some on cards of compute capability 8.0 or later",
+            Precision::F32 | Precision::Tf32 => "",
+        }
+    }
+
+    fn new(ConvSizes(sizes): &ConvSizes, precision: Precision) -> Result<Self> {
         let [n, ci, h, w, co, kh, kw, ho, wo, stride, pad_h, pad_w] = *sizes;
+        let (kind, math) = match precision {
+            Precision::F32 => (FLOAT, sys::cudnnMathType_t::CUDNN_FMA_MATH),
+            // To which TF32 belongs.
+            Precision::Tf32 => (FLOAT, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
+            Precision::Bf16 => (
+                sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
+                sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH,
+            ),
+        };
         let mut plan = Self {
+            precision,
             x: null_mut(),
             y: null_mut(),
             weight: null_mut(),
@@ -142,18 +169,13 @@ impl Plan {
             input: OnceCell::new(),
             kernel: OnceCell::new(),
         };
-        plan.x = tensor([n, ci, h, w])?;
-        plan.y = tensor([n, co, ho, wo])?;
+        plan.x = tensor(kind, [n, ci, h, w])?;
+        plan.y = tensor(kind, [n, co, ho, wo])?;
         plan.weight = result::create_filter_descriptor().map_err(library)?;
         plan.convolution = result::create_convolution_descriptor().map_err(library)?;
-        let math = if TF32.load(Ordering::Relaxed) {
-            sys::cudnnMathType_t::CUDNN_DEFAULT_MATH
-        } else {
-            sys::cudnnMathType_t::CUDNN_FMA_MATH
-        };
         // SAFETY: both descriptors were just made.
         unsafe {
-            result::set_filter4d_descriptor(plan.weight, FLOAT, LAYOUT, [co, ci, kh, kw])
+            result::set_filter4d_descriptor(plan.weight, kind, LAYOUT, [co, ci, kh, kw])
                 .map_err(library)?;
             result::set_convolution2d_descriptor(
                 plan.convolution,
@@ -184,7 +206,7 @@ impl Plan {
             let (x, w, c, y) = (self.x, self.weight, self.convolution, self.y);
             result::get_convolution_forward_algorithm(handle, x, w, c, y, most, count, list)
         };
-        let found = choose!(ask, sys::cudnnConvolutionFwdAlgoPerf_t, "a convolution");
+        let found = choose!(self, ask, sys::cudnnConvolutionFwdAlgoPerf_t, "a convolution");
         Ok(*self.forward.get_or_init(|| found))
     }
 
@@ -200,7 +222,7 @@ impl Plan {
             let (w, dy, c, dx) = (self.weight, self.y, self.convolution, self.x);
             result::get_convolution_backward_data_algorithm(handle, w, dy, c, dx, most, count, list)
         };
-        let found = choose!(ask, sys::cudnnConvolutionBwdDataAlgoPerf_t, "an input gradient");
+        let found = choose!(self, ask, sys::cudnnConvolutionBwdDataAlgoPerf_t, "an input gradient");
         Ok(*self.input.get_or_init(|| found))
     }
 
@@ -218,7 +240,8 @@ impl Plan {
                 handle, x, dy, c, dw, most, count, list,
             )
         };
-        let found = choose!(ask, sys::cudnnConvolutionBwdFilterAlgoPerf_t, "a weight gradient");
+        let found =
+            choose!(self, ask, sys::cudnnConvolutionBwdFilterAlgoPerf_t, "a weight gradient");
         Ok(*self.kernel.get_or_init(|| found))
     }
 }
@@ -226,33 +249,39 @@ impl Plan {
 const FLOAT: sys::cudnnDataType_t = sys::cudnnDataType_t::CUDNN_DATA_FLOAT;
 const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
 
-fn tensor(shape: [c_int; 4]) -> Result<sys::cudnnTensorDescriptor_t> {
+fn tensor(kind: sys::cudnnDataType_t, shape: [c_int; 4]) -> Result<sys::cudnnTensorDescriptor_t> {
     let made = result::create_tensor_descriptor().map_err(library)?;
     // SAFETY: it was just made.
-    unsafe { result::set_tensor4d_descriptor(made, LAYOUT, FLOAT, shape) }.map_err(library)?;
+    unsafe { result::set_tensor4d_descriptor(made, LAYOUT, kind, shape) }.map_err(library)?;
     Ok(made)
 }
 
-/// Runs one convolution: from two tensors to a third, all at these addresses.
+/// Runs one convolution: from two tensors to a third, all at these addresses. In bf16 their values are of that type; sums
+/// are f32 always.
 pub(super) fn convolve(
     card: &dyn Card,
     device: &CudaDevice,
-    which: Convolution,
+    (which, precision): (Convolution, Precision),
     sizes: &ConvSizes,
     (first, second, out): (u64, u64, u64),
 ) -> Result<()> {
     let cudnn = Library::of(device)?;
-    let (plan, handle) = (cudnn.plan(sizes)?, cudnn.handle);
+    let (plan, handle) = (cudnn.plan(sizes, precision)?, cudnn.handle);
     let (one, zero) = (1.0f32, 0.0f32);
     let (alpha, beta) = (from_ref(&one).cast::<c_void>(), from_ref(&zero).cast::<c_void>());
     let (first, second, out) =
         (first as *const c_void, second as *const c_void, out as *mut c_void);
     let Plan { x, y, weight, convolution, .. } = *plan;
-    let memory = match which {
-        Convolution::Forward => plan.forward(handle)?.memory,
-        Convolution::InputGradient => plan.input(handle)?.memory,
-        Convolution::WeightGradient => plan.kernel(handle)?.memory,
+    let (memory, math) = match which {
+        Convolution::Forward => plan.forward(handle)?.needs(),
+        Convolution::InputGradient => plan.input(handle)?.needs(),
+        Convolution::WeightGradient => plan.kernel(handle)?.needs(),
     };
+    if precision != Precision::F32 {
+        // cuDNN lists an algorithm with tensor cores and without them, each with its memory.
+        // SAFETY: the descriptor is alive.
+        unsafe { result::set_convolution_math_type(convolution, math) }.map_err(library)?;
+    }
     let room = card.room(memory)?;
     let work = room.address() as *mut c_void;
     // SAFETY: addresses are of memory of the shapes in the plan, which the operator checked; the room is as large as the

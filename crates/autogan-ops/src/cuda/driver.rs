@@ -12,6 +12,8 @@ use candle_core::{CudaDevice, CudaStorage, Layout, Result, Shape, Storage, Tenso
 use super::launch::Convolution;
 use super::launch::{Argument, Card, ConvSizes, Launch, Room};
 use super::{Element, Floats, Program};
+#[cfg(feature = "cudnn")]
+use crate::precision::Precision;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
@@ -39,6 +41,8 @@ impl Card for Driver<'_> {
                 | Argument::DoublesOut(address)
                 | Argument::Bytes(address)
                 | Argument::BytesOut(address)
+                | Argument::Bf16(address)
+                | Argument::Bf16Out(address)
                 | Argument::Adam(address)
                 | Argument::Ema(address) => builder.arg(address),
                 Argument::Int(v) => builder.arg(v),
@@ -63,10 +67,11 @@ impl Card for Driver<'_> {
     fn convolve(
         &self,
         which: Convolution,
+        precision: Precision,
         sizes: &ConvSizes,
         addresses: (u64, u64, u64),
     ) -> Result<bool> {
-        super::cudnn::convolve(self, self.0, which, sizes, addresses)?;
+        super::cudnn::convolve(self, self.0, (which, precision), sizes, addresses)?;
         Ok(true)
     }
 

@@ -4,6 +4,8 @@ use std::any::Any;
 
 use candle_core::{Result, bail};
 
+use crate::precision::Precision;
+
 /// What runs kernels: an NVIDIA card, or the emulation that tests them.
 ///
 /// Everything that is asked for happens in the order in which it is asked for. There is no way back to the host, so no
@@ -15,18 +17,19 @@ pub trait Card {
     /// When there is no such kernel, or the driver refuses.
     fn launch(&self, launch: &Launch) -> Result<()>;
 
-    /// Runs a convolution by a library: from two tensors to a third, each at its address. False where there is no
-    /// library, and kernels are to be launched.
+    /// Runs a convolution by a library: from two tensors to a third, each at its address; in bf16 their values are of
+    /// that type, else f32. False where there is no library, and kernels are to be launched.
     ///
     /// # Errors
     /// When the library fails.
     fn convolve(
         &self,
         which: Convolution,
+        precision: Precision,
         sizes: &ConvSizes,
         (first, second, out): (u64, u64, u64),
     ) -> Result<bool> {
-        let _ = (which, sizes, first, second, out);
+        let _ = (which, precision, sizes, first, second, out);
         Ok(false)
     }
 
@@ -142,6 +145,10 @@ pub enum Argument {
     Bytes(u64),
     /// `unsigned char*`.
     BytesOut(u64),
+    /// `const unsigned short*`: bf16 values.
+    Bf16(u64),
+    /// `unsigned short*`: bf16 values.
+    Bf16Out(u64),
     /// `int`.
     Int(i32),
     /// `float`.
@@ -166,6 +173,8 @@ impl Argument {
             Self::DoublesOut(_) => 'D',
             Self::Bytes(_) => 'b',
             Self::BytesOut(_) => 'B',
+            Self::Bf16(_) => 'h',
+            Self::Bf16Out(_) => 'H',
             Self::Int(_) => 'i',
             Self::Float(_) => 's',
             Self::Double(_) => 'r',

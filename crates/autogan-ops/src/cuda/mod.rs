@@ -32,8 +32,6 @@ use candle_core::{
     WithDType, bail,
 };
 
-#[cfg(feature = "cudnn")]
-pub use cudnn::allow_tf32;
 #[cfg(feature = "emulate")]
 pub use emulate::stand_in;
 pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};

@@ -70,10 +70,28 @@ struct alignas(16) float4 {
     float x, y, z, w;
 };
 
+// Four shorts, as a vector.
+struct alignas(8) ushort4 {
+    unsigned short x, y, z, w;
+};
+
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 // Rounded on their own; the compiler is told to fuse nothing.
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
+inline ushort4 make_ushort4(unsigned short x, unsigned short y, unsigned short z, unsigned short w) {
+    return {x, y, z, w};
+}
+inline unsigned __float_as_uint(float v) {
+    unsigned bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+inline float __uint_as_float(unsigned bits) {
+    float v;
+    std::memcpy(&v, &bits, sizeof v);
+    return v;
+}
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 using std::exp;

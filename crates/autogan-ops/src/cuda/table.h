@@ -21,6 +21,8 @@ CODE('f', const float*);
 CODE('F', float*);
 CODE('d', const double*);
 CODE('D', double*);
+CODE('h', const unsigned short*);
+CODE('H', unsigned short*);
 CODE('b', const unsigned char*);
 CODE('B', unsigned char*);
 CODE('i', int);

@@ -4,6 +4,7 @@
 
 use std::ffi::c_void;
 
+use autogan_ops::Precision;
 use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
 use candle_core::{Result, bail};
 
@@ -29,10 +30,12 @@ impl Card for Emulated {
     fn convolve(
         &self,
         which: Convolution,
+        precision: Precision,
         sizes: &ConvSizes,
         (x, weight, y): (u64, u64, u64),
     ) -> Result<bool> {
-        if which != Convolution::Forward || self.0.is_multiple_of(2) {
+        let known = (which, precision) == (Convolution::Forward, Precision::F32);
+        if !known || self.0.is_multiple_of(2) {
             return Ok(false);
         }
         let [n, _, _, _, co, _, _, ho, wo, ..] = sizes.0;
@@ -71,6 +74,7 @@ impl From<&cuda::Argument> for Argument {
             From::Floats(to) | From::FloatsOut(to) | From::Doubles(to) => pointer(to),
             From::DoublesOut(to) | From::Adam(to) | From::Ema(to) => pointer(to),
             From::Bytes(to) | From::BytesOut(to) => pointer(to),
+            From::Bf16(to) | From::Bf16Out(to) => pointer(to),
             From::Int(v) => Self::int(v),
             From::Float(v) => v.into(),
             From::Double(v) => v.into(),

@@ -127,6 +127,18 @@ impl Element for u8 {
     }
 }
 
+/// A bf16 value: the upper half of a float.
+impl Element for u16 {
+    const GUARD: u16 = u16::MAX;
+    const LETTERS: (char, char) = ('h', 'H');
+    fn to_f64(self) -> f64 {
+        f32::from_bits(u32::from(self) << 16).into()
+    }
+    fn same(self, other: u16) -> bool {
+        self == other
+    }
+}
+
 /// Memory that kernels read and write, between guards.
 pub struct Memory<T> {
     all: Vec<T>,

@@ -17,15 +17,15 @@ pub fn tiles(rows: usize, columns: usize, shares: usize) -> [u32; 3] {
 
 /// One convolution.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    n: usize,
-    ci: usize,
-    h: usize,
-    w: usize,
-    co: usize,
-    kh: usize,
-    kw: usize,
-    geometry: ConvGeometry,
+pub struct Sizes {
+    pub n: usize,
+    pub ci: usize,
+    pub h: usize,
+    pub w: usize,
+    pub co: usize,
+    pub kh: usize,
+    pub kw: usize,
+    pub geometry: ConvGeometry,
 }
 
 #[test]
@@ -64,7 +64,7 @@ impl Sizes {
     }
 
     /// Sometimes more than one tile of output channels and of pixels.
-    fn several_tiles(case: &mut Case) -> Self {
+    pub fn several_tiles(case: &mut Case) -> Self {
         let mut sizes = Self::any(case);
         if case.seed.is_multiple_of(8) {
             sizes.co = 65;
@@ -84,27 +84,27 @@ impl Sizes {
         (self.w + 2 * self.geometry.pad_w - self.kw) / self.geometry.stride + 1
     }
 
-    fn taps(&self) -> usize {
+    pub fn taps(&self) -> usize {
         self.ci * self.kh * self.kw
     }
 
-    fn inputs(&self) -> usize {
+    pub fn inputs(&self) -> usize {
         self.n * self.ci * self.h * self.w
     }
 
-    fn outputs(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.n * self.co * self.ho() * self.wo()
     }
 
-    fn x(&self) -> (usize, usize, usize, usize) {
+    pub fn x(&self) -> (usize, usize, usize, usize) {
         (self.n, self.ci, self.h, self.w)
     }
 
-    fn weight(&self) -> (usize, usize, usize, usize) {
+    pub fn weight(&self) -> (usize, usize, usize, usize) {
         (self.co, self.ci, self.kh, self.kw)
     }
 
-    fn argument(&self) -> Argument {
+    pub fn argument(&self) -> Argument {
         let g = self.geometry;
         let sizes = [
             self.n,

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
+mod bf16;
 mod card;
 mod case;
 #[path = "../cases/mod.rs"]
@@ -23,7 +24,8 @@ mod shim;
 mod spectral;
 
 /// The sources of these tests, in which every kernel has to be named.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
+    include_str!("bf16.rs"),
     include_str!("conv.rs"),
     include_str!("elements.rs"),
     include_str!("images.rs"),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
+mod bf16;
 mod common;
 mod fused;
 mod gradients;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use autogan_ops::Precision;
 use autogan_space::Arch;
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
@@ -38,6 +40,8 @@ pub struct TrainingConfig {
     pub seed: u64,
     /// The architecture, of one to three cells.
     pub arch: Arch,
+    /// What the convolutions of the steps compute in. The key is a training's alone: a search stays in f32.
+    pub precision: TrainingPrecision,
     /// The images.
     pub data: DataConfig,
     /// The sizes of the networks.
@@ -49,6 +53,40 @@ pub struct TrainingConfig {
     pub schedule: ScheduleConfig,
     /// How the averaged generator is scored.
     pub score: ScoreConfig,
+}
+
+/// What the convolutions of a training's steps compute in. Weights, spectral norm, norms, losses and the optimizer are
+/// f32 in any case, and so is everything about the generator that is scored or shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrainingPrecision {
+    /// f32.
+    F32,
+    /// f32, whose factors cuDNN may round to TF32: on a card, in a build with cuDNN, and an error elsewhere.
+    Tf32,
+    /// Factors and results rounded to bf16, sums in f32. Fast on cards from compute capability 8.0 with cuDNN; on the CPU
+    /// it computes the same and is slower than f32.
+    Bf16,
+}
+
+impl TrainingPrecision {
+    /// The same, for operators.
+    pub(super) fn of_operators(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Tf32 => Precision::Tf32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// Whether a training on `device` can compute so, before its first step.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(super) fn check_on(self, device: &Device) -> Result<()> {
+        let fits = self != Self::Tf32 || device.is_cuda();
+        require(fits, "precision", "f32 or bf16 on the CPU: TF32 is a card's, by cuDNN", "tf32")
+    }
 }
 
 /// How long a training goes on, and what is looked at on the way.

@@ -12,7 +12,9 @@ mod run;
 mod save;
 mod training;
 
-pub use config::{ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig};
+pub use config::{
+    ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig, TrainingPrecision,
+};
 pub use estimate::TrainingEstimate;
 pub use known::KnownReals;
 pub use run::{best_is_intact, run_training};

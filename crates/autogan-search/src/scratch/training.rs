@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use autogan_metrics::FeatureExtractor;
 use autogan_nn::NormMode;
+use autogan_ops::computing_in;
 use autogan_run::{ModelScore, RealScore, ScoresFile};
 use autogan_space::derived_generator_cost;
 use candle_core::{Device, Tensor};
@@ -98,6 +99,7 @@ impl Training {
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
         config.check_images(images.len())?;
+        config.precision.check_on(&device)?;
         let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
         Ok(Self {
             networks: Networks::new(model, train, arch, streams, &device)?,
@@ -196,11 +198,14 @@ impl Training {
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", images)?;
         let at = next_step(&self.config, self.position);
-        let d_loss = self.networks.d_step(&at, &self.config.arch, &real, &z)?;
+        let precision = self.config.precision.of_operators();
+        let step = || self.networks.d_step(&at, &self.config.arch, &real, &z);
+        let d_loss = computing_in(precision, step)?;
         let mut g_loss = None;
         if self.position.d_steps.is_multiple_of(n_critic) {
             let z = self.latents("latents.g", self.config.train.g_batch)?;
-            g_loss = Some(self.networks.g_step(&at, &self.config.arch, &z)?);
+            let step = || self.networks.g_step(&at, &self.config.arch, &z);
+            g_loss = Some(computing_in(precision, step)?);
         }
         let noted =
             Noted { step: self.position.d_steps + 1, d_steps: self.position.d_steps, images };

@@ -19,8 +19,8 @@ fn losses(device: &Device, stage: usize, archs: &[Arch]) -> Vec<f64> {
     let real = Tensor::from_vec(pixels, (4, 3, side, side), device).unwrap();
     let mut losses = Vec::new();
     for arch in archs {
-        losses.push(training.d_step(arch, &real).unwrap());
-        losses.push(training.g_step(arch).unwrap());
+        losses.push(training.d_step(arch, &real).unwrap().read().unwrap());
+        losses.push(training.g_step(arch).unwrap().read().unwrap());
     }
     losses
 }

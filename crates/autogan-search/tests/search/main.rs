@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
+mod precision;
 mod presets;
 mod runs;
 mod scratch;
