@@ -24,16 +24,11 @@ pub fn device_or(unset: &str) -> Device {
     OPEN.get_or_init(open).clone()
 }
 
-/// With one stream of its own that all threads share, as `autogan` opens a card.
+/// As `autogan` opens a card.
 #[cfg(feature = "cuda")]
 fn open_card(number: usize) -> Device {
-    let open = || -> candle_core::Result<Device> {
-        let device = Device::new_cuda_with_stream(number)?;
-        // SAFETY: nothing else makes a stream in this context, and work on one stream is done in its order.
-        unsafe { device.as_cuda_device()?.disable_event_tracking() };
-        Ok(device)
-    };
-    open().unwrap_or_else(|error| panic!("cuda:{number} cannot be opened: {error}"))
+    autogan_ops::cuda::open(number)
+        .unwrap_or_else(|error| panic!("cuda:{number} cannot be opened: {error}"))
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -64,7 +64,7 @@ fn beside(own: &Path) -> anyhow::Result<PathBuf> {
     if !program.is_file() {
         return Err(anyhow!(
             "this program computes on the CPU, and there is no {}, which computes on NVIDIA cards; \
-             docs/cuda.md says how it is built",
+             `cargo xtask build --cuda` builds it (docs/cuda.md)",
             program.display()
         ));
     }

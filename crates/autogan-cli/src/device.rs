@@ -77,10 +77,7 @@ mod card {
     /// Cards that are open, each opened once: tensors of two openings cannot meet.
     static OPEN: Mutex<Vec<(usize, Device)>> = Mutex::new(Vec::new());
 
-    /// Card `card` with one stream of its own.
-    ///
-    /// Candle's `new_cuda` takes the stream that the driver keeps for each thread, so that what one thread launches does
-    /// not wait for what another did before; here work moves between threads, and all of them share one stream.
+    /// Card `card`, which all threads share.
     pub fn open(card: usize) -> anyhow::Result<Device> {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, device)) = open.iter().find(|(number, _)| *number == card) {
@@ -106,15 +103,12 @@ mod card {
                  (`nvidia-smi -L` lists them, CUDA_VISIBLE_DEVICES hides some)"
             );
         }
-        let device = Device::new_cuda_with_stream(card).with_context(|| {
+        let device = autogan_nn::ops::cuda::open(card).with_context(|| {
             format!(
                 "--device cuda:{card}: the card cannot be opened; `nvidia-smi` shows whether it works and who else \
                  holds its memory"
             )
         })?;
-        // SAFETY: nothing else makes a stream in this context, and work on one stream is done in its order; the events
-        // that candle would record at each use of a tensor order different streams.
-        unsafe { device.as_cuda_device()?.disable_event_tracking() };
         Ok(device)
     }
 

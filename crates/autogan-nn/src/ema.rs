@@ -71,6 +71,7 @@ impl Ema {
     }
 
     fn mix(&self, average: &[(&str, &Var)], source: &Params, decay: f64) -> Result<()> {
+        let mut mixed = Vec::new();
         for (name, var) in average {
             let value = source
                 .get(name)
@@ -80,9 +81,10 @@ impl Ema {
             if decay == 0.0 || value.dtype() == DType::I64 {
                 assign(var, &value)?;
             } else {
-                ops::ema_update(var.as_tensor(), &value, decay)?;
+                mixed.push((var.as_tensor(), value));
             }
         }
-        Ok(())
+        let pairs: Vec<_> = mixed.iter().map(|(average, value)| (*average, value)).collect();
+        Ok(ops::ema_update(&pairs, decay)?)
     }
 }

@@ -37,6 +37,7 @@ mod tape;
 #[cfg(test)]
 mod testing;
 mod unary;
+mod upload;
 mod upsample;
 mod vectors;
 
@@ -65,4 +66,5 @@ pub use resize::{PixelScale, ResizeRule, resize_bilinear, resize_bilinear_ref};
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
 pub use tape::{GradientOf, Gradients, concat, gradients, join, permute, reshape};
+pub use upload::upload;
 pub use upsample::{upsample_bilinear, upsample_nearest};

@@ -136,18 +136,25 @@ impl Update {
     }
 }
 
-/// `average = decay · average + (1 − decay) · value`, in place; both of one shape.
+/// `average = decay · average + (1 − decay) · value`, in place, for each pair (average, value) of one shape; on a card
+/// all of them in one launch.
 ///
 /// # Errors
-/// When the shapes or element types differ.
-pub fn ema_update(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
-    if average.dims() != value.dims() {
-        bail!("ema: the average is {:?}, the value {:?}", average.dims(), value.dims());
+/// When the shapes or element types of a pair differ.
+pub fn ema_update(pairs: &[(&Tensor, &Tensor)], decay: f64) -> Result<()> {
+    let mut on_card = Vec::new();
+    for &(average, value) in pairs {
+        if average.dims() != value.dims() {
+            bail!("ema: the average is {:?}, the value {:?}", average.dims(), value.dims());
+        }
+        let value = value.contiguous()?;
+        if cuda::taken(average) {
+            on_card.push((average, value));
+        } else {
+            average.inplace_op2(&value, &Lerp { keep: decay, squared: false })?;
+        }
     }
-    if cuda::taken(average) {
-        return card::ema(average, &value.contiguous()?, decay);
-    }
-    average.inplace_op2(&value.contiguous()?, &Lerp { keep: decay, squared: false })
+    card::ema(&on_card, decay)
 }
 
 /// `a = keep · a + (1 − keep) · b`, or with b².

@@ -123,8 +123,9 @@ mod tests {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                     current()
                 };
-                let inside = computing_in(Precision::Bf16, || crate::join(look, look));
-                (inside, crate::join(look, look))
+                let here = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+                let inside = computing_in(Precision::Bf16, || crate::join(&here, look, look));
+                (inside, crate::join(&here, look, look))
             });
             assert_eq!(seen.0, (Precision::Bf16, Precision::Bf16));
             assert_eq!(seen.1, (Precision::F32, Precision::F32));

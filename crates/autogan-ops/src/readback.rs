@@ -23,8 +23,8 @@ impl Readback {
         let flat = numbers.iter().map(|t| t.reshape(1)?.detach().to_dtype(DType::F64));
         let all = Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)?;
         #[cfg(feature = "cuda")]
-        if let candle_core::Device::Cuda(device) = all.device() {
-            return Ok(Self(Values::Coming(card::Coming::begin(&all, device)?)));
+        if all.device().is_cuda() {
+            return Ok(Self(Values::Coming(card::Coming::begin(&all)?)));
         }
         Ok(Self(Values::Here(all.to_vec1()?)))
     }
@@ -45,32 +45,36 @@ impl Readback {
 
 #[cfg(feature = "cuda")]
 mod card {
-    use candle_core::cuda_backend::WrapErr;
-    use candle_core::cuda_backend::cudarc::driver::PinnedHostSlice;
-    use candle_core::{CudaDevice, Result, Storage, Tensor, bail};
+    use candle_core::backend::BackendStorage;
+    use candle_core::cuda_backend::cudarc::driver::DevicePtr;
+    use candle_core::{Result, Storage, Tensor, bail};
 
-    /// Memory that the card writes by itself; its event says when.
-    pub struct Coming(PinnedHostSlice<f64>);
+    use crate::cuda::Pinned;
+
+    /// Memory that the card writes by itself.
+    pub struct Coming {
+        values: Pinned,
+        count: usize,
+    }
 
     impl Coming {
-        pub fn begin(all: &Tensor, device: &CudaDevice) -> Result<Self> {
-            let stream = device.cuda_stream();
-            // SAFETY: the copy below writes all of it before anybody reads: readers wait for its event.
-            let mut pinned =
-                unsafe { stream.context().alloc_pinned_with_flags::<f64>(all.elem_count(), 0) }
-                    .w()?;
+        pub fn begin(all: &Tensor) -> Result<Self> {
             let (guard, layout) = all.storage_and_layout();
             let (Storage::Cuda(storage), Some((from, to))) = (&*guard, layout.contiguous_offsets())
             else {
-                bail!("readback: expected a contiguous tensor on the card");
+                bail!("readback: expected a contiguous tensor on a card");
             };
+            let stream = storage.device().cuda_stream();
             let values = storage.as_cuda_slice::<f64>()?.slice(from..to);
-            stream.memcpy_dtoh(&values, &mut pinned).w()?;
-            Ok(Self(pinned))
+            let count = to - from;
+            Ok(Self {
+                values: Pinned::download::<f64>(&stream, values.device_ptr(&stream).0, count)?,
+                count,
+            })
         }
 
         pub fn wait(&self) -> Result<Vec<f64>> {
-            Ok(self.0.as_slice().w()?.to_vec())
+            self.values.wait(self.count)
         }
     }
 }

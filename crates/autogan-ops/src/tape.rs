@@ -129,17 +129,19 @@ pub fn gradients<E: From<candle_core::Error>>(
     Ok((value, gradients))
 }
 
-/// Runs both functions, at the same time where threads are free. What either does is no part of gradients that are
+/// Runs both functions, at the same time where threads are free; one after the other where tensors like `beside` are on a
+/// card, on which what they launch queues up anyway. What either does is no part of gradients that are
 /// being recorded around it; each may record gradients of its own. Both compute in the precision of the scope around this
 /// call ([`computing_in`]). Neither may set a variable that the other reads.
 pub fn join<A: Send, B: Send>(
+    beside: &Tensor,
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     let precision = precision::current();
     let a = move || apart(|| computing_in(precision, a));
     let b = move || apart(|| computing_in(precision, b));
-    if cuda::emulated_here() { (a(), b()) } else { rayon::join(a, b) }
+    if cuda::taken(beside) { (a(), b()) } else { rayon::join(a, b) }
 }
 
 /// Runs `f` without the tape of this thread: a thread that waits for others may take up any work, this too.

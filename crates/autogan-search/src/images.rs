@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use autogan_data::{Batcher, Images};
-use autogan_ops::floats_to_bytes;
+use autogan_ops::{self as ops, floats_to_bytes};
 use candle_core::{Device, Tensor};
 
 use crate::error::Result;
@@ -35,7 +35,7 @@ impl StageImages {
         let side = self.images.side();
         let indices = self.batcher.at(step);
         let pixels = self.images.gather_f32(indices)?;
-        Ok(Tensor::from_vec(pixels, (indices.len(), 3, side, side), device)?)
+        Ok(ops::upload(pixels, (indices.len(), 3, side, side), device)?)
     }
 
     /// Number of images.

@@ -82,8 +82,10 @@ impl Search {
         let Some((g_spread, d_spread)) = self.windows.standing_still(&self.config.reset) else {
             return false;
         };
-        self.position.reset_due = true;
-        reporter.event(&Event::Reset { step: heard.noted.step, g_spread, d_spread });
+        // The last step of an iteration is heard behind the one that ended it.
+        if !std::mem::replace(&mut self.position.reset_due, true) {
+            reporter.event(&Event::Reset { step: heard.noted.step, g_spread, d_spread });
+        }
         true
     }
 

@@ -35,6 +35,7 @@ impl Networks {
         let prepared = discriminator.prepare(at.stage, &[DMode::Train, again])?;
         // Both passes at once: what one does on one thread alone, the other fills with work.
         let (of_real, of_fake) = ops::join(
+            real,
             || {
                 ops::gradients(|| {
                     loss::d_hinge_real(&discriminator.forward_prepared(real, &prepared[0])?)

@@ -3,6 +3,7 @@
 //! A stream is made anew for each position (`latents.d` at tick 812), so there is no state to save, a resumed run
 //! draws what an uninterrupted one would, and adding a draw in one place moves none elsewhere.
 
+use autogan_ops as ops;
 use candle_core::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -47,7 +48,7 @@ impl Streams {
         device: &Device,
     ) -> Result<Tensor> {
         let z = self.normal(name, index, n * length);
-        Ok(Tensor::from_vec(z, (n, length), device)?)
+        Ok(ops::upload(z, (n, length), device)?)
     }
 }
 

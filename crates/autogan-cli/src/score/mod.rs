@@ -100,7 +100,7 @@ pub struct Options {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
-    /// Where Inception runs, and for eval the generator: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where scorers compute, and for eval the generator: cpu, cuda (the first NVIDIA card) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Images that go through the network together

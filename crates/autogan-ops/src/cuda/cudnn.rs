@@ -86,6 +86,8 @@ impl<A> Chosen<A> {
 /// The shapes of one convolution as cuDNN has them, and its algorithms.
 struct Plan {
     precision: Precision,
+    /// The arithmetic that algorithms are looked for with.
+    math: sys::cudnnMathType_t,
     x: sys::cudnnTensorDescriptor_t,
     y: sys::cudnnTensorDescriptor_t,
     weight: sys::cudnnFilterDescriptor_t,
@@ -121,7 +123,10 @@ macro_rules! choose {
         // SAFETY: plain numbers, for which zero is a value; cuDNN fills as many as it counts.
         let mut found: [$kind; ALGORITHMS] = unsafe { std::mem::zeroed() };
         let mut count: c_int = 0;
-        $ask(ALGORITHMS as c_int, &mut count, found.as_mut_ptr()).map_err(library)?;
+        $plan.reset_math()?;
+        if let Err(error) = $ask(ALGORITHMS as c_int, &mut count, found.as_mut_ptr()) {
+            bail!("cuDNN: {error:?} when asked for {}{}", $what, $plan.remedy());
+        }
         let fits = |found: &&$kind| {
             found.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
                 && found.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
@@ -161,6 +166,7 @@ impl Plan {
         };
         let mut plan = Self {
             precision,
+            math,
             x: null_mut(),
             y: null_mut(),
             weight: null_mut(),
@@ -189,9 +195,14 @@ impl Plan {
                 FLOAT,
             )
             .map_err(library)?;
-            result::set_convolution_math_type(plan.convolution, math).map_err(library)?;
         }
         Ok(plan)
+    }
+
+    /// What is looked for depends on the descriptor's arithmetic, of which a run may have left another.
+    fn reset_math(&self) -> Result<()> {
+        // SAFETY: the descriptor is alive.
+        unsafe { result::set_convolution_math_type(self.convolution, self.math) }.map_err(library)
     }
 
     fn forward(

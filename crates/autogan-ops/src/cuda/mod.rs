@@ -18,6 +18,10 @@ mod driver;
 
 #[cfg(feature = "cudnn")]
 mod cudnn;
+#[cfg(feature = "cuda")]
+mod open;
+#[cfg(feature = "cuda")]
+mod pinned;
 
 #[cfg(feature = "emulate")]
 mod emulate;
@@ -39,15 +43,14 @@ pub(crate) use launch::{
     Bytes, Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
     over_planes, over_tiles, shares,
 };
+#[cfg(feature = "cuda")]
+pub use open::open;
+#[cfg(feature = "cuda")]
+pub(crate) use pinned::Pinned;
 
 /// Whether operators on this tensor launch kernels.
 pub(crate) fn taken(t: &Tensor) -> bool {
-    matches!(t.device(), Device::Cuda(_)) || emulated_here()
-}
-
-/// Whether emulated kernels stand in on this thread; other threads know nothing of it.
-pub(crate) fn emulated_here() -> bool {
-    emulate::stands_in()
+    matches!(t.device(), Device::Cuda(_)) || emulate::stands_in()
 }
 
 /// What an operator launches: from the addresses of its inputs to those of `N` outputs.

@@ -67,16 +67,23 @@ pub(super) fn adam(updates: &[Update], c: AdamConfig) -> Result<()> {
     })
 }
 
-/// `average = decay · average + (1 − decay) · value`.
-pub(super) fn ema(average: &Tensor, value: &Tensor, decay: f64) -> Result<()> {
-    cuda::run("ema", average, &[value], &[average], |card: &dyn Card, from, changed| {
-        // `EmaTensor` of optim.cu: two addresses, a count, an `int` that is not used.
-        let count = average.elem_count();
-        let addresses = [changed[0].0, from[0].0].map(u64::to_ne_bytes).concat();
-        let numbers = [narrow(count)?.to_ne_bytes(), [0; 4]].concat();
-        let list = card.upload(&[addresses, numbers].concat())?;
+/// `average = decay · average + (1 − decay) · value` for each pair.
+pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
+    let Some((first, _)) = pairs.first() else { return Ok(()) };
+    let (averages, values): (Vec<&Tensor>, Vec<&Tensor>) =
+        pairs.iter().map(|(average, value)| (*average, value)).unzip();
+    cuda::run("ema", first, &values, &averages, |card: &dyn Card, from, changed| {
+        let (mut list, mut longest) = (Vec::new(), 0);
+        for ((average, to), from) in averages.iter().zip(changed).zip(from) {
+            // `EmaTensor` of optim.cu: two addresses, a count, an `int` that is not used.
+            let count = average.elem_count();
+            list.extend([to.0, from.0].map(u64::to_ne_bytes).concat());
+            list.extend([narrow(count)?.to_ne_bytes(), [0; 4]].concat());
+            longest = longest.max(count);
+        }
+        let list = card.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [Argument::Ema(list.address()), float(decay), float(1.0 - decay)];
-        over_list(card, "ema_step", (1, count), &arguments)
+        over_list(card, "ema_step", (averages.len(), longest), &arguments)
     })
 }

@@ -9,3 +9,6 @@ mod cases;
 #[path = "../../../../tests/device.rs"]
 mod device;
 mod place;
+#[cfg(feature = "cudnn")]
+mod tf32;
+mod transfers;

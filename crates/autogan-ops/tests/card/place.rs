@@ -5,6 +5,18 @@ use candle_core::Device;
 use crate::cases::layers::Layer;
 use crate::device::device_or;
 
+/// What outputs may differ by, relative to the largest: cuDNN may convolve by Winograd's algorithm or by Fourier's, which
+/// lose some of f32's last digits.
+pub const LEAST_TOLERANCE: f64 = if cfg!(feature = "cudnn") { 1e-4 } else { 1e-5 };
+
+/// Whether convolutions compute in bf16 here: by our own kernels always, by cuDNN from compute capability 8.0.
+pub fn has_bf16() -> bool {
+    let device = device();
+    let card = device.as_cuda_device().unwrap().cuda_stream();
+    let (major, _) = card.context().compute_capability().unwrap();
+    !cfg!(feature = "cudnn") || major >= 8
+}
+
 /// Cases of each operator: 24, or as many as `AUTOGAN_TEST_CASES` says, for tools that make kernels slow.
 pub fn cases() -> u64 {
     few().unwrap_or(24)

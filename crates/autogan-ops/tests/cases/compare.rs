@@ -111,8 +111,8 @@ pub fn compare_values(
 ) {
     let [expected, found] =
         [Side::Reference, Side::Tested].map(|side| side.run(case, || both_ways(inputs, side, &f)));
-    close(case, &found[0], &expected[0], 1e-5);
+    close(case, &found[0], &expected[0], place::LEAST_TOLERANCE);
     for (found, expected) in found.iter().zip(&expected).skip(1) {
-        close(case, found, expected, tolerance);
+        close(case, found, expected, tolerance.max(place::LEAST_TOLERANCE));
     }
 }

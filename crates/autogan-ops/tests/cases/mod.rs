@@ -6,5 +6,6 @@ pub mod compare;
 pub mod draw;
 pub mod layers;
 mod operators;
+mod precision;
 mod scoring;
 mod twice;

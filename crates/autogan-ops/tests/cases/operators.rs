@@ -203,7 +203,7 @@ fn adam_and_the_moving_average() {
             let tensor = |v: &Vec<f32>| side.tensor(v, v.len());
             let vars: Vec<Var> =
                 values.iter().map(|v| Var::from_tensor(&tensor(v)).unwrap()).collect();
-            let average = tensor(&targets[0]);
+            let averages: Vec<Tensor> = targets.iter().map(tensor).collect();
             let config = ops::AdamConfig { lr: 0.01, beta1: 0.5, beta2: 0.9, eps: 1e-8 };
             let mut adam = ops::Adam::new(config);
             for _ in 0..3 {
@@ -222,10 +222,12 @@ fn adam_and_the_moving_average() {
                 .unwrap();
                 let named = vars.iter().enumerate().map(|(i, v)| (NAMES[i], v));
                 adam.step(named, &gradients).unwrap();
-                ops::ema_update(&average, &vars[0], 0.9).unwrap();
+                let pairs: Vec<_> =
+                    averages.iter().zip(&vars).map(|(a, v)| (a, v.as_tensor())).collect();
+                ops::ema_update(&pairs, 0.9).unwrap();
             }
             let mut all: Values = vars.iter().map(|v| read(v)).collect();
-            all.push(read(&average));
+            all.extend(averages.iter().map(read));
             all.extend(adam.moments().values().flat_map(|kept| [read(&kept.m), read(&kept.v)]));
             all
         };

@@ -185,7 +185,7 @@ fn averages_of_parameters_equal_the_update() {
             let n = case.size(300);
             let (average, value) = (case.floats(n), case.floats(n));
             let t = tensor(&average, n);
-            ema_update(&t, &tensor(&value, n), decay).unwrap();
+            ema_update(&[(&t, &tensor(&value, n))], decay).unwrap();
             expected.push(values(&t));
             pairs.push((case.memory(&average), case.memory(&value)));
         }

@@ -8,6 +8,14 @@ use candle_core::Device;
 use crate::card::Emulated;
 use crate::cases::layers::Layer;
 
+/// What outputs may differ by, relative to the largest.
+pub const LEAST_TOLERANCE: f64 = 1e-5;
+
+/// Whether convolutions compute in bf16 here.
+pub fn has_bf16() -> bool {
+    true
+}
+
 /// Cases of each operator: its kernels have more of their own.
 pub fn cases() -> u64 {
     24

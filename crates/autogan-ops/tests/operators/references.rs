@@ -206,7 +206,7 @@ fn adam_takes_the_steps_of_its_paper() {
 fn ema_moves_towards_the_value() {
     let average = Tensor::new(&[1.0f64, 0.0], &Device::Cpu).unwrap();
     let value = Tensor::new(&[0.0f64, 2.0], &Device::Cpu).unwrap();
-    ops::ema_update(&average, &value, 0.75).unwrap();
+    ops::ema_update(&[(&average, &value)], 0.75).unwrap();
     assert_eq!(values(&average), [0.75, 0.5]);
 }
 

@@ -100,6 +100,7 @@ fn two_recordings_at_once_add_up_to_one() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let (a, b) = pool.install(|| {
             ops::join(
+                &v[0],
                 || ops::gradients(|| network(&v)).unwrap(),
                 || ops::gradients(|| ops::scaled_mean(&ops::relu(&v[1])?, 0.5)).unwrap(),
             )
@@ -124,7 +125,7 @@ fn what_is_joined_is_no_part_of_a_recording_around_it() {
     let x = var(1, &[2, 3]);
     let (_, grads) = ops::gradients(|| {
         let inner = || ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?, 1.0)).map(|(v, _)| v);
-        let (a, b) = ops::join(inner, || ops::tanh(&x.as_detached_tensor()));
+        let (a, b) = ops::join(&x, inner, || ops::tanh(&x.as_detached_tensor()));
         let constant = ops::add(&a?.detach(), &ops::scaled_mean(&b?.detach(), 1.0)?)?;
         ops::add(&ops::scaled_mean(&x, 3.0)?, &constant)
     })

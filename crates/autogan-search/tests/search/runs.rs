@@ -182,17 +182,28 @@ fn stages_grow_and_the_result_is_scored_against_four_things() {
 
 #[test]
 fn a_reset_ends_shared_training_and_starts_the_weights_over() {
-    // A threshold that every spread lies below: the window of two is full at the second G step.
-    let config = config(5, &["reset.window=2", "reset.threshold=1e9"]);
+    // D steps 1 and 3 have a G step; the second of them fills the window, which is heard of behind step 4.
+    reset_ends_shared_training(2, (3, 4));
+    // All have one, also the last, which is heard of behind the reset.
+    reset_ends_shared_training(1, (2, 3));
+}
+
+/// A threshold that every spread lies below: the window of two is full at the second G step.
+fn reset_ends_shared_training(n_critic: usize, (full, last): (u64, usize)) {
+    let n_critic = format!("train.n_critic={n_critic}");
+    let config = config(5, &["reset.window=2", "reset.threshold=1e9", &n_critic]);
     let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
     let mut record = Record::default();
     while search.position().phase != Phase::End {
         search.advance(&mut record).unwrap();
     }
     let steps = record.0.iter().filter(|e| matches!(e, Event::Shared { .. })).count();
-    // D steps 1 and 3 have a G step; the second of them fills the window, which is heard of behind step 4.
-    assert_eq!(steps, 4);
-    assert!(record.0.iter().any(|e| matches!(e, Event::Reset { step: 3, .. })));
+    assert_eq!(steps, last);
+    let resets = record.0.iter().filter_map(|e| match e {
+        Event::Reset { step, .. } => Some(*step),
+        _ => None,
+    });
+    assert_eq!(resets.collect::<Vec<_>>(), [full]);
     assert!(search.position().reset_due);
     let before = search.save().unwrap();
     // The stage ends here, too: its candidates are ranked first, on the trained weights.

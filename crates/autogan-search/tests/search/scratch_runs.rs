@@ -60,7 +60,8 @@ impl Reporter for StopAt<'_> {
 
 #[test]
 fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
-    let config = config(6, &[]);
+    // Scores after G iterations 2, 4 and 5; the stop comes within the fourth, behind a step that is not heard of.
+    let config = config(6, &["schedule.score_every=2", "schedule.samples_every=2"]);
     let text = config.to_toml().unwrap();
     let parent = tempfile::tempdir().unwrap();
     let host = Host::detect("cpu");
@@ -77,7 +78,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     writer.finish().unwrap();
 
     let mut writer = create("stopped");
-    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(4, &stop), &options);
+    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(6, &stop), &options);
     assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
     let stopped = writer.dir().clone();
     assert!(stopped.scores().unwrap().is_none());
@@ -86,7 +87,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
     let (checkpoint, mut writer) = (resumed.checkpoint.unwrap(), resumed.writer);
     let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
-    assert_eq!(training.position().d_steps, 5);
+    assert_eq!(training.position().d_steps, 7);
     let ran = run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
     assert_eq!(ran.outcome, Outcome::Finished);
     writer.finish().unwrap();

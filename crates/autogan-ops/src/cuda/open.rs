@@ -1,0 +1,41 @@
+//! Opening a card.
+
+use candle_core::cuda_backend::WrapErr;
+use candle_core::cuda_backend::cudarc::driver::{result, sys};
+use candle_core::{Device, Result};
+
+/// Card `card`, from 0, with one stream of its own, which all threads share, and memory that it keeps once it has had it.
+///
+/// Candle's `new_cuda` takes the stream that the driver keeps for each thread, so that what one thread launches does not
+/// wait for what another did before; here work moves between threads. Each call opens the card anew, and tensors of two
+/// openings cannot meet: open a card once.
+///
+/// # Errors
+/// When there is no such card, or the driver refuses.
+pub fn open(card: usize) -> Result<Device> {
+    let device = Device::new_cuda_with_stream(card)?;
+    let cuda = device.as_cuda_device()?;
+    // SAFETY: nothing else makes a stream in this context, and work on one stream is done in its order; the events that
+    // candle would record at each use of a tensor order different streams.
+    unsafe { cuda.disable_event_tracking() };
+    keep_memory(cuda.cuda_stream().context())?;
+    Ok(device)
+}
+
+/// By default the driver takes memory back that is free whenever something waits for the card, and the next step asks for
+/// it again.
+fn keep_memory(context: &candle_core::cuda_backend::cudarc::driver::CudaContext) -> Result<()> {
+    if !context.has_async_alloc() {
+        return Ok(());
+    }
+    let mut pool = std::ptr::null_mut();
+    let most = u64::MAX;
+    // SAFETY: the pool belongs to the card, and the driver copies the number.
+    unsafe {
+        sys::cuDeviceGetDefaultMemPool(&mut pool, context.cu_device()).result().w()?;
+        let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        let value = std::ptr::from_ref(&most).cast_mut().cast();
+        sys::cuMemPoolSetAttribute(pool, threshold, value).result().w()?;
+    }
+    Ok(())
+}
