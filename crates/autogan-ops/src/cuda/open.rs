@@ -1,7 +1,7 @@
 //! Opening a card.
 
 use candle_core::cuda_backend::WrapErr;
-use candle_core::cuda_backend::cudarc::driver::{result, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, sys};
 use candle_core::{Device, Result};
 
 /// Card `card`, from 0, with one stream of its own, which all threads share, and memory that it keeps once it has had it.
@@ -24,7 +24,7 @@ pub fn open(card: usize) -> Result<Device> {
 
 /// By default the driver takes memory back that is free whenever something waits for the card, and the next step asks for
 /// it again.
-fn keep_memory(context: &candle_core::cuda_backend::cudarc::driver::CudaContext) -> Result<()> {
+fn keep_memory(context: &CudaContext) -> Result<()> {
     if !context.has_async_alloc() {
         return Ok(());
     }
