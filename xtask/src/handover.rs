@@ -1,7 +1,7 @@
 //! Building the `autogan` binary in release and becoming it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -13,9 +13,25 @@ use crate::{cuda, say};
 /// ours.
 pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<ExitCode> {
     let binary = build(features)?;
+    if names_a_card(rest) && is_older(&cuda::build::cards(&binary), &binary) {
+        say("note: autogan-cuda is older than autogan; `cargo xtask build --cuda` builds it anew");
+    }
     let mut command = Command::new(&binary);
     command.arg(name).args(rest);
     execute(command).with_context(|| format!("{} does not start", binary.display()))
+}
+
+/// Whether the arguments ask for an NVIDIA card.
+fn names_a_card(rest: &[OsString]) -> bool {
+    let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
+    let apart = words.windows(2).any(|pair| pair[0] == "--device" && pair[1].starts_with("cuda"));
+    apart || words.iter().any(|word| word.starts_with("--device=cuda"))
+}
+
+/// Whether both files are there and the first was written before the second.
+fn is_older(first: &Path, second: &Path) -> bool {
+    let written = |path: &Path| path.metadata().and_then(|data| data.modified());
+    matches!((written(first), written(second)), (Ok(first), Ok(second)) if first < second)
 }
 
 /// Builds `autogan` in release, with features where any are named, and tells where it lies. The features `cuda` and
@@ -122,6 +138,23 @@ fn line_of(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_program_is_noticed_where_a_card_is_asked_for() {
+        let asks =
+            |line: &str| names_a_card(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(asks("--preset cifar10 --device cuda:1") && asks("--device=cuda"));
+        assert!(!asks("--device cpu --set x=cuda") && !asks("--preset cuda"));
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+        for path in [&old, &new] {
+            std::fs::write(path, "").unwrap();
+        }
+        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        std::fs::File::options().write(true).open(&old).unwrap().set_modified(past).unwrap();
+        assert!(is_older(&old, &new) && !is_older(&new, &old));
+        assert!(!is_older(&dir.path().join("none"), &new));
+    }
 
     #[test]
     fn features_go_to_the_program_that_has_them() {

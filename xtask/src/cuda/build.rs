@@ -28,7 +28,7 @@ pub fn tell(autogan: &Path, cudnn: bool) -> Result<()> {
 }
 
 /// `autogan-cuda` beside `autogan`.
-fn cards(autogan: &Path) -> PathBuf {
+pub fn cards(autogan: &Path) -> PathBuf {
     autogan.with_file_name(format!("autogan-cuda{}", std::env::consts::EXE_SUFFIX))
 }
 
