@@ -40,7 +40,7 @@ const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emul
 /// The whole workspace with both features, tests and benches too.
 fn features(root: &Path) -> Result<Command> {
     let with = ["--workspace", "--all-targets", "--features", "cuda,cudnn", "--", "-D", "warnings"];
-    Toolkit::find(root, false)?.lints(root, &[&["clippy"], &with[..]].concat())
+    Toolkit::find(root, false)?.cargo(root, &[&["clippy"], &with[..]].concat())
 }
 
 fn lints(root: &Path) -> Command {

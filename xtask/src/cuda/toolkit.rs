@@ -19,16 +19,10 @@ const NVCC: &str = if cfg!(windows) { "nvcc.exe" } else { "nvcc" };
 /// Folders of libraries below a toolkit, and of cuDNN's beside one that comes from PyPI's wheels.
 const LIBRARIES: [&str; 4] = ["lib64", "lib", "targets/x86_64-linux/lib", "../cudnn/lib"];
 
-/// A compiler that makes PTX, and leaves libraries and what they are made of empty.
-const PTX_ALONE: &str = r#"#!/bin/sh
-for word; do
-    case $word in
-    --ptx | --version) exec nvcc "$@" ;;
-    esac
-done
-while [ "$1" != -o ]; do shift || exit 1; done
-: >"$2"
-"#;
+/// A compiler for candle's kernels: nvcc for PTX. The library of quantised products, which our programs have no use for,
+/// would take ten minutes and half of a program's size; its functions, which candle's `ffi.rs` names, say that they are
+/// left out, and end the program.
+const COMPILER: &str = include_str!("nvcc.sh");
 
 /// What is installed of CUDA.
 pub struct Toolkit {
@@ -67,8 +61,7 @@ impl Toolkit {
         folders.filter(|folder| folder.is_dir()).collect()
     }
 
-    /// Where the build with the features lies: outside the repository, for candle's kernels alone take ten minutes and
-    /// more to compile.
+    /// Where the build with the features lies: outside the repository, for candle's kernels take minutes to compile.
     pub fn target() -> Result<PathBuf> {
         let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || env::home_dir().map(|home| home.join(".cache"));
@@ -76,27 +69,27 @@ impl Toolkit {
         Ok(cache.join("autogan").join("cuda-target"))
     }
 
-    /// [`Self::cargo`] for what only looks at code, in a folder of its own: candle's library of quantised products,
-    /// which takes most of the time that its kernels take and which only a linker would read, is left empty.
-    pub fn lints(&self, root: &Path, args: &[&str]) -> Result<Command> {
-        let target = Self::target()?.with_file_name("cuda-lints");
-        let compiler = target.join("nvcc");
-        std::fs::create_dir_all(&target)
-            .with_context(|| format!("cannot make {}", target.display()))?;
-        let aside = tempfile::NamedTempFile::new_in(&target)?;
-        std::fs::write(&aside, PTX_ALONE)?;
-        executable(aside.path())?;
-        aside.persist(&compiler)?;
-        let mut command = self.cargo(root, args)?;
-        command.env("CARGO_TARGET_DIR", target).env("NVCC", compiler);
-        Ok(command)
-    }
-
     /// Cargo in the repository's root with this toolkit, building where [`Self::target`] says.
     pub fn cargo(&self, root: &Path, args: &[&str]) -> Result<Command> {
         let mut command = in_root(root, args);
         command.envs(self.environment()?).env("CARGO_TARGET_DIR", Self::target()?);
         Ok(command)
+    }
+
+    /// The compiler that builds call.
+    fn compiler() -> Result<PathBuf> {
+        let target = Self::target()?;
+        std::fs::create_dir_all(&target)
+            .with_context(|| format!("cannot make {}", target.display()))?;
+        let compiler = target.join("nvcc");
+        if std::fs::read_to_string(&compiler).is_ok_and(|there| there == COMPILER) {
+            return Ok(compiler);
+        }
+        let aside = tempfile::NamedTempFile::new_in(&target)?;
+        std::fs::write(&aside, COMPILER)?;
+        executable(aside.path())?;
+        aside.persist(&compiler)?;
+        Ok(compiler)
     }
 
     /// What builds and the programs that they make have to have in their environment.
@@ -107,6 +100,9 @@ impl Toolkit {
             ("PATH".into(), joined(bin, "PATH")?),
             ("LD_LIBRARY_PATH".into(), joined(self.libraries(), "LD_LIBRARY_PATH")?),
         ];
+        if cfg!(unix) {
+            variables.push(("NVCC".into(), Self::compiler()?.into()));
+        }
         if env::var_os("CUDA_COMPUTE_CAP").is_none() && !runs(Path::new("nvidia-smi")) {
             variables.push(("CUDA_COMPUTE_CAP".into(), OLDEST.into()));
         }
@@ -197,6 +193,28 @@ mod tests {
         assert_eq!(toolkit.home, root.join("cu13"));
         let found: Vec<_> = toolkit.libraries().iter().map(|l| l.canonicalize().unwrap()).collect();
         assert_eq!(found, [root.join("cu13/lib"), root.join("cudnn/lib")]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_left_out_of_candles_library_is_there_to_be_linked() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("src")).unwrap();
+        let ffi = "extern \"C\" {\n    pub fn launch_a(\n    pub fn gemm_2(x: i32) -> i32;\n}\n";
+        std::fs::write(dir.path().join("src/ffi.rs"), ffi).unwrap();
+        std::fs::write(dir.path().join("nvcc.sh"), COMPILER).unwrap();
+        let run = |args: &[&str]| {
+            let mut command = Command::new("sh");
+            command.arg("nvcc.sh").args(args).current_dir(dir.path()).status().unwrap().success()
+        };
+        assert!(
+            run(&["-arch", "x", "-c", "-o", "a.o", "a.cu"])
+                && run(&["--lib", "-o", "lib.a", "a.o"])
+        );
+        let library = std::fs::read(dir.path().join("lib.a")).unwrap();
+        for name in ["launch_a: quantised", "gemm_2: quantised"] {
+            assert!(library.windows(name.len()).any(|bytes| bytes == name.as_bytes()), "{name}");
+        }
     }
 
     #[test]
