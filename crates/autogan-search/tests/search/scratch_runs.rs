@@ -101,6 +101,13 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     assert!(last(&whole).tensors == last(&stopped).tensors);
     let scores: ScoresFile = whole.scores().unwrap().unwrap();
     assert_eq!(scores.g_iterations, 5);
+    // The loss that was not heard of when the run stopped is in the curve, too.
+    let losses = |dir: &RunDir| -> Vec<(u64, u64)> {
+        let series = StoreReader::open(&dir.store_path()).unwrap().series("loss/d").unwrap();
+        series.iter().map(|stored| (stored.row.step, stored.row.value.to_bits())).collect()
+    };
+    assert_eq!(losses(&whole).len(), 10);
+    assert_eq!(losses(&whole), losses(&stopped));
 
     // A finished run whose scores are gone writes them anew.
     std::fs::remove_file(stopped.scores_path()).unwrap();
