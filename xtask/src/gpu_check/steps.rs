@@ -184,6 +184,11 @@ fn programs(messages: &str) -> Programs {
     messages.filter_map(program).collect()
 }
 
+/// What tests have to have in their environment: their card; and no backtraces, which would push messages out of the tail.
+fn on(device: &str) -> [(OsString, OsString); 2] {
+    [("AUTOGAN_TEST_DEVICE".into(), device.into()), ("RUST_BACKTRACE".into(), "0".into())]
+}
+
 /// Runs a test program, one test at a time, so that memory of the card is not short for a reason of its own.
 fn test(session: &mut Session, package: &str, target: &str, filter: &[&str]) -> Outcome {
     let (program, toolkit) = match session.program(package, target) {
@@ -192,7 +197,7 @@ fn test(session: &mut Session, package: &str, target: &str, filter: &[&str]) -> 
     };
     let mut call = Call::new(program, &["--test-threads", "1"]).with(&toolkit.env).aloud();
     call.args.extend(filter.iter().map(OsString::from));
-    call.env.push(("AUTOGAN_TEST_DEVICE".into(), session.device.clone().into()));
+    call.env.extend(on(&session.device));
     if session.quick {
         call.env.push(("AUTOGAN_TEST_CASES".into(), FEW.into()));
     }
@@ -275,7 +280,7 @@ fn sanitized(session: &Session, options: &[&str], cases: &str) -> Result<Call, O
     let mut call = Call::new(program, options).with(&toolkit.env).aloud();
     call.args.push(tests.into());
     call.args.extend(["cases::", "--test-threads", "1"].map(OsString::from));
-    call.env.push(("AUTOGAN_TEST_DEVICE".into(), session.device.clone().into()));
+    call.env.extend(on(&session.device));
     call.env.push(("AUTOGAN_TEST_CASES".into(), cases.into()));
     Ok(call)
 }

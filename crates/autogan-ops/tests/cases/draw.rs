@@ -36,4 +36,8 @@ impl Case {
     pub fn floats(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| self.rng.random_range(-1.0..1.0)).collect()
     }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.rng.random_range(0..=255)).collect()
+    }
 }

@@ -20,10 +20,6 @@ pub fn cases(f: impl Fn(&mut Case)) {
 }
 
 impl Case {
-    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.rng.random_range(0..=255)).collect()
-    }
-
     /// Memory that holds `data`, sometimes not at a vector's boundary.
     pub fn memory<T: Element>(&mut self, data: &[T]) -> Memory<T> {
         let shift = self.pick(&[0, 0, 0, 1, 2, 3]);
