@@ -94,18 +94,43 @@ void start(unsigned i) {
     f.entered = false;
 }
 
-// Lets every warp go on whose threads all wait at the warp's barrier. True if there was one.
-bool release_warps(unsigned threads) {
-    bool any = false;
-    for (unsigned first = 0; first < threads; first += WARP_SIZE) {
-        const unsigned end = std::min(first + WARP_SIZE, threads);
-        bool all = true;
-        for (unsigned i = first; i < end; ++i) all = all && fibres[i].state == AT_WARP_BARRIER;
-        if (!all) continue;
-        for (unsigned i = first; i < end; ++i) fibres[i].state = READY;
-        any = true;
+// Lets a warp go on whose threads all wait at its barrier. True if they did.
+bool release_warp(unsigned first, unsigned end) {
+    for (unsigned i = first; i < end; ++i)
+        if (fibres[i].state != AT_WARP_BARRIER) return false;
+    for (unsigned i = first; i < end; ++i) fibres[i].state = READY;
+    return true;
+}
+
+// Runs the threads from `first` on that can run, each to its next barrier, in a random order.
+void run_threads(unsigned first, unsigned end, std::mt19937& random) {
+    unsigned order[MOST_THREADS];
+    std::iota(order, order + (end - first), first);
+    std::shuffle(order, order + (end - first), random);
+    for (unsigned i = 0; i < end - first && !failure; ++i)
+        if (fibres[order[i]].state == READY) resume(fibres[order[i]]);
+}
+
+// Runs every thread to a barrier of the block or to its end. Either all of them keep step, from one barrier of their warps
+// to the next, or one warp after the other runs as far as it can: what a warp writes early, or reads late, shows.
+void run_to_barrier(unsigned threads, bool in_step, std::mt19937& random) {
+    std::vector<unsigned> warps((threads + WARP_SIZE - 1) / WARP_SIZE);
+    std::iota(warps.begin(), warps.end(), 0u);
+    auto end_of = [=](unsigned warp) { return std::min((warp + 1) * WARP_SIZE, threads); };
+    if (in_step) {
+        bool any = true;
+        while (any && !failure) {
+            run_threads(0, threads, random);
+            any = false;
+            for (unsigned warp : warps) any |= release_warp(warp * WARP_SIZE, end_of(warp));
+        }
+        return;
     }
-    return any;
+    std::shuffle(warps.begin(), warps.end(), random);
+    for (unsigned warp : warps) {
+        do run_threads(warp * WARP_SIZE, end_of(warp), random);
+        while (!failure && release_warp(warp * WARP_SIZE, end_of(warp)));
+    }
 }
 
 void run_block(std::mt19937& random) {
@@ -114,19 +139,14 @@ void run_block(std::mt19937& random) {
     if (__start_emulated_shared)
         std::memset(__start_emulated_shared, 0xff, (size_t)(__stop_emulated_shared - __start_emulated_shared));
     for (unsigned i = 0; i < threads; ++i) start(i);
-    std::vector<unsigned> order(threads);
-    std::iota(order.begin(), order.end(), 0u);
+    const bool in_step = random() % 2 == 0;
     for (;;) {
-        std::shuffle(order.begin(), order.end(), random);
-        for (unsigned i : order) {
-            if (fibres[i].state == READY) resume(fibres[i]);
-            if (failure) return;
-        }
+        run_to_barrier(threads, in_step, random);
+        if (failure) return;
         auto count = [&](State state) {
             return std::count_if(fibres.begin(), fibres.begin() + threads, [=](const Fibre& f) { return f.state == state; });
         };
         if (count(DONE) == threads) return;
-        if (release_warps(threads)) continue;
         if (count(AT_BLOCK_BARRIER) != threads) {
             failure = "some threads wait at a barrier that others never reach";
             return;
