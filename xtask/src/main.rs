@@ -44,8 +44,8 @@ enum Command {
     },
     /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
     Check {
-        /// Instead of those, the CUDA kernels without a card: nvcc for every architecture (installed into a cache
-        /// folder where there is none), emulation, sanitizers
+        /// Instead of those, the CUDA code without a card: nvcc for every architecture (installed into a cache
+        /// folder where there is none), lints of the features cuda and cudnn, emulation, sanitizers
         #[arg(long)]
         cuda: bool,
     },

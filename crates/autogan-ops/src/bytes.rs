@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Shape, Tensor};
 
 use crate::cuda::{Argument, Bytes, Card, Floats, int, over_elements};
 use crate::evaluated::{Evaluated, apply};
-use crate::host::{CHUNK, for_pieces, fresh};
+use crate::host::map;
 
 /// `(x − center) / divide` of bytes, u8 to f32, any shape: `(127.5, 127.5)` takes 0..=255 to -1..=1. It takes no part in
 /// gradients.
@@ -56,19 +56,11 @@ impl Evaluated for ToFloats {
     }
 
     fn forward(&self, x: &[u8]) -> Vec<f32> {
-        let mut y = fresh(x.len());
-        for_pieces(
-            &mut y,
-            CHUNK,
+        map(
+            x,
             #[inline(always)]
-            |i, piece| {
-                let x = &x[i * CHUNK..][..piece.len()];
-                for (y, &x) in piece.iter_mut().zip(x) {
-                    *y = (f32::from(x) - self.center) / self.divide;
-                }
-            },
-        );
-        y
+            |x| (f32::from(x) - self.center) / self.divide,
+        )
     }
 
     fn launch(&self, card: &dyn Card, x: Bytes, y: Floats) -> Result<()> {
@@ -91,20 +83,12 @@ impl Evaluated for ToBytes {
     }
 
     fn forward(&self, x: &[f32]) -> Vec<u8> {
-        let mut y = fresh(x.len());
-        for_pieces(
-            &mut y,
-            CHUNK,
+        map(
+            x,
+            // `as` cuts off, at both ends of the range too, and takes NaN to 0.
             #[inline(always)]
-            |i, piece| {
-                let x = &x[i * CHUNK..][..piece.len()];
-                for (y, &x) in piece.iter_mut().zip(x) {
-                    // `as` cuts off, at both ends of the range too, and takes NaN to 0.
-                    *y = (x * 127.5 + 127.5) as u8;
-                }
-            },
-        );
-        y
+            |x| (x * 127.5 + 127.5) as u8,
+        )
     }
 
     fn launch(&self, card: &dyn Card, x: Floats, y: Bytes) -> Result<()> {

@@ -185,7 +185,7 @@ pub(crate) fn for_pieces<T: WithDType>(
 }
 
 /// `dst[i] = f(a[i])`.
-pub(crate) fn map<T: Real>(a: &[T], f: impl Fn(T) -> T + Sync + Send) -> Vec<T> {
+pub(crate) fn map<A: WithDType, B: WithDType>(a: &[A], f: impl Fn(A) -> B + Sync + Send) -> Vec<B> {
     let mut out = fresh(a.len());
     for_pieces(
         &mut out,
