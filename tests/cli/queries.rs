@@ -35,13 +35,9 @@ fn trials_are_listed_filtered_and_exported() {
     let out = dir.path().join("trials.csv");
     assert_eq!(list(&["mine", "--format", "csv", "--out", out.to_str().unwrap()]).ok(), "");
     assert_eq!(fs::read_to_string(&out).unwrap(), csv);
-    if cfg!(feature = "parquet") {
-        assert_eq!(list(&["mine", "--format", "parquet", "--out", "t.parquet"]).ok(), "");
-        let bytes = fs::read(dir.path().join("t.parquet")).unwrap();
-        assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
-    } else {
-        assert!(list(&["mine", "--format", "parquet"]).fails(1).contains("feature"));
-    }
+    assert_eq!(list(&["mine", "--format", "parquet", "--out", "t.parquet"]).ok(), "");
+    let bytes = fs::read(dir.path().join("t.parquet")).unwrap();
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     for (args, message) in [
         (vec!["mine", "--kind", "guess"], "controller, candidate, derive, random"),
         (vec!["mine", "--format", "xml"], "table, csv, json, parquet"),

@@ -185,14 +185,22 @@ fn weights_that_are_not_here_are_asked_for() {
         let error = hub(line).fails(1);
         assert!(error.contains("6726825d.pth") && error.contains("offline mode is on"), "{error}");
     }
-    if cfg!(not(feature = "hub")) {
-        let mut command = command(dir.path());
-        command.env("HF_HUB_CACHE", dir.path().join("hub")).env("HF_HUB_OFFLINE", "0");
-        let ran: Ran = command.args(["weights", "fetch"]).output().unwrap().into();
-        let error = ran.fails(1);
-        assert!(error.contains("cargo build --release --features hub"), "{error}");
-    }
     assert!(files(dir.path()).is_empty(), "something was left");
+    // Nobody answers at this address.
+    let cases = [
+        (&["weights", "fetch"][..], "6726825d.pth"),
+        (&["search", "--preset", "cifar10-cpu"], "train-NNNNN-of-NNNNN.parquet"),
+    ];
+    for (line, file) in cases {
+        let mut command = command(dir.path());
+        let environment = [("HF_HUB_OFFLINE", "0"), ("HF_ENDPOINT", "http://127.0.0.1:9")];
+        command.env("HF_HUB_CACHE", dir.path().join("hub")).env("NO_PROXY", "127.0.0.1");
+        let ran: Ran = command.envs(environment).args(line).output().unwrap().into();
+        let error = ran.fails(1);
+        for word in [file, "HF_ENDPOINT", "put it at", "snapshots"] {
+            assert!(error.contains(word), "expected {word:?} in {error}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::handover::{cargo, succeed};
 use crate::{say, tidy};
 
-/// Everything but tests, without the feature `hub`.
+/// Everything but tests.
 pub fn run(root: &Path) -> Result<ExitCode> {
     let steps: [(&str, &dyn Fn() -> Result<()>); 5] = [
         ("format", &|| succeed(in_root(root, &["fmt", "--all", "--check"]))),
@@ -19,21 +19,6 @@ pub fn run(root: &Path) -> Result<ExitCode> {
         ("dependency policy", &|| dependency_policy(root)),
     ];
     every(&steps)
-}
-
-/// Lints and tests of what the feature `hub` adds, which the other checks do not build.
-pub fn hub(root: &Path) -> Result<ExitCode> {
-    const CRATES: [&str; 3] = ["autogan-weights", "autogan-data", "autogan-cli"];
-    let steps = CRATES.map(|package| {
-        let step = move || {
-            let with = ["--package", package, "--features", "hub", "--all-targets"];
-            let lints = [&["clippy"], with.as_slice(), &["--", "-D", "warnings"]].concat();
-            succeed(in_root(root, &lints))?;
-            succeed(in_root(root, &["test", "--package", package, "--features", "hub"]))
-        };
-        (package, step)
-    });
-    every(&steps.each_ref().map(|(name, step)| (*name, step as &dyn Fn() -> Result<()>)))
 }
 
 /// Runs every step, also after one has failed, and fails if any did.

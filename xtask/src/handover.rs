@@ -163,8 +163,8 @@ mod tests {
             (both.join("+"), cards)
         };
         assert_eq!(of(""), (String::new(), None));
-        assert_eq!(of("hub"), ("hub".into(), None));
+        assert_eq!(of("other"), ("other".into(), None));
         assert_eq!(of("cuda"), (String::new(), Some(false)));
-        assert_eq!(of("hub,cudnn parquet"), ("hub+parquet".into(), Some(true)));
+        assert_eq!(of("other,cudnn more"), ("other+more".into(), Some(true)));
     }
 }

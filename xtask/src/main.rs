@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
-    /// Features to build the binary with, before the subcommand: `cargo xtask --features hub search …`
+    /// Features to build the binary with, before the subcommand: `cargo xtask --features cuda search …`
     #[arg(long, value_name = "LIST")]
     features: Option<String>,
     #[command(subcommand)]
@@ -49,8 +49,6 @@ enum Command {
         #[arg(long)]
         cuda: bool,
     },
-    /// Lints and tests of what the feature `hub` adds; its first build takes minutes
-    CheckHub,
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
     CheckBrowser(browser::Args),
     /// What a machine with an NVIDIA card can prove, in one file to send: operators, golden values, a search, speed
@@ -149,7 +147,6 @@ fn main() -> ExitCode {
         Command::Build { cuda, no_cudnn } => build(features, cuda.then_some(!no_cudnn)),
         Command::Check { cuda: false } => root().and_then(|root| check::run(&root)),
         Command::Check { cuda: true } => root().and_then(|root| cuda::run(&root)),
-        Command::CheckHub => root().and_then(|root| check::hub(&root)),
         Command::CheckBrowser(args) => root().and_then(|root| browser::run(&root, &args)),
         Command::GpuCheck(args) => root().and_then(|root| gpu_check::run(&root, &args)),
         Command::Tidy => root().and_then(|root| tidy::run(&root)),
@@ -223,9 +220,9 @@ mod tests {
 
     #[test]
     fn features_come_before_the_subcommand() {
-        let args = ["cargo xtask", "--features", "hub", "search", "--features", "x"];
+        let args = ["cargo xtask", "--features", "cuda", "search", "--features", "x"];
         let cli = Cli::try_parse_from(args).unwrap();
-        assert_eq!(cli.features.as_deref(), Some("hub"));
+        assert_eq!(cli.features.as_deref(), Some("cuda"));
         let Command::Autogan(command) = cli.command else { panic!("{cli:?} is not handed over") };
         assert_eq!(command.into_parts().1, ["--features", "x"]);
     }

@@ -46,9 +46,7 @@ impl Look {
             };
         if data.dir.is_empty() && published.is_some() {
             let name = &data.dataset;
-            if !cfg!(feature = "hub") {
-                missing += &format!("# This {kind} cannot run as it is: {name} needs --data DIR\n");
-            } else if wanted.offline {
+            if wanted.offline {
                 missing += &format!("# {name} needs --data DIR, or to be in the hub's cache\n");
             }
         }
@@ -75,7 +73,7 @@ impl Look {
 }
 
 fn missing(wanted: &Wanted<'_>, kind: &str, error: &anyhow::Error) -> String {
-    let fetches = cfg!(feature = "hub") && !wanted.offline && wanted.weights.is_none();
+    let fetches = !wanted.offline && wanted.weights.is_none();
     if fetches && wanted.scorer == "inception" {
         return format!("# Inception's weights are not here yet; the {kind} fetches them first.\n");
     }

@@ -63,7 +63,7 @@ pub fn images(data: &DataConfig, side: usize, offline: bool) -> anyhow::Result<I
     options.dir = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
     options.side = Some(side);
     options.count = (data.count > 0).then_some(data.count);
-    options.offline = offline;
+    options.hub = crate::hub::open(offline, false);
     load_images(&data.dataset, &options)
         .with_context(|| format!("cannot load the dataset {}", data.dataset))
 }

@@ -22,6 +22,7 @@ mod eval;
 mod event_json;
 mod export;
 mod generator;
+mod hub;
 mod inputs;
 mod interpolate;
 mod manual;

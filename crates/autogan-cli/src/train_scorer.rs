@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let mut options = LoadOptions::new(split);
         options.dir.clone_from(&args.data);
         options.side = Some(32);
-        options.offline = args.offline;
+        options.hub = crate::hub::open(args.offline, false);
         load(&args.dataset, &options)
             .with_context(|| format!("cannot load the dataset {}", args.dataset))
     };

@@ -77,19 +77,8 @@ pub enum DataError {
         found: String,
     },
     /// A dataset could not be fetched from the hub or taken from its cache.
-    #[error("{repo} at revision {revision}, file {file}: {reason}; {help}")]
-    Hub {
-        /// The dataset repository, `owner/name`.
-        repo: String,
-        /// The pinned revision (a commit hash, or a branch where no hash is pinned).
-        revision: String,
-        /// The file inside the repository.
-        file: String,
-        /// What went wrong.
-        reason: String,
-        /// What to do about it.
-        help: String,
-    },
+    #[error("{0}; or give a directory with its files (on the command line: --data DIR)")]
+    Hub(#[from] autogan_hub::HubError),
 }
 
 impl DataError {

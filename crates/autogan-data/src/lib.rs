@@ -13,8 +13,6 @@ mod draw;
 mod error;
 mod files;
 pub mod folder;
-#[cfg(feature = "hub")]
-pub mod hub;
 mod images;
 mod pickle;
 mod picture;
@@ -25,6 +23,7 @@ mod split;
 pub mod stl10;
 mod table;
 
+pub use autogan_hub::Hub;
 pub use batch::Batcher;
 pub use error::{DataError, Result};
 pub use images::{Images, normalise};

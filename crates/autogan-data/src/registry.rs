@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use autogan_hub::Hub;
+
 use crate::error::{DataError, Result};
 use crate::images::Images;
 use crate::split::Split;
@@ -22,7 +24,7 @@ pub struct DatasetSpec {
     pub side: Option<usize>,
     /// Training images of the published files; `None` where there are none.
     pub published: Option<usize>,
-    /// Whether a directory must be given, whatever the build can fetch.
+    /// Whether a directory must be given.
     pub needs_dir: bool,
     /// Reads or draws the images. [`load`] resizes whatever comes back in another side than the
     /// one asked for, so only sources too large to hold in full look at it themselves.
@@ -30,7 +32,7 @@ pub struct DatasetSpec {
 }
 
 /// What is wanted of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LoadOptions {
     /// Where the files are; `None` for the embedded dataset or for fetching from the hub.
     pub dir: Option<PathBuf>,
@@ -43,14 +45,14 @@ pub struct LoadOptions {
     /// At most this many images, the first ones; `None` for all (for `shapes`:
     /// [`shapes::TRAIN_COUNT`] or [`shapes::TEST_COUNT`]).
     pub count: Option<usize>,
-    /// Never touch the network; `HF_HUB_OFFLINE=1` does the same.
-    pub offline: bool,
+    /// Where a dataset without a directory comes from.
+    pub hub: Hub,
     /// Drop alpha channels of pictures in a folder in place of refusing them.
     pub drop_alpha: bool,
 }
 
 impl LoadOptions {
-    /// All images of a split in their own side, seed 0, no directory; set the rest by name.
+    /// All images of a split in their own side, seed 0, no directory, the hub of the environment; set the rest by name.
     pub fn new(split: Split) -> Self {
         Self {
             dir: None,
@@ -58,7 +60,7 @@ impl LoadOptions {
             side: None,
             seed: 0,
             count: None,
-            offline: false,
+            hub: Hub::from_env(false),
             drop_alpha: false,
         }
     }
@@ -101,19 +103,6 @@ pub(crate) fn no_directory(name: &str) -> DataError {
     DataError::mismatch(
         "directory",
         format!("one that holds the files of {name} (on the command line: --data DIR)"),
-        "none",
-    )
-}
-
-/// The error for a dataset that a build with the feature `hub` would fetch.
-#[cfg(not(feature = "hub"))]
-pub(crate) fn not_built_in(name: &str) -> DataError {
-    DataError::mismatch(
-        "directory",
-        format!(
-            "one that holds the files of {name} (on the command line: --data DIR), or a program that can fetch \
-             them (`cargo build --release --features hub`)"
-        ),
         "none",
     )
 }

@@ -3,13 +3,14 @@
 //!
 //! As in the paper, the training split is the training and the unlabelled images together, so
 //! it has no labels, and images come in 48x48 unless another side is asked for. Read from a
-//! directory (binary files, or parquet with the feature `hub`) or from the hub (feature `hub`).
+//! directory (binary files, or parquet with the feature `hub`), or from the hub or its cache.
 //! The unlabelled images are 2.7 GB, so files are read and resized some images at a time.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use autogan_hub::PinnedFolder;
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
@@ -41,9 +42,8 @@ pub const SPEC: DatasetSpec = DatasetSpec {
 };
 
 /// The files on the hub, pinned to a commit.
-#[cfg(feature = "hub")]
-pub const HUB: crate::hub::Pin =
-    crate::hub::Pin { owner: "jxie", name: "stl10", commit: "94623d2" };
+pub const HUB: PinnedFolder =
+    PinnedFolder { repo: "jxie/stl10", commit: "94623d2", folder: "data" };
 
 /// Bytes of one image on disk.
 const IMAGE_LEN: usize = 3 * NATIVE * NATIVE;
@@ -123,11 +123,16 @@ impl Sink {
     }
 }
 
-fn find(dir: &Path, split: Split) -> Result<Found> {
-    let stems: &[&str] = match split {
+/// How the names of a split's files begin.
+fn stems(split: Split) -> &'static [&'static str] {
+    match split {
         Split::Train => &["train", "unlabeled"],
         Split::Test => &["test"],
-    };
+    }
+}
+
+fn find(dir: &Path, split: Split) -> Result<Found> {
+    let stems = stems(split);
     for place in [dir.to_path_buf(), dir.join("stl10_binary")] {
         let paths: Vec<PathBuf> =
             stems.iter().map(|stem| place.join(format!("{stem}_X.bin"))).collect();
@@ -263,21 +268,10 @@ fn read_tables(paths: &[PathBuf], sink: &mut Sink, split: Split) -> Result<Optio
     Ok(labels)
 }
 
-#[cfg(feature = "hub")]
 fn fetch(options: &LoadOptions) -> Result<Found> {
-    let hub = crate::hub::Hub::from_environment(options.offline);
-    let stems: &[&str] = match options.split {
-        Split::Train => &["train", "unlabeled"],
-        Split::Test => &["test"],
-    };
     let mut paths = Vec::new();
-    for stem in stems {
-        paths.extend(hub.shards(&HUB, "data", stem)?);
+    for stem in stems(options.split) {
+        paths.extend(options.hub.tables(&HUB, stem)?);
     }
     Ok(Found::Parquet(paths))
-}
-
-#[cfg(not(feature = "hub"))]
-fn fetch(_: &LoadOptions) -> Result<Found> {
-    Err(crate::registry::not_built_in("stl10"))
 }

@@ -102,7 +102,7 @@ pub(crate) fn for_each_chunk(
         dir: path.to_path_buf(),
         expected: "a format that this build reads".into(),
         found: "a parquet file".into(),
-        help: "use a program built with `cargo build --release --features hub`".into(),
+        help: "build with the feature `hub` of autogan-data".into(),
     })
 }
 

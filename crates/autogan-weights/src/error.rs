@@ -73,9 +73,6 @@ pub enum Error {
         /// candle's error.
         source: candle_core::Error,
     },
-    /// A file could not be fetched from the hub.
-    #[error(transparent)]
-    Hub(#[from] crate::hub::HubError),
 }
 
 fn member_text(member: &str) -> String {

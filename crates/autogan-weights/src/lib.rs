@@ -1,4 +1,4 @@
-//! Named tensors in and out of files: safetensors, PyTorch `.pth`, hashes, the Hugging Face hub.
+//! Named tensors in and out of files: safetensors, PyTorch `.pth`, hashes.
 //!
 //! Everything is read into an [`Archive`]: an ordered map from name to candle tensor, with text
 //! metadata beside it. Files are treated as hostile: every offset, size and count is checked
@@ -20,7 +20,6 @@ mod atomic;
 mod element;
 mod error;
 mod hash;
-pub mod hub;
 mod limits;
 mod pth;
 mod sniff;

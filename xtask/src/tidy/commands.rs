@@ -86,7 +86,7 @@ fn check_readme(text: &str) -> Vec<String> {
 /// The words after each `cargo xtask` of a line, or after the features that come before the word.
 fn subcommands(line: &str) -> impl Iterator<Item = &str> {
     line.split("cargo xtask ").skip(1).filter_map(|rest| {
-        let rest = rest.strip_prefix("--features hub ").unwrap_or(rest);
+        let rest = rest.strip_prefix("--features cuda ").unwrap_or(rest);
         let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(rest.len());
         (end > 0).then(|| &rest[..end])
     })
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn existing_commands_are_fine() {
-        let text = "`cargo xtask search` and\n    cargo xtask --features hub arch show a\n";
+        let text = "`cargo xtask search` and\n    cargo xtask --features cuda arch show a\n";
         assert_eq!(check_readme(text), Vec::<String>::new());
     }
 

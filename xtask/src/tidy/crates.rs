@@ -22,7 +22,8 @@ const RULES: &[Rule] = &[
     rule("autogan-space", &[], false),
     rule("autogan-ops", &[], true),
     rule("autogan-weights", &[], true),
-    rule("autogan-data", &[], false),
+    rule("autogan-hub", &[], false),
+    rule("autogan-data", &["autogan-hub"], false),
     rule("autogan-nn", &["autogan-space", "autogan-ops", "autogan-weights"], true),
     rule("autogan-onnx", &["autogan-space", "autogan-nn", "autogan-weights"], true),
     rule("autogan-rl", &["autogan-space", "autogan-ops"], true),
@@ -63,6 +64,7 @@ const BELOW_CLI: &[&str] = &[
     "autogan-space",
     "autogan-ops",
     "autogan-weights",
+    "autogan-hub",
     "autogan-data",
     "autogan-nn",
     "autogan-onnx",
@@ -75,9 +77,9 @@ const BELOW_CLI: &[&str] = &[
 ];
 
 /// External crates that must be optional, with the feature that turns them on.
-const OPTIONAL: &[(&str, &str)] = &[("hf-hub", "hub"), ("parquet", "hub"), ("reqwest", "hub")];
+const OPTIONAL: &[(&str, &str)] = &[("ureq", "fetch"), ("parquet", "hub")];
 
-/// The only crate that may turn such a feature on by default.
+/// The only crate that may turn such features of other crates on, so that a program that uses a library of ours chooses.
 const BINARY: &str = "autogan-cli";
 
 const fn rule(name: &'static str, may_use: &'static [&'static str], candle: bool) -> Rule {
@@ -124,14 +126,10 @@ fn check_manifest(manifest: &Table) -> Vec<String> {
              xtask/src/tidy/crates.rs"
         )];
     };
-    let mut breaches: Vec<String> = dependencies(manifest)
+    dependencies(manifest)
         .iter()
         .filter_map(|dependency| check_dependency(rule, dependency))
-        .collect();
-    if name != BINARY {
-        breaches.extend(check_default_features(name, manifest));
-    }
-    breaches
+        .collect()
 }
 
 fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> {
@@ -148,8 +146,10 @@ fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> 
             "{name} uses {package} always; it has to be optional, behind the feature `{feature}`"
         ));
     }
-    if name != &BINARY && dependency.features.contains(&"hub") {
-        return Some(format!("{name} turns on {package}'s feature `hub`; only {BINARY} may"));
+    if let Some((_, feature)) = OPTIONAL.iter().find(|(_, on)| dependency.features.contains(on))
+        && name != &BINARY
+    {
+        return Some(format!("{name} turns on {package}'s feature `{feature}`; only {BINARY} may"));
     }
     if !RULES.iter().any(|other| other.name == package) || rule.may_use.contains(&package) {
         return None;
@@ -169,27 +169,6 @@ fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> 
             }
         )),
     }
-}
-
-/// Default features that pull in the network, directly or through another feature of the crate.
-fn check_default_features(name: &str, manifest: &Table) -> Option<String> {
-    let features = manifest.get("features")?.as_table()?;
-    let mut seen = Vec::new();
-    let mut open = vec!["default"];
-    while let Some(feature) = open.pop() {
-        if feature == "hub" || feature.ends_with("/hub") || feature == "dep:hf-hub" {
-            return Some(format!(
-                "{name} has `{feature}` among its default features; only {BINARY} may"
-            ));
-        }
-        if seen.contains(&feature) {
-            continue;
-        }
-        seen.push(feature);
-        let parts = features.get(feature).and_then(Value::as_array);
-        open.extend(parts.into_iter().flatten().filter_map(Value::as_str));
-    }
-    None
 }
 
 /// Every dependency of a manifest: normal, build, dev, and for some targets only.
@@ -285,14 +264,10 @@ mod tests {
 
     #[test]
     fn only_the_binary_turns_the_network_on() {
-        let always = "[dependencies]\nhf-hub.workspace = true\n";
+        let always = "[dependencies]\nureq.workspace = true\n";
         assert_eq!(breaches("autogan-data", always).len(), 1);
-        let optional = "[dependencies]\nhf-hub = { workspace = true, optional = true }\n";
+        let optional = "[dependencies]\nureq = { workspace = true, optional = true }\n";
         assert_eq!(breaches("autogan-data", optional), Vec::<String>::new());
-        let default = format!(
-            "{optional}[features]\ndefault = [\"full\"]\nfull = [\"hub\"]\nhub = [\"dep:hf-hub\"]\n"
-        );
-        assert_eq!(breaches("autogan-data", &default).len(), 1);
         let turned_on =
             "[dependencies]\nautogan-data = { workspace = true, features = [\"hub\"] }\n";
         assert_eq!(breaches("autogan-search", turned_on).len(), 1);

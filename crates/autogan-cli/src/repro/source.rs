@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::Context;
 use autogan_data::Images;
 use autogan_metrics::FeatureExtractor;
 use autogan_repro::{Dataset, OutsideError, Source};
@@ -35,16 +35,14 @@ impl Files {
     }
 
     fn read(&self, data: &DataConfig, side: usize) -> anyhow::Result<Images> {
+        let images = inputs::images(data, side, self.offline);
         let named = [("cifar10", "--data"), ("stl10", "--stl10")];
-        let option = named.iter().find(|(dataset, _)| *dataset == data.dataset);
-        if let Some((dataset, option)) = option {
-            let fetched = cfg!(feature = "hub") && !self.offline;
-            ensure!(
-                !data.dir.is_empty() || fetched,
-                "{option}: expected the directory of the files of {dataset}, found none"
-            );
+        match named.iter().find(|(dataset, _)| *dataset == data.dataset) {
+            Some((dataset, option)) if data.dir.is_empty() => images.with_context(|| {
+                format!("{option}: expected the directory of the files of {dataset}, found none")
+            }),
+            _ => images,
         }
-        inputs::images(data, side, self.offline)
     }
 }
 

@@ -122,7 +122,7 @@ impl<'a> Sets<'a> {
             drop_alpha: o.drop_alpha,
             crop: o.resize_and_crop.map(|side| side as usize),
             data_dir: o.data.clone(),
-            offline: o.offline,
+            hub: crate::hub::open(o.offline, o.silent),
         };
         ensure!(
             !is_checkpoint(Path::new(input)),

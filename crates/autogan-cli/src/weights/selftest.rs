@@ -100,7 +100,7 @@ fn published(path: &Path) -> anyhow::Result<InceptionV3> {
 fn cifar10(args: &Args, split: Split) -> anyhow::Result<Images> {
     let mut options = LoadOptions::new(split);
     options.dir.clone_from(&args.data);
-    options.offline = args.offline;
+    options.hub = crate::hub::open(args.offline, args.silent);
     load("cifar10", &options).context("cannot load CIFAR-10")
 }
 

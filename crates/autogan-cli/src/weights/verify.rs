@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use autogan_hub::{INCEPTION_PTH, INCEPTION_SAFETENSORS};
 use autogan_metrics::inception::{WeightsCheck, check_weights};
-use autogan_weights::hub::{INCEPTION_PTH, INCEPTION_SAFETENSORS};
 use autogan_weights::{Archive, Container, sha256_file, sniff};
 
 use super::inception_file;

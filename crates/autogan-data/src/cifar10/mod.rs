@@ -2,13 +2,15 @@
 //! (<https://www.cs.toronto.edu/~kriz/cifar.html>).
 //!
 //! Read from a directory in the binary format, in the Python format, or as parquet (feature
-//! `hub`), whichever is there; without a directory it is fetched from the hub (feature `hub`).
+//! `hub`), whichever is there; without a directory it comes from the hub or its cache.
 //! The training split is every `data_batch_N` that is there, in the order of N.
 
 mod binary;
 mod python;
 
 use std::path::{Path, PathBuf};
+
+use autogan_hub::PinnedFolder;
 
 use crate::error::{DataError, Result};
 use crate::files::{describe, matching, name};
@@ -37,11 +39,10 @@ pub const SPEC: DatasetSpec = DatasetSpec {
 const IMAGE_LEN: usize = 3 * SIDE * SIDE;
 
 /// The files on the hub, pinned to a commit.
-#[cfg(feature = "hub")]
-pub const HUB: crate::hub::Pin = crate::hub::Pin {
-    owner: "uoft-cs",
-    name: "cifar10",
+pub const HUB: PinnedFolder = PinnedFolder {
+    repo: "uoft-cs/cifar10",
     commit: "0b2714987fa478483af9968de7c934580d0bb9a2",
+    folder: "plain_text",
 };
 
 /// Images and labels of one file.
@@ -60,7 +61,7 @@ enum Found {
 fn load(options: &LoadOptions) -> Result<Images> {
     let files = match &options.dir {
         Some(dir) => find(dir, options.split)?,
-        None => fetch(options)?,
+        None => Found::Parquet(options.hub.tables(&HUB, &options.split.to_string())?),
     };
     let (format, paths) = match &files {
         Found::Binary(paths) => ("binary", paths),
@@ -179,16 +180,4 @@ fn read_table(path: &Path) -> Result<Part> {
         Ok(true)
     })?;
     Ok(part)
-}
-
-#[cfg(feature = "hub")]
-fn fetch(options: &LoadOptions) -> Result<Found> {
-    let file = format!("plain_text/{}-00000-of-00001.parquet", options.split);
-    let hub = crate::hub::Hub::from_environment(options.offline);
-    Ok(Found::Parquet(vec![hub.file(&HUB, &file)?]))
-}
-
-#[cfg(not(feature = "hub"))]
-fn fetch(_: &LoadOptions) -> Result<Found> {
-    Err(crate::registry::not_built_in("cifar10"))
 }

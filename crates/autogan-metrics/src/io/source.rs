@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use autogan_data::{LoadOptions, Picture, Split, decode_picture};
+use autogan_data::{Hub, LoadOptions, Picture, Split, decode_picture};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -33,8 +33,8 @@ pub struct OpenOptions {
     pub crop: Option<usize>,
     /// Directory of a dataset's files.
     pub data_dir: Option<PathBuf>,
-    /// Never touch the network.
-    pub offline: bool,
+    /// Where a dataset without a directory comes from.
+    pub hub: Hub,
 }
 
 impl OpenOptions {
@@ -46,7 +46,7 @@ impl OpenOptions {
             drop_alpha: false,
             crop: None,
             data_dir: None,
-            offline: false,
+            hub: Hub::from_env(false),
         }
     }
 }
@@ -257,7 +257,7 @@ fn dataset(input: &str, options: &OpenOptions) -> Result<Items> {
     };
     let mut load = LoadOptions::new(split);
     load.dir.clone_from(&options.data_dir);
-    load.offline = options.offline;
+    load.hub = options.hub.clone();
     let images = autogan_data::load(name, &load)?;
     let side = images.side();
     Ok(Items::Pixels { width: side, height: side, data: images.data().to_vec() })

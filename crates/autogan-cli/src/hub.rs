@@ -1,0 +1,36 @@
+//! The hub of the environment, with a bar of what is fetched from it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use autogan_hub::Hub;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The hub, or its cache alone when `offline`; without a bar when `silent`.
+pub fn open(offline: bool, silent: bool) -> Hub {
+    let mut hub = Hub::from_env(offline);
+    if !silent {
+        let bar: Mutex<Option<ProgressBar>> = Mutex::new(None);
+        hub.progress = Some(Arc::new(move |name, done, total| {
+            let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+            draw(bar.get_or_insert_with(ProgressBar::no_length), name, done, total);
+            if done == total {
+                // Dropping it clears it.
+                *bar = None;
+            }
+        }));
+    }
+    hub
+}
+
+fn draw(bar: &ProgressBar, name: &str, done: u64, total: u64) {
+    if bar.message() != name {
+        let template = "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta}";
+        // The template is a constant; the plain style serves if it were wrong.
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_message(name.to_string());
+    }
+    bar.set_length(total);
+    bar.set_position(done);
+}

@@ -1,0 +1,98 @@
+//! The hub's cache on disk: one blob per content, snapshots that point to blobs.
+//!
+//! Layout of `huggingface_hub`: `models--OWNER--NAME/blobs/SHA256` for large files, and
+//! `snapshots/COMMIT/FILENAME` as a relative link to the blob. Read here; `fill` writes it.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::{Hub, HubError, PinnedFile, RepoKind};
+
+/// The part of the cache that belongs to one repository.
+pub(crate) struct RepoCache {
+    /// The whole cache's directory.
+    pub root: PathBuf,
+    /// Name of the repository's directory in it.
+    pub repo: String,
+}
+
+impl RepoCache {
+    /// Locates it; nothing is created yet.
+    pub fn of(hub: &Hub, kind: RepoKind, repo: &str) -> Self {
+        let kind = match kind {
+            RepoKind::Model => "models",
+            RepoKind::Dataset => "datasets",
+        };
+        let repo = format!("{kind}--{}", repo.replace('/', "--"));
+        RepoCache { root: hub.cache.clone(), repo }
+    }
+
+    /// Where the file's content is expected.
+    pub fn blob(&self, file: &PinnedFile) -> PathBuf {
+        self.root.join(&self.repo).join("blobs").join(&*file.sha256)
+    }
+
+    /// Directory of the snapshots, one for each commit.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join(&self.repo).join("snapshots")
+    }
+
+    /// Where the file is expected in a snapshot; only a commit names one, and only a file name
+    /// that stays inside.
+    pub fn snapshot(&self, file: &PinnedFile) -> Option<PathBuf> {
+        let inside =
+            Path::new(&*file.filename).components().all(|c| matches!(c, Component::Normal(_)));
+        (is_commit(&file.revision) && inside)
+            .then(|| self.snapshots().join(&*file.revision).join(&*file.filename))
+    }
+
+    /// The path at which the file is found when it is put there.
+    pub fn place(&self, file: &PinnedFile) -> PathBuf {
+        self.snapshot(file).unwrap_or_else(|| self.blob(file))
+    }
+
+    /// The file, in its snapshot or as a blob; its content is not checked here.
+    pub fn find(&self, file: &PinnedFile) -> Option<PathBuf> {
+        self.snapshot(file).into_iter().chain([self.blob(file)]).find(|path| path.is_file())
+    }
+
+    /// The file when its content is right.
+    pub fn verified(&self, file: &PinnedFile) -> Result<Option<PathBuf>, HubError> {
+        let Some(path) = self.find(file) else {
+            return Ok(None);
+        };
+        Ok((sha256(&path)? == *file.sha256).then_some(path))
+    }
+}
+
+/// Whether a revision is a whole commit.
+pub(crate) fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The SHA-256 of a file as lower-case hexadecimal.
+pub(crate) fn sha256(path: &Path) -> Result<String, HubError> {
+    let failed = |e: std::io::Error| HubError::at(path, "read it", &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether a file of a snapshot has the content after which its blob is named. A file that is no link to such a blob
+/// has no name to be compared with, and is taken as it is.
+pub(crate) fn is_sound(path: &Path) -> Result<bool, HubError> {
+    let blob = fs::read_link(path).unwrap_or_default();
+    let name = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_hash = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    Ok(!is_hash || sha256(path)? == name)
+}

@@ -1,0 +1,208 @@
+//! Requests to the hub by `ureq`: a file into a part of it that is there already, and what the hub says as JSON.
+//!
+//! A transfer that breaks is taken up where it broke. It is given up after three failures in a row that brought nothing.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::{HeaderMap, Response};
+use ureq::{Agent, Body};
+
+use crate::cache::RepoCache;
+use crate::{Hub, HubError, PinnedFile, RepoKind};
+
+/// Failures in a row that bring nothing.
+const ATTEMPTS: u32 = 3;
+/// What is waited after the first of them; twice that after the second.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Bytes of an answer in JSON at most.
+const ANSWER: u64 = 16 << 20;
+const USER_AGENT: &str = concat!("autogan/", env!("CARGO_PKG_VERSION"));
+
+/// What stays as it is in one segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// What stays as it is in a path.
+const PATH: &AsciiSet = &SEGMENT.remove(b'/');
+
+/// An attempt that failed.
+enum Failure {
+    /// Worth another attempt: the text says what happened.
+    Transient(String),
+    /// The hub's last word: status and text.
+    Refused(u16, String),
+    /// The part cannot be written.
+    Disk(HubError),
+}
+
+impl Failure {
+    fn into_error(self, file: &str, place: &Path) -> HubError {
+        let (file, place) = (file.to_string(), place.to_path_buf());
+        match self {
+            Failure::Disk(error) => error,
+            Failure::Transient(reason) => HubError::Transfer { file, reason, place },
+            Failure::Refused(404 | 410, reason) => HubError::NotFound { file, reason, place },
+            Failure::Refused(401 | 403, reason) => HubError::Denied { file, reason, place },
+            Failure::Refused(_, reason) => HubError::Transfer { file, reason, place },
+        }
+    }
+}
+
+/// Downloads what `part` does not hold yet of the file. The content is not checked.
+pub(crate) fn download(
+    hub: &Hub,
+    cache: &RepoCache,
+    file: &PinnedFile,
+    part: &Path,
+) -> Result<(), HubError> {
+    let prefix = match file.kind {
+        RepoKind::Model => "",
+        RepoKind::Dataset => "datasets/",
+    };
+    let revision = utf8_percent_encode(&file.revision, SEGMENT);
+    let name = utf8_percent_encode(&file.filename, PATH);
+    let address = format!("{prefix}{}/resolve/{revision}/{name}", file.repo);
+    let agent = agent(hub);
+    let mut reached = size(part);
+    attempts(&file.to_string(), &cache.place(file), || {
+        let result = go_on(hub, &agent, &address, file, part);
+        let grew = size(part) > reached;
+        reached = reached.max(size(part));
+        (result, grew)
+    })
+}
+
+/// What the hub answers to a question about a repository; `file` and `place` are for errors.
+pub(crate) fn ask(hub: &Hub, address: &str, file: &str, place: &Path) -> Result<Value, HubError> {
+    let agent = agent(hub);
+    attempts(file, place, || {
+        let answer = request(hub, &agent, address, 0).and_then(|response| {
+            let body = response.into_body().into_with_config().limit(ANSWER);
+            let text = body.read_to_string().map_err(broken)?;
+            serde_json::from_str(&text).map_err(|e| Failure::Refused(200, e.to_string()))
+        });
+        (answer, false)
+    })
+}
+
+/// Tries until there is an answer, a refusal, or too many failures that brought nothing (the second value is false).
+fn attempts<T>(
+    file: &str,
+    place: &Path,
+    mut attempt: impl FnMut() -> (Result<T, Failure>, bool),
+) -> Result<T, HubError> {
+    let mut failures = 0;
+    loop {
+        let (result, grew) = attempt();
+        failures = if grew { 1 } else { failures + 1 };
+        match result {
+            Ok(value) => return Ok(value),
+            Err(Failure::Transient(_)) if failures < ATTEMPTS => {
+                std::thread::sleep(PAUSE * failures);
+            }
+            Err(failure) => return Err(failure.into_error(file, place)),
+        }
+    }
+}
+
+fn agent(hub: &Hub) -> Agent {
+    let stall = Some(hub.stall);
+    Agent::config_builder()
+        .user_agent(USER_AGENT)
+        .http_status_as_error(false)
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .timeout_resolve(stall)
+        .timeout_connect(stall)
+        .timeout_recv_response(stall)
+        .timeout_per_read(stall)
+        .build()
+        .new_agent()
+}
+
+/// The answer to a GET, from byte `from` on; an error when it is a refusal.
+fn request(hub: &Hub, agent: &Agent, address: &str, from: u64) -> Result<Response<Body>, Failure> {
+    let mut request = agent.get(format!("{}/{address}", hub.endpoint.trim_end_matches('/')));
+    if let Some(token) = &hub.token {
+        request = request.header("Authorization", format!("Bearer {token}"));
+    }
+    if from > 0 {
+        request = request.header("Range", format!("bytes={from}-"));
+    }
+    let response = request.call().map_err(broken)?;
+    let status = response.status();
+    match status.as_u16() {
+        200 | 206 => Ok(response),
+        416 if from > 0 => Ok(response),
+        408 | 429 | 500..=599 => Err(Failure::Transient(said(&response))),
+        code => Err(Failure::Refused(code, said(&response))),
+    }
+}
+
+/// Appends to `part` what it lacks.
+fn go_on(
+    hub: &Hub,
+    agent: &Agent,
+    address: &str,
+    file: &PinnedFile,
+    part: &Path,
+) -> Result<(), Failure> {
+    let disk = |e: std::io::Error| Failure::Disk(HubError::at(part, "write it", &e));
+    let from = size(part);
+    let response = request(hub, agent, address, from)?;
+    let here = match response.status().as_u16() {
+        // All of it is here.
+        416 => return Ok(()),
+        206 if continues(response.headers(), from) => from,
+        // The server does not continue files.
+        _ => 0,
+    };
+    let mut out = OpenOptions::new().create(true).append(true).open(part).map_err(disk)?;
+    out.set_len(here).map_err(disk)?;
+    let length = response.body().content_length();
+    let total = length.map_or(0, |length| here + length);
+    let mut body = response.into_body().into_reader();
+    let mut done = here;
+    let mut buffer = vec![0u8; 1 << 16];
+    loop {
+        if let Some(progress) = &hub.progress {
+            progress(&file.filename, done, total);
+        }
+        let count = body.read(&mut buffer).map_err(broken)?;
+        if count == 0 {
+            break;
+        }
+        out.write_all(&buffer[..count]).map_err(disk)?;
+        done += count as u64;
+    }
+    if length.is_some() && done < total {
+        return Err(Failure::Transient(format!(
+            "the transfer ended after {done} of {total} bytes"
+        )));
+    }
+    out.sync_all().map_err(disk)
+}
+
+/// Whether an answer is the rest of a file from byte `from` on.
+fn continues(headers: &HeaderMap, from: u64) -> bool {
+    let range = headers.get("Content-Range").and_then(|value| value.to_str().ok());
+    range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
+}
+
+/// Status and, where the hub gives one, the reason.
+fn said(response: &Response<Body>) -> String {
+    let reason = response.headers().get("X-Error-Message").and_then(|value| value.to_str().ok());
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("the answer is {}{reason}", response.status())
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::Transient(error.to_string())
+}
+
+fn size(part: &Path) -> u64 {
+    fs::metadata(part).map_or(0, |metadata| metadata.len())
+}

@@ -1,0 +1,114 @@
+//! Pinned files from the Hugging Face hub, and the tables of pictures that its datasets consist of.
+//!
+//! [`Hub::fetch`] gives the path of a file whose SHA-256 was just checked. [`Hub::tables`] does the same for the parquet
+//! files of a dataset at one commit. What is in the cache is taken from there; the rest is downloaded. The cache is the
+//! hub's own, in the layout that Python's `huggingface_hub` shares.
+//!
+//! A download that is interrupted leaves `blobs/SHA256.incomplete`, and the next one goes on from its end. A file enters
+//! the cache by a rename, once its hash is right. So no other program takes half of a file for the whole.
+//!
+//! Nothing is printed: [`Hub::progress`] is called while bytes arrive. Without the feature `fetch` the cache is read as
+//! ever, but nothing is downloaded.
+//!
+//! ```no_run
+//! use autogan_hub::{Hub, INCEPTION_PTH};
+//!
+//! let weights = Hub::from_env(false).fetch(&INCEPTION_PTH)?;
+//! println!("{}", weights.display());
+//! # Ok::<(), autogan_hub::HubError>(())
+//! ```
+
+mod cache;
+#[cfg(feature = "fetch")]
+mod download;
+mod environment;
+mod error;
+#[cfg(feature = "fetch")]
+mod fill;
+mod inception;
+mod pinned;
+mod tables;
+
+pub use error::HubError;
+pub use pinned::{INCEPTION_PTH, INCEPTION_SAFETENSORS, PinnedFile, RepoKind};
+pub use tables::PinnedFolder;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache::RepoCache;
+
+/// Is called with the name of a file, the bytes of it that are here, and its size (0 when that is not known).
+pub type OnProgress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
+
+/// Where files come from, and who hears of progress.
+#[derive(Clone)]
+pub struct Hub {
+    /// Use only what is in the cache.
+    pub offline: bool,
+    /// Base address of the hub or of a mirror.
+    pub endpoint: String,
+    /// Directory of the cache.
+    pub cache: PathBuf,
+    /// Access token; it is sent to the endpoint alone.
+    pub token: Option<String>,
+    /// A connection that sends nothing for this long is given up.
+    pub stall: Duration,
+    /// Hears of the bytes that arrive.
+    pub progress: Option<OnProgress>,
+}
+
+impl Hub {
+    /// The hub as the environment has it. `offline` adds to `HF_HUB_OFFLINE`.
+    ///
+    /// `HF_ENDPOINT` names a mirror; `HF_HUB_CACHE`, or `hub` in `HF_HOME`, is the cache; the token is `HF_TOKEN`, or
+    /// the content of the file at `HF_TOKEN_PATH`, or of `token` in `HF_HOME`.
+    #[must_use]
+    pub fn from_env(offline: bool) -> Self {
+        environment::hub(offline, |name| std::env::var_os(name))
+    }
+
+    /// The path of a file in the cache, its hash checked just now; it is downloaded first where it is not there.
+    ///
+    /// A cached copy with another hash is replaced. Only one process downloads a file at a time; the others wait and
+    /// find it.
+    ///
+    /// # Errors
+    /// When the file is not in the cache and cannot be fetched, when what came has another hash, or when the cache
+    /// cannot be written. Each [`HubError`] says what to do, and where the file is looked for.
+    pub fn fetch(&self, file: &PinnedFile) -> Result<PathBuf, HubError> {
+        if let Some(path) = self.cached(file)? {
+            return Ok(path);
+        }
+        let cache = RepoCache::of(self, file.kind, &file.repo);
+        let state = if cache.find(file).is_some() { "damaged" } else { "not" };
+        if self.offline {
+            return Err(HubError::offline(file.to_string(), state, cache.place(file)));
+        }
+        #[cfg(feature = "fetch")]
+        return fill::fill(self, &cache, file);
+        #[cfg(not(feature = "fetch"))]
+        Err(HubError::not_built_in(file.to_string(), state, cache.place(file)))
+    }
+
+    /// The file in the cache when its content is right, without any network.
+    ///
+    /// # Errors
+    /// When the cached file cannot be read.
+    pub fn cached(&self, file: &PinnedFile) -> Result<Option<PathBuf>, HubError> {
+        RepoCache::of(self, file.kind, &file.repo).verified(file)
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("offline", &self.offline)
+            .field("endpoint", &self.endpoint)
+            .field("cache", &self.cache)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("stall", &self.stall)
+            .finish_non_exhaustive()
+    }
+}
