@@ -23,7 +23,7 @@ fn an_interrupted_search_goes_on_to_the_same_bytes() {
     let args = ["--seed", "2", "--run-dir", "cut"];
     let cut = interrupted(dir.path(), &args, "iteration  1/4", "-INT");
     let stderr = cut.fails(130);
-    let advice = "continue with: cargo xtask search --resume cut";
+    let advice = "continue with: autogan search --resume cut";
     assert!(stderr.contains(advice), "{stderr}");
     let run = dir.path().join("cut");
     assert!(!run.join("arch.json").exists(), "it was not stopped in time");
@@ -54,7 +54,7 @@ fn the_newest_run_is_resumed_and_a_finished_one_stays_finished() {
     let dir = tempfile::tempdir().unwrap();
     let cut = interrupted(dir.path(), &[], "stage 1/3", "-TERM");
     let stderr = cut.fails(143);
-    assert!(stderr.contains("cargo xtask search --resume 00000-quick-s0"), "{stderr}");
+    assert!(stderr.contains("autogan search --resume 00000-quick-s0"), "{stderr}");
     autogan(dir.path(), &["search", "--resume", "--quiet"]).ok();
     let run = dir.path().join("runs/00000-quick-s0");
     let (arch, last) = (fs::read(run.join("arch.json")).unwrap(), last_checkpoint(&run));

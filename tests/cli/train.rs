@@ -74,7 +74,7 @@ fn a_stopped_training_goes_on_to_the_same_bytes() {
     let args = |name: &'static str| tiny(&[&long[..], &["--run-dir", name]].concat());
     autogan(dir.path(), &args("whole")).ok();
     let cut = interrupt(dir.path(), &args("cut"), "iteration 3/200", "-INT").fails(130);
-    assert!(cut.contains("continue with: cargo xtask train --resume cut"), "{cut}");
+    assert!(cut.contains("continue with: autogan train --resume cut"), "{cut}");
     let (whole, cut) = (dir.path().join("whole"), dir.path().join("cut"));
     assert!(!cut.join("scores.json").exists(), "it was not stopped in time");
     let resumed = autogan(dir.path(), &["train", "--resume", "cut"]);

@@ -17,7 +17,8 @@ pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<Exit
         say("note: autogan-cuda is older than autogan; `cargo xtask build --cuda` builds it anew");
     }
     let mut command = Command::new(&binary);
-    command.arg(name).args(rest);
+    // What the binary tells a person to type next begins like this command.
+    command.arg(name).args(rest).env("AUTOGAN_CALLED_AS", "cargo xtask");
     execute(command).with_context(|| format!("{} does not start", binary.display()))
 }
 

@@ -8,7 +8,6 @@ mod bench;
 mod browser;
 mod check;
 mod cuda;
-mod gpu_check;
 mod handover;
 mod tidy;
 
@@ -16,13 +15,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+/// The subcommands of the binary, `name  what it does` a line. A test of the binary holds the file against its own list.
+const AUTOGAN: &str = include_str!("../../crates/autogan-cli/commands.txt");
 
 /// The front door of AutoGAN: search, look at what was found, and check the repository.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = autogan_commands())]
 struct Cli {
-    /// Features to build the binary with, before the subcommand: `cargo xtask --features cuda search …`
+    /// Features to build the binary with, before the subcommand
     #[arg(long, value_name = "LIST")]
     features: Option<String>,
     #[command(subcommand)]
@@ -31,11 +33,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[command(flatten)]
-    Autogan(Autogan),
-    /// Build the programs: `autogan`, and with --cuda `autogan-cuda` beside it, which computes on NVIDIA cards
+    /// Build the programs: `autogan`, and with --cuda `autogan-cuda` beside it, which computes on NVIDIA GPUs
     Build {
-        /// The program for NVIDIA cards, too; what is missing of CUDA's toolkit is installed into a cache folder
+        /// The program for NVIDIA GPUs, too; what is missing of CUDA's toolkit is installed into a cache folder
         #[arg(long)]
         cuda: bool,
         /// Convolutions by our own kernels instead of cuDNN
@@ -44,113 +44,47 @@ enum Command {
     },
     /// Format, lints, documentation, tidy and dependency policy; what CI runs before the tests
     Check {
-        /// Instead of those, the CUDA code without a card: nvcc for every architecture (installed into a cache
+        /// Instead of those, the CUDA code without a GPU: nvcc for every architecture (installed into a cache
         /// folder where there is none), lints of the features cuda and cudnn, emulation, sanitizers
         #[arg(long)]
         cuda: bool,
     },
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
     CheckBrowser(browser::Args),
-    /// What a machine with an NVIDIA card can prove, in one file to send: operators, golden values, a search, speed
-    GpuCheck(gpu_check::Args),
-    /// The rules that no compiler knows: crate boundaries, file headers and lengths, README
+    /// What a machine with an NVIDIA GPU can prove, in one file to send: operators, golden values, a search, speed
+    #[command(disable_help_flag = true)]
+    GpuCheck {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<OsString>,
+    },
+    /// Print where CUDA's toolkit is, as JSON; it is installed into a cache folder where there is none
+    #[command(hide = true)]
+    CudaToolkit,
+    /// The rules that no compiler knows: crate boundaries, file headers and lengths
     Tidy,
+    /// A subcommand of the binary, with arguments that are its own to read, `--help` included.
+    #[command(external_subcommand)]
+    Autogan(Vec<OsString>),
 }
 
-/// Subcommands of the `autogan` binary; each passes its arguments on as they are. `tidy` checks that
-/// these are the ones that the binary has.
-#[derive(Debug, Subcommand)]
-enum Autogan {
-    /// Search for an architecture
-    Search(Rest),
-    /// Train an architecture from scratch, or the best of a search in turn
-    Train(Rest),
-    /// Show, draw, count or convert architectures
-    Arch(Rest),
-    /// Write the report of a run: one HTML file with everything in it
-    Report(Rest),
-    /// Generate images from a checkpoint
-    Sample(Rest),
-    /// Write a checkpoint's generator to a file: ONNX, safetensors or .pth
-    Export(Rest),
-    /// Train the compact classifier that scores images
-    TrainScorer(Rest),
-    /// Score what a checkpoint's generator makes
-    Eval(Rest),
-    /// Score images: Inception Score, FID, KID, precision and recall
-    Score(Rest),
-    /// Look at runs in a browser: curves, samples, trials, comparisons
-    Dashboard(Rest),
-    /// Measure speed: criterion benches; `supernet|inception|frechet …`; `--vs-torch …` beside PyTorch
-    Bench(Rest),
-    /// Fetch, check and convert weight files; check the scorer against published values
-    Weights(Rest),
-    /// List the architectures that a run scored
-    Trials(Rest),
-    /// List the runs of a directory
-    Runs(Rest),
-    /// Compare runs: scores, architectures, time, configurations
-    Compare(Rest),
-    /// Run the paper's experiments: tables, figures, a page for each
-    Repro(Rest),
-    /// Print a script that completes autogan's commands in a shell
-    Completions(Rest),
-    /// Print the manual page, or write one page per command to a directory
-    Man(Rest),
-}
-
-/// Arguments that are the binary's to read, `--help` included.
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
-}
-
-impl Autogan {
-    /// The binary's name for the subcommand, and its arguments.
-    fn into_parts(self) -> (&'static str, Vec<OsString>) {
-        let (name, Rest { rest }) = match self {
-            Self::Search(rest) => ("search", rest),
-            Self::Train(rest) => ("train", rest),
-            Self::Arch(rest) => ("arch", rest),
-            Self::Report(rest) => ("report", rest),
-            Self::Sample(rest) => ("sample", rest),
-            Self::Export(rest) => ("export", rest),
-            Self::TrainScorer(rest) => ("train-scorer", rest),
-            Self::Eval(rest) => ("eval", rest),
-            Self::Score(rest) => ("score", rest),
-            Self::Dashboard(rest) => ("dashboard", rest),
-            Self::Bench(rest) => ("bench", rest),
-            Self::Weights(rest) => ("weights", rest),
-            Self::Trials(rest) => ("trials", rest),
-            Self::Runs(rest) => ("runs", rest),
-            Self::Compare(rest) => ("compare", rest),
-            Self::Repro(rest) => ("repro", rest),
-            Self::Completions(rest) => ("completions", rest),
-            Self::Man(rest) => ("man", rest),
-        };
-        (name, rest)
-    }
+/// The second half of `--help`.
+fn autogan_commands() -> String {
+    let lines = AUTOGAN.lines().map(|line| format!("\n  {line}"));
+    format!("Commands of autogan, which is built in release first:{}", lines.collect::<String>())
 }
 
 fn main() -> ExitCode {
     let Cli { features, command } = Cli::parse();
-    let result = match command {
-        Command::Autogan(Autogan::Bench(Rest { rest })) => {
-            root().and_then(|root| bench::dispatch(&root, &rest, features.as_deref()))
-        }
-        Command::Autogan(command) => {
-            let (name, rest) = command.into_parts();
-            handover::run(name, &rest, features.as_deref())
-        }
+    let result = root().and_then(|root| match command {
+        Command::Autogan(words) => hand_over(&root, words, features.as_deref()),
         Command::Build { cuda, no_cudnn } => build(features, cuda.then_some(!no_cudnn)),
-        Command::Check { cuda: false } => root().and_then(|root| check::run(&root)),
-        Command::Check { cuda: true } => root().and_then(|root| cuda::run(&root)),
-        Command::CheckBrowser(args) => root().and_then(|root| browser::run(&root, &args)),
-        Command::GpuCheck(args) => root().and_then(|root| gpu_check::run(&root, &args)),
-        Command::Tidy => root().and_then(|root| tidy::run(&root)),
-    };
+        Command::Check { cuda: false } => check::run(&root),
+        Command::Check { cuda: true } => cuda::run(&root),
+        Command::CheckBrowser(args) => browser::run(&root, &args),
+        Command::GpuCheck { rest } => gpu_check(&root, &rest),
+        Command::CudaToolkit => cuda::build::print_toolkit(&root),
+        Command::Tidy => tidy::run(&root),
+    });
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -160,7 +94,40 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds `autogan`, and the program for cards where it is asked for, with cuDNN or without.
+/// Builds the binary and becomes it, unless it has no such subcommand: that is said before anything is built.
+fn hand_over(
+    root: &Path,
+    words: Vec<OsString>,
+    features: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let Some((name, rest)) = words.split_first() else { anyhow::bail!("expected a command") };
+    match name.to_str().filter(|name| is_known(name)) {
+        Some("bench") => bench::dispatch(root, rest, features),
+        Some(name) => handover::run(name, rest, features),
+        None => {
+            let message = format!(
+                "there is no command `{}`; `cargo xtask --help` lists the commands",
+                name.to_string_lossy()
+            );
+            Cli::command().error(ErrorKind::InvalidSubcommand, message).exit()
+        }
+    }
+}
+
+/// Whether the binary has a subcommand of this name; `help` is clap's own.
+fn is_known(name: &str) -> bool {
+    AUTOGAN.lines().any(|line| line.split(' ').next() == Some(name))
+}
+
+/// Builds the check and becomes it.
+fn gpu_check(root: &Path, rest: &[OsString]) -> anyhow::Result<ExitCode> {
+    let mut check = handover::cargo();
+    check.args(["run", "--quiet", "--package", "autogan-gpu-check", "--", "--root"]);
+    check.arg(root).args(rest);
+    handover::execute(check)
+}
+
+/// Builds `autogan`, and the program for GPUs where it is asked for, with cuDNN or without.
 fn build(features: Option<String>, cards: Option<bool>) -> anyhow::Result<ExitCode> {
     let mut features = features.unwrap_or_default();
     if let Some(cudnn) = cards {
@@ -197,10 +164,10 @@ mod tests {
 
     use super::*;
 
-    fn handed_over(args: &[&str]) -> (&'static str, Vec<OsString>) {
+    fn handed_over(args: &[&str]) -> (Option<String>, Vec<OsString>) {
         let cli = Cli::try_parse_from([&["cargo xtask"], args].concat()).unwrap();
         match cli.command {
-            Command::Autogan(command) => command.into_parts(),
+            Command::Autogan(words) => (cli.features, words),
             other => panic!("{other:?} is not handed over"),
         }
     }
@@ -212,24 +179,24 @@ mod tests {
 
     #[test]
     fn everything_after_the_subcommand_is_handed_over() {
-        let (name, rest) = handed_over(&["search", "--preset", "quick", "--help", "--", "-x"]);
-        assert_eq!(name, "search");
-        assert_eq!(rest, ["--preset", "quick", "--help", "--", "-x"]);
-        assert_eq!(handed_over(&["train-scorer", "shapes"]).0, "train-scorer");
+        let words = ["search", "--preset", "quick", "--help", "--", "-x", "--features", "x"];
+        assert_eq!(handed_over(&words), (None, words.map(OsString::from).to_vec()));
+        let (features, words) = handed_over(&["--features", "cuda", "train-scorer", "shapes"]);
+        assert_eq!(features.as_deref(), Some("cuda"));
+        assert_eq!(words, ["train-scorer", "shapes"]);
     }
 
     #[test]
-    fn features_come_before_the_subcommand() {
-        let args = ["cargo xtask", "--features", "cuda", "search", "--features", "x"];
-        let cli = Cli::try_parse_from(args).unwrap();
-        assert_eq!(cli.features.as_deref(), Some("cuda"));
-        let Command::Autogan(command) = cli.command else { panic!("{cli:?} is not handed over") };
-        assert_eq!(command.into_parts().1, ["--features", "x"]);
+    fn help_lists_the_commands_of_both() {
+        let help = Cli::command().render_help().to_string();
+        for name in ["gpu-check", "tidy", "search", "train-scorer", "man"] {
+            assert!(help.contains(&format!("  {name} ")), "{name} in {help}");
+        }
     }
 
     #[test]
-    fn an_unknown_subcommand_is_an_error() {
-        let error = Cli::try_parse_from(["cargo xtask", "serach"]).unwrap_err();
-        assert!(error.to_string().contains("search"), "{error}");
+    fn only_commands_of_the_binary_are_known() {
+        assert!(is_known("search") && is_known("train-scorer"));
+        assert!(!is_known("serach") && !is_known("") && !is_known("Search"));
     }
 }

@@ -12,6 +12,7 @@ mod allocator;
 mod arch;
 mod arch_arg;
 mod bench;
+mod called;
 mod compare;
 #[cfg(not(feature = "cuda"))]
 mod cuda_program;
@@ -41,7 +42,7 @@ mod weights;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::terminal::Terminal;
 
@@ -108,7 +109,8 @@ fn main() -> ExitCode {
     // candle's own thread pool spins while it waits, which starves the operators' threads on a busy machine.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
-    let cli = Cli::parse();
+    let matches = Cli::command().bin_name(called::program()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let terminal = cli.terminal.clone();
     terminal.listen();
     match run(cli) {

@@ -1,9 +1,9 @@
 //! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA cards.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
@@ -58,6 +58,27 @@ pub fn linking(root: &Path, toolkit: &Toolkit) -> Result<(OsString, OsString)> {
     let folder = Toolkit::target()?.join("link");
     link::folder(root, toolkit, &folder)?;
     Ok(("LIBRARY_PATH".into(), joined([folder], "LIBRARY_PATH")?))
+}
+
+/// Prints what `gpu-check` needs to know of the toolkit, as one JSON object.
+#[expect(clippy::print_stdout, reason = "results go to stdout")]
+pub fn print_toolkit(root: &Path) -> Result<ExitCode> {
+    let toolkit = Toolkit::find(root, true)?;
+    let mut env = toolkit.environment()?;
+    env.push(linking(root, &toolkit)?);
+    let found = serde_json::json!({
+        "nvcc": &toolkit.nvcc,
+        "libraries": toolkit.libraries(),
+        "env": env.iter().map(|(k, v)| [text(k), text(v)]).collect::<Vec<_>>(),
+        "sanitizer": toolkit.program("compute-sanitizer"),
+        "target": Toolkit::target()?,
+    });
+    println!("{found}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(word: &OsStr) -> std::borrow::Cow<'_, str> {
+    word.to_string_lossy()
 }
 
 /// A copy without symbols for debuggers, where `strip` is there; never half of one.

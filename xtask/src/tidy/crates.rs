@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
     rule("autogan-search", BELOW_SEARCH, true),
     rule("autogan-repro", BELOW_REPRO, true),
     rule("autogan-cli", BELOW_CLI, true),
+    rule("autogan-gpu-check", &[], false),
     rule("xtask", &[], false),
 ];
 

@@ -1,9 +1,8 @@
 //! `cargo xtask tidy`: the rules of ARCHITECTURE.md that no compiler knows.
 //!
 //! [`crates`] holds the table of which crate may use which, [`sources`] what every source file
-//! looks like, [`commands`] that the binary, the front door and the README agree on subcommands.
+//! looks like.
 
-mod commands;
 mod crates;
 mod sources;
 
@@ -25,7 +24,6 @@ pub fn run(root: &Path) -> Result<ExitCode> {
 pub fn check(root: &Path) -> Result<()> {
     let mut breaches = crates::check(root)?;
     breaches.extend(sources::check(root)?);
-    breaches.extend(commands::check(root)?);
     for breach in &breaches {
         say(&format!("   {breach}"));
     }

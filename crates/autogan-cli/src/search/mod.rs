@@ -14,6 +14,7 @@ use autogan_search::{
     checkpoint_config, run as run_search,
 };
 
+use crate::called::program;
 use crate::device;
 use crate::inputs::Wanted;
 use crate::progress::Progress;
@@ -152,7 +153,7 @@ fn resume(
     let text = writer.dir().config()?;
     if TrainingConfig::from_toml(&text, "", &[]).is_ok() {
         let path = writer.dir().path().display();
-        bail!("{path} is a training; continue it with: cargo xtask train --resume {path}");
+        bail!("{path} is a training; continue it with: {} train --resume {path}", program());
     }
     let stored = SearchConfig::from_toml(&text, "the run's config.toml", &[])?;
     let config = SearchConfig::from_toml(&text, "the run's config.toml", &args.set)?;
@@ -206,7 +207,8 @@ fn carry_on(
         }
         Outcome::Stopped => {
             let name = resume_name(path, &args.runs_dir);
-            terminal.note(&format!("stopped; continue with: cargo xtask search --resume {name}"));
+            let program = program();
+            terminal.note(&format!("stopped; continue with: {program} search --resume {name}"));
             Ok(signals.exit_code())
         }
     }

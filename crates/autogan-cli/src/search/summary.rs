@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::called::program;
 use anyhow::Context;
 use autogan_run::RunDir;
 use autogan_search::{SearchConfig, metric_name};
@@ -47,7 +48,7 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     writeln!(out, "  arch.json   the top {} with rewards and vectors", file.top.len())?;
     writeln!(out, "  samples/    image grids of each iteration; the best child's is the last")?;
     writeln!(out, "  run.sqlite  every trial and curve")?;
-    writeln!(out, "\nMore images: cargo xtask sample {path} --out grid.png")?;
+    writeln!(out, "\nMore images: {} sample {path} --out grid.png", program())?;
     crate::terminal::print(out.as_bytes())
 }
 

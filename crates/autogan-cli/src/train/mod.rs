@@ -15,6 +15,7 @@ use autogan_run::RunDir;
 use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
 
 use crate::arch_arg;
+use crate::called::program;
 use crate::device;
 use crate::search::{duration, resume_name, to_resume};
 use crate::signals::Signals;
@@ -117,7 +118,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         Outcome::Finished => summary::print(&dir)?,
         Outcome::Stopped => {
             let name = resume_name(dir.path(), &args.runs_dir);
-            terminal.note(&format!("stopped; continue with: cargo xtask train --resume {name}"));
+            let program = program();
+            terminal.note(&format!("stopped; continue with: {program} train --resume {name}"));
             return Ok(signals.exit_code());
         }
     }

@@ -11,6 +11,7 @@ use candle_core::Device;
 
 use super::Args;
 use super::progress::Progress;
+use crate::called::program;
 use crate::device::describe;
 use crate::inputs::Wanted;
 use crate::report::after_search;
@@ -119,8 +120,9 @@ pub fn stored_config(dir: &RunDir, settings: &[String]) -> anyhow::Result<Traini
     // A search is continued by another command.
     if autogan_search::SearchConfig::from_toml(&text, "", &[]).is_ok() {
         anyhow::bail!(
-            "{} is the run of a search; continue it with: cargo xtask search --resume {}",
+            "{} is the run of a search; continue it with: {} search --resume {}",
             dir.path().display(),
+            program(),
             dir.path().display()
         );
     }

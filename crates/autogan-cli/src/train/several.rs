@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::called::program;
 use anyhow::{Context, ensure};
 use autogan_run::export::{Align, aligned};
 use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
@@ -61,7 +62,7 @@ pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
     file.write(&parent.join("winner.json"))?;
     let mut text = table(&trained, &file);
     let best = parent.join(format!("rank-{}", file.winner)).join("best.safetensors");
-    text += &format!("\nMore images: cargo xtask sample {} --out grid.png\n", best.display());
+    text += &format!("\nMore images: {} sample {} --out grid.png\n", program(), best.display());
     crate::terminal::print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use autogan_run::export::{Align, aligned};
 use autogan_run::{RunDir, ScoresFile};
 
+use crate::called::program;
 use crate::search::size;
 
 /// Prints what the training came to, to stdout.
@@ -28,7 +29,7 @@ pub fn print(dir: &RunDir) -> anyhow::Result<()> {
     writeln!(out, "  scores.json       the same numbers")?;
     writeln!(out, "  best.safetensors  the weights of iteration {}", file.best.g_iteration)?;
     writeln!(out, "  report.html       curves and samples as one page, to be opened in a browser")?;
-    writeln!(out, "\nMore images: cargo xtask sample {path}/best.safetensors --out grid.png")?;
+    writeln!(out, "\nMore images: {} sample {path}/best.safetensors --out grid.png", program())?;
     crate::terminal::print(out.as_bytes())
 }
 

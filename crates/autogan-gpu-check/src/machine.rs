@@ -1,4 +1,4 @@
-//! What the machine is, as the report says it: cards, driver, compilers, the state of the repository.
+//! What the machine is, as the report says it: GPUs, driver, compilers, the state of the repository.
 
 use serde_json::{Map, Value, json};
 
@@ -12,8 +12,8 @@ const QUERY: [(&str, &str); 4] = [
     ("compute_cap", "compute_capability"),
 ];
 
-/// What nvidia-smi says where the driver is there and no card is.
-pub const NO_CARD: &str = "No devices were found";
+/// What nvidia-smi says where the driver is there and no GPU is.
+pub const NO_GPU: &str = "No devices were found";
 
 /// The first line of what a command says, where it succeeds and says something.
 pub fn line(runner: &dyn Runner, program: &str, args: &[&str]) -> Option<String> {
@@ -49,24 +49,24 @@ fn distribution(text: &str) -> Option<&str> {
     Some(value.trim_matches('"'))
 }
 
-/// What nvidia-smi says of each card.
+/// What nvidia-smi says of each GPU.
 ///
 /// # Errors
 /// The end of its output, or how it did not start.
-pub fn cards(runner: &dyn Runner) -> Result<Vec<Value>, String> {
+pub fn gpus(runner: &dyn Runner) -> Result<Vec<Value>, String> {
     let query = format!("--query-gpu={}", QUERY.map(|(field, _)| field).join(","));
     let finished = runner.run(&Call::new("nvidia-smi", &[query.as_str(), "--format=csv,noheader"]));
     if let Some(failure) = finished.failure {
         let tail = finished.tail.lines().next_back().unwrap_or_default().to_owned();
         return Err(if tail.is_empty() { failure } else { tail });
     }
-    let cards = read_cards(&finished.stdout);
-    if cards.is_empty() { Err(NO_CARD.into()) } else { Ok(cards) }
+    let gpus = read_gpus(&finished.stdout);
+    if gpus.is_empty() { Err(NO_GPU.into()) } else { Ok(gpus) }
 }
 
-/// A card for each line that has as many fields as were asked for.
-fn read_cards(csv: &str) -> Vec<Value> {
-    let card = |line: &str| {
+/// A GPU for each line that has as many fields as were asked for.
+fn read_gpus(csv: &str) -> Vec<Value> {
+    let gpu = |line: &str| {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
         (fields.len() == QUERY.len()).then(|| {
             let named = QUERY.iter().zip(&fields);
@@ -74,7 +74,7 @@ fn read_cards(csv: &str) -> Vec<Value> {
             Value::Object(named.collect())
         })
     };
-    csv.lines().filter_map(card).collect()
+    csv.lines().filter_map(gpu).collect()
 }
 
 /// `13.0, V13.0.88` of what `nvcc --version` says.
@@ -83,10 +83,10 @@ pub fn nvcc_version(said: &str) -> Option<String> {
     Some(version.trim().to_owned())
 }
 
-/// A Python with PyTorch: its version and whether it computes on cards, or why there is none.
+/// A Python with PyTorch: its version and whether it computes on GPUs, or why there is none.
 pub fn torch(runner: &dyn Runner, python: &str) -> Result<Value, String> {
     const ASK: &str = "import json, torch; print(json.dumps({'version': torch.__version__, \
-                       'cuda': torch.version.cuda, 'cards': torch.cuda.device_count()}))";
+                       'cuda': torch.version.cuda, 'gpus': torch.cuda.device_count()}))";
     let finished = runner.run(&Call::new(python, &["-c", ASK]));
     if let Some(failure) = finished.failure {
         let why = finished.tail.lines().next_back().unwrap_or(&failure).to_owned();
@@ -96,8 +96,8 @@ pub fn torch(runner: &dyn Runner, python: &str) -> Result<Value, String> {
     }
     let found: Value = serde_json::from_str(finished.stdout.trim())
         .map_err(|error| format!("{python} does not answer in JSON: {error}"))?;
-    if found["cards"] == json!(0) {
-        return Err(format!("PyTorch {} of {python} finds no card", found["version"]));
+    if found["gpus"] == json!(0) {
+        return Err(format!("PyTorch {} of {python} finds no GPU", found["version"]));
     }
     Ok(found)
 }
@@ -105,15 +105,15 @@ pub fn torch(runner: &dyn Runner, python: &str) -> Result<Value, String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // an unwrap is how a test fails
 mod tests {
-    use super::super::call::tests::{Fake, failed, fine};
     use super::*;
+    use crate::call::tests::{Fake, failed, fine};
 
     #[test]
-    fn cards_are_read_from_what_nvidia_smi_says() {
+    fn gpus_are_read_from_what_nvidia_smi_says() {
         let said = "NVIDIA H100 80GB HBM3, 580.65.06, 81559 MiB, 9.0\nTesla T4, 580.65.06, 15360 MiB, 7.5\n";
         let answer = |_: &str| fine(said);
         let fake = Fake::new(&answer);
-        let found = cards(&fake).unwrap();
+        let found = gpus(&fake).unwrap();
         let h100 = json!({
             "name": "NVIDIA H100 80GB HBM3",
             "driver": "580.65.06",
@@ -127,11 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn without_cards_the_reason_is_told() {
+    fn without_gpus_the_reason_is_told() {
         let failing = |_: &str| failed("first\nFailed to initialize NVML");
-        assert_eq!(cards(&Fake::new(&failing)).unwrap_err(), "Failed to initialize NVML");
+        assert_eq!(gpus(&Fake::new(&failing)).unwrap_err(), "Failed to initialize NVML");
         let none = |_: &str| fine("");
-        assert_eq!(cards(&Fake::new(&none)).unwrap_err(), NO_CARD);
+        assert_eq!(gpus(&Fake::new(&none)).unwrap_err(), NO_GPU);
     }
 
     #[test]
@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_python_without_torch_or_without_cards_is_explained() {
+    fn a_python_without_torch_or_without_gpus_is_explained() {
         let answer = |_: &str| failed("ModuleNotFoundError: No module named 'torch'");
         let error = torch(&Fake::new(&answer), "python3").unwrap_err();
         assert!(error.contains("No module named 'torch'") && error.contains("AUTOGAN_PYTHON"));
         let said =
-            |cards: u32| format!("{{\"version\": \"2.9\", \"cuda\": null, \"cards\": {cards}}}\n");
+            |gpus: u32| format!("{{\"version\": \"2.9\", \"cuda\": null, \"gpus\": {gpus}}}\n");
         let answer = |_: &str| fine(&said(0));
-        assert!(torch(&Fake::new(&answer), "python3").unwrap_err().contains("finds no card"));
+        assert!(torch(&Fake::new(&answer), "python3").unwrap_err().contains("finds no GPU"));
         let answer = |_: &str| fine(&said(1));
         assert_eq!(torch(&Fake::new(&answer), "python3").unwrap()["version"], json!("2.9"));
     }

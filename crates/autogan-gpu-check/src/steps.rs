@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Finished, Runner, Shown};
-use super::report::Outcome;
-use super::toolkit::Toolkit;
-use super::{machine, throughput};
+use crate::call::{Call, Finished, Runner, Shown};
+use crate::report::Outcome;
+use crate::toolkit::{Toolkit, cargo, nvcc_here};
+use crate::{machine, throughput};
 
 /// What the steps know and find out.
 pub struct Session<'a> {
-    pub root: &'a Path,
     pub runner: &'a dyn Runner,
     /// `cuda:N`.
     pub device: String,
@@ -25,8 +24,8 @@ pub struct Session<'a> {
     /// Whether the driver's library can be loaded.
     pub driver_loads: fn() -> bool,
     pub facts: Map<String, Value>,
-    /// Whether there is a card to run on.
-    pub card: bool,
+    /// Whether there is a GPU to run on.
+    pub gpu: bool,
     pub toolkit: Option<Toolkit>,
     /// What was built, by package and target.
     pub programs: Programs,
@@ -36,27 +35,27 @@ pub struct Session<'a> {
 pub type Programs = BTreeMap<(String, String), PathBuf>;
 
 /// A step: its name, and what it does.
-pub type Step = (&'static str, fn(&mut Session) -> Outcome);
+pub type Step<'a> = (&'static str, &'a dyn Fn(&mut Session) -> Outcome);
 
 /// All steps.
-pub const STEPS: [Step; 17] = [
-    ("driver", driver),
-    ("toolkit", find_toolkit),
-    ("build", build),
-    ("operators", |s| test(s, "autogan-ops", "card", &["--skip", "twice::"])),
-    ("determinism: operators", |s| test(s, "autogan-ops", "card", &["twice::"])),
-    ("determinism: steps", |s| test(s, "autogan-search", "card", &["same_bits"])),
-    ("golden: networks", |s| test(s, "autogan-nn", "golden", &[])),
-    ("golden: controller", |s| test(s, "autogan-rl", "golden", &[])),
-    ("golden: scorer", |s| test(s, "autogan-metrics", "inception", &[])),
-    ("search and training", |s| test(s, "autogan-search", "card", &["--skip", "same_bits"])),
-    ("memcheck", |s| sanitizer(s, "memcheck")),
-    ("racecheck", |s| sanitizer(s, "racecheck")),
-    ("leaks", leaks),
-    ("speed: shared training, stage 0", |s| throughput::supernet(s, "0")),
-    ("speed: shared training, stage 1", |s| throughput::supernet(s, "1")),
-    ("speed: shared training, stage 2", |s| throughput::supernet(s, "2")),
-    ("speed: inception", throughput::inception),
+pub const STEPS: [Step<'static>; 17] = [
+    ("driver", &driver),
+    ("toolkit", &find_toolkit),
+    ("build", &build),
+    ("operators", &|s| test(s, "autogan-ops", "card", &["--skip", "twice::"])),
+    ("determinism: operators", &|s| test(s, "autogan-ops", "card", &["twice::"])),
+    ("determinism: steps", &|s| test(s, "autogan-search", "card", &["same_bits"])),
+    ("golden: networks", &|s| test(s, "autogan-nn", "golden", &[])),
+    ("golden: controller", &|s| test(s, "autogan-rl", "golden", &[])),
+    ("golden: scorer", &|s| test(s, "autogan-metrics", "inception", &[])),
+    ("search and training", &|s| test(s, "autogan-search", "card", &["--skip", "same_bits"])),
+    ("memcheck", &|s| sanitizer(s, "memcheck")),
+    ("racecheck", &|s| sanitizer(s, "racecheck")),
+    ("leaks", &leaks),
+    ("speed: shared training, stage 0", &|s| throughput::supernet(s, "0")),
+    ("speed: shared training, stage 1", &|s| throughput::supernet(s, "1")),
+    ("speed: shared training, stage 2", &|s| throughput::supernet(s, "2")),
+    ("speed: inception", &throughput::inception),
 ];
 
 /// The test targets that the steps run.
@@ -65,26 +64,26 @@ const TESTS: [&str; 3] = ["card", "golden", "inception"];
 /// Cases of each operator where they are to be few: under `--quick`, and under tools that make kernels slow.
 const FEW: &str = "2";
 
-/// Why nearly everything is skipped on a machine without a card or its driver.
-const NO_CARD: &str = "there is no card to run on";
+/// Why nearly everything is skipped on a machine without a GPU or its driver.
+const NO_GPU: &str = "there is no GPU to run on";
 
 fn driver(session: &mut Session) -> Outcome {
-    let cards = machine::cards(session.runner);
-    let there = cards.is_ok() || (session.driver_loads)();
-    // A driver without nvidia-smi is enough; one that finds no card is not.
-    let empty = cards.as_ref().is_err_and(|reason| reason.contains(machine::NO_CARD));
-    session.card = there && !empty;
-    match cards {
-        Ok(cards) => {
-            session.facts.insert("cards".into(), cards.into());
+    let gpus = machine::gpus(session.runner);
+    let there = gpus.is_ok() || (session.driver_loads)();
+    // A driver without nvidia-smi is enough; one that finds no GPU is not.
+    let empty = gpus.as_ref().is_err_and(|reason| reason.contains(machine::NO_GPU));
+    session.gpu = there && !empty;
+    match gpus {
+        Ok(gpus) => {
+            session.facts.insert("gpus".into(), gpus.into());
             Outcome::passed()
         }
-        Err(reason) if session.card => {
-            session.facts.insert("cards".into(), Value::Null);
+        Err(reason) if session.gpu => {
+            session.facts.insert("gpus".into(), Value::Null);
             Outcome::Passed(Map::from_iter([("nvidia_smi".to_owned(), reason.into())]))
         }
         Err(reason) if there => Outcome::failed(format!(
-            "the NVIDIA driver finds no card: {reason}. A container needs `--gpus all`, and CUDA_VISIBLE_DEVICES hides cards"
+            "the NVIDIA driver finds no GPU: {reason}. A container needs `--gpus all`, and CUDA_VISIBLE_DEVICES hides GPUs"
         )),
         Err(reason) => Outcome::failed(format!(
             "no NVIDIA driver: its library cannot be loaded, and nvidia-smi says: {reason}. Install the driver; a container \
@@ -94,10 +93,10 @@ fn driver(session: &mut Session) -> Outcome {
 }
 
 impl Session<'_> {
-    /// The toolkit, where there is a card, too; otherwise why a step is skipped.
+    /// The toolkit, where there is a GPU, too; otherwise why a step is skipped.
     fn ready(&self) -> Result<&Toolkit, Outcome> {
-        if !self.card {
-            return Err(Outcome::Skipped(NO_CARD.into()));
+        if !self.gpu {
+            return Err(Outcome::Skipped(NO_GPU.into()));
         }
         self.toolkit.as_ref().ok_or_else(|| Outcome::Skipped("there is no nvcc".into()))
     }
@@ -115,18 +114,14 @@ impl Session<'_> {
     }
 }
 
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
 fn find_toolkit(session: &mut Session) -> Outcome {
-    if !session.card {
+    if !session.gpu {
         // Nothing is installed for a machine that cannot use it.
-        let nvcc = crate::cuda::toolkit::nvcc_here().and_then(|nvcc| nvcc_version(session, &nvcc));
+        let nvcc = nvcc_version(session, &nvcc_here());
         session.facts.insert("nvcc".into(), nvcc.into());
-        return Outcome::Skipped(NO_CARD.into());
+        return Outcome::Skipped(NO_GPU.into());
     }
-    let found = match Toolkit::find(session.root, session.runner) {
+    let found = match Toolkit::find(session.runner) {
         Ok(found) => found,
         Err(error) => return Outcome::failed(format!("no nvcc: {error:#}")),
     };
@@ -184,12 +179,12 @@ fn programs(messages: &str) -> Programs {
     messages.filter_map(program).collect()
 }
 
-/// What tests have to have in their environment: their card; and no backtraces, which would push messages out of the tail.
+/// What tests have to have in their environment: their GPU; and no backtraces, which would push messages out of the tail.
 fn on(device: &str) -> [(OsString, OsString); 2] {
     [("AUTOGAN_TEST_DEVICE".into(), device.into()), ("RUST_BACKTRACE".into(), "0".into())]
 }
 
-/// Runs a test program, one test at a time, so that memory of the card is not short for a reason of its own.
+/// Runs a test program, one test at a time, so that memory of the GPU is not short for a reason of its own.
 fn test(session: &mut Session, package: &str, target: &str, filter: &[&str]) -> Outcome {
     let (program, toolkit) = match session.program(package, target) {
         Ok(built) => built,

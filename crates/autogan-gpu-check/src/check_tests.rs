@@ -7,7 +7,7 @@ use super::*;
 
 fn args(folder: &Path) -> Args {
     let json = folder.join("gpu-check.json");
-    Args { device: "cuda:0".into(), json, quick: false, no_cudnn: false }
+    Args { device: "cuda:0".into(), json, quick: false, no_cudnn: false, root: folder.into() }
 }
 
 fn read(args: &Args) -> Value {
@@ -19,13 +19,14 @@ fn every_step_is_taken_and_one_failure_is_the_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
     let answer = |_: &str| fine("");
-    let steps: [Step; 3] = [
-        ("first", |_| Outcome::passed()),
-        ("second", |s| {
+    let tail = format!("in {}", dir.path().display());
+    let steps: [Step<'_>; 3] = [
+        ("first", &|_| Outcome::passed()),
+        ("second", &|s| {
             s.facts.insert("torch".into(), json!("2.9"));
-            Outcome::Failed { reason: "broke".into(), tail: format!("in {}", s.root.display()) }
+            Outcome::Failed { reason: "broke".into(), tail: tail.clone() }
         }),
-        ("third", |_| Outcome::Skipped("--quick".into())),
+        ("third", &|_| Outcome::Skipped("--quick".into())),
     ];
     let report = check(dir.path(), &args, &Fake::new(&answer), || true, &steps).unwrap();
     assert_eq!(report.exit_code(), ExitCode::FAILURE);
@@ -48,8 +49,8 @@ fn the_report_is_there_while_a_step_runs() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
     let answer = |_: &str| fine("");
-    let looks: Step = ("looks", |s| {
-        let text = std::fs::read_to_string(s.root.join("gpu-check.json")).unwrap();
+    let looks: Step<'_> = ("looks", &|_| {
+        let text = std::fs::read_to_string(&args.json).unwrap();
         let found: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&found["complete"], &found["passed"]), (&json!(false), &json!(false)));
         Outcome::passed()
@@ -73,7 +74,7 @@ fn without_a_driver_the_rest_is_skipped_and_nothing_is_built() {
     for step in &steps[1..] {
         assert_eq!(
             (&step["status"], &step["reason"]),
-            (&json!("skipped"), &json!("there is no card to run on"))
+            (&json!("skipped"), &json!("there is no GPU to run on"))
         );
     }
     let asked = fake.asked.borrow();
@@ -81,7 +82,7 @@ fn without_a_driver_the_rest_is_skipped_and_nothing_is_built() {
 }
 
 #[test]
-fn a_driver_is_enough_and_one_without_a_card_is_not() {
+fn a_driver_is_enough_and_one_without_a_gpu_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
     let missing = |_: &str| failed("nvidia-smi: not found");
@@ -92,14 +93,14 @@ fn a_driver_is_enough_and_one_without_a_card_is_not() {
     assert!(!report.passed());
     let found = read(&args);
     let reason = found["steps"][0]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("the NVIDIA driver finds no card"), "{reason}");
+    assert!(reason.starts_with("the NVIDIA driver finds no GPU"), "{reason}");
     assert_eq!(found["steps"][2]["status"], json!("skipped"));
 }
 
 #[test]
-fn only_cards_are_devices() {
-    assert_eq!(card("cuda:12").unwrap(), "cuda:12");
+fn only_gpus_are_devices() {
+    assert_eq!(gpu("cuda:12").unwrap(), "cuda:12");
     for wrong in ["cuda", "cpu", "cuda:", "cuda:x", "0", "cuda:-1"] {
-        assert!(card(wrong).unwrap_err().contains("expected cuda:N"), "{wrong}");
+        assert!(gpu(wrong).unwrap_err().contains("expected cuda:N"), "{wrong}");
     }
 }

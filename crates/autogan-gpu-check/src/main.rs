@@ -1,7 +1,7 @@
-//! `cargo xtask gpu-check`: everything that a machine with an NVIDIA card can prove, in one file that can be sent.
+//! `cargo xtask gpu-check`: everything that a machine with an NVIDIA GPU can prove, in one file that can be sent.
 //!
-//! Each step is taken although earlier ones failed; what cannot be done without what is missing is skipped and says so.
-//! The file is written after each step, so that it is there however this ends. docs/cuda.md, "Checking a card".
+//! Each step is taken although earlier ones failed; a step whose needs are missing is skipped and says so. The file is
+//! written after each step, so that it is there however this ends. docs/cuda.md, "Checking a GPU".
 
 mod call;
 mod machine;
@@ -16,19 +16,20 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use clap::Parser;
 use serde_json::{Map, Value, json};
 
-use crate::say;
 use call::{Runner, System};
 use redact::Redaction;
 use report::{Outcome, Report, Row};
 use steps::{Programs, STEPS, Session, Step};
 
-/// What to check.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// The card: cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cuda:0", value_parser = card)]
+/// Check what a machine with an NVIDIA GPU makes of AutoGAN: operators, golden values, a search, speed.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cargo xtask gpu-check", bin_name = "cargo xtask gpu-check")]
+struct Args {
+    /// The GPU: cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cuda:0", value_parser = gpu)]
     device: String,
     /// Where the report goes
     #[arg(long, value_name = "FILE", default_value = "gpu-check.json")]
@@ -39,10 +40,13 @@ pub struct Args {
     /// Leave cuDNN out, also where it is there
     #[arg(long)]
     no_cudnn: bool,
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".", hide = true)]
+    root: PathBuf,
 }
 
-/// The name of a card.
-fn card(name: &str) -> Result<String, String> {
+/// The name of a GPU.
+fn gpu(name: &str) -> Result<String, String> {
     let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u16>().ok());
     match number {
         Some(number) => Ok(format!("cuda:{number}")),
@@ -50,10 +54,18 @@ fn card(name: &str) -> Result<String, String> {
     }
 }
 
+fn main() -> ExitCode {
+    let args = Args::parse();
+    run(&args).unwrap_or_else(|error| {
+        say(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
 /// Takes every step, prints the table, and fails if any step did.
-pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
-    let system = System { root };
-    let report = check(root, args, &system, toolkit::driver_loads, &STEPS)?;
+fn run(args: &Args) -> Result<ExitCode> {
+    let root = args.root.canonicalize()?;
+    let report = check(&root, args, &System { root: &root }, toolkit::driver_loads, &STEPS)?;
     print(&report.table());
     say(&format!("gpu-check: the report is {}", args.json.display()));
     Ok(report.exit_code())
@@ -65,19 +77,18 @@ fn check(
     args: &Args,
     runner: &dyn Runner,
     driver_loads: fn() -> bool,
-    steps: &[Step],
+    steps: &[Step<'_>],
 ) -> Result<Report> {
     let mut facts = Map::new();
     let asked = json!({"device": args.device, "quick": args.quick, "no_cudnn": args.no_cudnn});
     facts.insert("asked".into(), asked);
     facts.extend(machine::facts(runner));
-    for unknown in ["cards", "nvcc", "cudnn", "torch"] {
+    for unknown in ["gpus", "nvcc", "cudnn", "torch"] {
         facts.insert(unknown.into(), Value::Null);
     }
     let mut report = Report { facts, rows: Vec::new(), redaction: Redaction::here(root) };
     report.write(&args.json, false)?;
     let mut session = Session {
-        root,
         runner,
         device: args.device.clone(),
         quick: args.quick,
@@ -85,7 +96,7 @@ fn check(
         python: std::env::var_os("AUTOGAN_PYTHON").unwrap_or_else(|| "python3".into()),
         driver_loads,
         facts: Map::new(),
-        card: false,
+        gpu: false,
         toolkit: None,
         programs: Programs::new(),
     };
@@ -110,6 +121,12 @@ fn tell(row: &Row) {
         Outcome::Skipped(reason) => say(&format!("   skipped: {reason}")),
         Outcome::Failed { reason, .. } => say(&format!("   FAILED ({seconds:.1} s): {reason}")),
     }
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stderr, reason = "a command-line tool speaks on stderr")]
+fn say(line: &str) {
+    eprintln!("{line}");
 }
 
 /// The table is the command's result.

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
-use super::super::call::tests::{Fake, failed, fine};
 use super::*;
+use crate::call::tests::{Fake, failed, fine};
 
 const PASSED: &str = "running 3 tests\ntest result: ok. 3 passed; 0 failed; 0 ignored\n";
 
@@ -14,7 +14,6 @@ const SPEED: &str = "{\"images_per_s\": 500.0, \"device\": \"cuda:1 (NVIDIA L4)\
 /// A session on a machine that has everything.
 fn session<'a>(runner: &'a dyn Runner) -> Session<'a> {
     Session {
-        root: Path::new("/r"),
         runner,
         device: "cuda:1".into(),
         quick: false,
@@ -22,7 +21,7 @@ fn session<'a>(runner: &'a dyn Runner) -> Session<'a> {
         python: "python3".into(),
         driver_loads: || true,
         facts: Map::new(),
-        card: true,
+        gpu: true,
         toolkit: Some(Toolkit::fake(
             "/opt/cuda",
             true,
@@ -57,7 +56,7 @@ fn built() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn step(name: &str) -> fn(&mut Session) -> Outcome {
+fn step(name: &str) -> &'static dyn Fn(&mut Session) -> Outcome {
     STEPS.iter().find(|(other, _)| *other == name).unwrap().1
 }
 
@@ -106,7 +105,7 @@ fn a_build_that_fails_in_part_keeps_its_output_and_what_it_made() {
 }
 
 #[test]
-fn tests_run_on_the_card_that_was_named() {
+fn tests_run_on_the_gpu_that_was_named() {
     let answer = |_: &str| fine(PASSED);
     let fake = Fake::new(&answer);
     let mut session = session(&fake);
@@ -134,13 +133,13 @@ fn tests_run_on_the_card_that_was_named() {
 /// What the filters of the steps name is there, in the sources of the tests.
 #[test]
 fn the_tests_that_steps_name_exist() {
-    let cases = include_str!("../../../crates/autogan-ops/tests/cases/mod.rs");
+    let cases = include_str!("../../autogan-ops/tests/cases/mod.rs");
     assert!(cases.contains("mod twice;"));
-    let steps = include_str!("../../../crates/autogan-search/tests/beside/steps.rs");
+    let steps = include_str!("../../autogan-search/tests/beside/steps.rs");
     assert!(steps.contains("fn steps_give_the_same_bits_each_time"));
     for manifest in [
-        include_str!("../../../crates/autogan-ops/Cargo.toml"),
-        include_str!("../../../crates/autogan-search/Cargo.toml"),
+        include_str!("../../autogan-ops/Cargo.toml"),
+        include_str!("../../autogan-search/Cargo.toml"),
     ] {
         assert!(manifest.contains("name = \"card\""));
     }
@@ -225,7 +224,7 @@ fn memory_that_grows_with_the_work_is_a_leak() {
 #[test]
 fn speeds_stand_beside_pytorch_s_faster_layout() {
     let answer = |line: &str| match line {
-        line if line.contains("import json, torch") => fine("{\"version\": \"2.9\", \"cards\": 1}"),
+        line if line.contains("import json, torch") => fine("{\"version\": \"2.9\", \"gpus\": 1}"),
         line if line.contains("channels-last") => fine("warning\n{\"images_per_s\": 400.0}\n"),
         line if line.contains(".py") => fine("{\"images_per_s\": 250.0}\n"),
         _ => fine(SPEED),

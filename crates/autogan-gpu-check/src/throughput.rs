@@ -1,4 +1,4 @@
-//! How fast a card is at a search's main parts, and beside it PyTorch on the same card where it is there.
+//! How fast a GPU is at a search's main parts, and beside it PyTorch on the same GPU where it is there.
 
 use std::ffi::OsString;
 
@@ -9,7 +9,7 @@ use super::machine;
 use super::report::Outcome;
 use super::steps::Session;
 
-/// Cycles that are timed at each stage, after those that warm the card up.
+/// Cycles that are timed at each stage, after those that warm the GPU up.
 const CYCLES: &str = "10";
 
 /// Images through Inception: enough for a second or more.
