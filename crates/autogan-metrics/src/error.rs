@@ -10,6 +10,9 @@ pub enum Error {
     /// A tensor operation failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+    /// Sizes do not fit each other.
+    #[error(transparent)]
+    Size(#[from] autogan_kernels::SizeError),
     /// A weight file could not be read.
     #[error(transparent)]
     Weights(#[from] autogan_weights::Error),

@@ -21,7 +21,6 @@ mod depth;
 mod evaluated;
 mod hinge;
 mod host;
-pub mod inference;
 mod linear;
 mod norm;
 mod optim;
@@ -34,12 +33,9 @@ mod resize;
 mod softmax;
 mod spectral;
 mod tape;
-#[cfg(test)]
-mod testing;
 mod unary;
 mod upload;
 mod upsample;
-mod vectors;
 
 pub use activation::{relu, tanh};
 pub use add::add;

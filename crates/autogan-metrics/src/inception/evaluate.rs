@@ -3,7 +3,7 @@
 //! What it computes is what the plain form in `network.rs` does, up to rounding. An average pool before a 1x1 convolution is moved
 //! behind it, where there are fewer channels: both are linear, and the mean of a constant is the constant.
 
-use autogan_ops::inference::{
+use autogan_kernels::inference::{
     Buffer, Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3, max_pool3,
     max_pool3_output,
 };

@@ -3,7 +3,7 @@
 //! On the CPU the blocks run as `evaluate.rs` says; here stands the plain form, operator by operator on tensors, which
 //! cards take and tests compare with.
 
-use autogan_ops::inference::{Convolution, Shape};
+use autogan_kernels::inference::{Convolution, Shape};
 use autogan_ops::{ConvGeometry, avg_pool_global, avg_pool3, conv2d_relu, linear, max_pool3};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};

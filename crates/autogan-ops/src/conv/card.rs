@@ -2,36 +2,32 @@
 
 use candle_core::{Result, bail};
 
-use super::problem::Problem;
+use autogan_kernels::conv::Problem;
+
 use crate::cuda::{
     Argument, Card, ConvSizes, Convolution, Floats, Room, flag, floats, int, narrow, over_elements,
     over_groups, over_planes, over_tiles, shares,
 };
 use crate::precision::Precision;
 
-impl Problem {
-    /// The sizes as kernels take them.
-    fn sizes(&self) -> Result<ConvSizes> {
-        let g = self.geometry;
-        // The largest number that a kernel counts to; what it is made of is smaller.
-        for count in [
-            self.n * self.image_in(),
-            self.n * self.image_out(),
-            self.co * self.k(),
-            self.n * self.pixels() * g.stride * g.stride,
-        ] {
-            narrow(count)?;
-        }
-        let sizes = [
-            self.n, self.ci, self.h, self.w, self.co, self.kh, self.kw, self.ho, self.wo, g.stride,
-            g.pad_h, g.pad_w,
-        ];
-        let mut narrowed = [0; 12];
-        for (to, from) in narrowed.iter_mut().zip(sizes) {
-            *to = narrow(from)?;
-        }
-        Ok(ConvSizes(narrowed))
+/// The sizes as kernels take them.
+fn sizes(p: &Problem) -> Result<ConvSizes> {
+    let g = p.geometry;
+    // The largest number that a kernel counts to; what it is made of is smaller.
+    for count in [
+        p.n * p.image_in(),
+        p.n * p.image_out(),
+        p.co * p.k(),
+        p.n * p.pixels() * g.stride * g.stride,
+    ] {
+        narrow(count)?;
     }
+    let sizes = [p.n, p.ci, p.h, p.w, p.co, p.kh, p.kw, p.ho, p.wo, g.stride, g.pad_h, g.pad_w];
+    let mut narrowed = [0; 12];
+    for (to, from) in narrowed.iter_mut().zip(sizes) {
+        *to = narrow(from)?;
+    }
+    Ok(ConvSizes(narrowed))
 }
 
 /// A factor of a convolution's products as they take it: f32 values where they lie, or a copy that is rounded to bf16.
@@ -69,7 +65,7 @@ pub(super) struct OnCard<'a> {
 
 impl<'a> OnCard<'a> {
     pub fn new(card: &'a dyn Card, p: &'a Problem, precision: Precision) -> Result<Self> {
-        Ok(Self { card, p, sizes: p.sizes()?, precision })
+        Ok(Self { card, p, sizes: sizes(p)?, precision })
     }
 
     /// The output's gradient, which both gradients take.

@@ -7,9 +7,11 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
+use autogan_kernels::conv::winograd::{Form, Pixel, Prologue, Winograd};
+use autogan_kernels::conv::{After, single};
+
 use super::phases;
-use super::winograd::{Form, Pixel, Prologue, Winograd};
-use super::{After, channel_sums, conv2d, single};
+use super::{channel_sums, conv2d};
 use crate::cuda;
 use crate::host::{host, slice, tensor};
 use crate::norm::{self, Normaliser, Parameters};

@@ -6,31 +6,22 @@
 //! in ([`computing_in`](crate::computing_in)), for its way back too; `mixed` says what bf16 is.
 
 mod card;
-mod columns;
-mod flat;
 mod fused;
-mod kernels;
-mod mixed;
 mod phases;
 mod pooled;
-mod problem;
 mod reference;
-mod simd;
-mod single;
-mod winograd;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,
+    CpuStorage, CudaStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor, bail,
 };
 
+pub use autogan_kernels::ConvGeometry;
+use autogan_kernels::conv::{After, Kernels, Problem, bias_gradient};
 use card::OnCard;
 pub(crate) use card::sum_shares;
 pub use fused::{Before, FusedOutput, Resize, Statistics, conv2d_fused, conv2d_fused_ref};
-pub(crate) use kernels::bias_gradient;
 pub use pooled::{conv2d_avg_pool2, conv2d_avg_pool2_ref};
-pub use problem::ConvGeometry;
-use problem::Problem;
 pub use reference::conv2d_ref;
 
 use crate::Activation;
@@ -65,7 +56,7 @@ pub fn conv2d_strided(
     b: Option<&Tensor>,
     geometry: ConvGeometry,
 ) -> Result<Tensor> {
-    let problem = Problem::new("conv2d", x, w, geometry)?;
+    let problem = problem("conv2d", x, w, geometry)?;
     let (x, w) = (x.contiguous()?, w.contiguous()?);
     match b {
         None => {
@@ -86,11 +77,16 @@ pub fn conv2d_strided(
 /// # Errors
 /// As [`conv2d_strided`].
 pub fn conv2d_relu(x: &Tensor, w: &Tensor, b: &Tensor, geometry: ConvGeometry) -> Result<Tensor> {
-    let problem = Problem::new("conv2d_relu", x, w, geometry)?;
+    let problem = problem("conv2d_relu", x, w, geometry)?;
     same_dtype("conv2d_relu", &[x, w, b])?;
     check_bias(&problem, b)?;
     let (x, w, b) = (x.contiguous()?, w.contiguous()?, b.contiguous()?);
     x.apply_op3_no_bwd(&w, &b, &Conv::new(problem, Activation::Relu, &x)?)
+}
+
+/// The sizes of a convolution of `x` with `w`.
+fn problem(op: &str, x: &Tensor, w: &Tensor, geometry: ConvGeometry) -> Result<Problem> {
+    Problem::new(op, x.dims(), w.dims(), geometry).map_err(Error::wrap)
 }
 
 fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
@@ -98,74 +94,6 @@ fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
         bail!("conv2d: expected a bias of shape [{}], found {:?}", problem.co, b.dims());
     }
     Ok(())
-}
-
-/// What is done to each output.
-#[derive(Clone, Copy)]
-struct After<'a, T> {
-    bias: Option<&'a [T]>,
-    activation: Activation,
-}
-
-impl<T: Real> After<'_, T> {
-    /// What is added to the outputs of a channel.
-    fn bias(&self, channel: usize) -> T {
-        self.bias.map_or(T::zero(), |bias| bias[channel])
-    }
-
-    #[inline(always)]
-    fn apply(&self, v: T) -> T {
-        // Written so that NaN passes.
-        if self.activation == Activation::Relu && v < T::zero() { T::zero() } else { v }
-    }
-}
-
-/// The kernels of an element type: Winograd and flat loops in f32, columns and GEMM in f64, where speed matters less, and
-/// which knows no other precision.
-trait Kernels: Real {
-    fn forward(
-        p: &Problem,
-        precision: Precision,
-        factors: (&[Self], &[Self]),
-        after: After<'_, Self>,
-    ) -> Vec<Self>;
-    fn input_gradient(p: &Problem, precision: Precision, factors: (&[Self], &[Self])) -> Vec<Self>;
-    fn weight_gradient(p: &Problem, precision: Precision, factors: (&[Self], &[Self]))
-    -> Vec<Self>;
-}
-
-impl Kernels for f32 {
-    fn forward(
-        p: &Problem,
-        precision: Precision,
-        factors: (&[f32], &[f32]),
-        after: After<'_, f32>,
-    ) -> Vec<f32> {
-        mixed::forward(p, precision, factors, after)
-    }
-    fn input_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
-        mixed::input_gradient(p, precision, factors)
-    }
-    fn weight_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
-        mixed::weight_gradient(p, precision, factors)
-    }
-}
-
-impl Kernels for f64 {
-    fn forward(
-        p: &Problem,
-        _: Precision,
-        (x, w): (&[f64], &[f64]),
-        after: After<'_, f64>,
-    ) -> Vec<f64> {
-        kernels::forward(p, x, w, after)
-    }
-    fn input_gradient(p: &Problem, _: Precision, (dy, w): (&[f64], &[f64])) -> Vec<f64> {
-        kernels::input_gradient(p, dy, w)
-    }
-    fn weight_gradient(p: &Problem, _: Precision, (x, dy): (&[f64], &[f64])) -> Vec<f64> {
-        kernels::weight_gradient(p, x, dy)
-    }
 }
 
 struct Conv {

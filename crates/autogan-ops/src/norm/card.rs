@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Shape, Tensor};
 
-use super::affine::{Activation, Dims, Norm};
+use autogan_kernels::norm::{Activation, Dims, Norm};
+
 use crate::cuda::{
     self, Argument, Card, Doubles, Floats, Room, doubles, flag, floats, int, narrow, over_elements,
     over_groups, over_planes,

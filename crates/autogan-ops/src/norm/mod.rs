@@ -4,7 +4,6 @@
 //! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's. All statistics
 //! are f64 vectors that lie beside the input: on a card nothing waits for them.
 
-mod affine;
 mod card;
 mod running;
 
@@ -13,9 +12,9 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
 };
 
-pub use affine::Activation;
-use affine::{Dims, Norm, statistics};
-pub(crate) use affine::{Normaliser, Parameters};
+pub use autogan_kernels::norm::Activation;
+use autogan_kernels::norm::{Dims, Norm, statistics};
+pub(crate) use autogan_kernels::norm::{Normaliser, Parameters};
 pub use running::update_running;
 
 use crate::cuda::{self, Card, Floats};

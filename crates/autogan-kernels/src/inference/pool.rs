@@ -1,11 +1,11 @@
 //! Pools of images with the channels last.
 
-use candle_core::{Result, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Buffer, Finish, Images, ImagesMut, Shape, load_part, store_part};
 use crate::Activation;
+use crate::error::{Result, bail};
 
 /// Side of the kernels.
 const KERNEL: usize = 3;

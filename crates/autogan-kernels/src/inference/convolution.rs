@@ -1,12 +1,12 @@
 //! Convolutions with fixed weights, packed when they are made.
 
-use candle_core::{Result, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fast::Fast;
 use super::product::{Panels, Product};
 use super::{Buffer, Finish, Images, ImagesMut, Shape, share, store_part};
+use crate::error::{Result, bail};
 use crate::{Activation, ConvGeometry};
 
 /// Output pixels that one task computes at most.

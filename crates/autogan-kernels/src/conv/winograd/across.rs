@@ -16,7 +16,7 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
 use crate::Activation;
-use crate::host::{fresh, room};
+use crate::slices::{fresh, room};
 use crate::vectors::{load, store};
 
 /// Tiles of an image that make up a panel.

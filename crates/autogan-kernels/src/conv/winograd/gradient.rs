@@ -14,7 +14,7 @@ use super::lanes::{Layout, gradient_tile, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Pixel, Prologue, Winograd};
-use crate::host::{CHUNK, for_pieces, fresh, room};
+use crate::slices::{CHUNK, for_pieces, fresh, room};
 use crate::vectors::store;
 
 /// Partial sums, one per group of images, at most.

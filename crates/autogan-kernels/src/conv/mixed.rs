@@ -7,8 +7,8 @@
 use super::problem::Problem;
 use super::{After, single};
 use crate::Activation;
-use crate::host::for_pieces;
 use crate::precision::{Precision, round, rounded};
+use crate::slices::for_pieces;
 
 /// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`.
 pub(super) fn forward(

@@ -18,28 +18,31 @@ mod units;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-pub(super) use form::Form;
+pub use form::Form;
 use form::{LANES, Packed};
 use kernel::Block;
 use tiles::{Grid, PANEL, Panel};
-pub(super) use transform::Pixel;
+pub use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
 
 use super::problem::Problem;
 use super::simd::block_rows;
 use super::{After, ConvGeometry};
 use crate::Activation;
-use crate::host::{fresh, prefetch};
+use crate::slices::{fresh, prefetch};
 
 /// Channels between the one that is read and the one that is asked for.
 const AHEAD: usize = 4;
 
 /// One 3x3 convolution of `n` images.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Winograd {
+pub struct Winograd {
     form: Form,
+    /// Images.
     pub n: usize,
+    /// Input channels.
     pub ci: usize,
+    /// Output channels.
     pub co: usize,
     /// Source images, `h x w`.
     source: (usize, usize),
@@ -48,7 +51,8 @@ pub(super) struct Winograd {
 }
 
 /// What each pixel of a source image becomes before it is convolved: image, channel.
-pub(super) trait Prologue: Sync {
+pub trait Prologue: Sync {
+    /// What the pixels of a plane become.
     fn pixel(&self, image: usize, channel: usize) -> Pixel;
 }
 
@@ -157,7 +161,7 @@ impl Winograd {
 }
 
 /// No prologue.
-pub(super) struct Plain;
+pub struct Plain;
 
 impl Prologue for Plain {
     fn pixel(&self, _image: usize, _channel: usize) -> Pixel {

@@ -9,8 +9,8 @@ use super::After;
 use super::columns::{Place, col2im, im2col};
 use super::problem::{ConvGeometry, Problem};
 use crate::Activation;
-use crate::host::{CHUNK, for_pieces, sum_by, zeros};
-use crate::real::{Mat, Real, gemm};
+use crate::slices::{CHUNK, for_pieces, sum_by, zeros};
+use crate::{Mat, Real, gemm};
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;
@@ -246,12 +246,12 @@ fn weight_gradient_of<T: Real>(
 }
 
 /// The gradient of a bias: the sum over images and pixels of each channel of `dy [n, channels, pixels]`.
-pub(crate) fn bias_gradient<T: Real>(dy: &[T], n: usize, channels: usize, pixels: usize) -> Vec<T> {
+pub fn bias_gradient<T: Real>(dy: &[T], n: usize, channels: usize, pixels: usize) -> Vec<T> {
     (0..channels)
         .into_par_iter()
         .map(|c| {
             let plane = |i: usize| &dy[(i * channels + c) * pixels..][..pixels];
-            T::from_f64((0..n).map(|i| sum_by(plane(i), |v| v)).sum())
+            T::narrow((0..n).map(|i| sum_by(plane(i), |v| v)).sum())
         })
         .collect()
 }

@@ -28,9 +28,12 @@ pub(super) const SLACK: usize = 16;
 
 /// What is done to each pixel before the convolution: `max(a · v + b, floor)`.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::conv) struct Pixel {
+pub struct Pixel {
+    /// Factor.
     pub a: f32,
+    /// Shift.
     pub b: f32,
+    /// The least result.
     pub floor: f32,
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use candle_core::{Result, bail};
+use crate::error::{Result, bail};
 
 /// One cache line.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The sizes of one convolution, and how its work is cut into tiles.
 
-use candle_core::{Result, Tensor, bail};
+use crate::error::{Result, bail};
 
 /// Stride and zero padding of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +15,26 @@ pub struct ConvGeometry {
 
 /// One convolution: `x [n, ci, h, w]`, `w [co, ci, kh, kw]`, `y [n, co, ho, wo]`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
+    /// Images.
     pub n: usize,
+    /// Input channels.
     pub ci: usize,
+    /// Rows of an input.
     pub h: usize,
+    /// Columns of an input.
     pub w: usize,
+    /// Output channels.
     pub co: usize,
+    /// Rows of a kernel.
     pub kh: usize,
+    /// Columns of a kernel.
     pub kw: usize,
+    /// Rows of an output.
     pub ho: usize,
+    /// Columns of an output.
     pub wo: usize,
+    /// Stride and padding.
     pub geometry: ConvGeometry,
 }
 
@@ -32,12 +42,16 @@ pub(crate) struct Problem {
 const TILE_COLUMNS: usize = 512;
 
 impl Problem {
-    pub fn new(op: &str, x: &Tensor, w: &Tensor, geometry: ConvGeometry) -> Result<Self> {
-        let Ok((n, ci, h, width)) = x.dims4() else {
-            bail!("{op}: expected an input of shape [N, C, H, W], found {:?}", x.dims());
+    /// The convolution of an input of shape `x` with a weight of shape `w`, for the operator `op`.
+    ///
+    /// # Errors
+    /// When the shapes are not those of images and kernels or do not fit each other, or a size is 0 that may not be.
+    pub fn new(op: &str, x: &[usize], w: &[usize], geometry: ConvGeometry) -> Result<Self> {
+        let &[n, ci, h, width] = x else {
+            bail!("{op}: expected an input of shape [N, C, H, W], found {x:?}");
         };
-        let Ok((co, wi, kh, kw)) = w.dims4() else {
-            bail!("{op}: expected a weight of shape [Cout, Cin, kh, kw], found {:?}", w.dims());
+        let &[co, wi, kh, kw] = w else {
+            bail!("{op}: expected a weight of shape [Cout, Cin, kh, kw], found {w:?}");
         };
         if wi != ci {
             bail!("{op}: the weight takes {wi} channels, the input has {ci}");

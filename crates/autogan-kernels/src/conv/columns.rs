@@ -1,7 +1,7 @@
 //! Images to column matrices and back (im2col, col2im).
 
 use super::problem::Problem;
-use crate::real::Real;
+use crate::Real;
 
 /// Where columns go inside a matrix of `stride` columns a row: they start at column `at`.
 #[derive(Clone, Copy)]

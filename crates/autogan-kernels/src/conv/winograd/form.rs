@@ -5,11 +5,11 @@
 //! and column of the transformed tile are zero; when the outputs are averaged in 2x2 blocks, the third row and column
 //! of the products drop out of the sum. Both need nine products then.
 
-use crate::host::{for_pieces, fresh};
+use crate::slices::{for_pieces, fresh};
 
 /// What happens around the 3x3 convolution (stride 1, one zero around the image).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::conv) enum Form {
+pub enum Form {
     /// `[h, w]` to `[h, w]`.
     Same,
     /// Nearest upsampling before it: `[h, w]` to `[2h, 2w]`.

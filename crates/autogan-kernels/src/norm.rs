@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::host::{for_pieces, fresh, vectorised};
-use crate::real::Real;
+use crate::Real;
+use crate::slices::{for_pieces, fresh, vectorised};
 
 /// Images, channels, pixels.
-pub(crate) type Dims = (usize, usize, usize);
+pub type Dims = (usize, usize, usize);
 
 /// What follows a norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,16 @@ pub enum Activation {
 
 /// What a norm does, whatever the statistics.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Norm {
+pub struct Norm {
+    /// Sizes of the input.
     pub dims: Dims,
     /// One group for each plane rather than for each channel.
     pub per_plane: bool,
+    /// What is added to each variance.
     pub eps: f64,
     /// The statistics are those of the input, so the gradient flows through them.
     pub own: bool,
+    /// What follows.
     pub activation: Activation,
 }
 
@@ -39,14 +42,14 @@ impl Norm {
 
 /// A norm with mean and spread of its groups, on the CPU.
 #[derive(Clone, Debug)]
-pub(crate) struct Normaliser {
+pub struct Normaliser {
     norm: Norm,
     mean: Vec<f64>,
     inv_std: Vec<f64>,
 }
 
 /// A norm's weight and bias by channel; none for 1 and 0.
-pub(crate) type Parameters<'a, T> = Option<(&'a [T], &'a [T])>;
+pub type Parameters<'a, T> = Option<(&'a [T], &'a [T])>;
 
 impl Normaliser {
     /// By given or measured statistics, one of each for each group.
@@ -75,11 +78,11 @@ impl Normaliser {
     pub fn factors<T: Real>(&self, plane: usize, parameters: Parameters<'_, T>) -> (T, T) {
         let (group, channel) = (self.group(plane), plane % self.norm.dims.1);
         let (weight, bias) = match parameters {
-            Some((weight, bias)) => (weight[channel].to_f64(), bias[channel].to_f64()),
+            Some((weight, bias)) => (weight[channel].wide(), bias[channel].wide()),
             None => (1.0, 0.0),
         };
         let a = weight * self.inv_std[group];
-        (T::from_f64(a), T::from_f64(bias - self.mean[group] * a))
+        (T::narrow(a), T::narrow(bias - self.mean[group] * a))
     }
 
     /// Whether all planes of a channel have the same factors.
@@ -172,13 +175,13 @@ impl Normaliser {
             let (a, b) = self.factors(plane, parameters);
             let (slope, shift) = if self.norm.own {
                 let scale =
-                    parameters.map_or(1.0, |(w, _)| w[plane % c].to_f64()) * self.inv_std[group];
+                    parameters.map_or(1.0, |(w, _)| w[plane % c].wide()) * self.inv_std[group];
                 let slope = -scale * self.inv_std[group] * dot[group] / count;
                 (slope, -scale * sum[group] / count - slope * self.mean[group])
             } else {
                 (0.0, 0.0)
             };
-            [a, b, T::from_f64(slope), T::from_f64(shift)]
+            [a, b, T::narrow(slope), T::narrow(shift)]
         });
         for_pieces(
             &mut dy,
@@ -207,9 +210,9 @@ fn positive<T: Real>(v: T) -> T {
 fn gradient_sums<T: Real>(x: &[T], dy: &[T], mean: f64, open: impl Fn(T) -> bool) -> (f64, f64) {
     let (mut sums, mut dots) = ([0f64; 8], [0f64; 8]);
     let take = |x: T, d: T, sum: &mut f64, dot: &mut f64| {
-        let d = if open(x) { d.to_f64() } else { 0.0 };
+        let d = if open(x) { d.wide() } else { 0.0 };
         *sum += d;
-        *dot += d * (x.to_f64() - mean);
+        *dot += d * (x.wide() - mean);
     };
     let (cx, cd) = (x.chunks_exact(8), dy.chunks_exact(8));
     for (i, (&x, &d)) in cx.remainder().iter().zip(cd.remainder()).enumerate() {
@@ -224,11 +227,7 @@ fn gradient_sums<T: Real>(x: &[T], dy: &[T], mean: f64, open: impl Fn(T) -> bool
 }
 
 /// Mean and biased variance of each channel of a batch, or of each plane, in two passes.
-pub(crate) fn statistics<T: Real>(
-    x: &[T],
-    (n, c, pixels): Dims,
-    per_plane: bool,
-) -> (Vec<f64>, Vec<f64>) {
+pub fn statistics<T: Real>(x: &[T], (n, c, pixels): Dims, per_plane: bool) -> (Vec<f64>, Vec<f64>) {
     let (groups, step) = if per_plane { (n * c, n * c) } else { (c, c) };
     let count = (if per_plane { pixels } else { n * pixels }) as f64;
     (0..groups)
@@ -236,8 +235,8 @@ pub(crate) fn statistics<T: Real>(
         .map(|group| {
             let planes = || (group..n * c).step_by(step).map(|p| &x[p * pixels..][..pixels]);
             let sum = |f: &(dyn Fn(&[T]) -> f64 + Sync)| planes().map(f).sum::<f64>();
-            let mean = sum(&|p| crate::host::sum_by(p, |v| v)) / count;
-            let var = sum(&|p| crate::host::sum_by(p, |v| (v - mean) * (v - mean))) / count;
+            let mean = sum(&|p| crate::slices::sum_by(p, |v| v)) / count;
+            let var = sum(&|p| crate::slices::sum_by(p, |v| (v - mean) * (v - mean))) / count;
             (mean, var)
         })
         .unzip()

@@ -1,11 +1,11 @@
 //! Against the plain form, on every vector unit, on odd shapes.
 
-use candle_core::{Device, Tensor};
 use pulp::Arch;
 
 use super::{Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3, max_pool3};
+use crate::ConvGeometry;
+use crate::conv::{Problem, reference};
 use crate::testing::{assert_near, other_units};
-use crate::{ConvGeometry, conv2d_ref};
 
 fn units() -> impl Iterator<Item = Arch> {
     std::iter::once(Arch::new()).chain(other_units())
@@ -16,12 +16,14 @@ fn noise(len: usize, step: f32) -> Vec<f32> {
 }
 
 /// Pixels `[n, h, w, pitch]` with the channels from `first` on, and something else between them.
-fn last(x: &Tensor, pitch: usize, first: usize) -> Vec<f32> {
-    let (n, c, h, w) = x.dims4().unwrap();
-    let pixels = x.permute((0, 2, 3, 1)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let mut out = vec![9.0; n * h * w * pitch];
-    for (out, pixel) in out.chunks_exact_mut(pitch).zip(pixels.chunks_exact(c)) {
-        out[first..first + c].copy_from_slice(pixel);
+fn last(x: &[f32], shape: Shape, channels: usize, pitch: usize, first: usize) -> Vec<f32> {
+    let mut out = vec![9.0; shape.pixels() * pitch];
+    let pixels = shape.h * shape.w;
+    for (plane, x) in x.chunks_exact(pixels).enumerate() {
+        let (image, channel) = (plane / channels, plane % channels);
+        for (p, &v) in x.iter().enumerate() {
+            out[(image * pixels + p) * pitch + first + channel] = v;
+        }
     }
     out
 }
@@ -63,16 +65,16 @@ fn convolutions_equal_the_plain_form() {
         for (co, ci) in [(1, 1), (5, 3), (33, 17), (48, 32), (40, 20)] {
             let geometry = ConvGeometry { stride, pad_h: pad.0, pad_w: pad.1 };
             let x = noise(from.pixels() * ci, 0.7);
-            let x = Tensor::from_vec(x, (from.n, ci, from.h, from.w), &Device::Cpu).unwrap();
             let (w, b) = (noise(co * ci * kh * kw, 1.3), noise(co, 0.9));
-            let wt = Tensor::from_slice(&w, (co, ci, kh, kw), &Device::Cpu).unwrap();
-            let bt = Tensor::from_slice(&b, co, &Device::Cpu).unwrap();
-            let with = conv2d_ref(&x, &wt, Some(&bt), geometry).unwrap().relu().unwrap();
-            let without = conv2d_ref(&x, &wt, None, geometry).unwrap();
+            let shapes = ([from.n, ci, from.h, from.w], [co, ci, kh, kw]);
+            let problem = Problem::new("test", &shapes.0, &shapes.1, geometry).unwrap();
+            let mut with = reference(&problem, &x, &w, Some(&b));
+            with.iter_mut().for_each(|v| *v = v.max(0.0));
+            let without = reference(&problem, &x, &w, None);
             // Channels alone, and among others.
             for (before, after) in [(0, 0), (2, 5)] {
                 let (from_pitch, to_pitch) = (before + ci + after, before + co + after);
-                let source = last(&x, from_pitch, before);
+                let source = last(&x, from, ci, from_pitch, before);
                 for unit in units() {
                     for fast in [true, false] {
                         let conv = Convolution::on(unit, &w, &b, (co, ci, kh, kw), geometry, fast)
@@ -85,7 +87,7 @@ fn convolutions_equal_the_plain_form() {
                             let out = ImagesMut::new(&mut y, to, to_pitch, (before, co)).unwrap();
                             let run = if relu { Convolution::relu } else { Convolution::linear };
                             run(&conv, images, out).unwrap();
-                            assert_near(&y, &last(expected, to_pitch, before), &what);
+                            assert_near(&y, &last(expected, to, co, to_pitch, before), &what);
                         }
                     }
                 }

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::After;
 use super::problem::Problem;
 use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
-use crate::host::fresh;
+use crate::slices::fresh;
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;

@@ -11,7 +11,7 @@ fn winograd(p: &Problem) -> Option<Winograd> {
 }
 
 /// `y [n, co, ho, wo]` of `x [n, ci, h, w]`, `w [co, ci, kh, kw]`.
-pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) -> Vec<f32> {
+pub fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) -> Vec<f32> {
     match winograd(p) {
         Some(winograd) => winograd.forward(x, w, after, &Plain),
         None => flat::forward(p, x, w, after),
@@ -19,7 +19,7 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
 }
 
 /// `dx [n, ci, h, w]` of `dy [n, co, ho, wo]`.
-pub(super) fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
+pub fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
     match winograd(p) {
         Some(winograd) => winograd.input_gradient(dy, w),
         None => flat::input_gradient(p, dy, w),
@@ -30,7 +30,7 @@ pub(super) fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
 const FEW: usize = 4;
 
 /// `dw [co, ci, kh, kw]` of `x` and `dy`.
-pub(super) fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
+pub fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
     match winograd(p).filter(|_| p.ci > FEW) {
         Some(winograd) => winograd.weight_gradient(x, dy, &Plain),
         None => flat::weight_gradient(p, x, dy),

@@ -1,0 +1,155 @@
+//! Loops over slices that use all threads without changing any sum.
+
+use rayon::prelude::*;
+
+use crate::Real;
+
+/// Runs `f` compiled for the processor's widest vectors; `f` has to be inlined for that.
+#[inline(always)]
+pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+/// Asks for `data` to be in the nearest cache soon; where planes are read a few rows at a time, no processor guesses it.
+#[inline(always)]
+pub(crate) fn prefetch(data: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in data.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about an address inside the slice; it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
+}
+
+/// Below this many elements a loop stays on the calling thread.
+const SMALL: usize = 1 << 14;
+
+/// Elements that one task of an elementwise loop handles.
+pub const CHUNK: usize = 1 << 14;
+
+/// A zeroed buffer; the operating system hands large ones out without touching them.
+pub fn zeros<T: Real>(len: usize) -> Vec<T> {
+    vec![T::zero(); len]
+}
+
+/// A buffer whose elements the caller writes, all of them, before anybody reads one.
+///
+/// Zeroing a large output that is overwritten at once costs as much as many operators themselves.
+#[allow(clippy::uninit_vec)]
+pub fn fresh<T: Copy>(len: usize) -> Vec<T> {
+    let mut data = Vec::with_capacity(len);
+    // SAFETY: the capacity is there, and every operator writes all elements of its output before it hands it on.
+    unsafe { data.set_len(len) };
+    data
+}
+
+/// At least `len` elements of a buffer that is used again and again; the caller writes what it reads.
+pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    if buffer.len() < len {
+        *buffer = fresh(len);
+    }
+    buffer
+}
+
+/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread together.
+///
+/// The pieces depend on `size` alone, never on the number of threads. `f` is best inlined always.
+pub fn for_pieces<T: Send>(dst: &mut [T], size: usize, f: impl Fn(usize, &mut [T]) + Sync + Send) {
+    let size = size.max(1);
+    let per = (CHUNK / size).max(1);
+    let group = |i: usize, group: &mut [T]| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (p, piece) in group.chunks_mut(size).enumerate() {
+                    f(i * per + p, piece);
+                }
+            },
+        );
+    };
+    if dst.len() <= SMALL || dst.len() <= size {
+        dst.chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
+    } else {
+        dst.par_chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
+    }
+}
+
+/// `dst[i] = f(a[i])`.
+pub fn map<A: Copy + Sync, B: Copy + Send>(a: &[A], f: impl Fn(A) -> B + Sync + Send) -> Vec<B> {
+    let mut out = fresh(a.len());
+    for_pieces(
+        &mut out,
+        CHUNK,
+        #[inline(always)]
+        |i, piece| {
+            let a = &a[i * CHUNK..][..piece.len()];
+            for (o, &x) in piece.iter_mut().zip(a) {
+                *o = f(x);
+            }
+        },
+    );
+    out
+}
+
+/// `dst[i] = f(a[i], b[i])`.
+pub fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
+    let mut out = fresh(a.len());
+    for_pieces(
+        &mut out,
+        CHUNK,
+        #[inline(always)]
+        |i, piece| {
+            let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
+            for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
+                *o = f(x, y);
+            }
+        },
+    );
+    out
+}
+
+/// The sum of `f(i)` over a slice in eight lanes of `f64`, always in the same order.
+pub fn sum_by<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || lanes_of(a, f),
+    )
+}
+
+#[inline(always)]
+fn lanes_of<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0f64; 8];
+    let chunks = a.chunks_exact(8);
+    for (i, &x) in chunks.remainder().iter().enumerate() {
+        lanes[i] += f(x.wide());
+    }
+    for c in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(c) {
+            *lane += f(x.wide());
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// The sum of `f(a[i], b[i])` over two slices of one length in eight lanes of `f64`, always in the same order.
+pub fn sum_by_pairs<A: Real, B: Real>(a: &[A], b: &[B], f: impl Fn(f64, f64) -> f64) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0f64; 8];
+            let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+            let rest = a.remainder().iter().zip(b.remainder());
+            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+                *lane += f(a.wide(), b.wide());
+            }
+            for (a, b) in a.zip(b) {
+                for i in 0..8 {
+                    lanes[i] += f(a[i].wide(), b[i].wide());
+                }
+            }
+            lanes.iter().sum()
+        },
+    )
+}
