@@ -11,6 +11,7 @@ pub mod conv;
 mod error;
 mod gemm;
 pub mod inference;
+pub mod memory;
 pub mod norm;
 pub mod precision;
 mod real;

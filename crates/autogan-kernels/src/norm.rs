@@ -1,14 +1,15 @@
-//! The arithmetic of both norms: an affine map of each plane, with an optional ReLU, and its gradient.
+//! Batch norm and instance norm: an affine map of each plane, with an optional ReLU, and its gradient.
 
 use rayon::prelude::*;
 
 use crate::Real;
-use crate::slices::{for_pieces, fresh, vectorised};
+use crate::memory::{filled, write};
+use crate::slices::{for_pieces, sum_by, vectorised};
 
 /// Images, channels, pixels.
 pub type Dims = (usize, usize, usize);
 
-/// What follows a norm.
+/// The function that follows a norm or a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -17,7 +18,7 @@ pub enum Activation {
     Relu,
 }
 
-/// What a norm does, whatever the statistics.
+/// A norm without its statistics.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm {
     /// Sizes of the input.
@@ -33,7 +34,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// What is normalised together: channels of the batch, or single planes.
+    /// The number of groups that are normalised together: channels of the batch, or single planes.
     pub fn groups(&self) -> usize {
         let (n, c, _) = self.dims;
         if self.per_plane { n * c } else { c }
@@ -52,7 +53,7 @@ pub struct Normaliser {
 pub type Parameters<'a, T> = Option<(&'a [T], &'a [T])>;
 
 impl Normaliser {
-    /// By given or measured statistics, one of each for each group.
+    /// The norm with mean and biased variance of each group, given or measured.
     pub fn new(norm: Norm, mean: Vec<f64>, var: &[f64]) -> Self {
         let inv_std = var.iter().map(|v| 1.0 / (v + norm.eps).sqrt()).collect();
         Self { norm, mean, inv_std }
@@ -90,7 +91,7 @@ impl Normaliser {
         !self.norm.per_plane
     }
 
-    /// `of(plane)` for any plane, worked out once for each channel where its planes share it.
+    /// `of(plane)` for any plane; where planes of a channel share it, it is computed once for each channel.
     fn for_planes<V: Copy + Sync>(
         &self,
         of: impl Fn(usize) -> V + Sync,
@@ -100,26 +101,26 @@ impl Normaliser {
         move |plane| shared.as_ref().map_or_else(|| of(plane), |shared| shared[plane % c])
     }
 
-    /// The whole norm.
+    /// Normalises `x`.
     pub fn forward<T: Real>(&self, x: &[T], parameters: Parameters<'_, T>) -> Vec<T> {
         let pixels = self.norm.dims.2;
-        let mut y = fresh(x.len());
         let factors = self.for_planes(|plane| self.factors(plane, parameters));
-        for_pieces(
-            &mut y,
+        filled(
+            x.len(),
             pixels,
             #[inline(always)]
             |plane, out| {
                 let (a, b) = factors(plane);
-                let x = &x[plane * pixels..][..pixels];
-                let lines = out.iter_mut().zip(x);
+                let affine = x[plane * pixels..].iter().map(
+                    #[inline(always)]
+                    |&v| v * a + b,
+                );
                 match self.norm.activation {
-                    Activation::Linear => lines.for_each(|(o, &v)| *o = v * a + b),
-                    Activation::Relu => lines.for_each(|(o, &v)| *o = positive(v * a + b)),
+                    Activation::Linear => write(out, affine),
+                    Activation::Relu => write(out, affine.map(positive)),
                 }
             },
-        );
-        y
+        )
     }
 
     /// Sums over each group of the gradient `dy` behind the activation, and of that times x̂: for batch norm the
@@ -235,8 +236,8 @@ pub fn statistics<T: Real>(x: &[T], (n, c, pixels): Dims, per_plane: bool) -> (V
         .map(|group| {
             let planes = || (group..n * c).step_by(step).map(|p| &x[p * pixels..][..pixels]);
             let sum = |f: &(dyn Fn(&[T]) -> f64 + Sync)| planes().map(f).sum::<f64>();
-            let mean = sum(&|p| crate::slices::sum_by(p, |v| v)) / count;
-            let var = sum(&|p| crate::slices::sum_by(p, |v| (v - mean) * (v - mean))) / count;
+            let mean = sum(&|p| sum_by(p, |v| v)) / count;
+            let var = sum(&|p| sum_by(p, |v| (v - mean) * (v - mean))) / count;
             (mean, var)
         })
         .unzip()

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Real;
+use crate::memory::{filled, write};
 
 /// Runs `f` compiled for the processor's widest vectors; `f` has to be inlined for that.
 #[inline(always)]
@@ -10,11 +11,11 @@ pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
 
-/// Asks for `data` to be in the nearest cache soon; where planes are read a few rows at a time, no processor guesses it.
+/// Tells the processor that `data` is read soon. Where planes are read a few rows at a time, it does not guess so.
 #[inline(always)]
-pub(crate) fn prefetch(data: &[f32]) {
+pub(crate) fn prefetch<T>(data: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in data.chunks(16) {
+    for line in data.chunks((64 / size_of::<T>()).max(1)) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint about an address inside the slice; it reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
@@ -29,26 +30,15 @@ const SMALL: usize = 1 << 14;
 /// Elements that one task of an elementwise loop handles.
 pub const CHUNK: usize = 1 << 14;
 
-/// A zeroed buffer; the operating system hands large ones out without touching them.
+/// A zeroed vector.
 pub fn zeros<T: Real>(len: usize) -> Vec<T> {
     vec![T::zero(); len]
 }
 
-/// A buffer whose elements the caller writes, all of them, before anybody reads one.
-///
-/// Zeroing a large output that is overwritten at once costs as much as many operators themselves.
-#[allow(clippy::uninit_vec)]
-pub fn fresh<T: Copy>(len: usize) -> Vec<T> {
-    let mut data = Vec::with_capacity(len);
-    // SAFETY: the capacity is there, and every operator writes all elements of its output before it hands it on.
-    unsafe { data.set_len(len) };
-    data
-}
-
-/// At least `len` elements of a buffer that is used again and again; the caller writes what it reads.
+/// At least `len` elements of a buffer that is used again and again; it is zeroed when it grows.
 pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     if buffer.len() < len {
-        *buffer = fresh(len);
+        *buffer = zeros(len);
     }
     buffer
 }
@@ -76,38 +66,41 @@ pub fn for_pieces<T: Send>(dst: &mut [T], size: usize, f: impl Fn(usize, &mut [T
     }
 }
 
-/// `dst[i] = f(a[i])`.
+/// `f(a[i])` for each i.
 pub fn map<A: Copy + Sync, B: Copy + Send>(a: &[A], f: impl Fn(A) -> B + Sync + Send) -> Vec<B> {
-    let mut out = fresh(a.len());
-    for_pieces(
-        &mut out,
+    filled(
+        a.len(),
         CHUNK,
         #[inline(always)]
-        |i, piece| {
-            let a = &a[i * CHUNK..][..piece.len()];
-            for (o, &x) in piece.iter_mut().zip(a) {
-                *o = f(x);
-            }
+        |i, out| {
+            write(
+                out,
+                a[i * CHUNK..].iter().map(
+                    #[inline(always)]
+                    |&x| f(x),
+                ),
+            )
         },
-    );
-    out
+    )
 }
 
-/// `dst[i] = f(a[i], b[i])`.
+/// `f(a[i], b[i])` for each i.
 pub fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
-    let mut out = fresh(a.len());
-    for_pieces(
-        &mut out,
+    filled(
+        a.len(),
         CHUNK,
         #[inline(always)]
-        |i, piece| {
-            let (a, b) = (&a[i * CHUNK..][..piece.len()], &b[i * CHUNK..][..piece.len()]);
-            for ((o, &x), &y) in piece.iter_mut().zip(a).zip(b) {
-                *o = f(x, y);
-            }
+        |i, out| {
+            let pairs = a[i * CHUNK..].iter().zip(&b[i * CHUNK..]);
+            write(
+                out,
+                pairs.map(
+                    #[inline(always)]
+                    |(&x, &y)| f(x, y),
+                ),
+            )
         },
-    );
-    out
+    )
 }
 
 /// The sum of `f(i)` over a slice in eight lanes of `f64`, always in the same order.

@@ -1,10 +1,10 @@
-//! Vectors of f32 on whatever unit the processor has: read, written, and what an activation does to one.
+//! Vectors of f32 on any vector unit: how they are read, written and activated.
 
 use pulp::Simd;
 
 use crate::Activation;
 
-/// A vector at `at`.
+/// Reads the vector at element `at`.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(_simd: S, from: &[f32], at: usize) -> S::f32s {
     let part = &from[at..][..S::F32_LANES];
@@ -12,7 +12,7 @@ pub(crate) fn load<S: Simd>(_simd: S, from: &[f32], at: usize) -> S::f32s {
     unsafe { part.as_ptr().cast::<S::f32s>().read_unaligned() }
 }
 
-/// Writes a vector at `at`.
+/// Writes a vector at element `at`.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(_simd: S, to: &mut [f32], at: usize, value: S::f32s) {
     let part = &mut to[at..][..S::F32_LANES];
@@ -20,7 +20,7 @@ pub(crate) fn store<S: Simd>(_simd: S, to: &mut [f32], at: usize, value: S::f32s
     unsafe { part.as_mut_ptr().cast::<S::f32s>().write_unaligned(value) }
 }
 
-/// The activation of each lane.
+/// Applies the activation to each lane.
 #[inline(always)]
 pub(crate) fn activate<S: Simd>(simd: S, value: S::f32s, activation: Activation) -> S::f32s {
     match activation {

@@ -1,11 +1,10 @@
 //! ReLU and tanh, elementwise and in parallel.
 
 use candle_core::{Result, Shape, Tensor};
-
 use rayon::prelude::*;
 
 use crate::cuda::{Card, Floats, int, over_elements};
-use crate::host::{fresh, map, zip};
+use crate::host::{map, zip};
 use crate::real::Real;
 use crate::tape::Keep;
 use crate::unary::{Given, Unary, apply};
@@ -65,7 +64,7 @@ impl Unary for Relu {
     }
 }
 
-/// Elements of one piece.
+/// Elements that a task has at least.
 const TANH_CHUNK: usize = 1 << 10;
 
 struct Tanh(Shape);
@@ -80,11 +79,7 @@ impl Unary for Tanh {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         // A hundred times the work of a sum: smaller pieces than elsewhere are worth a thread.
-        let mut y = fresh(x.len());
-        y.par_chunks_mut(TANH_CHUNK).zip(x.par_chunks(TANH_CHUNK)).for_each(|(y, x)| {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = x.tanh());
-        });
-        y
+        x.par_iter().with_min_len(TANH_CHUNK).map(|x| x.tanh()).collect()
     }
 
     fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {

@@ -1,13 +1,14 @@
 //! Transposed convolution with a 2x2 kernel and stride 2 (the `deconv` choice of the search space): each input
 //! pixel becomes its own 2x2 block of outputs, so the whole operator is one GEMM and a shuffle of pixels.
 
+use autogan_kernels::memory::{Unwritten, filled_by};
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::conv::{channel_sums, sum_shares};
 use crate::cuda::{self, Argument, Card, Floats, floats, int, over_tiles, shares};
-use crate::host::{fresh, host, slice, tensor, zeros};
+use crate::host::{host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
 use crate::tape::{apply3, tracked};
 
@@ -91,13 +92,13 @@ impl Deconv {
     }
 
     /// Rows of the GEMM's result, `(o, u, v)`, to the places of the output image.
-    fn scatter<T: Real>(&self, blocks: &[T], bias: &[T], y: &mut [T]) {
+    fn scatter<T: Real>(&self, blocks: &[T], bias: &[T], y: &mut Unwritten<T>) {
         for (row, plane) in blocks.chunks_exact(self.pixels()).enumerate() {
             let (o, u, v) = (row / 4, row / 2 % 2, row % 2);
             for (i, line) in plane.chunks_exact(self.w).enumerate() {
                 let out = &mut y[(o * 2 * self.h + 2 * i + u) * 2 * self.w..][..2 * self.w];
                 for (d, &s) in out[v..].iter_mut().step_by(2).zip(line) {
-                    *d = s + bias[o];
+                    d.write(s + bias[o]);
                 }
             }
         }
@@ -117,22 +118,24 @@ impl Deconv {
     }
 
     fn forward<T: Real>(&self, x: &[T], w: &[T], bias: &[T]) -> Vec<T> {
-        let mut y = fresh(self.n * self.image_out());
         let (blocks, m) =
             (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co).t());
-        y.par_chunks_mut(self.image_out().max(1)).enumerate().for_each_init(
-            || zeros(self.image_out()),
-            |buffer, (i, y)| {
-                let x = &x[i * self.image_in()..][..self.image_in()];
-                gemm(buffer, blocks, w, m, x, Mat::new(self.ci, self.pixels()), false);
-                self.scatter(buffer, bias, y);
-            },
-        );
-        y
+        let fill = |y: &mut Unwritten<T>| {
+            y.par_chunks_mut(self.image_out().max(1)).enumerate().for_each_init(
+                || zeros(self.image_out()),
+                |buffer, (i, y)| {
+                    let x = &x[i * self.image_in()..][..self.image_in()];
+                    gemm(buffer, blocks, w, m, x, Mat::new(self.ci, self.pixels()), false);
+                    self.scatter(buffer, bias, y);
+                },
+            );
+        };
+        // SAFETY: `scatter` writes all pixels of an image: each is in one row of one block.
+        unsafe { filled_by(self.n * self.image_out(), fill) }
     }
 
     fn input_gradient<T: Real>(&self, dy: &[T], w: &[T]) -> Vec<T> {
-        let mut dx = fresh(self.n * self.image_in());
+        let mut dx = zeros(self.n * self.image_in());
         let (blocks, m) = (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co));
         dx.par_chunks_mut(self.image_in().max(1)).enumerate().for_each_init(
             || zeros(self.image_out()),

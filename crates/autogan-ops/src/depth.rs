@@ -1,10 +1,10 @@
 //! Squares of pixels as channels, for evaluation only: no gradients.
 
+use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::cuda::{Card, Floats, int, over_elements};
 use crate::evaluated::{Evaluated, apply};
-use crate::host::{for_pieces, fresh};
 
 /// Each 2x2 square of pixels as four channels: `[N, C, H, W]` → `[N, 4·C, H/2, W/2]`, f32; channel `c·4 + dy·2 + dx` holds
 /// the pixels `(2i + dy, 2j + dx)` of channel `c`. It takes no part in gradients.
@@ -52,19 +52,15 @@ impl Evaluated for SpaceToDepth {
     }
 
     fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let mut y = fresh(x.len());
         let (ho, wo) = (self.h / 2, self.w / 2);
-        for_pieces(&mut y, ho * wo, |channel, plane| {
+        filled(x.len(), ho * wo, |channel, plane| {
             let (c, dy, dx) = (channel / 4, channel / 2 % 2, channel % 2);
             let from = &x[c * self.h * self.w..][..self.h * self.w];
-            for (i, line) in plane.chunks_exact_mut(wo).enumerate() {
+            write_pieces(plane, wo, |i, line| {
                 let from = &from[(2 * i + dy) * self.w..][..self.w];
-                for (y, pair) in line.iter_mut().zip(from.chunks_exact(2)) {
-                    *y = pair[dx];
-                }
-            }
-        });
-        y
+                write(line, from.chunks_exact(2).map(|pair| pair[dx]))
+            })
+        })
     }
 
     fn launch(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {

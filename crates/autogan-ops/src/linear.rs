@@ -1,6 +1,7 @@
 //! Matrix product and fully connected layer. Large products are cut into pieces by their sizes alone, so that bits
 //! never depend on threads.
 
+use autogan_kernels::memory::{filled, write};
 use candle_core::backend::BackendStorage;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail,
@@ -9,7 +10,7 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::cuda::{self, Card, Floats, flag, int, over_elements, over_tiles};
-use crate::host::{for_pieces, fresh, host, slice, tensor, zeros};
+use crate::host::{for_pieces, host, slice, tensor, zeros};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
 use crate::tape::{Keep, apply2, tracked};
 
@@ -289,17 +290,11 @@ impl CustomOp2 for AddRow {
         }
         dispatch!(OP, x.dtype(), T => {
             let (x, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, b, lb)?);
-            let mut y = fresh(x.len());
-            for_pieces(
-                &mut y,
+            let y = filled(
+                x.len(),
                 self.o,
                 #[inline(always)]
-                |i, y| {
-                    let x = &x[i * self.o..][..self.o];
-                    for ((y, &x), &b) in y.iter_mut().zip(x).zip(b) {
-                        *y = x + b;
-                    }
-                },
+                |i, y| write(y, x[i * self.o..].iter().zip(b).map(|(&x, &b)| x + b)),
             );
             Ok(storage(y, (self.n, self.o)))
         })

@@ -1,12 +1,12 @@
 //! 3x3 pools of networks that are only evaluated: maxima, and averages that do not count padding; no gradients.
 //!
-//! With the channels last, [`crate::inference`] has its own.
+//! With the channels last, [`autogan_kernels::inference`] has its own.
 
+use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::cuda::{Card, Floats, int, narrow, over_planes};
 use crate::evaluated::{Evaluated, apply};
-use crate::host::{for_pieces, fresh};
 
 /// Side of the kernels.
 const KERNEL: usize = 3;
@@ -95,12 +95,11 @@ impl Pool {
         finish: impl Fn(f32, usize) -> f32 + Sync + Send,
     ) -> Vec<f32> {
         let ((h, w), (ho, wo)) = (self.from, self.to);
-        let mut y = fresh(self.n * self.c * ho * wo);
         let columns: Vec<_> = (0..wo).map(|j| self.window(j, w)).collect();
-        for_pieces(&mut y, ho * wo, |plane, out| {
+        filled(self.n * self.c * ho * wo, ho * wo, |plane, out| {
             let x = &x[plane * h * w..][..h * w];
             let mut reduced = vec![0.0; w];
-            for (i, line) in out.chunks_exact_mut(wo).enumerate() {
+            write_pieces(out, wo, |i, line| {
                 // Rows of the window first, then columns of the result.
                 let rows = self.window(i, h);
                 let count = rows.len();
@@ -110,14 +109,14 @@ impl Pool {
                         *a = join(*a, b);
                     }
                 }
-                for (y, columns) in line.iter_mut().zip(&columns) {
+                let pixel = |columns: &std::ops::Range<usize>| {
                     let seen = &reduced[columns.clone()];
                     let value = seen[1..].iter().fold(seen[0], |a, &b| join(a, b));
-                    *y = finish(value, count * seen.len());
-                }
-            }
-        });
-        y
+                    finish(value, count * seen.len())
+                };
+                write(line, columns.iter().map(pixel))
+            })
+        })
     }
 }
 

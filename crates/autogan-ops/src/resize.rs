@@ -1,10 +1,10 @@
 //! Bilinear resizing of images to floats as scorers do it, for evaluation only: no gradients.
 
+use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 
 use crate::cuda::{Argument, Bytes, Card, Floats, flag, int, narrow, over_planes};
 use crate::evaluated::{Evaluated, apply};
-use crate::host::{for_pieces, fresh};
 
 /// Where output `i` of `to` pixels reads, of `from` pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,22 +133,22 @@ impl Evaluated for Bilinear {
             (0..to).map(|i| self.rule.tap(i, from, to)).collect()
         };
         let (rows, columns) = (taps(h, ho), taps(w, wo));
-        let mut y = fresh(self.n * self.c * ho * wo);
-        for_pieces(&mut y, ho * wo, |plane, out| {
+        filled(self.n * self.c * ho * wo, ho * wo, |plane, out| {
             let x = &x[plane * h * w..][..h * w];
-            for (line, &(top, bottom, down)) in out.chunks_exact_mut(wo).zip(&rows) {
+            write_pieces(out, wo, |i, line| {
+                let (top, bottom, down) = rows[i];
                 let (upper, lower) = (&x[top * w..][..w], &x[bottom * w..][..w]);
-                for (y, &(left, right, across)) in line.iter_mut().zip(&columns) {
+                let pixel = |&(left, right, across): &(usize, usize, f32)| {
                     let mix = |line: &[u8]| {
                         let [a, b] = [left, right].map(|at| values[usize::from(line[at])]);
                         a + (b - a) * across
                     };
                     let (a, b) = (mix(upper), mix(lower));
-                    *y = (a + (b - a) * down) * scale + shift;
-                }
-            }
-        });
-        y
+                    (a + (b - a) * down) * scale + shift
+                };
+                write(line, columns.iter().map(pixel))
+            })
+        })
     }
 
     fn launch(&self, card: &dyn Card, x: Bytes, y: Floats) -> Result<()> {

@@ -3,16 +3,14 @@
 //! The estimate is `σ = uᵀ W v` with vectors that persist from step to step and follow W by power iteration, as in
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
 
+use autogan_kernels::memory::{filled, write};
 use candle_core::backend::BackendStorage;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType, bail,
 };
 
 use crate::cuda::{self, Card, Floats};
-use crate::host::{
-    CHUNK, check_doubles, doubles, for_pieces, fresh, host, map, slice, sum_by_pairs, tensor,
-    vectorised,
-};
+use crate::host::{check_doubles, doubles, host, map, slice, sum_by_pairs, tensor, vectorised};
 use crate::real::{Real, dispatch, storage};
 use crate::tape::{Keep, apply1};
 
@@ -146,25 +144,22 @@ impl SpectralNorm {
         );
         let along = product / (sigma * sigma);
         let inv = 1.0 / sigma;
-        let mut dw = fresh(w.len());
-        // Whole rows in each piece.
-        let rows = (CHUNK / cols).max(1);
-        for_pieces(
-            &mut dw,
-            rows * cols,
+        Ok(filled(
+            w.len(),
+            cols,
             #[inline(always)]
-            |i, dw| {
-                let (dy, u) = (&dy[i * rows * cols..], &u[i * rows..]);
-                let dy = dy.chunks_exact(cols);
-                for ((out, dy), u) in dw.chunks_exact_mut(cols).zip(dy).zip(u) {
-                    let u = along * u;
-                    for ((o, d), v) in out.iter_mut().zip(dy).zip(&v) {
-                        *o = T::from_f64(d.to_f64() * inv - u * v);
-                    }
-                }
+            |row, dw| {
+                let u = along * u[row];
+                let pairs = dy[row * cols..][..cols].iter().zip(&v);
+                write(
+                    dw,
+                    pairs.map(
+                        #[inline(always)]
+                        |(d, v)| T::from_f64(d.to_f64() * inv - u * v),
+                    ),
+                )
             },
-        );
-        Ok(dw)
+        ))
     }
 
     /// σ on the CPU.

@@ -1,10 +1,13 @@
 //! Nearest and bilinear upsampling by any integer factor, with gradients that add up (candle's own do not:
 //! bilinear has none, and nearest overwrites what its input already holds).
 
+use std::mem::MaybeUninit;
+
+use autogan_kernels::memory::{Unwritten, filled, filled_by, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::cuda::{Card, Floats, int, over_planes};
-use crate::host::{for_pieces, fresh, zeros};
+use crate::host::{for_pieces, zeros};
 use crate::real::Real;
 use crate::tape::Keep;
 use crate::unary::{Given, Unary, apply};
@@ -91,25 +94,20 @@ impl Unary for Nearest {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.0;
-        let mut y = fresh(g.n * g.c * g.large());
-        for_pieces(
-            &mut y,
-            g.large(),
-            #[inline(always)]
-            |plane, out| {
-                let x = &x[plane * g.small()..][..g.small()];
-                let wide = g.w * g.factor;
-                for (line, block) in x.chunks_exact(g.w).zip(out.chunks_exact_mut(wide * g.factor))
-                {
-                    let (first, rest) = block.split_at_mut(wide);
-                    for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
-                        o.fill(v);
-                    }
-                    rest.chunks_exact_mut(wide).for_each(|copy| copy.copy_from_slice(first));
+        let fill = |plane: usize, out: &mut Unwritten<T>| {
+            let x = &x[plane * g.small()..][..g.small()];
+            let wide = g.w * g.factor;
+            for (line, block) in x.chunks_exact(g.w).zip(out.chunks_exact_mut(wide * g.factor)) {
+                let (first, rest) = block.split_at_mut(wide);
+                for (o, &v) in first.chunks_exact_mut(g.factor).zip(line) {
+                    o.fill(MaybeUninit::new(v));
                 }
-            },
-        );
-        y
+                rest.chunks_exact_mut(wide).for_each(|copy| copy.copy_from_slice(first));
+            }
+        };
+        // SAFETY: each line of `x` gives a block of lines: the first has `factor` copies of each pixel, the rest are copies
+        // of it. The blocks are the whole plane.
+        unsafe { filled_by(g.n * g.c * g.large(), |y| for_pieces(y, g.large(), fill)) }
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
@@ -178,28 +176,33 @@ impl Unary for Bilinear {
 
     fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
         let g = self.g;
-        let mut y = fresh(g.n * g.c * g.large());
-        for_pieces(
-            &mut y,
+        filled(
+            g.n * g.c * g.large(),
             g.large(),
             #[inline(always)]
             |plane, out| {
                 let x = &x[plane * g.small()..][..g.small()];
                 let mut mixed = zeros(g.w);
-                for (line, row) in out.chunks_exact_mut(g.w * g.factor).zip(&self.rows) {
-                    let t = T::from_f64(row.weight);
-                    let (a, b) = (&x[row.low * g.w..][..g.w], &x[row.high * g.w..][..g.w]);
-                    for ((m, &a), &b) in mixed.iter_mut().zip(a).zip(b) {
-                        *m = a + t * (b - a);
-                    }
-                    for (o, col) in line.iter_mut().zip(&self.cols) {
-                        let (a, b) = (mixed[col.low], mixed[col.high]);
-                        *o = a + T::from_f64(col.weight) * (b - a);
-                    }
-                }
+                write_pieces(
+                    out,
+                    g.w * g.factor,
+                    #[inline(always)]
+                    |i, line| {
+                        let row = &self.rows[i];
+                        let t = T::from_f64(row.weight);
+                        let (a, b) = (&x[row.low * g.w..][..g.w], &x[row.high * g.w..][..g.w]);
+                        for ((m, &a), &b) in mixed.iter_mut().zip(a).zip(b) {
+                            *m = a + t * (b - a);
+                        }
+                        let pixel = |col: &Tap| {
+                            let (a, b) = (mixed[col.low], mixed[col.high]);
+                            a + T::from_f64(col.weight) * (b - a)
+                        };
+                        write(line, self.cols.iter().map(pixel))
+                    },
+                )
             },
-        );
-        y
+        )
     }
 
     fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {

@@ -1,9 +1,9 @@
-//! Images to column matrices and back (im2col, col2im).
+//! Column matrices: made of images (im2col), and added back to images (col2im).
 
 use super::problem::Problem;
 use crate::Real;
 
-/// Where columns go inside a matrix of `stride` columns a row: they start at column `at`.
+/// The place of columns inside a matrix of `stride` columns a row: they start at column `at`.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub stride: usize,

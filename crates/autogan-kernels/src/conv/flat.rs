@@ -1,4 +1,4 @@
-//! Convolution in f32 without column matrices: the image is padded once and read flat.
+//! Convolution in f32 with any kernel and stride, without column matrices: the image is padded once and read flat.
 //!
 //! In a padded plane with rows of `row` elements, output position `p = y · row + x` of a convolution at stride 1 reads
 //! `p + u · row + v` for tap (u, v): one and the same offset for every position. So a row of outputs, and in fact the
@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::After;
 use super::problem::Problem;
 use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
-use crate::slices::fresh;
+use crate::memory::{Unwritten, filled_by};
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;
@@ -123,14 +123,14 @@ impl Packed {
     }
 }
 
-/// Memory that one thread reuses from image to image.
+/// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
     x: Vec<f32>,
     out: Vec<f32>,
 }
 
-/// Correlates one padded image with all output channels; `take(o, row of flat outputs)` receives each channel.
+/// Correlates one padded image with the weights; `take(o, flat)` receives the outputs of each channel at all positions.
 fn correlate(
     packed: &Packed,
     offsets: &[usize],
@@ -157,27 +157,29 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
     let offsets = offsets(&planes, p.ci, p.kh, p.kw);
     let packed = Packed::new(p.co, p.k(), |o, k| w[o * p.k() + k]);
     let len = planes.positions(p.ho, p.wo);
-    let mut y = fresh(p.n * p.image_out());
-    y.par_chunks_mut(p.image_out().max(1)).enumerate().for_each_init(
-        Scratch::default,
-        |scratch, (i, y)| {
-            scratch.x.resize(planes.len(p.ci), 0.0);
-            planes.fill(&x[i * p.image_in()..][..p.image_in()], (p.h, p.w), &mut scratch.x);
-            correlate(&packed, &offsets, &scratch.x, len, &mut scratch.out, |o, flat| {
-                if o >= p.co {
-                    return;
-                }
-                let b = after.bias(o);
-                let lines = y[o * p.pixels()..][..p.pixels()].chunks_exact_mut(p.wo);
-                for (line, flat) in lines.zip(flat.chunks(planes.row)) {
-                    for (y, &v) in line.iter_mut().zip(flat) {
-                        *y = after.apply(v + b);
+    let fill = |y: &mut Unwritten<f32>| {
+        y.par_chunks_mut(p.image_out().max(1)).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (i, y)| {
+                scratch.x.resize(planes.len(p.ci), 0.0);
+                planes.fill(&x[i * p.image_in()..][..p.image_in()], (p.h, p.w), &mut scratch.x);
+                correlate(&packed, &offsets, &scratch.x, len, &mut scratch.out, |o, flat| {
+                    if o >= p.co {
+                        return;
                     }
-                }
-            });
-        },
-    );
-    y
+                    let b = after.bias(o);
+                    let lines = y[o * p.pixels()..][..p.pixels()].chunks_exact_mut(p.wo);
+                    for (line, flat) in lines.zip(flat.chunks(planes.row)) {
+                        for (y, &v) in line.iter_mut().zip(flat) {
+                            y.write(after.apply(v + b));
+                        }
+                    }
+                });
+            },
+        )
+    };
+    // SAFETY: `correlate` hands out every output channel of an image, each with a position for every pixel.
+    unsafe { filled_by(p.n * p.image_out(), fill) }
 }
 
 /// `dx [n, ci, h, w]` of `dy [n, co, ho, wo]`: for each row and column modulo the stride, the convolution of the padded

@@ -1,4 +1,4 @@
-//! Forward, input gradient and weight gradient of a convolution on the CPU, as GEMMs over tiles of columns.
+//! Convolution in f32 or f64 as matrix products over tiles of columns.
 //!
 //! Work is split over images (or small groups of them); sums over images are taken in groups whose number does
 //! not depend on the threads, so every result has the same bits for any number of threads.

@@ -19,7 +19,7 @@ pub use reference::reference;
 
 use crate::{Activation, Precision, Real};
 
-/// What is done to each output.
+/// Bias and activation of the outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct After<'a, T> {
     /// What is added to the outputs of each channel; none adds nothing.

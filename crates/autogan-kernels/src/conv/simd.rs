@@ -1,4 +1,4 @@
-//! The two inner loops of the flat convolution, for whatever vector unit the processor has (chosen at run time).
+//! The two inner loops of the flat convolution, on the vector unit that is chosen at run time.
 
 use pulp::{Arch, Simd, WithSimd};
 

@@ -1,4 +1,4 @@
-//! Which kernels a convolution in f32 runs on: Winograd's where they apply, flat loops elsewhere.
+//! Convolution in f32 by the faster algorithm: Winograd's where it applies, flat loops elsewhere.
 
 use super::After;
 use super::flat;

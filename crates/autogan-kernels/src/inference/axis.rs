@@ -12,7 +12,7 @@ const PAIRS: usize = 3;
 /// Outputs of a tile at most.
 const OUTPUTS: usize = 4;
 
-/// One algorithm; components in the order 0, p₁, −p₁, p₂, −p₂, …, infinity.
+/// One algorithm; its components in the order 0, p₁, −p₁, p₂, −p₂, …, infinity.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
     pub taps: usize,
@@ -39,7 +39,7 @@ fn product(points: impl Iterator<Item = f64>) -> [f64; PAIRS + 1] {
 }
 
 impl Axis {
-    /// The algorithm for that many taps; None where there is none.
+    /// The algorithm for that many taps; none where there is no faster one.
     pub fn new(taps: usize) -> Option<Self> {
         match taps {
             1 => Some(Self::on(&[], 1, 1)),
@@ -51,7 +51,7 @@ impl Axis {
         }
     }
 
-    /// On the given pairs of points; a single tap needs none.
+    /// The algorithm on the given pairs of points; a single tap needs none.
     fn on(pairs: &[f64], taps: usize, outputs: usize) -> Self {
         let mut axis = Self {
             taps,
@@ -98,7 +98,7 @@ impl Axis {
         rows
     }
 
-    /// Pixels to components.
+    /// Turns pixels into components.
     #[inline(always)]
     pub fn source<S: Simd, const N: usize>(&self, simd: S, x: [S::f32s; N]) -> [S::f32s; N] {
         if N == 1 {
@@ -125,7 +125,7 @@ impl Axis {
         out
     }
 
-    /// Components of products to outputs.
+    /// Turns products into outputs.
     #[inline(always)]
     pub fn output<S: Simd, const N: usize, const M: usize>(
         &self,

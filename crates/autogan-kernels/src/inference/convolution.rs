@@ -31,7 +31,7 @@ enum Method {
 }
 
 impl Convolution {
-    /// From weights `[co, ci, kh, kw]` and a bias `[co]`.
+    /// A convolution with weights `[co, ci, kh, kw]` and a bias `[co]`.
     ///
     /// # Errors
     /// When a size is zero, or weights or bias have another number of elements.
@@ -44,7 +44,7 @@ impl Convolution {
         Self::on(Arch::new(), weights, bias, (co, ci, kh, kw), geometry, true)
     }
 
-    /// For a given vector unit, and without Winograd's algorithm unless `fast`.
+    /// A convolution on a given vector unit, and without Winograd's algorithm unless `fast`.
     pub(super) fn on(
         unit: Arch,
         weights: &[f32],
@@ -78,7 +78,7 @@ impl Convolution {
         Ok(Self { co, ci, kernel: (kh, kw), geometry, bias: padded, method, unit })
     }
 
-    /// Channels out.
+    /// The number of output channels.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.co
@@ -154,7 +154,7 @@ impl Convolution {
         Ok(())
     }
 
-    /// Without padding.
+    /// Computes the convolution by its definition, without padding.
     fn direct(&self, panels: &Panels, x: Images<'_>, y: ImagesMut<'_>, finish: Finish<'_>) {
         let (kh, kw) = self.kernel;
         // Channels that lie side by side are one run.
@@ -181,7 +181,7 @@ impl Convolution {
     }
 }
 
-/// Some pixels of a convolution, all channels.
+/// Some output pixels of a convolution, with all channels.
 struct Direct<'a> {
     panels: &'a Panels,
     x: &'a [f32],

@@ -32,7 +32,7 @@ pub(super) struct Fast {
 }
 
 impl Fast {
-    /// None for what no algorithm is faster for.
+    /// None where no algorithm is faster than the definition.
     pub fn new(
         unit: Arch,
         weights: &[f32],
@@ -104,7 +104,7 @@ impl Fast {
     }
 }
 
-/// Image, line and column of tiles.
+/// Image, line and column of each tile.
 fn tiles_of(lines: Range<usize>, per_image: usize, cols: usize) -> Vec<(usize, usize, usize)> {
     lines
         .flat_map(|line| (0..cols).map(move |col| (line / per_image, line % per_image, col)))
@@ -115,7 +115,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Memory that one thread uses again and again.
+/// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
     /// `[tile][component][input channels]`.

@@ -17,7 +17,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Zeros.
+    /// `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
@@ -92,7 +92,7 @@ impl<'a> Images<'a> {
     }
 }
 
-/// The same, to be written.
+/// Channels of images, to be written; laid out as [`Images`].
 pub struct ImagesMut<'a> {
     pub(super) data: &'a mut [f32],
     pub(super) shape: Shape,
@@ -101,7 +101,7 @@ pub struct ImagesMut<'a> {
 }
 
 impl<'a> ImagesMut<'a> {
-    /// As [`Images::new`].
+    /// `channels` channels from channel `first` on, of memory with `pitch` elements a pixel.
     ///
     /// # Errors
     /// As [`Images::new`].
@@ -115,7 +115,7 @@ impl<'a> ImagesMut<'a> {
         Ok(Self { data: &mut data[first..], shape, channels, pitch })
     }
 
-    /// The memory of runs of pixels that follow each other; `counts` sum up to all pixels.
+    /// Splits the memory into runs of pixels; `counts` sum up to all pixels.
     pub(super) fn split(self, counts: impl IntoIterator<Item = usize>) -> Vec<&'a mut [f32]> {
         let mut rest = self.data;
         let mut parts = Vec::new();

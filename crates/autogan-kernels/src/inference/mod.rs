@@ -23,7 +23,7 @@ use pulp::Simd;
 use crate::Activation;
 use crate::vectors::{activate, load, store};
 
-/// What is done to each output.
+/// Bias and activation of the outputs.
 #[derive(Clone, Copy)]
 struct Finish<'a> {
     /// Padded with zeros to whole vectors; None adds nothing.
@@ -32,7 +32,7 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    /// A vector of outputs from channel `o` on.
+    /// Applies both to a vector of outputs from channel `o` on.
     #[inline(always)]
     fn apply<S: Simd>(&self, simd: S, o: usize, value: S::f32s) -> S::f32s {
         let value = match self.bias {
@@ -43,14 +43,14 @@ impl Finish<'_> {
     }
 }
 
-/// `total` pieces dealt to tasks of at most `most`, as equal as can be to two or four hands: pieces of one task. No
-/// result depends on it.
+/// Pieces of one task, where `total` pieces are dealt to tasks of at most `most` in equal shares for two or four threads.
+/// No result depends on it.
 fn share(total: usize, most: usize) -> usize {
     let tasks = total.div_ceil(most.max(1));
     total.div_ceil(tasks.next_multiple_of(if tasks <= 2 { 2 } else { 4 })).max(1)
 }
 
-/// At most `left` elements at `at`, zeros after them.
+/// Reads at most `left` elements at `at`; zeros follow them.
 #[inline(always)]
 fn load_part<S: Simd>(simd: S, from: &[f32], at: usize, left: usize) -> S::f32s {
     if left >= S::F32_LANES {

@@ -10,7 +10,7 @@ use crate::error::{Result, bail};
 /// Side of the kernels.
 const KERNEL: usize = 3;
 
-/// Shape behind [`max_pool3`].
+/// The shape of the outputs of [`max_pool3`].
 ///
 /// # Errors
 /// When the kernel does not fit into the padded image.

@@ -1,4 +1,4 @@
-//! The one inner loop of this module: rows of pixels times a panel of weights, output channels as lanes.
+//! The inner loop of all convolutions with the channels last: rows of pixels times a panel of weights.
 
 use pulp::{Arch, Simd, WithSimd};
 

@@ -9,7 +9,7 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Ten
 
 use super::{ConvGeometry, channel_sums, conv2d_strided};
 use crate::cuda::{self, Card, Floats, int, over_elements, over_planes};
-use crate::host::{fresh, host, slice, tensor, zeros};
+use crate::host::{host, slice, tensor, zeros};
 use crate::real::{Real, dispatch, storage};
 use crate::tape::{Keep, apply2, tracked};
 use crate::unary::{Given, Unary, apply};
@@ -158,7 +158,7 @@ impl CustomOp2 for Assemble {
         }
         dispatch!(OP, phases.dtype(), T => {
             let (phases, bias) = (slice::<T>(OP, phases, lp)?, slice::<T>(OP, bias, lb)?);
-            let mut y = fresh(self.shape().elem_count());
+            let mut y = zeros(self.shape().elem_count());
             self.places(|to, from, o| y[to] = phases[from] + bias[o]);
             Ok(storage(y, self.shape()))
         })

@@ -1,4 +1,4 @@
-//! Small images: sixteen of them side by side, one in each lane.
+//! The convolution of small images: sixteen of them lie side by side, one in each lane.
 //!
 //! A tile of a 4x4 or 8x8 image has few neighbours to share a vector with, but there are many images. They are laid out
 //! as `[channel][pixel][image]` first, so that every load, store and product uses whole vectors.
@@ -16,7 +16,8 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
 use crate::Activation;
-use crate::slices::{fresh, room};
+use crate::memory::{Unwritten, filled_by};
+use crate::slices::room;
 use crate::vectors::{load, store};
 
 /// Tiles of an image that make up a panel.
@@ -32,30 +33,32 @@ pub(super) fn convolve(
 ) -> Vec<f32> {
     let grid = w.grid();
     let (image_in, image_out) = (w.ci * grid.source_pixels(), w.co * grid.output_pixels());
-    let mut y = fresh(w.n * image_out);
-    y.par_chunks_mut((LANES * image_out).max(1)).enumerate().for_each_init(
-        Scratch::default,
-        |scratch, (g, y)| {
-            let first = g * LANES;
-            let x = &x[first * image_in..][..y.len() / image_out * image_in];
-            let channels = (w.co, w.ci);
-            w.unit.dispatch(Convolve {
-                grid: &grid,
-                channels,
-                packed,
-                after,
-                prologue,
-                first,
-                x,
-                y,
-                scratch,
-            });
-        },
-    );
-    y
+    let fill = |y: &mut Unwritten<f32>| {
+        y.par_chunks_mut((LANES * image_out).max(1)).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (g, y)| {
+                let first = g * LANES;
+                let x = &x[first * image_in..][..y.len() / image_out * image_in];
+                let channels = (w.co, w.ci);
+                w.unit.dispatch(Convolve {
+                    grid: &grid,
+                    channels,
+                    packed,
+                    after,
+                    prologue,
+                    first,
+                    x,
+                    y,
+                    scratch,
+                });
+            },
+        );
+    };
+    // SAFETY: `Convolve` hands all pixels of every output channel of its images to `y` in the end.
+    unsafe { filled_by(w.n * image_out, fill) }
 }
 
-/// Memory that one thread reuses.
+/// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
     x: Vec<f32>,
@@ -75,7 +78,8 @@ struct Convolve<'a> {
     /// Number of the first image.
     first: usize,
     x: &'a [f32],
-    y: &'a mut [f32],
+    /// Its pixels are all written.
+    y: &'a mut Unwritten<f32>,
     scratch: &'a mut Scratch,
 }
 
@@ -103,7 +107,7 @@ impl Convolve<'_> {
         self.scatter();
     }
 
-    /// Lays the source pixels out, `[channel][line][column][image]`.
+    /// Copies the source pixels to `[channel][line][column][image]`.
     #[inline(always)]
     fn gather(&mut self, layout: &Layout) {
         let (ci, pixels) = (self.channels.1, self.grid.source_pixels());
@@ -120,12 +124,12 @@ impl Convolve<'_> {
         }
     }
 
-    /// From one component of a panel to the next.
+    /// Elements from one component of a panel to the next.
     fn plane(&self) -> usize {
         self.channels.1 * PANEL + SLACK
     }
 
-    /// Components of a panel's tiles, `[component][channel][tile][image]`.
+    /// Computes the components of a panel's tiles, `[component][channel][tile][image]`.
     #[inline(always)]
     fn sources<S: Simd>(&mut self, simd: S, layout: &Layout, tiles: Range<usize>) {
         let plane = self.plane();
@@ -146,7 +150,7 @@ impl Convolve<'_> {
         }
     }
 
-    /// Pixels of a panel's tiles, `[channel][line][column][image]`.
+    /// Computes the output pixels of a panel's tiles, `[channel][line][column][image]`.
     #[inline(always)]
     fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, tiles: Range<usize>) {
         let ((co, ci), form, plane) = (self.channels, self.grid.form, self.plane());
@@ -175,7 +179,7 @@ impl Convolve<'_> {
         }
     }
 
-    /// Hands the pixels to the images.
+    /// Copies the output pixels to the images.
     #[inline(always)]
     fn scatter(&mut self) {
         let (co, pixels) = (self.channels.0, self.grid.output_pixels());
@@ -187,14 +191,14 @@ impl Convolve<'_> {
                 #[inline(always)]
                 |image, at, part| {
                     let place = (image * co + o) * pixels + at;
-                    self.y[place..][..part.len()].copy_from_slice(part);
+                    self.y[place..][..part.len()].write_copy_of_slice(part);
                 },
             );
         }
     }
 }
 
-/// Where the pixels of one output channel go, `[pixel][image]`, and what is done to them.
+/// The output pixels of one channel, `[pixel][image]`, with the bias and the activation that they get.
 struct Pixels<'a, S: Simd> {
     y: &'a mut [f32],
     /// Sides of an image.

@@ -1,36 +1,36 @@
-//! The transforms of F(2x2, 3x3) along one side of a tile, and their application to both sides.
+//! The transforms of Winograd's F(2x2, 3x3) along one side of a tile, and [`both_sides`], which applies one to both sides.
 
 use pulp::Simd;
 
 use crate::Activation;
 use crate::vectors::activate;
 
-/// Four pixels of a tile to its components.
+/// Turns four pixels of a tile into components.
 #[inline(always)]
 pub(super) fn source_same<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
 }
 
-/// The same for pooled outputs, which need no third component.
+/// Turns four pixels of a tile into components for pooled outputs, which need no third one.
 #[inline(always)]
 pub(super) fn source_pool<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 3] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(b, d)]
 }
 
-/// Three pixels of a small image, whose middle one is doubled, to the components.
+/// Turns three pixels of a small image into components; upsampling doubles the middle one.
 #[inline(always)]
 pub(super) fn source_up<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 3] {
     [simd.sub_f32s(a, b), b, simd.sub_f32s(b, c)]
 }
 
-/// Components of products to two outputs.
+/// Turns four products into two outputs.
 #[inline(always)]
 pub(super) fn output_same<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
     [simd.add_f32s(a, sum), simd.sub_f32s(difference, d)]
 }
 
-/// The same where the third component is zero.
+/// Turns three products into two outputs, where the third of four is zero.
 #[inline(always)]
 pub(super) fn output_up<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 2] {
     [simd.add_f32s(a, b), simd.sub_f32s(b, c)]
@@ -71,7 +71,7 @@ pub(super) fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
     }
 }
 
-/// Bias and activation of outputs.
+/// Adds the bias to a vector of outputs and applies the activation.
 #[inline(always)]
 pub(super) fn finish<S: Simd>(
     simd: S,

@@ -1,16 +1,19 @@
-//! The three forms of a 3x3 convolution, and their weights in the transformed domain.
+//! The three forms of a 3x3 convolution by Winograd's algorithm, and the transforms of their weights.
 //!
 //! F(2x2, 3x3) of Lavin and Gray (*Fast Algorithms for Convolutional Neural Networks*, CVPR 2016) makes a 2x2 block of
 //! outputs from sixteen products per channel pair in place of 36. When the image is a nearest upsampling, the third row
 //! and column of the transformed tile are zero; when the outputs are averaged in 2x2 blocks, the third row and column
 //! of the products drop out of the sum. Both need nine products then.
 
-use crate::slices::{for_pieces, fresh};
+use std::mem::MaybeUninit;
 
-/// What happens around the 3x3 convolution (stride 1, one zero around the image).
+use crate::memory::{Unwritten, filled_by};
+use crate::slices::for_pieces;
+
+/// How a 3x3 convolution (stride 1, one zero around the image) changes the sides of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// `[h, w]` to `[h, w]`.
+    /// Not at all: `[h, w]` to `[h, w]`.
     Same,
     /// Nearest upsampling before it: `[h, w]` to `[2h, 2w]`.
     Up,
@@ -66,7 +69,7 @@ impl Form {
 /// Kernels that are transformed at a time, and planes that are laid side by side.
 pub(super) const LANES: usize = 16;
 
-/// One value of each.
+/// One value of each of them.
 pub(super) type Lanes = [f32; LANES];
 
 /// One side of the weight transform: a kernel's three taps to the components.
@@ -86,7 +89,7 @@ fn pool([a, b, c]: [f32; 3]) -> [f32; 3] {
     [0.5 * a, 0.5 * (a + b + c), -0.5 * c]
 }
 
-/// Their adjoints.
+/// The adjoint of `same`; those of `up` and `pool` follow.
 #[inline(always)]
 fn same_back([a, b, c, d]: [f32; 4]) -> [f32; 3] {
     let sum = 0.5 * (b + c);
@@ -103,7 +106,7 @@ fn pool_back([a, b, c]: [f32; 3]) -> [f32; 3] {
     [0.5 * (a + b), 0.5 * b, 0.5 * (b - c)]
 }
 
-/// `f` along both sides of all kernels.
+/// Applies `f` along both sides of all kernels.
 #[inline(always)]
 fn forth<const SIDE: usize>(
     kernels: &[Lanes; 9],
@@ -124,7 +127,7 @@ fn forth<const SIDE: usize>(
     out
 }
 
-/// `f` along both sides of all components.
+/// Applies `f` along both sides of all components.
 #[inline(always)]
 fn back<const SIDE: usize>(
     components: &[Lanes; 16],
@@ -149,7 +152,7 @@ fn back<const SIDE: usize>(
     out
 }
 
-/// `f` in every lane.
+/// Applies `f` in every lane.
 #[inline(always)]
 fn along<const IN: usize, const OUT: usize>(
     from: &[Lanes],
@@ -203,40 +206,45 @@ impl Packed {
         scale: f32,
     ) -> Self {
         let block = form.components() * ins * rows;
-        let mut data = fresh(outs.div_ceil(rows) * block);
         // Some input channels times a block of output channels fill the lanes, in the order of the result.
         let per = LANES / rows;
-        for_pieces(
-            &mut data,
-            block,
-            #[inline(always)]
-            |b, out| {
-                let used = rows.min(outs - b * rows);
-                for first in (0..ins).step_by(per) {
-                    let count = per.min(ins - first);
-                    let mut taps = [[0.0; LANES]; 9];
-                    // By index, for it says the channel and the row as well.
-                    #[allow(clippy::needless_range_loop)]
-                    for lane in 0..count * rows {
-                        let (c, r) = (lane / rows, lane % rows);
-                        if r < used {
-                            let kernel = kernel(b * rows + r, first + c);
-                            for tap in 0..9 {
-                                taps[place(tap)][lane] = scale * kernel[tap];
+        let fill = |data: &mut Unwritten<f32>| {
+            for_pieces(
+                data,
+                block,
+                #[inline(always)]
+                |b, out| {
+                    let used = rows.min(outs - b * rows);
+                    for first in (0..ins).step_by(per) {
+                        let count = per.min(ins - first);
+                        let mut taps = [[0.0; LANES]; 9];
+                        // By index, for it says the channel and the row as well.
+                        #[allow(clippy::needless_range_loop)]
+                        for lane in 0..count * rows {
+                            let (c, r) = (lane / rows, lane % rows);
+                            if r < used {
+                                let kernel = kernel(b * rows + r, first + c);
+                                for tap in 0..9 {
+                                    taps[place(tap)][lane] = scale * kernel[tap];
+                                }
+                            }
+                        }
+                        let parts = form.transform(&taps);
+                        for (p, part) in parts.iter().take(form.components()).enumerate() {
+                            let out = &mut out[(p * ins + first) * rows..];
+                            match out.first_chunk_mut::<LANES>() {
+                                Some(out) if count == per => *out = part.map(MaybeUninit::new),
+                                _ => {
+                                    out[..count * rows].write_copy_of_slice(&part[..count * rows]);
+                                }
                             }
                         }
                     }
-                    let parts = form.transform(&taps);
-                    for (p, part) in parts.iter().take(form.components()).enumerate() {
-                        let out = &mut out[(p * ins + first) * rows..];
-                        match out.first_chunk_mut::<LANES>() {
-                            Some(out) if count == per => *out = *part,
-                            _ => out[..count * rows].copy_from_slice(&part[..count * rows]),
-                        }
-                    }
-                }
-            },
-        );
+                },
+            )
+        };
+        // SAFETY: each block is a piece, of which all rows of each component and input channel are written.
+        let data = unsafe { filled_by(outs.div_ceil(rows) * block, fill) };
         Self { data, block }
     }
 

@@ -1,4 +1,4 @@
-//! Gradients of the kernels: sixteen channels side by side, so that the products read and write whole vectors.
+//! The gradient of the weights: sixteen channels lie side by side, so that the products read and write whole vectors.
 //!
 //! The components of source and output gradient of a band of tiles are laid out as the panels of the inner product, with
 //! tiles for its depth. Work is split over groups of images; their number does not depend on the threads.
@@ -14,7 +14,8 @@ use super::lanes::{Layout, gradient_tile, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Pixel, Prologue, Winograd};
-use crate::slices::{CHUNK, for_pieces, fresh, room};
+use crate::memory::{Unwritten, filled_by};
+use crate::slices::{CHUNK, for_pieces, room};
 use crate::vectors::store;
 
 /// Partial sums, one per group of images, at most.
@@ -44,11 +45,21 @@ pub(super) fn weight_gradient(
         .map(
             #[inline(always)]
             |group| {
-                let mut sums = fresh(size);
                 let images = group * per_group..((group + 1) * per_group).min(w.n);
-                let group = Group { w, grid: w.grid(), x, dy, prologue, images, sums: &mut sums };
-                w.unit.dispatch(group);
-                sums
+                let fill = |sums: &mut Unwritten<f32>| {
+                    w.unit.dispatch(Group {
+                        w,
+                        grid: w.grid(),
+                        x,
+                        dy,
+                        prologue,
+                        images,
+                        sums,
+                        begun: false,
+                    });
+                };
+                // SAFETY: there are images and tiles, so there is a first band, whose products are written to all sums.
+                unsafe { filled_by(size, fill) }
             },
         )
         .collect();
@@ -68,7 +79,7 @@ pub(super) fn weight_gradient(
     kernels(w, &sums)
 }
 
-/// Gradients of the kernels, `[co, ci, 3, 3]`, from those of their components.
+/// Turns gradients of the components of weights into gradients of the weights, `[co, ci, 3, 3]`.
 fn kernels(w: &Winograd, sums: &[f32]) -> Vec<f32> {
     let components = w.form.components();
     let mut dw = vec![0.0; w.co * w.ci * 9];
@@ -96,7 +107,7 @@ fn kernels(w: &Winograd, sums: &[f32]) -> Vec<f32> {
     dw
 }
 
-/// The gradients of the weights' components that some images give, `sums [component][co][ci]`.
+/// The part of the gradient of the weights' components that some images give, `sums [component][co][ci]`.
 struct Group<'a> {
     w: &'a Winograd,
     grid: Grid,
@@ -104,7 +115,10 @@ struct Group<'a> {
     dy: &'a [f32],
     prologue: &'a dyn Prologue,
     images: Range<usize>,
-    sums: &'a mut [f32],
+    /// Written by the products of the first band.
+    sums: &'a mut Unwritten<f32>,
+    /// Whether they are.
+    begun: bool,
 }
 
 /// Components of one band of tiles.
@@ -139,7 +153,6 @@ impl Group<'_> {
             images => (images, rows),
         };
         let mut band = Band::default();
-        let mut begun = false;
         for first in self.images.clone().step_by(images) {
             let images = first..(first + images).min(self.images.end);
             for line in (0..rows).step_by(lines) {
@@ -151,13 +164,12 @@ impl Group<'_> {
                     self.source(simd, image, lines.clone(), at, &mut band);
                     self.gradient::<S, ROWS>(simd, image, lines.clone(), at, &mut band);
                 }
-                self.products::<S, ROWS>(simd, depth, &mut band, begun);
-                begun = true;
+                self.products::<S, ROWS>(simd, depth, &mut band);
             }
         }
     }
 
-    /// Components of the source tiles of some lines of an image, whose first tile is number `at` of `depth`.
+    /// Computes the components of the source tiles of some lines of an image, whose first tile is number `at` of `depth`.
     #[inline(always)]
     fn source<S: Simd>(
         &self,
@@ -195,7 +207,7 @@ impl Group<'_> {
         }
     }
 
-    /// Components of the gradients of the same tiles' outputs.
+    /// Computes the components of the gradients of the same tiles' outputs.
     #[inline(always)]
     fn gradient<S: Simd, const ROWS: usize>(
         &self,
@@ -239,15 +251,9 @@ impl Group<'_> {
         }
     }
 
-    /// Adds the products of both to the sums that are `begun`, or begins them.
+    /// Adds the products of both to the sums; the first band writes them.
     #[inline(always)]
-    fn products<S: Simd, const ROWS: usize>(
-        &mut self,
-        simd: S,
-        depth: usize,
-        band: &mut Band,
-        begun: bool,
-    ) {
+    fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, depth: usize, band: &mut Band) {
         let (co, ci) = (self.w.co, self.w.ci);
         for (p, sums) in self.sums.chunks_exact_mut((co * ci).max(1)).enumerate() {
             // Pooled outputs have one gradient for all components.
@@ -261,18 +267,21 @@ impl Group<'_> {
                     block.run::<S, ROWS>(simd, &mut band.m);
                     for (sums, m) in sums.chunks_exact_mut(ci).zip(band.m.chunks_exact(PANEL)) {
                         let sums = &mut sums[panel * PANEL..][..lanes];
-                        if begun {
+                        if self.begun {
+                            // SAFETY: the first call, which set `begun` in the end, wrote all sums.
+                            let sums = unsafe { sums.assume_init_mut() };
                             sums.iter_mut().zip(m).for_each(
                                 #[inline(always)]
                                 |(s, &m)| *s += m,
                             );
                         } else {
-                            sums.copy_from_slice(&m[..lanes]);
+                            sums.write_copy_of_slice(&m[..lanes]);
                         }
                     }
                 }
             }
         }
+        self.begun = true;
     }
 }
 
@@ -294,17 +303,18 @@ impl Band {
     }
 }
 
-/// From one component of the source to the next; not a multiple of a page, or they would fight for places in the cache.
+/// Elements from one component of the source to the next. They are no multiple of a page, or components would fight for
+/// places in the cache.
 fn v_plane(ci: usize, depth: usize) -> usize {
     ci.next_multiple_of(PANEL) * depth + SLACK
 }
 
-/// The same of the output gradient, whose channels come in whole vectors.
+/// Elements from one component of the output gradient to the next; its channels come in whole vectors.
 fn d_plane(co: usize, depth: usize) -> usize {
     co.next_multiple_of(LANES) * depth + SLACK
 }
 
-/// Lines and columns of tiles.
+/// All pairs of a line and a column of tiles.
 fn places(rows: usize, cols: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).flat_map(
         #[inline(always)]

@@ -1,4 +1,4 @@
-//! The inner product of the transformed domain: a block of output channels times one panel of tiles.
+//! The inner product of Winograd's algorithm: a block of output channels times one panel of tiles.
 
 use pulp::Simd;
 

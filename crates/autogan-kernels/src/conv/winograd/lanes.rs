@@ -1,4 +1,4 @@
-//! Sixteen planes side by side, one in each lane of a vector: `[pixel][plane]`.
+//! Planes laid out for vectors: sixteen side by side, one in each lane, `[pixel][plane]`.
 //!
 //! A tile of a small image has few neighbours to share a vector with, but there are many images, or many channels. Laid
 //! out like this, every load, store and sum uses whole vectors, however small the planes are.
@@ -16,7 +16,7 @@ use crate::vectors::load;
 /// Elements that are turned at a time.
 const BLOCK: usize = LANES * LANES;
 
-/// Where the pixels of some lines of a plane lie, with zeros around the plane as far as its tiles reach.
+/// The places of some lines of sixteen planes, with zeros around each plane as far as its tiles reach.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
     /// The plane.
@@ -119,7 +119,7 @@ impl Layout {
     }
 }
 
-/// Source components of the tile at a line and a column, handed to `take(component, lane, value)`.
+/// Computes the source components of the tile at a line and a column and hands them to `take(component, lane, value)`.
 #[inline(always)]
 pub(super) fn source_tile<S: Simd>(
     simd: S,
@@ -163,7 +163,8 @@ pub(super) fn source_tile<S: Simd>(
     }
 }
 
-/// Gradients of one tile's components, handed to `take(component, lane, value)`; of a pooled output itself.
+/// Computes the gradients of one tile's components and hands them to `take(component, lane, value)`; for pooled outputs it
+/// is the output's gradient itself.
 #[inline(always)]
 pub(super) fn gradient_tile<S: Simd>(
     simd: S,
@@ -216,7 +217,7 @@ pub(super) fn scatter(from: &[f32], count: usize, mut plane: impl FnMut(usize, u
     }
 }
 
-/// Turns a square of sixteen by sixteen, by four perfect shuffles.
+/// Transposes a square of sixteen by sixteen by four perfect shuffles.
 #[inline(always)]
 fn transpose(a: &mut [f32; BLOCK], b: &mut [f32; BLOCK]) {
     shuffle(a, b);

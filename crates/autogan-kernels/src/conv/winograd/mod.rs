@@ -1,4 +1,4 @@
-//! 3x3 convolution in f32 by Winograd's F(2x2, 3x3), alone, after nearest upsampling, or before 2x2 averaging.
+//! 3x3 convolution in f32 by Winograd's F(2x2, 3x3): alone, after nearest upsampling, or before 2x2 averaging.
 //!
 //! Tiles are dealt into panels of [`tiles::PANEL`]. A panel's components are made for all input channels, multiplied
 //! with the weights of a block of output channels at a time, and turned into pixels while the products lie in the
@@ -29,7 +29,8 @@ use super::problem::Problem;
 use super::simd::block_rows;
 use super::{After, ConvGeometry};
 use crate::Activation;
-use crate::slices::{fresh, prefetch};
+use crate::memory::{Unwritten, filled_by};
+use crate::slices::prefetch;
 
 /// Channels between the one that is read and the one that is asked for.
 const AHEAD: usize = 4;
@@ -50,9 +51,9 @@ pub struct Winograd {
     unit: Arch,
 }
 
-/// What each pixel of a source image becomes before it is convolved: image, channel.
+/// The function of each source pixel that precedes the convolution.
 pub trait Prologue: Sync {
-    /// What the pixels of a plane become.
+    /// The function for the pixels of one plane.
     fn pixel(&self, image: usize, channel: usize) -> Pixel;
 }
 
@@ -113,30 +114,33 @@ impl Winograd {
         }
         let per = grid.images_per_group();
         let panels = grid.panels(per);
-        let mut y = fresh(self.n * image_out);
-        y.par_chunks_mut((per * image_out).max(1)).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (g, y)| {
-                let images = y.len() / image_out;
-                let short = (images < per).then(|| grid.panels(images));
-                self.unit.dispatch(Convolve {
-                    grid: &grid,
-                    panels: short.as_ref().unwrap_or(&panels),
-                    channels: (self.co, self.ci),
-                    packed,
-                    after,
-                    prologue,
-                    first: g * per,
-                    x: &x[g * per * image_in..][..images * image_in],
-                    y,
-                    scratch,
-                });
-            },
-        );
-        y
+        let fill = |y: &mut Unwritten<f32>| {
+            y.par_chunks_mut((per * image_out).max(1)).enumerate().for_each_init(
+                Scratch::default,
+                |scratch, (g, y)| {
+                    let images = y.len() / image_out;
+                    let short = (images < per).then(|| grid.panels(images));
+                    self.unit.dispatch(Convolve {
+                        grid: &grid,
+                        panels: short.as_ref().unwrap_or(&panels),
+                        channels: (self.co, self.ci),
+                        packed,
+                        after,
+                        prologue,
+                        first: g * per,
+                        x: &x[g * per * image_in..][..images * image_in],
+                        y,
+                        scratch,
+                    });
+                },
+            );
+        };
+        // SAFETY: every tile of every image is in one run of one panel, and `Convolve` writes the pixels of each run for
+        // every output channel; tiles cover their image.
+        unsafe { filled_by(self.n * image_out, fill) }
     }
 
-    /// The plain convolution that this is, if nothing resizes.
+    /// The sizes as those of a plain convolution; none if it resizes the image.
     pub fn plain(&self) -> Option<Problem> {
         let ((h, w), Self { n, ci, co, .. }) = (self.source, *self);
         let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
@@ -160,7 +164,7 @@ impl Winograd {
     }
 }
 
-/// No prologue.
+/// The prologue that leaves pixels as they are.
 pub struct Plain;
 
 impl Prologue for Plain {
@@ -169,7 +173,7 @@ impl Prologue for Plain {
     }
 }
 
-/// Memory that one thread reuses from group to group.
+/// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
     window: Window,
@@ -189,7 +193,8 @@ struct Convolve<'a> {
     /// Number of the first image.
     first: usize,
     x: &'a [f32],
-    y: &'a mut [f32],
+    /// Its pixels are all written.
+    y: &'a mut Unwritten<f32>,
     scratch: &'a mut Scratch,
 }
 

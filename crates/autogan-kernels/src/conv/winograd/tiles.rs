@@ -1,4 +1,4 @@
-//! Where the tiles of a group of images lie, and how they are dealt into panels of the GEMM.
+//! The places of the tiles of a group of images, and how they are dealt into the panels of the inner product.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::form::Form;
 /// Tiles of one panel: three vectors of the widest unit.
 pub(super) const PANEL: usize = 48;
 
-/// Sizes of an operator's images and of their tiles.
+/// The sizes of a convolution's images, and the number of their tiles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     pub form: Form,

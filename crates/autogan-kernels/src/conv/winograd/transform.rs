@@ -1,4 +1,4 @@
-//! Tiles to components and back, for whatever vector unit the processor has.
+//! The transforms of whole runs of tiles: pixels to components, and products to pixels.
 //!
 //! A run of tile lines is cut out of its plane once, padded, and split into even and odd columns where tiles are two
 //! pixels apart; after that, vectors of neighbouring tiles are loaded without gathering.
@@ -11,6 +11,7 @@ use super::algebra::{
 use super::form::Form;
 use super::tiles::{Grid, PANEL, Run};
 use crate::Activation;
+use crate::memory::Unwritten;
 use crate::vectors::{load, store};
 
 /// Elements from one row of a window to the next: the columns of a panel's tiles, their neighbours, and what a vector
@@ -26,7 +27,7 @@ const LINE: usize = 2 * ROW;
 /// Elements that a vector may write beyond the last tile.
 pub(super) const SLACK: usize = 16;
 
-/// What is done to each pixel before the convolution: `max(a · v + b, floor)`.
+/// The function of a pixel that precedes the convolution: `max(a · v + b, floor)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Pixel {
     /// Factor.
@@ -38,7 +39,7 @@ pub struct Pixel {
 }
 
 impl Pixel {
-    /// Nothing.
+    /// The pixel itself.
     pub const PLAIN: Self = Self { a: 1.0, b: 0.0, floor: f32::NEG_INFINITY };
 
     #[inline(always)]
@@ -49,7 +50,7 @@ impl Pixel {
     }
 }
 
-/// Where a run's components go: element `plane · component + at + tile`.
+/// The place of a run's components: element `plane · component + at + tile`.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub at: usize,
@@ -64,7 +65,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Pixels `2·row − 1` and on, as rows of even and odd columns: for tiles that are two pixels apart.
+    /// Copies pixels from `2·row − 1` on as rows of even and of odd columns: for tiles that are two pixels apart.
     #[inline(always)]
     fn split(&mut self, (h, w): (usize, usize), run: &Run, plane: &[f32], pixel: Pixel) {
         let rows = 2 * run.rows + 2;
@@ -104,7 +105,7 @@ impl Window {
         }
     }
 
-    /// Pixels `row − 1` and on, as they are: for tiles that are one pixel apart.
+    /// Copies pixels from `row − 1` on in their order: for tiles that are one pixel apart.
     #[inline(always)]
     fn plain(&mut self, (h, w): (usize, usize), run: &Run, plane: &[f32], pixel: Pixel) {
         let rows = run.rows + 2;
@@ -126,7 +127,7 @@ impl Window {
         }
     }
 
-    /// Components of the source tiles of a run.
+    /// Computes the components of the source tiles of a run.
     #[inline(always)]
     pub fn source<S: Simd>(
         &mut self,
@@ -187,7 +188,8 @@ impl Window {
     }
 }
 
-/// Components of one output channel in a panel, `[component][stride]`, to its pixels.
+/// Turns the products of one output channel in a panel, `[component][stride]`, into pixels, and writes all pixels of the
+/// run.
 #[inline(always)]
 pub(super) fn output<S: Simd>(
     simd: S,
@@ -195,7 +197,7 @@ pub(super) fn output<S: Simd>(
     run: &Run,
     (parts, stride): (&[f32], usize),
     after: (f32, Activation),
-    plane: &mut [f32],
+    plane: &mut Unwritten<f32>,
 ) {
     match grid.form {
         Form::Pool => {
@@ -205,7 +207,7 @@ pub(super) fn output<S: Simd>(
                 let relu = after.1 == Activation::Relu;
                 for (d, &s) in dst.iter_mut().zip(src) {
                     let v = s + after.0;
-                    *d = if relu && v < 0.0 { 0.0 } else { v };
+                    d.write(if relu && v < 0.0 { 0.0 } else { v });
                 }
             }
         }
@@ -218,7 +220,7 @@ pub(super) fn output<S: Simd>(
     }
 }
 
-/// 2x2 blocks of outputs.
+/// Computes 2x2 blocks of outputs.
 #[inline(always)]
 fn blocks<S: Simd, const SIDE: usize>(
     simd: S,
@@ -226,7 +228,7 @@ fn blocks<S: Simd, const SIDE: usize>(
     run: &Run,
     (parts, stride): (&[f32], usize),
     after: (f32, Activation),
-    plane: &mut [f32],
+    plane: &mut Unwritten<f32>,
     f: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; 2],
 ) {
     let (h, w) = grid.output;
@@ -258,7 +260,7 @@ fn blocks<S: Simd, const SIDE: usize>(
 
 /// Alternates the elements of `even` and `odd`.
 #[inline(always)]
-fn weave(even: &[f32], odd: &[f32], out: &mut [f32]) {
+fn weave(even: &[f32], odd: &[f32], out: &mut Unwritten<f32>) {
     let mut done = 0;
     for step in [STEP, STEP / 2, STEP / 4, 1] {
         while out.len() - 2 * done >= 2 * step {
@@ -274,14 +276,14 @@ fn weave(even: &[f32], odd: &[f32], out: &mut [f32]) {
         }
     }
     if out.len() % 2 == 1 {
-        out[2 * done] = even[done];
+        out[2 * done].write(even[done]);
     }
 }
 
 #[inline(always)]
-fn pairs<const N: usize>(even: &[f32], odd: &[f32], out: &mut [f32]) {
+fn pairs<const N: usize>(even: &[f32], odd: &[f32], out: &mut Unwritten<f32>) {
     for i in 0..N {
-        out[2 * i] = even[i];
-        out[2 * i + 1] = odd[i];
+        out[2 * i].write(even[i]);
+        out[2 * i + 1].write(odd[i]);
     }
 }

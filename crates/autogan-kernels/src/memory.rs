@@ -1,0 +1,137 @@
+//! Results that are written once, without being zeroed first.
+//!
+//! Zeroing a large result that is overwritten at once costs as much as many operators themselves. Here it is
+//! [`MaybeUninit`] until it is written: a function that fills a piece of it returns the piece as numbers, which safe code
+//! can only do after it wrote all of them.
+
+use std::mem::MaybeUninit;
+
+use crate::slices::for_pieces;
+
+/// Memory that is written before it is read.
+pub type Unwritten<T> = [MaybeUninit<T>];
+
+/// Writes `values` to `out`; what is left of them is dropped.
+///
+/// # Panics
+/// When there are fewer values than elements: a bug of the caller.
+#[inline(always)]
+pub fn write<T: Copy>(
+    out: &mut Unwritten<T>,
+    values: impl IntoIterator<Item = T, IntoIter: Sized>,
+) -> &mut [T] {
+    let mut count = 0;
+    for (o, value) in out.iter_mut().zip(values) {
+        o.write(value);
+        count += 1;
+    }
+    assert!(count == out.len(), "expected {} values, found {count}", out.len());
+    // SAFETY: the first `count` elements were written, and that is all of them.
+    unsafe { out.assume_init_mut() }
+}
+
+/// Writes `out` in pieces of `size` elements, one after the other: `f(piece index, piece)` gives the piece back, written.
+///
+/// # Panics
+/// When `f` gives back anything but its piece: a bug of the caller.
+#[inline(always)]
+pub fn write_pieces<T>(
+    out: &mut Unwritten<T>,
+    size: usize,
+    mut f: impl FnMut(usize, &mut Unwritten<T>) -> &mut [T],
+) -> &mut [T] {
+    for (i, piece) in out.chunks_mut(size.max(1)).enumerate() {
+        check(
+            piece,
+            #[inline(always)]
+            |piece| f(i, piece),
+        );
+    }
+    // SAFETY: `check` saw that each piece is written, and the pieces are all of `out`.
+    unsafe { out.assume_init_mut() }
+}
+
+/// A vector of `len` elements, written in pieces of `size` on all threads: `f(piece index, piece)` gives the piece back,
+/// written. Pieces are those of [`for_pieces`].
+///
+/// # Panics
+/// As [`write_pieces`].
+#[inline(always)]
+pub fn filled<T: Send>(
+    len: usize,
+    size: usize,
+    f: impl Fn(usize, &mut Unwritten<T>) -> &mut [T] + Sync + Send,
+) -> Vec<T> {
+    // SAFETY: `check` saw that each piece is written, and the pieces are all of the vector.
+    unsafe {
+        filled_by(
+            len,
+            #[inline(always)]
+            |out| {
+                for_pieces(
+                    out,
+                    size,
+                    #[inline(always)]
+                    |i, piece| {
+                        check(
+                            piece,
+                            #[inline(always)]
+                            |piece| f(i, piece),
+                        );
+                    },
+                );
+            },
+        )
+    }
+}
+
+/// A vector of `len` elements, all of which `fill` writes.
+///
+/// # Safety
+/// Every element must be written when `fill` returns.
+#[inline(always)]
+pub unsafe fn filled_by<T>(len: usize, fill: impl FnOnce(&mut Unwritten<T>)) -> Vec<T> {
+    let mut data = Vec::with_capacity(len);
+    fill(&mut data.spare_capacity_mut()[..len]);
+    // SAFETY: the capacity is there, and the caller promises that all elements are written.
+    unsafe { data.set_len(len) };
+    data
+}
+
+/// Hands `piece` to `f`, and panics unless that gives it back. It does so as numbers, so they are written: `piece` is
+/// borrowed by nobody else, and safe code makes such a slice of it no other way.
+#[inline(always)]
+fn check<T>(piece: &mut Unwritten<T>, f: impl FnOnce(&mut Unwritten<T>) -> &mut [T]) {
+    let expected = (piece.as_ptr().cast::<T>(), piece.len());
+    let written = f(piece);
+    assert!(
+        (written.as_ptr(), written.len()) == expected,
+        "expected the piece that was handed out"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_and_lines_fill_a_vector() {
+        let line = |plane: usize, i: usize| (0..5).map(move |j| (plane * 15 + i * 5 + j) as f32);
+        let found = filled(40_000 * 15, 15, |plane, out| {
+            write_pieces(out, 5, |i, out| write(out, line(plane, i)))
+        });
+        assert!(found.iter().enumerate().all(|(i, &v)| v == i as f32));
+    }
+
+    #[test]
+    #[should_panic(expected = "expected 3 values, found 2")]
+    fn too_few_values_are_a_bug() {
+        filled(3, 3, |_, out| write(out, [1.0f32, 2.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "expected the piece")]
+    fn a_part_of_a_piece_is_a_bug() {
+        filled(4, 4, |_, out| write(&mut out[..2], [1.0f32, 2.0]));
+    }
+}
