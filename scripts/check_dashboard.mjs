@@ -121,7 +121,7 @@ async function checkTraining({ page, quiet, shot }, base, name) {
   await until(page, "three curves that are drawn", drawn);
   await until(page, "the pictures", () => [...document.querySelectorAll(".samples img")].some((image) => image.naturalWidth > 8));
   check(await page.locator(".chart .title", { hasText: "chet distance" }).isVisible(), "the curve of the distance");
-  check(!await page.locator(".chart .title", { hasText: /^Reward$/ }).isVisible(), "no curve of rewards");
+  check(!await page.locator(".chart .title", { hasText: /^Score$/ }).isVisible(), "no curve of scores");
   check(await page.locator(".tabs a:visible").count() === 2, "two pages");
   check(/training images/.test(await page.locator(".tiles").textContent()), "the scores beside those of training images");
   check(/after iteration/.test(await page.locator(".large figcaption").textContent()), "the newest picture");
@@ -166,7 +166,7 @@ async function checkTrials({ page, quiet, shot }, base, name, wide) {
   check(await page.evaluate(() => document.activeElement.getAttribute("aria-pressed") === "true"), "the focus to stay");
   await page.locator(".summary .button").click();
   check(await shown(page) === all, "all trials after clearing");
-  if (wide) await dragReward(page, all, shot);
+  if (wide) await dragScore(page, all, shot);
   await page.locator("input[type=search]").fill(expected.named);
   check(await kept(page) === expected.same, `${expected.same} trials of one architecture, found ${await kept(page)}`);
   await page.locator(".summary .button").click();
@@ -181,8 +181,8 @@ async function checkTrials({ page, quiet, shot }, base, name, wide) {
   quiet("the trials");
 }
 
-/** Brushes the best rewards with the mouse. */
-async function dragReward(page, all, shot) {
+/** Brushes the best scores with the mouse. */
+async function dragScore(page, all, shot) {
   const box = await page.locator(".axes").boundingBox();
   const x = box.x + box.width - 62;
   await page.mouse.move(x, box.y + 48);
@@ -190,9 +190,9 @@ async function dragReward(page, all, shot) {
   await page.mouse.move(x, box.y + 110, { steps: 4 });
   await page.mouse.up();
   await until(page, "fewer trials after brushing", (was) => document.querySelector(".count").textContent !== was, all);
-  const low = Number(await page.getByLabel("Lowest reward").inputValue());
-  const rewards = await page.locator(".trial-table tbody tr td:nth-child(2)").allTextContents();
-  check(rewards.length > 0 && rewards.every((text) => Number(text) >= low - 0.001), "only rewards within the brush");
+  const low = Number(await page.getByLabel("Lowest score").inputValue());
+  const scores = await page.locator(".trial-table tbody tr td:nth-child(2)").allTextContents();
+  check(scores.length > 0 && scores.every((text) => Number(text) >= low - 0.001), "only scores within the brush");
   await shot("brushed");
   await page.locator(".summary .button").click();
   check(await shown(page) === all, "all trials after clearing the brush");
@@ -200,7 +200,7 @@ async function dragReward(page, all, shot) {
 
 async function checkSorting(page) {
   const column = async (n) => (await page.locator(`.trial-table tbody tr td:nth-child(${n})`).allTextContents()).map((text) => parseFloat(text));
-  const head = page.locator(".trial-table th button", { hasText: "Reward" });
+  const head = page.locator(".trial-table th button", { hasText: "Score" });
   const falling = await column(2);
   check(falling.every((value, at) => at === 0 || value <= falling[at - 1]), "the best first");
   await head.click();

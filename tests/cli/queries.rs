@@ -28,6 +28,7 @@ fn trials_are_listed_filtered_and_exported() {
     assert_eq!(top.len(), 2);
     assert!(top.iter().all(|trial| trial["stage"] == 2));
     assert!(top[0]["reward"].as_f64() >= top[1]["reward"].as_f64());
+    assert_eq!(top[0]["score"], top[0]["reward"], "nothing is taken off for cost");
     let table = list(&["mine", "--top", "1"]).ok();
     assert!(table.starts_with("  id  kind") || table.starts_with("id  kind"), "{table}");
     assert_eq!(table.lines().count(), 1 + 3, "{table}");

@@ -42,10 +42,15 @@ fn every_variant_leaves_a_run_that_can_be_read() {
         assert!(last("images/real").seconds > 0.0);
         if name == "cheap" {
             assert!(trials.iter().all(|t| t.row.params <= 1300 || t.row.stage < 2));
-            // Reward minus advantage is not the baseline here: the score has not lost its cost yet.
-            let row = of(TrialKind::Controller).next().unwrap();
-            let lost = row.row.reward - row.row.advantage.unwrap() - row.row.baseline.unwrap();
-            assert!(0.0 < lost && lost <= 0.1, "{lost}");
+        }
+        for row in trials.iter().map(|trial| &trial.row) {
+            let reward = row.reward.unwrap();
+            let lost = row.score - reward;
+            assert!(if name == "cheap" { 0.0 < lost && lost <= 0.1 } else { lost == 0.0 }, "{lost}");
+            let learnt = row.advantage.zip(row.baseline);
+            let learns = row.kind == TrialKind::Controller && name != "uniform";
+            assert_eq!(learnt.is_some(), learns, "{name}: {row:?}");
+            assert!(learnt.is_none_or(|(a, b)| (a + b - reward).abs() < 1e-9), "{name}: {row:?}");
         }
         for reader in ["trials", "report"] {
             autogan(dir.path(), &[reader, name]).ok();

@@ -29,7 +29,7 @@ fn a_training_leaves_scores_and_weights_that_say_what_they_are() {
     }
     let file = scores(&run);
     assert_eq!((file.seed, file.g_iterations, file.images_seen), (3, 4, 64));
-    assert_eq!(file.arch, [1, 0, 1, 1, 1, 0, 0, 1, 1]);
+    assert_eq!(file.arch.to_string(), "1 0 1 1 1 0 0 1 1");
 
     // The best weights, the last ones and the run itself need no other word.
     let last = last_checkpoint(&run);

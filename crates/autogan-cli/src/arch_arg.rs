@@ -48,7 +48,7 @@ fn read(path: &Path, rank: Option<usize>) -> anyhow::Result<Arch> {
         let dir = RunDir::open(path)?;
         // A training has one architecture, which has no rank.
         if let Some(trained) = dir.scores()?.filter(|_| rank.is_none()) {
-            return Ok(Arch::from_released(&trained.arch)?);
+            return Ok(trained.arch);
         }
         let found = dir.arch()?;
         return ranked(found.context("the run has no arch.json yet")?, rank);
@@ -69,7 +69,7 @@ fn read(path: &Path, rank: Option<usize>) -> anyhow::Result<Arch> {
 fn ranked(file: ArchFile, rank: Option<usize>) -> anyhow::Result<Arch> {
     let rank = rank.unwrap_or(1);
     let found = rank.checked_sub(1).and_then(|index| file.top.get(index));
-    let found = found
-        .with_context(|| format!("expected a rank from 1 to {}, found {rank}", file.top.len()))?;
-    Ok(Arch::from_released(&found.arch)?)
+    found
+        .map(|found| found.arch.clone())
+        .with_context(|| format!("expected a rank from 1 to {}, found {rank}", file.top.len()))
 }

@@ -31,10 +31,21 @@ pub fn fields(event: &Event) -> Value {
         Event::Reset { step, g_spread, d_spread } => json!({
             "event": "reset", "step": step, "g_spread": g_spread, "d_spread": d_spread,
         }),
-        Event::Scored { kind, step, arch, reward, spread, entropy, advantage, seconds } => json!({
+        Event::Scored {
+            kind,
+            step,
+            arch,
+            score,
+            spread,
+            reward,
+            entropy,
+            advantage,
+            baseline,
+            seconds,
+        } => json!({
             "event": "scored", "kind": kind.name(), "step": step, "arch": arch.to_string(),
-            "named": arch.named(), "reward": reward, "spread": spread, "entropy": entropy,
-            "advantage": advantage, "seconds": seconds,
+            "named": arch.named(), "score": score, "spread": spread, "reward": reward,
+            "entropy": entropy, "advantage": advantage, "baseline": baseline, "seconds": seconds,
         }),
         Event::Controller { step, report } => json!({
             "event": "controller", "step": step, "reward": report.mean_reward,

@@ -170,7 +170,7 @@ fn best_of_run(checkpoint: &Path) -> anyhow::Result<Option<Arch>> {
         return Ok(None);
     };
     let found = dir.arch()?.and_then(|file| file.top.into_iter().next());
-    Ok(found.map(|found| Arch::from_released(&found.arch)).transpose()?)
+    Ok(found.map(|found| found.arch))
 }
 
 impl Loaded {

@@ -188,11 +188,11 @@ impl<'a> Progress<'a> {
                     report.mean_reward, report.baseline, report.mean_entropy, report.loss
                 ))
             }
-            Event::Scored { kind, arch, reward, spread, seconds, .. }
+            Event::Scored { kind, arch, score, spread, seconds, .. }
                 if self.terminal.verbose >= 2 =>
             {
                 self.show(&format!(
-                    "  {:<10} {reward:.3} ± {spread:.3} in {seconds:.1} s: {}",
+                    "  {:<10} {score:.3} ± {spread:.3} in {seconds:.1} s: {}",
                     kind.name(),
                     arch.named()
                 ));

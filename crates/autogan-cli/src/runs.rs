@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use autogan_report::{RunData, Status, Summary};
 use autogan_run::export::{Align, aligned};
-use autogan_run::{RunDir, host};
+use autogan_run::{RunDir, clock};
 use clap::ValueEnum;
 
 use crate::search::time;
@@ -81,7 +81,7 @@ fn line(summary: &Summary, problems: &[String]) -> Vec<String> {
     let trained = summary.trained.as_ref();
     let best = match (&summary.score, &summary.best) {
         (Some(score), _) => Some(score.best),
-        (None, best) => best.as_ref().map(|best| best.reward),
+        (None, best) => best.as_ref().map(|best| best.score),
     };
     let real = summary.score.map(|score| score.real);
     let planned = summary.iterations.map_or_else(|| "?".into(), |n| n.to_string());
@@ -92,7 +92,7 @@ fn line(summary: &Summary, problems: &[String]) -> Vec<String> {
     };
     vec![
         summary.name.clone(),
-        summary.created_ms.map_or_else(|| "-".into(), host::date),
+        summary.created_ms.map_or_else(|| "-".into(), clock::date),
         state.to_owned(),
         format!("{}/3", summary.stage + 1),
         format!("{}/{planned}", summary.iterations_done),

@@ -21,6 +21,7 @@ pub mod report;
 pub mod stats;
 
 mod chart;
+mod shell;
 mod svg;
 
 pub use arch::{ArchView, Drawing, arch_glyph, arch_svg, arch_svg_file};

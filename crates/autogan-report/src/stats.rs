@@ -1,7 +1,7 @@
-//! Which choices earn more: rewards by choice, and differences with confidence intervals.
+//! Which choices earn more: scores by choice, and differences with confidence intervals.
 //!
-//! Rewards rise while the shared weights learn, and the policy draws what it likes again and again.
-//! So a reward counts relative to the mean of its iteration, and an architecture counts once, with
+//! Scores rise while the shared weights learn, and the policy draws what it likes again and again.
+//! So a score counts relative to the mean of its iteration, and an architecture counts once, with
 //! the mean over its trials: choices are compared between architectures, not between repetitions of
 //! one. What remains is an association in one run, not an experiment: the policy does not draw the
 //! other choices independently.
@@ -11,6 +11,7 @@ mod correlation;
 use std::collections::BTreeMap;
 
 use autogan_run::TrialKind;
+use autogan_space::Arch;
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
@@ -28,9 +29,9 @@ pub struct ChoiceStats {
     pub choice: String,
     /// Children with it that were scored.
     pub trials: usize,
-    /// Mean of their rewards as they are; NaN without any.
-    pub mean_reward: f64,
-    /// Rewards relative to their iteration's mean, one per architecture, ascending.
+    /// Mean of their scores as they are; NaN without any.
+    pub mean_score: f64,
+    /// Scores relative to their iteration's mean, one per architecture, ascending.
     pub relative: Vec<f64>,
 }
 
@@ -59,6 +60,12 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// The interval that reaches `quantile` standard errors to either side.
+    fn within(estimate: f64, error: f64, quantile: f64) -> Difference {
+        let half = quantile * error;
+        Difference { estimate, error, low: estimate - half, high: estimate + half }
+    }
+
     /// Whether the interval leaves zero out.
     pub fn is_clear(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
@@ -67,9 +74,9 @@ impl Difference {
 
 /// A child of the controller, as far as the statistics need it.
 struct Child<'a> {
-    reward: f64,
+    score: f64,
     relative: f64,
-    arch: &'a str,
+    arch: &'a Arch,
     choice: &'a [usize],
 }
 
@@ -85,23 +92,23 @@ pub fn by_choice(data: &RunData) -> Vec<TokenStats> {
     stats
 }
 
-/// The children of a stage, their rewards also relative to the mean of their iteration.
+/// The children of a stage, their scores also relative to the mean of their iteration.
 fn children(data: &RunData, stage: u32) -> Vec<Child<'_>> {
     let rows = data.trials.iter().filter(|row| {
         let trial = &row.trial.row;
-        trial.kind == TrialKind::Controller && trial.stage == stage && trial.reward.is_finite()
+        trial.kind == TrialKind::Controller && trial.stage == stage && trial.score.is_finite()
     });
     let mut means: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for row in rows.clone() {
         let mean = means.entry(row.trial.row.iteration).or_default();
-        *mean = (mean.0 + row.trial.row.reward, mean.1 + 1.0);
+        *mean = (mean.0 + row.trial.row.score, mean.1 + 1.0);
     }
     rows.filter_map(|row| {
         let (sum, count) = means.get(&row.trial.row.iteration)?;
-        let reward = row.trial.row.reward;
+        let score = row.trial.row.score;
         Some(Child {
-            reward,
-            relative: reward - sum / count,
+            score,
+            relative: score - sum / count,
             arch: &row.trial.row.arch,
             choice: &row.choice,
         })
@@ -113,7 +120,7 @@ fn token_stats(token: &Token, at: usize, children: &[Child<'_>]) -> TokenStats {
     let choices = token.choices.iter().enumerate().map(|(choice, name)| {
         let with: Vec<&Child<'_>> =
             children.iter().filter(|child| child.choice.get(at) == Some(&choice)).collect();
-        let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        let mut by_arch: BTreeMap<&Arch, Vec<f64>> = BTreeMap::new();
         for child in &with {
             by_arch.entry(child.arch).or_default().push(child.relative);
         }
@@ -122,7 +129,7 @@ fn token_stats(token: &Token, at: usize, children: &[Child<'_>]) -> TokenStats {
         ChoiceStats {
             choice: name.clone(),
             trials: with.len(),
-            mean_reward: mean(&with.iter().map(|child| child.reward).collect::<Vec<_>>()),
+            mean_score: mean(&with.iter().map(|child| child.score).collect::<Vec<_>>()),
             relative,
         }
     });
@@ -141,12 +148,7 @@ pub fn difference(a: &[f64], b: &[f64]) -> Option<Difference> {
         (va + vb).powi(2) / (va.powi(2) / (a.len() - 1) as f64 + vb.powi(2) / (b.len() - 1) as f64);
     // Without any spread there is nothing to estimate an interval from.
     let quantile = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(QUANTILE);
-    Some(Difference {
-        estimate,
-        error,
-        low: estimate - quantile * error,
-        high: estimate + quantile * error,
-    })
+    Some(Difference::within(estimate, error, quantile))
 }
 
 /// The mean of `values` with its interval.
@@ -158,12 +160,7 @@ pub fn mean_interval(values: &[f64]) -> Option<Difference> {
     let freedom = (values.len() - 1) as f64;
     let quantile = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(QUANTILE);
     let estimate = mean(values);
-    Some(Difference {
-        estimate,
-        error,
-        low: estimate - quantile * error,
-        high: estimate + quantile * error,
-    })
+    Some(Difference::within(estimate, error, quantile))
 }
 
 /// Differences of several cells as one: weighted by the inverse of their variances.
@@ -175,8 +172,7 @@ pub fn pooled(differences: &[Difference]) -> Option<Difference> {
     }
     let sum: f64 = differences.iter().zip(&weights).map(|(d, weight)| d.estimate * weight).sum();
     let (estimate, error) = (sum / total, total.recip().sqrt());
-    let half = Normal::standard().inverse_cdf(QUANTILE) * error;
-    Some(Difference { estimate, error, low: estimate - half, high: estimate + half })
+    Some(Difference::within(estimate, error, Normal::standard().inverse_cdf(QUANTILE)))
 }
 
 /// The mean; NaN of nothing.

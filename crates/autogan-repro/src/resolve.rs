@@ -115,7 +115,7 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
             let found = search.arch.top.iter().find(|found| found.rank as usize == *rank);
             let count = search.arch.top.len();
             let found = found.ok_or_else(|| needs(wanted, format!("{count} architectures")))?;
-            Ok(Arch::from_released(&found.arch)?)
+            Ok(found.arch.clone())
         }
         ArchSource::Random { job: wanted, index } => {
             let search = results.search(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
@@ -123,7 +123,7 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
             let count = random.clone().count();
             let found = random.into_iter().nth(*index);
             let found = found.ok_or_else(|| needs(wanted, format!("{count} random ones")))?;
-            Ok(found.arch.parse()?)
+            Ok(found.arch.clone())
         }
         ArchSource::BestOf(jobs) => {
             let mut best: Option<(f64, Arch)> = None;
@@ -137,7 +137,7 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
                 };
                 // The first of equals stays, as it would in a search that keeps the best so far.
                 if best.as_ref().is_none_or(|(score, _)| training.score() > *score) {
-                    best = Some((training.score(), training.arch()?));
+                    best = Some((training.score(), training.file.arch));
                 }
             }
             best.map(|(_, arch)| arch).ok_or_else(|| needs("a short training", "none".to_owned()))

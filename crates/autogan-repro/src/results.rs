@@ -6,7 +6,7 @@ use autogan_run::{
     ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
 };
 use autogan_search::{SearchConfig, TrainingConfig, best_is_intact};
-use autogan_space::{Arch, GeneratorShape, TokenOrder};
+use autogan_space::{GeneratorShape, TokenOrder};
 
 use crate::error::Result;
 use crate::job::{Job, Work};
@@ -74,14 +74,6 @@ impl TrainingResult {
     /// What trainings are ranked by: the last Inception Score, higher is better.
     pub fn score(&self) -> f64 {
         self.file.last.is
-    }
-
-    /// The architecture that was trained.
-    ///
-    /// # Errors
-    /// When the file holds none.
-    pub fn arch(&self) -> Result<Arch> {
-        Ok(Arch::from_released(&self.file.arch)?)
     }
 }
 

@@ -64,11 +64,11 @@ impl Baseline {
         self.values.clear();
     }
 
-    /// R − b for each reward of a batch, and the update by the batch's mean.
+    /// R − b for each reward of a batch, then the b that was subtracted; updates the average by the batch's mean.
     ///
     /// # Errors
     /// When there is no reward or one is not finite; the baseline is then unchanged.
-    pub fn advantages(&mut self, rewards: &[f64]) -> Result<Vec<f64>> {
+    pub fn advantages(&mut self, rewards: &[f64]) -> Result<(Vec<f64>, f64)> {
         if rewards.is_empty() {
             return Err(RlError::Empty { what: "reward" });
         }
@@ -83,7 +83,7 @@ impl Baseline {
             BaselineOrder::SubtractThenUpdate => old,
             BaselineOrder::UpdateThenSubtract => new,
         };
-        Ok(rewards.iter().map(|r| r - subtracted).collect())
+        Ok((rewards.iter().map(|r| r - subtracted).collect(), subtracted))
     }
 
     /// The values for each token of the released loss; none before the first reward.
@@ -112,29 +112,30 @@ mod tests {
     fn subtracts_before_it_updates() {
         let mut b = Baseline::new(0.9, BaselineOrder::SubtractThenUpdate).unwrap();
         assert_eq!(b.value(), None);
-        assert_eq!(b.advantages(&[2.0]).unwrap(), [0.0]);
+        assert_eq!(b.advantages(&[2.0]).unwrap(), (vec![0.0], 2.0));
         assert_eq!(b.value(), Some(2.0));
         // Batch of 3: all minus 2.0, then 0.9 · 2 + 0.1 · mean(3, 5, 7) = 2.3.
-        assert_eq!(b.advantages(&[3.0, 5.0, 7.0]).unwrap(), [1.0, 3.0, 5.0]);
+        assert_eq!(b.advantages(&[3.0, 5.0, 7.0]).unwrap(), (vec![1.0, 3.0, 5.0], 2.0));
         assert!((b.value().unwrap() - 2.3).abs() < 1e-12);
     }
 
     #[test]
     fn updates_before_it_subtracts() {
         let mut b = Baseline::new(0.9, BaselineOrder::UpdateThenSubtract).unwrap();
-        assert_eq!(b.advantages(&[2.0]).unwrap(), [0.0]);
+        assert_eq!(b.advantages(&[2.0]).unwrap(), (vec![0.0], 2.0));
         // 0.9 · 2 + 0.1 · 4 = 2.2, 4 − 2.2 = 0.9 · (4 − 2).
-        let a = b.advantages(&[4.0]).unwrap();
+        let (a, subtracted) = b.advantages(&[4.0]).unwrap();
         assert!((a[0] - 1.8).abs() < 1e-12, "{a:?}");
+        assert_eq!(Some(subtracted), b.value());
         b.restart();
         assert_eq!(b.value(), None);
-        assert_eq!(b.advantages(&[10.0]).unwrap(), [0.0]);
+        assert_eq!(b.advantages(&[10.0]).unwrap(), (vec![0.0], 10.0));
     }
 
     #[test]
     fn first_batch_is_compared_with_its_own_mean() {
         let mut b = Baseline::new(0.9, BaselineOrder::SubtractThenUpdate).unwrap();
-        assert_eq!(b.advantages(&[1.0, 2.0, 6.0]).unwrap(), [-2.0, -1.0, 3.0]);
+        assert_eq!(b.advantages(&[1.0, 2.0, 6.0]).unwrap(), (vec![-2.0, -1.0, 3.0], 3.0));
         assert_eq!(b.value(), Some(3.0));
     }
 

@@ -46,6 +46,8 @@ pub struct ReleasedStep {
     pub loss: Tensor,
     /// adv_t, one for each token.
     pub advantages: Vec<f64>,
+    /// The b_t that were subtracted, one for each token.
+    pub subtracted: Vec<f64>,
     /// b_t after this step, one for each token.
     pub baseline: Vec<f64>,
 }
@@ -91,9 +93,13 @@ pub fn released_loss(
             Tensor::from_slice(old, (1, tokens), rewards.device())?.to_dtype(rewards.dtype())?
         }
     };
-    let advantages = (&rewards - subtracted)?;
-    let loss = (log_probs.sum_all()? * advantages.sum_all()?)?.neg()?;
-    Ok(ReleasedStep { loss, advantages: host_row(&advantages)?, baseline: host_row(&updated)? })
+    let advantages = (&rewards - &subtracted)?;
+    Ok(ReleasedStep {
+        loss: (log_probs.sum_all()? * advantages.sum_all()?)?.neg()?,
+        advantages: host_row(&advantages)?,
+        subtracted: host_row(&subtracted)?,
+        baseline: host_row(&updated)?,
+    })
 }
 
 /// −Σ_t log π_t · A for each row, `[B]`.
@@ -242,6 +248,10 @@ mod tests {
         let second = released_loss(&l, &h, 4.0, Some(&first.baseline), 0.9, order, 0.1).unwrap();
         close(&second.baseline, &[3.15, 3.2]);
         close(&second.advantages, &[0.9, 0.9]);
+        close(&second.subtracted, &second.baseline);
+        let order = BaselineOrder::SubtractThenUpdate;
+        let third = released_loss(&l, &h, 4.0, Some(&first.baseline), 0.9, order, 0.1).unwrap();
+        close(&third.subtracted, &[3.05, 3.1]);
         assert!(released_loss(&l, &h, 4.0, Some(&[1.0]), 0.9, order, 0.1).is_err());
     }
 

@@ -7,6 +7,7 @@ use crate::baseline::{Baseline, BaselineOrder, check_finite};
 use crate::error::{Result, RlError};
 use crate::loss::{advantage_loss, entropy_in_reward_loss, released_loss};
 use crate::rollout::Rollout;
+use crate::trainer::mean;
 
 /// Which policy loss is used; they differ in where the entropy goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +71,11 @@ impl ReinforceConfig {
 pub struct PolicyStep {
     /// Scalar, connected to the controller's parameters.
     pub loss: Tensor,
-    /// One for each row; with the released loss one for each token.
+    /// One for each row: what was rewarded (with the entropy, where the loss adds it) less `baseline`. With the released
+    /// loss, whose advantages differ from token to token, their mean.
     pub advantages: Vec<f64>,
+    /// What was subtracted from every row; with the released loss the mean over the tokens.
+    pub baseline: f64,
 }
 
 /// The policy gradient's state: its configuration and the moving average.
@@ -146,17 +150,17 @@ impl Reinforce {
         let c = self.config.entropy_weight;
         match self.config.loss {
             PolicyLoss::EntropyBonus => {
-                let advantages = self.baseline.advantages(rewards)?;
+                let (advantages, baseline) = self.baseline.advantages(rewards)?;
                 let loss = advantage_loss(&rollout.log_probs, &rollout.entropies, &advantages, c)?;
-                Ok(PolicyStep { loss, advantages })
+                Ok(PolicyStep { loss, advantages, baseline })
             }
             PolicyLoss::EntropyInReward => {
                 let entropies = rollout.entropies.to_dtype(DType::F64)?.sum(1)?.to_vec1::<f64>()?;
                 let raised: Vec<f64> =
                     rewards.iter().zip(&entropies).map(|(r, h)| r + c * h).collect();
-                let advantages = self.baseline.advantages(&raised)?;
+                let (advantages, baseline) = self.baseline.advantages(&raised)?;
                 let loss = entropy_in_reward_loss(&rollout.log_probs, &advantages)?;
-                Ok(PolicyStep { loss, advantages })
+                Ok(PolicyStep { loss, advantages, baseline })
             }
             PolicyLoss::Released => {
                 let step = released_loss(
@@ -169,8 +173,79 @@ impl Reinforce {
                     c,
                 )?;
                 self.baseline.set_per_token(step.baseline);
-                Ok(PolicyStep { loss: step.loss, advantages: step.advantages })
+                let (advantages, baseline) = (vec![mean(&step.advantages)], mean(&step.subtracted));
+                Ok(PolicyStep { loss: step.loss, advantages, baseline })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autogan_space::TokenKind;
+    use candle_core::Device;
+
+    /// One rollout of two tokens with these entropies; nothing else of it counts here.
+    fn rollout(entropies: &[[f64; 2]]) -> Rollout {
+        let tensor = |rows: &[[f64; 2]]| {
+            Tensor::from_vec(rows.concat(), (rows.len(), 2), &Device::Cpu).unwrap()
+        };
+        let nothing = Tensor::zeros((entropies.len(), 1), DType::F64, &Device::Cpu).unwrap();
+        Rollout {
+            actions: vec![vec![0, 0]; entropies.len()],
+            logits: Vec::new(),
+            probs: Vec::new(),
+            log_probs: tensor(&vec![[-0.5, -1.0]; entropies.len()]),
+            entropies: tensor(entropies),
+            end_h: nothing.clone(),
+            end_c: nothing,
+            last: TokenKind::Norm,
+        }
+    }
+
+    fn close(step: &PolicyStep, advantages: &[f64], baseline: f64) {
+        let same = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        let rows = step.advantages.iter().zip(advantages).all(|(&a, &b)| same(a, b));
+        assert!(step.advantages.len() == advantages.len() && rows, "{step:?}");
+        assert!(same(step.baseline, baseline), "expected {baseline}, found {}", step.baseline);
+    }
+
+    #[test]
+    fn each_of_two_rows_has_its_own_advantage_over_one_baseline() {
+        let rows = rollout(&[[0.5, 1.0], [0.6, 0.4]]);
+        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::standard() };
+        let mut reinforce = Reinforce::new(&config).unwrap();
+        // The first batch is compared with its own mean.
+        close(&reinforce.loss(&rows, &[3.0, 1.0]).unwrap(), &[1.0, -1.0], 2.0);
+        close(&reinforce.loss(&rows, &[4.0, 2.5]).unwrap(), &[2.0, 0.5], 2.0);
+        // 0.9 · 2 + 0.1 · 3.25
+        close(&reinforce.loss(&rows, &[2.125, 2.0]).unwrap(), &[0.0, -0.125], 2.125);
+    }
+
+    #[test]
+    fn the_entropy_in_the_reward_is_in_advantages_and_baseline() {
+        let rows = rollout(&[[0.5, 1.0], [0.6, 0.4]]);
+        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::paper() };
+        let mut reinforce = Reinforce::new(&config).unwrap();
+        // R + 0.1 · ΣH: 3.15 and 1.1, with mean 2.125; then 4.15 and 2.1.
+        close(&reinforce.loss(&rows, &[3.0, 1.0]).unwrap(), &[1.025, -1.025], 2.125);
+        close(&reinforce.loss(&rows, &[4.0, 2.0]).unwrap(), &[2.025, -0.025], 2.125);
+        let order = BaselineOrder::UpdateThenSubtract;
+        let mut reinforce =
+            Reinforce::new(&ReinforceConfig { baseline_order: order, ..config }).unwrap();
+        reinforce.loss(&rows, &[3.0, 1.0]).unwrap();
+        // 0.9 · 2.125 + 0.1 · 3.125 = 2.225
+        close(&reinforce.loss(&rows, &[4.0, 2.0]).unwrap(), &[1.925, -0.125], 2.225);
+    }
+
+    #[test]
+    fn the_released_loss_tells_means_over_tokens() {
+        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::released() };
+        let mut reinforce = Reinforce::new(&config).unwrap();
+        let row = rollout(&[[0.5, 1.0]]);
+        // r = (3.05, 3.1) is its own first baseline; then b = 0.9 · (3.05, 3.1) + 0.1 · (4.05, 4.1) = (3.15, 3.2).
+        close(&reinforce.loss(&row, &[3.0]).unwrap(), &[0.0], 3.075);
+        close(&reinforce.loss(&row, &[4.0]).unwrap(), &[0.9], 3.175);
     }
 }

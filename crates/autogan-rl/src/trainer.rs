@@ -17,8 +17,10 @@ pub struct StepReport {
     pub mean_reward: f64,
     /// The moving average after the step.
     pub baseline: f64,
-    /// The mean of the advantages.
-    pub mean_advantage: f64,
+    /// The advantage of each row, as in [`PolicyStep::advantages`](crate::PolicyStep).
+    pub advantages: Vec<f64>,
+    /// The baseline that was subtracted from every row.
+    pub subtracted: f64,
     /// Entropy of a token's distribution, averaged over tokens and rows, in nats.
     pub mean_entropy: f64,
 }
@@ -66,12 +68,14 @@ impl PolicyTrainer {
             loss: step.loss.to_dtype(DType::F64)?.to_scalar()?,
             mean_reward: mean(rewards),
             baseline: self.reinforce.baseline().value().unwrap_or_default(),
-            mean_advantage: mean(&step.advantages),
+            advantages: step.advantages,
+            subtracted: step.baseline,
             mean_entropy: rollout.mean_entropy()?,
         })
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
+/// The mean; NaN of nothing.
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use autogan_space::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -61,13 +62,13 @@ pub struct Score {
 pub struct FoundArch {
     /// Place in the list, from 1.
     pub rank: u32,
-    /// The released vector: `conv norm up shortcut [skip mask]` per cell.
-    pub arch: Vec<u8>,
+    /// The architecture; in the file its released vector: `conv norm up shortcut [skip mask]` per cell.
+    pub arch: Arch,
     /// The named form.
     pub named: String,
-    /// Its reward at the end of the search.
+    /// Its score at the end of the search; what its cost takes from the reward decides its rank alone.
     pub reward: f64,
-    /// Spread of the reward over splits.
+    /// Standard deviation of the score over splits.
     pub spread: f64,
     /// Parameters of the derived generator.
     pub params: u64,
@@ -132,7 +133,7 @@ pub(crate) mod tests {
             score: Some(Score { real: 9.5, untrained: 1.25, best: 4.5, median_random: 3.5 }),
             top: vec![FoundArch {
                 rank: 1,
-                arch: vec![1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3],
+                arch: Arch::AUTOGAN_A,
                 named: "pre-none-nearest-sc".into(),
                 reward: 4.5,
                 spread: 0.125,
@@ -154,6 +155,18 @@ pub(crate) mod tests {
             serde_json::from_str(&fs::read_to_string(&a).unwrap()).unwrap();
         assert_eq!(json["score"]["median_random"], 3.5);
         assert_eq!(json["top"][0]["arch"][13], 3);
+    }
+
+    #[test]
+    fn a_vector_of_no_architecture_is_damage_that_names_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("arch.json");
+        let mut value = serde_json::to_value(sample()).unwrap();
+        value["top"][0]["arch"] = serde_json::json!([1, 0, 3, 1]);
+        sealed::write(&path, &value).unwrap();
+        let error = ArchFile::read(&path).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("arch.json"), "{error}");
     }
 
     #[test]

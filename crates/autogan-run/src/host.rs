@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::clock::now_ms;
 
 /// The machine and the program that a run was started with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,32 +67,6 @@ pub fn name() -> String {
         .or_else(|| std::env::var("HOSTNAME").ok())
         .or_else(|| std::env::var("COMPUTERNAME").ok())
         .unwrap_or_else(unknown)
-}
-
-/// Milliseconds since 1970 (UTC); 0 on a clock before that.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
-}
-
-/// Milliseconds since 1970 as `2026-11-24 09:05:00 UTC`, for people.
-pub fn date(unix_ms: u64) -> String {
-    let at = UNIX_EPOCH.checked_add(std::time::Duration::from_millis(unix_ms));
-    // The type's largest year is 9999.
-    let Some(at) = at.filter(|_| unix_ms < 253_402_300_800_000).map(time::OffsetDateTime::from)
-    else {
-        return unknown();
-    };
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
 }
 
 fn unknown() -> String {
@@ -180,14 +155,6 @@ fn packed(git: &Path, reference: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        assert_eq!(date(0), "1970-01-01 00:00:00 UTC");
-        // 2024-02-29 is day 19782.
-        assert_eq!(date((19_782 * 86_400 + 3_661) * 1000), "2024-02-29 01:01:01 UTC");
-        assert_eq!(date(u64::MAX), "unknown");
-    }
 
     const CPUINFO: &str = "processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\nphysical id\t: 0\ncore id\t\t: 0\n\n\
         processor\t: 1\nmodel name\t: Some CPU @ 2.00GHz\nphysical id\t: 0\ncore id\t\t: 0\n\n\

@@ -16,6 +16,7 @@
 pub mod arch_file;
 pub mod atomic;
 pub mod checkpoint;
+pub mod clock;
 pub mod dir;
 pub mod error;
 pub mod export;
@@ -32,7 +33,9 @@ pub mod winner_file;
 pub mod writer;
 
 mod config;
-mod crc32c;
+
+/// CRC-32C (Castagnoli): of TFRecord files, and of the store's rows.
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
 pub use arch_file::{ArchFile, FoundArch, Protocol, Score};
 pub use checkpoint::{Checkpoint, Checkpoints, Dtype, Loaded, TensorData};

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::host;
+use crate::{clock, host};
 
 /// Name of the lock file in a run directory.
 pub const LOCK_FILE: &str = "run.lock";
@@ -63,7 +63,7 @@ impl RunLock {
     }
 
     fn sign(&mut self) -> std::io::Result<()> {
-        let since = host::date(host::now_ms());
+        let since = clock::date(clock::now_ms());
         let text = format!("process {} on {} since {since}\n", std::process::id(), host::name());
         self.file.set_len(0)?;
         self.file.rewind()?;

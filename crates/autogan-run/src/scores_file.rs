@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use autogan_space::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -13,8 +14,8 @@ use crate::sealed;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoresFile {
-    /// The released vector: `conv norm up shortcut [skip mask]` per cell.
-    pub arch: Vec<u8>,
+    /// The architecture; in the file its released vector: `conv norm up shortcut [skip mask]` per cell.
+    pub arch: Arch,
     /// The named form.
     pub named: String,
     /// Seed of the run.
@@ -134,7 +135,7 @@ mod tests {
 
     fn sample() -> ScoresFile {
         ScoresFile {
-            arch: vec![1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3],
+            arch: Arch::AUTOGAN_A,
             named: "pre-none-nearest-sc".into(),
             seed: 3,
             preset: "quick".into(),

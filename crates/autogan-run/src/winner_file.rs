@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use autogan_space::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -36,11 +37,11 @@ pub struct WinnerFile {
 pub struct TrainedArch {
     /// Its place in the search, from 1.
     pub rank: u32,
-    /// The released vector.
-    pub arch: Vec<u8>,
+    /// The architecture; in the file its released vector: `conv norm up shortcut [skip mask]` per cell.
+    pub arch: Arch,
     /// The named form.
     pub named: String,
-    /// Its reward at the end of the search.
+    /// Its score at the end of the search.
     pub reward: f64,
     /// Its best score on the way.
     pub best: ModelScore,
@@ -87,7 +88,7 @@ mod tests {
         let protocol = ScoresProtocol { is: "is_compact-shapes_16_2splits".into(), frechet: None };
         let trained = TrainedArch {
             rank: 2,
-            arch: vec![1, 0, 1, 1],
+            arch: Arch::AUTOGAN_A.prefix(1),
             named: "pre-none-nearest-sc".into(),
             reward: 2.5,
             best: score,

@@ -45,7 +45,7 @@ fn rows_come_back_as_they_went_in() {
     let path = dir.path().join("run.sqlite");
     let mut store = Store::open(&path).unwrap();
     let mut odd = trial(1, 0, f64::NEG_INFINITY);
-    odd.arch = "žá,\"\n".into();
+    odd.named = "žá,\"\n".into();
     odd.entropy = None;
     odd.kind = TrialKind::Derive;
     let picture = Image {
@@ -79,8 +79,8 @@ fn queries() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "a single file after the end");
     let reader = StoreReader::open(&path).unwrap();
     let top = reader.trials(TrialFilter { top: Some(2), ..TrialFilter::ALL }).unwrap();
-    // Rewards are 7·tick mod 11: 10 at ticks 3, 14 (stage 0), 25, 36 (stage 1); stage 2 has one.
-    let found: Vec<_> = top.iter().map(|t| (t.row.stage, t.row.tick, t.row.reward)).collect();
+    // Scores are 7·tick mod 11: 10 at ticks 3, 14 (stage 0), 25, 36 (stage 1); stage 2 has one.
+    let found: Vec<_> = top.iter().map(|t| (t.row.stage, t.row.tick, t.row.score)).collect();
     assert_eq!(found, [(0, 3, 10.0), (0, 14, 10.0), (1, 25, 10.0), (1, 36, 10.0), (2, 40, 5.0)]);
     let distinct =
         reader.trials(TrialFilter { stage: Some(1), distinct: true, ..TrialFilter::ALL }).unwrap();
@@ -97,16 +97,18 @@ fn queries() {
 }
 
 #[test]
-fn a_trial_without_reward_ranks_last() {
+fn trials_rank_by_reward_and_one_without_ranks_last() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&dir.path().join("s")).unwrap();
-    for (tick, reward) in [(1, f64::NAN), (2, f64::NEG_INFINITY), (3, -2.0)] {
-        store.add(&trial(tick, 0, reward)).unwrap();
+    for (tick, score) in [(1, f64::NAN), (2, f64::NEG_INFINITY), (3, -2.0)] {
+        store.add(&trial(tick, 0, score)).unwrap();
     }
-    let filter = TrialFilter { top: Some(3), ..TrialFilter::ALL };
+    // The highest score, but dear.
+    store.add(&Trial { reward: Some(-3.0), ..trial(4, 0, 9.0) }).unwrap();
+    let filter = TrialFilter { top: Some(4), ..TrialFilter::ALL };
     let ticks: Vec<_> =
         store.read().unwrap().trials(filter).unwrap().iter().map(|t| t.row.tick).collect();
-    assert_eq!(ticks, [3, 2, 1]);
+    assert_eq!(ticks, [3, 4, 2, 1]);
 }
 
 #[test]
@@ -292,6 +294,66 @@ fn tables_and_row_types_agree() {
     assert_eq!(columns(Image::TABLE), Image::COLUMNS);
     assert_eq!(columns(Event::TABLE), Event::COLUMNS);
     assert_eq!(columns(Session::TABLE), Session::COLUMNS);
+}
+
+/// A store as the first version made it, with the row that it wrote of `old_trial`.
+fn first_version(path: &Path) {
+    filled(path);
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.execute_batch(
+        "DELETE FROM trials; DELETE FROM trials_crc;
+        ALTER TABLE trials DROP COLUMN reward;
+        ALTER TABLE trials RENAME COLUMN score TO reward;
+        INSERT INTO trials VALUES (1, 7, 'controller', 0, 2, 3, '1 0 1 1', 'pre-none-nearest-sc', 2.5, 0.125, 0.75,
+            -0.5, 3.0, 1000, 20000, NULL);
+        INSERT INTO trials_crc VALUES (1, 559805316);
+        PRAGMA user_version = 1;",
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_store_of_the_first_version_is_read_as_it_is_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    first_version(&path);
+    let before = fs::read(&path).unwrap();
+    let read = |reader: &StoreReader| {
+        let row = reader.trials(TrialFilter::ALL).unwrap().remove(0).row;
+        assert_eq!((row.score, row.reward, row.rank_value()), (2.5, None, 2.5));
+        assert_eq!((row.advantage, row.baseline), (Some(-0.5), Some(3.0)));
+        assert_eq!(row.arch.to_string(), "1 0 1 1");
+        assert!(row.seconds.is_nan());
+    };
+    let reader = StoreReader::open(&path).unwrap();
+    read(&reader);
+    assert_eq!(reader.count::<Trial>().unwrap(), 1);
+    assert_eq!(reader.count::<Scalar>().unwrap(), 80);
+    drop(reader);
+    assert_eq!(fs::read(&path).unwrap(), before, "a reader changes nothing");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    let mut store = Store::open_existing(&path).unwrap();
+    read(store.read().unwrap());
+    store.add(&trial(41, 2, 4.0)).unwrap();
+    store.finish().unwrap();
+    let reader = StoreReader::open(&path).unwrap();
+    read(&reader);
+    assert_eq!(reader.trials(TrialFilter::ALL).unwrap()[1].row, trial(41, 2, 4.0));
+}
+
+#[test]
+fn what_is_no_architecture_is_damage_of_its_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    first_version(&path);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    // As some other space would write it: with its checksum.
+    conn.execute_batch("UPDATE trials SET arch = '9 0 1 1'; UPDATE trials_crc SET crc = 114078992").unwrap();
+    drop(conn);
+    let error = StoreReader::open(&path).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }));
+    assert!(error.to_string().contains("row 1 of trials, column arch: \"9 0 1 1\""), "{error}");
 }
 
 #[test]

@@ -112,8 +112,8 @@ impl Search {
             let cost = derived_generator_cost(&arch, &shape);
             FoundArch {
                 rank: i as u32 + 1,
-                arch: arch.to_released(),
                 named: arch.named(),
+                arch,
                 reward: reward.value,
                 spread: reward.spread,
                 params: cost.params,

@@ -67,14 +67,18 @@ pub enum Event {
         step: u64,
         /// The architecture.
         arch: Arch,
-        /// Its score, whatever cost takes from the reward.
-        reward: f64,
-        /// Standard deviation over the splits.
+        /// Its score.
+        score: f64,
+        /// Standard deviation of the score over the splits.
         spread: f64,
+        /// What it is ranked by and learnt from: the score, less what its cost takes from it.
+        reward: f64,
         /// Mean entropy of the policy's tokens in nats, where the controller drew it.
         entropy: Option<f64>,
-        /// Reward minus baseline, where the controller learnt from it.
+        /// What the policy gradient weighed it by, where the controller learnt from it.
         advantage: Option<f64>,
+        /// The baseline that was subtracted to get it.
+        baseline: Option<f64>,
         /// Seconds that scoring took.
         seconds: f64,
     },

@@ -41,10 +41,12 @@ impl Search {
                 kind: TrialKind::Controller,
                 step: self.position.step * archs.len() as u64 + i as u64,
                 arch: arch.clone(),
-                reward: score.value,
+                score: score.value,
                 spread: score.spread,
+                reward: rewards[i],
                 entropy: learnt.map(|(_, entropies)| entropies[i]),
-                advantage: learnt.map(|(r, _)| rewards[i] - r.mean_reward + r.mean_advantage),
+                advantage: learnt.map(|(report, _)| report.advantages[i]),
+                baseline: learnt.map(|(report, _)| report.subtracted),
                 seconds,
             });
         }

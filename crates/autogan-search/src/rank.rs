@@ -66,20 +66,22 @@ impl Search {
         reporter: &mut dyn Reporter,
     ) -> Result<RewardValue> {
         let begun = Instant::now();
-        let reward = self.scorer(latents, images).reward(arch)?;
-        let reward = self.finite_reward(reward)?;
+        let score = self.scorer(latents, images).reward(arch)?;
+        let score = self.finite_reward(score)?;
         self.position.images.scored += images as u64;
         reporter.event(&Event::Scored {
             kind,
             step,
             arch: arch.clone(),
-            reward: reward.value,
-            spread: reward.spread,
+            score: score.value,
+            spread: score.spread,
+            reward: self.reward_of(arch, score).value,
             entropy: None,
             advantage: None,
+            baseline: None,
             seconds: begun.elapsed().as_secs_f64(),
         });
-        Ok(reward)
+        Ok(score)
     }
 
     /// What an architecture with this score is ranked by: the score, less what its cost takes from it.

@@ -225,7 +225,18 @@ impl Rows<'_> {
     }
 
     fn trial(&mut self, event: &Event) -> autogan_run::Result<()> {
-        let Event::Scored { kind, step, arch, reward, spread, entropy, advantage, seconds } = event
+        let Event::Scored {
+            kind,
+            step,
+            arch,
+            score,
+            spread,
+            reward,
+            entropy,
+            advantage,
+            baseline,
+            seconds,
+        } = event
         else {
             return Ok(());
         };
@@ -236,16 +247,17 @@ impl Rows<'_> {
             stage: arch.stage() as u32,
             iteration: self.position.iteration as u32,
             step: *step as u32,
-            arch: arch.to_string(),
+            arch: arch.clone(),
             named: arch.named(),
-            reward: *reward,
+            score: *score,
             spread: *spread,
             entropy: *entropy,
             advantage: *advantage,
-            baseline: advantage.map(|a| reward - self.config.penalty(arch) - a),
+            baseline: *baseline,
             params: cost.params,
             macs: cost.macs,
             seconds: *seconds,
+            reward: Some(*reward),
         };
         self.writer.trial(&trial).map(drop)
     }

@@ -12,6 +12,14 @@ impl Serialize for Arch {
     }
 }
 
+/// For `#[serde(serialize_with)]`: the released vector as a text, `"1 0 1 1"`, which is read back as well.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn as_text<S: Serializer>(arch: &Arch, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(arch)
+}
+
 impl<'de> Deserialize<'de> for Arch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ArchVisitor)

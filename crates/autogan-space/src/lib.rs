@@ -43,6 +43,7 @@ pub use cost::{
 };
 pub use count::{count, count_all, count_archs};
 pub use error::{Result, SpaceError};
+pub use json::as_text;
 pub use skips::Skips;
 pub use token::{TokenKind, TokenOrder, stage_tokens};
 

@@ -12,13 +12,12 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     let file = dir.arch()?.context("the run has no arch.json although it is finished")?;
     let score = file.score.as_ref().context("arch.json holds no scores")?;
     let best = file.top.first().context("arch.json holds no architecture")?;
-    let vector: Vec<String> = best.arch.iter().map(u8::to_string).collect();
     let mut out = String::new();
     writeln!(out, "\nFound in {}:", time(seconds))?;
     for (i, cell) in best.named.split('/').enumerate() {
         writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
     }
-    writeln!(out, "  vector  {}", vector.join(" "))?;
+    writeln!(out, "  vector  {}", best.arch)?;
     writeln!(out, "  size    {}", size(best.params, best.macs))?;
     writeln!(
         out,

@@ -10,7 +10,6 @@ use candle_core::Device;
 
 use super::Args;
 use super::several::Candidates;
-use super::summary::vector;
 use crate::dry_run::{Look, times};
 use crate::inputs::Wanted;
 use crate::search::time;
@@ -88,7 +87,7 @@ fn rank(
         out,
         "# rank {}: {}; {} parameters, {:.1} M multiply-accumulates per image, {}",
         found.rank,
-        vector(&found.arch),
+        found.arch,
         g.params,
         g.macs as f64 / 1e6,
         time(takes.as_secs_f64())

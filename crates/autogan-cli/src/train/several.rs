@@ -11,11 +11,9 @@ use anyhow::{Context, ensure};
 use autogan_run::export::{Align, aligned};
 use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
 use autogan_search::{Outcome, TrainingConfig, best_is_intact};
-use autogan_space::Arch;
 
 use super::Args;
 use super::one::{Trainer, stored_config};
-use super::summary::vector;
 
 /// The best of a search, each with the configuration that it is trained with.
 pub type Candidates = Vec<(FoundArch, TrainingConfig)>;
@@ -34,10 +32,10 @@ pub fn candidates(args: &Args, run: &RunDir) -> anyhow::Result<Candidates> {
     );
     let shared = args.of_run(run)?;
     let of = |found: FoundArch| {
-        let arch = Arch::from_released(&found.arch)?;
-        Ok((found, TrainingConfig { arch, ..shared.clone() }))
+        let config = TrainingConfig { arch: found.arch.clone(), ..shared.clone() };
+        (found, config)
     };
-    found.top.into_iter().take(top).map(of).collect()
+    Ok(found.top.into_iter().take(top).map(of).collect())
 }
 
 /// Trains the best of `run`, and names the winner.
@@ -142,7 +140,7 @@ fn table(trained: &[(&FoundArch, ScoresFile)], file: &WinnerFile) -> String {
             format!("{:.3}", best.is),
             best.frechet.map_or_else(|| "-".to_owned(), |distance| format!("{distance:.3}")),
             best.g_iteration.to_string(),
-            vector(&found.arch),
+            found.arch.to_string(),
             if found.rank == file.winner { "winner".to_owned() } else { String::new() },
         ]
     }));

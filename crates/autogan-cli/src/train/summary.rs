@@ -21,7 +21,7 @@ pub fn print(dir: &RunDir) -> anyhow::Result<()> {
     for (i, cell) in file.named.split('/').enumerate() {
         writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
     }
-    writeln!(out, "  vector  {}", vector(&file.arch))?;
+    writeln!(out, "  vector  {}", file.arch)?;
     writeln!(out, "  size    {}\n", size(file.params, file.macs))?;
     out += &table(&file);
     let path = dir.path().display();
@@ -59,9 +59,4 @@ fn table(file: &ScoresFile) -> String {
         ]);
     }
     aligned(&rows, &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Left])
-}
-
-/// The released vector as text.
-pub fn vector(arch: &[u8]) -> String {
-    arch.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -67,7 +67,7 @@ function numbers(names) {
     ["Iterations", ({ summary }) => `${summary.iterations_done} of ${summary.iterations ?? "?"}`],
     ["Trials", ({ summary }) => String(summary.trials)],
     ["Time", ({ summary }) => duration(summary.seconds)],
-    ["Best reward", ({ summary }) => (summary.best ? `${fixed(summary.best.reward)}, stage ${summary.best.stage + 1}` : DASH)],
+    ["Best child", ({ summary }) => (summary.best ? `${fixed(summary.best.score)}, stage ${summary.best.stage + 1}` : DASH)],
     ["Score of the best", score("best")],
     ["Random search, median", score("median_random")],
     ["Real data", score("real")],

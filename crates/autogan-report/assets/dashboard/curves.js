@@ -1,4 +1,4 @@
-// Rewards, losses and entropy over the iterations of a search; scores and losses over those of a training.
+// Scores, losses and entropy over the iterations of a search; scores and losses over those of a training.
 
 import { h } from "./dom.js";
 import { Chart } from "./charts.js";
@@ -18,10 +18,10 @@ export function frameOf(data) {
   return { end, stages: data.stages, resets };
 }
 
-/** The highest reward so far within each stage, as [x, y]; it begins anew with a stage. */
+/** The highest score so far within each stage, as [x, y]; it begins anew with a stage. */
 export function runningBest(data) {
   const [xs, ys] = [[], []];
-  const rows = data.trials.filter((trial) => SEARCHED.has(trial.kind) && trial.reward !== null);
+  const rows = data.trials.filter((trial) => SEARCHED.has(trial.kind) && trial.score !== null);
   rows.sort((a, b) => a.at - b.at || a.id - b.id);
   let stage = null;
   let best = -Infinity;
@@ -31,8 +31,8 @@ export function runningBest(data) {
       stage = trial.stage;
       best = -Infinity;
     }
-    if (trial.reward > best) {
-      best = trial.reward;
+    if (trial.score > best) {
+      best = trial.score;
       put(xs, ys, trial.at, best);
     }
   }
@@ -58,11 +58,11 @@ function strictly(xs, ys) {
 }
 
 function points(trials, kind) {
-  const rows = trials.filter((trial) => trial.kind === kind && trial.reward !== null);
+  const rows = trials.filter((trial) => trial.kind === kind && trial.score !== null);
   rows.sort((a, b) => a.at - b.at);
   // Candidates of a stage share their place: side by side, so that each is seen.
   const [xs, ys] = [[], []];
-  rows.forEach((trial) => put(xs, ys, xs.length && trial.at <= xs.at(-1) ? xs.at(-1) + 1e-4 : trial.at, trial.reward));
+  rows.forEach((trial) => put(xs, ys, xs.length && trial.at <= xs.at(-1) ? xs.at(-1) + 1e-4 : trial.at, trial.score));
   return [xs, ys];
 }
 
@@ -120,12 +120,12 @@ function level(data, tag, end) {
 
 /** The charts of a run's first page. */
 export function curvesPart() {
-  const reward = new Chart({
-    title: "Reward", note: "against search iterations; drag to zoom, double-click to undo", height: 320,
+  const child = new Chart({
+    title: "Score", note: "against search iterations; drag to zoom, double-click to undo", height: 320,
     series: [
       { label: "children", colour: "c-child", kind: "dots" },
       { label: "candidates", colour: "c-candidate", kind: "rings" },
-      { label: "baseline", colour: "c-baseline", kind: "line", width: 1.2 },
+      { label: "baseline of the reward", colour: "c-baseline", kind: "line", width: 1.2 },
       { label: "running best", colour: "c-best", kind: "step", width: 2.2 },
       { label: "real data", colour: "c-real", kind: "line", dash: [6, 4], width: 1.3 },
       { label: "random search, median", colour: "c-random", kind: "line", dash: [2, 4], width: 1.6 },
@@ -148,15 +148,15 @@ export function curvesPart() {
   const distance = scoreChart("Fr\u00e9chet distance to the training images", "lower is better");
   const scores = h("div.pair", {}, score.element, distance.element);
   return {
-    element: h("div.charts", {}, reward.element, scores, h("div.pair", {}, losses.element, entropy.element)),
+    element: h("div.charts", {}, child.element, scores, h("div.pair", {}, losses.element, entropy.element)),
     update(data) {
       const frame = frameOf(data);
       const trains = Boolean(data.plan.training);
-      for (const chart of [reward, entropy]) chart.element.hidden = trains;
+      for (const chart of [child, entropy]) chart.element.hidden = trains;
       scores.hidden = !trains;
       score.set([series(data, "score/is"), level(data, "score/real/is", frame.end)], frame);
       distance.set([series(data, "score/frechet"), level(data, "score/real/frechet", frame.end)], frame);
-      reward.set([
+      child.set([
         points(data.trials, "controller"), points(data.trials, "candidate"),
         series(data, "controller/baseline"), runningBest(data), real(data, frame.end), random(data, frame.end),
       ], frame);
@@ -164,6 +164,6 @@ export function curvesPart() {
       losses.set([...raw, ...raw.map((table) => smooth(table, frame.end))], frame);
       entropy.set([series(data, "controller/entropy")], frame);
     },
-    destroy() { for (const chart of [reward, losses, entropy, score, distance]) chart.destroy(); },
+    destroy() { for (const chart of [child, losses, entropy, score, distance]) chart.destroy(); },
   };
 }

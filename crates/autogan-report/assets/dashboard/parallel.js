@@ -1,5 +1,5 @@
 // Parallel coordinates over the tokens of an architecture: an axis per token, a line per trial,
-// coloured by reward. Pressing choices or dragging along an axis keeps only some.
+// coloured by score. Pressing choices or dragging along an axis keeps only some.
 
 import { h, colour, fixed, tokenLabel } from "./dom.js";
 
@@ -19,11 +19,11 @@ export class Parallel {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.over = h("div.axes");
     this.stage = h("div.parallel", {}, this.canvas, this.over);
-    this.low = this.bound("Lowest reward", 0);
-    this.high = this.bound("Highest reward", 1);
+    this.low = this.bound("Lowest score", 0);
+    this.high = this.bound("Highest score", 1);
     this.element = h("div", {},
       h("div.scroll.parallel-scroll", { tabindex: 0, role: "region", "aria-label": "Axes of choices" }, this.stage),
-      h("div.bounds", {}, h("span", {}, "Reward from"), this.low, h("span", {}, "to"), this.high, ramp()));
+      h("div.bounds", {}, h("span", {}, "Score from"), this.low, h("span", {}, "to"), this.high, ramp()));
     this.brush = null;
     this.over.addEventListener("pointerdown", (event) => this.press(event));
     this.over.addEventListener("pointermove", (event) => this.drag(event));
@@ -45,9 +45,9 @@ export class Parallel {
       type: "number", step: "any", "aria-label": label,
       onchange: (event) => {
         const value = event.target.value === "" ? null : Number(event.target.value);
-        const range = this.filter.reward ?? [-Infinity, Infinity];
+        const range = this.filter.score ?? [-Infinity, Infinity];
         range[at] = value ?? (at === 0 ? -Infinity : Infinity);
-        this.filter.reward = range.every((bound) => !Number.isFinite(bound)) ? null : range;
+        this.filter.score = range.every((bound) => !Number.isFinite(bound)) ? null : range;
         this.changed();
       },
     });
@@ -55,14 +55,14 @@ export class Parallel {
 
   /** New rows: `all` faintly, `kept` in colour. */
   set(tokens, all, kept) {
-    const scored = all.filter((trial) => trial.reward !== null && trial.choice.length);
+    const scored = all.filter((trial) => trial.score !== null && trial.choice.length);
     const longest = scored.reduce((most, trial) => Math.max(most, trial.choice.length), 0);
     this.tokens = tokens.slice(0, longest);
-    // In the order of rewards: the best are drawn last, and within a choice the best lie on top.
-    this.all = scored.sort((a, b) => a.reward - b.reward);
+    // In the order of scores: the best are drawn last, and within a choice the best lie on top.
+    this.all = scored.sort((a, b) => a.score - b.score);
     this.kept = new Set(kept);
     this.rank = new Map(this.all.map((trial, at) => [trial, this.all.length > 1 ? at / (this.all.length - 1) : 1]));
-    const [least, most] = [this.all[0]?.reward ?? 0, this.all.at(-1)?.reward ?? 1];
+    const [least, most] = [this.all[0]?.score ?? 0, this.all.at(-1)?.score ?? 1];
     this.extent = most > least ? [least, most] : [least - 0.5, least + 0.5];
     this.render();
   }
@@ -79,9 +79,9 @@ export class Parallel {
 
   band(token) { return (HEIGHT - TOP - BOTTOM) / this.tokens[token].choices.length; }
 
-  rewardY(reward) {
+  scoreY(score) {
     const [least, most] = this.extent;
-    return HEIGHT - BOTTOM - ((reward - least) / (most - least)) * (HEIGHT - TOP - BOTTOM);
+    return HEIGHT - BOTTOM - ((score - least) / (most - least)) * (HEIGHT - TOP - BOTTOM);
   }
 
   render() {
@@ -93,7 +93,7 @@ export class Parallel {
     this.stage.style.height = `${HEIGHT}px`;
     this.labels();
     this.paint();
-    const [low, high] = this.filter.reward ?? [-Infinity, Infinity];
+    const [low, high] = this.filter.score ?? [-Infinity, Infinity];
     if (document.activeElement !== this.low) this.low.value = Number.isFinite(low) ? low.toFixed(3) : "";
     if (document.activeElement !== this.high) this.high.value = Number.isFinite(high) ? high.toFixed(3) : "";
     [this.low.placeholder, this.high.placeholder] = this.extent.map((value) => fixed(value));
@@ -112,10 +112,10 @@ export class Parallel {
       token.choices.forEach((choice, which) => parts.push(this.choice(at, which, choice)));
     });
     const end = this.x(this.axes - 1);
-    parts.push(place(h("span.axis-name", {}, "reward"), end, 18));
+    parts.push(place(h("span.axis-name", {}, "score"), end, 18));
     const [least, most] = this.extent;
     for (const value of [least, (least + most) / 2, most]) {
-      parts.push(place(h("span.tick", {}, fixed(value, 2)), end + 8, this.rewardY(value)));
+      parts.push(place(h("span.tick", {}, fixed(value, 2)), end + 8, this.scoreY(value)));
     }
     this.over.replaceChildren(...parts);
     if (focused) this.over.querySelector(`[data-choice="${focused}"]`)?.focus();
@@ -186,7 +186,7 @@ export class Parallel {
         if (token === 0) ctx.moveTo(x, y); else bend(ctx, px, py, x, y);
         [px, py] = [x, y];
       });
-      bend(ctx, px, py, this.x(this.axes - 1), this.rewardY(trial.reward));
+      bend(ctx, px, py, this.x(this.axes - 1), this.scoreY(trial.score));
       ctx.stroke();
     }
   }
@@ -198,9 +198,9 @@ export class Parallel {
       ctx.strokeStyle = colour("accent");
       ctx.strokeRect(Math.round(this.x(axis) - 9) + 0.5, Math.round(y0) + 0.5, 18, Math.round(y1 - y0));
     };
-    if (this.filter.reward) {
-      const [low, high] = this.filter.reward.map((bound, at) => (Number.isFinite(bound) ? Math.min(Math.max(bound, this.extent[0]), this.extent[1]) : this.extent[at]));
-      box(this.axes - 1, this.rewardY(high), this.rewardY(low));
+    if (this.filter.score) {
+      const [low, high] = this.filter.score.map((bound, at) => (Number.isFinite(bound) ? Math.min(Math.max(bound, this.extent[0]), this.extent[1]) : this.extent[at]));
+      box(this.axes - 1, this.scoreY(high), this.scoreY(low));
     }
     if (this.brush && Math.abs(this.brush.now - this.brush.from) > 3) {
       box(this.brush.axis, Math.min(this.brush.from, this.brush.now), Math.max(this.brush.from, this.brush.now));
@@ -231,7 +231,7 @@ export class Parallel {
     const click = bottom - top < 4;
     if (axis === this.axes - 1) {
       const value = (y) => this.extent[0] + ((HEIGHT - BOTTOM - y) / (HEIGHT - TOP - BOTTOM)) * (this.extent[1] - this.extent[0]);
-      this.filter.reward = click ? null : [value(bottom), value(top)];
+      this.filter.score = click ? null : [value(bottom), value(top)];
       this.changed();
       return;
     }

@@ -75,7 +75,7 @@ function factsPart(name) {
       const about = [summary.dataset, summary.seed === null ? null : `seed ${summary.seed}`, summary.scorer && `scored by ${summary.scorer}`];
       const tiles = [
         ["Preset", summary.preset ?? DASH, about.filter(Boolean).join(", ")],
-        ["Best reward", best ? fixed(best.reward) : DASH, best ? `stage ${best.stage + 1}, iteration ${best.iteration + 1}` : "nothing scored yet"],
+        ["Best child", best ? fixed(best.score) : DASH, best ? `stage ${best.stage + 1}, iteration ${best.iteration + 1}` : "nothing scored yet"],
         ["Score of the best", score ? fixed(score.best) : DASH, score ? `real data ${fixed(score.real)}, random search ${fixed(score.median_random)}` : "at the end of the search"],
         ["Time", duration(summary.seconds), `since ${date(summary.created_ms)}`],
         ["Trials", String(summary.trials), plan.reward_images ? `${plan.reward_images} images each` : ""],

@@ -45,7 +45,7 @@ function nothing(directory) {
     h("code", {}, "autogan search"), "; it appears here by itself.");
 }
 
-const COLUMNS = ["", "Run", "Status", "Progress", "Best reward", "Score", "Trials", "Time", "Started"];
+const COLUMNS = ["", "Run", "Status", "Progress", "Best child", "Score", "Trials", "Time", "Started"];
 
 function table(list, picked, pick) {
   return h("table.list", {},
@@ -71,13 +71,13 @@ function row(run, picked, pick) {
     ["Run", [link, h("span.about", {}, about.filter((part) => part !== null).join(" \u00b7 ")), faults(problems)]],
     ["Status", [chip(problems.length ? "damaged" : summary.status.state), holder(summary)]],
     ["Progress", progress(summary)],
-    ["Best reward", best(summary)],
+    ["Best child", best(summary)],
     ["Score", summary.score ? fixed(summary.score.best) : summary.trained ? fixed(summary.trained.best.is) : DASH],
     ["Trials", whole(summary.trials)],
     ["Time", duration(summary.seconds)],
     ["Started", date(summary.created_ms)],
   ];
-  const number = ["Best reward", "Score", "Trials", "Time", "Started"];
+  const number = ["Best child", "Score", "Trials", "Time", "Started"];
   return h("tr", {}, cells.map(([label, content]) =>
     h(number.includes(label) ? "td.number" : "td", { "data-label": label }, content)));
 }
@@ -101,7 +101,7 @@ export function chip(state) {
 
 function best(summary) {
   if (!summary.best) return DASH;
-  return [fixed(summary.best.reward), h("span.about", {}, `stage ${summary.best.stage + 1}`)];
+  return [fixed(summary.best.score), h("span.about", {}, `stage ${summary.best.stage + 1}`)];
 }
 
 /** Iterations that are done, as a bar. */

@@ -10,13 +10,15 @@ const isEnd = (trial) => trial.kind === "derive" || trial.kind === "random";
 
 const COLUMNS = [
   ["id", "#", (t) => String(t.id), true],
-  ["reward", "Reward", (t) => fixed(t.reward), true],
+  ["score", "Score", (t) => fixed(t.score), true],
   ["spread", "Spread", (t) => fixed(t.spread), true],
   ["named", "Architecture", null, false],
   ["stage", "Stage", (t) => String(t.stage + 1), true],
   ["iteration", "Iteration", (t) => (isEnd(t) ? "end" : String(t.iteration + 1)), true],
   ["kind", "Kind", (t) => t.kind, false],
   ["entropy", "Entropy", (t) => fixed(t.entropy, 2), true],
+  ["reward", "Reward", (t) => fixed(t.reward), true],
+  ["baseline", "Baseline", (t) => fixed(t.baseline), true],
   ["advantage", "Advantage", (t) => fixed(t.advantage), true],
   ["params", "Params", (t) => short(t.params), true],
   ["macs", "MACs", (t) => short(t.macs), true],
@@ -28,7 +30,7 @@ export class Table {
   constructor(run) {
     this.run = run;
     this.rows = [];
-    this.by = "reward";
+    this.by = "score";
     this.falling = true;
     this.limit = PAGE;
     this.heads = COLUMNS.map(([key, label, , number]) => h(number ? "th.number" : "th", { scope: "col" },
@@ -77,7 +79,7 @@ export class Table {
   row(trial) {
     const open = () => openInspector(this.run, trial.arch, [
       ["Trial", `${trial.id}, ${trial.kind}, stage ${trial.stage + 1}, ${isEnd(trial) ? "at the end" : `iteration ${trial.iteration + 1}`}`],
-      ["Reward", `${fixed(trial.reward)} \u00b1\u202f${fixed(trial.spread)}`],
+      ["Score", `${fixed(trial.score)} \u00b1\u202f${fixed(trial.spread)}`],
     ]);
     return h("tr", { onclick: open }, COLUMNS.map(([, , text, number]) => (text
       ? h(number ? "td.number" : "td", {}, text(trial))

@@ -8,7 +8,7 @@ const KINDS = ["controller", "candidate", "derive", "random"];
 
 /** What the filters let through; `choices[token]` is a set of choices, or undefined for all. */
 function allFilter() {
-  return { stage: null, kinds: new Set(KINDS), choices: [], reward: null, text: "", once: false };
+  return { stage: null, kinds: new Set(KINDS), choices: [], score: null, text: "", once: false };
 }
 
 /** Filters, parallel coordinates, table. */
@@ -32,8 +32,8 @@ export function trialsPart(name) {
   const table = new Table(name);
   const element = h("div.trials", {},
     h("div.filters", {}, stages, kinds, text, once),
-    h("section.card.parallel-card", {}, h("h2", {}, "Choices and rewards",
-      h("span.note", {}, "each line is a trial, coloured by its reward; drag along an axis or press a choice to keep only those")),
+    h("section.card.parallel-card", {}, h("h2", {}, "Choices and scores",
+      h("span.note", {}, "each line is a trial, coloured by its score; drag along an axis or press a choice to keep only those")),
     parallel.element),
     h("div.summary", {}, count, clear),
     table.element);
@@ -52,7 +52,7 @@ export function trialsPart(name) {
     if (!touched) filter.stage = all.at(-1) ?? null;
     const entry = (value, label) => h("button", {
       type: "button", "aria-pressed": String(filter.stage === value),
-      onclick: () => { touched = true; filter.stage = value; filter.choices = []; filter.reward = null; pickStages(); render(); },
+      onclick: () => { touched = true; filter.stage = value; filter.choices = []; filter.score = null; pickStages(); render(); },
     }, label);
     const had = [...stages.children].indexOf(document.activeElement);
     replace(stages, ...all.map((stage) => entry(stage, `Stage ${stage + 1}`)), entry(null, "All stages"));
@@ -65,10 +65,10 @@ export function trialsPart(name) {
     const kept = base.filter((trial) => brushed(trial, filter));
     parallel.set(data.tokens, base, kept);
     table.set(kept);
-    const rewards = kept.map((trial) => trial.reward).filter((reward) => reward !== null).sort((a, b) => a - b);
-    const middle = rewards.length ? `; reward median ${fixed(rewards[rewards.length >> 1])}, best ${fixed(rewards.at(-1))}` : "";
+    const scores = kept.map((trial) => trial.score).filter((score) => score !== null).sort((a, b) => a - b);
+    const middle = scores.length ? `; score median ${fixed(scores[scores.length >> 1])}, best ${fixed(scores.at(-1))}` : "";
     count.textContent = `${whole(kept.length)} of ${whole(data.trials.length)} trials${middle}`;
-    const plain = !filter.text && !filter.once && !filter.reward && filter.kinds.size === KINDS.length && !filter.choices.some(Boolean);
+    const plain = !filter.text && !filter.once && !filter.score && filter.kinds.size === KINDS.length && !filter.choices.some(Boolean);
     clear.disabled = plain;
   }
 
@@ -99,13 +99,13 @@ function narrowed(trials, { stage, kinds, text, once }) {
   const best = new Map();
   for (const trial of rows) {
     const known = best.get(trial.arch);
-    if (!known || (trial.reward ?? -Infinity) > (known.reward ?? -Infinity)) best.set(trial.arch, trial);
+    if (!known || (trial.score ?? -Infinity) > (known.score ?? -Infinity)) best.set(trial.arch, trial);
   }
   return rows.filter((trial) => best.get(trial.arch) === trial);
 }
 
 /** Whether the axes let a row through. */
-function brushed(trial, { choices, reward }) {
-  if (reward && !(trial.reward >= reward[0] && trial.reward <= reward[1])) return false;
+function brushed(trial, { choices, score }) {
+  if (score && !(trial.score >= score[0] && trial.score <= score[1])) return false;
   return choices.every((allowed, token) => !allowed || allowed.has(trial.choice[token]));
 }

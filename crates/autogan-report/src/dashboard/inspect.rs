@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::arch::{ArchView, arch_svg};
 use crate::data::Plan;
+use crate::shell::quoted;
 
 /// What the inspector shows.
 #[derive(Debug, Serialize)]
@@ -45,7 +46,7 @@ pub fn inspect(vector: &str, plan: &Plan, run: &Path) -> Result<Inspection, Spac
     let drawing = plan.drawing();
     let cost = derived_generator_breakdown(&arch, &drawing.shape);
     let end = |name, cost: autogan_space::Cost| End { name, params: cost.params, macs: cost.macs };
-    let run = quote(&run.display().to_string());
+    let run = quoted(&run.display().to_string());
     Ok(Inspection {
         view: ArchView::new(&arch, &drawing),
         ends: [end("linear", cost.stem), end("to rgb", cost.to_rgb)],
@@ -69,31 +70,13 @@ pub fn resume(run: &Path, trains: bool) -> CommandLine {
     let command = if trains { "train" } else { "search" };
     CommandLine {
         does: "Go on from the last checkpoint",
-        line: format!("autogan {command} --resume {}", quote(&run.display().to_string())),
-    }
-}
-
-/// A word as a shell reads it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        line: format!("autogan {command} --resume {}", quoted(&run.display().to_string())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quote("runs/00001-quick-s0"), "runs/00001-quick-s0");
-        assert_eq!(quote("my runs"), "'my runs'");
-        assert_eq!(quote("it's; rm"), "'it'\\''s; rm'");
-        assert_eq!(quote(""), "''");
-    }
 
     #[test]
     fn parts_cost_what_the_whole_costs() {

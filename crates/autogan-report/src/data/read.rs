@@ -7,7 +7,6 @@ use autogan_run::{
     Event, Image, Result as RunResult, RunDir, Scalar, Session, StoreReader, Stored, Trial,
     TrialKind, lock,
 };
-use autogan_space::Arch;
 
 use super::axis::{Axis, spread};
 use super::plan::{Plan, TrainingPlan};
@@ -75,7 +74,7 @@ impl RunData {
             scalars: series(&stored.scalars, &axis, &plan),
             events: events(stored.events, &axis, note),
             sessions: sessions(stored.sessions, &axis, note),
-            trials: trials(stored.trials, note),
+            trials: trials(stored.trials),
             images: stored.images,
             summary,
             plan,
@@ -171,12 +170,11 @@ fn axis(stored: &Everything, plan: &Plan) -> Axis {
     )
 }
 
-fn trials(stored: Vec<Stored<Trial>>, problems: &mut Vec<String>) -> Vec<TrialRow> {
+fn trials(stored: Vec<Stored<Trial>>) -> Vec<TrialRow> {
     let children = stored.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
     let mut places =
         spread(&children.map(|trial| trial.row.iteration).collect::<Vec<_>>()).into_iter();
-    let mut unknown = 0;
-    let rows = stored
+    stored
         .into_iter()
         .map(|trial| {
             let iteration = f64::from(trial.row.iteration);
@@ -187,15 +185,10 @@ fn trials(stored: Vec<Stored<Trial>>, problems: &mut Vec<String>) -> Vec<TrialRo
                 // These are of the end, whose iteration is the one after the last.
                 TrialKind::Derive | TrialKind::Random => iteration,
             };
-            let choice = trial.row.arch.parse::<Arch>().map(|arch| choices(&arch));
-            unknown += usize::from(choice.is_err());
-            TrialRow { trial, at, choice: choice.unwrap_or_default() }
+            let choice = choices(&trial.row.arch);
+            TrialRow { trial, at, choice }
         })
-        .collect();
-    if unknown > 0 {
-        problems.push(format!("{unknown} trials name no architecture of this search space"));
-    }
-    rows
+        .collect()
 }
 
 fn series(scalars: &[Stored<Scalar>], axis: &Axis, plan: &Plan) -> BTreeMap<String, Series> {

@@ -4,6 +4,7 @@ use autogan_run::{
     ArchFile, Event, Image, ModelScore, RealScore, RunDir, Scalar, Score, ScoresFile,
     ScoresProtocol, Session, Stored, Trial, TrialKind,
 };
+use autogan_space::Arch;
 use serde::Serialize;
 
 use super::plan::Plan;
@@ -38,16 +39,17 @@ impl Status {
     }
 }
 
-/// The highest reward of the last stage that was reached.
+/// The highest score of the last stage that was reached.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Best {
-    /// The reward.
-    pub reward: f64,
-    /// The released vector.
-    pub arch: String,
+    /// The score.
+    pub score: f64,
+    /// The architecture; as its released vector, numbers separated by spaces.
+    #[serde(serialize_with = "autogan_space::as_text")]
+    pub arch: Arch,
     /// The named form.
     pub named: String,
-    /// Stage, from 0: rewards of different stages cannot be compared.
+    /// Stage, from 0: scores of different stages cannot be compared.
     pub stage: u32,
     /// Iteration, from 0.
     pub iteration: u32,
@@ -80,7 +82,7 @@ pub struct Summary {
     pub iterations: Option<u32>,
     /// Architectures that were scored.
     pub trials: usize,
-    /// The highest reward while controller and candidates were scored, in the last stage reached.
+    /// The highest score while controller and candidates were scored, in the last stage reached.
     pub best: Option<Best>,
     /// The scores of the final derivation.
     pub score: Option<Score>,
@@ -246,14 +248,14 @@ fn best(trials: &[Stored<Trial>], stage: u32) -> Option<Best> {
         let kind = trial.row.kind;
         trial.row.stage == stage
             && matches!(kind, TrialKind::Controller | TrialKind::Candidate)
-            && !trial.row.reward.is_nan()
+            && !trial.row.score.is_nan()
     };
     let best = trials
         .iter()
         .filter(searched)
-        .max_by(|a, b| a.row.reward.total_cmp(&b.row.reward).then(b.id.cmp(&a.id)))?;
+        .max_by(|a, b| a.row.score.total_cmp(&b.row.score).then(b.id.cmp(&a.id)))?;
     Some(Best {
-        reward: best.row.reward,
+        score: best.row.score,
         arch: best.row.arch.clone(),
         named: best.row.named.clone(),
         stage,

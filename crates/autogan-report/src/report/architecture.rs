@@ -1,6 +1,6 @@
 //! What was found: the best architecture as a figure, the top of the list, the beams on the way.
 
-use autogan_run::{ArchFile, FoundArch};
+use autogan_run::ArchFile;
 use autogan_space::Arch;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
                     "The run went on after this result; what follows is of its last derivation.",
                 );
             }
-            figure(page, data, &released(best));
+            figure(page, data, &best.arch);
             top(page, file, Numbers::of(&data.plan));
         }
         (None, Some(best)) => {
@@ -29,9 +29,9 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
                 _ => "Nothing has been derived yet.",
             };
             page.text(&format!(
-                "{none} This child earned the highest reward so far, {}, in \
+                "{none} This child got the highest score so far, {}, in \
                  iteration {} of stage {}.",
-                Numbers::of(&data.plan).score(best.reward),
+                Numbers::of(&data.plan).score(best.score),
                 best.iteration + 1,
                 best.stage + 1
             ));
@@ -42,20 +42,12 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     beams(page, data);
 }
 
-fn released(found: &FoundArch) -> String {
-    found.arch.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// The figure with its caption and costs, or the vector as it stands where it does not parse.
-pub(super) fn figure(page: &mut Page, data: &RunData, vector: &str) {
-    let Ok(arch) = vector.parse::<Arch>() else {
-        page.text(&format!("The vector {vector} is no architecture of this search space."));
-        return;
-    };
+/// The figure with its caption and costs.
+pub(super) fn figure(page: &mut Page, data: &RunData, arch: &Arch) {
     let drawing = data.plan.drawing();
-    let view = ArchView::new(&arch, &drawing);
+    let view = ArchView::new(arch, &drawing);
     page.raw("<figure><div class=\"scroll figure-arch\">");
-    page.raw(arch_svg(&arch, &drawing));
+    page.raw(arch_svg(arch, &drawing));
     page.raw("</div><figcaption>");
     page.raw(format_args!("<code>{}</code> · <code>{}</code>", escape(&view.named), view.vector));
     if let Some(name) = view.known_name {
@@ -74,7 +66,6 @@ pub(super) fn figure(page: &mut Page, data: &RunData, vector: &str) {
 fn top(page: &mut Page, file: &ArchFile, numbers: Numbers) {
     page.raw(format_args!("<h3>The top {}</h3>\n<div class=\"cards\">", file.top.len()));
     for found in &file.top {
-        let vector = released(found);
         page.raw("<article class=\"card\">");
         page.raw(format_args!(
             "<p class=\"rank\"><b>{}</b><span>{} <small>± {}</small></span></p>",
@@ -82,11 +73,10 @@ fn top(page: &mut Page, file: &ArchFile, numbers: Numbers) {
             numbers.score(found.reward),
             numbers.score(found.spread)
         ));
-        if let Ok(arch) = vector.parse::<Arch>() {
-            page.raw(arch_glyph(&arch));
-        }
+        page.raw(arch_glyph(&found.arch));
         page.raw(format_args!(
-            "<p class=\"fine\"><code>{vector}</code><br/>{} parameters · {} MACs</p></article>",
+            "<p class=\"fine\"><code>{}</code><br/>{} parameters · {} MACs</p></article>",
+            found.arch,
             large(found.params),
             large(found.macs)
         ));

@@ -1,4 +1,4 @@
-//! The distribution of rewards by choice, a small chart per token.
+//! The distribution of scores by choice, a small chart per token.
 
 use super::format::Numbers;
 use super::page::Page;
@@ -33,9 +33,9 @@ pub(super) fn panels(page: &mut Page, stats: &[TokenStats], numbers: Numbers) {
         page.raw("</div>\n");
     }
     page.note(
-        "Reward relative to the mean of its iteration. Box: middle half of the architectures; line \
+        "Score relative to the mean of its iteration. Box: middle half of the architectures; line \
          in it: median; whiskers: 5 % to 95 %; dot with bar: mean with its 95 % interval. On the \
-         right: mean reward as it is, and the number of children.",
+         right: mean score as it is, and the number of children.",
     );
 }
 
@@ -54,11 +54,11 @@ fn panel(token: &TokenStats, x: (f64, f64), numbers: Numbers) -> String {
     for (row, choice) in token.choices.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);
         chart.svg.text("row", (LEFT - 8.0, y + 4.0), Anchor::End, &choice.choice);
-        let mean = format!("{} ({})", numbers.score(choice.mean_reward), choice.trials);
+        let mean = format!("{} ({})", numbers.score(choice.mean_score), choice.trials);
         chart.svg.text("value", (WIDTH, y + 4.0), Anchor::End, &mean);
         distribution(&mut chart, choice, y, numbers);
     }
-    chart.finish("choices", &format!("Rewards by choice of {}", token.token))
+    chart.finish("choices", &format!("Scores by choice of {}", token.token))
 }
 
 fn distribution(chart: &mut Chart, choice: &ChoiceStats, y: f64, numbers: Numbers) {
@@ -87,11 +87,11 @@ fn distribution(chart: &mut Chart, choice: &ChoiceStats, y: f64, numbers: Number
     let (low, high, middle) = (inside(mean.low), inside(mean.high), inside(mean.estimate));
     chart.svg.line("ci all", (low, y), (high, y));
     let tip = format!(
-        "{}: mean {} relative to the iteration, {} architectures; mean reward {}",
+        "{}: mean {} relative to the iteration, {} architectures; mean score {}",
         choice.choice,
         numbers.interval(&mean),
         values.len(),
-        numbers.score(choice.mean_reward)
+        numbers.score(choice.mean_score)
     );
     chart.svg.circle("point all", (middle, y), 3.4, &tip);
 }

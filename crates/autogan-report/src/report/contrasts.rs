@@ -1,7 +1,5 @@
 //! Which operations help: what the paper observes in section 4.1 of the architectures that it found,
-//! as differences of mean reward in this run.
-
-use autogan_space::Arch;
+//! as differences of mean score in this run.
 
 use super::choices;
 use super::format::Numbers;
@@ -45,7 +43,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         return;
     }
     page.text(
-        "Rewards by choice, among the children of the stage that searched the cell. Rewards rise \
+        "Scores by choice, among the children of the stage that searched the cell. Scores rise \
          while the shared weights learn, so each counts relative to the mean of its iteration, and \
          each architecture counts once, with its mean. This is an association within one run: the \
          policy does not draw the other choices independently of these.",
@@ -55,7 +53,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     if contrasts.is_empty() {
         page.text("There are not enough architectures for differences with intervals yet.");
     } else {
-        page.raw("<h3>Differences of mean reward</h3>\n<p class=\"legend\">");
+        page.raw("<h3>Differences of mean score</h3>\n<p class=\"legend\">");
         for cell in 0..data.stages.len() {
             page.raw(format_args!(
                 "<span><i class=\"dot k-cell{cell}\"></i>cell {}</span>",
@@ -71,7 +69,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         table(page, &contrasts, numbers);
         observations(page, data, &contrasts);
     }
-    page.raw("<h3>Distribution of rewards by choice</h3>\n");
+    page.raw("<h3>Distribution of scores by choice</h3>\n");
     choices::panels(page, &stats, numbers);
 }
 
@@ -117,7 +115,7 @@ fn forest(contrasts: &[Contrast], width: f64, beside: bool, numbers: Numbers) ->
     let height = TOP + row_height * contrasts.len() as f64 + 42.0;
     let layout = Layout { size: (width, height), margin: [TOP, 8.0, 42.0, left] };
     let mut chart = Chart::new(layout, x, (0.0, 1.0));
-    chart.x_axis("difference of mean reward, 95 % intervals", 6, 0.0);
+    chart.x_axis("difference of mean score, 95 % intervals", 6, 0.0);
     let zero = chart.x.at(0.0);
     let (top, bottom) = chart.vertical();
     chart.svg.line("zero", (zero, top), (zero, bottom));
@@ -139,7 +137,7 @@ fn forest(contrasts: &[Contrast], width: f64, beside: bool, numbers: Numbers) ->
             mark(&mut chart, class, d, first + 8.0 * i as f64, &tip);
         }
     }
-    chart.finish("forest", "Differences of mean reward between choices, with 95 % intervals")
+    chart.finish("forest", "Differences of mean score between choices, with 95 % intervals")
 }
 
 /// A point with its interval, cut off where the chart ends.
@@ -182,8 +180,8 @@ fn table(page: &mut Page, contrasts: &[Contrast], numbers: Numbers) {
     page.table(&head.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
     page.raw("</details>\n");
     page.note(
-        "Welch's intervals at 95 %, in units of reward; pooled: weighted by the inverse variance, so \
-         mostly the cell whose rewards spread least. Eleven comparisons are made: now and then one \
+        "Welch's intervals at 95 %, in units of score; pooled: weighted by the inverse variance, so \
+         mostly the cell whose scores spread least. Eleven comparisons are made: now and then one \
          looks clear by chance.",
     );
 }
@@ -269,14 +267,12 @@ fn verdict(contrast: &Contrast, numbers: Numbers) -> String {
 /// How often each choice is made in the cells of the architectures found.
 fn shares(data: &RunData, token: &str, choices: &[&str]) -> String {
     let top = data.found.as_ref().map(|file| file.top.as_slice()).unwrap_or_default();
-    let archs: Vec<Arch> =
-        top.iter().filter_map(|found| Arch::from_released(&found.arch).ok()).collect();
-    if archs.is_empty() {
+    if top.is_empty() {
         return "–".to_owned();
     }
-    let chosen: Vec<&str> = archs
+    let chosen: Vec<&str> = top
         .iter()
-        .flat_map(|arch| choices_of(arch).into_iter().enumerate())
+        .flat_map(|found| choices_of(&found.arch).into_iter().enumerate())
         .filter(|(at, _)| data.tokens[*at].name.starts_with(token))
         .map(|(at, choice)| data.tokens[at].choices[choice].as_str())
         .collect();

@@ -1,7 +1,9 @@
 //! Losses, entropy and time per iteration.
 
+use autogan_run::clock::duration;
+
 use super::page::Page;
-use super::reward::{iterations, marks};
+use super::scores::{iterations, marks};
 use crate::chart::{Chart, Layout, range, thinned};
 use crate::data::{RunData, Series};
 use crate::svg::{Anchor, escape};
@@ -121,7 +123,7 @@ fn times(page: &mut Page, data: &RunData, ends: &[(u32, f64)]) {
         let (top, bottom) = (chart.y.at(span / unit), chart.y.at(0.0));
         chart.svg.raw("<g>");
         chart.svg.rect("bar", [x + 0.1 * width, top, 0.8 * width, bottom - top], 0.0);
-        let tip = format!("iteration {}: {}", iteration + 1, super::format::duration(span));
+        let tip = format!("iteration {}: {}", iteration + 1, duration(span));
         chart.svg.raw(format_args!("<title>{}</title></g>", escape(&tip)));
     }
     chart.x_axis("iterations completed", 6, 1.0);

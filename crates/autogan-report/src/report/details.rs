@@ -1,9 +1,12 @@
 //! Configuration, machine, timings, and the commands to go on with.
 
+use autogan_run::clock::{date, duration};
+
 use super::curves::ends;
-use super::format::{bytes, count, duration, moment};
+use super::format::{bytes, count};
 use super::page::Page;
 use crate::data::{RunData, Status};
+use crate::shell::quoted;
 use crate::svg::escape;
 
 pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
@@ -95,16 +98,6 @@ fn of_training(data: &RunData, run: &str, path: &str) -> Vec<(String, &'static s
     lines
 }
 
-/// As a shell takes it as one word.
-fn quoted(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/+:@%=,".contains(c);
-    if !name.is_empty() && name.chars().all(plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
-}
-
 fn timings(page: &mut Page, data: &RunData) {
     page.raw("<h3>Timings</h3>\n");
     let ends = ends(data);
@@ -156,7 +149,7 @@ fn host(page: &mut Page, data: &RunData) {
         ("autogan", host.version.clone()),
         ("commit", host.commit.clone().unwrap_or_else(|| "unknown".to_owned())),
         ("compiler", host.rustc.clone()),
-        ("started", moment(host.created_ms)),
+        ("started", date(host.created_ms)),
     ]
     .into_iter()
     .map(|(name, value)| vec![name.to_owned(), value])
@@ -164,15 +157,4 @@ fn host(page: &mut Page, data: &RunData) {
     page.raw("<div class=\"facts\">");
     page.table(&["", ""], &rows);
     page.raw("</div>");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn names_are_one_word_for_the_shell() {
-        assert_eq!(quoted("runs/00003-quick-s0"), "runs/00003-quick-s0");
-        assert_eq!(quoted("my run's"), r"'my run'\''s'");
-    }
 }

@@ -1,6 +1,4 @@
-//! Numbers and times as people read them.
-
-use time::OffsetDateTime;
+//! Numbers as people read them.
 
 use crate::chart::label;
 use crate::data::Plan;
@@ -67,37 +65,6 @@ pub(crate) fn large(value: u64) -> String {
     format!("{scaled:.decimals$}{unit}")
 }
 
-/// A time span.
-pub(crate) fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "–".to_owned();
-    }
-    let whole = seconds.round() as u64;
-    match (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60) {
-        (0, 0, 0, s) if s < 10 => format!("{seconds:.1} s"),
-        (0, 0, 0, s) => format!("{s} s"),
-        (0, 0, m, s) => format!("{m} min {s:02} s"),
-        (0, h, m, _) => format!("{h} h {m:02} min"),
-        (d, h, _, _) => format!("{d} d {h:02} h"),
-    }
-}
-
-/// A moment, in UTC.
-pub(crate) fn moment(ms: u64) -> String {
-    let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
-    match OffsetDateTime::from_unix_timestamp(seconds) {
-        Ok(at) => format!(
-            "{}-{:02}-{:02} {:02}:{:02} UTC",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute()
-        ),
-        Err(_) => "an impossible time".to_owned(),
-    }
-}
-
 /// A size in bytes.
 pub(crate) fn bytes(value: u64) -> String {
     format!("{:.1} GiB", value as f64 / (1_u64 << 30) as f64)
@@ -117,15 +84,5 @@ mod tests {
         assert_eq!((n.signed(0.5), n.signed(-0.5)), ("+0.500".into(), "−0.500".into()));
         let metric = Some("inverse_fid".to_owned());
         assert_eq!(Numbers::of(&Plan { metric, ..Plan::default() }).score(0.0123456), "0.01235");
-    }
-
-    #[test]
-    fn times_read_well() {
-        assert_eq!(duration(4.25), "4.2 s");
-        assert_eq!(duration(192.0), "3 min 12 s");
-        assert_eq!(duration(7325.0), "2 h 02 min");
-        assert_eq!(duration(200_000.0), "2 d 07 h");
-        assert_eq!(moment(1_795_510_386_156), "2026-11-24 08:53 UTC");
-        assert_eq!(moment(u64::MAX), "an impossible time");
     }
 }

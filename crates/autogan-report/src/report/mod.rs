@@ -13,8 +13,8 @@ mod format;
 mod overview;
 mod page;
 mod policy;
-mod reward;
 mod samples;
+mod scores;
 mod training;
 
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
         Some(plan) => training::write(&mut page, &data, plan),
         None => {
             architecture::write(&mut page, &data);
-            reward::write(&mut page, &data);
+            scores::write(&mut page, &data);
             contrasts::write(&mut page, &data);
             policy::write(&mut page, &data);
         }

@@ -1,6 +1,8 @@
 //! The head of the report: what run this is, how far it is, and its numbers.
 
-use super::format::{Numbers, count, duration, moment};
+use autogan_run::clock::{date, duration};
+
+use super::format::{Numbers, count};
 use super::page::Page;
 use crate::chart::label;
 use crate::data::{RunData, Status};
@@ -48,7 +50,7 @@ fn facts(data: &RunData) -> String {
         named("dataset", &summary.dataset),
         named("scored by", &summary.scorer),
         summary.seed.map(|seed| format!("seed <b>{seed}</b>")),
-        summary.created_ms.map(|ms| format!("started {}", moment(ms))),
+        summary.created_ms.map(|ms| format!("started {}", date(ms))),
     ];
     facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
@@ -95,13 +97,13 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
         }
         (None, Some(best)) => {
             let place = format!("stage {}, iteration {}", best.stage + 1, best.iteration + 1);
-            out.push(("best reward so far", n.score(best.reward), place));
+            out.push(("best score so far", n.score(best.score), place));
         }
         (None, None) => {}
     }
     if summary.trials > 0 {
-        let distinct: std::collections::BTreeSet<&str> =
-            data.trials.iter().map(|row| row.trial.row.arch.as_str()).collect();
+        let distinct: std::collections::BTreeSet<_> =
+            data.trials.iter().map(|row| &row.trial.row.arch).collect();
         let small = format!("{} different", count(distinct.len() as u64));
         out.push(("architectures scored", count(summary.trials as u64), small));
     }

@@ -1,10 +1,12 @@
 //! A training from scratch: its architecture, its scores on the way, and what it came to.
 
+use autogan_run::clock::duration;
+
 use super::architecture::figure;
 use super::curves::{Curves, panel};
-use super::format::{count, duration};
+use super::format::count;
 use super::page::Page;
-use super::reward::iterations;
+use super::scores::iterations;
 use crate::chart::label;
 use crate::data::{RunData, Series, TrainingPlan};
 
@@ -28,7 +30,10 @@ const SCORES: [(&str, &str, Curves); 2] = [
 
 pub(super) fn write(page: &mut Page, data: &RunData, plan: &TrainingPlan) {
     page.section("Architecture");
-    figure(page, data, &plan.arch);
+    match plan.arch.parse() {
+        Ok(arch) => figure(page, data, &arch),
+        Err(_) => page.text("The configuration names no architecture of this search space."),
+    }
     page.section("Scores");
     scores(page, data);
 }

@@ -67,7 +67,7 @@ fn a_changed_row_is_found_and_the_rest_is_shown() {
     let (_home, runs) = finished();
     let store = runs.join("00000-tiny-s5/run.sqlite");
     let change = rusqlite::Connection::open(&store).unwrap();
-    change.execute("UPDATE trials SET reward = 99.0 WHERE id = 2", []).unwrap();
+    change.execute("UPDATE trials SET score = 99.0 WHERE id = 2", []).unwrap();
     drop(change);
     let dashboard = Dashboard::open(&runs).unwrap();
     let problem = line(&dashboard)["problems"][0].as_str().unwrap().to_owned();

@@ -31,11 +31,11 @@ impl Writing {
 
     /// An iteration with its losses, two children and a picture.
     pub fn iteration(&mut self, iteration: u32) {
-        for (step, reward) in [(0, 1.0), (1, 1.5)] {
+        for (step, score) in [(0, 1.0), (1, 1.5)] {
             self.tick += 1;
-            let reward = reward + f64::from(iteration);
-            self.scalar("loss/d", reward);
-            self.writer.trial(&trial(self.tick, iteration, step, reward)).unwrap();
+            let score = score + f64::from(iteration);
+            self.scalar("loss/d", score);
+            self.writer.trial(&trial(self.tick, iteration, step, score)).unwrap();
         }
         let picture = Picture { width: 1, height: 1, pixels: vec![1, 2, 3] };
         let place = (0, iteration, "child");
@@ -61,16 +61,16 @@ impl Writing {
     }
 }
 
-fn trial(tick: u64, iteration: u32, step: u32, reward: f64) -> Trial {
+fn trial(tick: u64, iteration: u32, step: u32, score: f64) -> Trial {
     Trial {
         tick,
         kind: TrialKind::Controller,
         stage: 0,
         iteration,
         step,
-        arch: "1 0 1 1".into(),
+        arch: "1 0 1 1".parse().unwrap(),
         named: "pre-none-nearest-sc".into(),
-        reward,
+        score,
         spread: 0.1,
         entropy: Some(0.5),
         advantage: Some(f64::NAN),
@@ -78,6 +78,7 @@ fn trial(tick: u64, iteration: u32, step: u32, reward: f64) -> Trial {
         params: 24_387,
         macs: 754_176,
         seconds: tick as f64,
+        reward: Some(score),
     }
 }
 

@@ -74,8 +74,8 @@ fn a_resumed_run_is_read_anew() {
     let mut again = Writing::resumed(resumed.writer, 2);
     again.iteration(3);
     let run = get(&dashboard, RUN).json();
-    let rewards: Vec<f64> =
-        run["trials"].as_array().unwrap().iter().map(|t| t["reward"].as_f64().unwrap()).collect();
-    assert_eq!(rewards, [1.0, 1.5, 4.0, 4.5]);
+    let scores: Vec<f64> =
+        run["trials"].as_array().unwrap().iter().map(|t| t["score"].as_f64().unwrap()).collect();
+    assert_eq!(scores, [1.0, 1.5, 4.0, 4.5]);
     assert_eq!(run["sessions"].as_array().unwrap().len(), 2, "started and resumed");
 }

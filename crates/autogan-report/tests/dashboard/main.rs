@@ -36,7 +36,7 @@ fn every_path_of_the_table_is_answered() {
     assert_eq!((&summary["preset"], &summary["seed"]), (&"tiny".into(), &5.into()));
     assert_eq!(summary["status"]["state"], "unfinished");
     assert_eq!((&summary["iterations_done"], &summary["iterations"]), (&2.into(), &4.into()));
-    assert_eq!(summary["best"]["reward"], 2.5);
+    assert_eq!(summary["best"]["score"], 2.5);
 
     let run = get(&dashboard, "/api/runs/00000-tiny-s5").json();
     assert_eq!(run["trials"].as_array().unwrap().len(), 4);

@@ -96,7 +96,7 @@ fn iterate(writer: &mut RunWriter, mut tick: u64, stage: u32, children: &[Child]
     tick
 }
 
-fn trial(tick: u64, place: (u32, u32, u32), vector: &str, reward: f64) -> Trial {
+fn trial(tick: u64, place: (u32, u32, u32), vector: &str, score: f64) -> Trial {
     let arch: Arch = vector.parse().unwrap();
     Trial {
         tick,
@@ -104,9 +104,9 @@ fn trial(tick: u64, place: (u32, u32, u32), vector: &str, reward: f64) -> Trial 
         stage: place.0,
         iteration: place.1,
         step: place.2,
-        arch: arch.to_string(),
         named: arch.named(),
-        reward,
+        arch,
+        score,
         spread: 0.1,
         entropy: Some(0.5),
         advantage: Some(0.0),
@@ -114,6 +114,7 @@ fn trial(tick: u64, place: (u32, u32, u32), vector: &str, reward: f64) -> Trial 
         params: 1000,
         macs: 10_000,
         seconds: 0.1,
+        reward: Some(score),
     }
 }
 
@@ -138,8 +139,8 @@ fn found() -> ArchFile {
         score: Some(Score { real: 9.0, untrained: 1.0, best: 3.0, median_random: 2.0 }),
         top: vec![FoundArch {
             rank: 1,
-            arch: arch.to_released(),
             named: arch.named(),
+            arch,
             reward: 3.0,
             spread: 0.1,
             params: 1000,

@@ -68,7 +68,7 @@ fn a_finished_run_gives_the_whole_page() {
     assert_eq!(elements(&page, "img").len(), 4, "a picture for each iteration");
     assert_eq!(classed(&page, "arch arch-figure").len(), 1);
     assert_eq!(classed(&page, "arch arch-glyph").len(), 1);
-    assert_eq!(classed(&page, "reset").len(), 2 + 3, "in both reward charts and three curves");
+    assert_eq!(classed(&page, "reset").len(), 2 + 3, "in both charts of scores and three curves");
     assert!(classed(&page, "status").is_empty() && classed(&page, "problems").is_empty());
     for text in
         ["9.000", "untrained", "random", "search.iterations=8", "25 % of the way", "--top 1"]
@@ -191,8 +191,8 @@ fn statistics_by_choice_are_those_worked_out_by_hand() {
     // Means 2 and 6.5 of the two iterations. `1 0 1 0` is pre: -1 and -1.5, on average -1.25;
     // `1 1 1 0` is pre: -0.5. Post: 1 and 0.5, on average 0.75; and 1.5.
     let [post, pre] = conv.choices.as_slice() else { panic!("{conv:?}") };
-    assert_eq!((pre.choice.as_str(), pre.trials, pre.mean_reward), ("pre", 3, 4.0));
-    assert_eq!((post.trials, post.mean_reward), (3, 6.0));
+    assert_eq!((pre.choice.as_str(), pre.trials, pre.mean_score), ("pre", 3, 4.0));
+    assert_eq!((post.trials, post.mean_score), (3, 6.0));
     assert_eq!(pre.relative, [-1.25, -0.5]);
     assert_eq!(post.relative, [0.75, 1.5]);
     // Both spread by 0.28125 of variance: the error is sqrt(0.28125), with two degrees of freedom,
@@ -222,7 +222,7 @@ fn the_data_knows_iterations_stages_and_policy() {
     assert_eq!(data.policy[0].iteration, [0, 1]);
     assert_eq!(data.policy[0].probability, [[0.25, 0.25], [0.75, 0.75]]);
     let json = serde_json::to_value(&data).unwrap();
-    assert_eq!(json["trials"][0]["reward"], 1.0);
+    assert_eq!(json["trials"][0]["score"], 1.0);
     assert_eq!(json["trials"][0]["choice"].as_array().unwrap().len(), 4);
     assert_eq!(json["summary"]["status"]["state"], "unfinished");
 }

@@ -8,6 +8,7 @@ use autogan_run::{
     Event, Host, ModelScore, Picture, RealScore, RunDir, RunWriter, Scalar, ScoresFile,
     ScoresProtocol,
 };
+use autogan_space::Arch;
 
 use crate::{check_self_contained, classed, elements, parsed};
 
@@ -22,7 +23,7 @@ fn score(g_iteration: u64, is: f64, frechet: f64) -> ModelScore {
 
 fn scores() -> ScoresFile {
     ScoresFile {
-        arch: vec![1, 0, 1, 1, 1, 0, 0, 1, 1],
+        arch: Arch::AUTOGAN_A.prefix(2),
         named: "pre-none-nearest-sc / pre-none-bilinear-sc+1".into(),
         seed: 7,
         preset: "tiny".into(),
@@ -112,7 +113,7 @@ fn a_finished_training_shows_its_network_its_scores_and_its_images() {
     ] {
         assert!(html.contains(text), "{text}");
     }
-    for text in ["Reward over the search", "cargo xtask search", "best child"] {
+    for text in ["Score over the search", "cargo xtask search", "best child"] {
         assert!(!html.contains(text), "{text}");
     }
     assert_eq!(report_html(&run).0, html, "the page follows from the directory");

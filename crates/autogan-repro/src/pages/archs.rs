@@ -33,14 +33,14 @@ fn draw(page: &mut Page, context: &Context<'_>, dataset: Dataset, seed: u64) -> 
         return Ok(());
     };
     let Some(best) = search.arch.top.first() else { return Ok(()) };
-    let arch = Arch::from_released(&best.arch)?;
+    let arch = &best.arch;
     page.text(&format!(
         "Seed {seed}: `{}` ({:.2} M parameters, {:.1} M multiply-accumulates), vector `{arch}`",
         best.named,
         best.params as f64 / 1e6,
         best.macs as f64 / 1e6
     ));
-    let svg = arch_svg_file(&arch, &Drawing { shape: search.shape, ..Drawing::PAPER });
+    let svg = arch_svg_file(arch, &Drawing { shape: search.shape, ..Drawing::PAPER });
     let file = format!("{}-s{seed}.svg", dataset.name());
     page.picture(&file, &best.named, svg.into_bytes());
     Ok(())

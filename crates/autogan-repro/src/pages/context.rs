@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use autogan_run::{Host, host};
+use autogan_run::{Host, clock};
 
 use super::page::Page;
 use super::text;
@@ -137,6 +137,6 @@ pub(super) fn machine(found: &Host) -> String {
         found.version,
         commit.get(..12).unwrap_or(commit),
         // The day alone: runs of one day are one line.
-        host::date(found.created_ms).get(..10).unwrap_or_default()
+        clock::date(found.created_ms).get(..10).unwrap_or_default()
     )
 }

@@ -62,7 +62,7 @@ fn last_children(search: &SearchResult) -> impl Iterator<Item = &Trial> {
 }
 
 fn last_reward(search: &SearchResult) -> Option<f64> {
-    average(last_children(search).map(|trial| trial.reward))
+    average(last_children(search).map(Trial::rank_value))
 }
 
 fn last_entropy(search: &SearchResult) -> Option<f64> {

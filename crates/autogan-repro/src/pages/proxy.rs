@@ -8,6 +8,7 @@
 use autogan_report::plot::{Plot, Series, Shape};
 use autogan_report::stats::{Correlation, pooled_spearman, spearman};
 use autogan_run::TrialKind;
+use autogan_space::Arch;
 
 use super::context::Context;
 use super::page::Page;
@@ -18,7 +19,7 @@ use crate::scale::Dataset;
 /// An architecture with what it earned on shared weights, and its scores after a training.
 struct Point {
     seed: u64,
-    arch: String,
+    arch: Arch,
     proxy: f64,
     score: f64,
     distance: f64,
@@ -38,7 +39,7 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
             .iter()
             .map(|p| {
                 let numbers = [p.proxy, p.score, p.distance].map(|number| number.to_string());
-                [vec![p.seed.to_string(), p.arch.clone()], numbers.to_vec()].concat()
+                [vec![p.seed.to_string(), p.arch.to_string()], numbers.to_vec()].concat()
             })
             .collect();
         let head = ["seed", "arch", "shared", "score", "distance"];
@@ -60,7 +61,7 @@ fn points(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Point>> {
             points.push(Point {
                 seed,
                 arch: trial.arch.clone(),
-                proxy: trial.reward,
+                proxy: trial.score,
                 score: last.is,
                 distance: last.frechet.unwrap_or(f64::NAN),
             });

@@ -9,8 +9,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
+use rusqlite::types::Value;
+
 use crate::error::{Error, Result};
-use crate::store::{Stored, Trial};
+use crate::store::{Row, Stored, Trial};
 
 pub use table::{Align, aligned};
 
@@ -59,26 +61,6 @@ impl FromStr for Format {
     }
 }
 
-/// Column names, in the order of [`cells`].
-const COLUMNS: [&str; 16] = [
-    "id",
-    "tick",
-    "kind",
-    "stage",
-    "iteration",
-    "step",
-    "arch",
-    "named",
-    "reward",
-    "spread",
-    "entropy",
-    "advantage",
-    "baseline",
-    "params",
-    "macs",
-    "seconds",
-];
-
 /// Writes `trials` to `out` in `format`.
 ///
 /// # Errors
@@ -98,11 +80,11 @@ pub fn write_trials(
             "this build writes no parquet; build it with the feature `parquet`, or take csv or json",
         )),
         Format::Csv => {
-            let header = COLUMNS.map(str::to_owned);
-            let rows = trials.iter().map(|trial| cells(trial, number));
-            std::iter::once(header).chain(rows).try_for_each(|row| {
-                let row: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
-                writeln!(out, "{}", row.join(","))
+            writeln!(out, "id,{}", Trial::COLUMNS.join(","))?;
+            trials.iter().try_for_each(|trial| {
+                let values = trial.row.values().map_err(io::Error::other)?;
+                let cells: Vec<String> = values.into_iter().map(cell).collect();
+                writeln!(out, "{},{}", trial.id, cells.join(","))
             })
         }
         Format::Json => {
@@ -120,8 +102,9 @@ fn table(trials: &[Stored<Trial>]) -> String {
         "stage",
         "iteration",
         "step",
-        "reward",
+        "score",
         "spread",
+        "reward",
         "entropy",
         "advantage",
         "params",
@@ -130,59 +113,45 @@ fn table(trials: &[Stored<Trial>]) -> String {
         "arch",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    rows.extend(trials.iter().map(|trial| {
-        let [id, _, kind, stage, iteration, step, arch, _, reward, spread, entropy, advantage, ..] =
-            cells(trial, rounded);
-        let millions = |n: u64| format!("{:.2}M", n as f64 / 1e6);
-        let (params, macs) = (millions(trial.row.params), millions(trial.row.macs));
-        let seconds = rounded(trial.row.seconds);
+    let millions = |n: u64| format!("{:.2}M", n as f64 / 1e6);
+    rows.extend(trials.iter().map(|Stored { id, row }| {
+        let number = |value: Option<f64>| match value {
+            Some(value) if !value.is_nan() => format!("{value:.4}"),
+            _ => String::new(),
+        };
         vec![
-            id, kind, stage, iteration, step, reward, spread, entropy, advantage, params, macs,
-            seconds, arch,
+            id.to_string(),
+            row.kind.to_string(),
+            row.stage.to_string(),
+            row.iteration.to_string(),
+            row.step.to_string(),
+            number(Some(row.score)),
+            number(Some(row.spread)),
+            number(row.reward),
+            number(row.entropy),
+            number(row.advantage),
+            millions(row.params),
+            millions(row.macs),
+            number(Some(row.seconds)),
+            row.arch.to_string(),
         ]
     }));
-    let mut align = [Align::Right; 13];
-    (align[1], align[12]) = (Align::Left, Align::Left);
+    let mut align = [Align::Right; 14];
+    (align[1], align[13]) = (Align::Left, Align::Left);
     aligned(&rows, &align)
 }
 
-fn cells(trial: &Stored<Trial>, number: fn(f64) -> String) -> [String; 16] {
-    let row = &trial.row;
-    let optional = |value: Option<f64>| value.map_or_else(String::new, number);
-    [
-        trial.id.to_string(),
-        row.tick.to_string(),
-        row.kind.to_string(),
-        row.stage.to_string(),
-        row.iteration.to_string(),
-        row.step.to_string(),
-        row.arch.clone(),
-        row.named.clone(),
-        number(row.reward),
-        number(row.spread),
-        optional(row.entropy),
-        optional(row.advantage),
-        optional(row.baseline),
-        row.params.to_string(),
-        row.macs.to_string(),
-        number(row.seconds),
-    ]
-}
-
-/// All digits, so that reading it back gives the same number; nothing for NaN.
-fn number(value: f64) -> String {
-    if value.is_nan() { String::new() } else { value.to_string() }
-}
-
-fn rounded(value: f64) -> String {
-    if value.is_nan() { String::new() } else { format!("{value:.4}") }
-}
-
-fn quoted(cell: &str) -> String {
-    if cell.contains(['"', ',', '\r', '\n']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
+/// A value in a line of CSV: all digits, so that reading it back gives the same number; nothing for a missing one.
+fn cell(value: Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Text(text) if text.contains(['"', ',', '\r', '\n']) => {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        }
+        Value::Text(text) => text,
+        // No row holds a blob.
+        Value::Null | Value::Blob(_) => String::new(),
     }
 }
 
@@ -190,6 +159,7 @@ fn quoted(cell: &str) -> String {
 mod tests {
     use super::*;
     use crate::store::TrialKind;
+    use autogan_space::Arch;
 
     fn trials() -> Vec<Stored<Trial>> {
         let trial = Trial {
@@ -198,9 +168,9 @@ mod tests {
             stage: 1,
             iteration: 2,
             step: 3,
-            arch: "1 0 1 1 1 0 0 1 1".into(),
+            arch: Arch::AUTOGAN_A.prefix(2),
             named: "pre-none, \"odd\"".into(),
-            reward: 4.0625,
+            score: 4.0625,
             spread: 0.1,
             entropy: Some(3.5),
             advantage: Some(-0.25),
@@ -208,9 +178,10 @@ mod tests {
             params: 1000,
             macs: 2_000_000,
             seconds: 60.5,
+            reward: Some(3.5),
         };
         let random =
-            Trial { kind: TrialKind::Random, reward: f64::NAN, named: "x".into(), ..trial.clone() };
+            Trial { kind: TrialKind::Random, score: f64::NAN, reward: None, named: "x".into(), ..trial.clone() };
         vec![Stored { id: 1, row: trial }, Stored { id: 2, row: random }]
     }
 
@@ -224,9 +195,9 @@ mod tests {
     fn csv_keeps_digits_and_quotes() {
         assert_eq!(
             written(Format::Csv),
-            "id,tick,kind,stage,iteration,step,arch,named,reward,spread,entropy,advantage,baseline,params,macs,seconds\n\
-             1,12,controller,1,2,3,1 0 1 1 1 0 0 1 1,\"pre-none, \"\"odd\"\"\",4.0625,0.1,3.5,-0.25,,1000,2000000,60.5\n\
-             2,12,random,1,2,3,1 0 1 1 1 0 0 1 1,x,,0.1,3.5,-0.25,,1000,2000000,60.5\n"
+            "id,tick,kind,stage,iteration,step,arch,named,score,spread,entropy,advantage,baseline,params,macs,seconds,reward\n\
+             1,12,controller,1,2,3,1 0 1 1 1 0 0 1 1,\"pre-none, \"\"odd\"\"\",4.0625,0.1,3.5,-0.25,,1000,2000000,60.5,3.5\n\
+             2,12,random,1,2,3,1 0 1 1 1 0 0 1 1,x,,0.1,3.5,-0.25,,1000,2000000,60.5,\n"
         );
     }
 
@@ -234,12 +205,14 @@ mod tests {
     fn json_is_flat_and_has_null_for_missing() {
         let value: serde_json::Value = serde_json::from_str(&written(Format::Json)).unwrap();
         assert_eq!(value[0]["id"], 1);
-        assert_eq!(value[0]["reward"], 4.0625);
+        assert_eq!((&value[0]["score"], &value[0]["reward"]), (&4.0625.into(), &3.5.into()));
+        assert_eq!(value[0]["arch"], "1 0 1 1 1 0 0 1 1");
         assert_eq!(value[0]["kind"], "controller");
-        assert!(value[1]["reward"].is_null() && value[1]["baseline"].is_null());
+        assert!(value[1]["score"].is_null() && value[1]["baseline"].is_null());
+        assert!(value[1]["reward"].is_null());
         let keys: Vec<_> = value[0].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys.len(), COLUMNS.len());
-        assert!(COLUMNS.iter().all(|column| keys.iter().any(|key| key == column)));
+        assert_eq!(keys.len(), 1 + Trial::COLUMNS.len());
+        assert!(Trial::COLUMNS.iter().all(|column| keys.iter().any(|key| key == column)));
     }
 
     #[test]
@@ -269,12 +242,15 @@ mod tests {
             file.get_row_iter(None).unwrap().map(|row| row.unwrap().into_columns()).collect();
         assert_eq!(rows.len(), 2);
         let names: Vec<&str> = rows[0].iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, COLUMNS);
+        assert_eq!(names, [&["id"], Trial::COLUMNS].concat());
         let column = |row: usize, name: &str| {
             rows[row].iter().find(|(column, _)| column == name).unwrap().1.clone()
         };
-        assert_eq!(column(0, "reward"), Field::Double(4.0625));
+        assert_eq!(column(0, "score"), Field::Double(4.0625));
+        assert_eq!(column(1, "score"), Field::Null);
+        assert_eq!(column(0, "reward"), Field::Double(3.5));
         assert_eq!(column(1, "reward"), Field::Null);
+        assert_eq!(column(0, "arch"), Field::Str("1 0 1 1 1 0 0 1 1".into()));
         assert_eq!(column(0, "baseline"), Field::Null);
         assert_eq!(column(0, "macs"), Field::Long(2_000_000));
         assert_eq!(column(0, "named"), Field::Str("pre-none, \"odd\"".into()));

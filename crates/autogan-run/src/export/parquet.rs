@@ -4,33 +4,14 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::Compression;
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
+use rusqlite::types::Value;
 
-use crate::store::{Stored, Trial};
-
-/// The columns, in the order of the CSV file's.
-const SCHEMA: &str = "message trials {
-    REQUIRED INT64 id;
-    REQUIRED INT64 tick;
-    REQUIRED BYTE_ARRAY kind (STRING);
-    REQUIRED INT64 stage;
-    REQUIRED INT64 iteration;
-    REQUIRED INT64 step;
-    REQUIRED BYTE_ARRAY arch (STRING);
-    REQUIRED BYTE_ARRAY named (STRING);
-    OPTIONAL DOUBLE reward;
-    OPTIONAL DOUBLE spread;
-    OPTIONAL DOUBLE entropy;
-    OPTIONAL DOUBLE advantage;
-    OPTIONAL DOUBLE baseline;
-    REQUIRED INT64 params;
-    REQUIRED INT64 macs;
-    OPTIONAL DOUBLE seconds;
-}";
+use crate::store::{Kind, Row, Stored, Trial};
 
 /// Writes the whole file to `out`.
 pub(super) fn write(out: &mut dyn Write, trials: &[Stored<Trial>]) -> std::io::Result<()> {
@@ -38,67 +19,62 @@ pub(super) fn write(out: &mut dyn Write, trials: &[Stored<Trial>]) -> std::io::R
     out.write_all(&bytes)
 }
 
+/// The columns of the CSV file, in its order.
+fn schema() -> String {
+    let columns = Trial::COLUMNS.iter().zip(Trial::kinds()).map(|(name, kind)| match kind {
+        Kind::Integer => format!("REQUIRED INT64 {name}; "),
+        Kind::Text => format!("REQUIRED BYTE_ARRAY {name} (STRING); "),
+        Kind::Real => format!("OPTIONAL DOUBLE {name}; "),
+    });
+    format!("message trials {{ REQUIRED INT64 id; {}}}", columns.collect::<String>())
+}
+
 fn encode(trials: &[Stored<Trial>]) -> Result<Vec<u8>> {
+    let external = |error| ParquetError::External(Box::new(error));
+    let rows: Vec<Vec<Value>> =
+        trials.iter().map(|trial| trial.row.values().map_err(external)).collect::<Result<_>>()?;
     let mut bytes = Vec::new();
-    let schema = Arc::new(parse_message_type(SCHEMA)?);
+    let schema = Arc::new(parse_message_type(&schema())?);
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut file = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
     let mut group = file.next_row_group()?;
-    let mut columns = Columns { group: &mut group, trials };
-    columns.whole(|trial| trial.id)?;
-    columns.whole(|trial| trial.row.tick.cast_signed())?;
-    columns.text(|trial| trial.row.kind.name())?;
-    columns.whole(|trial| trial.row.stage.into())?;
-    columns.whole(|trial| trial.row.iteration.into())?;
-    columns.whole(|trial| trial.row.step.into())?;
-    columns.text(|trial| &trial.row.arch)?;
-    columns.text(|trial| &trial.row.named)?;
-    columns.real(|trial| Some(trial.row.reward))?;
-    columns.real(|trial| Some(trial.row.spread))?;
-    columns.real(|trial| trial.row.entropy)?;
-    columns.real(|trial| trial.row.advantage)?;
-    columns.real(|trial| trial.row.baseline)?;
-    columns.whole(|trial| trial.row.params.cast_signed())?;
-    columns.whole(|trial| trial.row.macs.cast_signed())?;
-    columns.real(|trial| Some(trial.row.seconds))?;
+    put::<Int64Type>(&mut group, &trials.iter().map(|trial| trial.id).collect::<Vec<_>>(), None)?;
+    for (at, kind) in Trial::kinds().into_iter().enumerate() {
+        let column = || rows.iter().map(|row| &row[at]);
+        match kind {
+            Kind::Integer => {
+                let of = |value: &Value| if let Value::Integer(n) = value { Some(*n) } else { None };
+                put::<Int64Type>(&mut group, &column().filter_map(of).collect::<Vec<_>>(), None)?;
+            }
+            Kind::Text => {
+                let of = |value: &Value| match value {
+                    Value::Text(text) => Some(ByteArray::from(text.as_str())),
+                    _ => None,
+                };
+                let texts: Vec<_> = column().filter_map(of).collect();
+                put::<ByteArrayType>(&mut group, &texts, None)?;
+            }
+            Kind::Real => {
+                let of = |value: &Value| if let Value::Real(x) = value { Some(*x) } else { None };
+                let known: Vec<i16> = column().map(|value| of(value).is_some().into()).collect();
+                let numbers: Vec<f64> = column().filter_map(of).collect();
+                put::<DoubleType>(&mut group, &numbers, Some(&known))?;
+            }
+        }
+    }
     group.close()?;
     file.close()?;
     Ok(bytes)
 }
 
-/// Writes one column after the other.
-struct Columns<'a, 'b, W: Write + Send> {
-    group: &'a mut SerializedRowGroupWriter<'b, W>,
-    trials: &'a [Stored<Trial>],
-}
-
-impl<W: Write + Send> Columns<'_, '_, W> {
-    fn whole(&mut self, value: fn(&Stored<Trial>) -> i64) -> Result<()> {
-        let values: Vec<i64> = self.trials.iter().map(value).collect();
-        self.put::<Int64Type>(&values, None)
-    }
-
-    fn text(&mut self, value: fn(&Stored<Trial>) -> &str) -> Result<()> {
-        let values: Vec<ByteArray> = self.trials.iter().map(|trial| value(trial).into()).collect();
-        self.put::<ByteArrayType>(&values, None)
-    }
-
-    /// NaN is missing, as everywhere in the store.
-    fn real(&mut self, value: fn(&Stored<Trial>) -> Option<f64>) -> Result<()> {
-        let known = |trial| value(trial).filter(|number| !number.is_nan());
-        let levels: Vec<i16> = self.trials.iter().map(|t| known(t).is_some().into()).collect();
-        let values: Vec<f64> = self.trials.iter().filter_map(known).collect();
-        self.put::<DoubleType>(&values, Some(&levels))
-    }
-
-    fn put<T: parquet::data_type::DataType>(
-        &mut self,
-        values: &[T::T],
-        levels: Option<&[i16]>,
-    ) -> Result<()> {
-        let none = || ParquetError::General("the schema has fewer columns".into());
-        let mut column = self.group.next_column()?.ok_or_else(none)?;
-        column.typed::<T>().write_batch(values, levels, None)?;
-        column.close()
-    }
+/// Writes the next column; `known` is 1 for each row that has a value, where some have none.
+fn put<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
+    values: &[T::T],
+    known: Option<&[i16]>,
+) -> Result<()> {
+    let none = || ParquetError::General("the schema has fewer columns".into());
+    let mut column = group.next_column()?.ok_or_else(none)?;
+    column.typed::<T>().write_batch(values, known, None)?;
+    column.close()
 }

@@ -5,7 +5,7 @@
 //!
 //! | table | a row is | columns beside `id` and `tick` |
 //! |---|---|---|
-//! | `trials` | one architecture, scored | `kind stage iteration step arch named reward spread entropy advantage baseline params macs seconds` |
+//! | `trials` | one architecture, scored | `kind stage iteration step arch named score spread entropy advantage baseline params macs seconds reward` |
 //! | `scalars` | one number of a series | `step tag value seconds` |
 //! | `images` | one picture file | `path stage iteration tag seconds` |
 //! | `events` | something that happened in the search | `kind json seconds` |
@@ -17,7 +17,8 @@
 //! where a run was interrupted, which the rest must not show.
 //! `seconds` is the run's wall clock, all sessions together; no other column depends on time.
 //! Beside each table `T` there is `T_crc` with a CRC-32C per row: a bit flipped in a number is
-//! damage that is reported, not a result. NaN is stored as NULL.
+//! damage that is reported, not a result. NaN is stored as NULL. A store of an older version is read
+//! as it is, and brought to the newest version when its run resumes.
 
 mod reader;
 mod row;
@@ -27,6 +28,6 @@ mod verify;
 mod writer;
 
 pub use reader::{StoreReader, TrialFilter};
-pub use row::{Row, Stored};
+pub use row::{Kind, Row, Stored};
 pub use rows::{Event, Image, Scalar, Session, Trial, TrialKind};
 pub use writer::{Position, Store};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params};
 
-use super::row::{Fields, Row, Stored, checksum};
+use super::row::{Row, Stored, checksum};
 use super::rows::{Event, Image, Scalar, Trial, TrialKind};
 use super::schema;
 use crate::error::{Error, Result};
@@ -65,15 +65,15 @@ impl StoreReader {
         let conn = connect(path).map_err(Error::sqlite("open", path))?;
         conn.busy_timeout(BUSY).map_err(Error::sqlite("open", path))?;
         let reader = StoreReader { conn, path: path.to_owned() };
-        let newest = schema::MIGRATIONS.len();
-        let version = schema::version(&reader.conn, path, newest)?;
-        if version != newest {
+        let version = schema::version(&reader.conn, path, schema::MIGRATIONS.len())?;
+        if version == 0 {
             return Err(Error::Damaged {
                 path: path.to_owned(),
-                what: format!("expected a store of version {newest}, found version {version}"),
+                what: "expected tables, found none".to_owned(),
                 advice: "resume the run once to complete it, or restore it from a copy",
             });
         }
+        schema::show_as_newest(&reader.conn, version).map_err(Error::sqlite("read", path))?;
         Ok(reader)
     }
 
@@ -215,11 +215,11 @@ impl StoreReader {
                 .map(|column| row.get(column))
                 .collect::<rusqlite::Result<_>>()
                 .map_err(sqlite)?;
-            if stored != Some(checksum(table, id, &values)) {
+            if stored != Some(checksum::<R>(id, &values)) {
                 let what = format!("row {id} of {table} does not match its checksum");
                 return Err(self.damaged(what));
             }
-            let row = R::from_fields(&mut Fields::new(R::COLUMNS, &values))
+            let row = R::from_values(&values)
                 .map_err(|what| self.damaged(format!("row {id} of {table}, {what}")))?;
             take(Stored { id, row })?;
         }
@@ -285,14 +285,7 @@ fn uri(path: &Path, option: &str) -> String {
 
 /// By stage, then falling reward; without a reward last; the earlier of two equals first.
 fn best_first(a: &Stored<Trial>, b: &Stored<Trial>) -> std::cmp::Ordering {
-    let key = |trial: &Stored<Trial>| {
-        let reward = trial.row.reward;
-        if reward.is_nan() { f64::NEG_INFINITY } else { reward }
-    };
-    a.row
-        .stage
-        .cmp(&b.row.stage)
-        .then(key(b).total_cmp(&key(a)))
-        .then(a.row.reward.is_nan().cmp(&b.row.reward.is_nan()))
-        .then(a.id.cmp(&b.id))
+    let (first, second) = (a.row.rank_value(), b.row.rank_value());
+    let nan = first.is_nan().cmp(&second.is_nan());
+    a.row.stage.cmp(&b.row.stage).then(nan).then(second.total_cmp(&first)).then(a.id.cmp(&b.id))
 }

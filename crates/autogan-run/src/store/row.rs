@@ -1,9 +1,10 @@
 //! How a row type meets its table: columns, values, checksum.
 
+use autogan_space::Arch;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use crate::crc32c::Crc32c;
+use crate::CRC;
 use crate::error::{Error, Result};
 
 /// A row with its number in its table.
@@ -22,8 +23,14 @@ pub trait Row: Sized {
     const TABLE: &'static str;
     /// Columns after `id`, in the order of [`Row::values`]; the first is `tick`.
     const COLUMNS: &'static [&'static str];
+    /// How many of the columns, the last ones, came later than the table. Where they are NULL they do not count in the
+    /// checksum: the rows from before them keep theirs.
+    const ADDED: usize = 0;
     /// Whether ticks never fall from row to row, and resuming removes rows.
     const ROLLED_BACK: bool = true;
+
+    /// What each column holds.
+    fn kinds() -> Vec<Kind>;
 
     /// The search's global tick at which the row was made.
     fn tick(&self) -> u64;
@@ -38,86 +45,179 @@ pub trait Row: Sized {
     ///
     /// # Errors
     /// A text with expected and found.
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String>;
+    fn from_values(values: &[Value]) -> Result<Self, String>;
 }
 
-/// The values of a row that was read, taken column by column.
-pub struct Fields<'a> {
-    columns: &'static [&'static str],
-    values: &'a [Value],
-    next: usize,
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A count.
+    Integer,
+    /// A number, or NULL.
+    Real,
+    /// A text.
+    Text,
 }
 
-impl<'a> Fields<'a> {
-    pub(crate) fn new(columns: &'static [&'static str], values: &'a [Value]) -> Self {
-        Fields { columns, values, next: 0 }
+/// A type that a column can hold.
+pub(super) trait Field: Sized {
+    /// How SQLite keeps it.
+    const KIND: Kind;
+
+    /// The value to be stored.
+    fn value(&self, column: &'static str) -> Result<Value>;
+
+    /// From a stored value; `Err` says what was expected instead.
+    fn read(value: &Value) -> Result<Self, String>;
+}
+
+/// Implements [`Row`] for a struct whose fields are the columns, in their order.
+macro_rules! row {
+    ($row:ident in $table:literal: $($column:ident)+ $(; $($more:item)*)?) => {
+        impl Row for $row {
+            const TABLE: &'static str = $table;
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
+            $($($more)*)?
+
+            fn kinds() -> Vec<Kind> {
+                vec![$(kind_of(|row: &Self| &row.$column)),+]
+            }
+
+            fn tick(&self) -> u64 {
+                self.tick
+            }
+
+            fn values(&self) -> Result<Vec<Value>> {
+                Ok(vec![$(self.$column.value(stringify!($column))?),+])
+            }
+
+            fn from_values(values: &[Value]) -> Result<Self, String> {
+                let mut values = Self::COLUMNS.iter().copied().zip(values);
+                Ok(Self { $($column: next(&mut values)?),+ })
+            }
+        }
+    };
+}
+pub(super) use row;
+
+/// What the column of a field holds.
+pub(super) fn kind_of<R, F: Field>(_: fn(&R) -> &F) -> Kind {
+    F::KIND
+}
+
+/// The field of the next column.
+pub(super) fn next<'a, F: Field>(
+    values: &mut impl Iterator<Item = (&'static str, &'a Value)>,
+) -> Result<F, String> {
+    let (column, value) = values.next().ok_or("a column is missing")?;
+    F::read(value).map_err(|what| format!("column {column}: {what}"))
+}
+
+fn unexpected(expected: &str, found: &Value) -> String {
+    format!("expected {expected}, found {found:?}")
+}
+
+impl Field for u64 {
+    const KIND: Kind = Kind::Integer;
+
+    fn value(&self, column: &'static str) -> Result<Value> {
+        i64::try_from(*self)
+            .map(Value::Integer)
+            .map_err(|_| Error::invalid(column, format!("at most {}", i64::MAX), self.to_string()))
     }
 
-    fn take(&mut self) -> (&'static str, &'a Value) {
-        let at = self.next;
-        self.next += 1;
-        let column = self.columns.get(at).copied().unwrap_or("beyond the last");
-        (column, self.values.get(at).unwrap_or(&Value::Null))
-    }
-
-    /// The next column as a count.
-    pub(crate) fn count<T: TryFrom<i64>>(&mut self) -> Result<T, String> {
-        let (column, value) = self.take();
+    fn read(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Integer(number) => T::try_from(*number)
-                .map_err(|_| format!("column {column}: {number} is out of range")),
-            other => Err(unexpected(column, "an integer", other)),
+            Value::Integer(number) => {
+                u64::try_from(*number).map_err(|_| format!("{number} is out of range"))
+            }
+            other => Err(unexpected("an integer", other)),
         }
     }
+}
 
-    /// The next column as a text.
-    pub(crate) fn text(&mut self) -> Result<String, String> {
-        let (column, value) = self.take();
+impl Field for u32 {
+    const KIND: Kind = Kind::Integer;
+
+    fn value(&self, _: &'static str) -> Result<Value> {
+        Ok(Value::Integer((*self).into()))
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let number = u64::read(value)?;
+        u32::try_from(number).map_err(|_| format!("{number} is out of range"))
+    }
+}
+
+impl Field for String {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self, _: &'static str) -> Result<Value> {
+        Ok(Value::Text(self.clone()))
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Text(text) => Ok(text.clone()),
-            other => Err(unexpected(column, "text", other)),
+            other => Err(unexpected("text", other)),
         }
     }
+}
 
-    /// The next column as a number, `None` if NULL.
-    pub(crate) fn optional(&mut self) -> Result<Option<f64>, String> {
-        let (column, value) = self.take();
+/// As its released vector.
+impl Field for Arch {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self, _: &'static str) -> Result<Value> {
+        Ok(Value::Text(self.to_string()))
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let text = String::read(value)?;
+        text.parse().map_err(|error| format!("{text:?} is no architecture: {error}"))
+    }
+}
+
+/// None is NULL.
+impl Field for Option<f64> {
+    const KIND: Kind = Kind::Real;
+
+    fn value(&self, _: &'static str) -> Result<Value> {
+        // As SQLite gives it back: NaN becomes NULL, and the zero has no sign.
+        Ok(self.filter(|number| !number.is_nan()).map_or(Value::Null, |n| Value::Real(n + 0.0)))
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Real(number) => Ok(Some(*number)),
             Value::Null => Ok(None),
-            other => Err(unexpected(column, "a number", other)),
+            other => Err(unexpected("a number", other)),
         }
     }
+}
 
-    /// The next column as a number, NaN if NULL.
-    pub(crate) fn real(&mut self) -> Result<f64, String> {
-        Ok(self.optional()?.unwrap_or(f64::NAN))
+/// NaN is NULL.
+impl Field for f64 {
+    const KIND: Kind = Kind::Real;
+
+    fn value(&self, column: &'static str) -> Result<Value> {
+        Some(*self).value(column)
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        Ok(Option::read(value)?.unwrap_or(f64::NAN))
     }
 }
 
-fn unexpected(column: &str, expected: &str, found: &Value) -> String {
-    format!("column {column}: expected {expected}, found {found:?}")
-}
-
-/// A count as SQLite stores it.
-pub(crate) fn count(what: &'static str, number: u64) -> Result<Value> {
-    i64::try_from(number)
-        .map(Value::Integer)
-        .map_err(|_| Error::invalid(what, format!("at most {}", i64::MAX), number.to_string()))
-}
-
-/// A number as SQLite gives it back: NaN becomes NULL, and the zero has no sign.
-pub(crate) fn real(number: f64) -> Value {
-    if number.is_nan() { Value::Null } else { Value::Real(number + 0.0) }
-}
-
-/// The row's checksum: over table, id and each value with its type.
-pub(crate) fn checksum(table: &str, id: i64, values: &[Value]) -> i64 {
-    let mut crc = Crc32c::new();
-    crc.update(table.as_bytes());
+/// A row's checksum: over table, id and each value with its type, but for added columns that are NULL.
+pub(crate) fn checksum<R: Row>(id: i64, values: &[Value]) -> i64 {
+    let mut crc = CRC.digest();
+    crc.update(R::TABLE.as_bytes());
     crc.update(&id.to_le_bytes());
-    for value in values {
+    let first = R::COLUMNS.len() - R::ADDED;
+    for (at, value) in values.iter().enumerate() {
         match value {
+            Value::Null if at >= first => {}
             Value::Null => crc.update(&[0]),
             Value::Integer(number) => {
                 crc.update(&[1]);
@@ -139,5 +239,5 @@ pub(crate) fn checksum(table: &str, id: i64, values: &[Value]) -> i64 {
             }
         }
     }
-    i64::from(crc.finish())
+    i64::from(crc.finalize())
 }

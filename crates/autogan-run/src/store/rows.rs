@@ -1,12 +1,13 @@
-//! The row types of the four tables.
+//! The row types of the tables.
 
 use std::fmt;
 use std::str::FromStr;
 
+use autogan_space::Arch;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use super::row::{Fields, Row, count, real};
+use super::row::{Field, Kind, Row, kind_of, next, row};
 use crate::error::{Error, Result};
 
 /// Why an architecture was scored.
@@ -56,6 +57,19 @@ impl FromStr for TrialKind {
     }
 }
 
+/// As its name.
+impl Field for TrialKind {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self, column: &'static str) -> Result<Value> {
+        self.to_string().value(column)
+    }
+
+    fn read(value: &Value) -> Result<Self, String> {
+        String::read(value)?.parse().map_err(|error: Error| error.to_string())
+    }
+}
+
 /// One architecture with its score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
@@ -69,19 +83,22 @@ pub struct Trial {
     pub iteration: u32,
     /// Step within the iteration (or number of the candidate), from 0.
     pub step: u32,
-    /// The released vector, numbers separated by spaces.
-    pub arch: String,
+    /// The architecture; stored and exported as its released vector, numbers separated by spaces.
+    #[serde(serialize_with = "autogan_space::as_text")]
+    pub arch: Arch,
     /// The named form.
     pub named: String,
-    /// The score, higher is better; NaN if it has none.
-    pub reward: f64,
+    /// What the scorer gave, higher is better; NaN if it has no score.
+    pub score: f64,
     /// Standard deviation of the score over its splits.
     pub spread: f64,
     /// Entropy of the policy in nats, the mean over the architecture's tokens; none where nothing was drawn from a policy.
     pub entropy: Option<f64>,
-    /// Reward minus baseline.
+    /// What the policy gradient weighed it by: the reward, with the entropy where the loss of the policy adds that, less
+    /// the baseline. None where nothing was learnt from it.
     pub advantage: Option<f64>,
-    /// The baseline that the reward was compared with.
+    /// The baseline that was subtracted. Older versions worked this and the advantage out from the means of a step, which is
+    /// right for one child in a step, and without entropy in the reward.
     pub baseline: Option<f64>,
     /// Parameters of the derived generator.
     pub params: u64,
@@ -89,73 +106,21 @@ pub struct Trial {
     pub macs: u64,
     /// The run's wall clock, in seconds over all sessions.
     pub seconds: f64,
+    /// What it is ranked by and learnt from: the score, less what its cost takes from it. None in runs of older versions.
+    pub reward: Option<f64>,
 }
 
-impl Row for Trial {
-    const TABLE: &'static str = "trials";
-    const COLUMNS: &'static [&'static str] = &[
-        "tick",
-        "kind",
-        "stage",
-        "iteration",
-        "step",
-        "arch",
-        "named",
-        "reward",
-        "spread",
-        "entropy",
-        "advantage",
-        "baseline",
-        "params",
-        "macs",
-        "seconds",
-    ];
-
-    fn tick(&self) -> u64 {
-        self.tick
-    }
-
-    fn values(&self) -> Result<Vec<Value>> {
-        let optional = |number: Option<f64>| number.map_or(Value::Null, real);
-        Ok(vec![
-            count("tick", self.tick)?,
-            Value::Text(self.kind.name().to_owned()),
-            Value::Integer(self.stage.into()),
-            Value::Integer(self.iteration.into()),
-            Value::Integer(self.step.into()),
-            Value::Text(self.arch.clone()),
-            Value::Text(self.named.clone()),
-            real(self.reward),
-            real(self.spread),
-            optional(self.entropy),
-            optional(self.advantage),
-            optional(self.baseline),
-            count("number of parameters", self.params)?,
-            count("number of multiply-accumulates", self.macs)?,
-            real(self.seconds),
-        ])
-    }
-
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String> {
-        Ok(Trial {
-            tick: fields.count()?,
-            kind: fields.text()?.parse().map_err(|error: Error| error.to_string())?,
-            stage: fields.count()?,
-            iteration: fields.count()?,
-            step: fields.count()?,
-            arch: fields.text()?,
-            named: fields.text()?,
-            reward: fields.real()?,
-            spread: fields.real()?,
-            entropy: fields.optional()?,
-            advantage: fields.optional()?,
-            baseline: fields.optional()?,
-            params: fields.count()?,
-            macs: fields.count()?,
-            seconds: fields.real()?,
-        })
+impl Trial {
+    /// What it is ranked by: its reward, or its score where an older version recorded that alone. NaN if it has neither.
+    pub fn rank_value(&self) -> f64 {
+        self.reward.unwrap_or(self.score)
     }
 }
+
+row!(Trial in "trials":
+    tick kind stage iteration step arch named score spread entropy advantage baseline params macs seconds reward;
+    const ADDED: usize = 1;
+);
 
 /// One number of a series.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -172,34 +137,7 @@ pub struct Scalar {
     pub seconds: f64,
 }
 
-impl Row for Scalar {
-    const TABLE: &'static str = "scalars";
-    const COLUMNS: &'static [&'static str] = &["tick", "step", "tag", "value", "seconds"];
-
-    fn tick(&self) -> u64 {
-        self.tick
-    }
-
-    fn values(&self) -> Result<Vec<Value>> {
-        Ok(vec![
-            count("tick", self.tick)?,
-            count("step", self.step)?,
-            Value::Text(self.tag.clone()),
-            real(self.value),
-            real(self.seconds),
-        ])
-    }
-
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String> {
-        Ok(Scalar {
-            tick: fields.count()?,
-            step: fields.count()?,
-            tag: fields.text()?,
-            value: fields.real()?,
-            seconds: fields.real()?,
-        })
-    }
-}
+row!(Scalar in "scalars": tick step tag value seconds);
 
 /// One picture of the run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -218,37 +156,7 @@ pub struct Image {
     pub seconds: f64,
 }
 
-impl Row for Image {
-    const TABLE: &'static str = "images";
-    const COLUMNS: &'static [&'static str] =
-        &["tick", "path", "stage", "iteration", "tag", "seconds"];
-
-    fn tick(&self) -> u64 {
-        self.tick
-    }
-
-    fn values(&self) -> Result<Vec<Value>> {
-        Ok(vec![
-            count("tick", self.tick)?,
-            Value::Text(self.path.clone()),
-            Value::Integer(self.stage.into()),
-            Value::Integer(self.iteration.into()),
-            Value::Text(self.tag.clone()),
-            real(self.seconds),
-        ])
-    }
-
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String> {
-        Ok(Image {
-            tick: fields.count()?,
-            path: fields.text()?,
-            stage: fields.count()?,
-            iteration: fields.count()?,
-            tag: fields.text()?,
-            seconds: fields.real()?,
-        })
-    }
-}
+row!(Image in "images": tick path stage iteration tag seconds);
 
 /// Something that happened in the search: a stage began, shared weights were reset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -263,32 +171,7 @@ pub struct Event {
     pub seconds: f64,
 }
 
-impl Row for Event {
-    const TABLE: &'static str = "events";
-    const COLUMNS: &'static [&'static str] = &["tick", "kind", "json", "seconds"];
-
-    fn tick(&self) -> u64 {
-        self.tick
-    }
-
-    fn values(&self) -> Result<Vec<Value>> {
-        Ok(vec![
-            count("tick", self.tick)?,
-            Value::Text(self.kind.clone()),
-            Value::Text(self.json.clone()),
-            real(self.seconds),
-        ])
-    }
-
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String> {
-        Ok(Event {
-            tick: fields.count()?,
-            kind: fields.text()?,
-            json: fields.text()?,
-            seconds: fields.real()?,
-        })
-    }
-}
+row!(Event in "events": tick kind json seconds);
 
 /// Something that happened to the run from outside: it was started, resumed, its configuration
 /// changed. Resuming removes none of these.
@@ -304,30 +187,4 @@ pub struct Session {
     pub seconds: f64,
 }
 
-impl Row for Session {
-    const TABLE: &'static str = "sessions";
-    const COLUMNS: &'static [&'static str] = &["tick", "kind", "json", "seconds"];
-    const ROLLED_BACK: bool = false;
-
-    fn tick(&self) -> u64 {
-        self.tick
-    }
-
-    fn values(&self) -> Result<Vec<Value>> {
-        Ok(vec![
-            count("tick", self.tick)?,
-            Value::Text(self.kind.clone()),
-            Value::Text(self.json.clone()),
-            real(self.seconds),
-        ])
-    }
-
-    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, String> {
-        Ok(Session {
-            tick: fields.count()?,
-            kind: fields.text()?,
-            json: fields.text()?,
-            seconds: fields.real()?,
-        })
-    }
-}
+row!(Session in "sessions": tick kind json seconds; const ROLLED_BACK: bool = false;);

@@ -69,7 +69,27 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE TABLE images_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
     CREATE TABLE events_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
     CREATE TABLE sessions_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
+", "
+    ALTER TABLE trials RENAME COLUMN reward TO score;
+    ALTER TABLE trials ADD COLUMN reward REAL;
 "];
+
+/// What shows a store of version `n` as one of the newest: `VIEWS[n - 1]`. A reader changes no file, so it looks through
+/// temporary views, which stand before tables of the same name.
+const VIEWS: [&str; MIGRATIONS.len() - 1] = ["
+    CREATE TEMP VIEW trials AS
+        SELECT id, tick, kind, stage, iteration, step, arch, named, reward AS score, spread, entropy,
+            advantage, baseline, params, macs, seconds, NULL AS reward
+        FROM main.trials;
+"];
+
+/// Lets a connection that only reads see the newest tables; 0, an empty file, has none.
+pub(super) fn show_as_newest(conn: &Connection, version: usize) -> rusqlite::Result<()> {
+    match version.checked_sub(1).and_then(|at| VIEWS.get(at)) {
+        Some(views) => conn.execute_batch(&format!("PRAGMA temp_store = MEMORY; {views}")),
+        None => Ok(()),
+    }
+}
 
 /// A pragma with a number as its value.
 pub(super) fn pragma(conn: &Connection, path: &Path, name: &str) -> Result<i64> {

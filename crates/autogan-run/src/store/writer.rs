@@ -71,6 +71,7 @@ struct Pending {
     columns: &'static [&'static str],
     id: i64,
     values: Vec<Value>,
+    crc: i64,
 }
 
 impl Store {
@@ -178,7 +179,8 @@ impl Store {
         if R::ROLLED_BACK {
             self.last_tick = tick;
         }
-        self.pending.push(Pending { table, columns: R::COLUMNS, id, values });
+        let crc = checksum::<R>(id, &values);
+        self.pending.push(Pending { table, columns: R::COLUMNS, id, values, crc });
         if self.pending.len() >= COMMIT_ROWS || self.committed.elapsed() >= COMMIT_EVERY {
             self.flush()?;
         }
@@ -298,7 +300,7 @@ fn insert(conn: &mut Connection, pending: &[Pending]) -> rusqlite::Result<()> {
             .execute(params_from_iter(std::iter::once(&id).chain(&row.values)))?;
         transaction
             .prepare_cached(&format!("INSERT INTO {table}_crc (id, crc) VALUES (?, ?)"))?
-            .execute([row.id, checksum(table, row.id, &row.values)])?;
+            .execute([row.id, row.crc])?;
     }
     transaction.commit()
 }

@@ -4,11 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::proto::{self, Content};
+use super::messages::{self, Content};
 use super::record;
 use crate::atomic;
 use crate::error::{Error, Result};
-use crate::host::now_ms;
+use crate::clock::now_ms;
 
 /// An event file that is written.
 #[derive(Debug)]
@@ -72,10 +72,10 @@ impl EventFile {
         F: FnOnce(&mut dyn FnMut(Entry<'_>) -> io::Result<()>) -> io::Result<()>,
     {
         atomic::write_with(path, |mut out| {
-            let version = proto::encode(seconds(), 0, Content::Version);
+            let version = messages::encode(seconds(), 0, Content::Version);
             record::write(&mut out, &version)?;
             fill(&mut |entry| {
-                let event = proto::encode(entry.wall_time, entry.tick, entry.content);
+                let event = messages::encode(entry.wall_time, entry.tick, entry.content);
                 record::write(&mut out, &event)
             })
         })?;
@@ -116,7 +116,7 @@ impl EventFile {
     }
 
     fn append(&mut self, tick: u64, content: Content<'_>) -> Result<()> {
-        let event = proto::encode(seconds(), tick, content);
+        let event = messages::encode(seconds(), tick, content);
         record::write(&mut self.out, &event).map_err(Error::io("write", &self.path))
     }
 }
@@ -131,7 +131,7 @@ fn cut_back(file: &mut File, keep: u64) -> io::Result<Found> {
     let mut input = BufReader::new(&mut *file);
     let (mut kept, mut summaries, mut data) = (0, 0, Vec::new());
     while record::read(&mut input, &mut data)? {
-        let Some((_, summary)) = proto::step(&data) else {
+        let Some((_, summary)) = messages::step(&data) else {
             break;
         };
         // Every file begins with its version.
@@ -143,7 +143,7 @@ fn cut_back(file: &mut File, keep: u64) -> io::Result<Found> {
     }
     drop(input);
     if kept == 0 {
-        let version = proto::encode(seconds(), 0, Content::Version);
+        let version = messages::encode(seconds(), 0, Content::Version);
         file.set_len(0)?;
         file.rewind()?;
         record::write(file, &version)?;
@@ -163,7 +163,7 @@ pub fn ticks(path: &Path) -> Result<Vec<u64>> {
     let mut input = BufReader::new(file);
     let (mut ticks, mut data) = (Vec::new(), Vec::new());
     while record::read(&mut input, &mut data).map_err(Error::io("read", path))? {
-        match proto::step(&data) {
+        match messages::step(&data) {
             Some((step, true)) => ticks.push(step),
             Some((_, false)) => {}
             None => break,

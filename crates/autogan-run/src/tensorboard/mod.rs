@@ -8,8 +8,8 @@
 //! (tensorboard `compat/proto/event.proto` and `summary.proto`).
 
 mod file;
-mod proto;
+mod messages;
 mod record;
 
 pub use file::{Entry, EventFile, Found, ticks};
-pub use proto::Content;
+pub use messages::Content;

@@ -5,13 +5,13 @@
 
 use std::io::{self, Read, Write};
 
-use crate::crc32c::crc32c;
+use crate::CRC;
 
 /// No event of ours comes near this; a larger length is damage that slipped past its checksum.
 const LARGEST: u64 = 1 << 30;
 
 fn masked(bytes: &[u8]) -> u32 {
-    crc32c(bytes).rotate_right(15).wrapping_add(0xA282_EAD8)
+    CRC.checksum(bytes).rotate_right(15).wrapping_add(0xA282_EAD8)
 }
 
 /// Bytes of a record around its data.
@@ -77,8 +77,16 @@ mod tests {
         assert_eq!(bytes.len() as u64, 3 + OVERHEAD);
         // crc32c("abc") = 0x364B3FB7 (published); masked by hand:
         // 0x364B3FB7 rotated right by 15 is 0x7F6E6C96, plus 0xA282EAD8 is 0x21F1576E.
-        assert_eq!(crc32c(b"abc"), 0x364B_3FB7);
+        assert_eq!(CRC.checksum(b"abc"), 0x364B_3FB7);
         assert_eq!(bytes[15..], 0x21F1_576E_u32.to_le_bytes());
+    }
+
+    /// RFC 3720, B.4: the check value, 32 bytes of zeros and of ones.
+    #[test]
+    fn published_check_values() {
+        assert_eq!(CRC.checksum(b"123456789"), 0xE306_9283);
+        assert_eq!(CRC.checksum(&[0; 32]), 0x8A91_36AA);
+        assert_eq!(CRC.checksum(&[0xFF; 32]), 0x62A8_AB43);
     }
 
     #[test]

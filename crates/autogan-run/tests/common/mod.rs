@@ -11,23 +11,24 @@ pub fn host() -> Host {
     Host::detect("cpu")
 }
 
-pub fn trial(tick: u64, stage: u32, reward: f64) -> Trial {
+pub fn trial(tick: u64, stage: u32, score: f64) -> Trial {
     Trial {
         tick,
         kind: TrialKind::Controller,
         stage,
         iteration: 4,
         step: u32::try_from(tick).unwrap(),
-        arch: format!("1 0 {} {}", tick % 3, tick % 2),
+        arch: format!("1 0 {} {}", tick % 3, tick % 2).parse().unwrap(),
         named: "pre-none-nearest-sc".into(),
-        reward,
+        score,
         spread: 0.1,
         entropy: Some(2.5),
-        advantage: Some(reward - 1.0),
+        advantage: Some(score - 1.0),
         baseline: None,
         params: 4_405_251,
         macs: 1_765_015_552,
         seconds: 1.5,
+        reward: Some(score),
     }
 }
 

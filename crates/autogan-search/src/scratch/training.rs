@@ -172,7 +172,7 @@ impl Training {
         let (c, p) = (&self.config, self.position);
         let cost = derived_generator_cost(&c.arch, &generator_sizes(&c.model).shape());
         (p.phase == TrainingPhase::Done).then(|| ScoresFile {
-            arch: c.arch.to_released(),
+            arch: c.arch.clone(),
             named: c.arch.named(),
             seed: c.seed,
             preset: c.preset.clone(),

@@ -165,13 +165,13 @@ fn stages_grow_and_the_result_is_scored_against_four_things() {
     }
     let Some(Event::Found { top, score }) = record.0.last() else { panic!("no result") };
     assert_eq!(top.len(), 2);
-    assert_eq!(top[0].arch.len(), 14);
+    assert_eq!(top[0].arch.stage(), 2);
     assert_eq!(top[0].reward, score.best);
     let mut random: Vec<f64> = record
         .0
         .iter()
         .filter_map(|e| match e {
-            Event::Scored { kind: TrialKind::Random, reward, .. } => Some(*reward),
+            Event::Scored { kind: TrialKind::Random, score, .. } => Some(*score),
             _ => None,
         })
         .collect();

@@ -45,8 +45,8 @@ fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
     for event in events {
         match event {
             Event::Iteration { iteration, .. } => at = *iteration,
-            Event::Scored { kind, arch, reward, .. } => {
-                all.push((*kind, at, arch.clone(), *reward));
+            Event::Scored { kind, arch, score, .. } => {
+                all.push((*kind, at, arch.clone(), *score));
             }
             _ => {}
         }
@@ -57,7 +57,7 @@ fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
 /// The architectures in the last event.
 fn found(events: &[Event]) -> Vec<(Arch, f64)> {
     let Some(Event::Found { top, .. }) = events.last() else { panic!("no result") };
-    top.iter().map(|f| (Arch::from_released(&f.arch).unwrap(), f.reward)).collect()
+    top.iter().map(|f| (f.arch.clone(), f.reward)).collect()
 }
 
 /// The beams as they were ranked.
@@ -262,6 +262,67 @@ fn a_cost_term_orders_by_score_less_cost_and_leaves_the_scores_as_they_are() {
     for (arch, reward) in beams(&dear).concat() {
         let score = scored(&dear).into_iter().find(|s| s.0 == TrialKind::Candidate && s.2 == arch);
         assert_eq!(reward, score.unwrap().3 - config.penalty(&arch));
+    }
+}
+
+/// A child of the controller: score, reward, entropy, advantage, baseline.
+type Child = (Arch, [f64; 5]);
+
+/// The children of each step of the controller.
+fn steps(events: &[Event]) -> Vec<Vec<Child>> {
+    let (mut steps, mut children) = (Vec::new(), Vec::new());
+    for event in events {
+        match event {
+            Event::Scored {
+                arch,
+                score,
+                reward,
+                entropy: Some(entropy),
+                advantage: Some(advantage),
+                baseline: Some(baseline),
+                ..
+            } => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
+            Event::Controller { .. } => steps.push(std::mem::take(&mut children)),
+            _ => {}
+        }
+    }
+    steps
+}
+
+#[test]
+fn what_a_child_tells_is_what_the_controller_learnt_from() {
+    // With two children, a cost and the entropy in the reward, nothing can be worked out from the means of a step.
+    let config = config(
+        4,
+        &[
+            "controller.children=2",
+            "controller.loss=entropy_in_reward",
+            "controller.entropy_weight=0.1",
+            "controller.baseline_decay=0.5",
+            "controller.restart_baseline=false",
+            "reward.cost=macs",
+            "reward.cost_weight=0.5",
+        ],
+    );
+    let steps = steps(&events(&config));
+    assert_eq!(steps.len(), 4 * 2);
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "expected {b}, found {a}");
+    let mut average: Option<(usize, f64)> = None;
+    for step in steps {
+        assert_eq!(step.len(), 2);
+        let stage = step[0].0.stage();
+        // A stage has a controller of its own, which draws 4 tokens and one for each cell before.
+        let learnt = |[_, reward, entropy, ..]: [f64; 5]| reward + 0.1 * (4 + stage) as f64 * entropy;
+        let mean = (learnt(step[0].1) + learnt(step[1].1)) / 2.0;
+        let before = average.filter(|(known, _)| *known == stage).map_or(mean, |(_, value)| value);
+        for (arch, child) in &step {
+            let [score, reward, _, advantage, baseline] = *child;
+            assert_eq!(reward, score - config.penalty(arch));
+            assert!(reward < score);
+            near(baseline, before);
+            near(advantage, learnt(*child) - before);
+        }
+        average = Some((stage, 0.5 * before + 0.5 * mean));
     }
 }
 

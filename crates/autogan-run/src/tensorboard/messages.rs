@@ -1,17 +1,52 @@
-//! The few protobuf messages of an event file, written and read by hand.
+//! The messages of an event file that this crate writes, as TensorBoard declares them.
 //!
-//! ```text
-//! Event   { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
-//! Summary { repeated Value value = 1; }
-//! Value   { string tag = 1; float simple_value = 2; Image image = 4; }
-//! Image   { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4; }
-//! ```
+//! Every field is optional, so that a zero is written as well.
 
-/// Wire types.
-const VARINT: u64 = 0;
-const FIXED64: u64 = 1;
-const BYTES: u64 = 2;
-const FIXED32: u64 = 5;
+use prost::Message;
+
+/// `Event` of `compat/proto/event.proto`.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    #[prost(double, optional, tag = "1")]
+    wall_time: Option<f64>,
+    #[prost(int64, optional, tag = "2")]
+    step: Option<i64>,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+/// `Summary` of `compat/proto/summary.proto`.
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+/// `Summary.Value`.
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, optional, tag = "1")]
+    tag: Option<String>,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+    #[prost(message, optional, tag = "4")]
+    image: Option<Image>,
+}
+
+/// `Summary.Image`.
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(int32, optional, tag = "1")]
+    height: Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    width: Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    colorspace: Option<i32>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    encoded_image_string: Option<Vec<u8>>,
+}
 
 /// What an event carries.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,94 +75,43 @@ pub enum Content<'a> {
 
 /// The bytes of an `Event`. `wall_time` is in seconds since 1970.
 pub(super) fn encode(wall_time: f64, step: u64, content: Content<'_>) -> Vec<u8> {
-    let mut event = Vec::new();
-    key(&mut event, 1, FIXED64);
-    event.extend(wall_time.to_le_bytes());
-    key(&mut event, 2, VARINT);
-    varint(&mut event, step);
-    match content {
-        Content::Version => bytes(&mut event, 3, b"brain.Event:2"),
+    let named = |tag: &str| Value { tag: Some(tag.to_owned()), ..Value::default() };
+    let (version, value) = match content {
+        Content::Version => (Some("brain.Event:2".to_owned()), None),
         Content::Scalar { tag, value } => {
-            let mut inner = Vec::new();
-            bytes(&mut inner, 1, tag.as_bytes());
-            key(&mut inner, 2, FIXED32);
-            inner.extend(value.to_le_bytes());
-            summary(&mut event, &inner);
+            (None, Some(Value { simple_value: Some(value), ..named(tag) }))
         }
         Content::Image { tag, width, height, png } => {
-            let mut image = Vec::new();
-            // Colour space 3 is RGB.
-            for (field, number) in [(1, height as u64), (2, width as u64), (3, 3)] {
-                key(&mut image, field, VARINT);
-                varint(&mut image, number);
-            }
-            bytes(&mut image, 4, png);
-            let mut inner = Vec::new();
-            bytes(&mut inner, 1, tag.as_bytes());
-            bytes(&mut inner, 4, &image);
-            summary(&mut event, &inner);
+            let image = Image {
+                height: Some(height as i32),
+                width: Some(width as i32),
+                // RGB.
+                colorspace: Some(3),
+                encoded_image_string: Some(png.to_vec()),
+            };
+            (None, Some(Value { image: Some(image), ..named(tag) }))
         }
-    }
-    event
+    };
+    let event = Event {
+        wall_time: Some(wall_time),
+        step: Some(step.cast_signed()),
+        file_version: version,
+        summary: value.map(|value| Summary { value: vec![value] }),
+    };
+    event.encode_to_vec()
 }
 
 /// The `step` of an event that [`encode`] made, and whether it carries a summary. `None` if it is
 /// no such event.
 pub(super) fn step(event: &[u8]) -> Option<(u64, bool)> {
-    // Key and double of the wall time, then the key of the step.
-    let rest = event.get(9..)?.strip_prefix(&[2 << 3])?;
-    let mut step = 0_u64;
-    for (at, &byte) in rest.iter().enumerate().take(10) {
-        step |= u64::from(byte & 0x7F).checked_shl(7 * u32::try_from(at).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((step, rest.get(at + 1) == Some(&(5 << 3 | 2))));
-        }
-    }
-    None
-}
-
-fn summary(event: &mut Vec<u8>, value: &[u8]) {
-    let mut summary = Vec::new();
-    bytes(&mut summary, 1, value);
-    bytes(event, 5, &summary);
-}
-
-fn key(out: &mut Vec<u8>, field: u64, wire: u64) {
-    varint(out, field << 3 | wire);
-}
-
-fn bytes(out: &mut Vec<u8>, field: u64, content: &[u8]) {
-    key(out, field, BYTES);
-    varint(out, content.len() as u64);
-    out.extend(content);
-}
-
-fn varint(out: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let low = (number & 0x7F) as u8;
-        number >>= 7;
-        if number == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
+    let event = Event::decode(event).ok()?;
+    event.wall_time?;
+    Some((event.step?.cast_unsigned(), event.summary.is_some()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn varints() {
-        for (number, expected) in
-            [(0, vec![0]), (127, vec![0x7F]), (128, vec![0x80, 1]), (300, vec![0xAC, 2])]
-        {
-            let mut out = Vec::new();
-            varint(&mut out, number);
-            assert_eq!(out, expected);
-        }
-    }
 
     /// By hand after the protobuf encoding guide.
     #[test]
@@ -179,6 +163,7 @@ mod tests {
         endless.push(2 << 3);
         endless.extend([0xFF; 20]);
         assert_eq!(step(&endless), None);
+        assert_eq!(step(&[]), None);
         for number in [0, 1, 127, 128, u64::from(u32::MAX), u64::MAX] {
             assert_eq!(step(&encode(1.0, number, Content::Version)), Some((number, false)));
         }

@@ -1,4 +1,4 @@
-//! Rewards over the search, beside what they are to be read against.
+//! Scores over the search, beside what they are to be read against.
 
 use autogan_run::TrialKind;
 
@@ -13,7 +13,7 @@ use crate::svg::{Anchor, Px};
 const TIPS: usize = 1500;
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
-    page.section("Reward over the search");
+    page.section("Score over the search");
     if data.trials.is_empty() {
         page.text("No architecture has been scored yet.");
         return;
@@ -47,7 +47,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         n => format!("▼ marks where the shared weights were reset, {n} times."),
     };
     let mut note = format!(
-        "Each point is one architecture, scored{images}{scorer}{metric}; rewards of different stages \
+        "Each point is one architecture, scored{images}{scorer}{metric}; scores of different stages \
          are of different image sizes and cannot be compared. "
     );
     if data.stages.iter().any(|span| span.real.is_some()) {
@@ -56,6 +56,11 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     if data.summary.score.is_some() {
         note += "The lines for random architectures (median) and an untrained generator are of the \
                  final derivation. ";
+    }
+    let costs = |row: &TrialRow| row.trial.row.reward.is_some_and(|r| r != row.trial.row.score);
+    if data.trials.iter().any(costs) {
+        note += "The controller learnt from the reward, which is the score less what the cost of the \
+                 architecture takes from it. ";
     }
     page.note(&(note + &resets));
 }
@@ -99,14 +104,14 @@ pub(super) fn marks(chart: &mut Chart, data: &RunData, named: bool) {
 
 fn chart(data: &RunData, size: (f64, f64), wide: bool) -> String {
     let score = data.summary.score;
-    let rewards = data.trials.iter().map(|row| row.trial.row.reward);
+    let scores = data.trials.iter().map(|row| row.trial.row.score);
     let references = score.map(|s| [s.real, s.untrained, s.median_random]).into_iter().flatten();
     let reals = data.stages.iter().filter_map(|span| span.real);
-    let y = range(rewards.chain(references).chain(reals), 0.04);
+    let y = range(scores.chain(references).chain(reals), 0.04);
     let right = if wide { 150.0 } else { 8.0 };
     let layout = Layout { size, margin: [24.0, right, 38.0, if wide { 52.0 } else { 44.0 }] };
     let mut chart = Chart::new(layout, iterations(data), y);
-    chart.y_axis("reward", if wide { 7 } else { 6 });
+    chart.y_axis("score", if wide { 7 } else { 6 });
     chart.x_axis("iterations completed", if wide { 12 } else { 6 }, 1.0);
     marks(&mut chart, data, true);
     children(&mut chart, data, wide);
@@ -118,7 +123,7 @@ fn chart(data: &RunData, size: (f64, f64), wide: bool) -> String {
     means(&mut chart, data);
     running_best(&mut chart, data);
     references_at(&mut chart, data, wide);
-    chart.finish("reward", "Rewards of all architectures over the iterations of the search")
+    chart.finish("score", "Scores of all architectures over the iterations of the search")
 }
 
 fn children(chart: &mut Chart, data: &RunData, wide: bool) {
@@ -126,20 +131,20 @@ fn children(chart: &mut Chart, data: &RunData, wide: bool) {
     if wide && children.clone().count() <= TIPS {
         children.for_each(|row| dot(chart, row, "child", Numbers::of(&data.plan)));
     } else {
-        let points: Vec<_> = children.map(|row| (row.at, row.trial.row.reward)).collect();
+        let points: Vec<_> = children.map(|row| (row.at, row.trial.row.score)).collect();
         chart.dots("children", &points);
     }
 }
 
 fn dot(chart: &mut Chart, row: &TrialRow, class: &str, numbers: Numbers) {
     let trial = &row.trial.row;
-    if !trial.reward.is_finite() {
+    if !trial.score.is_finite() {
         return;
     }
-    let place = (chart.x.at(row.at), chart.y.at(trial.reward));
+    let place = (chart.x.at(row.at), chart.y.at(trial.score));
     let tip = format!(
         "{} ± {} · {}, iteration {} · {}",
-        numbers.score(trial.reward),
+        numbers.score(trial.score),
         numbers.score(trial.spread),
         trial.kind,
         trial.iteration + 1,
@@ -154,7 +159,7 @@ fn searched(data: &RunData, stage: u32) -> impl Iterator<Item = &TrialRow> {
         let trial = &row.trial.row;
         trial.stage == stage
             && matches!(trial.kind, TrialKind::Controller | TrialKind::Candidate)
-            && trial.reward.is_finite()
+            && trial.score.is_finite()
     })
 }
 
@@ -166,11 +171,11 @@ fn means(chart: &mut Chart, data: &RunData) {
         let groups = rows.chunk_by(|a, b| a.trial.row.iteration == b.trial.row.iteration);
         let points: Vec<(f64, f64)> = groups
             .map(|group| {
-                let values: Vec<f64> = group.iter().map(|row| row.trial.row.reward).collect();
+                let values: Vec<f64> = group.iter().map(|row| row.trial.row.score).collect();
                 (f64::from(group[0].trial.row.iteration) + 0.5, stats::mean(&values))
             })
             .collect();
-        chart.curve("mean", &points, "mean reward of each iteration");
+        chart.curve("mean", &points, "mean score of each iteration");
     }
 }
 
@@ -180,12 +185,12 @@ fn running_best(chart: &mut Chart, data: &RunData) {
         let mut best = f64::NEG_INFINITY;
         let mut points = Vec::new();
         for row in searched(data, span.stage) {
-            let reward = row.trial.row.reward;
-            if reward > best {
+            let score = row.trial.row.score;
+            if score > best {
                 if best.is_finite() {
                     points.push((row.at, best));
                 }
-                best = reward;
+                best = score;
                 points.push((row.at, best));
             }
         }
@@ -226,7 +231,7 @@ fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
         }
     }
     if let Some(best) = &data.summary.best {
-        labels.push((best.reward, format!("best {}", n.score(best.reward))));
+        labels.push((best.score, format!("best {}", n.score(best.score))));
     }
     labels.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (_, right) = chart.horizontal();
