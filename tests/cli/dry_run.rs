@@ -115,8 +115,7 @@ fn a_look_at_the_best_of_a_search_makes_nothing() {
     let config = TrainingConfig::from_toml(&out, "the output", &[]).unwrap();
     assert_eq!(config.arch, found[0].arch);
     for found in &found {
-        let line =
-            format!("# rank {}: {}; {} parameters, ", found.rank, found.arch, found.params);
+        let line = format!("# rank {}: {}; {} parameters, ", found.rank, found.arch, found.params);
         assert!(out.contains(&line), "no {line:?} in\n{out}");
     }
     assert!(out.contains("# estimated time: training "), "{out}");

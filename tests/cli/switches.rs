@@ -46,7 +46,10 @@ fn every_variant_leaves_a_run_that_can_be_read() {
         for row in trials.iter().map(|trial| &trial.row) {
             let reward = row.reward.unwrap();
             let lost = row.score - reward;
-            assert!(if name == "cheap" { 0.0 < lost && lost <= 0.1 } else { lost == 0.0 }, "{lost}");
+            assert!(
+                if name == "cheap" { 0.0 < lost && lost <= 0.1 } else { lost == 0.0 },
+                "{lost}"
+            );
             let learnt = row.advantage.zip(row.baseline);
             let learns = row.kind == TrialKind::Controller && name != "uniform";
             assert_eq!(learnt.is_some(), learns, "{name}: {row:?}");

@@ -349,7 +349,8 @@ fn what_is_no_architecture_is_damage_of_its_row() {
     first_version(&path);
     let conn = rusqlite::Connection::open(&path).unwrap();
     // As some other space would write it: with its checksum.
-    conn.execute_batch("UPDATE trials SET arch = '9 0 1 1'; UPDATE trials_crc SET crc = 114078992").unwrap();
+    conn.execute_batch("UPDATE trials SET arch = '9 0 1 1'; UPDATE trials_crc SET crc = 114078992")
+        .unwrap();
     drop(conn);
     let error = StoreReader::open(&path).unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }));

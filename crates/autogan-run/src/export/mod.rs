@@ -180,8 +180,13 @@ mod tests {
             seconds: 60.5,
             reward: Some(3.5),
         };
-        let random =
-            Trial { kind: TrialKind::Random, score: f64::NAN, reward: None, named: "x".into(), ..trial.clone() };
+        let random = Trial {
+            kind: TrialKind::Random,
+            score: f64::NAN,
+            reward: None,
+            named: "x".into(),
+            ..trial.clone()
+        };
         vec![Stored { id: 1, row: trial }, Stored { id: 2, row: random }]
     }
 

@@ -43,7 +43,8 @@ fn encode(trials: &[Stored<Trial>]) -> Result<Vec<u8>> {
         let column = || rows.iter().map(|row| &row[at]);
         match kind {
             Kind::Integer => {
-                let of = |value: &Value| if let Value::Integer(n) = value { Some(*n) } else { None };
+                let of =
+                    |value: &Value| if let Value::Integer(n) = value { Some(*n) } else { None };
                 put::<Int64Type>(&mut group, &column().filter_map(of).collect::<Vec<_>>(), None)?;
             }
             Kind::Text => {

@@ -13,7 +13,8 @@ pub(super) const APPLICATION_ID: i64 = 0x4147_414E;
 pub(super) const TABLES: [&str; 5] = ["trials", "scalars", "images", "events", "sessions"];
 
 /// Version `n` of the schema is what the first `n` scripts make.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE trials (
         id INTEGER PRIMARY KEY,
         tick INTEGER NOT NULL,
@@ -69,10 +70,12 @@ pub(super) const MIGRATIONS: &[&str] = &["
     CREATE TABLE images_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
     CREATE TABLE events_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
     CREATE TABLE sessions_crc (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL) STRICT;
-", "
+",
+    "
     ALTER TABLE trials RENAME COLUMN reward TO score;
     ALTER TABLE trials ADD COLUMN reward REAL;
-"];
+",
+];
 
 /// What shows a store of version `n` as one of the newest: `VIEWS[n - 1]`. A reader changes no file, so it looks through
 /// temporary views, which stand before tables of the same name.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::messages::{self, Content};
 use super::record;
 use crate::atomic;
-use crate::error::{Error, Result};
 use crate::clock::now_ms;
+use crate::error::{Error, Result};
 
 /// An event file that is written.
 #[derive(Debug)]

@@ -312,7 +312,8 @@ fn what_a_child_tells_is_what_the_controller_learnt_from() {
         assert_eq!(step.len(), 2);
         let stage = step[0].0.stage();
         // A stage has a controller of its own, which draws 4 tokens and one for each cell before.
-        let learnt = |[_, reward, entropy, ..]: [f64; 5]| reward + 0.1 * (4 + stage) as f64 * entropy;
+        let learnt =
+            |[_, reward, entropy, ..]: [f64; 5]| reward + 0.1 * (4 + stage) as f64 * entropy;
         let mean = (learnt(step[0].1) + learnt(step[1].1)) / 2.0;
         let before = average.filter(|(known, _)| *known == stage).map_or(mean, |(_, value)| value);
         for (arch, child) in &step {
