@@ -219,7 +219,7 @@ fn images_of_48_pixels_are_searched_and_trained_from_a_bottom_width_of_6() {
     });
     assert_eq!(sides.collect::<Vec<_>>(), [12, 24, 48]);
     let Some(Event::Found { top, .. }) = search.found() else { panic!("no result") };
-    assert_eq!(top[0].arch.len(), 14);
+    assert_eq!(top[0].arch.stage(), 2);
 
     let config = config(5, &["model.bottom=6", "schedule.g_iterations=1", "score.images=8"]);
     let mut record = Record::default();
