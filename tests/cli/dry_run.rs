@@ -1,5 +1,6 @@
 //! `--dry-run` of a search and of a training: for every preset a configuration that can be used, sizes and times.
 
+use autogan_config::Configuration;
 use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::{
     Arch, GeneratorShape, derived_generator_cost, discriminator_cost, supernet_cost,

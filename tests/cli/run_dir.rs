@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use autogan_config::Configuration;
 use autogan_search::SearchConfig;
 use autogan_space::Arch;
 use serde_json::Value;

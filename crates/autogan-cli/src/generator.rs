@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use autogan_config::Configuration;
 use autogan_nn::checkpoint::{find_generator, is_supernet, read_generator};
 use autogan_nn::{BatchNormStats, Description, Generator, NormMode, Rules, SkipTap};
 use autogan_run::RunDir;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
 use autogan_search::scorer::{ScorerConfig, ScorerEvent, train_scorer};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,8 +42,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let mut config = match args.dataset.as_str() {
-        "shapes" => ScorerConfig::shapes(),
-        "cifar10" => ScorerConfig::cifar10(),
+        dataset @ ("shapes" | "cifar10") => {
+            ScorerConfig::preset(&format!("compact-{dataset}"), &[])?
+        }
         other => bail!("expected the dataset shapes or cifar10, found {other}"),
     };
     config.epochs = args.epochs.unwrap_or(config.epochs);

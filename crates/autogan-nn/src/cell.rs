@@ -14,7 +14,7 @@ use autogan_ops::{self as ops, Activation, Before, Resize};
 use autogan_space::{CellArch, Conv, Norm, Upsample};
 use candle_core::Tensor;
 
-use crate::generator::PreOrder;
+use crate::PreOrder;
 use crate::layers::{BatchNorm, Conv2d, Deconv, norm};
 use crate::params::Builder;
 use crate::{Grad, NnError, NormMode, Result};

@@ -12,21 +12,10 @@ use autogan_space::MAX_CELLS;
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::layers::{SpectralConv, SpectralLinear, SpectralWeight, Vectors};
 use crate::params::{Builder, Params};
-use crate::{Grad, NnError, Result};
-
-/// How the discriminator's convolutions start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscriminatorInit {
-    /// Xavier-uniform with gain 1, as both paper and released code state.
-    Xavier,
-    /// PyTorch's default U(±1/√fan_in), to which the released code falls back on a GPU.
-    PytorchDefault,
-}
+use crate::{DiscriminatorInit, Grad, NnError, Result};
 
 /// The sizes of a discriminator.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,22 +3,9 @@
 
 use autogan_ops as ops;
 use candle_core::{DType, Var};
-use serde::{Deserialize, Serialize};
 
 use crate::params::{Params, assign};
-use crate::{Generator, NnError, Result};
-
-/// What the average does with batch norm's running statistics.
-///
-/// Written as `averaged` and `live` in configurations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmaBuffers {
-    /// Averages them like the parameters: our default.
-    Averaged,
-    /// Takes them as they are, as the released code does.
-    Live,
-}
+use crate::{EmaBuffers, Generator, NnError, Result};
 
 /// An averaged generator.
 #[derive(Debug)]

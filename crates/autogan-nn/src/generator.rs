@@ -9,60 +9,11 @@ use autogan_ops::{self as ops, Resize};
 use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
 use candle_core::{DType, Device, Tensor};
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::cell::{Cell, Pass};
 use crate::layers::{BatchNorm, Conv2d, Linear};
 use crate::params::{Builder, Params};
-use crate::{Grad, NnError, NormMode, Result};
-
-/// Which tensor of a cell later cells receive through their skips.
-///
-/// Written as `before_add` and `after_add` in configurations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipTap {
-    /// The first half's output before the cell adds its own incoming skips: our default.
-    BeforeAdd,
-    /// The same after they are added: what the released code does, since it adds in place.
-    AfterAdd,
-}
-
-impl SkipTap {
-    /// Every choice.
-    pub const ALL: [Self; 2] = [Self::BeforeAdd, Self::AfterAdd];
-
-    /// As in configurations and in the metadata of weight files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BeforeAdd => "before_add",
-            Self::AfterAdd => "after_add",
-        }
-    }
-}
-
-/// Where the first half of a pre-activation cell upsamples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PreOrder {
-    /// Norm, ReLU, upsampling, convolution: the released code, and our default.
-    NormFirst,
-    /// Upsampling, norm, ReLU, convolution: the paper's figure.
-    UpsampleFirst,
-}
-
-impl PreOrder {
-    /// Every choice.
-    pub const ALL: [Self; 2] = [Self::NormFirst, Self::UpsampleFirst];
-
-    /// As in configurations and in the metadata of weight files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NormFirst => "norm_first",
-            Self::UpsampleFirst => "upsample_first",
-        }
-    }
-}
+use crate::{Grad, NnError, NormMode, PreOrder, Result, SkipTap};
 
 /// The rules of a generator on which paper and released code disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

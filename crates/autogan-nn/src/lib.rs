@@ -33,12 +33,13 @@ mod layers;
 mod norm_stats;
 mod params;
 
+pub use autogan_config::{DiscriminatorInit, EmaBuffers, PreOrder, SkipTap};
 pub use autogan_ops as ops;
 pub use description::Description;
-pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, DiscriminatorInit, Prepared};
-pub use ema::{Ema, EmaBuffers};
+pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, Prepared};
+pub use ema::Ema;
 pub use error::{NnError, Result};
-pub use generator::{Generator, GeneratorConfig, PreOrder, Rules, SkipTap, Trace};
+pub use generator::{Generator, GeneratorConfig, Rules, Trace};
 pub use init::Init;
 pub use layers::Grad;
 pub use norm_stats::{BatchNormStats, NormMode};

@@ -52,6 +52,9 @@ pub enum ReproError {
     },
     /// From a configuration.
     #[error(transparent)]
+    Config(#[from] autogan_config::ConfigError),
+    /// From a search or a training.
+    #[error(transparent)]
     Search(#[from] autogan_search::SearchError),
     /// From a run directory.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use autogan_config::Configuration;
 use autogan_run::TrialKind;
 use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::Arch;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use autogan_config::Configuration;
 use autogan_run::{
     ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
 };

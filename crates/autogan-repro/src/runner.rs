@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use autogan_config::Configuration;
 use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
     Inputs, KnownReals, Outcome, Ran, RunOptions, Search, SearchConfig, SearchError, Training,

@@ -2,17 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::BaselineOrder;
 use crate::error::{Result, RlError};
-
-/// Whether a reward counts in the baseline that is subtracted from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BaselineOrder {
-    /// The baseline knows only earlier rewards when it is subtracted: unbiased.
-    SubtractThenUpdate,
-    /// The baseline already holds the reward, as in the released code: the advantage shrinks by `decay`.
-    UpdateThenSubtract,
-}
 
 /// An exponential moving average, initialised by the first reward.
 ///

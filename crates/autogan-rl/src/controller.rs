@@ -4,28 +4,20 @@
 //! of all tokens before it), runs the LSTM cell and decodes the hidden vector with decoder `i`. Parameters carry
 //! the names of the PyTorch original, so that its state dicts load.
 
+use autogan_config::PolicyConfig;
 use autogan_ops::linear;
 use autogan_space::TokenKind;
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::FirstInput;
 use crate::allowed::{Allowed, Everything};
 use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
 use crate::params::Params;
 use crate::rollout::{PreviousToken, Rollout, StartState};
 use crate::within::Within;
-
-/// What the controller reads at its first step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FirstInput {
-    /// The last token of the previous cell, embedded by this controller's own table; zeros at stage 0.
-    PreviousToken,
-    /// Zeros at every stage, as in the released code: the last token of a cell is never read.
-    Zeros,
-}
 
 /// Size and input rule of a controller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +29,9 @@ pub struct ControllerConfig {
     pub first_input: FirstInput,
 }
 
-impl ControllerConfig {
-    /// The paper's controller, which is also the project's default: hidden 100, the previous token throughout.
-    pub fn paper() -> Self {
-        Self { hidden: 100, first_input: FirstInput::PreviousToken }
-    }
-
-    /// The released code's controller: hidden 100, zeros at the first step of every stage.
-    pub fn released() -> Self {
-        Self { hidden: 100, first_input: FirstInput::Zeros }
+impl From<&PolicyConfig> for ControllerConfig {
+    fn from(config: &PolicyConfig) -> Self {
+        Self { hidden: config.hidden, first_input: config.first_input }
     }
 }
 

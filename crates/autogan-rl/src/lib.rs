@@ -34,13 +34,14 @@ mod within;
 
 pub use actions::ActionSpace;
 pub use allowed::{Affordable, Allowed, Everything};
-pub use baseline::{Baseline, BaselineOrder};
+pub use autogan_config::{BaselineOrder, FirstInput, PolicyLoss};
+pub use baseline::Baseline;
 pub use beam::{Beam, Candidate};
-pub use controller::{Controller, ControllerConfig, FirstInput};
+pub use controller::{Controller, ControllerConfig};
 pub use distinct::Draw;
 pub use error::{Result, RlError};
 pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_loss};
-pub use reinforce::{PolicyLoss, PolicyStep, Reinforce, ReinforceConfig};
+pub use reinforce::{PolicyStep, Reinforce, ReinforceConfig};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use trainer::{PolicyTrainer, StepReport};

@@ -5,7 +5,7 @@
 
 use candle_core::{DType, Tensor};
 
-use crate::baseline::BaselineOrder;
+use crate::BaselineOrder;
 use crate::error::{Result, RlError};
 
 /// Mean over the batch of −Σ_t log π_t · stop_grad(A) − c · Σ_t H_t, with A = R − b: the project's default.

@@ -1,25 +1,15 @@
 //! From rewards to a differentiable loss: configuration, baseline and choice of the policy loss.
 
+use autogan_config::PolicyConfig;
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, BaselineOrder, check_finite};
+use crate::baseline::{Baseline, check_finite};
 use crate::error::{Result, RlError};
 use crate::loss::{advantage_loss, entropy_in_reward_loss, released_loss};
 use crate::rollout::Rollout;
 use crate::trainer::mean;
-
-/// Which policy loss is used; they differ in where the entropy goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyLoss {
-    /// [`advantage_loss`]: entropy as a term of its own, any batch.
-    EntropyBonus,
-    /// [`entropy_in_reward_loss`]: the paper's text, any batch. The baseline averages R + c · ΣH.
-    EntropyInReward,
-    /// [`released_loss`]: the released code, batch 1 only.
-    Released,
-}
+use crate::{BaselineOrder, PolicyLoss};
 
 /// Everything about the policy gradient but the optimiser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,31 +27,14 @@ pub struct ReinforceConfig {
     pub restart_baseline: bool,
 }
 
-impl ReinforceConfig {
-    /// The project's default: the paper with its defects mended.
-    pub fn standard() -> Self {
+impl From<&PolicyConfig> for ReinforceConfig {
+    fn from(config: &PolicyConfig) -> Self {
         Self {
-            loss: PolicyLoss::EntropyBonus,
-            entropy_weight: 1e-4,
-            baseline_decay: 0.9,
-            baseline_order: BaselineOrder::SubtractThenUpdate,
-            restart_baseline: false,
-        }
-    }
-
-    /// The paper's text.
-    pub fn paper() -> Self {
-        Self { loss: PolicyLoss::EntropyInReward, ..Self::standard() }
-    }
-
-    /// The released code.
-    pub fn released() -> Self {
-        Self {
-            loss: PolicyLoss::Released,
-            entropy_weight: 1e-3,
-            baseline_decay: 0.9,
-            baseline_order: BaselineOrder::UpdateThenSubtract,
-            restart_baseline: true,
+            loss: config.loss,
+            entropy_weight: config.entropy_weight,
+            baseline_decay: config.baseline_decay,
+            baseline_order: config.baseline_order,
+            restart_baseline: config.restart_baseline,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One controller step: score what was drawn, then follow the policy gradient with Adam (section 3.3).
 
+use autogan_config::PolicyConfig;
 use autogan_ops::{Adam, AdamConfig};
 use candle_core::DType;
 
@@ -35,9 +36,9 @@ pub struct PolicyTrainer {
 }
 
 impl PolicyTrainer {
-    /// Adam's numbers in the paper and in the released code: learning rate 3.5e-4, betas (0, 0.9).
-    pub fn paper_adam() -> AdamConfig {
-        AdamConfig { lr: 3.5e-4, beta1: 0.0, beta2: 0.9, eps: 1e-8 }
+    /// Adam's numbers in a configuration.
+    pub fn adam(config: &PolicyConfig) -> AdamConfig {
+        AdamConfig { lr: config.lr, beta1: config.beta1, beta2: config.beta2, eps: 1e-8 }
     }
 
     /// Before the first step.

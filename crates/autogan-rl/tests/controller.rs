@@ -267,7 +267,7 @@ fn misuse_is_an_error_that_names_the_place() {
     let bad = ControllerConfig { hidden: 0, first_input: FirstInput::Zeros };
     let tokens = stage_tokens(0, TokenOrder::Released);
     assert!(Controller::new(&tokens, &bad, DType::F32, &Device::Cpu, &mut rng(0)).is_err());
-    let config = ControllerConfig::paper();
+    let config = ControllerConfig { hidden: 100, first_input: FirstInput::PreviousToken };
     assert!(Controller::new(&[], &config, DType::F32, &Device::Cpu, &mut rng(0)).is_err());
     assert!(Controller::new(&tokens, &config, DType::U8, &Device::Cpu, &mut rng(0)).is_err());
 }

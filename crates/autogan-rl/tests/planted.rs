@@ -2,10 +2,9 @@
 //! reward, and random search as the yardstick.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+use autogan_config::{Configuration, PolicyConfig, SearchConfig};
 use autogan_ops::AdamConfig;
-use autogan_rl::{
-    ActionSpace, Controller, ControllerConfig, PolicyTrainer, ReinforceConfig, Reward, RewardValue,
-};
+use autogan_rl::{ActionSpace, Controller, PolicyTrainer, Reward, RewardValue};
 use autogan_space::{Arch, TokenKind, TokenOrder};
 use candle_core::{DType, Device};
 use rand::{Rng, SeedableRng};
@@ -65,14 +64,19 @@ fn planted(seed: u64) -> (Planted, f64, ChaCha8Rng) {
     (reward, goal, rng)
 }
 
+/// The controller's section in the preset of a search.
+fn policy(preset: &str) -> PolicyConfig {
+    SearchConfig::preset(preset, &[]).unwrap().controller
+}
+
 /// How many architectures the controller draws until one is good enough.
 fn controller_samples(seed: u64, lr: f64) -> usize {
     let (mut reward, goal, mut rng) = planted(seed);
-    let (tokens, config) = (SPACE.tokens().unwrap(), ControllerConfig::paper());
+    let (tokens, config) = (SPACE.tokens().unwrap(), policy("paper"));
     let mut controller =
-        Controller::new(&tokens, &config, DType::F32, &Device::Cpu, &mut rng).unwrap();
-    let adam = AdamConfig { lr, ..PolicyTrainer::paper_adam() };
-    let mut trainer = PolicyTrainer::new(&ReinforceConfig::standard(), adam).unwrap();
+        Controller::new(&tokens, &(&config).into(), DType::F32, &Device::Cpu, &mut rng).unwrap();
+    let adam = AdamConfig { lr, ..PolicyTrainer::adam(&config) };
+    let mut trainer = PolicyTrainer::new(&(&policy("cifar10")).into(), adam).unwrap();
     while reward.calls < LIMIT {
         let rollout = controller.sample(&controller.zero_starts(1), &mut rng).unwrap();
         let arch = SPACE.decode(None, &rollout.actions[0]).unwrap();
@@ -115,7 +119,7 @@ fn reaches_the_top_thousandth_in_a_third_of_the_samples_of_random_search() {
     let theory = (2f64.ln() / 0.001).round() as usize;
     println!("random search: median {random} samples (expected {theory})");
     // The default preset as it is, and with the learning rate that suits a search this short.
-    for lr in [PolicyTrainer::paper_adam().lr, 1e-3] {
+    for lr in [policy("paper").lr, 1e-3] {
         let found = median(|seed| controller_samples(seed, lr));
         println!("controller, learning rate {lr}: median {found} samples");
         assert!(

@@ -2,6 +2,7 @@
 //! and continuing from saved state.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+use autogan_config::{Configuration, PolicyConfig, SearchConfig};
 use autogan_ops::AdamConfig;
 use autogan_rl::{
     Baseline, BaselineOrder, Controller, ControllerConfig, FirstInput, PolicyLoss, PolicyTrainer,
@@ -18,8 +19,17 @@ fn controller(tokens: &[TokenKind], seed: u64) -> Controller {
     Controller::new(tokens, &config, DType::F64, &Device::Cpu, &mut rng).unwrap()
 }
 
+/// The controller's section in the preset of a search.
+fn policy(preset: &str) -> PolicyConfig {
+    SearchConfig::preset(preset, &[]).unwrap().controller
+}
+
+fn reinforce(preset: &str) -> ReinforceConfig {
+    (&policy(preset)).into()
+}
+
 fn adam(lr: f64) -> AdamConfig {
-    AdamConfig { lr, ..PolicyTrainer::paper_adam() }
+    AdamConfig { lr, ..PolicyTrainer::adam(&policy("paper")) }
 }
 
 /// One decision among three, whose bias is set so that its probabilities are exactly 1/2, 1/4, 1/4.
@@ -71,7 +81,7 @@ const ENTROPY_SLOPE: [f64; 3] = [-LN2 / 4.0, LN2 / 8.0, LN2 / 8.0];
 #[test]
 fn default_loss_for_batch_one() {
     // b = 1 from the earlier reward; action 1, R = 3: A = 2.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::standard() };
+    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("cifar10") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[2.0 * 2.0 * LN2 - 0.15 * LN2]);
     let policy = [1.0, -1.5, 0.5];
@@ -83,7 +93,7 @@ fn default_loss_for_batch_one() {
 #[test]
 fn default_loss_for_batch_three() {
     // b = 1; actions 0, 1, 2 with R = 2, 0, 4: A = 1, −1, 3.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::standard() };
+    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("cifar10") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[0, 1, 2], &[2.0, 0.0, 4.0]);
     close(&[loss], &[(LN2 - 2.0 * LN2 + 6.0 * LN2) / 3.0 - 0.15 * LN2]);
     // −Σ A ([a = k] − p_k) / 3, with Σ A = 3: −(1 − 3/2)/3, −(−1 − 3/4)/3, −(3 − 3/4)/3.
@@ -96,7 +106,7 @@ fn default_loss_for_batch_three() {
 #[test]
 fn paper_loss_for_batch_one_and_three() {
     // Both R + c·H and the baseline hold c·H = 0.15 ln 2, which is the same for every row here and cancels.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::paper() };
+    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("paper") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[4.0 * LN2]);
     close(&grad, &[1.0, -1.5, 0.5]);
@@ -109,7 +119,7 @@ fn paper_loss_for_batch_one_and_three() {
 #[test]
 fn released_loss_for_batch_one_only() {
     // adv = 0.9 · (R − 1) = 1.8; the entropy's gradient comes in as +2 ln 2 · 0.9 · c · ∂H/∂z.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::released() };
+    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("released") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[1.8 * 2.0 * LN2]);
     let policy = [0.9, -1.35, 0.45];
@@ -127,7 +137,7 @@ fn released_loss_for_batch_one_only() {
 #[test]
 fn presets_differ_where_the_table_says() {
     let (default, paper, released) =
-        (ReinforceConfig::standard(), ReinforceConfig::paper(), ReinforceConfig::released());
+        (reinforce("cifar10"), reinforce("paper"), reinforce("released"));
     assert_eq!(default.loss, PolicyLoss::EntropyBonus);
     assert_eq!(paper.loss, PolicyLoss::EntropyInReward);
     assert_eq!(released.loss, PolicyLoss::Released);
@@ -171,18 +181,18 @@ fn entropy_after(config: &ReinforceConfig, steps: usize) -> (f64, f64) {
 fn the_entropy_bonus_raises_entropy_and_the_released_one_lowers_it() {
     let weight = |entropy_weight, config| ReinforceConfig { entropy_weight, ..config };
     // Rewards are constant, so that nothing but the entropy acts.
-    let (before, after) = entropy_after(&weight(0.5, ReinforceConfig::standard()), 60);
+    let (before, after) = entropy_after(&weight(0.5, reinforce("cifar10")), 60);
     assert!(after > before + 0.1, "entropy bonus: {before} to {after}");
-    let (before, after) = entropy_after(&weight(0.0, ReinforceConfig::standard()), 60);
+    let (before, after) = entropy_after(&weight(0.0, reinforce("cifar10")), 60);
     assert!((after - before).abs() < 0.3 * before, "without bonus: {before} to {after}");
-    let (before, after) = entropy_after(&weight(0.5, ReinforceConfig::released()), 60);
+    let (before, after) = entropy_after(&weight(0.5, reinforce("released")), 60);
     assert!(after < before - 0.1, "released, gradient of the wrong sign: {before} to {after}");
 }
 
 #[test]
 fn rewarded_actions_become_likelier() {
     let mut c = one_decision();
-    let mut trainer = PolicyTrainer::new(&ReinforceConfig::standard(), adam(1e-2)).unwrap();
+    let mut trainer = PolicyTrainer::new(&reinforce("cifar10"), adam(1e-2)).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(6);
     for _ in 0..80 {
         let rollout = c.sample(&c.zero_starts(4), &mut rng).unwrap();
@@ -197,13 +207,13 @@ fn rewarded_actions_become_likelier() {
 #[test]
 fn bad_rewards_change_nothing() {
     let mut c = one_decision();
-    let mut trainer = PolicyTrainer::new(&ReinforceConfig::standard(), adam(1e-2)).unwrap();
+    let mut trainer = PolicyTrainer::new(&reinforce("cifar10"), adam(1e-2)).unwrap();
     let rollout = c.evaluate(&c.zero_starts(1), &[vec![1]]).unwrap();
     assert!(trainer.step(&mut c, &rollout, &[f64::NAN]).is_err());
     assert!(trainer.step(&mut c, &rollout, &[1.0, 2.0]).is_err());
     assert_eq!(trainer.reinforce.baseline().value(), None);
     assert!(trainer.optimizer.moments().is_empty());
-    let negative = ReinforceConfig { entropy_weight: -1.0, ..ReinforceConfig::standard() };
+    let negative = ReinforceConfig { entropy_weight: -1.0, ..reinforce("cifar10") };
     assert!(PolicyTrainer::new(&negative, adam(1e-2)).is_err());
 }
 
@@ -219,7 +229,7 @@ fn train(c: &mut Controller, trainer: &mut PolicyTrainer, rng: &mut ChaCha8Rng, 
 #[test]
 fn training_goes_on_from_saved_state_bit_for_bit() {
     let tokens = stage_tokens(1, TokenOrder::SkipsFirst);
-    let config = ReinforceConfig::standard();
+    let config = reinforce("cifar10");
     let (mut c, mut trainer) =
         (controller(&tokens, 7), PolicyTrainer::new(&config, adam(1e-2)).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(8);

@@ -1,6 +1,7 @@
 //! Shared training at each stage, at a quarter of the usual width: `cargo bench -p autogan-search`. One iteration is a D
 //! step and a G step with the next of a few architectures; `autogan bench supernet` measures whole cycles at full width.
 
+use autogan_config::Configuration;
 use autogan_search::{Result, SearchConfig, SharedTraining, Streams};
 use autogan_space::Arch;
 use candle_core::{Device, Tensor};

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_metrics::compact::CompactClassifier;
 use autogan_ops::Precision;

@@ -1,5 +1,6 @@
 //! A search as a checkpoint and back: after [`Search::restore`] it continues to the same bits.
 
+use autogan_config::Configuration;
 use autogan_rl::{Baseline, Beam};
 use autogan_run::Checkpoint;
 use autogan_space::{Arch, MAX_CELLS};
@@ -126,5 +127,5 @@ impl Search {
 /// # Errors
 /// When it holds none, or one of another version.
 pub fn checkpoint_config(checkpoint: &Checkpoint) -> Result<SearchConfig> {
-    SearchConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])
+    Ok(SearchConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])?)
 }

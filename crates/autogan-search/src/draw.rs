@@ -9,12 +9,13 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::{CandidatesFrom, Policy};
 use crate::error::Result;
+use crate::parts::action_space;
 use crate::search::Search;
 
 impl Search {
     /// The decisions of this stage's controller.
     pub(crate) fn actions(&self) -> ActionSpace {
-        self.config.actions(self.position.stage)
+        action_space(&self.config, self.position.stage)
     }
 
     /// Where the controller may start: the beam, or zeros where there is none.

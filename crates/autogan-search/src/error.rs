@@ -1,7 +1,5 @@
 //! What can go wrong in a search.
 
-use std::path::PathBuf;
-
 /// Result of this crate.
 pub type Result<T, E = SearchError> = std::result::Result<T, E>;
 
@@ -9,32 +7,9 @@ pub type Result<T, E = SearchError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// A value of the configuration that cannot be.
-    #[error("{key}: expected {expected}, found {found}")]
-    Config {
-        /// The key or option.
-        key: String,
-        /// What it may be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// A configuration that cannot be read as such.
-    #[error("{origin}: {message}")]
-    ConfigText {
-        /// The file or option.
-        origin: String,
-        /// What is wrong, with its place.
-        message: String,
-    },
-    /// A file that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// From the configuration.
+    #[error(transparent)]
+    Config(#[from] autogan_config::ConfigError),
     /// A number that is not one.
     #[error(
         "{what} became {value} at stage {}, iteration {}: the networks have diverged; try a lower learning rate (train.d_lr, train.g_lr)",
@@ -75,15 +50,4 @@ pub enum SearchError {
     /// From a tensor operation.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
-}
-
-impl SearchError {
-    /// A value of the configuration that cannot be.
-    pub fn config(
-        key: impl Into<String>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Self {
-        Self::Config { key: key.into(), expected: expected.into(), found: found.into() }
-    }
 }

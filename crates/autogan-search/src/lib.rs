@@ -6,7 +6,6 @@
 
 mod checkpoint;
 mod child;
-pub mod config;
 mod derive;
 mod draw;
 mod error;
@@ -31,16 +30,19 @@ mod tensors;
 mod training;
 mod window;
 
+pub use autogan_config::{
+    self as config, Configuration, ScheduleConfig, ScoreConfig, SearchConfig, TrainingConfig,
+    TrainingPrecision,
+};
 pub use checkpoint::checkpoint_config;
-pub use config::SearchConfig;
 pub use error::{Result, SearchError};
 pub use estimate::{Estimate, Speed, StageCost};
 pub use event::{Event, Reporter, Silent};
 pub use images::to_u8;
+pub use parts::action_space;
 pub use run::{Outcome, Ran, RunOptions, metric_name, run};
 pub use scratch::{
-    KnownReals, ScheduleConfig, ScoreConfig, TRAINING_PRESETS, Training, TrainingConfig,
-    TrainingEstimate, TrainingPhase, TrainingPosition, TrainingPrecision, best_is_intact,
+    KnownReals, Training, TrainingEstimate, TrainingPhase, TrainingPosition, best_is_intact,
     run_training, training_checkpoint_config,
 };
 pub use search::{ImageCount, Inputs, Phase, Position, Search};

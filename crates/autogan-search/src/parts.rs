@@ -3,10 +3,10 @@
 use autogan_data::Images;
 use autogan_nn::{Discriminator, DiscriminatorConfig, GeneratorConfig, Rules};
 use autogan_ops::AdamConfig;
-use autogan_rl::{Controller, ControllerConfig, PolicyTrainer, ReinforceConfig};
+use autogan_rl::{ActionSpace, Controller, PolicyTrainer};
 use candle_core::{DType, Device};
 
-use crate::config::{ModelConfig, SearchConfig, TrainConfig};
+use crate::config::{Levels, ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
 use crate::images::StageImages;
 use crate::streams::Streams;
@@ -51,6 +51,15 @@ pub(crate) fn stage_images(
     StageImages::new(images, side, config.train.d_batch, config.seed)
 }
 
+/// The decisions of the controller of a stage.
+pub fn action_space(config: &SearchConfig, stage: usize) -> ActionSpace {
+    let order = config.controller.tokens;
+    match config.search.levels {
+        Levels::Multi => ActionSpace::Stage { stage, order },
+        Levels::Single => ActionSpace::Joint { stage, order },
+    }
+}
+
 /// The controller of a stage with what trains it.
 pub(crate) fn new_controller(
     config: &SearchConfig,
@@ -59,17 +68,8 @@ pub(crate) fn new_controller(
     device: &Device,
 ) -> Result<(Controller, PolicyTrainer)> {
     let c = &config.controller;
-    let tokens = config.actions(stage).tokens()?;
-    let sizes = ControllerConfig { hidden: c.hidden, first_input: c.first_input };
+    let tokens = action_space(config, stage).tokens()?;
     let rng = &mut streams.rng("init.controller", stage as u64);
-    let controller = Controller::new(&tokens, &sizes, DType::F32, device, rng)?;
-    let reinforce = ReinforceConfig {
-        loss: c.loss,
-        entropy_weight: c.entropy_weight,
-        baseline_decay: c.baseline_decay,
-        baseline_order: c.baseline_order,
-        restart_baseline: c.restart_baseline,
-    };
-    let adam = AdamConfig { lr: c.lr, beta1: c.beta1, beta2: c.beta2, eps: 1e-8 };
-    Ok((controller, PolicyTrainer::new(&reinforce, adam)?))
+    let controller = Controller::new(&tokens, &c.into(), DType::F32, device, rng)?;
+    Ok((controller, PolicyTrainer::new(&c.into(), PolicyTrainer::adam(c))?))
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_metrics::{FeatureExtractor, GaussianStats};
 use autogan_nn::BatchNormStats;
@@ -17,9 +18,9 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents, reference_statistics, score_real};
-use crate::config::{RankOrder, RewardMetric, RewardWeights, SearchConfig};
+use crate::config::{ConfigError, RankOrder, RewardMetric, RewardWeights, SearchConfig};
 use crate::derive::Derivation;
-use crate::error::{Result, SearchError};
+use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::images::StageImages;
 use crate::losses::Unheard;
@@ -274,7 +275,7 @@ impl Search {
             self.derive_anew(Phase::Begin);
         } else if done > wanted || (done == wanted && !over) {
             let expected = format!("more than {done}, for so many are done");
-            return Err(SearchError::config("search.iterations", expected, wanted.to_string()));
+            return Err(ConfigError::value("search.iterations", expected, wanted).into());
         }
         Ok(())
     }

@@ -127,7 +127,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::config::SearchConfig;
+    use crate::config::{Configuration, SearchConfig};
     use crate::streams::Streams;
 
     const STAGE: usize = 1;

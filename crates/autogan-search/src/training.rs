@@ -1,6 +1,7 @@
 //! Shared training by itself, without controller and scorer, on architectures and images that the caller picks: for
 //! measuring it.
 
+use autogan_config::Configuration;
 use autogan_space::Arch;
 use candle_core::{Device, Tensor};
 

@@ -20,20 +20,25 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     rule("autogan-space", &[], false),
+    rule("autogan-config", &["autogan-space"], false),
     rule("autogan-kernels", &[], false),
     rule("autogan-ops", &["autogan-kernels"], true),
     rule("autogan-weights", &[], true),
     rule("autogan-hub", &[], false),
     rule("autogan-data", &["autogan-hub"], false),
-    rule("autogan-nn", &["autogan-space", "autogan-ops", "autogan-weights"], true),
+    rule(
+        "autogan-nn",
+        &["autogan-space", "autogan-config", "autogan-ops", "autogan-weights"],
+        true,
+    ),
     rule("autogan-onnx", &["autogan-space", "autogan-nn", "autogan-weights"], true),
-    rule("autogan-rl", &["autogan-space", "autogan-ops"], true),
+    rule("autogan-rl", &["autogan-space", "autogan-config", "autogan-ops"], true),
     Rule {
         behind_feature: &[("autogan-data", "io")],
         ..rule("autogan-metrics", &["autogan-kernels", "autogan-ops", "autogan-weights"], true)
     },
     rule("autogan-run", &["autogan-space"], false),
-    rule("autogan-report", &["autogan-run", "autogan-space"], false),
+    rule("autogan-report", &["autogan-run", "autogan-config", "autogan-space"], false),
     rule("autogan-search", BELOW_SEARCH, true),
     rule("autogan-repro", BELOW_REPRO, true),
     rule("autogan-cli", BELOW_CLI, true),
@@ -43,6 +48,7 @@ const RULES: &[Rule] = &[
 
 const BELOW_SEARCH: &[&str] = &[
     "autogan-space",
+    "autogan-config",
     "autogan-ops",
     "autogan-weights",
     "autogan-data",
@@ -54,6 +60,7 @@ const BELOW_SEARCH: &[&str] = &[
 
 const BELOW_REPRO: &[&str] = &[
     "autogan-space",
+    "autogan-config",
     "autogan-nn",
     "autogan-metrics",
     "autogan-data",
@@ -64,6 +71,7 @@ const BELOW_REPRO: &[&str] = &[
 
 const BELOW_CLI: &[&str] = &[
     "autogan-space",
+    "autogan-config",
     "autogan-ops",
     "autogan-weights",
     "autogan-hub",
@@ -221,7 +229,9 @@ mod tests {
         let found = breaches("autogan-rl", "[dependencies]\nautogan-nn.workspace = true\n");
         assert_eq!(
             found,
-            ["autogan-rl may not use autogan-nn; it may use autogan-space, autogan-ops"]
+            [
+                "autogan-rl may not use autogan-nn; it may use autogan-space, autogan-config, autogan-ops"
+            ]
         );
         let found = breaches("autogan-ops", "[dependencies]\nautogan-space = { path = \"x\" }\n");
         assert_eq!(found, ["autogan-ops may not use autogan-space; it may use autogan-kernels"]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use autogan_config::Configuration;
 use autogan_search::{SearchConfig, SharedTraining, Streams};
 use autogan_space::Arch;
 use candle_core::{Device, Tensor};

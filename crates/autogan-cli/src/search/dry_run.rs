@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use autogan_config::Configuration;
 use autogan_search::config::Policy;
-use autogan_search::{Estimate, SearchConfig};
+use autogan_search::{Estimate, SearchConfig, action_space};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 use candle_core::Device;
 
@@ -41,7 +42,7 @@ fn sizes(out: &mut String, config: &SearchConfig) -> anyhow::Result<()> {
         Policy::Reinforce => {
             let hidden = config.controller.hidden;
             let params =
-                |s| Ok(controller_params(&config.actions(s).tokens()?, hidden).to_string());
+                |s| Ok(controller_params(&action_space(config, s).tokens()?, hidden).to_string());
             let all: Vec<String> = stages.clone().map(params).collect::<anyhow::Result<_>>()?;
             writeln!(out, "# parameters: controllers {}", all.join(", "))?;
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use autogan_config::Configuration;
 use autogan_run::{Host, RunDir, RunWriter};
 use autogan_search::{
     Estimate, Outcome, RunOptions, Search, SearchConfig, SearchError, TrainingConfig,

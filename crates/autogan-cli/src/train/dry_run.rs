@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use autogan_config::Configuration;
 use autogan_run::FoundArch;
 use autogan_search::{TrainingConfig, TrainingEstimate};
 use autogan_space::{GeneratorShape, derived_generator_cost, discriminator_cost};

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use autogan_config::Configuration;
 use autogan_run::RunDir;
 use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
 

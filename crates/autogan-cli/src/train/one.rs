@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use autogan_config::Configuration;
 use autogan_run::{Host, LogFile, RunDir, RunWriter};
 use autogan_search::{
     KnownReals, Outcome, RunOptions, Training, TrainingConfig, run_training,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::called::program;
 use anyhow::{Context, ensure};
+use autogan_config::Configuration;
 use autogan_run::export::{Align, aligned};
 use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
 use autogan_search::{Outcome, TrainingConfig, best_is_intact};

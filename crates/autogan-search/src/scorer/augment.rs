@@ -1,163 +1,82 @@
 //! What happens to an image before the classifier sees it, drawn per image from its own stream.
 
+use autogan_config::AugmentConfig;
 use autogan_metrics::compact::{SIDE, resize_bilinear};
 use rand::{Rng, RngExt};
-use serde::{Deserialize, Serialize};
-
-use super::{ScorerError, ScorerResult};
 
 const AREA: usize = SIDE * SIDE;
 
-/// Probabilities and sizes of the augmentation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Augment {
-    /// Mirror half of the images.
-    pub flip: bool,
-    /// Largest shift along each axis, in pixels; the border is repeated.
-    pub shift: usize,
-    /// Side of a grey square put anywhere into half of the images, 0 for none.
-    pub cutout: usize,
-    /// Largest relative change of contrast and shift of brightness, 0 for none.
-    pub colour: f32,
-    /// Share of images made at 16x16 and enlarged.
-    pub sixteen: f64,
-    /// Share of images made at 8x8 and enlarged.
-    pub eight: f64,
-    /// Share of images made at 4x4 and enlarged, so that a blurred figure still counts a little.
-    pub four: f64,
-    /// Share of images with Gaussian noise.
-    pub noise: f64,
-    /// Share of blurred images.
-    pub blur: f64,
-    /// Share of images replaced by noise with a uniform target.
-    pub junk: f64,
+/// Augments `image`, `u8` `[3, 32, 32]`, into `out`, `f32` `[3, 32, 32]` about `[-1, 1]`.
+/// Returns whether it was replaced by junk, which has no class.
+pub(super) fn augment(
+    config: &AugmentConfig,
+    image: &[u8],
+    out: &mut [f32],
+    rng: &mut impl Rng,
+) -> bool {
+    if rng.random::<f64>() < config.junk {
+        junk(out, rng);
+        return true;
+    }
+    place(config, image, out, rng);
+    if config.colour > 0.0 {
+        let contrast = 1.0 + config.colour * (2.0 * rng.random::<f32>() - 1.0);
+        let brightness = config.colour * (2.0 * rng.random::<f32>() - 1.0);
+        out.iter_mut().for_each(|v| *v = *v * contrast + brightness);
+    }
+    degrade(config, out, rng);
+    if config.cutout > 0 && rng.random::<bool>() {
+        let mut corner = || rng.random_range(0..=SIDE - config.cutout);
+        let (top, left) = (corner(), corner());
+        for plane in out.chunks_exact_mut(AREA) {
+            for row in plane.chunks_exact_mut(SIDE).skip(top).take(config.cutout) {
+                row[left..left + config.cutout].fill(0.0);
+            }
+        }
+    }
+    false
 }
 
-impl Augment {
-    /// For the embedded dataset, whose images vary by themselves.
-    pub fn shapes() -> Self {
-        Self {
-            flip: false,
-            shift: 2,
-            cutout: 0,
-            colour: 0.0,
-            sixteen: 0.12,
-            eight: 0.10,
-            four: 0.08,
-            noise: 0.08,
-            blur: 0.08,
-            junk: 0.04,
-        }
-    }
-
-    /// For CIFAR-10.
-    pub fn cifar10() -> Self {
-        Self {
-            flip: true,
-            shift: 4,
-            cutout: 8,
-            colour: 0.1,
-            sixteen: 0.08,
-            eight: 0.05,
-            four: 0.0,
-            noise: 0.04,
-            blur: 0.04,
-            junk: 0.03,
-        }
-    }
-
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`ScorerError::Config`] naming the setting.
-    pub fn check(&self) -> ScorerResult<()> {
-        let shares = [self.sixteen, self.eight, self.four, self.noise, self.blur];
-        let all_valid = shares.iter().chain([&self.junk]).all(|s| (0.0..1.0).contains(s));
-        if !all_valid || shares.iter().sum::<f64>() > 1.0 {
-            return Err(ScorerError::Config {
-                what: "augment.{sixteen, eight, four, noise, blur, junk}",
-                expected: "in [0, 1), the first five at most 1 together",
-                found: format!("{shares:?}, {}", self.junk),
-            });
-        }
-        if self.shift >= SIDE || self.cutout > SIDE || !(0.0..1.0).contains(&self.colour) {
-            return Err(ScorerError::Config {
-                what: "augment.{shift, cutout, colour}",
-                expected: "below 32, at most 32, in [0, 1)",
-                found: format!("{}, {}, {}", self.shift, self.cutout, self.colour),
-            });
-        }
-        Ok(())
-    }
-
-    /// Augments `image`, `u8` `[3, 32, 32]`, into `out`, `f32` `[3, 32, 32]` about `[-1, 1]`.
-    /// Returns whether it was replaced by junk, which has no class.
-    pub(super) fn apply(&self, image: &[u8], out: &mut [f32], rng: &mut impl Rng) -> bool {
-        if rng.random::<f64>() < self.junk {
-            junk(out, rng);
-            return true;
-        }
-        self.place(image, out, rng);
-        if self.colour > 0.0 {
-            let contrast = 1.0 + self.colour * (2.0 * rng.random::<f32>() - 1.0);
-            let brightness = self.colour * (2.0 * rng.random::<f32>() - 1.0);
-            out.iter_mut().for_each(|v| *v = *v * contrast + brightness);
-        }
-        self.degrade(out, rng);
-        if self.cutout > 0 && rng.random::<bool>() {
-            let mut corner = || rng.random_range(0..=SIDE - self.cutout);
-            let (top, left) = (corner(), corner());
-            for plane in out.chunks_exact_mut(AREA) {
-                for row in plane.chunks_exact_mut(SIDE).skip(top).take(self.cutout) {
-                    row[left..left + self.cutout].fill(0.0);
-                }
-            }
-        }
-        false
-    }
-
-    /// Mirrors, shifts and normalises.
-    fn place(&self, image: &[u8], out: &mut [f32], rng: &mut impl Rng) {
-        let flip = self.flip && rng.random::<bool>();
-        let mut shift = || rng.random_range(0..=2 * self.shift) as isize - self.shift as isize;
-        let (dy, dx) = (shift(), shift());
-        let clamp = |v: isize| v.clamp(0, SIDE as isize - 1) as usize;
-        let columns: [usize; SIDE] = std::array::from_fn(|x| {
-            let x = if flip { SIDE - 1 - x } else { x };
-            clamp(x as isize + dx)
-        });
-        for (plane, source) in out.chunks_exact_mut(AREA).zip(image.chunks_exact(AREA)) {
-            for (y, row) in plane.chunks_exact_mut(SIDE).enumerate() {
-                let source = &source[clamp(y as isize + dy) * SIDE..];
-                for (value, &x) in row.iter_mut().zip(&columns) {
-                    *value = (f32::from(source[x]) - 127.5) / 127.5;
-                }
+/// Mirrors, shifts and normalises.
+fn place(config: &AugmentConfig, image: &[u8], out: &mut [f32], rng: &mut impl Rng) {
+    let flip = config.flip && rng.random::<bool>();
+    let mut shift = || rng.random_range(0..=2 * config.shift) as isize - config.shift as isize;
+    let (dy, dx) = (shift(), shift());
+    let clamp = |v: isize| v.clamp(0, SIDE as isize - 1) as usize;
+    let columns: [usize; SIDE] = std::array::from_fn(|x| {
+        let x = if flip { SIDE - 1 - x } else { x };
+        clamp(x as isize + dx)
+    });
+    for (plane, source) in out.chunks_exact_mut(AREA).zip(image.chunks_exact(AREA)) {
+        for (y, row) in plane.chunks_exact_mut(SIDE).enumerate() {
+            let source = &source[clamp(y as isize + dy) * SIDE..];
+            for (value, &x) in row.iter_mut().zip(&columns) {
+                *value = (f32::from(source[x]) - 127.5) / 127.5;
             }
         }
     }
+}
 
-    /// At most one of: low resolution, noise, blur.
-    fn degrade(&self, image: &mut [f32], rng: &mut impl Rng) {
-        let mut draw = rng.random::<f64>();
-        let mut below = |share: f64| {
-            let hit = (0.0..share).contains(&draw);
-            draw -= share;
-            hit
-        };
-        if below(self.sixteen) {
-            lower_resolution(image, 2);
-        } else if below(self.eight) {
-            lower_resolution(image, 4);
-        } else if below(self.four) {
-            lower_resolution(image, 8);
-        } else if below(self.noise) {
-            let sigma = 0.3 * rng.random::<f32>();
-            image.iter_mut().for_each(|v| *v += sigma * gaussian(rng));
-        } else if below(self.blur) {
-            for _ in 0..rng.random_range(1..=3) {
-                blur(image);
-            }
+/// At most one of: low resolution, noise, blur.
+fn degrade(config: &AugmentConfig, image: &mut [f32], rng: &mut impl Rng) {
+    let mut draw = rng.random::<f64>();
+    let mut below = |share: f64| {
+        let hit = (0.0..share).contains(&draw);
+        draw -= share;
+        hit
+    };
+    if below(config.sixteen) {
+        lower_resolution(image, 2);
+    } else if below(config.eight) {
+        lower_resolution(image, 4);
+    } else if below(config.four) {
+        lower_resolution(image, 8);
+    } else if below(config.noise) {
+        let sigma = 0.3 * rng.random::<f32>();
+        image.iter_mut().for_each(|v| *v += sigma * gaussian(rng));
+    } else if below(config.blur) {
+        for _ in 0..rng.random_range(1..=3) {
+            blur(image);
         }
     }
 }
@@ -210,6 +129,7 @@ fn gaussian(rng: &mut impl Rng) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use autogan_config::{Configuration, ScorerConfig};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -217,8 +137,8 @@ mod tests {
 
     const LEN: usize = 3 * AREA;
 
-    fn plain() -> Augment {
-        Augment {
+    fn plain() -> AugmentConfig {
+        AugmentConfig {
             flip: false,
             shift: 0,
             cutout: 0,
@@ -237,7 +157,7 @@ mod tests {
         let image: Vec<u8> = (0..LEN).map(|i| (i % 256) as u8).collect();
         let mut out = vec![0f32; LEN];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert!(!plain().apply(&image, &mut out, &mut rng));
+        assert!(!augment(&plain(), &image, &mut out, &mut rng));
         for (&o, &b) in out.iter().zip(&image) {
             assert_eq!(o, (f32::from(b) - 127.5) / 127.5);
         }
@@ -245,27 +165,29 @@ mod tests {
 
     #[test]
     fn a_constant_image_stays_constant_under_place_blur_and_resolution() {
-        let augment =
-            Augment { flip: true, shift: 4, sixteen: 0.3, eight: 0.3, blur: 0.4, ..plain() };
+        let config =
+            AugmentConfig { flip: true, shift: 4, sixteen: 0.3, eight: 0.3, blur: 0.4, ..plain() };
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let mut out = vec![0f32; LEN];
         for _ in 0..20 {
-            augment.apply(&[200; LEN], &mut out, &mut rng);
+            augment(&config, &[200; LEN], &mut out, &mut rng);
             assert!(out.iter().all(|v| (v - 72.5 / 127.5).abs() < 1e-5));
         }
     }
 
     #[test]
     fn shares_are_kept_and_checked() {
-        let augment = Augment { junk: 0.25, ..plain() };
+        let config = AugmentConfig { junk: 0.25, ..plain() };
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mut out = vec![0f32; LEN];
-        let hits = (0..1000).filter(|_| augment.apply(&[0; LEN], &mut out, &mut rng));
+        let hits = (0..1000).filter(|_| augment(&config, &[0; LEN], &mut out, &mut rng));
         let hits = hits.count();
         assert!((200..300).contains(&hits), "{hits}");
-        let wrong = Augment { noise: 0.6, blur: 0.6, ..plain() };
-        assert!(wrong.check().unwrap_err().to_string().contains("0.6"));
-        augment.check().unwrap();
+        let wrong = AugmentConfig { noise: 0.6, blur: 0.6, ..plain() };
+        let scorer = ScorerConfig::preset("compact-shapes", &[]).unwrap();
+        let checked = |augment| ScorerConfig { augment, ..scorer.clone() }.checked();
+        assert!(checked(wrong).unwrap_err().to_string().contains("1.2"));
+        checked(config).unwrap();
     }
 
     #[test]

@@ -16,16 +16,9 @@ pub enum ScorerError {
     /// The trained network could not be evaluated.
     #[error(transparent)]
     Metrics(#[from] autogan_metrics::Error),
-    /// A setting is out of range.
-    #[error("{what}: expected {expected}, found {found}")]
-    Config {
-        /// Name of the setting.
-        what: &'static str,
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
+    /// A value of the configuration is not allowed.
+    #[error(transparent)]
+    Config(#[from] autogan_config::ConfigError),
     /// The images cannot train a classifier.
     #[error(
         "{name}: expected labelled 32x32 images of at least 2 classes, found {found}: choose a dataset with labels, such as shapes or cifar10"

@@ -1,5 +1,6 @@
 //! The training loop and the evaluation of a trained scorer.
 
+use autogan_config::Configuration;
 use autogan_data::{Batcher, Images};
 use autogan_metrics::compact::{CompactClassifier, INPUT_CHANNELS, SIDE, space_to_depth};
 use autogan_metrics::{
@@ -12,6 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::augment::augment;
 use super::network::Network;
 use super::{ScorerConfig, ScorerError, ScorerResult};
 
@@ -72,7 +74,7 @@ pub fn train_scorer(
     device: &Device,
     on_event: &mut dyn FnMut(ScorerEvent),
 ) -> ScorerResult<TrainedScorer> {
-    config.check()?;
+    config.clone().checked()?;
     check_images(train)?;
     check_images(test)?;
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
@@ -160,7 +162,7 @@ fn batch(
                 let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
                 let stream = (epoch * images.len() + indices[i]) as u64;
                 rng.set_stream(AUGMENT_STREAM + stream);
-                if config.augment.apply(image, augmented, &mut rng) {
+                if augment(&config.augment, image, augmented, &mut rng) {
                     target.fill(1.0 / classes as f32);
                 } else {
                     target[usize::from(labels[i])] += (1.0 - config.label_smoothing) as f32;
@@ -254,8 +256,12 @@ mod tests {
 
     use super::*;
 
+    fn shapes() -> ScorerConfig {
+        ScorerConfig::preset("compact-shapes", &[]).unwrap()
+    }
+
     fn tiny() -> ScorerConfig {
-        ScorerConfig { widths: [16, 24, 32], epochs: 2, batch: 16, ..ScorerConfig::shapes() }
+        ScorerConfig { widths: [16, 24, 32], epochs: 2, batch: 16, ..shapes() }
     }
 
     #[test]
@@ -300,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_learning_rate_rises_and_falls() {
-        let config = ScorerConfig::shapes();
+        let config = shapes();
         let at = |step| learning_rate(&config, step, 1000);
         assert!((at(0) - 0.1 * config.lr).abs() < 0.01 * config.lr);
         assert!((at(200) - config.lr).abs() < 1e-3 * config.lr);
@@ -316,6 +322,6 @@ mod tests {
         assert!(error.to_string().contains("16x16"), "{error}");
         let config = ScorerConfig { batch: 1, ..tiny() };
         let error = train_scorer(&config, &images, &images, &Device::Cpu, &mut |_| ()).unwrap_err();
-        assert!(error.to_string().contains("2 and 1"), "{error}");
+        assert!(error.to_string().contains("batch: expected 2 or more, found 1"), "{error}");
     }
 }

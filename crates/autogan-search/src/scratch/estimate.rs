@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autogan_space::{derived_generator_cost, discriminator_cost, supernet_cost};
 
-use super::config::TrainingConfig;
+use crate::config::TrainingConfig;
 use crate::estimate::{Speed, step_macs};
 use crate::parts::generator_sizes;
 
@@ -62,6 +62,7 @@ impl TrainingEstimate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autogan_config::Configuration;
 
     #[test]
     fn costs_are_those_of_the_steps_and_the_scores() {

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::config::{ScoreConfig, TrainingConfig};
 use super::measure::Reals;
 use crate::config::DataConfig;
+use crate::config::{ScoreConfig, TrainingConfig};
 use crate::error::Result;
 
 /// Passes over training images that are kept: with Inception's features each takes 32 MiB.
@@ -59,6 +59,7 @@ impl KnownReals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autogan_config::Configuration;
     use autogan_run::RealScore;
 
     #[test]

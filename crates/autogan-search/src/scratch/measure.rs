@@ -10,7 +10,7 @@ use autogan_run::{RealScore, ScoresProtocol};
 use autogan_space::Arch;
 use candle_core::Tensor;
 
-use super::config::ScoreConfig;
+use crate::config::ScoreConfig;
 use crate::error::Result;
 use crate::images::{StageImages, to_u8};
 

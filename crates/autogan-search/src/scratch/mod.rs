@@ -1,10 +1,9 @@
 //! Training one architecture from scratch (sections 3.3.3 and 4): the network that it stands for and no other parts,
 //! scored while it is trained.
 //!
-//! [`TrainingConfig`] says how, [`Training`] does it one unit of work at a time, and [`run_training`] keeps a run
+//! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and [`run_training`] keeps a run
 //! directory in step with it. The steps are those of the search; what differs is that there is one architecture.
 
-mod config;
 mod estimate;
 mod known;
 mod measure;
@@ -12,9 +11,6 @@ mod run;
 mod save;
 mod training;
 
-pub use config::{
-    ScheduleConfig, ScoreConfig, TRAINING_PRESETS, TrainingConfig, TrainingPrecision,
-};
 pub use estimate::TrainingEstimate;
 pub use known::KnownReals;
 pub use run::{best_is_intact, run_training};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use autogan_run::{Checkpoint, RunDir, RunWriter, Scalar};
 
-use super::config::TrainingConfig;
 use super::training::{Training, TrainingPhase, TrainingPosition};
+use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::record::{Record, Recorder, drawn, grid};

@@ -1,11 +1,12 @@
 //! A training as a checkpoint and back, and its best weights as a file of their own.
 
+use autogan_config::Configuration;
 use autogan_nn::Description;
 use autogan_run::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-use super::config::TrainingConfig;
 use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
+use crate::config::{ConfigError, TrainingConfig};
 use crate::error::{Result, SearchError};
 use crate::losses::{Heard, Unheard};
 use crate::networks::{AVERAGED, AdamSteps};
@@ -104,7 +105,7 @@ impl Training {
         } else if done > wanted || (done == wanted && self.position.phase == TrainingPhase::Train) {
             let expected = format!("more than {done}, for so many are done");
             let found = wanted.to_string();
-            return Err(SearchError::config("schedule.g_iterations", expected, found));
+            return Err(ConfigError::value("schedule.g_iterations", expected, found).into());
         }
         Ok(())
     }
@@ -115,5 +116,5 @@ impl Training {
 /// # Errors
 /// When it holds none, or one of another version.
 pub fn training_checkpoint_config(checkpoint: &Checkpoint) -> Result<TrainingConfig> {
-    TrainingConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])
+    Ok(TrainingConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])?)
 }

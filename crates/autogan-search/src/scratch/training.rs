@@ -7,18 +7,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use autogan_config::{ConfigError, Configuration, LrDecay, TrainingConfig, TrainingPrecision};
 use autogan_metrics::FeatureExtractor;
 use autogan_nn::NormMode;
-use autogan_ops::computing_in;
+use autogan_ops::{Precision, computing_in};
 use autogan_run::{ModelScore, RealScore, ScoresFile};
 use autogan_space::derived_generator_cost;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::config::TrainingConfig;
 use super::known::KnownReals;
 use super::measure::{Reals, protocol, score_generator, score_reals};
-use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::images::{StageImages, to_u8};
@@ -99,7 +98,7 @@ impl Training {
         let streams = Streams::new(config.seed);
         let Inputs { images, extractor, device } = inputs;
         config.check_images(images.len())?;
-        config.precision.check_on(&device)?;
+        check_precision(config.precision, &device)?;
         let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
         Ok(Self {
             networks: Networks::new(model, train, arch, streams, &device)?,
@@ -198,7 +197,7 @@ impl Training {
         // As many fakes as reals, also in a short last batch.
         let z = self.latents("latents.d", images)?;
         let at = next_step(&self.config, self.position);
-        let precision = self.config.precision.of_operators();
+        let precision = precision_of_operators(self.config.precision);
         let step = || self.networks.d_step(&at, &self.config.arch, &real, &z);
         let d_loss = computing_in(precision, step)?;
         let mut g_loss = None;
@@ -330,6 +329,24 @@ fn hear(losses: Option<Unheard>, reporter: &mut dyn Reporter) -> Result<()> {
         reporter.event(&losses.read()?.event());
     }
     Ok(())
+}
+
+/// The same precision, for operators.
+fn precision_of_operators(precision: TrainingPrecision) -> Precision {
+    match precision {
+        TrainingPrecision::F32 => Precision::F32,
+        TrainingPrecision::Tf32 => Precision::Tf32,
+        TrainingPrecision::Bf16 => Precision::Bf16,
+    }
+}
+
+/// Whether a training on `device` can compute in `precision`, before its first step.
+fn check_precision(precision: TrainingPrecision, device: &Device) -> Result<()> {
+    if precision != TrainingPrecision::Tf32 || device.is_cuda() {
+        return Ok(());
+    }
+    let expected = "f32 or bf16 on the CPU: TF32 is a card's, by cuDNN";
+    Err(ConfigError::value("precision", expected, "tf32").into())
 }
 
 /// The step that is next.

@@ -6,6 +6,7 @@
 mod events;
 mod steps;
 
+use autogan_config::Configuration;
 use autogan_search::{Event, Reporter, Search, Training, TrainingConfig};
 use candle_core::Device;
 

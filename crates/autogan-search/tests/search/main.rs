@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
 mod precision;
-mod presets;
 mod runs;
 mod scratch;
 mod scratch_runs;

@@ -1,5 +1,6 @@
 //! Trainings whose convolutions compute in bf16: near to f32, the same bits however they are run, scored in f32.
 
+use autogan_config::Configuration;
 use autogan_run::Checkpoint;
 use autogan_search::{
     Event, SearchConfig, Silent, Training, TrainingConfig, TrainingPhase,

@@ -1,5 +1,6 @@
 //! The same seed gives the same bits: for any number of threads, and however often a search is interrupted.
 
+use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
 use autogan_search::{Event, Phase, Reporter, Search, Silent};
 

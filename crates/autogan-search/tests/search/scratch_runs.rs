@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use autogan_config::Configuration;
 use autogan_run::{Host, RunDir, RunWriter, ScoresFile, Session, StoreReader, Stored};
 use autogan_search::{
     Event, Outcome, Ran, Reporter, RunOptions, SearchError, Silent, Training, TrainingConfig,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
 use autogan_metrics::{Extracted, FeatureExtractor};
 use autogan_search::config::DataConfig;

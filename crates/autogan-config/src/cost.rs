@@ -1,18 +1,23 @@
 //! What architectures cost under a configuration: the budget that they are drawn within, and what the reward loses.
 
-use autogan_rl::ActionSpace;
 use autogan_space::{
     Arch, Budget, Cost, GeneratorShape, MAX_CELLS, SpaceError, dearest_cost, derived_generator_cost,
 };
 
-use super::{Levels, RewardCost, SearchConfig};
-use crate::error::{Result, SearchError};
-use crate::parts::generator_config;
+use crate::error::{ConfigError, Result};
+use crate::{Levels, ModelConfig, RewardCost, SearchConfig};
+
+impl ModelConfig {
+    /// The sizes that cost is counted for.
+    pub fn shape(&self) -> GeneratorShape {
+        GeneratorShape { latent: self.latent, width: self.gf, bottom: self.bottom }
+    }
+}
 
 impl SearchConfig {
     /// The sizes that cost is counted for.
     pub fn shape(&self) -> GeneratorShape {
-        generator_config(self).shape()
+        self.model.shape()
     }
 
     /// The stage that a search begins with, from 0.
@@ -20,15 +25,6 @@ impl SearchConfig {
         match self.search.levels {
             Levels::Multi => 0,
             Levels::Single => MAX_CELLS - 1,
-        }
-    }
-
-    /// The decisions of the controller of a stage.
-    pub fn actions(&self, stage: usize) -> ActionSpace {
-        let order = self.controller.tokens;
-        match self.search.levels {
-            Levels::Multi => ActionSpace::Stage { stage, order },
-            Levels::Single => ActionSpace::Joint { stage, order },
         }
     }
 
@@ -45,7 +41,7 @@ impl SearchConfig {
                     let expected = format!(
                         "0 (no limit) or at least {least}, the {what} of the cheapest generator of these sizes"
                     );
-                    SearchError::config(key, expected, found.to_string())
+                    ConfigError::value(key, expected, found)
                 }
                 other => other.into(),
             })

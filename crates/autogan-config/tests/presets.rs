@@ -1,10 +1,13 @@
 //! Presets hold what the table of differences says, and mistakes in settings are explained.
 
-use autogan_rl::{BaselineOrder, FirstInput, PolicyLoss};
-use autogan_search::SearchConfig;
-use autogan_search::config::{
-    CandidatesFrom, DiscriminatorInit, EmaBuffers, PRESETS, PlanConfig, PowerIterations, PreOrder,
-    RankOrder, ResetStatistic, RewardWeights, SkipTap,
+#![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+use std::collections::BTreeSet;
+
+use autogan_config::{
+    BaselineOrder, CandidatesFrom, Configuration, DiscriminatorInit, EmaBuffers, FirstInput,
+    PlanConfig, PolicyLoss, PowerIterations, PreOrder, RankOrder, ResetStatistic, RewardWeights,
+    ScorerConfig, SearchConfig, SkipTap, TrainingConfig,
 };
 use autogan_space::TokenOrder;
 
@@ -14,12 +17,17 @@ fn preset(name: &str) -> SearchConfig {
 
 #[test]
 fn every_preset_is_complete_and_survives_being_written() {
-    for (name, _) in PRESETS {
-        let config = preset(name);
-        assert_eq!(config.preset, *name);
-        let again = SearchConfig::from_toml(&config.to_toml().unwrap(), "test", &[]).unwrap();
-        assert_eq!(again, config);
+    fn check<C: Configuration + std::fmt::Debug>(own_name: fn(&C) -> &str) {
+        for (name, _) in C::PRESETS {
+            let config = C::preset(name, &[]).unwrap();
+            assert_eq!(own_name(&config), *name);
+            let again = C::from_toml(&config.to_toml().unwrap(), "test", &[]).unwrap();
+            assert_eq!(again, config);
+        }
     }
+    check::<SearchConfig>(|config| &config.preset);
+    check::<TrainingConfig>(|config| &config.preset);
+    check::<ScorerConfig>(|config| &config.name);
 }
 
 /// Few iterations, in which rewards rise steeply: docs/results-reading.md.
@@ -129,4 +137,37 @@ fn settings_change_values_and_mistakes_are_explained() {
     }
     let text = SearchConfig::preset("fast", &[]).unwrap_err().to_string();
     assert!(text.contains("quick, cifar10-cpu") && text.contains("found fast"), "{text}");
+}
+
+#[test]
+fn presets_of_trainings_fit_those_of_searches() {
+    let names = |presets: autogan_config::Presets| -> BTreeSet<&str> {
+        presets.iter().map(|(name, _)| *name).collect()
+    };
+    // `train --from-run` takes the one with the search's name.
+    assert_eq!(names(TrainingConfig::PRESETS), names(SearchConfig::PRESETS));
+    for (name, _) in TrainingConfig::PRESETS {
+        let config = TrainingConfig::preset(name, &[]).unwrap();
+        let searched = SearchConfig::preset(name, &[]).unwrap();
+        assert_eq!(searched.data.dataset, config.data.dataset);
+        assert_eq!(searched.model.skip_tap, config.model.skip_tap);
+        assert_eq!(searched.model.pre_order, config.model.pre_order);
+        assert_eq!(
+            (searched.model.bottom, searched.model.latent),
+            (config.model.bottom, config.model.latent)
+        );
+    }
+    let stl10 = TrainingConfig::preset("stl10", &[]).unwrap();
+    assert_eq!((stl10.side(), stl10.schedule.g_iterations), (48, 50_000));
+    for (setting, expected) in [
+        ("schedule.g_iterations=0", "schedule.g_iterations: expected 1 or more"),
+        ("score.images=1", "score.images: expected 2 or more"),
+        ("model.gf=0", "model.gf: expected 1 or more"),
+        ("train.ema_decay=1.0", "train.ema_decay"),
+        ("schedule.iterations=3", "g_iterations"),
+        ("arch=[1, 0, 3, 1]", "upsampling"),
+    ] {
+        let error = TrainingConfig::preset("quick", &[setting.to_owned()]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{setting}: {error}");
+    }
 }

@@ -1,0 +1,108 @@
+//! What the values of a search's configuration must be together.
+
+use crate::configuration::{Configuration, Presets, presets};
+use crate::error::{ConfigError, Result};
+use crate::keys::Values;
+use crate::{Levels, PolicyLoss, RewardCost, RewardMetric, SearchConfig};
+
+impl Configuration for SearchConfig {
+    const PRESETS: Presets =
+        presets!("search": "quick", "cifar10-cpu", "cifar10", "stl10", "paper", "released");
+    const KEYS: Values = Self::SECTION;
+    const FREE: &'static [&'static str] = &["search.iterations", "derive"];
+    const FIXED: &'static [&'static str] = &[
+        "preset",
+        "seed",
+        "data",
+        "model",
+        "budget",
+        "search.levels",
+        "search.grow_at",
+        "controller.policy",
+        "controller.hidden",
+        "controller.tokens",
+        "controller.first_input",
+    ];
+    const ADDED: &'static str = "
+        search = { levels = 'multi', candidates_from = 'policy' }
+        controller = { policy = 'reinforce' }
+        reward = { cost = 'none', cost_weight = 0.0 }
+        budget = { max_params = 0, max_macs = 0 }";
+
+    fn check_together(&self) -> Result<()> {
+        self.check_reward()?;
+        self.check_plan()?;
+        self.allowed()?;
+        Ok(())
+    }
+}
+
+impl SearchConfig {
+    /// Whether `images` training images are enough: the Fréchet distance of a set to itself is 0, so what is scored must
+    /// be well below what it is compared with.
+    ///
+    /// # Errors
+    /// When they are not: the message names the keys.
+    pub fn check_images(&self, images: usize) -> Result<()> {
+        let most = images / 2;
+        let wanted = self.reward.images.max(self.derive.images);
+        let expected =
+            format!("at most {most}, half of the images, with reward.metric = \"inverse_fid\"");
+        let fits = self.reward.metric != RewardMetric::InverseFid || wanted <= most;
+        require(fits, "reward.images, derive.images", &expected, wanted)
+    }
+
+    fn check_reward(&self) -> Result<()> {
+        let r = &self.reward;
+        let calibrated = r.recalibrate_batches == 0 || r.recalibrate_batch > 0;
+        require(calibrated, "reward.recalibrate_batch", "1 or more", r.recalibrate_batch)?;
+        let images = format!("at least reward.splits ({}) images", r.splits);
+        require(r.images >= r.splits, "reward.images", &images, r.images)?;
+        require(self.derive.images >= r.splits, "derive.images", &images, self.derive.images)?;
+        let (fits, expected) = match r.cost {
+            RewardCost::None => (r.cost_weight == 0.0, "0 with reward.cost = \"none\""),
+            RewardCost::Params | RewardCost::Macs => {
+                (r.cost_weight > 0.0, "above 0 with reward.cost other than \"none\"")
+            }
+        };
+        require(fits, "reward.cost_weight", expected, r.cost_weight)
+    }
+
+    fn check_plan(&self) -> Result<()> {
+        let p = &self.search;
+        let [first, second] = p.grow_at;
+        let (fits, expected) = match p.levels {
+            Levels::Multi => (
+                0 < first && first < second && second < p.iterations,
+                format!("0 < first < second < search.iterations ({})", p.iterations),
+            ),
+            Levels::Single => (
+                p.grow_at == [0, 0],
+                "[0, 0] with search.levels = \"single\", which does not grow".to_owned(),
+            ),
+        };
+        require(fits, "search.grow_at", &expected, format!("{:?}", p.grow_at))?;
+        let expected = format!("at most search.candidates ({})", p.candidates);
+        require(p.top_k <= p.candidates, "search.top_k", &expected, p.top_k)?;
+        let expected = format!("at most derive.candidates ({})", self.derive.candidates);
+        require(
+            self.derive.top_k <= self.derive.candidates,
+            "derive.top_k",
+            &expected,
+            self.derive.top_k,
+        )?;
+        let released = self.controller.loss == PolicyLoss::Released;
+        let children = self.controller.children;
+        require(
+            !released || children == 1,
+            "controller.children",
+            "1 with controller.loss = \"released\"",
+            children,
+        )
+    }
+}
+
+/// An error that names the key, unless `holds`.
+pub(crate) fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<()> {
+    if holds { Ok(()) } else { Err(ConfigError::value(key, expected, found)) }
+}

@@ -1,0 +1,40 @@
+//! Every configuration of AutoGAN: of searches, of trainings from scratch, and of trainings of a scorer.
+//!
+//! Every choice has a name, and none has a hidden default. Presets are files under `presets`; a run stores its resolved
+//! configuration. The choices on which the paper, the released code and this project differ are named after what they
+//! do, so that `paper` and `released` are configurations like any other.
+//!
+//! [`Configuration`] reads, changes, checks and writes each kind; [`RunConfig`] is what a run's directory holds;
+//! [`reference()`] describes every key, as `docs/configuration.md`.
+
+mod change;
+mod check;
+mod configuration;
+mod cost;
+mod error;
+mod keys;
+mod networks;
+mod policy;
+mod reference;
+mod scorer;
+mod search;
+mod stored;
+mod training;
+
+pub use change::differences;
+pub use configuration::{Configuration, Flat, Presets};
+pub use error::{ConfigError, Result};
+pub use keys::{Key, Values};
+pub use networks::{
+    DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations, PreOrder,
+    SkipTap, TrainConfig,
+};
+pub use policy::{BaselineOrder, FirstInput, Policy, PolicyConfig, PolicyLoss};
+pub use reference::reference;
+pub use scorer::{AugmentConfig, ScorerConfig};
+pub use search::{
+    BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetConfig,
+    ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights, SearchConfig,
+};
+pub use stored::RunConfig;
+pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};
