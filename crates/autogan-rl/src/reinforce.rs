@@ -156,8 +156,15 @@ impl Reinforce {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autogan_config::{Configuration, SearchConfig};
     use autogan_space::TokenKind;
     use candle_core::Device;
+
+    /// The controller's settings in the preset of a search, with a weight of the entropy that shows.
+    fn preset(name: &str) -> ReinforceConfig {
+        let controller = SearchConfig::preset(name, &[]).unwrap().controller;
+        ReinforceConfig { entropy_weight: 0.1, ..(&controller).into() }
+    }
 
     /// One rollout of two tokens with these entropies; nothing else of it counts here.
     fn rollout(entropies: &[[f64; 2]]) -> Rollout {
@@ -187,7 +194,7 @@ mod tests {
     #[test]
     fn each_of_two_rows_has_its_own_advantage_over_one_baseline() {
         let rows = rollout(&[[0.5, 1.0], [0.6, 0.4]]);
-        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::standard() };
+        let config = preset("cifar10");
         let mut reinforce = Reinforce::new(&config).unwrap();
         // The first batch is compared with its own mean.
         close(&reinforce.loss(&rows, &[3.0, 1.0]).unwrap(), &[1.0, -1.0], 2.0);
@@ -199,7 +206,7 @@ mod tests {
     #[test]
     fn the_entropy_in_the_reward_is_in_advantages_and_baseline() {
         let rows = rollout(&[[0.5, 1.0], [0.6, 0.4]]);
-        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::paper() };
+        let config = preset("paper");
         let mut reinforce = Reinforce::new(&config).unwrap();
         // R + 0.1 · ΣH: 3.15 and 1.1, with mean 2.125; then 4.15 and 2.1.
         close(&reinforce.loss(&rows, &[3.0, 1.0]).unwrap(), &[1.025, -1.025], 2.125);
@@ -214,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_released_loss_tells_means_over_tokens() {
-        let config = ReinforceConfig { entropy_weight: 0.1, ..ReinforceConfig::released() };
+        let config = preset("released");
         let mut reinforce = Reinforce::new(&config).unwrap();
         let row = rollout(&[[0.5, 1.0]]);
         // r = (3.05, 3.1) is its own first baseline; then b = 0.9 · (3.05, 3.1) + 0.1 · (4.05, 4.1) = (3.15, 3.2).
