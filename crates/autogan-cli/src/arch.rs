@@ -193,7 +193,7 @@ fn show(arch: &Arch, shape: GeneratorShape) -> anyhow::Result<String> {
 /// Writes the figure; the old file stays whole if that fails.
 fn draw(arch: &Arch, shape: GeneratorShape, path: &Path) -> anyhow::Result<()> {
     let drawing = Drawing { shape, ..Drawing::PAPER };
-    autogan_run::atomic::write(path, arch_svg_file(arch, &drawing).as_bytes())?;
+    autogan_files::atomic::write(path, arch_svg_file(arch, &drawing).as_bytes())?;
     println!("{}", path.display());
     Ok(())
 }

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let generator = loaded.derived(args.seed)?;
     if let Some(path) = &args.onnx {
         let bytes = autogan_onnx::export(&generator, &loaded.arch)?;
-        autogan_run::atomic::write(path, &bytes)?;
+        autogan_files::atomic::write(path, &bytes)?;
         say(&generator, path);
     }
     if args.safetensors.is_none() && args.pth.is_none() {

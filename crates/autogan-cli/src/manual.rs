@@ -54,7 +54,7 @@ fn pages(dir: &Path, name: &str, command: Command) -> anyhow::Result<()> {
         pages(dir, &format!("{name}-{}", sub.get_name()), sub.clone())?;
     }
     let page = page(command)?;
-    Ok(autogan_run::atomic::write(&dir.join(format!("{name}.1")), &page)?)
+    Ok(autogan_files::atomic::write(&dir.join(format!("{name}.1")), &page)?)
 }
 
 fn page(command: Command) -> anyhow::Result<Vec<u8>> {

@@ -129,6 +129,6 @@ pub fn put(text: &str) {
 pub fn deliver(bytes: &[u8], file: Option<&std::path::Path>) -> anyhow::Result<()> {
     match file {
         None => print(bytes),
-        Some(path) => Ok(autogan_run::atomic::write(path, bytes)?),
+        Some(path) => Ok(autogan_files::atomic::write(path, bytes)?),
     }
 }

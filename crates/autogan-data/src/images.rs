@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use autogan_files::Sha256;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::resize::resize_plane;
@@ -139,7 +139,7 @@ impl Images {
             None => hasher.update([0]),
         }
         hasher.update(&self.data);
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hasher.hex()
     }
 
     /// The images at `indices`, in that order; an index may repeat.

@@ -3,11 +3,8 @@
 //! Layout of `huggingface_hub`: `models--OWNER--NAME/blobs/SHA256` for large files, and
 //! `snapshots/COMMIT/FILENAME` as a relative link to the blob. Read here; `fill` writes it.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 
 use crate::{Hub, HubError, PinnedFile, RepoKind};
 
@@ -75,17 +72,7 @@ pub(crate) fn is_commit(revision: &str) -> bool {
 
 /// The SHA-256 of a file as lower-case hexadecimal.
 pub(crate) fn sha256(path: &Path) -> Result<String, HubError> {
-    let failed = |e: std::io::Error| HubError::at(path, "read it", &e);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    autogan_files::sha256_file(path).map_err(|e| HubError::Cache { reason: e.to_string() })
 }
 
 /// Whether a file of a snapshot has the content after which its blob is named. A file that is no link to such a blob

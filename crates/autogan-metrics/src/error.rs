@@ -13,6 +13,9 @@ pub enum Error {
     /// Sizes do not fit each other.
     #[error(transparent)]
     Size(#[from] autogan_kernels::SizeError),
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] autogan_files::Error),
     /// A weight file could not be read.
     #[error(transparent)]
     Weights(#[from] autogan_weights::Error),

@@ -56,6 +56,9 @@ pub enum ReproError {
     /// From a search or a training.
     #[error(transparent)]
     Search(#[from] autogan_search::SearchError),
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] autogan_files::Error),
     /// From a run directory.
     #[error(transparent)]
     Run(#[from] autogan_run::Error),

@@ -4,10 +4,10 @@
 use std::iter::repeat;
 use std::path::PathBuf;
 
-use crate::atomic;
 use crate::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::store::{Session, Store, Stored};
+use autogan_files::atomic;
 
 /// Kind of the session rows that hold the configuration, as a JSON string.
 pub(crate) const CONFIG_KIND: &str = "config";

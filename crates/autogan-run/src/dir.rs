@@ -4,7 +4,6 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::arch_file::ArchFile;
-use crate::atomic;
 use crate::checkpoint::Checkpoints;
 use crate::config;
 use crate::error::{Error, Result};
@@ -14,6 +13,7 @@ use crate::naming;
 use crate::scores_file::ScoresFile;
 use crate::sealed;
 use crate::store::{Session, Stored};
+use autogan_files::atomic;
 
 const CONFIG_FILE: &str = "config.toml";
 const STORE_FILE: &str = "run.sqlite";
@@ -328,7 +328,7 @@ impl RunDir {
 fn if_there<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(content) => Ok(Some(content)),
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

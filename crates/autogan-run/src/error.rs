@@ -10,15 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
-    #[error("cannot {action} {}: {source}{}", path.display(), io_advice(source))]
-    Io {
-        /// What was tried, as a verb: "write", "create the directory".
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] autogan_files::Error),
     /// A file is not what was once written.
     #[error("{} is damaged: {what}; {advice}", path.display())]
     Damaged {
@@ -146,8 +139,8 @@ pub enum Error {
 impl Error {
     /// An input/output error, for `map_err`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-        let path = path.to_owned();
-        move |source| Error::Io { action, path, source }
+        let named = autogan_files::Error::io(action, path);
+        move |source| named(source).into()
     }
 
     /// A SQLite error, for `map_err`.
@@ -171,35 +164,26 @@ impl Error {
     /// Whether the cause is a device that is full (or a quota or size limit that is reached).
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Error::Io { source, .. } => is_full(source.kind()),
+            Error::File(error) => error.is_disk_full(),
             Error::Sqlite { source, .. } => {
                 source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
             }
             _ => false,
         }
     }
-}
 
-fn is_full(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-const FULL_ADVICE: &str = " (make room and resume the run: what was written before is intact)";
-
-fn io_advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        kind if is_full(kind) => FULL_ADVICE,
-        io::ErrorKind::ReadOnlyFilesystem => " (choose a place that can be written to)",
-        io::ErrorKind::PermissionDenied => " (check owner and permissions)",
-        _ => "",
+    /// Whether the cause is a file or directory that is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::File(error) if error.is_not_found())
     }
 }
 
 fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode;
     match source.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => FULL_ADVICE,
+        Some(ErrorCode::DiskFull) => {
+            " (make room and resume the run: what was written before is intact)"
+        }
         // Also a limit on file sizes, which SQLite does not tell apart.
         Some(ErrorCode::SystemIoFailure) => {
             " (look for a full disk, a limit or a failing device, and resume the run then: what was written before is intact)"

@@ -4,8 +4,7 @@
 //!
 //! - [`RunWriter`] is the one writer: it holds the [`RunLock`], and keeps store, checkpoints and
 //!   event file in step, so that a resumed run continues as if it had never stopped;
-//! - [`StoreReader`] and the functions of [`export`] read it, also while the run goes on;
-//! - [`atomic`] replaces files so that the old or the new one is there, never half of one.
+//! - [`StoreReader`] and the functions of [`export`] read it, also while the run goes on.
 //!
 //! Every row and every checkpoint carries the search's global *tick*, a number that never falls.
 //! Resuming from a checkpoint removes whatever was written after it.
@@ -14,7 +13,6 @@
 //! bytes with a shape here, the configuration is the text that the run started with.
 
 pub mod arch_file;
-pub mod atomic;
 pub mod checkpoint;
 pub mod clock;
 pub mod dir;

@@ -9,8 +9,8 @@ use std::path::Path;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
-use crate::atomic;
 use crate::error::{Error, Result};
+use autogan_files::atomic;
 
 /// Colours of a pixel.
 const RGB: usize = 3;
@@ -150,7 +150,7 @@ impl Picture {
     /// # Errors
     /// As [`Picture::to_png`]; otherwise the file system's error.
     pub fn write_png(&self, path: &Path) -> Result<()> {
-        atomic::write(path, &self.to_png()?)
+        Ok(atomic::write(path, &self.to_png()?)?)
     }
 }
 

@@ -6,11 +6,10 @@
 use std::fs;
 use std::path::Path;
 
+use autogan_files::{Sha256, atomic};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
-use crate::atomic;
 use crate::error::{Error, Result};
 
 /// Name of the checksum's field.
@@ -22,7 +21,7 @@ const KEY: &str = "checksum";
 /// [`Error::Invalid`] if `value` is not an object or has no fields; otherwise the file system's
 /// error.
 pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    atomic::write(path, seal(value)?.as_bytes())
+    Ok(atomic::write(path, seal(value)?.as_bytes())?)
 }
 
 /// Reads what [`write()`] wrote.
@@ -48,7 +47,7 @@ fn seal<T: Serialize>(value: &T) -> Result<String> {
     let Some(open) = body.strip_suffix("\n}") else {
         return Err(unsealable(body.chars().take(40).collect()));
     };
-    Ok(format!("{open},\n  \"{KEY}\": \"sha256:{}\"\n}}\n", hex(&Sha256::digest(body.as_bytes()))))
+    Ok(format!("{open},\n  \"{KEY}\": \"sha256:{}\"\n}}\n", Sha256::of(&body)))
 }
 
 fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
@@ -59,21 +58,11 @@ fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         .ok_or("expected a checksum as the last field, found none")?;
     let sum = rest.strip_suffix("\"\n}\n").ok_or("expected the checksum to end the file")?;
     let body = format!("{open}\n}}");
-    let expected = hex(&Sha256::digest(body.as_bytes()));
+    let expected = Sha256::of(&body);
     if sum != expected {
         return Err(format!("its text has checksum {expected}, it says {sum}"));
     }
     serde_json::from_str(&body).map_err(|error| error.to_string())
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

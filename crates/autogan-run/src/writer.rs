@@ -8,7 +8,6 @@ use std::io;
 use std::time::Instant;
 
 use crate::arch_file::ArchFile;
-use crate::atomic;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::clock::now_ms;
 use crate::config::{CONFIG_KIND, checked_config};
@@ -20,6 +19,7 @@ use crate::samples::{self, Picture};
 use crate::sealed;
 use crate::store::{Event, Image, Position, Scalar, Session, Store, StoreReader, Trial};
 use crate::tensorboard::{Content, Entry, EventFile};
+use autogan_files::atomic;
 
 /// Metadata of a checkpoint that holds the store's [`Position`] as JSON.
 const POSITION_KEY: &str = "store";
@@ -237,7 +237,7 @@ impl RunWriter {
     pub fn replace_config(&mut self, config_toml: &str, tick: u64) -> Result<()> {
         // In this order: killed in between, `resume` completes the change.
         self.add_config(config_toml, tick)?;
-        atomic::write(&self.dir.config_path(), config_toml.as_bytes())
+        Ok(atomic::write(&self.dir.config_path(), config_toml.as_bytes())?)
     }
 
     /// Ends the run's writing and leaves a single database file behind.
@@ -299,7 +299,7 @@ fn reopen_events(
             path.display(),
             found.summaries
         )),
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error),
     }
     let start = dir.created_ms() as f64 / 1000.0;

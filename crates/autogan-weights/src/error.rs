@@ -9,16 +9,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused to read or write.
-    #[error("{}: cannot {action}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was tried, as in "cannot *open it*".
-        action: &'static str,
-        /// The operating system's answer.
-        source: std::io::Error,
-    },
+    /// The file system refused to read or write, or a name cannot be stored.
+    #[error(transparent)]
+    File(#[from] autogan_files::Error),
     /// The file's content is not what its format demands.
     #[error("{}{}: at byte {offset}: expected {expected}, found {found}", path.display(), member_text(member))]
     Format {
@@ -80,8 +73,9 @@ fn member_text(member: &str) -> String {
 }
 
 impl Error {
-    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
-        Error::Io { path: path.to_path_buf(), action, source }
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let named = autogan_files::Error::io(action, path);
+        move |source| named(source).into()
     }
 
     pub(crate) fn format(

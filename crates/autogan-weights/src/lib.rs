@@ -16,10 +16,8 @@
 //! ```
 
 mod archive;
-mod atomic;
 mod element;
 mod error;
-mod hash;
 mod limits;
 mod pth;
 mod sniff;
@@ -28,6 +26,6 @@ mod st_read;
 mod st_write;
 
 pub use archive::Archive;
+pub use autogan_files::sha256_file;
 pub use error::{Error, Result};
-pub use hash::sha256_file;
 pub use sniff::{Container, sniff};

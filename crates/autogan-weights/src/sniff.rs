@@ -29,9 +29,9 @@ pub enum Container {
 /// When the file cannot be read, or is none of the containers: the error says what it looks like.
 pub fn sniff(path: impl AsRef<Path>) -> Result<Container> {
     let path = path.as_ref();
-    let file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
+    let file = File::open(path).map_err(Error::io("open", path))?;
     let mut head = Vec::new();
-    file.take(512).read_to_end(&mut head).map_err(|e| Error::io(path, "read it", e))?;
+    file.take(512).read_to_end(&mut head).map_err(Error::io("read", path))?;
     classify(&head).map_err(|found| {
         Error::format(path, 0, "a safetensors file, or a .pth file from torch.save", found)
     })

@@ -17,15 +17,15 @@ impl Archive {
     /// (lengths, offsets, holes, overlaps, names given twice) or holds a type that candle lacks.
     pub fn read_safetensors(path: impl AsRef<Path>) -> Result<Archive> {
         let path = path.as_ref();
-        let mut file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
-        let len = file.metadata().map_err(|e| Error::io(path, "read its size", e))?.len();
+        let mut file = File::open(path).map_err(Error::io("open", path))?;
+        let len = file.metadata().map_err(Error::io("read the size of", path))?.len();
         let (header, data_at) = read_header(path, &mut file, len)?;
         let mut archive = Archive::new();
         for entry in header.entries {
             let at = data_at + entry.begin;
-            file.seek(SeekFrom::Start(at)).map_err(|e| Error::io(path, "read it", e))?;
+            file.seek(SeekFrom::Start(at)).map_err(Error::io("read", path))?;
             let mut bytes = vec![0u8; entry.bytes];
-            file.read_exact(&mut bytes).map_err(|e| Error::io(path, "read a tensor from it", e))?;
+            file.read_exact(&mut bytes).map_err(Error::io("read a tensor from", path))?;
             let tensor = entry.element.tensor(&entry.name, bytes, &entry.dims)?;
             archive.insert(entry.name, tensor);
         }
@@ -44,7 +44,7 @@ fn read_header(path: &Path, file: &mut File, len: u64) -> Result<(Header, u64)> 
         return Err(fault(Fault::new(0, "8 bytes of header length", found)));
     }
     let mut count = [0u8; 8];
-    file.read_exact(&mut count).map_err(|e| Error::io(path, "read its header", e))?;
+    file.read_exact(&mut count).map_err(Error::io("read the header of", path))?;
     let count = u64::from_le_bytes(count);
     let room = (len - 8).min(limits::HEADER_BYTES);
     if count > room {
@@ -55,7 +55,7 @@ fn read_header(path: &Path, file: &mut File, len: u64) -> Result<(Header, u64)> 
         )));
     }
     let mut json = vec![0u8; count as usize];
-    file.read_exact(&mut json).map_err(|e| Error::io(path, "read its header", e))?;
+    file.read_exact(&mut json).map_err(Error::io("read the header of", path))?;
     let header = st_header::parse(&json, len - 8 - count).map_err(fault)?;
     Ok((header, 8 + count))
 }

@@ -1,18 +1,13 @@
-//! Writing safetensors files: atomic, and the same bytes for the same archive.
-//!
-//! The serialiser of the crate `safetensors` takes metadata in a hash map, whose order changes from
-//! run to run; checkpoints here must be identical bytes, so the header is written by hand.
+//! Writing safetensors files: whole or not at all, and the same bytes for the same archive.
 
 use crate::archive::Archive;
-use crate::atomic;
 use crate::error::{Error, Result};
+use autogan_files::atomic;
+use autogan_files::safetensors::{Entry, Layout};
 use candle_core::{DType, Device, Tensor};
-use serde_json::{Map, Value, json};
-use std::io::Write;
+use safetensors::Dtype;
+use std::io::{self, Write};
 use std::path::Path;
-
-/// Data starts on a multiple of 8, so that a reader may map the file and use it in place.
-const ALIGN: usize = 8;
 
 impl Archive {
     /// Writes a safetensors file: beside its place first, synced, then renamed, so that `path`
@@ -23,8 +18,8 @@ impl Archive {
     /// When the directory or the file cannot be written, or a tensor has a type that
     /// [`Archive::read_safetensors`] does not read.
     pub fn write_safetensors(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        atomic::write(path, |out| self.encode(path, out))
+        let (tensors, layout) = self.layout()?;
+        Ok(atomic::write_with(path.as_ref(), |out| encode(&tensors, &layout, out))?)
     }
 
     /// The bytes that [`Archive::write_safetensors`] would write.
@@ -32,83 +27,55 @@ impl Archive {
     /// # Errors
     /// When a tensor has a type that [`Archive::read_safetensors`] does not read.
     pub fn safetensors_bytes(&self) -> Result<Vec<u8>> {
+        let (tensors, layout) = self.layout()?;
         let mut bytes = Vec::new();
-        self.encode(Path::new("memory"), &mut bytes)?;
+        encode(&tensors, &layout, &mut bytes).map_err(Error::io("write", Path::new("memory")))?;
         Ok(bytes)
     }
 
-    fn encode(&self, path: &Path, out: &mut impl Write) -> Result<()> {
-        let mut order: Vec<(&str, &Tensor)> = self.iter().collect();
-        order.sort_by_key(|(_, t)| std::cmp::Reverse(t.dtype().size_in_bytes()));
-        let header = self.header(&order)?;
-        let write = |e| Error::io(path, "write it", e);
-        out.write_all(&(header.len() as u64).to_le_bytes())
-            .and_then(|()| out.write_all(&header))
-            .map_err(write)?;
-        for (name, tensor) in order {
-            out.write_all(&little_endian(name, tensor)?).map_err(write)?;
-        }
-        Ok(())
-    }
-
-    /// JSON of names in the archive's order with offsets in the order of the data, padded.
-    fn header(&self, order: &[(&str, &Tensor)]) -> Result<Vec<u8>> {
-        let mut begins = std::collections::HashMap::new();
-        let mut end = 0;
-        for (name, tensor) in order {
-            begins.insert(*name, end);
-            end += tensor.elem_count() * tensor.dtype().size_in_bytes();
-        }
-        let mut fields = Vec::new();
-        if !self.metadata().is_empty() {
-            let entries: Map<String, Value> =
-                self.metadata().iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect();
-            fields.push(format!("\"__metadata__\":{}", Value::Object(entries)));
-        }
+    /// The tensors on the host, in the archive's order, and where each lies in the file.
+    fn layout(&self) -> Result<(Vec<Tensor>, Layout)> {
+        let mut tensors = Vec::with_capacity(self.len());
+        let mut entries = Vec::with_capacity(self.len());
         for (name, tensor) in self.iter() {
-            let begin = begins[name];
-            let bytes = tensor.elem_count() * tensor.dtype().size_in_bytes();
-            fields.push(format!(
-                "{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{begin},{}]}}",
-                Value::from(name),
-                type_name(name, tensor.dtype())?,
-                json!(tensor.dims()),
-                begin + bytes
-            ));
+            tensors.push(on_host(name, tensor)?);
+            entries.push(Entry { name, dtype: dtype(name, tensor)?, shape: tensor.dims() });
         }
-        let mut header = format!("{{{}}}", fields.join(",")).into_bytes();
-        header.resize(header.len().next_multiple_of(ALIGN), b' ');
-        Ok(header)
+        Ok((tensors, Layout::new(self.metadata(), &entries)?))
     }
 }
 
-fn type_name(name: &str, dtype: DType) -> Result<&'static str> {
-    Ok(match dtype {
-        DType::F64 => "F64",
-        DType::F32 => "F32",
-        DType::F16 => "F16",
-        DType::BF16 => "BF16",
-        DType::I64 => "I64",
-        DType::I32 => "I32",
-        DType::I16 => "I16",
-        DType::U32 => "U32",
-        DType::U8 => "U8",
+fn encode(tensors: &[Tensor], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+    layout.write(out, |index, out| out.write_all(&safetensors::View::data(&tensors[index])))
+}
+
+/// The type's name in a file; [`Archive::read_safetensors`] reads these and no others.
+fn dtype(name: &str, tensor: &Tensor) -> Result<Dtype> {
+    Ok(match tensor.dtype() {
+        DType::F64 => Dtype::F64,
+        DType::F32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::I64 => Dtype::I64,
+        DType::I32 => Dtype::I32,
+        DType::I16 => Dtype::I16,
+        DType::U32 => Dtype::U32,
+        DType::U8 => Dtype::U8,
         other => {
-            return Err(Error::UnsupportedType {
-                name: name.to_string(),
-                dtype: other.as_str().to_string(),
-            });
+            let (name, dtype) = (name.to_string(), other.as_str().to_string());
+            return Err(Error::UnsupportedType { name, dtype });
         }
     })
 }
 
+fn on_host(name: &str, tensor: &Tensor) -> Result<Tensor> {
+    let local = tensor.to_device(&Device::Cpu).and_then(|t| t.contiguous());
+    local.map_err(|source| Error::Tensor { name: name.to_string(), source })
+}
+
 /// The tensor's elements in row-major order, little-endian.
 pub(crate) fn little_endian(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
-    let local = tensor
-        .to_device(&Device::Cpu)
-        .and_then(|t| t.contiguous())
-        .map_err(|source| Error::Tensor { name: name.to_string(), source })?;
-    Ok(safetensors::View::data(&local).into_owned())
+    Ok(safetensors::View::data(&on_host(name, tensor)?).into_owned())
 }
 
 #[cfg(test)]

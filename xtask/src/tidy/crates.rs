@@ -21,11 +21,12 @@ struct Rule {
 const RULES: &[Rule] = &[
     rule("autogan-space", &[], false),
     rule("autogan-config", &["autogan-space"], false),
+    rule("autogan-files", &[], false),
     rule("autogan-kernels", &[], false),
     rule("autogan-ops", &["autogan-kernels"], true),
-    rule("autogan-weights", &[], true),
-    rule("autogan-hub", &[], false),
-    rule("autogan-data", &["autogan-hub"], false),
+    rule("autogan-weights", &["autogan-files"], true),
+    rule("autogan-hub", &["autogan-files"], false),
+    rule("autogan-data", &["autogan-files", "autogan-hub"], false),
     rule(
         "autogan-nn",
         &["autogan-space", "autogan-config", "autogan-ops", "autogan-weights"],
@@ -35,10 +36,14 @@ const RULES: &[Rule] = &[
     rule("autogan-rl", &["autogan-space", "autogan-config", "autogan-ops"], true),
     Rule {
         behind_feature: &[("autogan-data", "io")],
-        ..rule("autogan-metrics", &["autogan-kernels", "autogan-ops", "autogan-weights"], true)
+        ..rule("autogan-metrics", BELOW_METRICS, true)
     },
-    rule("autogan-run", &["autogan-space"], false),
-    rule("autogan-report", &["autogan-run", "autogan-config", "autogan-space"], false),
+    rule("autogan-run", &["autogan-files", "autogan-space"], false),
+    rule(
+        "autogan-report",
+        &["autogan-files", "autogan-run", "autogan-config", "autogan-space"],
+        false,
+    ),
     rule("autogan-search", BELOW_SEARCH, true),
     rule("autogan-repro", BELOW_REPRO, true),
     rule("autogan-cli", BELOW_CLI, true),
@@ -46,7 +51,11 @@ const RULES: &[Rule] = &[
     rule("xtask", &[], false),
 ];
 
+const BELOW_METRICS: &[&str] =
+    &["autogan-files", "autogan-kernels", "autogan-ops", "autogan-weights"];
+
 const BELOW_SEARCH: &[&str] = &[
+    "autogan-files",
     "autogan-space",
     "autogan-config",
     "autogan-ops",
@@ -59,6 +68,7 @@ const BELOW_SEARCH: &[&str] = &[
 ];
 
 const BELOW_REPRO: &[&str] = &[
+    "autogan-files",
     "autogan-space",
     "autogan-config",
     "autogan-nn",
@@ -70,6 +80,7 @@ const BELOW_REPRO: &[&str] = &[
 ];
 
 const BELOW_CLI: &[&str] = &[
+    "autogan-files",
     "autogan-space",
     "autogan-config",
     "autogan-ops",

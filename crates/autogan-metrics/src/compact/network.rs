@@ -10,11 +10,11 @@
 
 use std::path::Path;
 
+use autogan_files::{Sha256, sha256_file};
 use autogan_ops as ops;
-use autogan_weights::{Archive, sha256_file};
+use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::input::{INPUT_CHANNELS, network_input, network_input_by_operators, shape_error};
 use crate::extractor::check_images;
@@ -153,8 +153,7 @@ impl CompactClassifier {
     fn embedded(name: &str, bytes: &[u8], device: &Device) -> Result<Self> {
         let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
         let mut classifier = Self::from_archive(name, &tensors.into_iter().collect(), device)?;
-        let hash = Sha256::digest(bytes);
-        classifier.weights_sha256 = Some(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+        classifier.weights_sha256 = Some(Sha256::of(bytes));
         Ok(classifier)
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use autogan_files::Sha256;
 use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
-use sha2::{Digest, Sha256};
 
 use super::io_error;
 use super::pipeline::FeatureSet;
@@ -31,9 +31,7 @@ impl FeatureCache {
             self.weights,
             env!("CARGO_PKG_VERSION")
         );
-        let hash = Sha256::digest(key.as_bytes());
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.dir.join(format!("{hex}.safetensors"))
+        self.dir.join(format!("{}.safetensors", Sha256::of(key)))
     }
 
     /// The features of `content` (a hash), if they are here and whole.

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 
 use autogan_data::{Hub, LoadOptions, Picture, Split, decode_picture};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::npy::{Array, Values};
 use super::npz::Container;
@@ -373,10 +372,7 @@ impl ImageSource {
     pub fn content_hash(&self) -> Result<String> {
         let mut hasher = Sha256::new();
         hasher.update(format!("drop_alpha {} crop {:?}", self.drop_alpha, self.crop));
-        let mut add = |bytes: &[u8]| {
-            hasher.update((bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
+        let mut add = |bytes: &[u8]| hasher.update_piece(bytes);
         match &self.items {
             Items::Files(paths) => {
                 for path in paths {
@@ -392,6 +388,6 @@ impl ImageSource {
                 add(data);
             }
         }
-        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hasher.hex())
     }
 }

@@ -3,9 +3,10 @@
 //! Our own files also hold `autogan`: JSON bytes that say which protocol the features follow, so
 //! that statistics of different protocols are never compared.
 
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
 
+use autogan_files::atomic;
 use serde::{Deserialize, Serialize};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -96,24 +97,12 @@ pub fn write_statistics(
         ("sigma", npy::f64_bytes(&[d, d], &stats.cov)),
         (PROTOCOL, npy::u8_bytes(&json)),
     ];
-    write_members(path, &members).map_err(|e| io_error(path, e))
-}
-
-/// Writes the members, stored, beside the file, and renames.
-fn write_members(path: &Path, members: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    let mut zip = ZipWriter::new(file);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for (name, bytes) in members {
-        zip.start_file(format!("{name}.npy"), options)?;
-        zip.write_all(bytes)?;
+        let started = zip.start_file(format!("{name}.npy"), options).map_err(Into::into);
+        started.and_then(|()| zip.write_all(&bytes)).map_err(|e| io_error(path, e))?;
     }
-    let file = zip.finish()?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    let file = zip.finish().map_err(|e| io_error(path, e.into()))?;
+    Ok(atomic::write(path, file.get_ref())?)
 }

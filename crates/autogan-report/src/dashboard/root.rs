@@ -30,9 +30,8 @@ impl Root {
     /// # Errors
     /// [`crate::Error::Run`] if it is no directory that can be listed.
     pub fn open(path: &Path) -> Result<Root> {
-        let io = |source| RunError::Io { action: "list", path: path.to_owned(), source };
-        let base = path.canonicalize().map_err(io)?;
-        std::fs::read_dir(&base).map_err(io)?;
+        let base = path.canonicalize().map_err(RunError::io("list", path))?;
+        std::fs::read_dir(&base).map_err(RunError::io("list", path))?;
         let single = RunDir::open(&base).is_ok();
         Ok(Root { base, named: path.to_owned(), single })
     }

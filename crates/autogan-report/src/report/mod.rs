@@ -19,7 +19,8 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use autogan_run::{RunDir, atomic};
+use autogan_files::atomic;
+use autogan_run::RunDir;
 
 use crate::data::RunData;
 use crate::error::Result;

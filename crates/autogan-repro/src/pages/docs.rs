@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use autogan_run::atomic;
+use autogan_files::atomic;
 
 use super::context::Context;
 use super::page;

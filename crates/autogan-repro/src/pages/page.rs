@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use autogan_run::atomic;
+use autogan_files::atomic;
 
 use crate::error::{ReproError, Result};
 

@@ -1,54 +1,39 @@
 //! The bytes of a checkpoint: safetensors, written in a fixed order, with a SHA-256 in the metadata.
-//!
-//! Format: <https://github.com/huggingface/safetensors#format>. The writer is our own because the
-//! crate's writer takes the metadata from a hash map, whose order differs from run to run.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use autogan_files::Sha256;
+use autogan_files::safetensors::{Entry, Layout};
 use safetensors::SafeTensors;
-use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, TensorData};
 use crate::error::{Error, Result};
-use crate::sealed::hex;
 
 const FORMAT_KEY: &str = "format";
 const FORMAT: &str = "autogan-checkpoint-1";
 const TICK_KEY: &str = "tick";
 const SUM_KEY: &str = "sha256";
-/// The name under which the format keeps its metadata among the tensors.
-const METADATA: &str = "__metadata__";
 
 /// A checkpoint with its header made, ready to be written.
 pub(super) struct Prepared<'a> {
-    header: String,
+    layout: Layout,
     tensors: Vec<&'a TensorData>,
 }
 
 impl Prepared<'_> {
     /// Writes header and tensors.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&(self.header.len() as u64).to_le_bytes())?;
-        out.write_all(self.header.as_bytes())?;
-        self.tensors.iter().try_for_each(|tensor| out.write_all(&tensor.bytes))
+        self.layout.write(out, |index, out| out.write_all(&self.tensors[index].bytes))
     }
 }
 
 /// Checks, sorts and sums a checkpoint.
-pub(super) fn prepare(checkpoint: &Checkpoint) -> Result<Prepared<'_>> {
+pub(super) fn prepare<'a>(checkpoint: &'a Checkpoint) -> Result<Prepared<'a>> {
     for tensor in &checkpoint.tensors {
         check(tensor)?;
     }
     let tensors = sorted(&checkpoint.tensors);
-    if let Some(pair) = tensors.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        return Err(Error::invalid(
-            "checkpoint",
-            "each tensor name once",
-            format!("{:?} twice", pair[0].name),
-        ));
-    }
     let mut metadata = checkpoint.metadata.clone();
     for (key, value) in [(FORMAT_KEY, FORMAT.to_owned()), (TICK_KEY, checkpoint.tick.to_string())] {
         if metadata.insert(key.to_owned(), value).is_some() {
@@ -60,9 +45,13 @@ pub(super) fn prepare(checkpoint: &Checkpoint) -> Result<Prepared<'_>> {
     }
     let sum = checksum(&metadata, &tensors);
     metadata.insert(SUM_KEY.to_owned(), sum);
-    let header = header(&metadata, &tensors)
-        .map_err(|error| Error::invalid("checkpoint", "encodable names", error.to_string()))?;
-    Ok(Prepared { header, tensors })
+    let entry = |tensor: &&'a TensorData| Entry {
+        name: &tensor.name,
+        dtype: tensor.dtype,
+        shape: &tensor.shape,
+    };
+    let layout = Layout::new(&metadata, &tensors.iter().map(entry).collect::<Vec<_>>())?;
+    Ok(Prepared { layout, tensors })
 }
 
 fn reserved(key: &str) -> Error {
@@ -74,9 +63,6 @@ fn reserved(key: &str) -> Error {
 }
 
 fn check(tensor: &TensorData) -> Result<()> {
-    if tensor.name == METADATA {
-        return Err(Error::invalid("tensor name", "another name", METADATA));
-    }
     let bits =
         tensor.shape.iter().try_fold(tensor.dtype.bitsize(), |bits, &size| bits.checked_mul(size));
     if bits != tensor.bytes.len().checked_mul(8) {
@@ -98,39 +84,11 @@ fn sorted(tensors: &[TensorData]) -> Vec<&TensorData> {
     tensors
 }
 
-fn header(
-    metadata: &BTreeMap<String, String>,
-    tensors: &[&TensorData],
-) -> serde_json::Result<String> {
-    let mut text = format!("{{\"{METADATA}\":{}", serde_json::to_string(metadata)?);
-    let mut start = 0;
-    for tensor in tensors {
-        let end = start + tensor.bytes.len();
-        // Writing to a string does not fail.
-        let _ = write!(
-            text,
-            ",{}:{{\"dtype\":{},\"shape\":{},\"data_offsets\":[{start},{end}]}}",
-            serde_json::to_string(&tensor.name)?,
-            serde_json::to_string(&tensor.dtype)?,
-            serde_json::to_string(&tensor.shape)?,
-        );
-        start = end;
-    }
-    text.push('}');
-    while !text.len().is_multiple_of(8) {
-        text.push(' ');
-    }
-    Ok(text)
-}
-
 /// SHA-256 over the metadata without the sum itself, and over every tensor's name, type, shape and
 /// bytes; each piece with its length, so that no two contents give the same stream.
 fn checksum(metadata: &BTreeMap<String, String>, tensors: &[&TensorData]) -> String {
     let mut hash = Sha256::new();
-    let mut piece = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
+    let mut piece = |bytes: &[u8]| hash.update_piece(bytes);
     for (key, value) in metadata {
         piece(key.as_bytes());
         piece(value.as_bytes());
@@ -143,7 +101,7 @@ fn checksum(metadata: &BTreeMap<String, String>, tensors: &[&TensorData]) -> Str
         }
         piece(&tensor.bytes);
     }
-    hex(&hash.finalize())
+    hash.hex()
 }
 
 /// Reads a checkpoint's bytes; the error says what is wrong with them.
@@ -270,7 +228,7 @@ pub(super) mod tests {
         fails(|c| c.tensors.push(c.tensors[0].clone()), "\"b.mask\" twice");
         fails(|c| c.tensors[1].shape = vec![2, 3], "16 bytes in \"g.weight\"");
         fails(|c| c.tensors[1].shape = vec![usize::MAX, 2], "shape");
-        fails(|c| c.tensors[0].name = METADATA.into(), "another name");
+        fails(|c| c.tensors[0].name = "__metadata__".into(), "another name");
         for key in [FORMAT_KEY, TICK_KEY, SUM_KEY] {
             let mut checkpoint = sample(1);
             checkpoint.metadata.insert(key.into(), "x".into());

@@ -12,8 +12,8 @@ use std::path::Path;
 
 pub use safetensors::Dtype;
 
-use crate::atomic;
 use crate::error::{Error, Result};
+use autogan_files::atomic;
 
 pub use series::{Checkpoints, Loaded};
 
@@ -72,7 +72,7 @@ impl Checkpoint {
     /// reserved metadata key; otherwise the file system's error.
     pub fn write(&self, path: &Path) -> Result<()> {
         let prepared = codec::prepare(self)?;
-        atomic::write_with(path, |out| prepared.write(out))
+        Ok(atomic::write_with(path, |out| prepared.write(out))?)
     }
 
     /// Reads a checkpoint and verifies its checksum.

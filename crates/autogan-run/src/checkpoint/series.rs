@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Checkpoint, codec};
-use crate::atomic;
 use crate::error::{Error, Result};
+use autogan_files::atomic;
 
 /// How many checkpoints are kept: the newest, and the one to fall back to.
 const KEPT: usize = 2;
@@ -105,7 +105,7 @@ impl Checkpoints {
         // The run's writer may remove the file between listing and reading; then list again.
         for _ in 0..10 {
             match self.try_load() {
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.is_not_found() => {}
                 result => return result,
             }
         }
@@ -124,9 +124,7 @@ impl Checkpoints {
                         .collect();
                     return Ok(Some(Loaded { checkpoint, path, warnings }));
                 }
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("read", &path)(source));
-                }
+                Err(error) if error.is_not_found() => return Err(error),
                 Err(error) => causes.push(error.to_string()),
             }
         }

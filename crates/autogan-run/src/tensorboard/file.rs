@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::messages::{self, Content};
 use super::record;
-use crate::atomic;
 use crate::clock::now_ms;
 use crate::error::{Error, Result};
+use autogan_files::atomic;
 
 /// An event file that is written.
 #[derive(Debug)]

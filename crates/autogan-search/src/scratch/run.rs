@@ -1,6 +1,5 @@
 //! A training in its run directory: scores become curves, grids pictures, the best weights a file.
 
-use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -79,9 +78,7 @@ pub fn best_is_intact(dir: &RunDir) -> Result<bool> {
     match Checkpoint::read(&dir.best_path()) {
         Ok(_) => Ok(true),
         Err(autogan_run::Error::Damaged { .. }) => Ok(false),
-        Err(autogan_run::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
-            Ok(false)
-        }
+        Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

@@ -17,13 +17,13 @@ const PROTOCOL_VERSION: i64 = 1001;
 
 /// Reads a legacy container.
 pub(super) fn read(path: &Path) -> Result<Archive> {
-    let mut file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
-    let file_len = file.metadata().map_err(|e| Error::io(path, "read its size", e))?.len();
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let file_len = file.metadata().map_err(Error::io("read the size of", path))?.len();
     let mut head = Vec::new();
     file.by_ref()
         .take(limits::PICKLE_BYTES)
         .read_to_end(&mut head)
-        .map_err(|e| Error::io(path, "read it", e))?;
+        .map_err(Error::io("read", path))?;
     let fault = |fault: Fault| fault.within(path, "");
     let parts = Pickles::parse(&head).map_err(fault)?;
     drop(head);
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
         let mut bytes = vec![0u8; storage.count as usize * storage.element.size()];
         file.seek(SeekFrom::Start(start))
             .and_then(|_| file.read_exact(&mut bytes))
-            .map_err(|e| Error::io(path, "read a storage from it", e))?;
+            .map_err(Error::io("read a storage from", path))?;
         Ok(bytes)
     };
     tensor::build(flat, file_len, &fault, &mut load)

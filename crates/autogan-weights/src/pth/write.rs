@@ -6,6 +6,7 @@
 use std::io::{Seek, Write};
 use std::path::Path;
 
+use autogan_files::atomic;
 use candle_core::{DType, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -13,7 +14,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::zip::METADATA;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
-use crate::{atomic, st_write};
+use crate::st_write;
 
 /// Directory in the container; `torch.load` takes any.
 const PREFIX: &str = "archive";
@@ -28,12 +29,10 @@ impl Archive {
     pub fn write_pth(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let pickle = self.pickle()?;
-        atomic::write(path, |out| {
-            // The writer has to seek back, so the container is made in memory.
-            let mut bytes = std::io::Cursor::new(Vec::new());
-            self.container(&pickle, &mut bytes, path)?;
-            out.write_all(bytes.get_ref()).map_err(|e| Error::io(path, "write it", e))
-        })
+        // The writer has to seek back, so the container is made in memory.
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        self.container(&pickle, &mut bytes, path)?;
+        Ok(atomic::write(path, bytes.get_ref())?)
     }
 
     fn container(&self, pickle: &[u8], out: impl Write + Seek, path: &Path) -> Result<()> {
@@ -45,7 +44,7 @@ impl Archive {
             zip.start_file(format!("{PREFIX}/{name}"), options)
                 .map_err(std::io::Error::from)
                 .and_then(|()| zip.write_all(bytes))
-                .map_err(|e| Error::io(path, "write it", e))
+                .map_err(Error::io("write", path))
         };
         member("data.pkl", pickle)?;
         member("byteorder", b"little")?;
@@ -56,7 +55,7 @@ impl Archive {
             member(&format!("data/{key}"), &st_write::little_endian(name, tensor)?)?;
         }
         member("version", b"3\n")?;
-        zip.finish().map_err(|e| Error::io(path, "write it", e.into()))?;
+        zip.finish().map_err(std::io::Error::from).map_err(Error::io("write", path))?;
         Ok(())
     }
 

@@ -58,8 +58,8 @@ struct Container<'p> {
 
 impl<'p> Container<'p> {
     fn open(path: &'p Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, "open it", e))?;
-        let file_len = file.metadata().map_err(|e| Error::io(path, "read its size", e))?.len();
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let file_len = file.metadata().map_err(Error::io("read the size of", path))?.len();
         let zip = ZipArchive::new(BufReader::new(file)).map_err(|e| {
             let found = format!("{e}: the file is truncated or damaged");
             Error::format(path, file_len, "a zip directory at the end of the file", found)

@@ -1,4 +1,4 @@
-//! Replacing a file so that at every moment the old or the new content is there, whole.
+//! Replaces a file so that at every moment the old or the new content is there, whole.
 //!
 //! The new content is written to a hidden file beside the target, synced, and renamed over it;
 //! then the directory is synced. An error removes the hidden file and leaves the target alone. A
@@ -24,6 +24,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes to `path` what `fill` writes, replacing what was there.
+///
+/// An error of `fill` that is not of the file system can be passed on by [`std::io::Error::other`].
 ///
 /// # Errors
 /// The error of `fill` or of the file system, with the path; the old content is then still there.
@@ -69,7 +71,7 @@ pub fn sync_dir(dir: &Path) -> Result<()> {
 
 /// Removes unfinished files that a killed writer left in `dir`; returns how many.
 ///
-/// Only for the holder of the run's lock: another writer's file could be underway.
+/// Only for who knows that no other writer is at work in `dir`: its file could be underway.
 ///
 /// # Errors
 /// The file system's error. A directory that is not there holds no leftovers.
@@ -114,7 +116,7 @@ impl Unfinished {
     fn create(aside: &Path, target: &Path) -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let name = target.file_name().ok_or_else(|| {
-            Error::invalid("file path", "a file name at its end", target.display().to_string())
+            Error::invalid("file path", "a file name at its end", target.display())
         })?;
         loop {
             let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -213,6 +215,23 @@ mod tests {
         write_with(&path, |out| Limited { inner: out, limit: 10_000 }.write_all(&[7; 10_000]))
             .unwrap();
         assert_eq!(fs::read(&path).unwrap(), [7; 10_000]);
+    }
+
+    #[test]
+    fn a_foreign_error_is_named_and_leaves_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w.bin");
+        write(&path, b"old").unwrap();
+        let failed = write_with(&path, |out| {
+            out.write_all(b"half of the new")?;
+            Err(io::Error::other("a tensor that cannot be read"))
+        });
+        let text = failed.unwrap_err().to_string();
+        assert!(text.contains("w.bin") && text.contains("a tensor that cannot be read"), "{text}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(dir.path()), ["w.bin"]);
+        let failed = write_with(Path::new("/"), |_| Ok(())).unwrap_err().to_string();
+        assert!(failed.contains("a file name at its end"), "{failed}");
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! The crate's error: which file, what was tried, what to do about it.
+
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    Io {
+        /// What was tried, as a verb: "write", "create the directory".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The caller handed in something that cannot be stored.
+    #[error("invalid {what}: expected {expected}, found {found}")]
+    Invalid {
+        /// What is invalid.
+        what: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Error {
+    /// An error of the file system while `action` (a verb) was done to `path`, for `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+
+    pub(crate) fn invalid(
+        what: &'static str,
+        expected: impl Into<String>,
+        found: impl Display,
+    ) -> Error {
+        Error::Invalid { what, expected: expected.into(), found: found.to_string() }
+    }
+
+    /// Whether the cause is a device that is full (or a quota or size limit that is reached).
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if is_full(source.kind()))
+    }
+
+    /// Whether the cause is a file or directory that is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+fn is_full(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        kind if is_full(kind) => " (make room and try again: what was written before is intact)",
+        io::ErrorKind::ReadOnlyFilesystem => " (choose a place that can be written to)",
+        io::ErrorKind::PermissionDenied => " (check owner and permissions)",
+        _ => "",
+    }
+}
