@@ -2,8 +2,8 @@
 //! 500 then good, slow, silent, redirected; offline mode and the environment.
 
 use crate::server::{Request, Server, answer, head};
+use autogan_files::Sha256;
 use autogan_hub::{Hub, HubError, OnProgress, PinnedFile, RepoKind};
-use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ fn respond(request: &Request, mut stream: &TcpStream, kind: Answer) {
 }
 
 fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::of(content)
 }
 
 fn file() -> PinnedFile {

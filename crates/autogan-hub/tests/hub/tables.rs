@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::server::{Server, answer};
+use autogan_files::Sha256;
 use autogan_hub::{Hub, PinnedFolder};
-use sha2::{Digest, Sha256};
 
 const COMMIT: &str = "abc1234000000000000000000000000000000000";
 const BODY: &str = "the content of a shard";
@@ -22,8 +22,7 @@ fn serve() -> Server {
                 |id: &str| format!(r#"{{"id":"{id}","authors":[],"title":"t","message":"m"}}"#);
             format!("[{},{}]", commit(&"f".repeat(40)), commit(COMMIT))
         } else if path == format!("{api}/tree/{COMMIT}/data") {
-            let hash: String =
-                Sha256::digest(BODY).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash: String = Sha256::of(BODY);
             let entry = |name: &str, lfs: &str| {
                 format!(r#"{{"type":"file","oid":"1","size":22{lfs},"path":"data/{name}"}}"#)
             };
