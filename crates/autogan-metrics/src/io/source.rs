@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use autogan_data::{Hub, LoadOptions, Picture, Split, decode_picture};
+use autogan_files::Sha256;
 use rayon::prelude::*;
 
 use super::npy::{Array, Values};
