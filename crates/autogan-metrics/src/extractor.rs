@@ -1,4 +1,4 @@
-//! The seam between images and scores.
+//! [`FeatureExtractor`]: the trait between images and scores, and what extractors give.
 
 use candle_core::{DType, Tensor};
 
@@ -9,8 +9,37 @@ use crate::{Error, Matrix, Result};
 pub struct Extracted {
     /// Features `[N, D]`, `f32`, for the Fréchet distance, KID, precision and recall.
     pub features: Tensor,
-    /// Logits `[N, K]`, `f32`, for the Inception Score.
+    /// Logits `[N, K]`, `f32`, for the Inception Score; K is 0 when the extractor has no classes.
     pub logits: Tensor,
+}
+
+/// Features and logits of a set of images, batch after batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureSet {
+    /// Features `[N, D]`.
+    pub features: Matrix,
+    /// Logits `[N, K]`; without columns when the extractor has no classes.
+    pub logits: Matrix,
+}
+
+impl FeatureSet {
+    /// A set of no images yet, for what `extractor` gives.
+    pub fn empty(extractor: &dyn FeatureExtractor) -> Self {
+        let (dims, classes) = (extractor.dims(), extractor.classes());
+        Self { features: Matrix::empty(dims), logits: Matrix::empty(classes) }
+    }
+
+    /// Adds a batch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the batch has other columns.
+    pub fn push(&mut self, batch: &Extracted) -> Result<()> {
+        self.features.push_tensor(&batch.features)?;
+        if self.logits.cols() > 0 {
+            self.logits.push_tensor(&batch.logits)?;
+        }
+        Ok(())
+    }
 }
 
 /// Turns images into features and logits.
@@ -24,7 +53,7 @@ pub trait FeatureExtractor: Send + Sync {
     /// Number of features `D`.
     fn dims(&self) -> usize;
 
-    /// Number of classes `K`.
+    /// Number of classes `K`; 0 when there are no logits.
     fn classes(&self) -> usize;
 
     /// Features and logits of `images`, `u8` of shape `[N, 3, H, W]`, RGB in `0..=255`, on the CPU
@@ -65,13 +94,10 @@ pub fn extract_batched(
         return Err(Error::Config { what: "batch", expected: "at least 1", found: "0".into() });
     }
     let (n, _, _) = check_images(images)?;
-    let mut features = Matrix::empty(extractor.dims());
-    let mut logits = Matrix::empty(extractor.classes());
+    let mut set = FeatureSet::empty(extractor);
     for start in (0..n).step_by(batch) {
         let part = images.narrow(0, start, batch.min(n - start))?;
-        let out = extractor.extract(&part)?;
-        features.push_tensor(&out.features)?;
-        logits.push_tensor(&out.logits)?;
+        set.push(&extractor.extract(&part)?)?;
     }
-    Ok((features, logits))
+    Ok((set.features, set.logits))
 }

@@ -8,23 +8,30 @@
 //! 3. a pure function in `f64` makes the score: [`inception_score`], [`frechet_distance`],
 //!    [`kernel_distance`], [`precision_recall`].
 //!
+//! [`score_generator`] does all three for whatever makes images; [`ModuleExtractor`] makes an extractor of any candle
+//! module.
+//!
 //! Figures made with the compact classifier are labelled with its name and are not comparable with
 //! published Inception Scores and FIDs. The crate knows no generator and no search.
 
 pub mod compact;
 mod error;
 mod extractor;
+mod generator;
 pub mod inception;
 #[cfg(feature = "io")]
 pub mod io;
 mod matrix;
+mod module;
 pub mod numpy_rng;
 pub mod scores;
 mod statistics;
 
 pub use error::{Error, Result};
-pub use extractor::{Extracted, FeatureExtractor, extract_batched};
+pub use extractor::{Extracted, FeatureExtractor, FeatureSet, extract_batched};
+pub use generator::{GeneratorScore, GeneratorScoreOptions, score_generator};
 pub use matrix::Matrix;
+pub use module::{ModuleExtractor, ModuleInput};
 pub use scores::frechet::{frechet_distance, frechet_distance_of_sets};
 pub use scores::inception::{InceptionScore, InceptionScoreConfig, inception_score};
 pub use scores::kernel::{KernelDistance, KernelDistanceConfig, kernel_distance};

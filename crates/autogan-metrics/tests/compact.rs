@@ -3,7 +3,7 @@
 
 use autogan_data::shapes::generate;
 use autogan_data::{Images, Split};
-use autogan_metrics::compact::{CompactClassifier, EMBEDDED, conv_names};
+use autogan_metrics::compact::{CompactClassifier, EMBEDDED, Variables};
 use autogan_metrics::{FeatureExtractor, InceptionScoreConfig, extract_batched, inception_score};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
@@ -77,20 +77,12 @@ fn both_scorers_have_ten_classes_and_do_not_depend_on_the_batch() {
 
 /// Weights of a tiny network, all zeros but the variances.
 fn tiny() -> Archive {
-    let mut archive = Archive::new();
-    let mut inputs = 12;
-    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-    for (i, names) in conv_names().into_iter().enumerate() {
-        let outputs = [2, 3, 4][i / 2];
-        archive.insert(names.weight, zeros(&[outputs, inputs, 3, 3]));
-        for name in [names.scale, names.shift, names.mean] {
-            archive.insert(name, zeros(&[outputs]));
-        }
-        archive.insert(names.var, zeros(&[outputs]).ones_like().unwrap());
-        inputs = outputs;
+    let variables = Variables::new([2, 3, 4], 5, DType::F32, &Device::Cpu).unwrap();
+    for conv in &variables.convs {
+        conv.var.set(&conv.var.ones_like().unwrap()).unwrap();
     }
-    archive.insert("linear.weight", zeros(&[5, 4]));
-    archive.insert("linear.bias", zeros(&[5]));
+    let mut archive = Archive::new();
+    variables.params.save(&mut archive, "", str::to_owned).unwrap();
     archive
 }
 
@@ -109,7 +101,13 @@ fn wrong_weight_files_are_refused() {
     let wrong = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     narrow.insert("block3.conv1.weight", wrong);
     let error = CompactClassifier::from_archive("tiny", &narrow, &Device::Cpu).unwrap_err();
-    assert!(error.to_string().contains("[O, 3, 3, 3]"), "{error}");
+    let expected = "block3.conv1.weight: expected [4, 3, 3, 3], found [4, 2, 3, 3]";
+    assert!(error.to_string().contains(expected), "{error}");
+
+    let mut extra = tiny();
+    extra.insert("block4.conv1.weight", Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
+    let error = CompactClassifier::from_archive("tiny", &extra, &Device::Cpu).unwrap_err();
+    assert!(error.to_string().contains("unexpected [\"block4.conv1.weight\"]"), "{error}");
 
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nameless.safetensors");

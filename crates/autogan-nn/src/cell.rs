@@ -12,11 +12,11 @@
 
 use autogan_ops::{self as ops, Activation, Before, Resize};
 use autogan_space::{CellArch, Conv, Norm, Upsample};
+use autogan_weights::ParamsBuilder;
 use candle_core::Tensor;
 
 use crate::PreOrder;
-use crate::layers::{BatchNorm, Conv2d, Deconv, norm};
-use crate::params::Builder;
+use crate::layers::{BatchNorm, Conv2d, Deconv, EPS};
 use crate::{Grad, NnError, NormMode, Result};
 
 /// How one forward pass treats parameters and batch norm.
@@ -53,7 +53,7 @@ pub(crate) struct Cell {
 impl Cell {
     /// The cell `index` (from 0) with the parts that `arch` uses, or with all of them.
     pub fn new(
-        builder: &mut Builder,
+        builder: &mut ParamsBuilder,
         index: usize,
         width: usize,
         arch: Option<&CellArch>,
@@ -65,8 +65,8 @@ impl Cell {
             with_deconv
                 && arch.is_none_or(|a| a.skips.sources().any(|from| a.skip_factor(from) == n))
         };
-        let halves = |builder: &mut Builder, kind: &str| -> Result<[Half; 2]> {
-            let half = |builder: &mut Builder, i: usize| {
+        let halves = |builder: &mut ParamsBuilder, kind: &str| -> Result<[Half; 2]> {
+            let half = |builder: &mut ParamsBuilder, i: usize| {
                 let name = format!("{name}.{kind}_conv{i}");
                 let upsamples = arch.is_none() || i == 1;
                 let batch_norm = wanted(|a| a.norm == Norm::Batch);
@@ -74,10 +74,10 @@ impl Cell {
             };
             Ok([half(builder, 1)?, half(builder, 2)?])
         };
-        let deconv = |builder: &mut Builder, part: &str| {
+        let deconv = |builder: &mut ParamsBuilder, part: &str| {
             Deconv::new(builder, &format!("{name}.{part}"), width)
         };
-        let conv1x1 = |builder: &mut Builder, part: &str| {
+        let conv1x1 = |builder: &mut ParamsBuilder, part: &str| {
             Conv2d::new(builder, &format!("{name}.{part}"), width, width, 1)
         };
         Ok(Self {
@@ -138,16 +138,18 @@ impl Cell {
         let factor = arch.skip_factor(from);
         match arch.upsample {
             Upsample::Bilinear => {
-                Ok(ops::upsample_bilinear(&conv.forward(tap, pass.grad)?, factor)?)
+                Ok(ops::upsample_bilinear(&conv.forward_with(tap, pass.grad)?, factor)?)
             }
-            Upsample::Nearest => Ok(ops::upsample_nearest(&conv.forward(tap, pass.grad)?, factor)?),
+            Upsample::Nearest => {
+                Ok(ops::upsample_nearest(&conv.forward_with(tap, pass.grad)?, factor)?)
+            }
             Upsample::Deconv if factor == 2 => {
                 let deconv = self.part(&self.skip_deconv_x2, "skip_deconvx2")?;
                 deconv.forward_then(conv, tap, pass.grad)
             }
             Upsample::Deconv => {
                 let [first, second] = self.part(&self.skip_deconv_x4, "skip_deconvx4")?;
-                second.forward_then(conv, &first.forward(tap, pass.grad)?, pass.grad)
+                second.forward_then(conv, &first.forward_with(tap, pass.grad)?, pass.grad)
             }
         }
     }
@@ -155,8 +157,8 @@ impl Cell {
     fn in_cell_shortcut(&self, x: &Tensor, up: Upsample, pass: Pass<'_>) -> Result<Tensor> {
         let conv = self.part(&self.shortcut, "shortcut (c_sc)")?;
         match up {
-            Upsample::Bilinear => Ok(ops::upsample_bilinear(&conv.forward(x, pass.grad)?, 2)?),
-            Upsample::Nearest => Ok(ops::upsample_nearest(&conv.forward(x, pass.grad)?, 2)?),
+            Upsample::Bilinear => Ok(ops::upsample_bilinear(&conv.forward_with(x, pass.grad)?, 2)?),
+            Upsample::Nearest => Ok(ops::upsample_nearest(&conv.forward_with(x, pass.grad)?, 2)?),
             Upsample::Deconv => {
                 let deconv = self.part(&self.shortcut_deconv, "deconv_sc")?;
                 deconv.forward_then(conv, x, pass.grad)
@@ -184,7 +186,7 @@ struct Half {
 
 impl Half {
     fn new(
-        builder: &mut Builder,
+        builder: &mut ParamsBuilder,
         name: &str,
         width: usize,
         batch_norm: bool,
@@ -232,7 +234,7 @@ impl Half {
         match norm {
             Norm::None => Ok(ops::relu(x)?),
             Norm::Batch => self.batch_norm()?.forward(x, pass.mode, pass.grad, Activation::Relu),
-            Norm::Instance => Ok(ops::instance_norm(x, norm::EPS, Activation::Relu)?),
+            Norm::Instance => Ok(ops::instance_norm(x, EPS, Activation::Relu)?),
         }
     }
 
@@ -250,7 +252,7 @@ impl Half {
                 return self.batch_norm()?.before_conv(x, pass.mode, pass.grad, conv);
             }
             Norm::None => Before::Relu,
-            Norm::Instance => Before::InstanceNorm { eps: norm::EPS },
+            Norm::Instance => Before::InstanceNorm { eps: EPS },
         };
         Ok(self.conv.fused(x, before, resize, pass.grad)?.y)
     }
@@ -259,7 +261,7 @@ impl Half {
     fn convolve(&self, x: &Tensor, up: Option<Upsample>, grad: Grad) -> Result<Tensor> {
         match resize(up) {
             Some(resize) => Ok(self.conv.fused(x, Before::Nothing, resize, grad)?.y),
-            None => self.conv.forward(&self.upsample(x, up, grad)?, grad),
+            None => self.conv.forward_with(&self.upsample(x, up, grad)?, grad),
         }
     }
 
@@ -274,7 +276,7 @@ impl Half {
             Some(Upsample::Nearest) => Ok(ops::upsample_nearest(x, 2)?),
             Some(Upsample::Deconv) => {
                 let deconv = self.deconv.as_ref().ok_or_else(|| self.missing("deconv"))?;
-                deconv.forward(x, grad)
+                deconv.forward_with(x, grad)
             }
         }
     }

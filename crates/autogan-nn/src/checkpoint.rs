@@ -1,18 +1,14 @@
-//! Named tensors of the networks in and out of an [`Archive`], strictly.
+//! Networks out of an [`Archive`] and into one, under our names and under those of the released models.
 //!
-//! Every tensor of the network must be there in its shape and no other may be, except that
-//! `num_batches_tracked`, which old checkpoints lack, may be missing. Sizes follow from the
-//! weights: [`generator_shape`], [`discriminator_width`]. Where a checkpoint holds several
-//! dictionaries, [`Archive::pick`] takes one out first.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Loading is strict ([`Params::load`]). The sizes of a network are read from its weights: [`generator_shape`],
+//! [`discriminator_width`]. Where a checkpoint holds several dictionaries, [`find_generator`] says which one to load, and
+//! [`Archive::pick`] takes one out.
 
 use autogan_space::{Arch, GeneratorShape};
-use autogan_weights::Archive;
-use candle_core::{DType, Device, Tensor};
+use autogan_weights::{Archive, Params};
+use candle_core::{DType, Device};
 
 use crate::names::{from_released_derived, to_released_derived};
-use crate::params::{Params, assign};
 use crate::{
     Discriminator, DiscriminatorConfig, DiscriminatorInit, Generator, GeneratorConfig, NnError,
     Result, Rules,
@@ -32,36 +28,23 @@ pub enum Names {
 /// # Errors
 /// When a tensor cannot be copied to the CPU.
 pub fn save(params: &Params, archive: &mut Archive, prefix: &str, names: Names) -> Result<()> {
-    for (name, var) in params.all() {
-        let name = match names {
-            Names::Supernet => name.to_owned(),
-            Names::ReleasedDerived => to_released_derived(name),
-        };
-        let value = var.as_detached_tensor().copy()?.to_device(&Device::Cpu)?;
-        archive.insert(format!("{prefix}{name}"), value);
-    }
-    Ok(())
+    let rename = match names {
+        Names::Supernet => str::to_owned,
+        Names::ReleasedDerived => to_released_derived,
+    };
+    Ok(params.save(archive, prefix, rename)?)
 }
 
-/// Fills a network from the tensors of `archive` whose names start with `prefix`; on an error
-/// nothing is changed.
+/// [`Params::load`] for a derived generator, from the names of the released derived models or from ours.
 ///
 /// # Errors
-/// When tensors are missing, unexpected or of another shape; all of them are named.
-pub fn load(params: &Params, archive: &Archive, prefix: &str) -> Result<()> {
-    let entries = entries(archive, prefix, str::to_owned);
-    fill(params, &entries, |ours| format!("{prefix}{ours}"))
-}
-
-/// [`load`] for a derived generator, from the names of the released derived models or from ours.
-///
-/// # Errors
-/// As [`load`].
+/// As [`Params::load`].
 pub fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
-    let entries = entries(archive, prefix, |name| from_released_derived(name, arch));
-    let released = entries.iter().any(|entry| entry.ours != entry.file[prefix.len()..]);
-    let rename: fn(&str) -> String = if released { to_released_derived } else { str::to_owned };
-    fill(params, &entries, |ours| format!("{prefix}{}", rename(ours)))
+    let ours = |name: &str| from_released_derived(name, arch);
+    let mut names = archive.names().filter_map(|name| name.strip_prefix(prefix));
+    let released = names.any(|name| ours(name) != name);
+    let theirs = if released { to_released_derived } else { str::to_owned };
+    Ok(params.load_renamed(archive, prefix, ours, theirs)?)
 }
 
 /// The prefixes under which `archive` holds a generator, averaged ones (`ema`, `avg`) first, otherwise
@@ -182,7 +165,7 @@ pub fn discriminator_width(archive: &Archive, prefix: &str) -> Result<usize> {
 /// [`Rules::RELEASED`].
 ///
 /// # Errors
-/// When sizes cannot be read, when a derived network comes without `arch`, or as [`load`].
+/// When sizes cannot be read, when a derived network comes without `arch`, or as [`Params::load`].
 pub fn read_generator(
     archive: &Archive,
     prefix: &str,
@@ -195,7 +178,7 @@ pub fn read_generator(
     let config = GeneratorConfig { latent, width, bottom, rules };
     if is_supernet(archive, prefix) {
         let net = Generator::build(&config, None, dtype, device)?;
-        load(net.params(), archive, prefix)?;
+        net.params().load(archive, prefix)?;
         return Ok(net);
     }
     let arch = arch.ok_or_else(|| NnError::Infer {
@@ -209,7 +192,7 @@ pub fn read_generator(
 /// The discriminator under `prefix`, with its width from its weights.
 ///
 /// # Errors
-/// When the width cannot be read, or as [`load`].
+/// When the width cannot be read, or as [`Params::load`].
 pub fn read_discriminator(
     archive: &Archive,
     prefix: &str,
@@ -221,64 +204,10 @@ pub fn read_discriminator(
         init: DiscriminatorInit::Xavier,
     };
     let net = Discriminator::build(&config, dtype, device)?;
-    load(net.params(), archive, prefix)?;
+    net.params().load(archive, prefix)?;
     Ok(net)
-}
-
-/// A tensor of the archive that may be one of the network's.
-struct Entry<'a> {
-    /// Its name in the network.
-    ours: String,
-    /// Its name in the archive, prefix included.
-    file: &'a str,
-    tensor: &'a Tensor,
-}
-
-/// The tensors under `prefix`.
-fn entries<'a>(
-    archive: &'a Archive,
-    prefix: &str,
-    rename: impl Fn(&str) -> String,
-) -> Vec<Entry<'a>> {
-    let entry = |(file, tensor): (&'a str, &'a Tensor)| {
-        Some(Entry { ours: rename(file.strip_prefix(prefix)?), file, tensor })
-    };
-    archive.iter().filter_map(entry).collect()
 }
 
 fn dims<'a>(archive: &'a Archive, name: &str) -> Result<&'a [usize]> {
     Ok(archive.require(name)?.dims())
-}
-
-/// Sets every tensor of the network; `in_file` is the name in the archive of one of ours, for what is missing.
-fn fill(params: &Params, entries: &[Entry<'_>], in_file: impl Fn(&str) -> String) -> Result<()> {
-    let mut missing: BTreeSet<&str> = params
-        .all()
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| !name.ends_with(".num_batches_tracked"))
-        .collect();
-    let (mut unexpected, mut mismatched, mut found) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for Entry { ours, file, tensor } in entries {
-        let Some(var) = params.get(ours) else {
-            unexpected.push((*file).to_owned());
-            continue;
-        };
-        missing.remove(ours.as_str());
-        if var.dims() != tensor.dims() {
-            let (expected, got) = (var.dims(), tensor.dims());
-            mismatched.push(format!("{file}: expected {expected:?}, found {got:?}"));
-        } else if found.insert(ours, (var, *tensor)).is_some() {
-            // Under both kinds of names at once.
-            unexpected.push((*file).to_owned());
-        }
-    }
-    if !(missing.is_empty() && unexpected.is_empty() && mismatched.is_empty()) {
-        let missing = missing.into_iter().map(in_file).collect();
-        return Err(NnError::Load { missing, unexpected, mismatched });
-    }
-    for (var, tensor) in found.into_values() {
-        assign(var, tensor)?;
-    }
-    Ok(())
 }

@@ -9,12 +9,14 @@
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_space::MAX_CELLS;
+use autogan_weights::{Params, ParamsBuilder};
 use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use rand::Rng;
 use rayon::prelude::*;
 
+use crate::bound::BoundDiscriminator;
 use crate::layers::{SpectralConv, SpectralLinear, SpectralWeight, Vectors};
-use crate::params::{Builder, Params};
 use crate::{DiscriminatorInit, Grad, NnError, Result};
 
 /// The sizes of a discriminator.
@@ -67,6 +69,22 @@ impl Discriminator {
         let net = Self::build(config, dtype, device)?;
         net.reset(rng)?;
         Ok(net)
+    }
+
+    /// A discriminator with the values that `vb` holds, in tensors of its own. Element type and device are those of `vb`.
+    ///
+    /// # Errors
+    /// When the width is zero or the element type is neither F32 nor F64; when a tensor is missing or has another shape
+    /// ([`autogan_weights::Error::Mismatch`] names all of them).
+    pub fn from_var_builder(config: &DiscriminatorConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        let net = Self::build(config, vb.dtype(), vb.device())?;
+        net.params.load_var_builder(vb, str::to_owned)?;
+        Ok(net)
+    }
+
+    /// This discriminator at a stage (from 0) with a mode, as a candle module from images to scores.
+    pub fn at(&self, stage: usize, mode: DMode) -> BoundDiscriminator<'_> {
+        BoundDiscriminator { discriminator: self, stage, mode, grad: Grad::Tracked }
     }
 
     /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the
@@ -143,7 +161,7 @@ impl Discriminator {
             let (expected, found) = ("1 or more".to_owned(), "0".to_owned());
             return Err(NnError::Config { field: "width", expected, found });
         }
-        let mut builder = Builder::new(dtype, device)?;
+        let mut builder = ParamsBuilder::new(dtype, device)?;
         let mut block =
             |name, c_in, kind| Block::new(&mut builder, name, (c_in, width), kind, config.init);
         let growing = [
@@ -157,7 +175,7 @@ impl Discriminator {
             growing,
             last,
             linear: SpectralLinear::new(&mut builder, "l5", width, 1)?,
-            params: builder.finish(),
+            params: builder.finish_by_name(),
         })
     }
 
@@ -245,7 +263,7 @@ struct Block {
 
 impl Block {
     fn new(
-        builder: &mut Builder,
+        builder: &mut ParamsBuilder,
         name: &str,
         (c_in, c_out): (usize, usize),
         kind: Kind,

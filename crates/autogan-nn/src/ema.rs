@@ -2,9 +2,9 @@
 //! paper's code).
 
 use autogan_ops as ops;
+use autogan_weights::{Params, assign};
 use candle_core::{DType, Var};
 
-use crate::params::{Params, assign};
 use crate::{EmaBuffers, Generator, NnError, Result};
 
 /// An averaged generator.
@@ -49,7 +49,7 @@ impl Ema {
     /// # Errors
     /// When `generator` is another network than the one that the average began with.
     pub fn restart(&self, generator: &Generator) -> Result<()> {
-        self.average.params().copy_from(generator.params())
+        Ok(self.average.params().copy_from(generator.params())?)
     }
 
     /// The averaged generator.
@@ -60,10 +60,7 @@ impl Ema {
     fn mix(&self, average: &[(&str, &Var)], source: &Params, decay: f64) -> Result<()> {
         let mut mixed = Vec::new();
         for (name, var) in average {
-            let value = source
-                .get(name)
-                .ok_or_else(|| NnError::NotInSource { name: (*name).to_owned() })?
-                .as_detached_tensor();
+            let value = source.require(name)?.as_detached_tensor();
             // Counters are copied, and so is everything at decay zero.
             if decay == 0.0 || value.dtype() == DType::I64 {
                 assign(var, &value)?;

@@ -1,5 +1,4 @@
-//! What can go wrong with a network, its input or its checkpoint, said so that the reader can mend
-//! it.
+//! [`NnError`]: what can go wrong with a network, its input or its checkpoint, and what to do about it.
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, NnError>;
@@ -10,9 +9,9 @@ pub enum NnError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// Reading or writing an archive failed.
+    /// The network's tensors could not be made, saved, or loaded: with the names of all that do not fit.
     #[error(transparent)]
-    Archive(#[from] autogan_weights::Error),
+    Weights(#[from] autogan_weights::Error),
     /// A size of a network that cannot be.
     #[error("{field}: expected {expected}, found {found}")]
     Config {
@@ -82,32 +81,20 @@ pub enum NnError {
         /// The layers that have statistics.
         found: Vec<String>,
     },
-    /// A checkpoint that does not fit the network.
-    #[error(
-        "the checkpoint does not fit the network: missing {missing:?}; unexpected \
-         {unexpected:?}; of another shape {mismatched:?}. Check architecture, widths and whether \
-         it holds a supernet or a derived network"
-    )]
-    Load {
-        /// Tensors that the network has and the checkpoint lacks.
-        missing: Vec<String>,
-        /// Tensors that the checkpoint has and the network lacks.
-        unexpected: Vec<String>,
-        /// `name: expected [..], found [..]`.
-        mismatched: Vec<String>,
-    },
     /// A checkpoint from which the sizes of a network cannot be read.
     #[error("cannot read the network's sizes from the checkpoint: {reason}")]
     Infer {
         /// Which tensor is missing or has which impossible shape.
         reason: String,
     },
-    /// Two networks whose tensors differ where they should be the same.
-    #[error(
-        "{name}: expected the same tensor in both networks, found it only in the receiving one"
-    )]
-    NotInSource {
-        /// The tensor's name.
-        name: String,
-    },
+}
+
+/// So that networks and layers are candle's modules.
+impl From<NnError> for candle_core::Error {
+    fn from(error: NnError) -> Self {
+        match error {
+            NnError::Tensor(error) => error,
+            other => Self::wrap(other),
+        }
+    }
 }

@@ -7,12 +7,15 @@
 
 use autogan_ops::{self as ops, Resize};
 use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
+use autogan_weights::{Params, ParamsBuilder};
 use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use rand::Rng;
 
+use crate::bound::BoundGenerator;
 use crate::cell::{Cell, Pass};
 use crate::layers::{BatchNorm, Conv2d, Linear};
-use crate::params::{Builder, Params};
+use crate::names::to_released_derived;
 use crate::{Grad, NnError, NormMode, PreOrder, Result, SkipTap};
 
 /// The rules of a generator on which paper and released code disagree.
@@ -129,6 +132,31 @@ impl Generator {
         Ok(net)
     }
 
+    /// A generator with the values that `vb` holds, in tensors of its own: a supernet, or the network of `arch` under our
+    /// names or those of the released derived models. Element type and device are those of `vb`.
+    ///
+    /// # Errors
+    /// When a size is zero or the element type is neither F32 nor F64; when a tensor is missing or has another shape
+    /// ([`autogan_weights::Error::Mismatch`] names all of them).
+    pub fn from_var_builder(
+        config: &GeneratorConfig,
+        arch: Option<&Arch>,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        let net = Self::build(config, arch, vb.dtype(), vb.device())?;
+        let short = |name: &str| Some(to_released_derived(name)).filter(|short| short != name);
+        let mut names = net.params.all().into_iter().filter_map(|(name, _)| short(name));
+        let released = arch.is_some() && names.any(|short| vb.contains_tensor(&short));
+        let rename = if released { to_released_derived } else { str::to_owned };
+        net.params.load_var_builder(vb, rename)?;
+        Ok(net)
+    }
+
+    /// This generator with an architecture and a mode, as a candle module from latents to images.
+    pub fn bind<'a>(&'a self, arch: &'a Arch, mode: NormMode<'a>) -> BoundGenerator<'a> {
+        BoundGenerator { generator: self, arch, mode, grad: Grad::Tracked }
+    }
+
     /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the
     /// parameters.
     ///
@@ -233,7 +261,7 @@ impl Generator {
     /// # Errors
     /// When a tensor operation fails.
     pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
-        self.params.reset(rng)
+        Ok(self.params.reset(rng)?)
     }
 
     /// A second network of the same kind with the same values in tensors of its own.
@@ -267,7 +295,7 @@ impl Generator {
     ) -> Result<Self> {
         config.validate()?;
         let GeneratorConfig { latent, width, bottom, .. } = *config;
-        let mut builder = Builder::new(dtype, device)?;
+        let mut builder = ParamsBuilder::new(dtype, device)?;
         let cells = match arch {
             None => (0..MAX_CELLS)
                 .map(|i| Cell::new(&mut builder, i, width, None))
@@ -286,7 +314,7 @@ impl Generator {
             cells,
             to_rgb_norm: BatchNorm::new(&mut builder, "to_rgb.0", width)?,
             to_rgb_conv: Conv2d::new(&mut builder, "to_rgb.2", width, 3, 3)?,
-            params: builder.finish(),
+            params: builder.finish_by_name(),
         })
     }
 
@@ -299,7 +327,7 @@ impl Generator {
                 return Err(NnError::Shape { what: "latents", expected, found: found.to_vec() });
             }
         };
-        let h = self.linear.forward(z, grad)?;
+        let h = self.linear.forward_with(z, grad)?;
         Ok(Trace { x: ops::reshape(&h, &[n, width, bottom, bottom])?, taps: Vec::new(), grad })
     }
 

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use autogan_weights::{Params, assign};
 use candle_core::Tensor;
 
-use crate::params::{Params, assign};
 use crate::{NnError, Result};
 
 /// Which statistics batch norm normalises by.
@@ -78,9 +78,7 @@ impl BatchNormStats {
     pub fn write_to(&self, params: &Params) -> Result<()> {
         for (layer, entry) in self.lock().iter() {
             for (part, values) in [("running_mean", &entry.mean), ("running_var", &entry.var)] {
-                let name = format!("{layer}.{part}");
-                let var = params.get(&name).ok_or(NnError::NotInSource { name })?;
-                assign(var, values)?;
+                assign(params.require(&format!("{layer}.{part}"))?, values)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use autogan_nn::{
     NormMode, Rules,
 };
 use autogan_space::{Arch, GeneratorShape};
-use autogan_weights::Archive;
+use autogan_weights::{Archive, Error};
 use candle_core::{DType, Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -122,17 +122,19 @@ fn missing_unexpected_and_misshapen_tensors_are_all_named_and_nothing_changes() 
         archive.names().filter(|n| n.ends_with("num_batches_tracked")).map(str::to_owned).collect();
     assert_eq!(counters.len(), 3);
     counters.iter().for_each(|name| drop(archive.remove(name)));
-    checkpoint::load(derived(&arch, 6).params(), &archive, "").unwrap();
+    derived(&arch, 6).params().load(&archive, "").unwrap();
 
     let zeros = |shape: &[usize]| Tensor::zeros(shape, F32, &Device::Cpu).unwrap();
     archive.remove("cell2.c_sc.bias");
     archive.insert("cell9.extra", zeros(&[1]));
     archive.insert("l1.bias", zeros(&[35]));
-    let error = checkpoint::load(net.params(), &archive, "").unwrap_err();
-    let NnError::Load { missing, unexpected, mismatched } = &error else { panic!("{error}") };
+    let error = NnError::from(net.params().load(&archive, "").unwrap_err());
+    let NnError::Weights(Error::Mismatch { missing, unexpected, wrong_shape }) = &error else {
+        panic!("{error}")
+    };
     assert_eq!(missing, &["cell2.c_sc.bias"]);
     assert_eq!(unexpected, &["cell9.extra"]);
-    assert_eq!(mismatched, &["l1.bias: expected [36], found [35]"]);
+    assert_eq!(wrong_shape, &["l1.bias: expected [36], found [35]"]);
     assert_eq!(images(&net, &arch), before);
 }
 
@@ -200,7 +202,7 @@ fn a_training_checkpoint_gives_the_averaged_generator_and_names_of_the_file() {
     damaged.remove("avg_gen_state_dict.module.cell1.n1.running_var");
     damaged.insert("avg_gen_state_dict.module.cell3.c2.weight", zeros(&[4, 4, 1, 1]));
     damaged.insert("avg_gen_state_dict.module.cell3.c3.weight", zeros(&[1]));
-    let NnError::Load { missing, unexpected, mismatched } =
+    let NnError::Weights(Error::Mismatch { missing, unexpected, wrong_shape }) =
         read(&damaged, &prefix, Some(&arch)).unwrap_err()
     else {
         panic!("another error");
@@ -209,7 +211,7 @@ fn a_training_checkpoint_gives_the_averaged_generator_and_names_of_the_file() {
     assert_eq!(unexpected, ["avg_gen_state_dict.module.cell3.c3.weight"]);
     let expected =
         "avg_gen_state_dict.module.cell3.c2.weight: expected [4, 4, 3, 3], found [4, 4, 1, 1]";
-    assert_eq!(mismatched, [expected]);
+    assert_eq!(wrong_shape, [expected]);
 
     // One tensor under two names.
     let mut twice = archive.clone();
@@ -259,7 +261,7 @@ fn a_supernet_that_lacks_a_half_is_still_read_as_one() {
     let mut archive = Archive::new();
     checkpoint::save(net.params(), &mut archive, "", Names::Supernet).unwrap();
     archive.remove("cell1.pre_conv1.conv.weight");
-    let NnError::Load { missing, unexpected, .. } =
+    let NnError::Weights(Error::Mismatch { missing, unexpected, .. }) =
         read(&archive, "", Some(&Arch::AUTOGAN_A)).unwrap_err()
     else {
         panic!("another error");

@@ -52,7 +52,7 @@ pub use norm::{
     Activation, BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
     instance_norm_ref, update_running,
 };
-pub use optim::{Adam, AdamConfig, Moments, ema_update};
+pub use optim::{Adam, AdamConfig, AdamOptimizer, Moments, ema_update};
 pub use pool::{avg_pool_global, avg_pool2, sum_pool};
 pub use pool3::{avg_pool3, avg_pool3_ref, max_pool3, max_pool3_ref};
 pub use precision::{Precision, computing_in};

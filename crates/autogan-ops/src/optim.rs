@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::backend::BackendStorage;
+use candle_core::backprop::GradStore;
 use candle_core::{
     CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType, bail,
 };
@@ -116,6 +117,60 @@ impl Adam {
         };
         let (m, v) = (state.m.clone(), state.v.clone());
         Ok(Update { value: var.as_tensor().clone(), grad, m, v, step })
+    }
+}
+
+/// [`Adam`] together with the variables that it steps: an optimiser as `candle-nn` has them.
+#[derive(Clone, Debug)]
+pub struct AdamOptimizer {
+    adam: Adam,
+    vars: Vec<(String, Var)>,
+}
+
+impl AdamOptimizer {
+    /// Adam over named variables, under whose names it keeps its moments.
+    pub fn named<'a>(
+        parameters: impl IntoIterator<Item = (&'a str, &'a Var)>,
+        config: AdamConfig,
+    ) -> Self {
+        let vars = parameters.into_iter().map(|(name, var)| (name.to_owned(), var.clone()));
+        Self { adam: Adam::new(config), vars: vars.collect() }
+    }
+
+    /// One step with gradients of [`crate::gradients`] or of candle's `backward`.
+    ///
+    /// # Errors
+    /// As [`Adam::step`].
+    pub fn step_with(&mut self, grads: &impl GradientOf) -> Result<()> {
+        self.adam.step(self.vars.iter().map(|(name, var)| (name.as_str(), var)), grads)
+    }
+
+    /// The Adam inside, with its moments.
+    pub fn adam(&self) -> &Adam {
+        &self.adam
+    }
+}
+
+/// Variables are named by their places, from `"0"` on; those that hold no floats are passed over.
+impl candle_nn::Optimizer for AdamOptimizer {
+    type Config = AdamConfig;
+
+    fn new(vars: Vec<Var>, config: AdamConfig) -> Result<Self> {
+        let floats = vars.into_iter().enumerate().filter(|(_, var)| var.dtype().is_float());
+        let vars = floats.map(|(i, var)| (i.to_string(), var)).collect();
+        Ok(Self { adam: Adam::new(config), vars })
+    }
+
+    fn step(&mut self, grads: &GradStore) -> Result<()> {
+        self.step_with(grads)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.adam.config.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f64) {
+        self.adam.set_lr(lr);
     }
 }
 

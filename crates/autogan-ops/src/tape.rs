@@ -96,6 +96,17 @@ impl Gradients {
     }
 }
 
+/// For optimisers that are written for candle's own gradients.
+impl From<Gradients> for GradStore {
+    fn from(gradients: Gradients) -> Self {
+        let mut store = Self::default();
+        for (id, gradient) in gradients.0 {
+            store.insert_id(id, gradient);
+        }
+        store
+    }
+}
+
 /// Where an optimizer finds the gradients of its parameters.
 pub trait GradientOf {
     /// The gradient of a variable; `None` where the loss does not depend on it.

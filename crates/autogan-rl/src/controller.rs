@@ -15,7 +15,7 @@ use crate::FirstInput;
 use crate::allowed::{Allowed, Everything};
 use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
-use crate::params::Params;
+use crate::params::ControllerParams;
 use crate::rollout::{PreviousToken, Rollout, StartState};
 use crate::within::Within;
 
@@ -40,9 +40,7 @@ impl From<&PolicyConfig> for ControllerConfig {
 pub struct Controller {
     tokens: Vec<TokenKind>,
     config: ControllerConfig,
-    params: Params,
-    dtype: DType,
-    device: Device,
+    params: ControllerParams,
 }
 
 impl Controller {
@@ -67,13 +65,9 @@ impl Controller {
             let found = config.hidden.to_string();
             return Err(RlError::Config { key: "hidden", expected: "1 or more", found });
         }
-        if !matches!(dtype, DType::F32 | DType::F64) {
-            let found = format!("{dtype:?}");
-            return Err(RlError::Config { key: "dtype", expected: "f32 or f64", found });
-        }
-        let params = Params::new(tokens, config.hidden, dtype, device, rng)?;
+        let params = ControllerParams::new(tokens, config.hidden, dtype, device, rng)?;
         let (tokens, config) = (tokens.to_vec(), config.clone());
-        Ok(Self { tokens, config, params, dtype, device: device.clone() })
+        Ok(Self { tokens, config, params })
     }
 
     /// The decisions, in the order in which they are taken.
@@ -88,7 +82,7 @@ impl Controller {
 
     /// Parameters with their PyTorch names, always in the same order.
     pub fn named_vars(&self) -> impl Iterator<Item = (&str, &Var)> {
-        self.params.iter()
+        self.params.store.trainable().into_iter()
     }
 
     /// A copy of every parameter under its name, for a checkpoint.
@@ -96,15 +90,15 @@ impl Controller {
     /// # Errors
     /// When copying on the device fails.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        self.params.state()
+        Ok(self.params.store.state()?)
     }
 
     /// Sets every parameter; on an error none is changed.
     ///
     /// # Errors
-    /// [`RlError::State`] when a name is missing or unknown or a shape differs.
+    /// [`RlError::State`] when tensors are missing, unknown or of another shape; all of them are named.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
-        self.params.load(state)
+        Ok(self.params.store.load_state(state)?)
     }
 
     /// `batch` copies of the start of stage 0.
@@ -161,7 +155,8 @@ impl Controller {
             return Ok((h.zeros_like()?, LstmState { h, c }));
         }
         let known: Vec<f32> = rows.iter().map(|r| f32::from(u8::from(r.is_some()))).collect();
-        let known = Tensor::from_vec(known, (rows.len(), 1), &self.device)?.to_dtype(self.dtype)?;
+        let known = Tensor::from_vec(known, (rows.len(), 1), self.params.store.device())?
+            .to_dtype(self.params.store.dtype())?;
         let rows: Vec<usize> = rows.into_iter().map(Option::unwrap_or_default).collect();
         let x = self.params.encoder().index_select(&self.indices(&rows, 0)?, 0)?;
         Ok((x.broadcast_mul(&known)?, LstmState { h, c }))
@@ -188,7 +183,7 @@ impl Controller {
     /// Row numbers as an index tensor.
     pub(crate) fn indices(&self, rows: &[usize], offset: usize) -> Result<Tensor> {
         let rows: Vec<u32> = rows.iter().map(|&r| (r + offset) as u32).collect();
-        Ok(Tensor::new(rows, &self.device)?)
+        Ok(Tensor::new(rows, self.params.store.device())?)
     }
 
     /// The first table row of token `i`: the number of choices of all tokens before it.
@@ -237,6 +232,7 @@ impl Controller {
             }
             data.extend_from_slice(row);
         }
-        Ok(Tensor::from_vec(data, (n, expected), &self.device)?.to_dtype(self.dtype)?)
+        Ok(Tensor::from_vec(data, (n, expected), self.params.store.device())?
+            .to_dtype(self.params.store.dtype())?)
     }
 }

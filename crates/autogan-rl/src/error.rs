@@ -129,12 +129,7 @@ pub enum RlError {
         found: usize,
     },
 
-    /// A saved state does not fit this controller.
-    #[error(
-        "controller state: {problem}; load it into a controller of the stage and hidden size that wrote it"
-    )]
-    State {
-        /// What does not fit, with what was expected.
-        problem: String,
-    },
+    /// The controller's tensors could not be made, or a saved state does not fit them.
+    #[error("the controller's tensors: {0}")]
+    State(#[from] autogan_weights::Error),
 }

@@ -1,24 +1,26 @@
-//! The controller's parameters: an ordered list under PyTorch's names, their initial values, and state in and out.
+//! The controller's parameters under PyTorch's names, in the order of PyTorch's `state_dict`.
 
 use autogan_space::TokenKind;
+use autogan_weights::{Init, Params, ParamsBuilder};
 use candle_core::{DType, Device, Tensor, Var};
-use rand::{Rng, RngExt};
-use rand_distr::{Distribution, StandardNormal};
+use rand::Rng;
 
-use crate::error::{Result, RlError};
+use crate::error::Result;
 use crate::lstm::LstmWeights;
 
-/// How many entries precede the decoders: four of the LSTM and the embedding table.
-const DECODERS: usize = 5;
-
-/// Every parameter, in the order of PyTorch's `state_dict`.
+/// The variables of a controller, by what they are for and as one store.
 #[derive(Debug)]
-pub(crate) struct Params(Vec<(String, Var)>);
+pub(crate) struct ControllerParams {
+    lstm: [Var; 4],
+    encoder: Var,
+    decoders: Vec<(Var, Var)>,
+    pub store: Params,
+}
 
-impl Params {
+impl ControllerParams {
     /// PyTorch's default initial values: LSTM U(±1/√hidden), embedding N(0, 1), linear U(±1/√hidden).
     ///
-    /// They are drawn in f64 in the order of the list and then rounded to `dtype`.
+    /// They are drawn in f64 in the order of the store and then rounded to `dtype`.
     pub fn new<R: Rng + ?Sized>(
         tokens: &[TokenKind],
         hidden: usize,
@@ -26,95 +28,43 @@ impl Params {
         device: &Device,
         rng: &mut R,
     ) -> Result<Self> {
-        let bound = 1.0 / (hidden as f64).sqrt();
         let rows: usize = tokens.iter().map(|t| t.choices()).sum();
         let gates = 4 * hidden;
-        let mut list = Vec::with_capacity(DECODERS + 2 * tokens.len());
-        for (name, shape) in [
-            ("lstm.weight_ih", vec![gates, hidden]),
-            ("lstm.weight_hh", vec![gates, hidden]),
-            ("lstm.bias_ih", vec![gates]),
-            ("lstm.bias_hh", vec![gates]),
-        ] {
-            list.push((name.to_owned(), uniform(bound, shape, dtype, device, rng)?));
-        }
-        let table: Vec<f64> = (0..rows * hidden).map(|_| StandardNormal.sample(rng)).collect();
-        let table = Tensor::from_vec(table, (rows, hidden), device)?.to_dtype(dtype)?;
-        list.push(("encoder.weight".to_owned(), Var::from_tensor(&table)?));
+        let uniform = Init::Uniform { fan_in: hidden };
+        let mut builder = ParamsBuilder::new(dtype, device)?;
+        let lstm = [
+            builder.param("lstm.weight_ih", (gates, hidden), uniform)?,
+            builder.param("lstm.weight_hh", (gates, hidden), uniform)?,
+            builder.param("lstm.bias_ih", gates, uniform)?,
+            builder.param("lstm.bias_hh", gates, uniform)?,
+        ];
+        let normal = Init::Normal { mean: 0.0, std: 1.0 };
+        let encoder = builder.param("encoder.weight", (rows, hidden), normal)?;
+        let mut decoders = Vec::with_capacity(tokens.len());
         for (i, token) in tokens.iter().enumerate() {
             let n = token.choices();
-            let weight = uniform(bound, vec![n, hidden], dtype, device, rng)?;
-            list.push((format!("decoders.{i}.weight"), weight));
-            let bias = uniform(bound, vec![n], dtype, device, rng)?;
-            list.push((format!("decoders.{i}.bias"), bias));
+            let weight = builder.param(format!("decoders.{i}.weight"), (n, hidden), uniform)?;
+            let bias = builder.param(format!("decoders.{i}.bias"), n, uniform)?;
+            decoders.push((weight, bias));
         }
-        Ok(Self(list))
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
-        self.0.iter().map(|(name, var)| (name.as_str(), var))
+        let store = builder.finish();
+        store.reset(rng)?;
+        Ok(Self { lstm, encoder, decoders, store })
     }
 
     pub fn lstm(&self) -> LstmWeights<'_> {
-        LstmWeights {
-            weight_ih: self.0[0].1.as_tensor(),
-            weight_hh: self.0[1].1.as_tensor(),
-            bias_ih: self.0[2].1.as_tensor(),
-            bias_hh: self.0[3].1.as_tensor(),
-        }
+        let [weight_ih, weight_hh, bias_ih, bias_hh] = self.lstm.each_ref().map(|v| v.as_tensor());
+        LstmWeights { weight_ih, weight_hh, bias_ih, bias_hh }
     }
 
     /// The embedding table, `[sum of choices, hidden]`.
     pub fn encoder(&self) -> &Tensor {
-        self.0[4].1.as_tensor()
+        self.encoder.as_tensor()
     }
 
     /// Weight `[choices, hidden]` and bias `[choices]` of token `i`'s decoder.
     pub fn decoder(&self, i: usize) -> (&Tensor, &Tensor) {
-        (self.0[DECODERS + 2 * i].1.as_tensor(), self.0[DECODERS + 2 * i + 1].1.as_tensor())
+        let (weight, bias) = &self.decoders[i];
+        (weight.as_tensor(), bias.as_tensor())
     }
-
-    /// Copies of all values, in order.
-    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        self.iter()
-            .map(|(name, var)| Ok((name.to_owned(), var.as_tensor().copy()?.detach())))
-            .collect()
-    }
-
-    /// Sets all values; nothing is changed unless every name and shape fits.
-    pub fn load(&self, state: &[(String, Tensor)]) -> Result<()> {
-        let problem = |problem: String| RlError::State { problem };
-        if let Some((name, _)) = state.iter().find(|(n, _)| !self.iter().any(|(own, _)| own == n)) {
-            return Err(problem(format!("unexpected tensor {name}")));
-        }
-        let mut values = Vec::with_capacity(self.0.len());
-        for (name, var) in self.iter() {
-            let Some((_, value)) = state.iter().find(|(n, _)| n == name) else {
-                return Err(problem(format!("tensor {name} is missing")));
-            };
-            if value.dims() != var.dims() {
-                let (expected, found) = (var.dims(), value.dims());
-                return Err(problem(format!(
-                    "{name}: expected shape {expected:?}, found {found:?}"
-                )));
-            }
-            values.push(value.to_dtype(var.dtype())?.to_device(var.device())?.copy()?);
-        }
-        for ((_, var), value) in self.iter().zip(&values) {
-            var.set(value)?;
-        }
-        Ok(())
-    }
-}
-
-fn uniform<R: Rng + ?Sized>(
-    bound: f64,
-    shape: Vec<usize>,
-    dtype: DType,
-    device: &Device,
-    rng: &mut R,
-) -> Result<Var> {
-    let len = shape.iter().product();
-    let data: Vec<f64> = (0..len).map(|_| bound * (2.0 * rng.random::<f64>() - 1.0)).collect();
-    Ok(Var::from_tensor(&Tensor::from_vec(data, shape, device)?.to_dtype(dtype)?)?)
 }

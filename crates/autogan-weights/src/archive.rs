@@ -39,16 +39,7 @@ impl Archive {
     /// # Errors
     /// [`Error::MissingTensor`], which also suggests a name with the same ending.
     pub fn require(&self, name: &str) -> Result<&Tensor> {
-        self.get(name).ok_or_else(|| Error::MissingTensor {
-            name: name.to_string(),
-            count: self.len(),
-            near: self
-                .names()
-                .find(|other| {
-                    other.ends_with(&format!(".{name}")) || name.ends_with(&format!(".{other}"))
-                })
-                .map_or(String::new(), |other| format!(", did you mean `{other}`?")),
-        })
+        self.get(name).ok_or_else(|| Error::missing_tensor(name, self.len(), self.names()))
     }
 
     /// Takes a tensor out; the others keep their order.

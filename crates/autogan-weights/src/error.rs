@@ -66,6 +66,31 @@ pub enum Error {
         /// candle's error.
         source: candle_core::Error,
     },
+    /// Tensors that do not fit the network that they are loaded into.
+    #[error(
+        "the tensors do not fit the network: missing {missing:?}; unexpected {unexpected:?}; of another shape \
+         {wrong_shape:?}. Load them into a network of the architecture and the sizes that they were saved from"
+    )]
+    Mismatch {
+        /// Tensors that the network has and the source lacks.
+        missing: Vec<String>,
+        /// Tensors that the source has and the network lacks.
+        unexpected: Vec<String>,
+        /// `name: expected [..], found [..]`.
+        wrong_shape: Vec<String>,
+    },
+    /// An element type that a network does not compute in.
+    #[error("variables are F32 or F64, found {found}; choose one of the two")]
+    ParameterType {
+        /// The type that was asked for.
+        found: String,
+    },
+    /// Two tensors of one network have the same name.
+    #[error("the network already has a tensor named `{name}`; give each layer a name of its own")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
 }
 
 fn member_text(member: &str) -> String {
@@ -73,6 +98,26 @@ fn member_text(member: &str) -> String {
 }
 
 impl Error {
+    pub(crate) fn tensor(name: &str, source: candle_core::Error) -> Self {
+        Error::Tensor { name: name.to_string(), source }
+    }
+
+    /// A name that is not among `names`, of which there are `count`.
+    pub(crate) fn missing_tensor<'a>(
+        name: &str,
+        count: usize,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let near = names.find(|other| {
+            other.ends_with(&format!(".{name}")) || name.ends_with(&format!(".{other}"))
+        });
+        Error::MissingTensor {
+            name: name.to_string(),
+            count,
+            near: near.map_or(String::new(), |other| format!(", did you mean `{other}`?")),
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let named = autogan_files::Error::io(action, path);
         move |source| named(source).into()

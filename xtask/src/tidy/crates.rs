@@ -33,7 +33,11 @@ const RULES: &[Rule] = &[
         true,
     ),
     rule("autogan-onnx", &["autogan-space", "autogan-nn", "autogan-weights"], true),
-    rule("autogan-rl", &["autogan-space", "autogan-config", "autogan-ops"], true),
+    rule(
+        "autogan-rl",
+        &["autogan-space", "autogan-config", "autogan-ops", "autogan-weights"],
+        true,
+    ),
     Rule {
         behind_feature: &[("autogan-data", "io")],
         ..rule("autogan-metrics", BELOW_METRICS, true)
@@ -240,9 +244,8 @@ mod tests {
         let found = breaches("autogan-rl", "[dependencies]\nautogan-nn.workspace = true\n");
         assert_eq!(
             found,
-            [
-                "autogan-rl may not use autogan-nn; it may use autogan-space, autogan-config, autogan-ops"
-            ]
+            ["autogan-rl may not use autogan-nn; it may use autogan-space, autogan-config, \
+               autogan-ops, autogan-weights"]
         );
         let found = breaches("autogan-ops", "[dependencies]\nautogan-space = { path = \"x\" }\n");
         assert_eq!(found, ["autogan-ops may not use autogan-space; it may use autogan-kernels"]);

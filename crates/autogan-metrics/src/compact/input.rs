@@ -8,8 +8,8 @@ use autogan_ops::{self as ops, PixelScale, ResizeRule};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::extractor::check_images;
-use crate::{Error, Result};
 
 /// Side of the images that the network sees.
 pub const SIDE: usize = 32;
@@ -23,7 +23,7 @@ const LEN: usize = 3 * SIDE * SIDE;
 /// Input tensor `[N, 12, 16, 16]`, `f32`, on the CPU, of `images` `u8` `[N, 3, H, W]`.
 ///
 /// # Errors
-/// [`Error::Shape`] unless the images are `u8` `[N, 3, H, W]` without an empty axis.
+/// [`crate::Error::Shape`] unless the images are `u8` `[N, 3, H, W]` without an empty axis.
 pub fn network_input(images: &Tensor) -> Result<Tensor> {
     let (n, h, w) = check_images(images)?;
     let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
@@ -106,15 +106,6 @@ fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
             (low, (low + 1).min(from - 1), source - low as f32)
         })
         .collect()
-}
-
-/// The error of a tensor in a weight file that has another shape than the network needs.
-pub(super) fn shape_error(name: &str, expected: String, found: &[usize]) -> Error {
-    Error::Shape {
-        what: format!("tensor {name} of the scorer weights"),
-        expected,
-        found: format!("{found:?}"),
-    }
 }
 
 #[cfg(test)]

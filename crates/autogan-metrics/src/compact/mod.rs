@@ -7,12 +7,14 @@
 
 mod input;
 mod network;
+mod variables;
 
 pub use input::{
     INPUT_CHANNELS, SIDE, network_input, network_input_by_operators, resize_bilinear,
     space_to_depth,
 };
-pub use network::{BN_EPS, CompactClassifier, ConvNames, LINEAR, conv_names};
+pub use network::{BN_EPS, CompactClassifier};
+pub use variables::{ConvVars, Variables};
 
 /// Names of the classifiers whose weights are embedded.
 pub const EMBEDDED: [&str; 2] = ["compact-shapes", "compact-cifar10"];

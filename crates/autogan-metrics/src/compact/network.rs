@@ -16,15 +16,13 @@ use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-use super::input::{INPUT_CHANNELS, network_input, network_input_by_operators, shape_error};
+use super::input::{network_input, network_input_by_operators};
+use super::variables::{ConvVars, Variables};
 use crate::extractor::check_images;
 use crate::{Error, Extracted, FeatureExtractor, Result};
 
 /// Epsilon of the batch norms.
 pub const BN_EPS: f64 = 1e-5;
-
-/// Name of the last layer.
-pub const LINEAR: &str = "linear";
 
 /// Images that pass through the network together, so that activations stay in the cache; chunks
 /// run side by side.
@@ -34,39 +32,6 @@ const CHUNK: usize = 16;
 /// channels is 50 MB then, and four are held at most.
 const CARD_CHUNK: usize = 1024;
 
-/// Number of blocks.
-const BLOCKS: usize = 3;
-
-/// Names of a convolution with batch norm in the weight file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConvNames {
-    /// Weight `[O, I, 3, 3]`.
-    pub weight: String,
-    /// Batch norm scale `[O]`.
-    pub scale: String,
-    /// Batch norm shift `[O]`.
-    pub shift: String,
-    /// Running mean `[O]`.
-    pub mean: String,
-    /// Running variance `[O]`.
-    pub var: String,
-}
-
-/// Names of the six convolutions in forward order: first and second of each block.
-pub fn conv_names() -> Vec<ConvNames> {
-    let part = |block: usize, conv: usize| {
-        let (conv, norm) = (format!("block{block}.conv{conv}"), format!("block{block}.bn{conv}"));
-        ConvNames {
-            weight: format!("{conv}.weight"),
-            scale: format!("{norm}.weight"),
-            shift: format!("{norm}.bias"),
-            mean: format!("{norm}.running_mean"),
-            var: format!("{norm}.running_var"),
-        }
-    };
-    (1..=BLOCKS).flat_map(|block| [part(block, 1), part(block, 2)]).collect()
-}
-
 /// A convolution with its batch norm folded in.
 struct Folded {
     weight: Tensor,
@@ -74,27 +39,12 @@ struct Folded {
 }
 
 impl Folded {
-    fn load(archive: &Archive, names: &ConvNames, inputs: usize, device: &Device) -> Result<Self> {
-        let weight = tensor(archive, &names.weight, DType::F64)?;
-        let outputs = match weight.dims() {
-            &[outputs, i, 3, 3] if i == inputs && outputs > 0 => outputs,
-            dims => {
-                return Err(shape_error(&names.weight, format!("[O, {inputs}, 3, 3]"), dims));
-            }
-        };
-        let vector = |name: &str| -> Result<Tensor> {
-            let values = tensor(archive, name, DType::F64)?;
-            if values.dims() != [outputs] {
-                return Err(shape_error(name, format!("[{outputs}]"), values.dims()));
-            }
-            Ok(values)
-        };
-        let std = (vector(&names.var)? + BN_EPS)?.sqrt()?;
-        let scale = (vector(&names.scale)? / std)?;
-        let bias = (vector(&names.shift)? - (vector(&names.mean)? * &scale)?)?;
-        let weight = weight.broadcast_mul(&scale.reshape((outputs, 1, 1, 1))?)?;
-        let on_device = |t: Tensor| t.to_dtype(DType::F32)?.to_device(device);
-        Ok(Self { weight: on_device(weight)?, bias: on_device(bias)? })
+    fn new(conv: &ConvVars, device: &Device) -> candle_core::Result<Self> {
+        let std = (conv.var.as_tensor() + BN_EPS)?.sqrt()?;
+        let scale = (conv.scale.as_tensor() / std)?;
+        let bias = (conv.shift.as_tensor() - (conv.mean.as_tensor() * &scale)?)?;
+        let weight = conv.weight.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
+        Ok(Self { weight: stored(&weight, device)?, bias: stored(&bias, device)? })
     }
 
     fn outputs(&self) -> usize {
@@ -183,30 +133,29 @@ impl CompactClassifier {
     /// A classifier called `name` from named tensors of any float type on the CPU. It computes on `device`.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape than the network needs.
+    /// When a tensor is missing, unexpected or of another shape than the network needs; all of them are named.
     pub fn from_archive(name: &str, archive: &Archive, device: &Device) -> Result<Self> {
-        let mut convs: Vec<Folded> = Vec::new();
-        for names in conv_names() {
-            let inputs = convs.last().map_or(INPUT_CHANNELS, Folded::outputs);
-            let conv = Folded::load(archive, &names, inputs, device)?;
-            if convs.len() % 2 == 1 && conv.outputs() != inputs {
-                return Err(shape_error(
-                    &names.weight,
-                    format!("[{inputs}, {inputs}, 3, 3] on the residual path"),
-                    conv.weight.dims(),
-                ));
-            }
-            convs.push(conv);
+        let Variables { convs, weight, bias, .. } = Variables::from_archive(archive)?;
+        let channels = convs.iter().map(|conv| conv.scale.elem_count());
+        if weight.dims()[0] < 2 || channels.clone().any(|n| n == 0) {
+            return Err(Error::Shape {
+                what: "the scorer's weights".into(),
+                expected: "2 or more classes, and channels in every block".into(),
+                found: format!(
+                    "{} classes, channels {:?}",
+                    weight.dims()[0],
+                    channels.collect::<Vec<_>>()
+                ),
+            });
         }
-        let dims = convs.last().map_or(0, Folded::outputs);
-        let (weight, bias) = (format!("{LINEAR}.weight"), format!("{LINEAR}.bias"));
-        let (w, b) = (tensor(archive, &weight, DType::F32)?, tensor(archive, &bias, DType::F32)?);
-        match (w.dims(), b.dims()) {
-            (&[k, d], &[k2]) if d == dims && k == k2 && k > 1 => {}
-            (found, _) => return Err(shape_error(&weight, format!("[K, {dims}]"), found)),
-        }
-        let (weight, bias) = (w.to_device(device)?, b.to_device(device)?);
-        Ok(Self { name: name.into(), weights_sha256: None, convs, weight, bias })
+        let convs = convs.iter().map(|conv| Folded::new(conv, device));
+        Ok(Self {
+            name: name.into(),
+            weights_sha256: None,
+            convs: convs.collect::<candle_core::Result<_>>()?,
+            weight: stored(&weight, device)?,
+            bias: stored(&bias, device)?,
+        })
     }
 
     /// Features and logits of images, at most `chunk` together, as a card computes them: from bytes on, on the device.
@@ -266,9 +215,9 @@ impl FeatureExtractor for CompactClassifier {
     }
 }
 
-/// A tensor of the archive, converted.
-fn tensor(archive: &Archive, name: &str, dtype: DType) -> Result<Tensor> {
-    Ok(archive.require(name)?.to_dtype(dtype)?)
+/// A constant of the network, rounded to F32.
+fn stored(value: &Tensor, device: &Device) -> candle_core::Result<Tensor> {
+    value.detach().to_dtype(DType::F32)?.to_device(device)
 }
 
 #[cfg(test)]

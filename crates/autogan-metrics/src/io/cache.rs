@@ -7,8 +7,7 @@ use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
 
 use super::io_error;
-use super::pipeline::FeatureSet;
-use crate::{FeatureExtractor, Matrix, Result};
+use crate::{Extracted, FeatureExtractor, FeatureSet, Matrix, Result};
 
 /// A directory of features.
 #[derive(Debug, Clone)]
@@ -41,12 +40,11 @@ impl FeatureCache {
         extractor: &dyn FeatureExtractor,
     ) -> Option<FeatureSet> {
         let archive = Archive::read_safetensors(self.path(content, extractor)).ok()?;
-        let matrix = |name| Matrix::from_tensor(archive.get(name)?).ok();
-        let set = FeatureSet { features: matrix("features")?, logits: matrix("logits")? };
-        let fits = set.features.cols() == extractor.dims()
-            && set.logits.cols() == extractor.classes()
-            && set.features.rows() == set.logits.rows();
-        fits.then_some(set)
+        let tensor = |name| archive.get(name).cloned();
+        let mut set = FeatureSet::empty(extractor);
+        set.push(&Extracted { features: tensor("features")?, logits: tensor("logits")? }).ok()?;
+        let whole = set.logits.cols() == 0 || set.features.rows() == set.logits.rows();
+        whole.then_some(set)
     }
 
     /// Stores features; the file appears whole or not at all.

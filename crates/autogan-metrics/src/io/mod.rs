@@ -11,8 +11,9 @@ mod pipeline;
 mod source;
 mod stats_file;
 
+pub use crate::FeatureSet;
 pub use cache::FeatureCache;
-pub use pipeline::{ExtractOptions, FeatureSet, extract_set};
+pub use pipeline::{ExtractOptions, extract_set};
 pub use source::{ImageSource, Input, OpenOptions, open};
 pub use stats_file::{StatsProtocol, StoredStatistics, read_statistics, write_statistics};
 

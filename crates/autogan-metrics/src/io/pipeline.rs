@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use super::cache::FeatureCache;
 use super::source::ImageSource;
-use crate::{Error, FeatureExtractor, Matrix, Result};
+use crate::{Error, FeatureExtractor, FeatureSet, Result};
 
 /// Batches that are decoded ahead of the network.
 const AHEAD: usize = 2;
@@ -21,15 +21,6 @@ pub struct ExtractOptions {
     pub workers: usize,
     /// Where features are kept; none for nowhere.
     pub cache: Option<FeatureCache>,
-}
-
-/// Features `[N, D]` and logits `[N, K]` of a set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FeatureSet {
-    /// Features `[N, D]`.
-    pub features: Matrix,
-    /// Logits `[N, K]`.
-    pub logits: Matrix,
 }
 
 /// Extracts a whole set in its order; `progress` is told how many images are done.
@@ -99,19 +90,15 @@ fn collect(
     extractor: &dyn FeatureExtractor,
     progress: &mut dyn FnMut(usize),
 ) -> Result<FeatureSet> {
-    let mut set = FeatureSet {
-        features: Matrix::empty(extractor.dims()),
-        logits: Matrix::empty(extractor.classes()),
-    };
+    let mut set = FeatureSet::empty(extractor);
     for batch in receiver {
         let batch = batch?;
         for same in batch.chunk_by(|a, b| (a.width, a.height) == (b.width, b.height)) {
             let Some(first) = same.first() else { continue };
             let pixels: Vec<u8> = same.iter().flat_map(|p| p.planes.iter().copied()).collect();
             let shape = (same.len(), 3, first.height, first.width);
-            let out = extractor.extract(&Tensor::from_vec(pixels, shape, &Device::Cpu)?)?;
-            set.features.push_tensor(&out.features)?;
-            set.logits.push_tensor(&out.logits)?;
+            let images = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
+            set.push(&extractor.extract(&images)?)?;
         }
         progress(set.features.rows());
     }

@@ -43,11 +43,18 @@ pub struct InceptionScore {
 ///
 /// # Errors
 /// [`Error::Config`] for 0 splits, [`Error::TooFew`] with fewer images than splits,
-/// [`Error::NotFinite`] for NaN or infinite logits.
+/// [`Error::Shape`] for logits without columns, [`Error::NotFinite`] for NaN or infinite logits.
 pub fn inception_score(logits: &Matrix, config: &InceptionScoreConfig) -> Result<InceptionScore> {
     let (n, k, splits) = (logits.rows(), logits.cols(), config.splits);
     if splits == 0 {
         return Err(Error::Config { what: "splits", expected: "at least 1", found: "0".into() });
+    }
+    if k == 0 {
+        return Err(Error::Shape {
+            what: "logits for the Inception Score".into(),
+            expected: "[N, K] with K of 1 or more".into(),
+            found: "no columns: the extractor has no classes".into(),
+        });
     }
     if n < splits {
         return Err(Error::TooFew {

@@ -1,22 +1,25 @@
 //! Convolution, transposed convolution and linear layer, initialised as the released code does it.
 
 use autogan_ops::{self as ops, Before, FusedOutput, Resize};
-use candle_core::{Tensor, Var};
+use autogan_weights::{Init, ParamsBuilder};
+use candle_core::{Module, Tensor, Var};
 
-use crate::params::Builder;
-use crate::{Grad, Init, Result};
+use crate::{Grad, Result};
 
 /// A convolution with stride 1 and "same" padding: `[N, Ci, H, W]` to `[N, Co, H, W]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Conv2d {
+pub struct Conv2d {
     weight: Var,
     bias: Var,
 }
 
 impl Conv2d {
-    /// A `kernel` x `kernel` convolution with Xavier-uniform weights.
+    /// A `kernel` x `kernel` convolution with Xavier-uniform weights, under `name.weight` and `name.bias`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
     pub fn new(
-        builder: &mut Builder,
+        builder: &mut ParamsBuilder,
         name: &str,
         c_in: usize,
         c_out: usize,
@@ -30,14 +33,16 @@ impl Conv2d {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    /// `[N, Ci, H, W]` to `[N, Co, H, W]`.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::conv2d(x, &grad.value(&self.weight), Some(&grad.value(&self.bias)))?)
     }
-}
 
-impl Conv2d {
     /// The convolution with what precedes it and what changes the side, in one operator; the kernel must be 3x3.
-    pub fn fused(
+    pub(crate) fn fused(
         &self,
         x: &Tensor,
         before: Before<'_>,
@@ -51,13 +56,17 @@ impl Conv2d {
 
 /// A transposed convolution 2x2 with stride 2: `[N, C, H, W]` to `[N, C, 2H, 2W]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Deconv {
+pub struct Deconv {
     weight: Var,
     bias: Var,
 }
 
 impl Deconv {
-    pub fn new(builder: &mut Builder, name: &str, channels: usize) -> Result<Self> {
+    /// A layer with PyTorch's default initial values, under `name.weight` and `name.bias`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
+    pub fn new(builder: &mut ParamsBuilder, name: &str, channels: usize) -> Result<Self> {
         // PyTorch takes the fan from the second axis of [Ci, Co, 2, 2].
         let init = Init::Uniform { fan_in: channels * 4 };
         Ok(Self {
@@ -66,13 +75,17 @@ impl Deconv {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    /// `[N, C, H, W]` to `[N, C, 2H, 2W]`.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::conv_transpose2x2(x, &grad.value(&self.weight), &grad.value(&self.bias))?)
     }
 
     /// This layer and a 1x1 convolution after it, as the one transposed convolution that they are together: half of the
     /// multiplications where there are many more pixels than channels.
-    pub fn forward_then(&self, conv: &Conv2d, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward_then(&self, conv: &Conv2d, x: &Tensor, grad: Grad) -> Result<Tensor> {
         let (first, second) = (grad.value(&self.weight), grad.value(&conv.weight));
         let (ci, inner, k, _) = first.dims4()?;
         let co = second.dim(0)?;
@@ -89,13 +102,22 @@ impl Deconv {
 
 /// A linear layer: `[N, I]` to `[N, O]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Linear {
+pub struct Linear {
     weight: Var,
     bias: Var,
 }
 
 impl Linear {
-    pub fn new(builder: &mut Builder, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+    /// A layer with PyTorch's default initial values, under `name.weight` and `name.bias`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
+    pub fn new(
+        builder: &mut ParamsBuilder,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self> {
         let init = Init::Uniform { fan_in: inputs };
         Ok(Self {
             weight: builder.param(format!("{name}.weight"), (outputs, inputs), init)?,
@@ -103,7 +125,29 @@ impl Linear {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    /// `[N, I]` to `[N, O]`.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::linear(x, &grad.value(&self.weight), Some(&grad.value(&self.bias)))?)
+    }
+}
+
+impl Module for Conv2d {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(self.forward_with(x, Grad::Tracked)?)
+    }
+}
+
+impl Module for Deconv {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(self.forward_with(x, Grad::Tracked)?)
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(self.forward_with(x, Grad::Tracked)?)
     }
 }

@@ -1,15 +1,25 @@
-//! The layers: each holds its variables, none holds a mode; what a forward pass does is its
-//! arguments' business.
+//! The layers that the networks are built of.
+//!
+//! A layer holds its variables and no mode: what a forward pass does is told by its arguments. Each layer is made with a
+//! [`autogan_weights::ParamsBuilder`] and computes with the operators of `autogan-ops`, whose gradients are tested.
+//!
+//! They are candle's modules, too. [`Conv2d`], [`Deconv`] and [`Linear`] are [`candle_core::Module`]s. [`BatchNorm`],
+//! [`SpectralConv`] and [`SpectralLinear`] compute differently in training, so they are [`candle_core::ModuleT`]s, as
+//! batch norm in `candle-nn` is.
 
 mod conv;
-pub(crate) mod norm;
+mod norm;
 mod spectral;
 
-pub(crate) use conv::{Conv2d, Deconv, Linear};
-pub(crate) use norm::BatchNorm;
-pub(crate) use spectral::{SpectralConv, SpectralLinear, SpectralWeight, Vectors};
+pub use conv::{Conv2d, Deconv, Linear};
+pub use norm::BatchNorm;
+pub(crate) use norm::EPS;
+pub use spectral::{SpectralConv, SpectralLinear};
+pub(crate) use spectral::{SpectralWeight, Vectors};
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
+
+use crate::Result;
 
 /// Whether a forward pass leads gradients to the network's own parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,4 +39,11 @@ impl Grad {
             Self::Frozen => var.as_detached_tensor(),
         }
     }
+}
+
+/// A copy of a variable as f64, where it lies.
+fn doubles(var: &Var) -> Result<Tensor> {
+    let value = var.as_detached_tensor();
+    // A conversion to the same type would share the memory, which later steps change.
+    Ok(if value.dtype() == DType::F64 { value.copy()? } else { value.to_dtype(DType::F64)? })
 }

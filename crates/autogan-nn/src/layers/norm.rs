@@ -1,11 +1,11 @@
 //! Batch normalisation with affine parameters and running statistics (eps 1e-5, momentum 0.1).
 
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
-use candle_core::{Tensor, Var};
+use autogan_weights::{Init, ParamsBuilder};
+use candle_core::{ModuleT, Tensor, Var};
 
-use super::Conv2d;
-use crate::params::{Builder, doubles};
-use crate::{Grad, Init, NnError, NormMode, Result};
+use super::{Conv2d, doubles};
+use crate::{Grad, NnError, NormMode, Result};
 
 /// Added to every variance, in batch and instance norm.
 pub(crate) const EPS: f64 = 1e-5;
@@ -14,7 +14,7 @@ const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation of `[N, C, H, W]` over N, H and W.
 #[derive(Debug, Clone)]
-pub(crate) struct BatchNorm {
+pub struct BatchNorm {
     name: String,
     weight: Var,
     bias: Var,
@@ -24,7 +24,12 @@ pub(crate) struct BatchNorm {
 }
 
 impl BatchNorm {
-    pub fn new(builder: &mut Builder, name: &str, channels: usize) -> Result<Self> {
+    /// A layer with weights around one, under `name.weight`, `name.bias`, `name.running_mean`, `name.running_var` and
+    /// `name.num_batches_tracked`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
+    pub fn new(builder: &mut ParamsBuilder, name: &str, channels: usize) -> Result<Self> {
         let weight = Init::Normal { mean: 1.0, std: 0.02 };
         let tensor = |part: &str| format!("{name}.{part}");
         Ok(Self {
@@ -37,7 +42,11 @@ impl BatchNorm {
         })
     }
 
-    /// The norm and what follows it.
+    /// The norm and what follows it; `[N, C, H, W]` stays `[N, C, H, W]`.
+    ///
+    /// # Errors
+    /// When `x` has another shape; when `mode` takes the batch's statistics and there is one value per channel; when
+    /// `mode` has no statistics for this layer.
     pub fn forward(
         &self,
         x: &Tensor,
@@ -58,7 +67,7 @@ impl BatchNorm {
     }
 
     /// The norm, ReLU and a 3x3 convolution, in one operator.
-    pub fn before_conv(
+    pub(crate) fn before_conv(
         &self,
         x: &Tensor,
         mode: NormMode<'_>,
@@ -137,4 +146,13 @@ struct Batch {
     mean: Tensor,
     var: Tensor,
     count: usize,
+}
+
+/// Without an activation. In training it takes the batch's statistics and moves the running ones; otherwise it takes the
+/// running ones.
+impl ModuleT for BatchNorm {
+    fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
+        let mode = if train { NormMode::Train } else { NormMode::Running };
+        Ok(self.forward(x, mode, Grad::Tracked, Activation::Linear)?)
+    }
 }

@@ -7,10 +7,11 @@
 //! parametrisation, so that σ is near the true norm from the first step.
 
 use autogan_ops::{self as ops, Before, Resize};
-use candle_core::{Tensor, Var};
+use autogan_weights::{Init, ParamsBuilder, assign};
+use candle_core::{ModuleT, Tensor, Var};
 
-use crate::params::{Builder, assign, doubles};
-use crate::{DMode, DiscriminatorInit, Grad, Init, Result};
+use super::doubles;
+use crate::{DMode, DiscriminatorInit, Grad, Result};
 
 /// Power iterations after initialisation.
 const WARM_UP: usize = 15;
@@ -31,7 +32,7 @@ pub(crate) struct SpectralWeight {
 }
 
 impl SpectralWeight {
-    fn new(builder: &mut Builder, name: &str, shape: &[usize], init: Init) -> Result<Self> {
+    fn new(builder: &mut ParamsBuilder, name: &str, shape: &[usize], init: Init) -> Result<Self> {
         let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
         Ok(Self {
             original: builder.param(format!("{name}.weight_orig"), shape, init)?,
@@ -41,10 +42,10 @@ impl SpectralWeight {
     }
 
     /// The vectors of forward passes, one mode for each, in their order; the iterations follow each other.
-    pub fn vectors(&self, modes: &[DMode]) -> Result<Vec<Vectors>> {
+    pub(crate) fn vectors(&self, modes: &[DMode]) -> Result<Vec<Vectors>> {
         let of = |mode: &DMode| match mode {
             DMode::Train => self.iterate(),
-            DMode::Eval => Ok(Vectors { u: doubles(&self.u)?, v: doubles(&self.v)? }),
+            DMode::Eval => self.kept(),
         };
         modes.iter().map(of).collect()
     }
@@ -52,6 +53,15 @@ impl SpectralWeight {
     /// The normalised weight for one forward pass.
     fn value(&self, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
         Ok(ops::spectral_normalize(&grad.value(&self.original), &vectors.u, &vectors.v)?)
+    }
+
+    /// The vectors of one pass of a layer that is used alone.
+    fn vectors_of_pass(&self, train: bool) -> Result<Vectors> {
+        if train { self.iterate() } else { self.kept() }
+    }
+
+    fn kept(&self) -> Result<Vectors> {
+        Ok(Vectors { u: doubles(&self.u)?, v: doubles(&self.v)? })
     }
 
     /// One power iteration, kept.
@@ -73,14 +83,18 @@ impl SpectralWeight {
 
 /// A convolution with stride 1 and "same" padding under spectral norm.
 #[derive(Debug, Clone)]
-pub(crate) struct SpectralConv {
+pub struct SpectralConv {
     weight: SpectralWeight,
     bias: Var,
 }
 
 impl SpectralConv {
+    /// A `kernel` x `kernel` convolution, under `name.weight_orig`, `name.weight_u`, `name.weight_v` and `name.bias`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
     pub fn new(
-        builder: &mut Builder,
+        builder: &mut ParamsBuilder,
         name: &str,
         (c_in, c_out): (usize, usize),
         kernel: usize,
@@ -97,13 +111,13 @@ impl SpectralConv {
         })
     }
 
-    pub fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
         let weight = self.weight.value(vectors, grad)?;
         Ok(ops::conv2d(x, &weight, Some(&grad.value(&self.bias)))?)
     }
 
     /// A 3x3 convolution with what precedes it and what changes the side, in one operator.
-    pub fn fused(
+    pub(crate) fn fused(
         &self,
         x: &Tensor,
         before: Before<'_>,
@@ -114,28 +128,51 @@ impl SpectralConv {
         Ok(ops::conv2d_fused(x, before, resize, &weight, &grad.value(&self.bias))?.y)
     }
 
-    pub fn weight(&self) -> &SpectralWeight {
+    pub(crate) fn weight(&self) -> &SpectralWeight {
         &self.weight
     }
 }
 
 /// A linear layer without bias under spectral norm: `[N, I]` to `[N, O]`.
 #[derive(Debug, Clone)]
-pub(crate) struct SpectralLinear {
+pub struct SpectralLinear {
     weight: SpectralWeight,
 }
 
 impl SpectralLinear {
-    pub fn new(builder: &mut Builder, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+    /// A layer under `name.weight_orig`, `name.weight_u` and `name.weight_v`.
+    ///
+    /// # Errors
+    /// When the name is taken or the device fails.
+    pub fn new(
+        builder: &mut ParamsBuilder,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self> {
         let init = Init::Uniform { fan_in: inputs };
         Ok(Self { weight: SpectralWeight::new(builder, name, &[outputs, inputs], init)? })
     }
 
-    pub fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
         Ok(ops::linear(x, &self.weight.value(vectors, grad)?, None)?)
     }
 
-    pub fn weight(&self) -> &SpectralWeight {
+    pub(crate) fn weight(&self) -> &SpectralWeight {
         &self.weight
+    }
+}
+
+/// In training, one power iteration comes first and is kept.
+impl ModuleT for SpectralConv {
+    fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
+        Ok(self.forward(x, &self.weight.vectors_of_pass(train)?, Grad::Tracked)?)
+    }
+}
+
+/// In training, one power iteration comes first and is kept.
+impl ModuleT for SpectralLinear {
+    fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
+        Ok(self.forward(x, &self.weight.vectors_of_pass(train)?, Grad::Tracked)?)
     }
 }

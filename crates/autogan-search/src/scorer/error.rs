@@ -10,6 +10,9 @@ pub enum ScorerError {
     /// A tensor operation failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+    /// The network's tensors could not be made.
+    #[error(transparent)]
+    Weights(#[from] autogan_weights::Error),
     /// The images could not be read in batches.
     #[error(transparent)]
     Data(#[from] autogan_data::DataError),

@@ -2,19 +2,21 @@
 
 use autogan_config::Configuration;
 use autogan_data::{Batcher, Images};
-use autogan_metrics::compact::{CompactClassifier, INPUT_CHANNELS, SIDE, space_to_depth};
+use autogan_metrics::compact::{
+    CompactClassifier, INPUT_CHANNELS, SIDE, Variables, space_to_depth,
+};
 use autogan_metrics::{
     InceptionScore, InceptionScoreConfig, Matrix, extract_batched, inception_score,
 };
 use autogan_ops as ops;
-use autogan_weights::Archive;
+use autogan_weights::{Archive, Params};
 use candle_core::{DType, Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::augment::augment;
-use super::network::Network;
+use super::network::forward;
 use super::{ScorerConfig, ScorerError, ScorerResult};
 
 /// Length of one image.
@@ -80,7 +82,8 @@ pub fn train_scorer(
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(INIT_STREAM);
     let classes = train.classes().len();
-    let mut network = Network::new(config.widths, classes, device, &mut rng)?;
+    let network = Variables::new(config.widths, classes, DType::F32, device)?;
+    network.params.reset(&mut rng)?;
     let mut adam =
         ops::Adam::new(ops::AdamConfig { lr: config.lr, beta1: 0.9, beta2: 0.99, eps: 1e-8 });
     let mut batcher = Batcher::new(train.len(), config.batch, config.seed)?;
@@ -94,13 +97,13 @@ pub fn train_scorer(
             let step = epoch * per_epoch + index;
             let indices = batcher.indices(epoch as u64, index)?;
             let (input, target) = batch(config, (train, indices), epoch, device)?;
-            let logits = network.forward(&input)?;
+            let logits = forward(&network, &input)?;
             let loss = ops::cross_entropy(&logits, &target)?;
             let grads = loss.backward()?;
             let lr = learning_rate(config, step, steps);
             adam.set_lr(lr);
-            adam.step(network.vars(), &grads)?;
-            decay(&network, lr * config.weight_decay)?;
+            adam.step(network.params.trainable(), &grads)?;
+            decay(&network.params, lr * config.weight_decay)?;
             let loss = f64::from(loss.to_vec0::<f32>()?);
             if !loss.is_finite() {
                 return Err(ScorerError::Diverged { loss, step });
@@ -187,9 +190,9 @@ fn learning_rate(config: &ScorerConfig, step: usize, steps: usize) -> f64 {
 }
 
 /// Shrinks every weight of more than one axis by the share `amount`.
-fn decay(network: &Network, amount: f64) -> ScorerResult<()> {
+fn decay(params: &Params, amount: f64) -> ScorerResult<()> {
     if amount > 0.0 {
-        for (_, var) in network.vars().filter(|(_, var)| var.rank() > 1) {
+        for var in params.vars().iter().filter(|var| var.rank() > 1) {
             var.set(&(var.as_tensor() * (1.0 - amount))?)?;
         }
     }
@@ -199,14 +202,16 @@ fn decay(network: &Network, amount: f64) -> ScorerResult<()> {
 /// The network as it is stored, tested as it will be used.
 fn export(
     config: &ScorerConfig,
-    network: &Network,
+    network: &Variables,
     train: &Images,
     test: &Images,
     device: &Device,
 ) -> ScorerResult<TrainedScorer> {
     let mut archive = Archive::new();
-    for (name, tensor) in network.tensors()? {
-        archive.insert(name, tensor.to_device(&Device::Cpu)?.to_dtype(DType::F16)?);
+    for (name, tensor) in network.params.state()? {
+        // Running statistics, which are F64, are rounded to F32 first, as older files were.
+        let tensor = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        archive.insert(name, tensor.to_dtype(DType::F16)?);
     }
     let classifier = CompactClassifier::from_archive(&config.name, &archive, device)?;
     let (test_accuracy, _) = evaluate(&classifier, test, test.side(), 1)?;

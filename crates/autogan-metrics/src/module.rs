@@ -1,0 +1,200 @@
+//! [`ModuleExtractor`]: any candle module as a feature extractor.
+
+use autogan_ops::{PixelScale, ResizeRule, bytes_to_floats, resize_bilinear};
+use candle_core::{DType, Device, Module, Tensor};
+
+use crate::extractor::check_images;
+use crate::{Error, Extracted, FeatureExtractor, Result};
+
+/// How images become the input `[N, 3, height, width]`, `f32`, of a module.
+#[derive(Debug, Clone)]
+pub struct ModuleInput {
+    /// Height and width. Images of another size are resized bilinearly with half-pixel centres and without antialiasing,
+    /// as PyTorch's `interpolate(align_corners=False)` does.
+    pub size: (usize, usize),
+    /// The values that bytes 0 and 255 become first, such as (0, 1) or (-1, 1).
+    pub range: (f64, f64),
+    /// What is then subtracted from red, green and blue.
+    pub mean: [f64; 3],
+    /// What red, green and blue are then divided by.
+    pub std: [f64; 3],
+    /// Where the module computes.
+    pub device: Device,
+}
+
+impl ModuleInput {
+    /// Square images of side `side` in `range`, not normalised further.
+    pub fn plain(side: usize, range: (f64, f64), device: &Device) -> Self {
+        let (size, device) = ((side, side), device.clone());
+        Self { size, range, mean: [0.0; 3], std: [1.0; 3], device }
+    }
+
+    /// Square images of side `side` in [0, 1], normalised by mean and deviation of ImageNet, as torchvision's networks
+    /// want them.
+    pub fn imagenet(side: usize, device: &Device) -> Self {
+        let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        Self { mean, std, ..Self::plain(side, (0.0, 1.0), device) }
+    }
+
+    /// The module's input for `images`, `u8` `[N, 3, H, W]`.
+    fn prepare(&self, images: &Tensor) -> Result<Tensor> {
+        let (_, h, w) = check_images(images)?;
+        let images = images.to_device(&self.device)?;
+        let unit = if (h, w) == self.size {
+            bytes_to_floats(&images, 0.0, 255.0)?
+        } else {
+            let pixels = PixelScale { divide: 255.0, ..PixelScale::NONE };
+            resize_bilinear(&images, self.size, ResizeRule::HalfPixel, pixels)?
+        };
+        let (low, high) = self.range;
+        let channels = |value: &dyn Fn(usize) -> f64| {
+            let values: Vec<f32> = (0..3).map(|c| value(c) as f32).collect();
+            Tensor::from_vec(values, (1, 3, 1, 1), &self.device)
+        };
+        let scale = channels(&|c| (high - low) / self.std[c])?;
+        let shift = channels(&|c| (low - self.mean[c]) / self.std[c])?;
+        Ok(unit.broadcast_mul(&scale)?.broadcast_add(&shift)?)
+    }
+}
+
+/// A module that maps its input to features `[N, D]`, and optionally a second one that maps features to logits `[N, K]`.
+///
+/// A closure `Fn(&Tensor) -> candle_core::Result<Tensor>` is a module, too. The module must treat each image alone: a
+/// batch norm has to use its running statistics.
+pub struct ModuleExtractor<M> {
+    name: String,
+    module: M,
+    head: Option<Box<dyn Module + Send + Sync>>,
+    input: ModuleInput,
+    dims: usize,
+    classes: usize,
+}
+
+impl<M> std::fmt::Debug for ModuleExtractor<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, input, dims, classes, .. } = self;
+        f.debug_struct("ModuleExtractor")
+            .field("name", name)
+            .field("input", input)
+            .field("dims", dims)
+            .field("classes", classes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Module + Send + Sync> ModuleExtractor<M> {
+    /// An extractor without classes. `name` labels every score made with it; it should stand for the weights and for the
+    /// whole of `input`. The module runs once on a black image, which shows how many features there are.
+    ///
+    /// # Errors
+    /// When the module fails, or its result is not `[N, D]`.
+    pub fn new(name: impl Into<String>, module: M, input: ModuleInput) -> Result<Self> {
+        let name = name.into();
+        let mut extractor = Self { name, module, head: None, input, dims: 0, classes: 0 };
+        extractor.dims = columns("features", &extractor.probe()?)?;
+        Ok(extractor)
+    }
+
+    /// The same extractor with logits, for the Inception Score: `head` maps features `[N, D]` to logits `[N, K]`.
+    ///
+    /// # Errors
+    /// When `head` fails, or its result is not `[N, K]`.
+    pub fn with_logits(mut self, head: impl Module + Send + Sync + 'static) -> Result<Self> {
+        self.classes = columns("logits", &head.forward(&self.probe()?)?)?;
+        self.head = Some(Box::new(head));
+        Ok(self)
+    }
+
+    /// The module's result for one black image.
+    fn probe(&self) -> Result<Tensor> {
+        let (h, w) = self.input.size;
+        let black = Tensor::zeros((1, 3, h, w), DType::U8, &Device::Cpu)?;
+        Ok(self.module.forward(&self.input.prepare(&black)?)?)
+    }
+}
+
+/// The columns of a result for one image.
+fn columns(what: &str, result: &Tensor) -> Result<usize> {
+    match result.dims() {
+        &[1, columns] if columns > 0 => Ok(columns),
+        found => Err(Error::Shape {
+            what: format!("{what} of one image"),
+            expected: "[1, columns]; flatten or pool the module's result".into(),
+            found: format!("{found:?}"),
+        }),
+    }
+}
+
+impl<M: Module + Send + Sync> FeatureExtractor for ModuleExtractor<M> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn dims(&self) -> usize {
+        self.dims
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+        let features = self.module.forward(&self.input.prepare(images)?)?.detach();
+        let logits = match &self.head {
+            Some(head) => head.forward(&features)?.detach().to_dtype(DType::F32)?,
+            None => Tensor::zeros((images.dim(0)?, 0), DType::F32, &Device::Cpu)?,
+        };
+        Ok(Extracted { features: features.to_dtype(DType::F32)?, logits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Means of the channels, `[N, 3]`.
+    fn means(x: &Tensor) -> candle_core::Result<Tensor> {
+        x.mean(3)?.mean(2)
+    }
+
+    fn grey(level: u8, side: usize) -> Tensor {
+        Tensor::full(level, (2, 3, side, side), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn bytes_arrive_in_the_declared_range() {
+        let input = ModuleInput::plain(4, (-1.0, 1.0), &Device::Cpu);
+        let extractor = ModuleExtractor::new("means", means, input).unwrap();
+        assert_eq!((extractor.dims(), extractor.classes()), (3, 0));
+        for (level, expected) in [(0, -1.0), (255, 1.0), (51, -0.6)] {
+            for side in [4, 9] {
+                let out = extractor.extract(&grey(level, side)).unwrap();
+                let found = out.features.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                assert!(found.iter().all(|v| (v - expected).abs() < 1e-6), "{found:?}");
+                assert_eq!(out.logits.dims(), [2, 0]);
+            }
+        }
+        let input = ModuleInput::imagenet(4, &Device::Cpu);
+        let extractor = ModuleExtractor::new("means", means, input).unwrap();
+        let found = extractor.extract(&grey(255, 4)).unwrap().features.to_vec2::<f32>().unwrap();
+        // (1 − mean) / deviation.
+        for (found, expected) in found[1].iter().zip([2.248_908_3, 2.428_571_4, 2.64]) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn logits_come_from_the_features_and_wrong_shapes_are_refused() {
+        let input = ModuleInput::plain(4, (0.0, 1.0), &Device::Cpu);
+        let head = |x: &Tensor| Tensor::cat(&[x, x], 1)? * 2.0;
+        let extractor =
+            ModuleExtractor::new("means", means, input.clone()).unwrap().with_logits(head).unwrap();
+        assert_eq!(extractor.classes(), 6);
+        let out = extractor.extract(&grey(255, 4)).unwrap();
+        assert_eq!(out.logits.to_vec2::<f32>().unwrap(), vec![vec![2.0; 6]; 2]);
+
+        let maps = |x: &Tensor| Ok(x.clone());
+        let error = ModuleExtractor::new("maps", maps, input).unwrap_err().to_string();
+        assert!(error.contains("[1, 3, 4, 4]") && error.contains("pool"), "{error}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Strict loading: every tensor of the network must be offered in its shape, and no other tensor may be.
+//!
+//! On an error nothing is changed, and the error names every tensor that is missing, unexpected or of another shape.
+//! Only counters may be missing, since older files have none.
+
+use std::collections::BTreeSet;
+
+use candle_core::{Tensor, Var};
+
+use super::{Params, Role, assign};
+use crate::{Archive, Error, Result};
+
+/// A tensor that is offered to a network.
+struct Offer<'a> {
+    /// Its name in the network.
+    name: String,
+    /// Its name where it comes from, for messages.
+    source: &'a str,
+    tensor: &'a Tensor,
+}
+
+/// What a loading has found so far.
+#[derive(Default)]
+pub(super) struct Loading<'a> {
+    /// Name, variable and value of what fits.
+    pub values: Vec<(&'a str, &'a Var, Tensor)>,
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+    pub wrong_shape: Vec<String>,
+}
+
+impl Loading<'_> {
+    /// Sets all variables, or none of them.
+    pub fn finish(self) -> Result<()> {
+        let Self { values, missing, unexpected, wrong_shape } = self;
+        if !(missing.is_empty() && unexpected.is_empty() && wrong_shape.is_empty()) {
+            return Err(Error::Mismatch { missing, unexpected, wrong_shape });
+        }
+        let mut converted = Vec::with_capacity(values.len());
+        for (name, var, value) in values {
+            // A copy, as the value may share the variable's own memory.
+            let value = value.detach().to_dtype(var.dtype()).and_then(|v| v.copy());
+            let value = value.and_then(|v| v.to_device(var.device()));
+            converted.push((name, var, value.map_err(|e| Error::tensor(name, e))?));
+        }
+        for (name, var, value) in converted {
+            assign(var, &value).map_err(|source| Error::tensor(name, source))?;
+        }
+        Ok(())
+    }
+}
+
+impl Params {
+    /// Sets every tensor from the tensors of `archive` whose names start with `prefix` (`""`, or ending in `.`).
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names all tensors that are missing, unexpected or of another shape; nothing is changed
+    /// then.
+    pub fn load(&self, archive: &Archive, prefix: &str) -> Result<()> {
+        self.load_renamed(archive, prefix, str::to_owned, str::to_owned)
+    }
+
+    /// [`Params::load`] for an archive that names its tensors in another way. `ours` makes our name of one of the
+    /// archive's (without the prefix), and `theirs` makes the archive's of ours, for the names of what is missing.
+    ///
+    /// # Errors
+    /// As [`Params::load`].
+    pub fn load_renamed(
+        &self,
+        archive: &Archive,
+        prefix: &str,
+        ours: impl Fn(&str) -> String,
+        theirs: impl Fn(&str) -> String,
+    ) -> Result<()> {
+        let offers = archive.iter().filter_map(|(source, tensor)| {
+            Some(Offer { name: ours(source.strip_prefix(prefix)?), source, tensor })
+        });
+        self.fill(offers, |name| format!("{prefix}{}", theirs(name)))
+    }
+
+    /// Sets every tensor from named tensors, such as those of [`Params::state`].
+    ///
+    /// # Errors
+    /// As [`Params::load`].
+    pub fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        let offers =
+            state.iter().map(|(name, tensor)| Offer { name: name.clone(), source: name, tensor });
+        self.fill(offers, str::to_owned)
+    }
+
+    /// Sets every tensor from the tensor of the same name in `source`, which may hold more.
+    ///
+    /// # Errors
+    /// As [`Params::load`], but nothing is unexpected.
+    pub fn copy_from(&self, source: &Params) -> Result<()> {
+        let own = source.all().into_iter().filter(|(name, _)| self.get(name).is_some());
+        let offers = own.map(|(name, var)| Offer {
+            name: name.to_owned(),
+            source: name,
+            tensor: var.as_tensor(),
+        });
+        self.fill(offers, str::to_owned)
+    }
+
+    /// Sets every tensor from `offers`; `theirs` is the name that a missing tensor would have had among them.
+    fn fill<'a>(
+        &self,
+        offers: impl Iterator<Item = Offer<'a>>,
+        theirs: impl Fn(&str) -> String,
+    ) -> Result<()> {
+        let mut loading = Loading::default();
+        let mut met = BTreeSet::new();
+        for Offer { name, source, tensor } in offers {
+            let Some((own, entry)) = self.entries.get_key_value(&name) else {
+                loading.unexpected.push(source.to_owned());
+                continue;
+            };
+            if !met.insert(own.as_str()) {
+                // Under two names at once.
+                loading.unexpected.push(source.to_owned());
+            } else if entry.var.dims() != tensor.dims() {
+                let (expected, found) = (entry.var.dims(), tensor.dims());
+                loading.wrong_shape.push(wrong_shape(source, expected, found));
+            } else {
+                loading.values.push((own, &entry.var, tensor.clone()));
+            }
+        }
+        let lacking = self
+            .entries
+            .iter()
+            .filter(|(name, e)| e.role != Role::Counter && !met.contains(name.as_str()));
+        loading.missing = lacking.map(|(name, _)| theirs(name)).collect();
+        loading.finish()
+    }
+}
+
+/// The words for a tensor of another shape.
+pub(super) fn wrong_shape(name: &str, expected: &[usize], found: &[usize]) -> String {
+    format!("{name}: expected {expected:?}, found {found:?}")
+}

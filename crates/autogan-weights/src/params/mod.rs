@@ -1,0 +1,193 @@
+//! [`Params`]: the named tensors of a network, which are variables that an optimiser steps and buffers that it does not.
+//!
+//! Every network of this project keeps its tensors here: generator and discriminator, the controller, the compact
+//! scorer in training. So all of them draw their initial values, load and save in one way.
+
+mod builder;
+mod guests;
+mod load;
+
+pub use builder::ParamsBuilder;
+
+use candle_core::{DType, Device, Tensor, Var};
+use indexmap::IndexMap;
+use rand::Rng;
+
+use crate::{Archive, Error, Init, Result};
+
+/// What a tensor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An optimiser steps it.
+    Trainable,
+    /// The network itself changes it.
+    Buffer,
+    /// A count of training steps, a buffer that older files lack.
+    Counter,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    var: Var,
+    init: Init,
+    role: Role,
+}
+
+/// Variables and buffers of one network by name, in an order that does not change.
+///
+/// The order is that of the names ([`ParamsBuilder::finish_by_name`]) or that in which the tensors were added
+/// ([`ParamsBuilder::finish`]). Initial values are drawn in this order. A clone shares the tensors.
+#[derive(Debug, Clone)]
+pub struct Params {
+    entries: IndexMap<String, Entry>,
+    dtype: DType,
+    device: Device,
+}
+
+impl Params {
+    /// The variables that an optimiser steps, in order.
+    pub fn trainable(&self) -> Vec<(&str, &Var)> {
+        self.list(|role| role == Role::Trainable)
+    }
+
+    /// The buffers, in order.
+    pub fn buffers(&self) -> Vec<(&str, &Var)> {
+        self.list(|role| role != Role::Trainable)
+    }
+
+    /// Variables and buffers together, in order.
+    pub fn all(&self) -> Vec<(&str, &Var)> {
+        self.list(|_| true)
+    }
+
+    fn list(&self, wanted: impl Fn(Role) -> bool) -> Vec<(&str, &Var)> {
+        let entries = self.entries.iter().filter(|(_, entry)| wanted(entry.role));
+        entries.map(|(name, entry)| (name.as_str(), &entry.var)).collect()
+    }
+
+    /// The variable or buffer of this name.
+    pub fn get(&self, name: &str) -> Option<&Var> {
+        self.entries.get(name).map(|entry| &entry.var)
+    }
+
+    /// The variable or buffer of this name.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] when there is none.
+    pub fn require(&self, name: &str) -> Result<&Var> {
+        self.get(name).ok_or_else(|| {
+            Error::missing_tensor(name, self.entries.len(), self.entries.keys().map(String::as_str))
+        })
+    }
+
+    /// The number of trainable values.
+    pub fn count(&self) -> u64 {
+        self.trainable().iter().map(|(_, var)| var.elem_count() as u64).sum()
+    }
+
+    /// Element type of the variables, F32 or F64. Counters are I64.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Where the tensors are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Draws every tensor anew in place, in order, in f64; then rounds to the tensor's element type.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
+        for (name, Entry { var, init, .. }) in &self.entries {
+            let values = init.draw(var.elem_count(), rng);
+            Tensor::from_vec(values, var.shape(), &Device::Cpu)
+                .and_then(|values| assign(var, &values))
+                .map_err(|source| Error::tensor(name, source))?;
+        }
+        Ok(())
+    }
+
+    /// A copy of every tensor under its name, in order, on the network's device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let copy = |(name, var): (&str, &Var)| match var.as_detached_tensor().copy() {
+            Ok(copy) => Ok((name.to_owned(), copy)),
+            Err(source) => Err(Error::tensor(name, source)),
+        };
+        self.all().into_iter().map(copy).collect()
+    }
+
+    /// Adds a copy of every tensor to `archive`, on the CPU, under `prefix` (`""`, or ending in `.`) and the name that
+    /// `rename` makes of its own.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn save(
+        &self,
+        archive: &mut Archive,
+        prefix: &str,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<()> {
+        for (name, value) in self.state()? {
+            let value = value.to_device(&Device::Cpu).map_err(|e| Error::tensor(&name, e))?;
+            archive.insert(format!("{prefix}{}", rename(&name)), value);
+        }
+        Ok(())
+    }
+}
+
+/// Sets a variable from a tensor of the same shape, on any device and of any element type.
+///
+/// # Errors
+/// When the shapes differ, or the device fails.
+pub fn assign(var: &Var, value: &Tensor) -> candle_core::Result<()> {
+    var.set(&value.detach().to_dtype(var.dtype())?.to_device(var.device())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    pub(super) fn store(names: [&str; 2]) -> Params {
+        let mut builder = ParamsBuilder::new(DType::F64, &Device::Cpu).unwrap();
+        for name in names {
+            builder.param(name, 3, Init::Uniform { fan_in: 4 }).unwrap();
+        }
+        builder.buffer("b.mean", 2, Init::Ones).unwrap();
+        builder.counter("b.count").unwrap();
+        let params = builder.finish_by_name();
+        params.reset(&mut ChaCha8Rng::seed_from_u64(5)).unwrap();
+        params
+    }
+
+    #[test]
+    fn draws_follow_the_names_not_the_order_of_building() {
+        let (ab, ba) = (store(["a", "c"]), store(["c", "a"]));
+        for ((name, x), (_, y)) in ab.trainable().iter().zip(ba.trainable()) {
+            assert_eq!(x.to_vec1::<f64>().unwrap(), y.to_vec1::<f64>().unwrap(), "{name}");
+        }
+        assert_eq!(ab.count(), 6);
+        let names: Vec<&str> = ab.all().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["a", "b.count", "b.mean", "c"]);
+    }
+
+    #[test]
+    fn copies_are_complete_or_refused() {
+        let (a, b) = (store(["a", "c"]), store(["a", "d"]));
+        let error = a.copy_from(&b).unwrap_err();
+        assert!(matches!(&error, Error::Mismatch { missing, .. } if missing == &["c"]), "{error}");
+        let zeros = Tensor::zeros(3, DType::F64, &Device::Cpu).unwrap();
+        a.get("a").unwrap().set(&zeros).unwrap();
+        let c = store(["a", "c"]);
+        c.copy_from(&a).unwrap();
+        assert_eq!(c.get("a").unwrap().to_vec1::<f64>().unwrap(), [0.0; 3]);
+        a.get("a").unwrap().set(&zeros.ones_like().unwrap()).unwrap();
+        assert_eq!(c.get("a").unwrap().to_vec1::<f64>().unwrap(), [0.0; 3], "no shared storage");
+    }
+}
