@@ -98,7 +98,8 @@ mod tests {
         let bytes = Tensor::from_iter(pixels.map(|v| v as u8), &Device::Cpu)?;
         let bytes = bytes.reshape((n, 3, 2, 2))?;
         // In the middle of what becomes each byte.
-        if floats { (bytes.to_dtype(DType::F32)? + 0.5)? / 127.5 - 1.0 } else { Ok(bytes) }
+        let middle = (bytes.to_dtype(DType::F32)? + 0.5)?;
+        if floats { middle.affine(1.0 / 127.5, -1.0) } else { Ok(bytes) }
     }
 
     fn extractor() -> impl FeatureExtractor {
