@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use autogan_report::{RunData, Trained};
+use autogan_report::{RunData, TrainingScores};
 use autogan_run::RunDir;
 use autogan_run::export::{Align, aligned};
 use serde_json::{Map, Value, json};
@@ -122,7 +122,7 @@ fn protocol(data: &RunData) -> Option<&String> {
 }
 
 /// What a training from scratch came to.
-fn trained(data: &RunData) -> Option<&Trained> {
+fn trained(data: &RunData) -> Option<&TrainingScores> {
     data.summary.trained.as_ref()
 }
 

@@ -1,5 +1,5 @@
-//! What a run directory tells, for people: its data in one serialisable piece, architectures as
-//! drawings.
+//! This crate reads a run directory back and shows it to people: as data, as drawings of
+//! architectures, as a report, as a live dashboard.
 //!
 //! - [`data::RunData`] is everything that a run directory holds, read in one go, also while a
 //!   search writes it and also when parts of it are damaged;
@@ -25,6 +25,6 @@ mod shell;
 mod svg;
 
 pub use arch::{ArchView, Drawing, arch_glyph, arch_svg, arch_svg_file};
-pub use data::{RunData, Status, Summary, Trained};
+pub use data::{RunData, Status, Summary, TrainingScores};
 pub use error::{Error, Result};
 pub use report::{report_html, write_report};

@@ -1,4 +1,4 @@
-//! Words of the commands that pages show, as a shell reads them.
+//! Quotes the words of commands that a page shows, so that a shell reads each as one word.
 
 /// The word, in quotes where the shell would split or expand it.
 pub(crate) fn quoted(word: &str) -> String {

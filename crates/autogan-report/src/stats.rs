@@ -1,4 +1,4 @@
-//! Which choices earn more: scores by choice, and differences with confidence intervals.
+//! Statistics of scores by choice: which choices score higher, with confidence intervals.
 //!
 //! Scores rise while the shared weights learn, and the policy draws what it likes again and again.
 //! So a score counts relative to the mean of its iteration, and an architecture counts once, with

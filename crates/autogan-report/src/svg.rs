@@ -1,4 +1,4 @@
-//! The few things that every drawing here needs: escaped text, short numbers, lines and arrows.
+//! A writer of SVG for the drawings of this crate: escaped text, short numbers, lines and arrows.
 
 use std::fmt::{self, Display, Write};
 

@@ -1,4 +1,4 @@
-//! Which decisions a controller takes, and which architecture follows from them.
+//! [`ActionSpace`] lists the decisions that a controller takes, and decodes them into an architecture.
 
 use autogan_space::{Arch, CellArch, MAX_CELLS, SpaceError, TokenKind, TokenOrder, stage_tokens};
 use serde::{Deserialize, Serialize};

@@ -12,12 +12,12 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::FirstInput;
-use crate::allowed::{Allowed, Everything};
 use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
 use crate::params::ControllerParams;
 use crate::rollout::{PreviousToken, Rollout, StartState};
-use crate::within::Within;
+use crate::rule::{AnyChoice, ChoiceRule};
+use crate::ruled::RuledController;
 
 /// Size and input rule of a controller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ impl Controller {
     /// # Errors
     /// When `starts` is empty or does not fit this controller.
     pub fn sample<R: Rng + ?Sized>(&self, starts: &[StartState], rng: &mut R) -> Result<Rollout> {
-        self.within(&Everything).sample(starts, rng)
+        self.within(&AnyChoice).sample(starts, rng)
     }
 
     /// Takes the most probable choice at every step; the first of equals.
@@ -122,7 +122,7 @@ impl Controller {
     /// # Errors
     /// When `starts` is empty or does not fit this controller.
     pub fn greedy(&self, starts: &[StartState]) -> Result<Rollout> {
-        self.within(&Everything).greedy(starts)
+        self.within(&AnyChoice).greedy(starts)
     }
 
     /// Follows the given actions, one row of `T` for each start state.
@@ -131,12 +131,12 @@ impl Controller {
     /// When `starts` is empty or does not fit, when there are not as many rows as start states, when a row has not
     /// `T` actions, or when an action is not below its token's number of choices.
     pub fn evaluate(&self, starts: &[StartState], actions: &[Vec<usize>]) -> Result<Rollout> {
-        self.within(&Everything).evaluate(starts, actions)
+        self.within(&AnyChoice).evaluate(starts, actions)
     }
 
     /// This controller, drawing only what `rule` allows.
-    pub fn within<'a>(&'a self, rule: &'a dyn Allowed) -> Within<'a> {
-        Within { controller: self, rule }
+    pub fn within<'a>(&'a self, rule: &'a dyn ChoiceRule) -> RuledController<'a> {
+        RuledController { controller: self, rule }
     }
 
     /// First input `[B, hidden]` and first state.

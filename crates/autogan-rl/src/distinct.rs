@@ -9,11 +9,11 @@ use autogan_ops::log_softmax;
 use candle_core::DType;
 use rand::{Rng, RngExt};
 
-use crate::allowed::Everything;
 use crate::controller::Controller;
 use crate::error::{Result, RlError};
 use crate::rollout::StartState;
-use crate::within::{Within, masked};
+use crate::rule::AnyChoice;
+use crate::ruled::{RuledController, masked};
 
 /// One sequence and the start state that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,11 +49,11 @@ impl Controller {
         m: usize,
         rng: &mut R,
     ) -> Result<Vec<Draw>> {
-        self.within(&Everything).sample_distinct(starts, m, rng)
+        self.within(&AnyChoice).sample_distinct(starts, m, rng)
     }
 }
 
-impl Within<'_> {
+impl RuledController<'_> {
     /// As [`Controller::sample_distinct`], within the rule.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! - [`ActionSpace`] says which decisions are taken: those of one cell (MLAS) or of all cells (SLAS).
 //! - [`Controller`] draws them ([`Controller::sample`], [`Controller::sample_distinct`],
 //!   [`Controller::greedy`]) from start states that an earlier stage's [`Beam`] hands over.
-//! - [`Allowed`] says which choices may follow, such as what a budget leaves ([`Affordable`]); [`Controller::within`]
+//! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]); [`Controller::within`]
 //!   draws no others.
 //! - [`Reward`] is what the caller implements: architecture in, score out.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
@@ -17,7 +17,6 @@
 //! from the generator that the caller passes, on the host, so they are the same on every device.
 
 mod actions;
-mod allowed;
 mod baseline;
 mod beam;
 mod controller;
@@ -29,11 +28,11 @@ mod params;
 mod reinforce;
 mod reward;
 mod rollout;
+mod rule;
+mod ruled;
 mod trainer;
-mod within;
 
 pub use actions::ActionSpace;
-pub use allowed::{Affordable, Allowed, Everything};
 pub use autogan_config::{BaselineOrder, FirstInput, PolicyLoss};
 pub use baseline::Baseline;
 pub use beam::{Beam, Candidate};
@@ -44,5 +43,6 @@ pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_lo
 pub use reinforce::{PolicyStep, Reinforce, ReinforceConfig};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
+pub use rule::{AnyChoice, BudgetRule, ChoiceRule};
+pub use ruled::RuledController;
 pub use trainer::{PolicyTrainer, StepReport};
-pub use within::Within;

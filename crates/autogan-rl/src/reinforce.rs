@@ -1,4 +1,4 @@
-//! From rewards to a differentiable loss: configuration, baseline and choice of the policy loss.
+//! [`Reinforce`] turns the rewards of a batch into a differentiable loss: it keeps the baseline and picks the policy loss.
 
 use autogan_config::PolicyConfig;
 use candle_core::{DType, Tensor};
@@ -59,7 +59,7 @@ pub struct Reinforce {
 }
 
 impl Reinforce {
-    /// Before the first reward.
+    /// A policy gradient before its first reward.
     ///
     /// # Errors
     /// When the entropy weight is negative or not finite, or the decay is not in [0, 1).

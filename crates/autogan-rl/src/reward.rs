@@ -1,4 +1,4 @@
-//! What the controller is taught by: a score for an architecture.
+//! The [`Reward`] trait scores an architecture; the controller learns from that score.
 
 use autogan_space::Arch;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What goes into one unrolling of the controller and what comes out of it.
+//! One unrolling of the controller: the states that it starts from ([`StartState`]) and its result ([`Rollout`]).
 
 use autogan_space::TokenKind;
 use candle_core::{DType, Tensor};

@@ -1,4 +1,4 @@
-//! One controller step: score what was drawn, then follow the policy gradient with Adam (section 3.3).
+//! [`PolicyTrainer`] takes one step of the controller: it follows the policy gradient with Adam (section 3.3).
 
 use autogan_config::PolicyConfig;
 use autogan_ops::{Adam, AdamConfig};
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::reinforce::{Reinforce, ReinforceConfig};
 use crate::rollout::Rollout;
 
-/// What a controller step reports.
+/// The numbers of one controller step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
     /// The policy loss before the update.
@@ -41,7 +41,7 @@ impl PolicyTrainer {
         AdamConfig { lr: config.lr, beta1: config.beta1, beta2: config.beta2, eps: 1e-8 }
     }
 
-    /// Before the first step.
+    /// A trainer before its first step.
     ///
     /// # Errors
     /// When a number of the configuration is out of range.

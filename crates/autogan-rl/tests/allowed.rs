@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autogan_rl::{
-    ActionSpace, Affordable, Allowed, Controller, ControllerConfig, Everything, FirstInput, Result,
-    RlError,
+    ActionSpace, AnyChoice, BudgetRule, ChoiceRule, Controller, ControllerConfig, FirstInput,
+    Result, RlError,
 };
 use autogan_space::{Arch, Budget, GeneratorShape, TokenOrder, derived_generator_cost};
 use candle_core::{DType, Device, Tensor};
@@ -28,8 +28,8 @@ fn budget() -> Budget {
     Budget::new(SHAPE, Some(cost.params), Some(cost.macs)).unwrap()
 }
 
-fn affordable<'a>(space: ActionSpace, budget: &'a Budget, starts: usize) -> Affordable<'a> {
-    Affordable { space, budget, prefixes: vec![None; starts] }
+fn affordable<'a>(space: ActionSpace, budget: &'a Budget, starts: usize) -> BudgetRule<'a> {
+    BudgetRule { space, budget, prefixes: vec![None; starts] }
 }
 
 /// All sequences of the first stage that the budget allows.
@@ -158,12 +158,12 @@ fn without_a_rule_nothing_changes_and_what_a_rule_forbids_is_an_error() {
     let starts = controller.zero_starts(5);
     let rng = || ChaCha8Rng::seed_from_u64(6);
     let free = controller.sample(&starts, &mut rng()).unwrap();
-    let within = controller.within(&Everything).sample(&starts, &mut rng()).unwrap();
+    let within = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
     assert_eq!(free.actions, within.actions);
     assert_eq!(values(&free.log_probs), values(&within.log_probs));
 
     struct NoSecond;
-    impl Allowed for NoSecond {
+    impl ChoiceRule for NoSecond {
         fn next(&self, _start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>> {
             Ok((actions.len() == 3).then(|| vec![true, false]))
         }

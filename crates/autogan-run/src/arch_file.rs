@@ -1,4 +1,4 @@
-//! `arch.json`: what a search found, and the scores it is to be read against.
+//! `arch.json` holds the architectures that a search found, and the scores to compare theirs with.
 //!
 //! No times and no paths, so that two runs of one seed write the same bytes.
 
@@ -26,7 +26,7 @@ pub struct ArchFile {
     pub stage: u32,
     /// How each kind of number came about.
     pub protocol: Protocol,
-    /// The scores that the best reward is read against; absent until they are measured.
+    /// The scores to compare the best one with; absent until they are measured.
     pub score: Option<Score>,
     /// The best architectures, rank 1 first.
     pub top: Vec<FoundArch>,

@@ -1,4 +1,4 @@
-//! The crate's error: what was expected, what was found, what to do about it.
+//! The error of this crate. It says what was expected, what was found, and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What a run ran on: `host.json`, written once when the run starts. No paths.
+//! `host.json` describes the machine and the program of a run. It is written once, when the run starts, and holds no paths.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The run directory of a search: what a run writes, how it survives a crash, how it is read.
+//! This crate writes and reads run directories, and keeps them whole through a crash.
 //!
 //! A run lives in one directory (see [`RunDir`] for the layout):
 //!
@@ -31,6 +31,7 @@ pub mod winner_file;
 pub mod writer;
 
 mod config;
+mod names;
 
 /// CRC-32C (Castagnoli): of TFRecord files, and of the store's rows.
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
@@ -51,4 +52,4 @@ pub use store::{
 };
 pub use tensorboard::EventFile;
 pub use winner_file::{TrainedArch, WinnerFile};
-pub use writer::{Resumed, RunWriter};
+pub use writer::{ResumedRun, RunWriter};

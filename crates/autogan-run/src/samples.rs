@@ -1,4 +1,4 @@
-//! Sample pictures: a grid of images as one PNG, or one image.
+//! Sample pictures, saved as PNG: a grid of images, or one image.
 //!
 //! Images come in as bytes `[N, 3, H, W]` (channels first, 0 to 255) and are stored as PNG, RGB,
 //! 8 bits. The same images give the same bytes.

@@ -1,4 +1,4 @@
-//! `scores.json`: what an architecture was worth that was trained from scratch.
+//! `scores.json` holds the scores of an architecture that was trained from scratch.
 //!
 //! No times and no paths, so that two runs of one seed write the same bytes.
 

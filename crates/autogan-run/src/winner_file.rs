@@ -1,4 +1,4 @@
-//! `winner.json`: the best architectures of a search, each trained from scratch, and which of them won.
+//! `winner.json` lists the best architectures of a search, each trained from scratch, and names the winner.
 //!
 //! No times and no paths, so that the same trainings write the same bytes.
 

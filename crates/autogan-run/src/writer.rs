@@ -1,4 +1,4 @@
-//! The one writer of a run: keeps store, checkpoints and event file in step.
+//! [`RunWriter`] is the one writer of a run. It keeps store, checkpoints and event file in step.
 //!
 //! A checkpoint is written after the rows before it are on the disk, and records how many there
 //! are. So after a kill at any moment the newest checkpoint has all its rows, perhaps some more;
@@ -38,7 +38,7 @@ pub struct RunWriter {
 
 /// A run that is continued.
 #[derive(Debug)]
-pub struct Resumed {
+pub struct ResumedRun {
     /// Its writer.
     pub writer: RunWriter,
     /// Where to continue; `None` if the run ended before its first checkpoint.
@@ -75,7 +75,7 @@ impl RunWriter {
     /// [`Error::Locked`] if another process writes it, [`Error::NoGoodCheckpoint`],
     /// [`Error::StoreBehind`], [`Error::ConfigChanged`], [`Error::Damaged`]; otherwise the file
     /// system's or SQLite's error.
-    pub fn resume(dir: RunDir, host: &Host) -> Result<Resumed> {
+    pub fn resume(dir: RunDir, host: &Host) -> Result<ResumedRun> {
         let lock = RunLock::acquire(dir.path())?;
         dir.tidy(host)?;
         let mut warnings = mend_host(&dir, host)?;
@@ -100,7 +100,7 @@ impl RunWriter {
         }
         let json = serde_json::json!({ "warnings": &warnings, "unix_ms": now_ms() });
         writer.session("resume", json.to_string(), position.tick)?;
-        Ok(Resumed { writer, checkpoint, warnings })
+        Ok(ResumedRun { writer, checkpoint, warnings })
     }
 
     /// The run's directory.

@@ -1,7 +1,7 @@
 //! Which architectures a search draws: those that its controller finds good, or evenly among what the budget allows
 //! (random search with weight sharing, section 4.3.5).
 
-use autogan_rl::{ActionSpace, Affordable, Candidate, Draw, RewardValue, Rollout, StartState};
+use autogan_rl::{ActionSpace, BudgetRule, Candidate, Draw, RewardValue, Rollout, StartState};
 use autogan_space::{Arch, SpaceError};
 use rand::RngExt;
 use rand::seq::index;
@@ -27,8 +27,8 @@ impl Search {
     }
 
     /// What may be drawn from each of these places of the beam.
-    pub(crate) fn rule(&self, places: &[usize]) -> Affordable<'_> {
-        Affordable {
+    pub(crate) fn rule(&self, places: &[usize]) -> BudgetRule<'_> {
+        BudgetRule {
             space: self.actions(),
             budget: &self.budget,
             prefixes: places.iter().map(|&place| self.prefix_of(place)).collect(),

@@ -1,4 +1,4 @@
-//! The page and what it loads, inside the binary.
+//! The dashboard's page and the files that it loads, embedded in the binary.
 
 use crate::arch::ARCH_CSS;
 

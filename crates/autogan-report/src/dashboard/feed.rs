@@ -1,4 +1,4 @@
-//! What is known of the runs, brought up to date when their files change.
+//! [`Feed`] keeps the data of the runs in memory and reads them anew when their files change.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -21,7 +21,7 @@ const KEPT: usize = 6;
 pub struct Feed {
     /// The directory.
     pub root: Root,
-    runs: Mutex<HashMap<String, Arc<Mutex<Known>>>>,
+    runs: Mutex<HashMap<String, Arc<Mutex<KnownRun>>>>,
     /// Counts requests, to know which run was asked for last.
     clock: Mutex<u64>,
 }
@@ -46,7 +46,7 @@ pub struct Look {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownRun {
     mark: String,
     line: Option<Line>,
     rows: Option<(Follower, Arc<RunData>)>,
@@ -104,7 +104,7 @@ impl Feed {
         line
     }
 
-    fn known(&self, name: &str) -> Arc<Mutex<Known>> {
+    fn known(&self, name: &str) -> Arc<Mutex<KnownRun>> {
         Arc::clone(locked(&self.runs).entry(name.to_owned()).or_default())
     }
 
@@ -129,7 +129,7 @@ impl Feed {
     }
 }
 
-impl Known {
+impl KnownRun {
     fn data(&mut self, run: &RunDir, mark: &str) -> Arc<RunData> {
         if let Some((_, data)) = self.rows.as_ref().filter(|_| self.mark == mark) {
             return Arc::clone(data);

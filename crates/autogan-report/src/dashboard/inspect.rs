@@ -1,4 +1,4 @@
-//! One architecture, looked at closely: drawing, notations, costs, and what to do with it.
+//! The inspector of one architecture: its drawing, notations and costs, and commands to go on with.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What every answer carries, and which requests get none.
+//! Security: headers that every answer carries, and requests that are refused.
 //!
 //! The page may load and run only what this server serves. A request under another host's name is
 //! refused: a page elsewhere could have its own name resolve to this machine (DNS rebinding) and

@@ -1,4 +1,4 @@
-//! The one directory that is served, and the guard that nothing outside it is.
+//! [`Root`] is the one directory that is served. It guards that nothing outside of it is read.
 //!
 //! A request never names a path. A run is looked up by its name among those that the directory
 //! lists, a picture by its name in the run's `samples`; both are then resolved, links and all, and

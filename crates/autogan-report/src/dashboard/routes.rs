@@ -1,4 +1,4 @@
-//! Paths and their answers.
+//! The routes of the dashboard: each path with its answer.
 
 use std::sync::Arc;
 

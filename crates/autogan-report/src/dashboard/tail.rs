@@ -1,4 +1,4 @@
-//! A run from an iteration on: what a page that knows the rest still needs.
+//! The part of a run from an iteration on, for a page that already has the rest.
 
 use crate::data::{RunData, Series};
 

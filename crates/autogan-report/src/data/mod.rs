@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use follow::Follower;
 pub use plan::{Plan, TrainingPlan};
-pub use summary::{Best, Status, Summary, Trained};
+pub use summary::{BestChild, Status, Summary, TrainingScores};
 pub(crate) use token::choices as choices_of;
 pub use token::{Token, tokens};
 

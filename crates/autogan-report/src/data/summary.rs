@@ -1,4 +1,4 @@
-//! A run in a few lines: what a list of runs shows.
+//! [`Summary`] is the line that a list of runs shows of one run.
 
 use autogan_run::{
     ArchFile, Event, Image, ModelScore, RealScore, RunDir, Scalar, Score, ScoresFile,
@@ -41,7 +41,7 @@ impl Status {
 
 /// The highest score of the last stage that was reached.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Best {
+pub struct BestChild {
     /// The score.
     pub score: f64,
     /// The architecture; as its released vector, numbers separated by spaces.
@@ -55,7 +55,7 @@ pub struct Best {
     pub iteration: u32,
 }
 
-/// A run in a few lines.
+/// The few facts about a run that a list shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// Name of the directory.
@@ -83,16 +83,16 @@ pub struct Summary {
     /// Architectures that were scored.
     pub trials: usize,
     /// The highest score while controller and candidates were scored, in the last stage reached.
-    pub best: Option<Best>,
+    pub best: Option<BestChild>,
     /// The scores of the final derivation.
     pub score: Option<Score>,
     /// What a training from scratch came to.
-    pub trained: Option<Trained>,
+    pub trained: Option<TrainingScores>,
 }
 
 /// What a training from scratch came to, in a few numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trained {
+pub struct TrainingScores {
     /// The best weights on the way.
     pub best: ModelScore,
     /// The weights of the end.
@@ -103,10 +103,10 @@ pub struct Trained {
     pub protocol: ScoresProtocol,
 }
 
-impl Trained {
-    fn of(file: &ScoresFile) -> Trained {
+impl TrainingScores {
+    fn of(file: &ScoresFile) -> TrainingScores {
         let (best, last, real) = (file.best, file.last, file.real);
-        Trained { best, last, real, protocol: file.protocol.clone() }
+        TrainingScores { best, last, real, protocol: file.protocol.clone() }
     }
 }
 
@@ -165,7 +165,7 @@ impl Summary {
             best: best(rows.trials, stage),
             // An older end of a run that goes on is not its result.
             score: rows.found.filter(|_| finished).and_then(|found| found.score),
-            trained: rows.trained.filter(|_| finished).map(Trained::of),
+            trained: rows.trained.filter(|_| finished).map(TrainingScores::of),
         }
     }
 }
@@ -243,7 +243,7 @@ fn progress(plan: &Plan, rows: &Rows<'_>) -> (u32, u32) {
     (done, trial.max(image).unwrap_or(0))
 }
 
-fn best(trials: &[Stored<Trial>], stage: u32) -> Option<Best> {
+fn best(trials: &[Stored<Trial>], stage: u32) -> Option<BestChild> {
     let searched = |trial: &&Stored<Trial>| {
         let kind = trial.row.kind;
         trial.row.stage == stage
@@ -254,7 +254,7 @@ fn best(trials: &[Stored<Trial>], stage: u32) -> Option<Best> {
         .iter()
         .filter(searched)
         .max_by(|a, b| a.row.score.total_cmp(&b.row.score).then(b.id.cmp(&a.id)))?;
-    Some(Best {
+    Some(BestChild {
         score: best.row.score,
         arch: best.row.arch.clone(),
         named: best.row.named.clone(),

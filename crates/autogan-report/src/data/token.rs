@@ -1,4 +1,4 @@
-//! The decisions of an architecture as columns: one per cell and token, each with its choices.
+//! Tokens: the decisions of an architecture, one per cell and kind, each with its choices.
 
 use autogan_space::{Arch, MAX_CELLS, TokenOrder, stage_tokens};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What was found: the best architecture as a figure, the top of the list, the beams on the way.
+//! The section on architectures: the best as a figure, the top of the list, the beams on the way.
 
 use autogan_run::ArchFile;
 use autogan_space::Arch;

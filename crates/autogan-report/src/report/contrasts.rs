@@ -1,5 +1,5 @@
-//! Which operations help: what the paper observes in section 4.1 of the architectures that it found,
-//! as differences of mean score in this run.
+//! The section "Which operations help": differences of mean score between choices in this run, beside
+//! what the paper observes in section 4.1.
 
 use super::choices;
 use super::format::Numbers;

@@ -29,7 +29,7 @@ pub use samples::picture_path;
 
 /// A report that was written.
 #[derive(Debug)]
-pub struct Written {
+pub struct WrittenReport {
     /// The file.
     pub path: PathBuf,
     /// What the page could not show, each in a sentence.
@@ -40,11 +40,11 @@ pub struct Written {
 ///
 /// # Errors
 /// When the file cannot be written. What cannot be read is left out of the page, which says so.
-pub fn write_report(run: &RunDir, out: Option<&Path>) -> Result<Written> {
+pub fn write_report(run: &RunDir, out: Option<&Path>) -> Result<WrittenReport> {
     let path = out.map_or_else(|| run.report_path(), Path::to_owned);
     let (html, problems) = report_html(run);
     atomic::write(&path, html.as_bytes())?;
-    Ok(Written { path, problems })
+    Ok(WrittenReport { path, problems })
 }
 
 /// The report of a run as HTML, and what it could not show. Its commands name the run by its path.

@@ -1,4 +1,4 @@
-//! Scores over the search, beside what they are to be read against.
+//! The chart of all scores over the search, with the scores to compare them with.
 
 use autogan_run::TrialKind;
 

@@ -1,17 +1,15 @@
-//! Trials for others: an aligned table, CSV (quoted as in RFC 4180, lines end in `\n`), JSON, and parquet in builds with
+//! Trials are exported as an aligned table, CSV (quoted as in RFC 4180, lines end in `\n`), JSON, and parquet in builds with
 //! the feature `parquet`.
 
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
 
-use std::fmt;
 use std::io::{self, Write};
-use std::str::FromStr;
 
 use rusqlite::types::Value;
 
-use crate::error::{Error, Result};
+use crate::names::names;
 use crate::store::{Row, Stored, Trial};
 
 pub use table::{Align, aligned};
@@ -29,37 +27,7 @@ pub enum Format {
     Parquet,
 }
 
-impl Format {
-    /// All formats.
-    pub const ALL: [Format; 4] = [Format::Table, Format::Csv, Format::Json, Format::Parquet];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Table => "table",
-            Format::Csv => "csv",
-            Format::Json => "json",
-            Format::Parquet => "parquet",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Format::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
-            let names = Format::ALL.map(Format::name).join(", ");
-            Error::invalid("format", format!("one of {names}"), format!("{text:?}"))
-        })
-    }
-}
+names!(Format, "format", 4: Table = "table", Csv = "csv", Json = "json", Parquet = "parquet");
 
 /// Writes `trials` to `out` in `format`.
 ///

@@ -1,4 +1,4 @@
-//! How a row type meets its table: columns, values, checksum.
+//! [`Row`] connects a row type with its table: columns, values, checksum.
 
 use autogan_space::Arch;
 use rusqlite::types::Value;

@@ -1,14 +1,12 @@
 //! The row types of the tables.
 
-use std::fmt;
-use std::str::FromStr;
-
 use autogan_space::Arch;
 use rusqlite::types::Value;
 use serde::Serialize;
 
 use super::row::{Field, Kind, Row, kind_of, next, row};
 use crate::error::{Error, Result};
+use crate::names::names;
 
 /// Why an architecture was scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -24,38 +22,8 @@ pub enum TrialKind {
     Random,
 }
 
-impl TrialKind {
-    /// All kinds.
-    pub const ALL: [TrialKind; 4] =
-        [TrialKind::Controller, TrialKind::Candidate, TrialKind::Derive, TrialKind::Random];
-
-    /// The name in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            TrialKind::Controller => "controller",
-            TrialKind::Candidate => "candidate",
-            TrialKind::Derive => "derive",
-            TrialKind::Random => "random",
-        }
-    }
-}
-
-impl fmt::Display for TrialKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for TrialKind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        TrialKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            let names = TrialKind::ALL.map(TrialKind::name).join(", ");
-            Error::invalid("kind of trial", format!("one of {names}"), format!("{text:?}"))
-        })
-    }
-}
+names!(TrialKind, "kind of trial", 4:
+    Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random");
 
 /// As its name.
 impl Field for TrialKind {

@@ -1,4 +1,4 @@
-//! The store's tables, and how an older file becomes a current one.
+//! The store's tables, and the migration of stores of older versions.
 
 use std::path::Path;
 

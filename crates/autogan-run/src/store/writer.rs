@@ -56,7 +56,7 @@ impl Position {
 #[derive(Debug)]
 pub struct Store {
     reader: StoreReader,
-    pending: Vec<Pending>,
+    pending: Vec<PendingRow>,
     /// Rows of each table of [`TABLES`], gathered ones included.
     rows: [i64; TABLES.len()],
     last_tick: u64,
@@ -66,7 +66,7 @@ pub struct Store {
 }
 
 #[derive(Debug)]
-struct Pending {
+struct PendingRow {
     table: usize,
     columns: &'static [&'static str],
     id: i64,
@@ -180,7 +180,7 @@ impl Store {
             self.last_tick = tick;
         }
         let crc = checksum::<R>(id, &values);
-        self.pending.push(Pending { table, columns: R::COLUMNS, id, values, crc });
+        self.pending.push(PendingRow { table, columns: R::COLUMNS, id, values, crc });
         if self.pending.len() >= COMMIT_ROWS || self.committed.elapsed() >= COMMIT_EVERY {
             self.flush()?;
         }
@@ -287,7 +287,7 @@ impl Drop for Store {
     }
 }
 
-fn insert(conn: &mut Connection, pending: &[Pending]) -> rusqlite::Result<()> {
+fn insert(conn: &mut Connection, pending: &[PendingRow]) -> rusqlite::Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for row in pending {
         let table = TABLES[row.table];

@@ -1,4 +1,4 @@
-//! The event file on disk: appended to, cut back on resume, made anew from the store.
+//! [`EventFile`] appends to the event file, cuts it back when a run resumes, and makes it anew from the store.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -19,7 +19,7 @@ pub struct EventFile {
 
 /// What was found in an existing event file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct Remainder {
     /// Records kept that carry a scalar or an image.
     pub summaries: u64,
     /// Bytes cut off: of a torn tail, of damage and what follows it, of what was not to be kept.
@@ -51,7 +51,7 @@ impl EventFile {
     ///
     /// # Errors
     /// The file system's error, also if the file is not there.
-    pub fn resume(path: &Path, keep: u64) -> Result<(EventFile, Found)> {
+    pub fn resume(path: &Path, keep: u64) -> Result<(EventFile, Remainder)> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -126,7 +126,7 @@ fn seconds() -> f64 {
     now_ms() as f64 / 1000.0
 }
 
-fn cut_back(file: &mut File, keep: u64) -> io::Result<Found> {
+fn cut_back(file: &mut File, keep: u64) -> io::Result<Remainder> {
     let length = file.metadata()?.len();
     let mut input = BufReader::new(&mut *file);
     let (mut kept, mut summaries, mut data) = (0, 0, Vec::new());
@@ -151,7 +151,7 @@ fn cut_back(file: &mut File, keep: u64) -> io::Result<Found> {
         file.set_len(kept)?;
         file.seek(SeekFrom::Start(kept))?;
     }
-    Ok(Found { summaries, cut_bytes: length - kept.min(length) })
+    Ok(Remainder { summaries, cut_bytes: length - kept.min(length) })
 }
 
 /// Ticks of the records in an event file that carry a scalar or an image, up to the first damage.

@@ -11,5 +11,5 @@ mod file;
 mod messages;
 mod record;
 
-pub use file::{Entry, EventFile, Found, ticks};
+pub use file::{Entry, EventFile, Remainder, ticks};
 pub use messages::Content;

@@ -1,13 +1,13 @@
-//! Drawing and following sequences, within a rule or in the whole space.
+//! A controller draws or follows sequences of choices; a rule may restrict them.
 
 use autogan_ops::log_softmax;
 use candle_core::{DType, Tensor};
 use rand::{Rng, RngExt};
 
-use crate::allowed::Allowed;
 use crate::controller::Controller;
 use crate::error::{Result, RlError};
 use crate::rollout::{Rollout, StartState};
+use crate::rule::ChoiceRule;
 
 /// What is added to the logit of a choice that is not allowed: its probability and its gradient are exactly 0, and
 /// unlike with −∞ no product with them is NaN.
@@ -16,12 +16,12 @@ const NEVER: f64 = -1e9;
 /// A controller whose sequences keep to a rule: the choices that are not allowed have probability 0, the others are
 /// renormalised.
 #[derive(Clone, Copy)]
-pub struct Within<'a> {
+pub struct RuledController<'a> {
     pub(crate) controller: &'a Controller,
-    pub(crate) rule: &'a dyn Allowed,
+    pub(crate) rule: &'a dyn ChoiceRule,
 }
 
-impl Within<'_> {
+impl RuledController<'_> {
     /// As [`Controller::sample`], within the rule.
     ///
     /// # Errors

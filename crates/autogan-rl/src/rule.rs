@@ -1,4 +1,4 @@
-//! Which choices a sequence may go on with: what a budget leaves of the space, token by token.
+//! Rules that restrict the next choice of a sequence, such as a budget on the cost of the architecture.
 //!
 //! A choice that no affordable architecture follows gets no probability, and the others share it: the policy *is* the
 //! renormalised one, so that what is drawn, its logarithm, its entropy and their gradients belong together. Drawing from
@@ -9,8 +9,8 @@ use autogan_space::{Arch, Budget, CellArch, stage_tokens};
 use crate::actions::ActionSpace;
 use crate::error::{Result, RlError};
 
-/// A rule for which choices may follow.
-pub trait Allowed {
+/// A rule that says which choices may follow.
+pub trait ChoiceRule {
     /// For the sequence that began at start state `start` with `actions`: one flag for each choice of the next token, at
     /// least one of them set; `None` when every choice is allowed.
     ///
@@ -21,17 +21,17 @@ pub trait Allowed {
 
 /// No rule: the whole space.
 #[derive(Debug, Clone, Copy)]
-pub struct Everything;
+pub struct AnyChoice;
 
-impl Allowed for Everything {
+impl ChoiceRule for AnyChoice {
     fn next(&self, _start: usize, _actions: &[usize]) -> Result<Option<Vec<bool>>> {
         Ok(None)
     }
 }
 
-/// What can be completed within a budget.
+/// The rule that the architecture must stay within a budget: only choices that can be completed so are allowed.
 #[derive(Debug, Clone)]
-pub struct Affordable<'a> {
+pub struct BudgetRule<'a> {
     /// The decisions that are taken.
     pub space: ActionSpace,
     /// What an architecture may cost.
@@ -40,7 +40,7 @@ pub struct Affordable<'a> {
     pub prefixes: Vec<Option<&'a Arch>>,
 }
 
-impl Allowed for Affordable<'_> {
+impl ChoiceRule for BudgetRule<'_> {
     fn next(&self, start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>> {
         if !self.budget.is_limited() {
             return Ok(None);
@@ -88,7 +88,7 @@ mod tests {
 
     /// Every sequence that the rule lets through.
     fn walk(
-        rule: &Affordable<'_>,
+        rule: &BudgetRule<'_>,
         choices: &[usize],
         begun: &mut Vec<usize>,
         all: &mut Vec<Vec<usize>>,
@@ -121,7 +121,7 @@ mod tests {
                 for (space, prefix, expected) in
                     [(own, prefix.as_ref(), expected[0]), (joint, None, expected[1])]
                 {
-                    let rule = Affordable { space, budget: &budget, prefixes: vec![prefix] };
+                    let rule = BudgetRule { space, budget: &budget, prefixes: vec![prefix] };
                     let choices: Vec<usize> =
                         space.tokens().unwrap().iter().map(|t| t.choices()).collect();
                     let mut all = Vec::new();
@@ -138,7 +138,7 @@ mod tests {
         let space = ActionSpace::Stage { stage: 1, order: TokenOrder::SkipsFirst };
         let dear = "1 1 2 1".parse::<Arch>().unwrap();
         let free = Budget::new(SHAPE, None, None).unwrap();
-        let rule = |budget| Affordable { space, budget, prefixes: vec![Some(&dear)] };
+        let rule = |budget| BudgetRule { space, budget, prefixes: vec![Some(&dear)] };
         assert_eq!(rule(&free).next(0, &[]).unwrap(), None);
         let cheapest =
             derived_generator_cost(&"0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap(), &SHAPE);
