@@ -122,8 +122,21 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
             .parse()
             .with_context(|| format!("{} is not TOML", manifest.display()))?;
         breaches.extend(check_manifest(&table));
+        breaches.extend(check_package(&table));
     }
     Ok(breaches)
+}
+
+/// What a crate that is published has to say of itself and does not.
+fn check_package(manifest: &Table) -> Option<String> {
+    let package = manifest.get("package")?.as_table()?;
+    let says = |key: &&str| package.get(*key).is_some();
+    let wanted = ["description", "license", "repository", "readme", "keywords", "categories"];
+    let missing: Vec<&str> = wanted.into_iter().filter(|key| !says(key)).collect();
+    let published = package.get("publish").and_then(Value::as_bool).unwrap_or(true);
+    let name = package.get("name").and_then(Value::as_str).unwrap_or_default();
+    (published && !missing.is_empty())
+        .then(|| format!("{name} lacks {}; or it says `publish = false`", missing.join(", ")))
 }
 
 /// One dependency as a manifest states it.
@@ -305,6 +318,16 @@ mod tests {
             "[dependencies]\nautogan-data = { workspace = true, features = [\"hub\"] }\n";
         assert_eq!(breaches("autogan-search", turned_on).len(), 1);
         assert_eq!(breaches("autogan-cli", turned_on), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_published_crate_says_what_it_is() {
+        let of = |rest: &str| check_package(&format!("[package]\n{rest}").parse().unwrap());
+        let all =
+            "description = \"\"\nlicense = \"\"\nrepository = \"\"\nreadme = \"\"\nkeywords = []\n";
+        assert!(of(all).is_some_and(|breach| breach.contains("lacks categories;")));
+        assert_eq!(of(&format!("{all}categories = []")), None);
+        assert_eq!(of("publish = false"), None);
     }
 
     #[test]

@@ -82,11 +82,22 @@ fn check_file(name: &str, text: &str) -> Vec<String> {
         for mark in MARKS.iter().filter(|mark| line.contains(*mark)) {
             breaches.push(format!("{name}:{}: `{mark}` marks unfinished work", at + 1));
         }
+        if leaves_package(name, line) {
+            breaches
+                .push(format!("{name}:{}: what lies outside of the crate is not packed", at + 1));
+        }
         for module in IO.iter().filter(|module| pure && line.contains(*module)) {
             breaches.push(format!("{name}:{}: autogan-space does no IO, found `{module}`", at + 1));
         }
     }
     breaches
+}
+
+/// Whether a line of a library includes a file outside of its crate's folder.
+fn leaves_package(name: &str, line: &str) -> bool {
+    let below = name.split('/').skip_while(|part| *part != "src").count();
+    let includes = ["include_str!(\"", "include_bytes!(\""].iter().any(|call| line.contains(call));
+    includes && !name.ends_with("_tests.rs") && line.matches("../").count() >= below
 }
 
 #[cfg(test)]
@@ -126,6 +137,15 @@ mod tests {
             assert_eq!(found.len(), 1, "{mark}");
             assert!(found[0].starts_with("a.rs:3: "), "{}", found[0]);
         }
+    }
+
+    #[test]
+    fn what_a_library_includes_lies_in_its_crate() {
+        let of = |path: &str| {
+            let text = format!("{HEADER}const A: &str = include_str!(\"{path}\");\n");
+            check_file("crates/a/src/b/c.rs", &text).len()
+        };
+        assert_eq!((of("a"), of("../../a/b"), of("../../../a")), (0, 0, 1));
     }
 
     #[test]
