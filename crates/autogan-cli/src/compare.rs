@@ -10,8 +10,8 @@ use autogan_run::export::{Align, aligned};
 use serde_json::{Map, Value, json};
 
 use crate::runs::Form;
-use crate::search::time;
 use crate::terminal::{Terminal, print};
+use crate::words::time;
 
 /// Compare runs: scores, the best architectures, time, and how their configurations differ.
 #[derive(Debug, clap::Args)]

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use autogan_metrics::FeatureExtractor;
-use autogan_search::Speed;
-use autogan_search::config::ModelConfig;
+use autogan_search::config::{DataConfig, ModelConfig};
+use autogan_search::{SearchError, Speed};
 use candle_core::Device;
 
-use crate::inputs::{self, Wanted};
-use crate::search::time;
+use crate::run_args::RunArgs;
+use crate::words::time;
 
-/// What is here of what a run needs.
-pub struct Look {
-    /// Training images.
+/// The images and the scorer of a run that does not begin, as far as they are here.
+pub struct Preview {
+    /// Number of training images.
     pub images: usize,
     /// Where their number comes from, when not from the images.
     note: &'static str,
@@ -25,28 +25,33 @@ pub struct Look {
     device: Device,
 }
 
-impl Look {
-    /// Looks for what `wanted` names; `kind` is what would run.
+impl Preview {
+    /// Looks for the images of `data` at `side` pixels, and for `scorer`; `kind` is what would run.
     ///
     /// # Errors
-    /// When there are no such images. A scorer that is missing is told by [`Look::missing`].
-    pub fn at(wanted: &Wanted<'_>, kind: &str, device: &Device) -> anyhow::Result<Self> {
-        let data = wanted.data;
+    /// When there are no such images. A scorer that is missing is told by [`Preview::missing`].
+    pub fn new(
+        args: &RunArgs,
+        kind: &str,
+        (data, side): (&DataConfig, usize),
+        scorer: &str,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
+        let sources = args.sources(true);
         // Without files the dataset's published size is taken.
         let published = autogan_data::registry::spec(&data.dataset)?.published;
         let (images, note) = match (data.dir.is_empty(), published) {
             (true, Some(n)) if data.count == 0 => (n, " (its published size; no --data given)"),
             (true, Some(n)) => (n.min(data.count), ""),
-            _ => (Wanted { offline: true, ..*wanted }.images()?.len(), ""),
+            _ => (sources.images(data, side)?.len(), ""),
         };
-        let (extractor, mut missing) =
-            match inputs::scorer(wanted.scorer, wanted.weights, true, device) {
-                Ok(extractor) => (Some(extractor), String::new()),
-                Err(error) => (None, missing(wanted, kind, &error)),
-            };
+        let (extractor, mut missing) = match sources.scorer(scorer, device) {
+            Ok(extractor) => (Some(extractor), String::new()),
+            Err(error) => (None, missing(args, scorer, kind, &error)),
+        };
         if data.dir.is_empty() && published.is_some() {
             let name = &data.dataset;
-            if wanted.offline {
+            if args.offline {
                 missing += &format!("# {name} needs --data DIR, or to be in the hub's cache\n");
             }
         }
@@ -72,12 +77,12 @@ impl Look {
     }
 }
 
-fn missing(wanted: &Wanted<'_>, kind: &str, error: &anyhow::Error) -> String {
-    let fetches = !wanted.offline && wanted.weights.is_none();
-    if fetches && wanted.scorer == "inception" {
+fn missing(args: &RunArgs, scorer: &str, kind: &str, error: &SearchError) -> String {
+    let fetches = !args.offline && args.sources(false).weights.is_none();
+    if fetches && scorer == "inception" {
         return format!("# Inception's weights are not here yet; the {kind} fetches them first.\n");
     }
-    let reason = format!("{error:#}").replace('\n', "\n# ");
+    let reason = error.to_string().replace('\n', "\n# ");
     format!("# This {kind} cannot run as it is: {reason}\n")
 }
 

@@ -1,11 +1,11 @@
 //! The events of a search or a training as JSON, one object per line: `--log-format json`.
 
-use autogan_search::{Event, Position};
+use autogan_search::{Position, SampleGrid, SearchEvent, StepLosses, TrainingEvent};
 use serde_json::{Value, json};
 
-/// An event as an object with `event`, its name, and where the search was.
-pub fn object(event: &Event, at: Position) -> Value {
-    let mut object = fields(event);
+/// An event of a search as an object with `event`, its name, and where the search was.
+pub fn of_search(event: &SearchEvent, at: Position) -> Value {
+    let mut object = search_fields(event);
     if let Value::Object(map) = &mut object {
         map.insert("iteration".into(), at.iteration.into());
         map.insert("level".into(), "info".into());
@@ -14,24 +14,56 @@ pub fn object(event: &Event, at: Position) -> Value {
     object
 }
 
-/// An event as an object with `event`, its name.
-pub fn fields(event: &Event) -> Value {
+/// An event of a training as an object with `event`, its name, and the G iterations that were done.
+pub fn of_training(event: &TrainingEvent, g_iteration: u64) -> Value {
+    let mut object = training_fields(event);
+    if let Value::Object(map) = &mut object {
+        map.insert("g_iteration".into(), g_iteration.into());
+        map.insert("level".into(), "info".into());
+    }
+    object
+}
+
+fn losses(losses: &StepLosses) -> Value {
+    let StepLosses { step, d_loss, g_loss, images, .. } = losses;
+    json!({ "event": "shared", "step": step, "d_loss": d_loss, "g_loss": g_loss, "images": images })
+}
+
+fn samples(grid: &SampleGrid) -> Value {
+    let SampleGrid { tag, arch, n, side, .. } = grid;
+    json!({ "event": "samples", "tag": tag, "arch": arch.to_string(), "images": n, "side": side })
+}
+
+fn training_fields(event: &TrainingEvent) -> Value {
     match event {
-        Event::Stage { stage, side, iterations, real } => json!({
+        TrainingEvent::Step(of) => losses(of),
+        TrainingEvent::Samples(grid) => samples(grid),
+        TrainingEvent::Real { score } => json!({ "event": "real", "score": score }),
+        TrainingEvent::Measured { score, best, seconds } => json!({
+            "event": "measured", "score": score, "best": best, "seconds": seconds,
+        }),
+        TrainingEvent::BestLost { lost, instead } => {
+            json!({ "event": "best_lost", "lost": lost, "instead": instead })
+        }
+        TrainingEvent::Trained(scores) => json!({ "event": "trained", "scores": scores }),
+    }
+}
+
+fn search_fields(event: &SearchEvent) -> Value {
+    match event {
+        SearchEvent::Stage { stage, side, iterations, real } => json!({
             "event": "stage", "stage": stage, "side": side, "first_iteration": iterations.0,
             "end_iteration": iterations.1, "real": real,
         }),
-        Event::Iteration { shared_steps, controller_steps, .. } => json!({
+        SearchEvent::Iteration { shared_steps, controller_steps, .. } => json!({
             "event": "iteration", "shared_steps": shared_steps,
             "controller_steps": controller_steps,
         }),
-        Event::Shared { step, d_loss, g_loss, images, .. } => json!({
-            "event": "shared", "step": step, "d_loss": d_loss, "g_loss": g_loss, "images": images,
-        }),
-        Event::Reset { step, g_spread, d_spread } => json!({
+        SearchEvent::Step(of) => losses(of),
+        SearchEvent::Reset { step, g_spread, d_spread } => json!({
             "event": "reset", "step": step, "g_spread": g_spread, "d_spread": d_spread,
         }),
-        Event::Scored {
+        SearchEvent::Scored {
             kind,
             step,
             arch,
@@ -47,43 +79,33 @@ pub fn fields(event: &Event) -> Value {
             "named": arch.named(), "score": score, "spread": spread, "reward": reward,
             "entropy": entropy, "advantage": advantage, "baseline": baseline, "seconds": seconds,
         }),
-        Event::Controller { step, report } => json!({
+        SearchEvent::Controller { step, report } => json!({
             "event": "controller", "step": step, "reward": report.mean_reward,
             "baseline": report.baseline, "entropy": report.mean_entropy, "loss": report.loss,
         }),
-        Event::Drawn { step, mean_reward } => {
+        SearchEvent::Drawn { step, mean_reward } => {
             json!({ "event": "drawn", "step": step, "reward": mean_reward })
         }
-        Event::Images { so_far } => json!({
+        SearchEvent::Images { so_far } => json!({
             "event": "images", "real": so_far.real, "fake": so_far.fake, "scored": so_far.scored,
         }),
-        Event::Policy { probabilities } => {
+        SearchEvent::Policy { probabilities } => {
             let all: Vec<Value> = probabilities
                 .iter()
                 .map(|(token, choice, p)| json!({ "token": token, "choice": choice, "p": p }))
                 .collect();
             json!({ "event": "policy", "probabilities": all })
         }
-        Event::Samples { tag, arch, n, side, .. } => json!({
-            "event": "samples", "tag": tag, "arch": arch.to_string(), "images": n, "side": side,
-        }),
-        Event::Beam { stage, entries } => {
+        SearchEvent::Samples(grid) => samples(grid),
+        SearchEvent::Beam { stage, entries } => {
             let all: Vec<Value> = entries
                 .iter()
                 .map(|(arch, reward)| json!({ "arch": arch.to_string(), "reward": reward }))
                 .collect();
             json!({ "event": "beam", "stage": stage, "entries": all })
         }
-        Event::Found { top, score } => json!({ "event": "found", "top": top, "score": score }),
-        Event::Real { score } => json!({ "event": "real", "score": score }),
-        Event::Measured { score, best, seconds } => json!({
-            "event": "measured", "score": score, "best": best, "seconds": seconds,
-        }),
-        Event::BestLost { lost, instead } => {
-            json!({ "event": "best_lost", "lost": lost, "instead": instead })
+        SearchEvent::Found(found) => {
+            json!({ "event": "found", "top": found.top, "score": found.score })
         }
-        Event::Trained { scores } => json!({ "event": "trained", "scores": scores }),
-        // An event of a newer library: its name is better than nothing.
-        other => json!({ "event": "other", "detail": format!("{other:?}") }),
     }
 }

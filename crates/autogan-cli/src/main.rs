@@ -24,21 +24,22 @@ mod event_json;
 mod export;
 mod generator;
 mod hub;
-mod inputs;
 mod interpolate;
 mod manual;
-mod progress;
 mod report;
 mod repro;
+mod run_args;
 mod runs;
 mod sample;
 mod score;
+mod screen;
 mod search;
 mod signals;
 mod train;
 mod train_scorer;
 mod trials;
 mod weights;
+mod words;
 
 use std::process::ExitCode;
 

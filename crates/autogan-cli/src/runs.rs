@@ -7,8 +7,8 @@ use autogan_run::export::{Align, aligned};
 use autogan_run::{RunDir, clock};
 use clap::ValueEnum;
 
-use crate::search::time;
 use crate::terminal::{Terminal, print};
+use crate::words::time;
 
 /// List the runs of a directory.
 #[derive(Debug, clap::Args)]

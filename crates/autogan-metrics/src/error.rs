@@ -19,6 +19,35 @@ pub enum Error {
     /// A weight file could not be read.
     #[error(transparent)]
     Weights(#[from] autogan_weights::Error),
+    /// There is no scorer of this name.
+    #[error("the scorer: expected one of {known}, found {name}")]
+    UnknownScorer {
+        /// The name.
+        name: String,
+        /// The names of all scorers.
+        known: String,
+    },
+    /// The weights of a scorer are not here and cannot be fetched.
+    #[error(
+        "the scorer is {scorer}, whose weights cannot be had: {source} (on the command line: --weights FILE); \
+         compact-cifar10 and compact-shapes score without a file (reward.scorer of a search, score.scorer of a training)"
+    )]
+    ScorerWeights {
+        /// The scorer.
+        scorer: &'static str,
+        /// Why.
+        source: autogan_hub::HubError,
+    },
+    /// A scorer cannot be made of a weight file.
+    #[error("cannot load the {scorer} weights in {}: {source}", path.display())]
+    ScorerFile {
+        /// The scorer.
+        scorer: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: Box<Error>,
+    },
     /// An array has another shape than the function needs.
     #[error("{what}: expected {expected}, found {found}")]
     Shape {

@@ -56,6 +56,11 @@ pub trait FeatureExtractor: Send + Sync {
     /// Number of classes `K`; 0 when there are no logits.
     fn classes(&self) -> usize;
 
+    /// SHA-256 of its weight file in lower-case hexadecimal, when its weights came from one or are embedded.
+    fn weights_sha256(&self) -> Option<&str> {
+        None
+    }
+
     /// Features and logits of `images`, `u8` of shape `[N, 3, H, W]`, RGB in `0..=255`, on the CPU
     /// or on the extractor's device, where the results are.
     ///

@@ -9,7 +9,7 @@
 //!    [`kernel_distance`], [`precision_recall`].
 //!
 //! [`score_generator`] does all three for whatever makes images; [`ModuleExtractor`] makes an extractor of any candle
-//! module.
+//! module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
 //!
 //! Figures made with the compact classifier are labelled with its name and are not comparable with
 //! published Inception Scores and FIDs. The crate knows no generator and no search.
@@ -24,6 +24,7 @@ pub mod io;
 mod matrix;
 mod module;
 pub mod numpy_rng;
+mod registry;
 pub mod scores;
 mod statistics;
 
@@ -32,6 +33,7 @@ pub use extractor::{Extracted, FeatureExtractor, FeatureSet, extract_batched};
 pub use generator::{GeneratorScore, GeneratorScoreOptions, score_generator};
 pub use matrix::Matrix;
 pub use module::{ModuleExtractor, ModuleInput};
+pub use registry::{SCORERS, ScorerOptions, ScorerSpec, load_scorer};
 pub use scores::frechet::{frechet_distance, frechet_distance_of_sets};
 pub use scores::inception::{InceptionScore, InceptionScoreConfig, inception_score};
 pub use scores::kernel::{KernelDistance, KernelDistanceConfig, kernel_distance};

@@ -34,13 +34,15 @@ pub enum ReproError {
     /// A dataset without its files.
     #[error("{0}")]
     NoData(String),
-    /// Images or a scorer that could not be had.
-    #[error("{what}: {source}")]
-    Source {
-        /// What for.
-        what: String,
+    /// Images that cannot be loaded.
+    #[error("{source} ({option} names the directory of the files of {dataset})")]
+    Images {
+        /// The dataset.
+        dataset: String,
+        /// The option of the command line that names its directory.
+        option: &'static str,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: autogan_search::SearchError,
     },
     /// A job failed.
     #[error("the job {job} failed: {source}; --no-run writes the pages of what is finished")]

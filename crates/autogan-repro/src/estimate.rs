@@ -12,7 +12,7 @@ use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Work};
 use crate::resolve::{scorer, search_config, training_config};
 use crate::scale::{Dataset, Scale};
-use crate::source::Source;
+use crate::source::Files;
 
 /// What jobs will take.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,12 +28,7 @@ pub struct Estimates {
 ///
 /// # Errors
 /// When a configuration is impossible or an operator fails.
-pub fn estimates(
-    jobs: &[Job],
-    scale: Scale,
-    source: &dyn Source,
-    device: &Device,
-) -> Result<Estimates> {
+pub fn estimates(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> Result<Estimates> {
     let mut speeds: BTreeMap<Dataset, Speed> = BTreeMap::new();
     let (mut times, mut without) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -42,11 +37,11 @@ pub fn estimates(
             Some(speed) => *speed,
             None => {
                 let name = scorer(scale, job.dataset);
-                let extractor = source.scorer(name).ok();
+                let extractor = files.sources.scorer(name, device).ok();
                 if extractor.is_none() && !without.contains(&name) {
                     without.push(name);
                 }
-                let config = search_config(scale, crate::Method::Controller, on, source)?;
+                let config = search_config(scale, crate::Method::Controller, on, files)?;
                 let (model, batch) = (&config.model, config.reward.batch);
                 let speed = Speed::measure(model, batch, extractor.as_deref(), device)?;
                 speeds.insert(job.dataset, speed);
@@ -55,7 +50,7 @@ pub fn estimates(
         };
         let (computing, scored) = match &job.work {
             Work::Search(method) => {
-                let config = search_config(scale, *method, on, source)?;
+                let config = search_config(scale, *method, on, files)?;
                 let estimate = Estimate::new(&config, count(job.dataset, config.data.count)?);
                 (estimate.training(speed) + estimate.generating(speed), estimate.scored())
             }
@@ -64,7 +59,7 @@ pub fn estimates(
                     ArchSource::Fixed(arch) => (arch, TrainingEstimate::new),
                     _ => (&Arch::AUTOGAN_A, TrainingEstimate::of_mean),
                 };
-                let config = training_config(scale, of, *length, on, source)?;
+                let config = training_config(scale, of, *length, on, files)?;
                 let estimate = estimate(&config, count(job.dataset, config.data.count)?);
                 (estimate.training(speed) + estimate.generating(speed), estimate.scored)
             }

@@ -5,13 +5,14 @@
 //! own; items share jobs, and a job that is finished is not run again. [`Runner`] carries jobs out, [`pages`] writes
 //! what they came to: tables, plots and their numbers, beside what the paper says.
 //!
-//! How large all of it is says [`Scale`]. The crate neither prints nor looks for files: whoever uses it is its
-//! [`Source`] and its [`Monitor`].
+//! [`Scale`] says how large all of it is, [`Files`] where datasets and weights lie. The crate does not print: it tells a
+//! [`Monitor`] what happens.
 
 mod error;
 mod estimate;
 mod item;
 mod job;
+mod monitor;
 pub mod pages;
 mod plan;
 mod resolve;
@@ -24,9 +25,10 @@ pub use error::{ReproError, Result};
 pub use estimate::{Estimates, estimates};
 pub use item::Item;
 pub use job::{ArchSource, BASELINE, Job, Length, Method, Work};
+pub use monitor::{Monitor, Notice, What};
 pub use plan::{Scope, jobs};
 pub use resolve::{search_config, training_config};
 pub use results::{Results, SearchResult, StepReward, TrainingResult};
-pub use runner::{Carried, Failure, Runner};
+pub use runner::{Failure, Progress, Runner};
 pub use scale::{Dataset, Scale, Sizes};
-pub use source::{Monitor, Notice, OutsideError, Source, What};
+pub use source::Files;

@@ -12,7 +12,7 @@ use crate::job::{ArchSource, Job, Length, Method, Work};
 use crate::results::Results;
 use crate::runner::Failure;
 use crate::scale::{Dataset, Scale};
-use crate::source::Source;
+use crate::source::Files;
 
 /// What is added to the seed of short trainings. They pick architectures; with the seed of the long training, which ends
 /// in the score, the luck that an architecture was picked by would count for it again.
@@ -26,7 +26,7 @@ pub fn search_config(
     scale: Scale,
     method: Method,
     (dataset, seed): (Dataset, u64),
-    source: &dyn Source,
+    files: &Files,
 ) -> Result<SearchConfig> {
     let sizes = scale.sizes();
     let mut settings = vec![
@@ -38,7 +38,7 @@ pub fn search_config(
     let preset = sizes.search_presets[usize::from(dataset != Dataset::Shapes)];
     let mut config = SearchConfig::preset(preset, &settings)?;
     config.seed = seed;
-    config.data.dir = directory(dataset, source)?;
+    config.data.dir = directory(dataset, files)?;
     Ok(config)
 }
 
@@ -51,7 +51,7 @@ pub fn training_config(
     arch: &Arch,
     length: Length,
     (dataset, seed): (Dataset, u64),
-    source: &dyn Source,
+    files: &Files,
 ) -> Result<TrainingConfig> {
     let sizes = scale.sizes();
     let iterations = match length {
@@ -84,7 +84,7 @@ pub fn training_config(
         Length::Short => seed + PICKING,
         Length::Long | Length::Transfer => seed,
     };
-    config.data.dir = directory(dataset, source)?;
+    config.data.dir = directory(dataset, files)?;
     Ok(config)
 }
 
@@ -161,8 +161,8 @@ pub fn scorer(scale: Scale, dataset: Dataset) -> &'static str {
 }
 
 /// The directory of the files as text; empty where there are none to be had from outside.
-fn directory(dataset: Dataset, source: &dyn Source) -> Result<String> {
-    let Some(dir): Option<PathBuf> = source.dir(dataset) else { return Ok(String::new()) };
+fn directory(dataset: Dataset, files: &Files) -> Result<String> {
+    let Some(dir): Option<PathBuf> = files.dir(dataset) else { return Ok(String::new()) };
     let text = dir.to_str().map(str::to_owned);
     text.ok_or_else(|| {
         ReproError::NoData(format!("{}: expected a directory named in UTF-8", dir.display()))
@@ -171,32 +171,15 @@ fn directory(dataset: Dataset, source: &dyn Source) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use autogan_data::Hub;
+    use autogan_search::Sources;
+
     use super::*;
     use crate::item::Item;
     use crate::plan::{Scope, jobs};
-    use crate::source::OutsideError;
 
-    struct Nothing;
-
-    impl Source for Nothing {
-        fn dir(&self, _: Dataset) -> Option<PathBuf> {
-            None
-        }
-
-        fn images(
-            &self,
-            _: &autogan_search::config::DataConfig,
-            _: usize,
-        ) -> Result<autogan_data::Images, OutsideError> {
-            Err("none here".into())
-        }
-
-        fn scorer(
-            &self,
-            _: &str,
-        ) -> Result<std::sync::Arc<dyn autogan_metrics::FeatureExtractor>, OutsideError> {
-            Err("none here".into())
-        }
+    fn nothing() -> Files {
+        Files::new(Sources::new(Hub::from_env(true)))
     }
 
     #[test]
@@ -204,7 +187,7 @@ mod tests {
         for scale in Scale::ALL {
             for &dataset in scale.datasets() {
                 let images = |method| {
-                    let config = search_config(scale, method, (dataset, 0), &Nothing).unwrap();
+                    let config = search_config(scale, method, (dataset, 0), &nothing()).unwrap();
                     let all = config.data.count == 0;
                     let count = if all { 50_000 } else { config.data.count };
                     // What a run is said to have seen is its D steps times their batch.
@@ -219,7 +202,7 @@ mod tests {
                 assert_eq!(images(Method::Reset), images(Method::NoReset));
                 let of = |length| {
                     let arch = &Arch::AUTOGAN_A;
-                    let config = training_config(scale, arch, length, (dataset, 0), &Nothing);
+                    let config = training_config(scale, arch, length, (dataset, 0), &nothing());
                     let config = config.unwrap();
                     (config.d_steps() * config.train.d_batch as u64) as f64
                 };
@@ -260,7 +243,7 @@ mod tests {
             let seeds = |length| {
                 let of = |&seed: &u64| {
                     let on = (scale.datasets()[0], seed);
-                    training_config(scale, &Arch::AUTOGAN_A, length, on, &Nothing).unwrap().seed
+                    training_config(scale, &Arch::AUTOGAN_A, length, on, &nothing()).unwrap().seed
                 };
                 scale.seeds().iter().map(of).collect::<Vec<_>>()
             };
@@ -274,7 +257,7 @@ mod tests {
     fn searches_keep_enough_random_architectures() {
         for scale in Scale::ALL {
             let on = (scale.datasets()[0], 0);
-            let search = search_config(scale, Method::Controller, on, &Nothing).unwrap();
+            let search = search_config(scale, Method::Controller, on, &nothing()).unwrap();
             let sizes = scale.sizes();
             assert!(search.derive.random >= sizes.proxies.max(sizes.scratch), "{scale}");
         }
@@ -284,7 +267,7 @@ mod tests {
     fn a_transfer_is_at_48() {
         let on = (Dataset::Shapes, 0);
         let of = |length| {
-            training_config(Scale::Small, &Arch::AUTOGAN_A, length, on, &Nothing).unwrap().side()
+            training_config(Scale::Small, &Arch::AUTOGAN_A, length, on, &nothing()).unwrap().side()
         };
         assert_eq!((of(Length::Long), of(Length::Transfer)), (32, 48));
     }

@@ -4,24 +4,25 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use autogan_config::Configuration;
-use autogan_run::{Host, RunDir, RunWriter};
+use autogan_run::{Host, RunDir};
 use autogan_search::{
-    Inputs, KnownReals, Outcome, Ran, RunOptions, Search, SearchConfig, SearchError, Training,
-    TrainingConfig, TrainingInputs, run, run_training,
+    ExtractorScore, Inputs, Job as SearchJob, KnownReals, Outcome, Reporter, Resumption,
+    RunOptions, RunPlace, Search, SearchConfig, SearchError, Session, Training, TrainingConfig,
+    TrainingInputs,
 };
 use candle_core::Device;
 
 use crate::error::{ReproError, Result};
 use crate::job::{Job, Work};
+use crate::monitor::{Monitor, Notice, What};
 use crate::resolve::{architecture, blocked, search_config, training_config};
 use crate::results::{Config, Results};
 use crate::scale::Scale;
-use crate::source::{Monitor, Notice, Source, Store, What};
+use crate::source::{Files, Store};
 
-/// How jobs went.
+/// How far jobs came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Carried {
+pub struct Progress {
     /// Whether all of them had their turn.
     pub outcome: Outcome,
     /// Those that failed.
@@ -37,8 +38,8 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// How one job went.
-enum Ended {
+/// How one job ended.
+enum End {
     Finished,
     Stopped,
     Failed(String),
@@ -48,7 +49,7 @@ enum Ended {
 pub struct Runner<'a> {
     scale: Scale,
     results: Results,
-    source: &'a dyn Source,
+    files: &'a Files,
     store: Store<'a>,
     /// What training images give, for jobs of one dataset and seed.
     known: KnownReals,
@@ -63,15 +64,15 @@ impl<'a> Runner<'a> {
     pub fn new(
         scale: Scale,
         root: PathBuf,
-        source: &'a dyn Source,
+        files: &'a Files,
         options: RunOptions<'a>,
         (device, device_name): (Device, String),
     ) -> Runner<'a> {
-        let store = Store::new(source);
+        let store = Store::new(&files.sources, &device);
         Runner {
             scale,
             results: Results::new(&root),
-            source,
+            files,
             store,
             known: KnownReals::default(),
             options,
@@ -85,23 +86,23 @@ impl<'a> Runner<'a> {
     ///
     /// # Errors
     /// When a job fails for another reason; those before it are finished.
-    pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Carried> {
+    pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Progress> {
         let mut failed: Vec<Failure> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
             let notify = |what, monitor: &mut dyn Monitor| {
                 monitor.job(&Notice { job, place: (index + 1, jobs.len()), what });
             };
             match self.carry_out_one(job, &failed, &notify, monitor)? {
-                Ended::Finished => {}
-                Ended::Stopped => return Ok(Carried { outcome: Outcome::Stopped, failed }),
-                Ended::Failed(reason) => {
+                End::Finished => {}
+                End::Stopped => return Ok(Progress { outcome: Outcome::Stopped, failed }),
+                End::Failed(reason) => {
                     notify(What::Fails, monitor);
                     monitor.warning(job, &reason);
                     failed.push(Failure { job: job.name.clone(), reason });
                 }
             }
         }
-        Ok(Carried { outcome: Outcome::Finished, failed })
+        Ok(Progress { outcome: Outcome::Finished, failed })
     }
 
     fn carry_out_one(
@@ -110,40 +111,40 @@ impl<'a> Runner<'a> {
         failed: &[Failure],
         notify: &dyn Fn(What, &mut dyn Monitor),
         monitor: &mut dyn Monitor,
-    ) -> Result<Ended> {
+    ) -> Result<End> {
         if let Some(reason) = blocked(job, failed) {
-            return Ok(Ended::Failed(reason));
+            return Ok(End::Failed(reason));
         }
         let config = self.config(job)?;
         self.check_config(job, &config)?;
         if self.results.is_finished(job)? {
             notify(What::Known, monitor);
-            return Ok(Ended::Finished);
+            return Ok(End::Finished);
         }
         if let Some(reason) = self.results.diverged(&job.name)? {
-            return Ok(Ended::Failed(reason));
+            return Ok(End::Failed(reason));
         }
         if self.options.stop.load(Ordering::Relaxed) {
-            return Ok(Ended::Stopped);
+            return Ok(End::Stopped);
         }
         let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
         notify(if resumes { What::Resumes } else { What::Begins }, monitor);
-        let ran = match config {
+        let outcome = match config {
             Config::Search(config) => self.search(job, *config, monitor),
             Config::Training(config) => self.training(job, *config, monitor),
         };
-        match ran {
+        match outcome {
             Err(ReproError::Job { source: source @ SearchError::Diverged { .. }, .. }) => {
-                Ok(Ended::Failed(source.to_string()))
+                Ok(End::Failed(source.to_string()))
             }
             Err(error) => Err(error),
-            Ok(ran) if ran.outcome == Outcome::Stopped => {
+            Ok(Outcome::Stopped) => {
                 notify(What::Stops, monitor);
-                Ok(Ended::Stopped)
+                Ok(End::Stopped)
             }
-            Ok(_) => {
+            Ok(Outcome::Finished) => {
                 notify(What::Ends, monitor);
-                Ok(Ended::Finished)
+                Ok(End::Finished)
             }
         }
     }
@@ -152,11 +153,11 @@ impl<'a> Runner<'a> {
         let on = (job.dataset, job.seed);
         Ok(match &job.work {
             Work::Search(method) => {
-                Config::Search(Box::new(search_config(self.scale, *method, on, self.source)?))
+                Config::Search(Box::new(search_config(self.scale, *method, on, self.files)?))
             }
             Work::Train { arch, length } => {
                 let arch = architecture(job, arch, &self.results)?;
-                let config = training_config(self.scale, &arch, *length, on, self.source)?;
+                let config = training_config(self.scale, &arch, *length, on, self.files)?;
                 Config::Training(Box::new(config))
             }
         })
@@ -178,20 +179,15 @@ impl<'a> Runner<'a> {
         job: &Job,
         config: SearchConfig,
         monitor: &mut dyn Monitor,
-    ) -> Result<Ran> {
+    ) -> Result<Outcome> {
+        let extractor = self.store.scorer(&config.reward.scorer)?;
         let inputs = Inputs {
             images: self.store.images(&config.data, config.model.bottom * 8)?,
-            extractor: self.store.scorer(&config.reward.scorer)?,
+            score: Box::new(ExtractorScore::new(extractor, &config.reward)),
             device: self.device.clone(),
         };
-        let text = config.to_toml()?;
-        let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
-        let mut search = match &checkpoint {
-            Some(checkpoint) => Search::restore(checkpoint, config, inputs)?,
-            None => Search::new(config, inputs)?,
-        };
-        let ran = run(&mut search, &mut writer, monitor, &self.options);
-        close(job, ran, writer)
+        let session = self.open::<Search>(job, config, inputs, monitor)?;
+        self.run(job, session, monitor)
     }
 
     fn training(
@@ -199,52 +195,50 @@ impl<'a> Runner<'a> {
         job: &Job,
         config: TrainingConfig,
         monitor: &mut dyn Monitor,
-    ) -> Result<Ran> {
+    ) -> Result<Outcome> {
         let inputs = TrainingInputs {
             images: self.store.images(&config.data, config.side())?,
             extractor: self.store.scorer(&config.score.scorer)?,
+            known: self.known.clone(),
             device: self.device.clone(),
         };
-        let text = config.to_toml()?;
-        let (mut writer, checkpoint) = self.open(job, &text, monitor)?;
-        let mut training = match &checkpoint {
-            Some(checkpoint) => Training::restore(checkpoint, config, inputs)?,
-            None => Training::new(config, inputs)?,
-        };
-        training.share_reals(&self.known);
-        let ran = run_training(&mut training, &mut writer, monitor, &self.options);
-        close(job, ran, writer)
+        let session = self.open::<Training>(job, config, inputs, monitor)?;
+        self.run(job, session, monitor)
     }
 
-    /// The job's run directory, made or gone on with, and where to go on.
-    fn open(
+    /// The job in its run directory, begun or gone on with.
+    fn open<J: SearchJob>(
         &self,
         job: &Job,
-        config: &str,
+        config: J::Config,
+        inputs: J::Inputs,
         monitor: &mut dyn Monitor,
-    ) -> Result<(RunWriter, Option<autogan_run::Checkpoint>)> {
+    ) -> Result<Session<J>> {
         let (path, host) = (self.results.dir(&job.name), Host::detect(&self.device_name));
-        match RunDir::open(&path) {
-            Ok(run) => {
-                let resumed = RunWriter::resume(run, &host)?;
-                resumed.warnings.iter().for_each(|warning| monitor.warning(job, warning));
-                Ok((resumed.writer, resumed.checkpoint))
-            }
-            Err(_) => {
-                let (run, lock) = RunDir::create_at(&path, config, &host)?;
-                Ok((RunWriter::start(run, lock)?, None))
-            }
-        }
+        let Ok(run) = RunDir::open(&path) else {
+            let begun = J::begin(config, inputs)?;
+            return Ok(Session::start(begun, RunPlace::At(&path), &host)?);
+        };
+        let resumption = Resumption::open(run, &host)?;
+        resumption.warnings().iter().for_each(|warning| monitor.warning(job, warning));
+        // The run's own configuration differs from this one in the directory of the images at most.
+        let own = resumption.newest_config::<J>()?;
+        Ok(resumption.session(own, &[], || Ok(inputs))?)
     }
-}
 
-/// Ends the writing of a job that ran.
-fn close(job: &Job, ran: Result<Ran, SearchError>, writer: RunWriter) -> Result<Ran> {
-    let ran = ran.map_err(|source| ReproError::Job { job: job.name.clone(), source })?;
-    if ran.outcome == Outcome::Finished {
-        writer.finish()?;
+    fn run<J: SearchJob>(
+        &self,
+        job: &Job,
+        mut session: Session<J>,
+        reporter: &mut dyn Reporter<J::Event>,
+    ) -> Result<Outcome> {
+        let report = session.run(reporter, &self.options);
+        let report = report.map_err(|source| ReproError::Job { job: job.name.clone(), source })?;
+        if report.outcome == Outcome::Finished {
+            session.finish()?;
+        }
+        Ok(report.outcome)
     }
-    Ok(ran)
 }
 
 /// The first line in which two configurations differ, that of the directory of images aside.

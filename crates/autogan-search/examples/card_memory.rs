@@ -18,7 +18,8 @@ use autogan_metrics::compact::CompactClassifier;
 use autogan_ops::Precision;
 use autogan_ops::cuda::{Card, ConvSizes, Convolution, Launch, Room, stand_in};
 use autogan_search::{
-    Inputs, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
+    KnownReals, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
+    TrainingInputs,
 };
 use autogan_space::Arch;
 use candle_core::{DType, Device, Result, Tensor};
@@ -110,9 +111,10 @@ fn training(preset: &str, precision: &str) -> Outcome<f64> {
     let config = TrainingConfig::preset(preset, &[format!("precision={precision}")])?;
     let side = config.side();
     let pixels = vec![0; config.train.d_batch * 3 * side * side];
-    let inputs = Inputs {
+    let inputs = TrainingInputs {
         images: Arc::new(Images::new("black", side, pixels, None, Vec::new())?),
         extractor: Arc::new(CompactClassifier::shapes(&Device::Cpu)?),
+        known: KnownReals::default(),
         device: Device::Cpu,
     };
     peak(move || match Training::new(config, inputs)?.advance(&mut Silent) {

@@ -7,12 +7,14 @@ use autogan_space::{Arch, MAX_CELLS};
 use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
-use crate::derive::Derivation;
+use crate::derivation::Derivation;
 use crate::error::{Result, SearchError};
-use crate::losses::{Heard, Unheard};
+use crate::inputs::Inputs;
+use crate::losses::{ComingLosses, KnownLosses};
 use crate::networks::AdamSteps;
-use crate::rank::Ranking;
-use crate::search::{Inputs, Phase, Position, Search};
+use crate::position::{Phase, Position};
+use crate::ranking::Ranking;
+use crate::search::Search;
 use crate::tensors::{Stored, broken, put, put_adam};
 use crate::window::LossWindows;
 
@@ -30,7 +32,8 @@ struct Saved {
     position: Position,
     beam: Option<Beam>,
     windows: LossWindows,
-    unheard: Option<Heard>,
+    #[serde(rename = "unheard")]
+    losses: Option<KnownLosses>,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
@@ -58,7 +61,7 @@ impl Search {
             position: self.position,
             beam: self.beam.clone(),
             windows: self.windows.clone(),
-            unheard: self.unheard.as_ref().map(Unheard::read).transpose()?,
+            losses: self.losses.as_ref().map(ComingLosses::read).transpose()?,
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
             seen: self.seen.clone(),
@@ -107,7 +110,7 @@ impl Search {
         search.policy.optimizer.set_moments(moments);
         search.beam = saved.beam;
         search.windows = saved.windows;
-        search.unheard = saved.unheard.map(Unheard::known);
+        search.losses = saved.losses.map(ComingLosses::known);
         search.favourite = saved.favourite;
         search.seen = saved.seen;
         search.ranking = saved.ranking;

@@ -6,29 +6,24 @@
 
 use std::collections::BTreeMap;
 
-use autogan_metrics::{
-    FeatureExtractor, GaussianStats, InceptionScoreConfig, Matrix, Statistics, extract_batched,
-    frechet_distance, inception_score,
-};
 use autogan_nn::{BatchNormStats, Generator, NormMode, Trace};
 use autogan_rl::{Reward, RewardValue};
 use autogan_space::Arch;
 use candle_core::{Device, Tensor};
 
-use crate::config::{RewardConfig, RewardMetric};
+use crate::config::RewardConfig;
 use crate::error::{Result, SearchError};
 use crate::images::to_u8;
+use crate::score::ImageScore;
 use crate::streams::Streams;
 
 /// Scores children of a generator.
 pub(crate) struct ChildScorer<'a> {
     pub generator: &'a Generator,
     pub config: &'a RewardConfig,
-    pub extractor: &'a dyn FeatureExtractor,
+    pub score: &'a dyn ImageScore,
     pub streams: Streams,
     pub device: &'a Device,
-    /// Statistics of the real images, for the Fréchet distance.
-    pub reference: Option<&'a GaussianStats>,
     /// Statistics of the fixed cells of beam entries; valid for the present weights.
     pub prefixes: &'a mut BTreeMap<String, BatchNormStats>,
     /// The latents that all children are scored on.
@@ -82,17 +77,16 @@ impl ChildScorer<'_> {
         let images = self.images;
         let stats = self.statistics(archs)?;
         let z = self.draw(self.latents, images)?;
-        let mut outputs: Vec<Output> = archs.iter().map(|_| Output::new(self.extractor)).collect();
+        let mut made: Vec<Vec<Tensor>> = archs.iter().map(|_| Vec::new()).collect();
         for start in (0..images).step_by(self.config.batch) {
             let z = z.narrow(0, start, self.config.batch.min(images - start))?;
             // The fixed cells' statistics are the same in every member of the group.
             let trace = self.prefix(&z, archs[0], self.mode(&stats[0]))?;
-            for ((arch, stats), output) in archs.iter().zip(&stats).zip(&mut outputs) {
-                let fakes = self.finish(trace.clone(), arch, self.mode(stats))?;
-                output.push(self.extractor, &to_u8(&fakes)?, self.config.metric)?;
+            for ((arch, stats), made) in archs.iter().zip(&stats).zip(&mut made) {
+                made.push(to_u8(&self.finish(trace.clone(), arch, self.mode(stats))?)?);
             }
         }
-        outputs.iter().map(|o| o.reward(self.config, self.reference)).collect()
+        made.iter().map(|batches| self.score.score(&Tensor::cat(batches, 0)?)).collect()
     }
 
     fn draw(&self, latents: Latents<'_>, n: usize) -> Result<Tensor> {
@@ -156,79 +150,4 @@ impl ChildScorer<'_> {
 /// The cells before the last, as a key and as part of a stream's name; empty at stage 0.
 fn prefix_name(arch: &Arch) -> String {
     if arch.stage() == 0 { String::new() } else { arch.prefix(arch.stage()).to_string() }
-}
-
-/// What an extractor made of a child's images.
-struct Output {
-    logits: Matrix,
-    features: Matrix,
-}
-
-impl Output {
-    fn new(extractor: &dyn FeatureExtractor) -> Self {
-        Self {
-            logits: Matrix::empty(extractor.classes()),
-            features: Matrix::empty(extractor.dims()),
-        }
-    }
-
-    fn push(
-        &mut self,
-        extractor: &dyn FeatureExtractor,
-        images: &Tensor,
-        metric: RewardMetric,
-    ) -> Result<()> {
-        let out = extractor.extract(images)?;
-        match metric {
-            RewardMetric::Is => self.logits.push_tensor(&out.logits)?,
-            RewardMetric::InverseFid => self.features.push_tensor(&out.features)?,
-        }
-        Ok(())
-    }
-
-    fn reward(
-        &self,
-        config: &RewardConfig,
-        reference: Option<&GaussianStats>,
-    ) -> Result<RewardValue> {
-        match (config.metric, reference) {
-            (RewardMetric::InverseFid, Some(reference)) => {
-                let distance = frechet_distance(&Statistics::of(&self.features)?, reference)?;
-                Ok(RewardValue::exact(1.0 / distance))
-            }
-            _ => is_of(&self.logits, config.splits),
-        }
-    }
-}
-
-/// Mean and spread of the Inception Score of logits in their order.
-fn is_of(logits: &Matrix, splits: usize) -> Result<RewardValue> {
-    let score = inception_score(logits, &InceptionScoreConfig::in_order(splits))?;
-    Ok(RewardValue { value: score.mean, spread: score.std })
-}
-
-/// The score of real images, u8 `[n, 3, side, side]`, by the same rules as a child's.
-pub(crate) fn score_real(
-    extractor: &dyn FeatureExtractor,
-    images: &Tensor,
-    config: &RewardConfig,
-    reference: Option<&GaussianStats>,
-) -> Result<RewardValue> {
-    let mut output = Output::new(extractor);
-    let n = images.dim(0)?;
-    for start in (0..n).step_by(config.batch) {
-        let part = images.narrow(0, start, config.batch.min(n - start))?;
-        output.push(extractor, &part, config.metric)?;
-    }
-    output.reward(config, reference)
-}
-
-/// Mean and covariance of the features of real images, u8 `[n, 3, side, side]`.
-pub(crate) fn reference_statistics(
-    extractor: &dyn FeatureExtractor,
-    images: &Tensor,
-    batch: usize,
-) -> Result<GaussianStats> {
-    let (features, _) = extract_batched(extractor, images, batch)?;
-    Ok(Statistics::of(&features)?)
 }

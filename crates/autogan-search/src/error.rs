@@ -44,6 +44,17 @@ pub enum SearchError {
     /// From the dataset.
     #[error(transparent)]
     Data(#[from] autogan_data::DataError),
+    /// A dataset that cannot be loaded.
+    #[error("cannot load the dataset {name}: {source}")]
+    Dataset {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: autogan_data::DataError,
+    },
+    /// From a score that is not of this crate.
+    #[error("the images cannot be scored: {0}")]
+    Score(Box<dyn std::error::Error + Send + Sync>),
     /// From the run directory.
     #[error(transparent)]
     Run(#[from] autogan_run::Error),

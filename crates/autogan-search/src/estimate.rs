@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use crate::config::{ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
 use crate::parts::generator_config;
-use crate::search::{Phase, Position};
+use crate::position::{Phase, Position};
 
 /// Mean MACs of a D step with its share of a G step, where an image costs `g` in the generator and `d` in the
 /// discriminator.

@@ -1,21 +1,54 @@
-//! What a search tells while it runs. The library only reports; printing and drawing bars is the binary's.
+//! What a search and a training from scratch tell while they run. The library only reports; printing and drawing bars is
+//! the binary's.
 
 use autogan_rl::StepReport;
-use autogan_run::{FoundArch, ModelScore, RealScore, Score, ScoresFile, TrialKind};
+use autogan_run::{ArchFile, ModelScore, RealScore, ScoresFile, TrialKind};
 use autogan_space::Arch;
 
-use crate::search::ImageCount;
+use crate::position::ImageCount;
 
-/// Receives events as they happen.
-pub trait Reporter {
+/// Receives events of one kind as they happen: [`SearchEvent`]s or [`TrainingEvent`]s.
+pub trait Reporter<E> {
     /// Takes notice of one event.
-    fn event(&mut self, event: &Event);
+    fn event(&mut self, event: &E);
 }
 
-/// Something that happened.
+/// The losses of a D step, and of the G step that followed it, if one did. They are told one step later, or when there is
+/// no other step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepLosses {
+    /// D steps that are done: of this iteration of a search, or of the whole training from scratch.
+    pub step: u64,
+    /// How many there will be of them.
+    pub steps: u64,
+    /// D steps that were done before it, over the whole run.
+    pub d_steps: u64,
+    /// Hinge loss of the discriminator.
+    pub d_loss: f64,
+    /// Loss of the generator.
+    pub g_loss: Option<f64>,
+    /// Real images that the step took.
+    pub images: usize,
+}
+
+/// Sample images of one architecture.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event {
+pub struct SampleGrid {
+    /// What they show, for the file name.
+    pub tag: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// Number of images.
+    pub n: usize,
+    /// Their side in pixels.
+    pub side: usize,
+    /// The pixels, `[n, 3, side, side]`.
+    pub pixels: Vec<u8>,
+}
+
+/// Something that happened in a search.
+#[derive(Clone, Debug)]
+pub enum SearchEvent {
     /// A stage begins.
     Stage {
         /// From 0.
@@ -36,20 +69,8 @@ pub enum Event {
         /// Steps of its controller training.
         controller_steps: u64,
     },
-    /// A D step of shared training or of a training from scratch, with the G step that followed it, if one did. Told
-    /// one step later, or when there is no other step.
-    Shared {
-        /// D steps that are done: of this iteration, or of the whole training from scratch.
-        step: u64,
-        /// D steps that were done before it, over the whole run.
-        d_steps: u64,
-        /// Hinge loss of the discriminator.
-        d_loss: f64,
-        /// Loss of the generator.
-        g_loss: Option<f64>,
-        /// Real images that the step took.
-        images: usize,
-    },
+    /// A D step of shared training, with the G step that followed it, if one did.
+    Step(StepLosses),
     /// The losses stand still: shared training of this iteration ends here, and the weights will start over.
     Reset {
         /// D steps of this iteration that were done.
@@ -106,19 +127,8 @@ pub enum Event {
         /// One entry for each choice of each token.
         probabilities: Vec<(String, String, f64)>,
     },
-    /// Sample images of one architecture, `[n, 3, side, side]` u8.
-    Samples {
-        /// What they show, for the file name.
-        tag: String,
-        /// The architecture.
-        arch: Arch,
-        /// Number of images.
-        n: usize,
-        /// Their side in pixels.
-        side: usize,
-        /// The pixels.
-        pixels: Vec<u8>,
-    },
+    /// Sample images of one architecture.
+    Samples(SampleGrid),
     /// The candidates that go on to the next stage, the best first.
     Beam {
         /// The stage that ends.
@@ -126,19 +136,23 @@ pub enum Event {
         /// Architecture and reward: the score, less what its cost takes from it.
         entries: Vec<(Arch, f64)>,
     },
-    /// The search is over.
-    Found {
-        /// The top-K, the best first.
-        top: Vec<FoundArch>,
-        /// What the best is to be read against.
-        score: Score,
-    },
-    /// The training images of a training from scratch were scored.
+    /// The search is over: the best architectures, and what they are to be read against.
+    Found(Box<ArchFile>),
+}
+
+/// Something that happened in a training from scratch.
+#[derive(Clone, Debug)]
+pub enum TrainingEvent {
+    /// A D step, with the G step that followed it, if one did.
+    Step(StepLosses),
+    /// Sample images of the averaged generator.
+    Samples(SampleGrid),
+    /// The training images were scored.
     Real {
         /// The ceiling.
         score: RealScore,
     },
-    /// The averaged generator of a training from scratch was scored.
+    /// The averaged generator was scored.
     Measured {
         /// By every score that is taken.
         score: ModelScore,
@@ -147,7 +161,7 @@ pub enum Event {
         /// Seconds that scoring took.
         seconds: f64,
     },
-    /// The best weights of a training from scratch that goes on are gone or damaged.
+    /// The best weights of a training that goes on are gone or damaged.
     BestLost {
         /// G iterations after which they were scored.
         lost: u64,
@@ -155,16 +169,13 @@ pub enum Event {
         /// the lost ones again. Without them the next score is the best so far.
         instead: Option<u64>,
     },
-    /// A training from scratch is over.
-    Trained {
-        /// What it came to.
-        scores: Box<ScoresFile>,
-    },
+    /// The training is over: what it came to.
+    Trained(Box<ScoresFile>),
 }
 
 /// A reporter that listens to nothing.
 pub struct Silent;
 
-impl Reporter for Silent {
-    fn event(&mut self, _event: &Event) {}
+impl<E> Reporter<E> for Silent {
+    fn event(&mut self, _event: &E) {}
 }

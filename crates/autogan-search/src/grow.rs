@@ -3,7 +3,7 @@
 use autogan_rl::{Beam, Candidate};
 
 use crate::error::Result;
-use crate::event::{Event, Reporter};
+use crate::event::{Reporter, SearchEvent};
 use crate::search::Search;
 
 impl Search {
@@ -11,12 +11,12 @@ impl Search {
     pub(crate) fn grow(
         &mut self,
         scored: Vec<Candidate>,
-        reporter: &mut dyn Reporter,
+        reporter: &mut dyn Reporter<SearchEvent>,
     ) -> Result<()> {
         let beam = Beam::top_k(scored, self.config.search.top_k)?;
         let stage = self.position.stage;
         let entries = beam.candidates().iter().map(|c| (c.arch.clone(), c.reward.value)).collect();
-        reporter.event(&Event::Beam { stage, entries });
+        reporter.event(&SearchEvent::Beam { stage, entries });
         self.beam = Some(beam);
         self.seen.clear();
         self.position.stage_steps = 0;

@@ -1,11 +1,15 @@
 //! The loops of AutoGAN: shared training, controller training, growth and derivation; and training from scratch.
 //!
-//! [`SearchConfig`] says what is done, [`Search`] does it one unit of work at a time, and [`Event`]s tell what
-//! happened. [`run`] ties a search to its run directory. [`TrainingConfig`], [`Training`] and [`run_training`] are the
-//! same for one architecture that is trained from scratch.
+//! [`SearchConfig`] says what is done, [`Search`] does it one unit of work at a time, and [`SearchEvent`]s tell what
+//! happened. [`TrainingConfig`], [`Training`] and [`TrainingEvent`]s are the same for one architecture that is trained from
+//! scratch. Both are [`Job`]s, which a [`Session`] carries out in a run directory.
+//!
+//! [`Inputs`] are what a search needs from outside: images, and an [`ImageScore`] that says what generated ones are worth.
+//! `examples/search.rs` is a whole search with a score and a progress display of its own.
 
 mod checkpoint;
 mod child;
+mod derivation;
 mod derive;
 mod draw;
 mod error;
@@ -13,42 +17,52 @@ mod estimate;
 mod event;
 mod grow;
 mod images;
+mod inputs;
+mod job;
 mod losses;
 mod networks;
 mod parts;
 mod policy;
+mod position;
 mod rank;
-mod record;
-mod run;
+mod ranking;
+mod score;
 pub mod scorer;
 mod scratch;
 mod search;
+mod search_job;
+mod session;
 mod shared;
 mod step;
 mod streams;
 mod tensors;
 mod training;
+mod unit;
+mod walk;
 mod window;
 
 pub use autogan_config::{
     self as config, Configuration, ScheduleConfig, ScoreConfig, SearchConfig, TrainingConfig,
     TrainingPrecision,
 };
+pub use autogan_rl::RewardValue;
 pub use checkpoint::checkpoint_config;
 pub use error::{Result, SearchError};
 pub use estimate::{Estimate, Speed, StageCost};
-pub use event::{Event, Reporter, Silent};
+pub use event::{Reporter, SampleGrid, SearchEvent, Silent, StepLosses, TrainingEvent};
 pub use images::to_u8;
+pub use inputs::{Inputs, Sources, TrainingInputs};
+pub use job::{Job, Place, RunConfig};
 pub use parts::action_space;
-pub use run::{Outcome, Ran, RunOptions, metric_name, run};
+pub use position::{ImageCount, Phase, Position};
+pub use score::{ExtractorScore, ImageScore, metric_name};
 pub use scratch::{
     KnownReals, Training, TrainingEstimate, TrainingPhase, TrainingPosition, best_is_intact,
-    run_training, training_checkpoint_config,
+    training_checkpoint_config,
 };
-pub use search::{ImageCount, Inputs, Phase, Position, Search};
+pub use search::Search;
+pub use session::{Outcome, Resumption, RunOptions, RunPlace, RunReport, Session};
 pub use step::ComingLoss;
 pub use streams::Streams;
 pub use training::SharedTraining;
-
-/// What a [`Training`] needs from outside: the same as a search.
-pub type TrainingInputs = Inputs;
+pub use unit::Unit;

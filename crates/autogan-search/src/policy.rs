@@ -10,12 +10,16 @@ use candle_core::DType;
 use crate::child::Latents;
 use crate::config::{Levels, Policy};
 use crate::error::Result;
-use crate::event::{Event, Reporter};
-use crate::search::{Phase, Search};
+use crate::event::{Reporter, SampleGrid, SearchEvent};
+use crate::position::Phase;
+use crate::search::Search;
 
 impl Search {
     /// One step on `controller.children` children: of the policy gradient, or of a random search, which only draws.
-    pub(crate) fn controller_step(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    pub(crate) fn controller_step(
+        &mut self,
+        reporter: &mut dyn Reporter<SearchEvent>,
+    ) -> Result<()> {
         let (archs, rollout) = self.draw_children()?;
         let begun = Instant::now();
         let images = self.config.reward.images;
@@ -37,7 +41,7 @@ impl Search {
             self.note_favourite(arch, rewards[i]);
             self.note_seen(arch, rewards[i]);
             let learnt = learnt.as_ref();
-            reporter.event(&Event::Scored {
+            reporter.event(&SearchEvent::Scored {
                 kind: TrialKind::Controller,
                 step: self.position.step * archs.len() as u64 + i as u64,
                 arch: arch.clone(),
@@ -53,10 +57,10 @@ impl Search {
         self.position.step += 1;
         let step = self.position.step;
         reporter.event(&match learnt {
-            Some((report, _)) => Event::Controller { step, report },
+            Some((report, _)) => SearchEvent::Controller { step, report },
             None => {
                 let mean_reward = rewards.iter().sum::<f64>() / rewards.len() as f64;
-                Event::Drawn { step, mean_reward }
+                SearchEvent::Drawn { step, mean_reward }
             }
         });
         if self.position.step >= self.config.controller.steps as u64 {
@@ -73,7 +77,7 @@ impl Search {
 
     /// The policy's probabilities along its own samples' distribution, averaged over the beam (greedy tokens fed on). A
     /// random search has no policy.
-    pub(crate) fn report_policy(&self, reporter: &mut dyn Reporter) -> Result<()> {
+    pub(crate) fn report_policy(&self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         if self.config.controller.policy == Policy::Uniform {
             return Ok(());
         }
@@ -89,7 +93,7 @@ impl Search {
                 probabilities.push((cell.clone() + &token.name(), token.choice_name(choice), p));
             }
         }
-        reporter.event(&Event::Policy { probabilities });
+        reporter.event(&SearchEvent::Policy { probabilities });
         Ok(())
     }
 
@@ -107,7 +111,10 @@ impl Search {
     }
 
     /// Sample images of the best child of the iteration, on latents that stay the same for the whole search.
-    pub(crate) fn report_samples(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    pub(crate) fn report_samples(
+        &mut self,
+        reporter: &mut dyn Reporter<SearchEvent>,
+    ) -> Result<()> {
         let arch = match &self.favourite {
             Some((arch, _)) => arch.clone(),
             None => self.draw_child("arch.samples")?,
@@ -120,14 +127,15 @@ impl Search {
         &mut self,
         tag: String,
         arch: &Arch,
-        reporter: &mut dyn Reporter,
+        reporter: &mut dyn Reporter<SearchEvent>,
     ) -> Result<()> {
         let n = 64;
         let latents = Latents { name: "latents.samples", index: 0 };
         let images = self.scorer(latents, n).samples(arch)?;
         let side = images.dim(3)?;
         let pixels = images.flatten_all()?.to_vec1::<u8>()?;
-        reporter.event(&Event::Samples { tag, arch: arch.clone(), n, side, pixels });
+        let grid = SampleGrid { tag, arch: arch.clone(), n, side, pixels };
+        reporter.event(&SearchEvent::Samples(grid));
         Ok(())
     }
 }

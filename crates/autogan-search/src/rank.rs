@@ -6,23 +6,12 @@ use std::time::Instant;
 use autogan_rl::{Candidate, Reward, RewardValue};
 use autogan_run::TrialKind;
 use autogan_space::Arch;
-use serde::{Deserialize, Serialize};
 
 use crate::child::Latents;
 use crate::error::{Result, SearchError};
-use crate::event::{Event, Reporter};
+use crate::event::{Reporter, SearchEvent};
+use crate::ranking::Ranking;
 use crate::search::Search;
-
-/// Architectures that are being scored one after the other, on common latents.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Ranking {
-    /// As they were drawn; the rewards of the first `scored` are known.
-    candidates: Vec<Candidate>,
-    scored: usize,
-    /// When they were drawn, which says which latents they are scored on.
-    tick: u64,
-}
 
 impl Search {
     /// Draws `m` architectures, if that is not done, and scores the next one. Gives all of them back with the last, with
@@ -31,7 +20,7 @@ impl Search {
         &mut self,
         m: usize,
         kind: TrialKind,
-        reporter: &mut dyn Reporter,
+        reporter: &mut dyn Reporter<SearchEvent>,
     ) -> Result<Option<Vec<Candidate>>> {
         let mut ranking = match self.ranking.take() {
             Some(begun) => begun,
@@ -63,13 +52,13 @@ impl Search {
         latents: Latents<'_>,
         images: usize,
         (kind, step): (TrialKind, u64),
-        reporter: &mut dyn Reporter,
+        reporter: &mut dyn Reporter<SearchEvent>,
     ) -> Result<RewardValue> {
         let begun = Instant::now();
         let score = self.scorer(latents, images).reward(arch)?;
         let score = self.finite_reward(score)?;
         self.position.images.scored += images as u64;
-        reporter.event(&Event::Scored {
+        reporter.event(&SearchEvent::Scored {
             kind,
             step,
             arch: arch.clone(),

@@ -5,14 +5,15 @@ use candle_core::Tensor;
 
 use crate::config::LrDecay;
 use crate::error::Result;
-use crate::event::{Event, Reporter};
-use crate::losses::{Heard, Noted, Unheard};
-use crate::search::{Phase, Position, Search};
+use crate::event::{Reporter, SearchEvent};
+use crate::losses::{ComingLosses, KnownLosses, StepPlace};
+use crate::position::{Phase, Position};
+use crate::search::Search;
 use crate::step::{ComingLoss, Step};
 
 impl Search {
     /// One D step, and a G step where one is due.
-    pub(crate) fn shared_step(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    pub(crate) fn shared_step(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         self.weights_changed();
         self.set_learning_rates();
         let arch = self.draw_child("arch.shared")?;
@@ -31,12 +32,12 @@ impl Search {
         self.position.d_steps += 1;
         self.position.stage_steps += 1;
         self.position.step += 1;
-        let noted = Noted { step: self.position.step, d_steps, images };
-        let before = self.unheard.replace(Unheard::new(noted, d_loss, g_loss));
-        let stops = self.hear(before, reporter)?;
-        if stops || noted.step >= self.shared_steps() {
-            let last = self.unheard.take();
-            self.hear(last, reporter)?;
+        let place = StepPlace { step: self.position.step, d_steps, images };
+        let before = self.losses.replace(ComingLosses::new(place, d_loss, g_loss));
+        let stops = self.read_losses(before, reporter)?;
+        if stops || place.step >= self.shared_steps() {
+            let last = self.losses.take();
+            self.read_losses(last, reporter)?;
             self.enter(Phase::Controller);
             if self.config.controller.steps == 0 {
                 self.enter(Phase::End);
@@ -67,24 +68,28 @@ impl Search {
 
     /// Looks at the losses of a step, where there was one; true when they stand still, and shared training of this
     /// iteration ends.
-    fn hear(&mut self, losses: Option<Unheard>, reporter: &mut dyn Reporter) -> Result<bool> {
+    fn read_losses(
+        &mut self,
+        losses: Option<ComingLosses>,
+        reporter: &mut dyn Reporter<SearchEvent>,
+    ) -> Result<bool> {
         let Some(losses) = losses else { return Ok(false) };
-        let heard = losses.read()?;
-        reporter.event(&heard.event());
-        Ok(self.watch(&heard, reporter))
+        let losses = losses.read()?;
+        reporter.event(&SearchEvent::Step(losses.told(self.shared_steps())));
+        Ok(self.watch(&losses, reporter))
     }
 
     /// Fills the loss windows; true when the losses stand still.
-    fn watch(&mut self, heard: &Heard, reporter: &mut dyn Reporter) -> bool {
-        self.windows.push_d(heard.d, &self.config.reset);
-        let Some(g_loss) = heard.g else { return false };
+    fn watch(&mut self, losses: &KnownLosses, reporter: &mut dyn Reporter<SearchEvent>) -> bool {
+        self.windows.push_d(losses.d, &self.config.reset);
+        let Some(g_loss) = losses.g else { return false };
         self.windows.push_g(g_loss, &self.config.reset);
         let Some((g_spread, d_spread)) = self.windows.standing_still(&self.config.reset) else {
             return false;
         };
-        // The last step of an iteration is heard behind the one that ended it.
+        // The last step of an iteration is read behind the one that ended it.
         if !std::mem::replace(&mut self.position.reset_due, true) {
-            reporter.event(&Event::Reset { step: heard.noted.step, g_spread, d_spread });
+            reporter.event(&SearchEvent::Reset { step: losses.place.step, g_spread, d_spread });
         }
         true
     }

@@ -56,7 +56,7 @@ const RULES: &[Rule] = &[
 ];
 
 const BELOW_METRICS: &[&str] =
-    &["autogan-files", "autogan-kernels", "autogan-ops", "autogan-weights"];
+    &["autogan-files", "autogan-hub", "autogan-kernels", "autogan-ops", "autogan-weights"];
 
 const BELOW_SEARCH: &[&str] = &[
     "autogan-files",

@@ -1,6 +1,5 @@
 //! `autogan repro`: the paper's tables and figures, each one command.
 
-mod source;
 mod watch;
 
 use std::path::PathBuf;
@@ -9,18 +8,17 @@ use std::time::Duration;
 
 use autogan_repro::pages::{Context, write_docs, write_page};
 use autogan_repro::{
-    Dataset, Failure, Item, Job, Results, Runner, Scale, Scope, Source, estimates, jobs,
+    Dataset, Failure, Files, Item, Job, Results, Runner, Scale, Scope, estimates, jobs,
 };
 use autogan_run::export::{Align, aligned};
-use autogan_search::{Outcome, RunOptions};
+use autogan_search::{Outcome, RunOptions, Sources};
 use candle_core::Device;
 use clap::builder::PossibleValuesParser;
 
 use crate::device;
-use crate::search::time;
 use crate::signals::Signals;
 use crate::terminal::{Terminal, print};
-use source::Files;
+use crate::words::time;
 use watch::Watch;
 
 /// All items, on the command line.
@@ -82,7 +80,11 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let scale: Scale = args.scale.parse().map_err(anyhow::Error::msg)?;
     let items = items(&args.items)?;
     let device = device::open(&args.device)?;
-    let files = Files::new(args, &device);
+    // Nothing is fetched for a look.
+    let mut sources = Sources::new(crate::hub::open(args.offline || args.dry_run, false));
+    sources.weights.clone_from(&args.weights);
+    let (cifar10, stl10) = (args.data.clone(), args.stl10.clone());
+    let files = Files { cifar10, stl10, sources };
     let scope = Scope { scale, cifar10: args.data.is_some(), stl10: args.stl10.is_some() };
     let jobs = jobs(&items, scope)?;
     if args.dry_run {
@@ -100,14 +102,14 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         let options = RunOptions { checkpoint_every: CHECKPOINT_EVERY, stop: signals.stop() };
         let named = (device.clone(), device::describe(&device));
         let mut runner = Runner::new(scale, root.clone(), &files, options, named);
-        let carried = runner.carry_out(&jobs, &mut watch);
+        let progress = runner.carry_out(&jobs, &mut watch);
         watch.finish();
-        let carried = carried?;
-        if carried.outcome == Outcome::Stopped {
+        let progress = progress?;
+        if progress.outcome == Outcome::Stopped {
             terminal.note("stopped; the same command goes on");
             return Ok(signals.exit_code());
         }
-        failed = carried.failed;
+        failed = progress.failed;
     }
     let results = Results::new(&root);
     let context = Context { scope, results: &results };
@@ -150,7 +152,7 @@ fn items(names: &[String]) -> anyhow::Result<Vec<Item>> {
 }
 
 /// Lists the jobs with their estimated times, to stdout.
-fn dry_run(jobs: &[Job], scale: Scale, files: &dyn Source, device: &Device) -> anyhow::Result<()> {
+fn dry_run(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> anyhow::Result<()> {
     let estimates = estimates(jobs, scale, files, device)?;
     let mut rows = vec![["run", "estimated", "after"].map(str::to_owned).to_vec()];
     for (job, estimate) in jobs.iter().zip(&estimates.times) {

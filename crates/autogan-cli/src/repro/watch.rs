@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use autogan_repro::{Job, Monitor, Notice, What};
-use autogan_search::{Event, Reporter};
+use autogan_search::{Reporter, SearchEvent, StepLosses, TrainingEvent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::search::time;
 use crate::terminal::{Terminal, say};
-use crate::train::progress::best_lost;
+use crate::train::best_lost;
+use crate::words::time;
 
 /// Shows experiments on stderr.
 pub struct Watch<'a> {
@@ -23,8 +23,6 @@ pub struct Watch<'a> {
     /// The present job, with its place.
     name: String,
     place: (usize, usize),
-    /// D steps of an iteration, or unknown.
-    steps: Option<u64>,
     iteration: Option<usize>,
 }
 
@@ -49,7 +47,6 @@ impl<'a> Watch<'a> {
             begun: Instant::now(),
             name: String::new(),
             place: (0, 0),
-            steps: None,
             iteration: None,
         }
     }
@@ -93,7 +90,7 @@ impl Monitor for Watch<'_> {
         match notice.what {
             What::Known => self.bar.inc(time_of.as_millis() as u64),
             What::Begins | What::Resumes => {
-                (self.begun, self.steps, self.iteration) = (Instant::now(), None, None);
+                (self.begun, self.iteration) = (Instant::now(), None);
                 self.show("");
             }
             What::Ends => {
@@ -113,23 +110,38 @@ impl Monitor for Watch<'_> {
     }
 }
 
-impl Reporter for Watch<'_> {
-    fn event(&mut self, event: &Event) {
-        match event {
-            Event::Iteration { iteration, shared_steps, .. } => {
-                (self.iteration, self.steps) = (Some(*iteration), Some(*shared_steps));
-                self.show(&format!(", iteration {}", iteration + 1));
-            }
-            Event::Shared { step, .. } if step % 10 == 0 => {
-                let of = self.steps.map_or(String::new(), |steps| format!("/{steps}"));
-                let iteration =
-                    self.iteration.map_or(String::new(), |i| format!(", iteration {}", i + 1));
-                self.show(&format!("{iteration}, step {step}{of}"));
-            }
-            Event::BestLost { lost, instead } => self.bar.suspend(|| {
+impl Watch<'_> {
+    /// Shows one step in ten.
+    fn step(&mut self, losses: &StepLosses) {
+        if losses.step.is_multiple_of(10) {
+            let iteration =
+                self.iteration.map_or(String::new(), |i| format!(", iteration {}", i + 1));
+            self.show(&format!("{iteration}, step {}/{}", losses.step, losses.steps));
+        }
+    }
+}
+
+impl Reporter<SearchEvent> for Watch<'_> {
+    fn event(&mut self, event: &SearchEvent) {
+        if let SearchEvent::Iteration { iteration, .. } = event {
+            self.iteration = Some(*iteration);
+            self.show(&format!(", iteration {}", iteration + 1));
+        }
+        if let SearchEvent::Step(losses) = event {
+            self.step(losses);
+        }
+    }
+}
+
+impl Reporter<TrainingEvent> for Watch<'_> {
+    fn event(&mut self, event: &TrainingEvent) {
+        if let TrainingEvent::Step(losses) = event {
+            self.step(losses);
+        }
+        if let TrainingEvent::BestLost { lost, instead } = event {
+            self.bar.suspend(|| {
                 self.terminal.warn(&format!("{}: {}", self.name, best_lost(*lost, *instead)));
-            }),
-            _ => {}
+            });
         }
     }
 }

@@ -5,7 +5,6 @@ mod names;
 mod report;
 mod sets;
 
-pub use extractor::{Choice, inception_weights};
 pub use names::Names;
 pub use report::Report;
 pub use sets::{Set, Sets, check_comparable};
@@ -83,8 +82,8 @@ struct StatsArgs {
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Network that sees the images
-    #[arg(long, value_enum, default_value = "inception")]
-    extractor: Choice,
+    #[arg(long, default_value = extractor::INCEPTION, value_parser = extractor::names())]
+    extractor: String,
     /// Protocol: torch-fidelity, pytorch-fid or clean
     #[arg(long, default_value = "torch-fidelity")]
     preset: Preset,

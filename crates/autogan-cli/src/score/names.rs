@@ -1,7 +1,7 @@
 //! What scores are called: as torch-fidelity calls them in `autogan score`, and with their whole protocol in
 //! `autogan eval`.
 
-use super::{Choice, Options};
+use super::{Options, extractor};
 
 /// How the names of Inception's extractors begin; the preset follows.
 pub const INCEPTION: &str = "inception-v3-";
@@ -55,10 +55,10 @@ impl Names {
 
     /// Those that tell the protocol of `n` images against `reference`.
     pub fn protocol(options: &Options, n: usize, reference: Option<&str>) -> Self {
-        let scope = match options.extractor {
-            Choice::Inception if options.preset.name() == "torch-fidelity" => String::new(),
-            Choice::Inception => format!("{}_", word(options.preset.name())),
-            other => format!("{}_", word(other.name())),
+        let scope = match options.extractor.as_str() {
+            extractor::INCEPTION if options.preset.name() == "torch-fidelity" => String::new(),
+            extractor::INCEPTION => format!("{}_", word(options.preset.name())),
+            other => format!("{}_", word(other)),
         };
         Self::Protocol {
             scope,

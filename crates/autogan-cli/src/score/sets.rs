@@ -1,17 +1,18 @@
 //! The sets that are compared: features of images, or statistics from a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use autogan_metrics::io::{
     ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
     StoredStatistics, extract_set, open,
 };
-use autogan_metrics::{GaussianStats, Statistics};
+use autogan_metrics::{FeatureExtractor, GaussianStats, Statistics};
 use indicatif::ProgressStyle;
 
 use super::Options;
-use super::extractor::{Loaded, load};
+use super::extractor::load;
 
 /// One input.
 pub enum Set {
@@ -84,12 +85,12 @@ impl Set {
 /// Opens inputs, and loads the extractor when the first of them needs it.
 pub struct Sets<'a> {
     options: &'a Options,
-    loaded: Option<Loaded>,
+    extractor: Option<Arc<dyn FeatureExtractor>>,
 }
 
 impl<'a> Sets<'a> {
     pub fn new(options: &'a Options) -> Self {
-        Self { options, loaded: None }
+        Self { options, extractor: None }
     }
 
     /// Reads inputs. All are looked at before the first image goes through the network, so that a wrong path or
@@ -133,11 +134,11 @@ impl<'a> Sets<'a> {
 
     /// Refuses statistics that features of the loaded extractor cannot be compared with.
     fn check_stored(&self, label: &str, stored: &StoredStatistics) -> anyhow::Result<()> {
-        let Some(loaded) = &self.loaded else { return Ok(()) };
-        let (name, dims) = (loaded.extractor.name(), loaded.extractor.dims());
+        let Some(extractor) = &self.extractor else { return Ok(()) };
+        let (name, dims) = (extractor.name(), extractor.dims());
         if let Some(protocol) = &stored.protocol {
             let theirs = (protocol.extractor.as_str(), protocol.weights_sha256.as_deref());
-            let ours = (name, loaded.weights_sha256.as_deref());
+            let ours = (name, extractor.weights_sha256());
             same_protocol((label, theirs), ("what is asked for here", ours))?;
         }
         ensure!(
@@ -150,7 +151,7 @@ impl<'a> Sets<'a> {
 
     /// Loads the extractor, so that what is wrong with it is known before images are made.
     pub fn load_extractor(&mut self) -> anyhow::Result<()> {
-        self.loaded().map(|_| ())
+        self.loaded().map(drop)
     }
 
     /// A set of images that were made just now; their features are not kept.
@@ -158,18 +159,18 @@ impl<'a> Sets<'a> {
         self.extract(source, None)
     }
 
-    fn loaded(&mut self) -> anyhow::Result<&Loaded> {
-        let loaded = match self.loaded.take() {
-            Some(loaded) => loaded,
+    fn loaded(&mut self) -> anyhow::Result<&dyn FeatureExtractor> {
+        let extractor = match self.extractor.take() {
+            Some(extractor) => extractor,
             None => load(self.options)?,
         };
-        Ok(self.loaded.insert(loaded))
+        Ok(&**self.extractor.insert(extractor))
     }
 
     fn extract(&mut self, source: &ImageSource, cache: Option<PathBuf>) -> anyhow::Result<Set> {
         let options = self.options;
-        let loaded = self.loaded()?;
-        let weights = loaded.weights_sha256.clone();
+        let extractor = self.loaded()?;
+        let weights = extractor.weights_sha256().map(str::to_owned);
         let cache = cache.map(|dir| FeatureCache::new(dir, weights.as_deref().unwrap_or_default()));
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let how = ExtractOptions {
@@ -182,7 +183,6 @@ impl<'a> Sets<'a> {
             "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}",
         )?);
         bar.set_prefix(source.label().to_string());
-        let extractor = loaded.extractor.as_ref();
         let features = extract_set(source, extractor, &how, &mut |done| {
             bar.set_position(done as u64);
         });
@@ -200,8 +200,8 @@ impl<'a> Sets<'a> {
 
     /// Name and weights hash of the extractor, once an input needed it.
     pub fn extractor(&self) -> Option<Protocol<'_>> {
-        let loaded = self.loaded.as_ref()?;
-        Some((loaded.extractor.name(), loaded.weights_sha256.as_deref()))
+        let extractor = self.extractor.as_ref()?;
+        Some((extractor.name(), extractor.weights_sha256()))
     }
 
     /// What statistics of `count` images are to be stored with.

@@ -8,12 +8,13 @@ use autogan_search::{Estimate, SearchConfig, action_space};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 use candle_core::Device;
 
-use crate::dry_run::{Look, times};
-use crate::inputs::Wanted;
+use crate::dry_run::{Preview, times};
+use crate::run_args::RunArgs;
 
 /// Prints it all to stdout.
-pub fn print(config: &SearchConfig, wanted: &Wanted<'_>, device: &Device) -> anyhow::Result<()> {
-    let look = Look::at(wanted, "search", device)?;
+pub fn print(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::Result<()> {
+    let images = (&config.data, config.model.bottom * 8);
+    let look = Preview::new(args, "search", images, &config.reward.scorer, device)?;
     config.check_images(look.images)?;
     let speed = look.speed(&config.model, config.reward.batch)?;
     let estimate = Estimate::new(config, look.images);

@@ -7,6 +7,8 @@ use anyhow::Context;
 use autogan_run::RunDir;
 use autogan_search::{SearchConfig, metric_name};
 
+use crate::words::{size, time};
+
 /// Prints what was found and what it is to be read against, to stdout.
 pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Result<()> {
     let file = dir.arch()?.context("the run has no arch.json although it is finished")?;
@@ -52,50 +54,9 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
 }
 
 fn metric_label(config: &SearchConfig) -> &'static str {
-    match metric_name(config) {
+    match metric_name(&config.reward) {
         "is" => "Inception Score (its formula)",
         "inverse_fid" => "1 / FID (its formula)",
         _ => "1 / Fréchet distance",
-    }
-}
-
-/// A generator's size in words.
-pub fn size(params: u64, macs: u64) -> String {
-    let macs = macs as f64 / 1e6;
-    let params = match params {
-        ..100_000 => params.to_string(),
-        _ => format!("{:.2} M", params as f64 / 1e6),
-    };
-    format!("{params} parameters, {macs:.1} M multiply-accumulates per image")
-}
-
-/// Seconds as `3 min 12 s`.
-pub fn time(seconds: f64) -> String {
-    let s = seconds.round() as u64;
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{size, time};
-
-    #[test]
-    fn small_networks_have_parameters_too() {
-        assert_eq!(
-            size(4_405_251, 28_400_000),
-            "4.41 M parameters, 28.4 M multiply-accumulates per image"
-        );
-        assert_eq!(size(1163, 60_000), "1163 parameters, 0.1 M multiply-accumulates per image");
-    }
-
-    #[test]
-    fn times_read_well() {
-        assert_eq!(time(12.4), "12 s");
-        assert_eq!(time(192.0), "3 min 12 s");
-        assert_eq!(time(7320.0), "2 h 2 min");
     }
 }

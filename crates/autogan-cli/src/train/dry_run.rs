@@ -9,14 +9,13 @@ use autogan_search::{TrainingConfig, TrainingEstimate};
 use autogan_space::{GeneratorShape, derived_generator_cost, discriminator_cost};
 use candle_core::Device;
 
-use super::Args;
 use super::several::Candidates;
-use crate::dry_run::{Look, times};
-use crate::inputs::Wanted;
-use crate::search::time;
+use crate::dry_run::{Preview, times};
+use crate::run_args::RunArgs;
+use crate::words::time;
 
 /// Prints what one training would be, to stdout.
-pub fn one(args: &Args, config: &TrainingConfig, device: &Device) -> anyhow::Result<()> {
+pub fn one(args: &RunArgs, config: &TrainingConfig, device: &Device) -> anyhow::Result<()> {
     let (mut out, look) = begin(args, config, device)?;
     sizes(&mut out, config)?;
     schedule(&mut out, config)?;
@@ -30,7 +29,7 @@ pub fn one(args: &Args, config: &TrainingConfig, device: &Device) -> anyhow::Res
 
 /// Prints what the trainings of a search's best would be, to stdout: the configuration of the first, which the others
 /// share but for the architecture, and a line for each.
-pub fn several(args: &Args, candidates: &Candidates, device: &Device) -> anyhow::Result<()> {
+pub fn several(args: &RunArgs, candidates: &Candidates, device: &Device) -> anyhow::Result<()> {
     let Some((_, first)) = candidates.first() else { return Ok(()) };
     let (mut out, look) = begin(args, first, device)?;
     schedule(&mut out, first)?;
@@ -51,9 +50,13 @@ pub fn several(args: &Args, candidates: &Candidates, device: &Device) -> anyhow:
     crate::terminal::print(out.as_bytes())
 }
 
-fn begin(args: &Args, config: &TrainingConfig, device: &Device) -> anyhow::Result<(String, Look)> {
-    let wanted = Wanted::by_training(config, args.weights.as_deref(), args.offline);
-    let look = Look::at(&wanted, "training", device)?;
+fn begin(
+    args: &RunArgs,
+    config: &TrainingConfig,
+    device: &Device,
+) -> anyhow::Result<(String, Preview)> {
+    let images = (&config.data, config.side());
+    let look = Preview::new(args, "training", images, &config.score.scorer, device)?;
     config.check_images(look.images)?;
     let out = format!("{}\n{}", config.to_toml()?, look.images_line());
     Ok((out, look))

@@ -1,28 +1,25 @@
 //! `autogan train`: one architecture from scratch, or the best of a search in turn (section 3.3.3).
 
 mod dry_run;
-mod one;
-pub(crate) mod progress;
+mod progress;
 mod several;
 mod summary;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use autogan_config::Configuration;
 use autogan_run::RunDir;
-use autogan_search::{KnownReals, Outcome, SearchConfig, TrainingConfig};
+use autogan_search::{Search, SearchConfig, Training, TrainingConfig, TrainingEvent};
 
 use crate::arch_arg;
-use crate::called::program;
-use crate::device;
-use crate::search::{duration, resume_name, to_resume};
-use crate::signals::Signals;
+use crate::run_args::{Display, JobCommand, RunArgs, RunEnd, Runner};
+use crate::screen::Screen;
 use crate::terminal::Terminal;
 
-use one::Trainer;
+use progress::Progress;
+pub use progress::best_lost;
 
 /// Train an architecture from scratch, or the best of a search in turn.
 ///
@@ -48,43 +45,8 @@ pub struct Args {
     /// Configuration file, as a run stores it in config.toml; its architecture too, unless --arch names one
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
-    /// Change one value of the configuration, as schedule.g_iterations=500; may be given several times. With --resume
-    /// only schedule.* can change, and what --may-change names
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Directory of the dataset's files
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// What every random draw follows from
-    #[arg(long, value_name = "S", conflicts_with = "resume")]
-    seed: Option<u64>,
-    /// Directory for this run alone, or with --from-run for its runs; without it one is made under --runs-dir
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
-    run_dir: Option<PathBuf>,
-    /// Directory of all runs
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    runs_dir: PathBuf,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
-    /// Print the resolved configuration, sizes and an estimate of the time, and do nothing
-    #[arg(long, conflicts_with = "resume")]
-    dry_run: bool,
-    /// Continue a run: a path, a name or a number; the newest without RUN
-    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
-    resume: Option<String>,
-    /// Longest time between two checkpoints, as 30s, 10m or 1h
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
-    checkpoint_every: Duration,
-    /// Inception weights, when the scorer is inception: safetensors or .pth; from the hub or its cache without it
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
-    /// Never touch the network
-    #[arg(long)]
-    offline: bool,
-    /// With --resume: a key (or section) of the configuration that --set may change besides; may be given several times
-    #[arg(long, value_name = "KEY", requires = "resume", value_delimiter = ',')]
-    may_change: Vec<String>,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// Carries the command out.
@@ -92,39 +54,32 @@ pub struct Args {
 /// # Errors
 /// What went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let device = device::open(&args.device)?;
-    let from = args.from_run.as_deref().map(|run| RunDir::find(&args.runs_dir, run)).transpose()?;
-    if args.dry_run {
-        match &from {
-            Some(run) => dry_run::several(args, &several::candidates(args, run)?, &device)?,
-            None => dry_run::one(args, &args.one()?, &device)?,
+    let runner = Runner::new(&args.run, terminal)?;
+    let runs = &args.run.runs_dir;
+    let from = args.from_run.as_deref().map(|run| RunDir::find(runs, run)).transpose()?;
+    match &from {
+        Some(run) if args.run.dry_run => {
+            let candidates = several::candidates(args, run)?;
+            dry_run::several(&args.run, &candidates, runner.device())?;
         }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let signals = Signals::listen()?;
-    let known = KnownReals::default();
-    let trainer = Trainer { args, terminal, device, signals: &signals, known };
-    if let Some(run) = &from {
-        return several::run(&trainer, run);
-    }
-    let (dir, outcome) = match &args.resume {
-        Some(wanted) => {
-            let dir = to_resume(&args.runs_dir, wanted)?;
-            let outcome = trainer.resume(dir.clone(), None)?;
-            (dir, outcome)
-        }
-        None => trainer.start(args.one()?, args.run_dir.as_deref())?,
-    };
-    match outcome {
-        Outcome::Finished => summary::print(&dir)?,
-        Outcome::Stopped => {
-            let name = resume_name(dir.path(), &args.runs_dir);
-            let program = program();
-            terminal.note(&format!("stopped; continue with: {program} train --resume {name}"));
-            return Ok(signals.exit_code());
-        }
+        None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, runner.device())?,
+        Some(run) => return several::run(args, &runner, run),
+        None => return runner.run::<Training>(|| args.one()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl JobCommand for Training {
+    type Other = Search;
+    const COMMAND: &'static str = "train";
+
+    fn display<'a>(&self, screen: Screen<'a>) -> Box<dyn Display<TrainingEvent> + 'a> {
+        Box::new(Progress::new(screen, self))
+    }
+
+    fn summary(end: &RunEnd<Self>) -> anyhow::Result<()> {
+        summary::print(&end.dir)
+    }
 }
 
 impl Args {
@@ -132,9 +87,9 @@ impl Args {
     fn one(&self) -> anyhow::Result<TrainingConfig> {
         let arch = self.arch.as_deref().map(arch_arg::parse).transpose()?;
         let mut config = match (&self.config, arch.is_some()) {
-            (Some(path), _) => TrainingConfig::file(path, &self.set)?,
+            (Some(path), _) => TrainingConfig::file(path, &self.run.set)?,
             (None, true) => {
-                TrainingConfig::preset(self.preset.as_deref().unwrap_or("quick"), &self.set)?
+                TrainingConfig::preset(self.preset.as_deref().unwrap_or("quick"), &self.run.set)?
             }
             (None, false) => bail!(
                 "nothing to train: give --arch VECTOR|NAME|FILE|RUN, --from-run RUN, --config FILE or --resume"
@@ -167,17 +122,11 @@ impl Args {
         if preset.data.dataset == searched.data.dataset {
             preset.data.dir = searched.data.dir;
         }
-        self.fill_in(TrainingConfig::from_toml(&preset.to_toml()?, name, &self.set)?)
+        self.fill_in(TrainingConfig::from_toml(&preset.to_toml()?, name, &self.run.set)?)
     }
 
     fn fill_in(&self, mut config: TrainingConfig) -> anyhow::Result<TrainingConfig> {
-        if let Some(seed) = self.seed {
-            config.seed = seed;
-        }
-        if let Some(dir) = &self.data {
-            let dir = dir.to_str().context("--data: expected a path in UTF-8")?;
-            config.data.dir = dir.to_owned();
-        }
+        self.run.fill_in(&mut config.data, &mut config.seed)?;
         Ok(config)
     }
 }

@@ -11,10 +11,10 @@ use anyhow::{Context, ensure};
 use autogan_config::Configuration;
 use autogan_run::export::{Align, aligned};
 use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
-use autogan_search::{Outcome, TrainingConfig, best_is_intact};
+use autogan_search::{Outcome, Training, TrainingConfig, best_is_intact};
 
 use super::Args;
-use super::one::{Trainer, stored_config};
+use crate::run_args::{Runner, config_of};
 
 /// The best of a search, each with the configuration that it is trained with.
 pub type Candidates = Vec<(FoundArch, TrainingConfig)>;
@@ -40,21 +40,18 @@ pub fn candidates(args: &Args, run: &RunDir) -> anyhow::Result<Candidates> {
 }
 
 /// Trains the best of `run`, and names the winner.
-pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
-    let candidates = candidates(trainer.args, run)?;
-    let parent = match &trainer.args.run_dir {
+pub fn run(args: &Args, runner: &Runner<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
+    let candidates = candidates(args, run)?;
+    let parent = match &runner.args.run_dir {
         Some(dir) => dir.clone(),
-        None => trainer.args.runs_dir.join(format!("{}-trained", run.name())),
+        None => runner.args.runs_dir.join(format!("{}-trained", run.name())),
     };
     let mut trained = Vec::new();
     for (found, config) in &candidates {
         let path = parent.join(format!("rank-{}", found.rank));
-        match one(trainer, config.clone(), path)? {
+        match one(runner, config.clone(), path)? {
             Some(scores) => trained.push((found, scores)),
-            None => {
-                trainer.terminal.note("stopped; the same command goes on from here");
-                return Ok(trainer.signals.exit_code());
-            }
+            None => return Ok(runner.stopped("stopped; the same command goes on from here")),
         }
     }
     let file = winner(run, &trained)?;
@@ -68,7 +65,7 @@ pub fn run(trainer: &Trainer<'_>, run: &RunDir) -> anyhow::Result<ExitCode> {
 
 /// The scores of one of them, trained now or before; `None` when it was stopped.
 fn one(
-    trainer: &Trainer<'_>,
+    runner: &Runner<'_>,
     config: TrainingConfig,
     path: PathBuf,
 ) -> anyhow::Result<Option<ScoresFile>> {
@@ -78,25 +75,24 @@ fn one(
         // A run whose best weights are gone is resumed, which mends it.
         Ok(if best_is_intact(dir)? { scores } else { None })
     };
-    let (dir, outcome) = match RunDir::open(&path) {
+    let end = match RunDir::open(&path) {
         Ok(dir) => {
-            stored_config(&dir, &[])?.check_continues(&config, &[]).with_context(|| {
+            config_of::<Training>(&dir, &[])?.check_continues(&config, &[]).with_context(|| {
                 format!("{} was trained differently; name another --run-dir", path.display())
             })?;
             // Damaged scores of a finished run are written anew when it is resumed.
             if let Ok(Some(scores)) = finished(&dir) {
-                trainer.terminal.note(&format!("{} is trained already", path.display()));
+                runner.terminal.note(&format!("{} is trained already", path.display()));
                 return Ok(Some(scores));
             }
-            let outcome = trainer.resume(dir.clone(), Some(&config))?;
-            (dir, outcome)
+            runner.resume::<Training>(dir, Some(&config))?
         }
-        Err(_) => trainer.start(config, Some(&path))?,
+        Err(_) => runner.start::<Training>(config, Some(&path))?,
     };
-    match outcome {
+    match end.outcome {
         Outcome::Stopped => Ok(None),
         Outcome::Finished => {
-            let scores = finished(&dir)?;
+            let scores = finished(&end.dir)?;
             Ok(Some(scores.context("the run has no scores.json although it is finished")?))
         }
     }

@@ -7,7 +7,7 @@ use autogan_run::export::{Align, aligned};
 use autogan_run::{RunDir, ScoresFile};
 
 use crate::called::program;
-use crate::search::size;
+use crate::words::size;
 
 /// Prints what the training came to, to stdout.
 pub fn print(dir: &RunDir) -> anyhow::Result<()> {

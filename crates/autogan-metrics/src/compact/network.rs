@@ -107,12 +107,6 @@ impl CompactClassifier {
         Ok(classifier)
     }
 
-    /// SHA-256 of the weight file, when the weights came from one or are embedded.
-    #[must_use]
-    pub fn weights_sha256(&self) -> Option<&str> {
-        self.weights_sha256.as_deref()
-    }
-
     /// A classifier from a safetensors file as the training of this project writes it; its name is
     /// the metadata entry `name`.
     ///
@@ -196,6 +190,10 @@ impl FeatureExtractor for CompactClassifier {
 
     fn classes(&self) -> usize {
         self.bias.elem_count()
+    }
+
+    fn weights_sha256(&self) -> Option<&str> {
+        self.weights_sha256.as_deref()
     }
 
     fn extract(&self, images: &Tensor) -> Result<Extracted> {

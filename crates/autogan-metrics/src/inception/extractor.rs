@@ -164,13 +164,6 @@ impl InceptionV3 {
         self.preset
     }
 
-    /// SHA-256 of the weight file, when the weights came from one; scores are comparable with
-    /// published ones when it is in [`super::KNOWN_WEIGHTS`].
-    #[must_use]
-    pub fn weights_sha256(&self) -> Option<&str> {
-        self.weights_sha256.as_deref()
-    }
-
     /// Values at some taps, `f32 [N, dims]` each on the network's device, of `images`
     /// `u8 [N, 3, H, W]` of any size, on the CPU or on that device, where they are brought once.
     /// Layers behind the last of the taps are not run.
@@ -242,6 +235,10 @@ impl FeatureExtractor for InceptionV3 {
 
     fn classes(&self) -> usize {
         CLASSES
+    }
+
+    fn weights_sha256(&self) -> Option<&str> {
+        self.weights_sha256.as_deref()
     }
 
     /// Features at the chosen tap, and the logits without bias, which the Inception Score takes.

@@ -1,18 +1,18 @@
 //! Training one architecture from scratch (sections 3.3.3 and 4): the network that it stands for and no other parts,
 //! scored while it is trained.
 //!
-//! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and [`run_training`] keeps a run
-//! directory in step with it. The steps are those of the search; what differs is that there is one architecture.
+//! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and a [`Session`](crate::Session) keeps a
+//! run directory in step with it. The steps are those of the search; what differs is that there is one architecture.
 
 mod estimate;
+mod job;
 mod known;
 mod measure;
-mod run;
 mod save;
 mod training;
 
 pub use estimate::TrainingEstimate;
+pub use job::best_is_intact;
 pub use known::KnownReals;
-pub use run::{best_is_intact, run_training};
 pub use save::training_checkpoint_config;
 pub use training::{Training, TrainingPhase, TrainingPosition};

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
 use crate::config::{ConfigError, TrainingConfig};
 use crate::error::{Result, SearchError};
-use crate::losses::{Heard, Unheard};
+use crate::inputs::TrainingInputs;
+use crate::losses::{ComingLosses, KnownLosses};
 use crate::networks::{AVERAGED, AdamSteps};
 use crate::parts::generator_sizes;
-use crate::search::Inputs;
 use crate::tensors::{Stored, broken, put_network};
 
 /// Metadata key of the resolved configuration, TOML.
@@ -25,7 +25,8 @@ const STATE: &str = "state";
 struct Saved {
     position: TrainingPosition,
     scores: Scores,
-    unheard: Option<Heard>,
+    #[serde(rename = "unheard")]
+    losses: Option<KnownLosses>,
     /// Training images, which say how long an epoch is.
     images: usize,
     adam_steps: AdamSteps,
@@ -40,8 +41,8 @@ impl Training {
         let mut checkpoint = self.described()?;
         let adam_steps = self.networks.save(&mut checkpoint)?;
         let (position, scores) = (self.position, self.scores);
-        let unheard = self.unheard.as_ref().map(Unheard::read).transpose()?;
-        let saved = Saved { position, scores, unheard, images: self.images.len(), adam_steps };
+        let losses = self.losses.as_ref().map(ComingLosses::read).transpose()?;
+        let saved = Saved { position, scores, losses, images: self.images.len(), adam_steps };
         let state = serde_json::to_string(&saved).map_err(broken)?;
         checkpoint.metadata.insert(STATE.into(), state);
         Ok(checkpoint)
@@ -76,7 +77,7 @@ impl Training {
     pub fn restore(
         checkpoint: &Checkpoint,
         config: TrainingConfig,
-        inputs: Inputs,
+        inputs: TrainingInputs,
     ) -> Result<Self> {
         let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         let (written, loaded) = (saved.images, inputs.images.len());
@@ -90,7 +91,7 @@ impl Training {
         training.networks.restore(&stored, &saved.adam_steps)?;
         training.position = saved.position;
         training.scores = saved.scores;
-        training.unheard = saved.unheard.map(Unheard::known);
+        training.losses = saved.losses.map(ComingLosses::known);
         training.fit_schedule()?;
         Ok(training)
     }

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use super::known::KnownReals;
 use super::measure::{Reals, protocol, score_generator, score_reals};
 use crate::error::Result;
-use crate::event::{Event, Reporter};
+use crate::event::{Reporter, SampleGrid, TrainingEvent};
 use crate::images::{StageImages, to_u8};
-use crate::losses::{Noted, Unheard};
+use crate::inputs::TrainingInputs;
+use crate::losses::{ComingLosses, StepPlace};
 use crate::networks::Networks;
 use crate::parts::generator_sizes;
-use crate::search::Inputs;
 use crate::step::Step;
 use crate::streams::Streams;
 
@@ -76,7 +76,7 @@ pub struct Training {
     pub(super) position: TrainingPosition,
     pub(super) scores: Scores,
     /// The losses of the last step, while it goes on.
-    pub(super) unheard: Option<Unheard>,
+    pub(super) losses: Option<ComingLosses>,
 }
 
 /// The scores so far.
@@ -93,10 +93,10 @@ impl Training {
     ///
     /// # Errors
     /// When the configuration is impossible or the images cannot be used.
-    pub fn new(config: TrainingConfig, inputs: Inputs) -> Result<Self> {
+    pub fn new(config: TrainingConfig, inputs: TrainingInputs) -> Result<Self> {
         let config = config.checked()?;
         let streams = Streams::new(config.seed);
-        let Inputs { images, extractor, device } = inputs;
+        let TrainingInputs { images, extractor, known, device } = inputs;
         config.check_images(images.len())?;
         check_precision(config.precision, &device)?;
         let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
@@ -104,7 +104,7 @@ impl Training {
             networks: Networks::new(model, train, arch, streams, &device)?,
             images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
             extractor,
-            known: KnownReals::default(),
+            known,
             reals: None,
             streams,
             device,
@@ -116,14 +116,9 @@ impl Training {
                 images_seen: 0,
             },
             scores: Scores::default(),
-            unheard: None,
+            losses: None,
             config,
         })
-    }
-
-    /// Takes what the training images give from `known` where it is there, and leaves it there for others.
-    pub fn share_reals(&mut self, known: &KnownReals) {
-        self.known = known.clone();
     }
 
     /// The configuration.
@@ -141,7 +136,7 @@ impl Training {
     /// # Errors
     /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not be
     /// saved.
-    pub fn advance(&mut self, reporter: &mut dyn Reporter) -> Result<bool> {
+    pub fn advance(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<bool> {
         match self.position.phase {
             TrainingPhase::Train => self.train(reporter)?,
             TrainingPhase::Score => self.score(reporter)?,
@@ -189,7 +184,7 @@ impl Training {
     }
 
     /// A D step; the G step follows the first of each group.
-    fn train(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    fn train(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         self.set_learning_rates();
         let n_critic = self.config.train.n_critic as u64;
         let real = self.images.batch(self.position.d_steps, &self.device)?;
@@ -206,19 +201,33 @@ impl Training {
             let step = || self.networks.g_step(&at, &self.config.arch, &z);
             g_loss = Some(computing_in(precision, step)?);
         }
-        let noted =
-            Noted { step: self.position.d_steps + 1, d_steps: self.position.d_steps, images };
+        let d_steps = self.position.d_steps;
+        let place = StepPlace { step: d_steps + 1, d_steps, images };
         self.position.d_steps += 1;
         self.position.images_seen += images as u64;
-        let before = self.unheard.replace(Unheard::new(noted, d_loss, g_loss));
-        hear(before, reporter)?;
-        if noted.step.is_multiple_of(n_critic) {
+        let before = self.losses.replace(ComingLosses::new(place, d_loss, g_loss));
+        self.read_losses(before, reporter)?;
+        if place.step.is_multiple_of(n_critic) {
             self.position.g_iterations += 1;
             let scored = self.is_due(self.config.schedule.score_every);
             self.position.phase = if scored { TrainingPhase::Score } else { self.after_score() };
         }
         if self.position.phase != TrainingPhase::Train {
-            hear(self.unheard.take(), reporter)?;
+            let last = self.losses.take();
+            self.read_losses(last, reporter)?;
+        }
+        Ok(())
+    }
+
+    /// Passes on the losses of a step, where there was one.
+    fn read_losses(
+        &self,
+        losses: Option<ComingLosses>,
+        reporter: &mut dyn Reporter<TrainingEvent>,
+    ) -> Result<()> {
+        if let Some(losses) = losses {
+            let told = losses.read()?.told(self.config.d_steps());
+            reporter.event(&TrainingEvent::Step(told));
         }
         Ok(())
     }
@@ -243,7 +252,7 @@ impl Training {
     }
 
     /// Scores the averaged generator, always on the same latents.
-    fn score(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    fn score(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let begun = Instant::now();
         if self.scores.real.is_none() || (self.config.score.fid && self.reals.is_none()) {
             let reals = self.known.get_or(&self.config, self.images.len(), || {
@@ -251,7 +260,7 @@ impl Training {
                 score_reals(&self.images, &*self.extractor, config, seed)
             })?;
             if self.scores.real.is_none() {
-                reporter.event(&Event::Real { score: reals.score });
+                reporter.event(&TrainingEvent::Real { score: reals.score });
             }
             self.scores.real = Some(reals.score);
             self.reals = Some(reals);
@@ -278,23 +287,25 @@ impl Training {
         }
         self.scores.last = Some(score);
         let seconds = begun.elapsed().as_secs_f64();
-        reporter.event(&Event::Measured { score, best, seconds });
+        reporter.event(&TrainingEvent::Measured { score, best, seconds });
         self.position.phase = self.after_score();
         Ok(())
     }
 
     /// A grid of images of the averaged generator, always of the same latents.
-    fn samples(&mut self, reporter: &mut dyn Reporter) -> Result<()> {
+    fn samples(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let z = self.fixed_latents("latents.samples", GRID)?;
         let arch = self.config.arch.clone();
         let images = self.networks.ema.generator().forward_frozen(&z, &arch, NormMode::Running)?;
         let side = images.dim(3)?;
         let pixels = to_u8(&images)?.flatten_all()?.to_vec1::<u8>()?;
-        reporter.event(&Event::Samples { tag: "train".into(), arch, n: GRID, side, pixels });
+        let tag = "train".to_owned();
+        let grid = SampleGrid { tag, arch, n: GRID, side, pixels };
+        reporter.event(&TrainingEvent::Samples(grid));
         self.position.phase =
             if self.is_over() { TrainingPhase::Done } else { TrainingPhase::Train };
         if let Some(scores) = self.result() {
-            reporter.event(&Event::Trained { scores: Box::new(scores) });
+            reporter.event(&TrainingEvent::Trained(Box::new(scores)));
         }
         Ok(())
     }
@@ -323,14 +334,6 @@ impl Training {
     }
 }
 
-/// Passes on the losses of a step, where there was one.
-fn hear(losses: Option<Unheard>, reporter: &mut dyn Reporter) -> Result<()> {
-    if let Some(losses) = losses {
-        reporter.event(&losses.read()?.event());
-    }
-    Ok(())
-}
-
 /// The same precision, for operators.
 fn precision_of_operators(precision: TrainingPrecision) -> Precision {
     match precision {
@@ -345,7 +348,7 @@ fn check_precision(precision: TrainingPrecision, device: &Device) -> Result<()> 
     if precision != TrainingPrecision::Tf32 || device.is_cuda() {
         return Ok(());
     }
-    let expected = "f32 or bf16 on the CPU: TF32 is a card's, by cuDNN";
+    let expected = "f32 or bf16 on the CPU: TF32 is a GPU's, by cuDNN";
     Err(ConfigError::value("precision", expected, "tf32").into())
 }
 

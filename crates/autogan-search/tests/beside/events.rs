@@ -3,30 +3,7 @@
 use std::fmt;
 
 use autogan_run::ModelScore;
-use autogan_search::Event;
-
-/// How many events of a course say something about numbers.
-#[derive(Debug, Default)]
-pub struct Told {
-    pub losses: usize,
-    pub scored: usize,
-    pub controller: usize,
-    pub measured: usize,
-}
-
-pub fn told(events: &[Event]) -> Told {
-    let mut told = Told::default();
-    for event in events {
-        match event {
-            Event::Shared { .. } => told.losses += 1,
-            Event::Scored { .. } => told.scored += 1,
-            Event::Controller { .. } => told.controller += 1,
-            Event::Measured { .. } => told.measured += 1,
-            _ => {}
-        }
-    }
-    told
-}
+use autogan_search::{SearchEvent, StepLosses, TrainingEvent};
 
 /// How far losses may lie apart after so many steps, relative to one and to themselves. The first is what rounding makes
 /// of one pass through both networks. Adam divides a gradient by its own size, so a gradient that is nothing but rounding
@@ -40,65 +17,65 @@ pub fn apart(steps: usize) -> f64 {
 /// kernels they lie up to 4e-5 apart.
 const SCORES: f64 = 5e-4;
 
-/// Panics where the courses differ by more than rounding makes of them.
-pub fn same_course(here: &[Event], there: &[Event]) {
-    let mut steps = 0;
-    for (at, (here, there)) in here.iter().zip(there).enumerate() {
-        let place = Place { at, steps };
-        match (here, there) {
-            (
-                Event::Shared { d_loss: d, g_loss: g, .. },
-                Event::Shared { d_loss: d2, g_loss: g2, .. },
-            ) => {
-                place.near("loss of D", *d, *d2, apart(steps));
-                assert_eq!(g.is_some(), g2.is_some(), "{place}: a G step on one side");
-                if let (Some(g), Some(g2)) = (g, g2) {
-                    place.near("loss of G", *g, *g2, apart(steps + 1));
-                }
-                steps += 1;
-            }
-            (
-                Event::Scored { arch, reward, spread, .. },
-                Event::Scored { arch: arch2, reward: reward2, spread: spread2, .. },
-            ) => {
-                assert_eq!(arch, arch2, "{place}: another architecture was drawn");
-                place.near("reward", *reward, *reward2, SCORES);
-                place.near("its spread", *spread, *spread2, SCORES);
-            }
-            (Event::Controller { report: r, .. }, Event::Controller { report: r2, .. }) => {
-                place.near("loss of the controller", r.loss, r2.loss, SCORES);
-                place.near("baseline", r.baseline, r2.baseline, SCORES);
-                place.near("entropy", r.mean_entropy, r2.mean_entropy, SCORES);
-            }
-            (Event::Beam { entries, .. }, Event::Beam { entries: entries2, .. }) => {
-                assert_eq!(entries.len(), entries2.len(), "{place}");
-                for ((arch, reward), (arch2, reward2)) in entries.iter().zip(entries2) {
-                    assert_eq!(arch, arch2, "{place}: another architecture goes on");
-                    place.near("reward of the beam", *reward, *reward2, SCORES);
-                }
-            }
-            (Event::Policy { probabilities: p }, Event::Policy { probabilities: p2 }) => {
-                assert_eq!(p.len(), p2.len(), "{place}");
-                for ((_, choice, p), (_, choice2, p2)) in p.iter().zip(p2) {
-                    assert_eq!(choice, choice2, "{place}");
-                    place.near("probability", *p, *p2, SCORES);
-                }
-            }
-            (Event::Measured { score, .. }, Event::Measured { score: score2, .. }) => {
-                place.scores(score, score2);
-            }
-            (Event::Found { top, .. }, Event::Found { top: top2, .. }) => {
-                let archs = |top: &[autogan_run::FoundArch]| {
-                    top.iter().map(|found| format!("{:?}", found.arch)).collect::<Vec<_>>()
-                };
-                assert_eq!(archs(top), archs(top2), "{place}: other architectures were found");
-            }
-            (here, there) => assert_eq!(
-                std::mem::discriminant(here),
-                std::mem::discriminant(there),
-                "{place}: {here:?} here, {there:?} there"
-            ),
+/// Panics where the courses of two searches differ by more than rounding makes of them.
+pub fn same_search(here: &[SearchEvent], there: &[SearchEvent]) {
+    same_course(here, there, |place, here, there| match (here, there) {
+        (SearchEvent::Step(here), SearchEvent::Step(there)) => place.step(here, there),
+        (
+            SearchEvent::Scored { arch, reward, spread, .. },
+            SearchEvent::Scored { arch: arch2, reward: reward2, spread: spread2, .. },
+        ) => {
+            assert_eq!(arch, arch2, "{place}: another architecture was drawn");
+            place.near("reward", *reward, *reward2, SCORES);
+            place.near("its spread", *spread, *spread2, SCORES);
         }
+        (SearchEvent::Controller { report: r, .. }, SearchEvent::Controller { report: r2, .. }) => {
+            place.near("loss of the controller", r.loss, r2.loss, SCORES);
+            place.near("baseline", r.baseline, r2.baseline, SCORES);
+            place.near("entropy", r.mean_entropy, r2.mean_entropy, SCORES);
+        }
+        (SearchEvent::Beam { entries, .. }, SearchEvent::Beam { entries: entries2, .. }) => {
+            assert_eq!(entries.len(), entries2.len(), "{place}");
+            for ((arch, reward), (arch2, reward2)) in entries.iter().zip(entries2) {
+                assert_eq!(arch, arch2, "{place}: another architecture goes on");
+                place.near("reward of the beam", *reward, *reward2, SCORES);
+            }
+        }
+        (SearchEvent::Policy { probabilities: p }, SearchEvent::Policy { probabilities: p2 }) => {
+            assert_eq!(p.len(), p2.len(), "{place}");
+            for ((_, choice, p), (_, choice2, p2)) in p.iter().zip(p2) {
+                assert_eq!(choice, choice2, "{place}");
+                place.near("probability", *p, *p2, SCORES);
+            }
+        }
+        (SearchEvent::Found(found), SearchEvent::Found(found2)) => {
+            let archs = |top: &[autogan_run::FoundArch]| {
+                top.iter().map(|found| format!("{:?}", found.arch)).collect::<Vec<_>>()
+            };
+            let (here, there) = (archs(&found.top), archs(&found2.top));
+            assert_eq!(here, there, "{place}: other architectures were found");
+        }
+        (here, there) => place.same_kind(here, there),
+    });
+}
+
+/// Panics where the courses of two trainings differ by more than rounding makes of them.
+pub fn same_training(here: &[TrainingEvent], there: &[TrainingEvent]) {
+    same_course(here, there, |place, here, there| match (here, there) {
+        (TrainingEvent::Step(here), TrainingEvent::Step(there)) => place.step(here, there),
+        (TrainingEvent::Measured { score, .. }, TrainingEvent::Measured { score: score2, .. }) => {
+            place.scores(score, score2)
+        }
+        (here, there) => place.same_kind(here, there),
+    });
+}
+
+/// Compares events one by one.
+fn same_course<E>(here: &[E], there: &[E], compare: impl Fn(&mut Place, &E, &E)) {
+    let mut place = Place { at: 0, steps: 0 };
+    for (here, there) in here.iter().zip(there) {
+        compare(&mut place, here, there);
+        place.at += 1;
     }
     assert_eq!(here.len(), there.len(), "one course is longer");
 }
@@ -119,6 +96,21 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    fn step(&mut self, here: &StepLosses, there: &StepLosses) {
+        self.near("loss of D", here.d_loss, there.d_loss, apart(self.steps));
+        let (g, g2) = (here.g_loss, there.g_loss);
+        assert_eq!(g.is_some(), g2.is_some(), "{self}: a G step on one side");
+        if let (Some(g), Some(g2)) = (g, g2) {
+            self.near("loss of G", g, g2, apart(self.steps + 1));
+        }
+        self.steps += 1;
+    }
+
+    fn same_kind<E: fmt::Debug>(&self, here: &E, there: &E) {
+        let kind = std::mem::discriminant::<E>;
+        assert_eq!(kind(here), kind(there), "{self}: {here:?} here, {there:?} there");
+    }
+
     fn near(&self, what: &str, here: f64, there: f64, tolerance: f64) {
         // Written so that NaN fails.
         let near = (here - there).abs() <= tolerance * (1.0 + here.abs());

@@ -3,11 +3,12 @@
 use autogan_config::Configuration;
 use autogan_run::Checkpoint;
 use autogan_search::{
-    Event, SearchConfig, Silent, Training, TrainingConfig, TrainingPhase,
+    SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
     training_checkpoint_config,
 };
 
-use crate::scratch::{Record, config, finish, inputs, new};
+use crate::scratch::{config, finish, inputs, new};
+use crate::tiny::Record;
 
 const BF16: &str = "precision=bf16";
 
@@ -16,7 +17,7 @@ fn losses(settings: &[&str]) -> Vec<f64> {
     let mut record = Record::default();
     finish(&mut new(&config(7, settings)), &mut record);
     let of = record.0.iter().filter_map(|event| match event {
-        Event::Shared { d_loss, g_loss, .. } => Some([Some(*d_loss), *g_loss]),
+        TrainingEvent::Step(losses) => Some([Some(losses.d_loss), losses.g_loss]),
         _ => None,
     });
     of.flatten().flatten().collect()
@@ -66,8 +67,8 @@ fn looked_at(checkpoint: &Checkpoint, config: &TrainingConfig) -> Vec<String> {
         training.advance(&mut record).unwrap();
     }
     let seen = record.0.iter().filter_map(|event| match event {
-        Event::Measured { score, .. } => Some(format!("{score:?}")),
-        Event::Samples { pixels, .. } => Some(format!("{pixels:?}")),
+        TrainingEvent::Measured { score, .. } => Some(format!("{score:?}")),
+        TrainingEvent::Samples(grid) => Some(format!("{:?}", grid.pixels)),
         _ => None,
     });
     seen.collect()

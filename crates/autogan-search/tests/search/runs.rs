@@ -2,22 +2,12 @@
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
-use autogan_search::{Event, Phase, Reporter, Search, Silent};
+use autogan_search::{Phase, Reporter, Search, SearchEvent, Silent};
 
-use crate::tiny::{config, inputs};
-
-/// Keeps every event.
-#[derive(Default)]
-pub struct Record(pub Vec<Event>);
-
-impl Reporter for Record {
-    fn event(&mut self, event: &Event) {
-        self.0.push(event.clone());
-    }
-}
+use crate::tiny::{Record, config, inputs};
 
 /// Advances to the end, and what is saved there.
-pub fn finish(search: &mut Search, reporter: &mut dyn Reporter) -> Checkpoint {
+pub fn finish(search: &mut Search, reporter: &mut dyn Reporter<SearchEvent>) -> Checkpoint {
     while search.advance(reporter).unwrap() {}
     search.save().unwrap()
 }
@@ -105,10 +95,11 @@ fn other_keys_change_only_where_that_was_said() {
 #[test]
 fn rankings_go_one_by_one_and_the_result_stays_with_the_search() {
     struct Scores(usize);
-    impl Reporter for Scores {
-        fn event(&mut self, event: &Event) {
+    impl Reporter<SearchEvent> for Scores {
+        fn event(&mut self, event: &SearchEvent) {
             let ranked = |kind| kind != autogan_run::TrialKind::Controller;
-            self.0 += usize::from(matches!(event, Event::Scored { kind, .. } if ranked(*kind)));
+            self.0 +=
+                usize::from(matches!(event, SearchEvent::Scored { kind, .. } if ranked(*kind)));
         }
     }
     let config = config(6, &[]);
@@ -125,46 +116,49 @@ fn rankings_go_one_by_one_and_the_result_stays_with_the_search() {
         assert!(search.found().is_some() || search.position().phase != Phase::Done);
     }
     assert_eq!(all, 4 + 4 + 4 + 3, "two growths, the derivation, the random ones");
-    let Some(Event::Found { top, score }) = search.found() else { panic!("no result") };
     let again = Search::restore(&search.save().unwrap(), config.clone(), inputs(&config)).unwrap();
-    let Some(Event::Found { top: top_again, score: score_again }) = again.found() else {
-        panic!("no result after a restore")
-    };
-    assert_eq!((top, score), (top_again, score_again));
+    assert!(search.found().is_some());
+    assert_eq!(search.found(), again.found());
 }
 
 #[test]
 fn stages_grow_and_the_result_is_scored_against_four_things() {
     let config = config(1, &[]);
     let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    let mut record = Record::default();
+    let mut record = Record::<SearchEvent>::default();
     finish(&mut search, &mut record);
     assert_eq!(search.position().phase, Phase::Done);
     let stages: Vec<_> = record
         .0
         .iter()
         .filter_map(|e| match e {
-            Event::Stage { stage, side, iterations, .. } => Some((*stage, *side, *iterations)),
+            SearchEvent::Stage { stage, side, iterations, .. } => {
+                Some((*stage, *side, *iterations))
+            }
             _ => None,
         })
         .collect();
     assert_eq!(stages, [(0, 4, (0, 1)), (1, 8, (1, 2)), (2, 16, (2, 4))]);
-    let g_steps =
-        record.0.iter().filter(|e| matches!(e, Event::Shared { g_loss: Some(_), .. })).count();
-    let d_steps = record.0.iter().filter(|e| matches!(e, Event::Shared { .. })).count();
+    let g_steps = record
+        .0
+        .iter()
+        .filter(|e| matches!(e, SearchEvent::Step(losses) if losses.g_loss.is_some()))
+        .count();
+    let d_steps = record.0.iter().filter(|e| matches!(e, SearchEvent::Step(_))).count();
     assert_eq!(
         (d_steps, g_steps),
         (20, 10),
         "4 iterations of 5 batches, a G step for every second"
     );
     for event in &record.0 {
-        if let Event::Beam { stage, entries } = event {
+        if let SearchEvent::Beam { stage, entries } = event {
             assert_eq!(entries.len(), 2);
             assert!(entries.iter().all(|(arch, _)| arch.stage() == *stage));
             assert!(entries[0].1 >= entries[1].1 && entries[0].0 != entries[1].0);
         }
     }
-    let Some(Event::Found { top, score }) = record.0.last() else { panic!("no result") };
+    let Some(SearchEvent::Found(found)) = record.0.last() else { panic!("no result") };
+    let (top, score) = (&found.top, found.score.unwrap());
     assert_eq!(top.len(), 2);
     assert_eq!(top[0].arch.stage(), 2);
     assert_eq!(top[0].reward, score.best);
@@ -172,7 +166,7 @@ fn stages_grow_and_the_result_is_scored_against_four_things() {
         .0
         .iter()
         .filter_map(|e| match e {
-            Event::Scored { kind: TrialKind::Random, score, .. } => Some(*score),
+            SearchEvent::Scored { kind: TrialKind::Random, score, .. } => Some(*score),
             _ => None,
         })
         .collect();
@@ -194,14 +188,14 @@ fn reset_ends_shared_training(n_critic: usize, (full, last): (u64, usize)) {
     let n_critic = format!("train.n_critic={n_critic}");
     let config = config(5, &["reset.window=2", "reset.threshold=1e9", &n_critic]);
     let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    let mut record = Record::default();
+    let mut record = Record::<SearchEvent>::default();
     while search.position().phase != Phase::End {
         search.advance(&mut record).unwrap();
     }
-    let steps = record.0.iter().filter(|e| matches!(e, Event::Shared { .. })).count();
+    let steps = record.0.iter().filter(|e| matches!(e, SearchEvent::Step(_))).count();
     assert_eq!(steps, last);
     let resets = record.0.iter().filter_map(|e| match e {
-        Event::Reset { step, .. } => Some(*step),
+        SearchEvent::Reset { step, .. } => Some(*step),
         _ => None,
     });
     assert_eq!(resets.collect::<Vec<_>>(), [full]);
@@ -233,9 +227,9 @@ fn the_released_preset_walks_through_with_its_quirks() {
     small.controller =
         autogan_search::config::PolicyConfig { hidden: 8, steps: 2, ..released.controller };
     let mut search = Search::new(small.clone(), inputs(&small)).unwrap();
-    let mut record = Record::default();
+    let mut record = Record::<SearchEvent>::default();
     finish(&mut search, &mut record);
-    assert!(matches!(record.0.last(), Some(Event::Found { .. })));
+    assert!(matches!(record.0.last(), Some(SearchEvent::Found(_))));
 }
 
 #[test]
@@ -245,7 +239,7 @@ fn the_inverse_of_the_frechet_distance_can_be_the_reward() {
         let settings = settings(metric);
         let config = config(6, &settings.iter().map(String::as_str).collect::<Vec<_>>());
         let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-        let mut record = Record::default();
+        let mut record = Record::<SearchEvent>::default();
         finish(&mut search, &mut record);
         record.0
     };
@@ -253,15 +247,17 @@ fn the_inverse_of_the_frechet_distance_can_be_the_reward() {
     let rewards: Vec<f64> = events
         .iter()
         .filter_map(|e| match e {
-            Event::Scored { reward, .. } => Some(*reward),
+            SearchEvent::Scored { reward, .. } => Some(*reward),
             _ => None,
         })
         .collect();
     assert!(rewards.len() > 10 && rewards.iter().all(|r| r.is_finite() && *r > 0.0), "{rewards:?}");
-    let Some(Event::Found { top, score }) = events.last() else { panic!("no result") };
+    let Some(SearchEvent::Found(found)) = events.last() else { panic!("no result") };
+    let (top, score) = (&found.top, found.score.unwrap());
     assert_eq!(top[0].reward, score.best);
     // Half of the real images are far nearer to all of them than anything that this search makes.
     assert!(score.real > score.best && score.real > score.untrained, "{score:?}");
-    let Some(Event::Found { score: by_is, .. }) = finished("is").pop() else { panic!("no result") };
+    let Some(SearchEvent::Found(by_is)) = finished("is").pop() else { panic!("no result") };
+    let by_is = by_is.score.unwrap();
     assert!(by_is.real != score.real && by_is.real >= 1.0, "{by_is:?}");
 }

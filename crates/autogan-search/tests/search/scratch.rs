@@ -7,13 +7,13 @@ use autogan_config::Configuration;
 use autogan_metrics::{Extracted, FeatureExtractor};
 use autogan_run::{Checkpoint, ModelScore};
 use autogan_search::{
-    Event, KnownReals, Reporter, Search, Silent, Training, TrainingConfig, TrainingInputs,
-    training_checkpoint_config,
+    KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
+    TrainingEvent, TrainingInputs, training_checkpoint_config,
 };
 
 use candle_core::Tensor;
 
-use crate::tiny::{Colours, inputs_of};
+use crate::tiny::{Colours, Record, inputs_of};
 
 /// The quick preset, shrunk.
 pub fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
@@ -46,25 +46,15 @@ pub fn new(config: &TrainingConfig) -> Training {
     Training::new(config.clone(), inputs(config)).unwrap()
 }
 
-pub fn finish(training: &mut Training, reporter: &mut dyn Reporter) -> Checkpoint {
+pub fn finish(training: &mut Training, reporter: &mut dyn Reporter<TrainingEvent>) -> Checkpoint {
     while training.advance(reporter).unwrap() {}
     training.save().unwrap()
 }
 
-/// The events of a training.
-#[derive(Default)]
-pub struct Record(pub Vec<Event>);
-
-impl Reporter for Record {
-    fn event(&mut self, event: &Event) {
-        self.0.push(event.clone());
-    }
-}
-
-impl Record {
+impl Record<TrainingEvent> {
     pub fn measured(&self) -> Vec<(ModelScore, bool)> {
         let scores = self.0.iter().filter_map(|event| match event {
-            Event::Measured { score, best, .. } => Some((*score, *best)),
+            TrainingEvent::Measured { score, best, .. } => Some((*score, *best)),
             _ => None,
         });
         scores.collect()
@@ -109,12 +99,17 @@ fn scores_and_grids_come_when_they_are_due_and_how_often_changes_no_weight() {
         assert_eq!(*is_best, distance < best);
         best = best.min(distance);
     }
-    let count = |what: fn(&Event) -> bool| record.0.iter().filter(|event| what(event)).count();
-    assert_eq!(count(|e| matches!(e, Event::Samples { n: 64, side: 16, .. })), 2, "at 3 and 5");
-    assert_eq!(count(|e| matches!(e, Event::Shared { .. })), 10);
-    assert_eq!(count(|e| matches!(e, Event::Shared { g_loss: Some(_), .. })), 5);
-    assert_eq!(count(|e| matches!(e, Event::Real { .. })), 1);
-    let Some(Event::Trained { scores }) = record.0.last() else { panic!("no result") };
+    let count =
+        |what: fn(&TrainingEvent) -> bool| record.0.iter().filter(|event| what(event)).count();
+    assert_eq!(
+        count(|e| matches!(e, TrainingEvent::Samples(SampleGrid { n: 64, side: 16, .. }))),
+        2,
+        "at 3 and 5"
+    );
+    assert_eq!(count(|e| matches!(e, TrainingEvent::Step(_))), 10);
+    assert_eq!(count(|e| matches!(e, TrainingEvent::Step(l) if l.g_loss.is_some())), 5);
+    assert_eq!(count(|e| matches!(e, TrainingEvent::Real { .. })), 1);
+    let Some(TrainingEvent::Trained(scores)) = record.0.last() else { panic!("no result") };
     assert_eq!(training.result().as_ref(), Some(&**scores));
     assert_eq!((scores.best.frechet, scores.last), (Some(best), measured[2].0));
     assert_eq!(scores.protocol.is, "is_compact-shapes_16_2splits");
@@ -214,18 +209,20 @@ fn images_of_48_pixels_are_searched_and_trained_from_a_bottom_width_of_6() {
     let mut record = Record::default();
     while search.advance(&mut record).unwrap() {}
     let sides = record.0.iter().filter_map(|event| match event {
-        Event::Stage { side, .. } => Some(*side),
+        SearchEvent::Stage { side, .. } => Some(*side),
         _ => None,
     });
     assert_eq!(sides.collect::<Vec<_>>(), [12, 24, 48]);
-    let Some(Event::Found { top, .. }) = search.found() else { panic!("no result") };
+    let top = search.found().expect("a result").top;
     assert_eq!(top[0].arch.stage(), 2);
 
     let config = config(5, &["model.bottom=6", "schedule.g_iterations=1", "score.images=8"]);
     let mut record = Record::default();
     let mut training = new(&config);
     finish(&mut training, &mut record);
-    assert!(record.0.iter().any(|e| matches!(e, Event::Samples { side: 48, .. })));
+    assert!(
+        record.0.iter().any(|e| matches!(e, TrainingEvent::Samples(SampleGrid { side: 48, .. })))
+    );
     assert!(training.result().unwrap().last.is >= 1.0);
 }
 
@@ -268,14 +265,13 @@ fn trainings_on_the_same_images_look_at_them_once() {
     let known = KnownReals::default();
     let train = |config: &TrainingConfig, known: Option<&KnownReals>| {
         let extractor = Arc::new(Counting(AtomicUsize::new(0)));
-        let own = TrainingInputs { extractor: extractor.clone(), ..inputs(config) };
+        let known = known.cloned().unwrap_or_default();
+        let own = TrainingInputs { extractor: extractor.clone(), known, ..inputs(config) };
         let mut training = Training::new(config.clone(), own).unwrap();
-        if let Some(known) = known {
-            training.share_reals(known);
-        }
         let mut record = Record::default();
         finish(&mut training, &mut record);
-        let reals = record.0.iter().filter(|event| matches!(event, Event::Real { .. })).count();
+        let reals =
+            record.0.iter().filter(|event| matches!(event, TrainingEvent::Real { .. })).count();
         assert_eq!(reals, 1, "the curve has its point");
         (extractor.0.load(Ordering::Relaxed), training.result().unwrap())
     };

@@ -1,26 +1,46 @@
 //! A training in its run directory: what is in it after a stop, a crash, a lost file, a divergence.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autogan_config::Configuration;
-use autogan_run::{Host, RunDir, RunWriter, ScoresFile, Session, StoreReader, Stored};
+use autogan_run::{
+    Host, RunDir, RunWriter, ScoresFile, Session as SessionRow, StoreReader, Stored,
+};
 use autogan_search::{
-    Event, Outcome, Ran, Reporter, RunOptions, SearchError, Silent, Training, TrainingConfig,
-    best_is_intact, run_training,
+    Outcome, Reporter, Resumption, RunOptions, RunPlace, RunReport, SearchError, Session, Silent,
+    Training, TrainingConfig, TrainingEvent, best_is_intact,
 };
 
-use crate::scratch::{Record, config, finish, inputs, new};
+use crate::scratch::{config, finish, inputs, new};
+use crate::tiny::Record;
+
+/// A run of a training in `path`.
+fn create(config: &TrainingConfig, path: &Path) -> Session<Training> {
+    Session::start(new(config), RunPlace::At(path), &Host::detect("cpu")).unwrap()
+}
+
+/// That run, to go on.
+fn resume(config: &TrainingConfig, dir: &RunDir) -> Session<Training> {
+    let resumption = Resumption::open(dir.clone(), &Host::detect("cpu")).unwrap();
+    resumption.session(config.clone(), &[], || Ok(inputs(config))).unwrap()
+}
+
+/// Checkpoints when a job asks for one alone.
+fn options(stop: &AtomicBool) -> RunOptions<'_> {
+    RunOptions { checkpoint_every: Duration::from_secs(3600), stop }
+}
 
 /// Dies in the first D step after a score.
 #[derive(Default)]
 struct DiesAfterScore(bool);
 
-impl Reporter for DiesAfterScore {
-    fn event(&mut self, event: &Event) {
-        self.0 |= matches!(event, Event::Measured { .. });
-        assert!(!(self.0 && matches!(event, Event::Shared { .. })), "on purpose");
+impl Reporter<TrainingEvent> for DiesAfterScore {
+    fn event(&mut self, event: &TrainingEvent) {
+        self.0 |= matches!(event, TrainingEvent::Measured { .. });
+        assert!(!(self.0 && matches!(event, TrainingEvent::Step(_))), "on purpose");
     }
 }
 
@@ -28,17 +48,14 @@ impl Reporter for DiesAfterScore {
 fn a_score_is_in_a_checkpoint_before_training_goes_on() {
     let config = config(9, &[]);
     let parent = tempfile::tempdir().unwrap();
-    let text = config.to_toml().unwrap();
     let path = parent.path().join("run");
-    let (dir, lock) = RunDir::create_at(&path, &text, &Host::detect("cpu")).unwrap();
     let stop = AtomicBool::new(false);
-    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
     let died = std::panic::catch_unwind(|| {
-        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
         let mut reporter = DiesAfterScore::default();
-        run_training(&mut new(&config), &mut writer, &mut reporter, &options).map(drop)
+        create(&config, &path).run(&mut reporter, &options(&stop)).map(drop)
     });
     assert!(died.is_err());
+    let dir = RunDir::open(&path).unwrap();
     let newest = dir.checkpoints().load_newest().unwrap().expect("a checkpoint").checkpoint;
     let mut training = Training::restore(&newest, config.clone(), inputs(&config)).unwrap();
     assert_eq!(training.position().g_iterations, 2);
@@ -51,9 +68,9 @@ fn a_score_is_in_a_checkpoint_before_training_goes_on() {
 /// Asks to stop when so many D steps have been heard of, which is one step later.
 struct StopAt<'a>(u64, &'a AtomicBool);
 
-impl Reporter for StopAt<'_> {
-    fn event(&mut self, event: &Event) {
-        if matches!(event, Event::Shared { step, .. } if *step == self.0) {
+impl Reporter<TrainingEvent> for StopAt<'_> {
+    fn event(&mut self, event: &TrainingEvent) {
+        if matches!(event, TrainingEvent::Step(losses) if losses.step == self.0) {
             self.1.store(true, Ordering::Relaxed);
         }
     }
@@ -63,35 +80,26 @@ impl Reporter for StopAt<'_> {
 fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     // Scores after G iterations 2, 4 and 5; the stop comes within the fourth, behind a step that is not heard of.
     let config = config(6, &["schedule.score_every=2", "schedule.samples_every=2"]);
-    let text = config.to_toml().unwrap();
     let parent = tempfile::tempdir().unwrap();
-    let host = Host::detect("cpu");
     let stop = AtomicBool::new(false);
-    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
-    let create = |name: &str| {
-        let (dir, lock) = RunDir::create_at(&parent.path().join(name), &text, &host).unwrap();
-        RunWriter::start(dir, lock).unwrap()
-    };
-    let mut writer = create("whole");
-    let ran = run_training(&mut new(&config), &mut writer, &mut Silent, &options).unwrap();
-    assert_eq!(ran.outcome, Outcome::Finished);
-    let whole = writer.dir().clone();
-    writer.finish().unwrap();
+    let mut session = create(&config, &parent.path().join("whole"));
+    let report = session.run(&mut Silent, &options(&stop)).unwrap();
+    assert_eq!(report.outcome, Outcome::Finished);
+    let whole = session.dir().clone();
+    session.finish().unwrap();
 
-    let mut writer = create("stopped");
-    let ran = run_training(&mut new(&config), &mut writer, &mut StopAt(6, &stop), &options);
-    assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
-    let stopped = writer.dir().clone();
+    let mut session = create(&config, &parent.path().join("stopped"));
+    let report = session.run(&mut StopAt(6, &stop), &options(&stop));
+    assert_eq!(report.unwrap().outcome, Outcome::Stopped);
+    let stopped = session.dir().clone();
     assert!(stopped.scores().unwrap().is_none());
-    drop(writer);
+    drop(session);
     stop.store(false, Ordering::Relaxed);
-    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
-    let (checkpoint, mut writer) = (resumed.checkpoint.unwrap(), resumed.writer);
-    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
-    assert_eq!(training.position().d_steps, 7);
-    let ran = run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
-    assert_eq!(ran.outcome, Outcome::Finished);
-    writer.finish().unwrap();
+    let mut session = resume(&config, &stopped);
+    assert_eq!(session.job().position().d_steps, 7);
+    let report = session.run(&mut Silent, &options(&stop)).unwrap();
+    assert_eq!(report.outcome, Outcome::Finished);
+    session.finish().unwrap();
 
     let same = |path: fn(&RunDir) -> std::path::PathBuf| {
         assert_eq!(std::fs::read(path(&whole)).unwrap(), std::fs::read(path(&stopped)).unwrap());
@@ -112,11 +120,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
 
     // A finished run whose scores are gone writes them anew.
     std::fs::remove_file(stopped.scores_path()).unwrap();
-    let resumed = RunWriter::resume(stopped.clone(), &host).unwrap();
-    let mut writer = resumed.writer;
-    let checkpoint = resumed.checkpoint.unwrap();
-    let mut training = Training::restore(&checkpoint, config.clone(), inputs(&config)).unwrap();
-    run_training(&mut training, &mut writer, &mut Silent, &options).unwrap();
+    resume(&config, &stopped).run(&mut Silent, &options(&stop)).unwrap();
     same(RunDir::scores_path);
 }
 
@@ -130,31 +134,29 @@ struct Kept {
 
 impl Kept {
     /// Trains until the D step `stop_at`, or to the end.
-    fn begin(config: &TrainingConfig, stop_at: u64) -> (Kept, Result<Ran, SearchError>) {
+    fn begin(config: &TrainingConfig, stop_at: u64) -> (Kept, Result<RunReport, SearchError>) {
         let parent = tempfile::tempdir().unwrap();
-        let (path, text) = (parent.path().join("run"), config.to_toml().unwrap());
-        let (dir, lock) = RunDir::create_at(&path, &text, &Host::detect("cpu")).unwrap();
         let stop = AtomicBool::new(false);
-        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
-        let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &stop };
-        let ran =
-            run_training(&mut new(config), &mut writer, &mut StopAt(stop_at, &stop), &options);
-        writer.finish().unwrap();
-        (Kept { _parent: parent, dir, config: config.clone(), stop: AtomicBool::new(false) }, ran)
+        let mut session = create(config, &parent.path().join("run"));
+        let report = session.run(&mut StopAt(stop_at, &stop), &options(&stop));
+        let dir = session.dir().clone();
+        session.finish().unwrap();
+        (
+            Kept { _parent: parent, dir, config: config.clone(), stop: AtomicBool::new(false) },
+            report,
+        )
     }
 
-    /// Goes on to the end.
-    fn resume(&self) -> (Training, Vec<Event>) {
-        let resumed = RunWriter::resume(self.dir.clone(), &Host::detect("cpu")).unwrap();
-        let (mut writer, checkpoint) = (resumed.writer, resumed.checkpoint.unwrap());
-        let mut training =
-            Training::restore(&checkpoint, self.config.clone(), inputs(&self.config)).unwrap();
-        let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &self.stop };
+    /// Goes on to the end; gives the last weights as a file, and the events.
+    fn resume(&self) -> (Vec<u8>, Vec<TrainingEvent>) {
+        let mut session = resume(&self.config, &self.dir);
         let mut record = Record::default();
-        let ran = run_training(&mut training, &mut writer, &mut record, &options).unwrap();
-        assert_eq!(ran.outcome, Outcome::Finished);
-        writer.finish().unwrap();
-        (training, record.0)
+        let report = session.run(&mut record, &options(&self.stop)).unwrap();
+        assert_eq!(report.outcome, Outcome::Finished);
+        let last = self.dir.path().join("last.safetensors");
+        session.job().averaged().unwrap().write(&last).unwrap();
+        session.finish().unwrap();
+        (fs::read(&last).unwrap(), record.0)
     }
 
     fn scores(&self) -> ScoresFile {
@@ -162,9 +164,9 @@ impl Kept {
     }
 }
 
-fn lost(events: &[Event]) -> Vec<(u64, Option<u64>)> {
+fn lost(events: &[TrainingEvent]) -> Vec<(u64, Option<u64>)> {
     let lost = events.iter().filter_map(|event| match event {
-        Event::BestLost { lost, instead } => Some((*lost, *instead)),
+        TrainingEvent::BestLost { lost, instead } => Some((*lost, *instead)),
         _ => None,
     });
     lost.collect()
@@ -181,13 +183,11 @@ fn best_weights_that_are_lost_after_the_end_give_way_to_the_last_ones() {
     let before = kept.scores();
     let path = kept.dir.best_path();
     fs::remove_file(&path).unwrap();
-    let (training, events) = kept.resume();
+    let (last, events) = kept.resume();
     assert_eq!(lost(&events), [(before.best.g_iteration, Some(5))]);
     assert_eq!(kept.scores(), ScoresFile { best: before.last, ..before.clone() });
     let bytes = fs::read(&path).unwrap();
-    let last = kept.dir.path().join("last.safetensors");
-    training.averaged().unwrap().write(&last).unwrap();
-    assert!(bytes == fs::read(&last).unwrap());
+    assert!(bytes == last);
 
     // From now on the last weights are the best; of those nothing is lost.
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
@@ -205,8 +205,8 @@ fn best_weights_that_are_lost_on_the_way_are_found_again() {
     fs::remove_file(kept.dir.best_path()).unwrap();
     let (_, events) = kept.resume();
     assert_eq!(lost(&events), [(2, None)]);
-    let Some(Event::Measured { score, best: true, .. }) =
-        events.iter().find(|event| matches!(event, Event::Measured { .. }))
+    let Some(TrainingEvent::Measured { score, best: true, .. }) =
+        events.iter().find(|event| matches!(event, TrainingEvent::Measured { .. }))
     else {
         panic!("the next score is not the best: {events:?}")
     };
@@ -224,15 +224,15 @@ fn a_divergence_is_noted_in_the_run_directory() {
         let nan = f32::NAN.to_le_bytes();
         tensor.bytes.chunks_exact_mut(4).for_each(|number| number.copy_from_slice(&nan));
     }
-    let mut training =
-        Training::restore(&checkpoint, kept.config.clone(), inputs(&kept.config)).unwrap();
-    let options = RunOptions { checkpoint_every: Duration::from_secs(3600), stop: &kept.stop };
-    let ran = run_training(&mut training, &mut writer, &mut Silent, &options);
-    let error = ran.unwrap_err().to_string();
+    writer.save(checkpoint).unwrap();
     writer.finish().unwrap();
+    let mut session = resume(&kept.config, &kept.dir);
+    let report = session.run(&mut Silent, &options(&kept.stop));
+    let error = report.unwrap_err().to_string();
+    session.finish().unwrap();
     assert!(error.contains("diverged") && error.contains("at stage 3, iteration"), "{error}");
     let reader = StoreReader::open(&kept.dir.store_path()).unwrap();
-    let sessions: Vec<Stored<Session>> = reader.rows_after(0).unwrap();
+    let sessions: Vec<Stored<SessionRow>> = reader.rows_after(0).unwrap();
     let end = &sessions.last().unwrap().row;
     let json: serde_json::Value = serde_json::from_str(&end.json).unwrap();
     assert_eq!((end.kind.as_str(), json["outcome"].as_str()), ("end", Some("diverged")));

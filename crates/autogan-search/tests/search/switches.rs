@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use autogan_run::TrialKind;
-use autogan_search::{Event, Search, SearchConfig, Silent};
+use autogan_search::{Search, SearchConfig, SearchEvent, Silent};
 use autogan_space::{Arch, derived_generator_cost};
 
-use crate::runs::{Record, finish};
-use crate::tiny::{config, inputs};
+use crate::runs::finish;
+use crate::tiny::{Record, config, inputs};
 
 const SINGLE: [&str; 2] = ["search.levels=single", "search.grow_at=[0, 0]"];
 const UNIFORM: &str = "controller.policy=uniform";
 
 /// All events of a search from its beginning to its end.
-fn events(config: &SearchConfig) -> Vec<Event> {
+fn events(config: &SearchConfig) -> Vec<SearchEvent> {
     let mut record = Record::default();
     finish(&mut Search::new(config.clone(), inputs(config)).unwrap(), &mut record);
     record.0
@@ -22,7 +22,7 @@ fn events(config: &SearchConfig) -> Vec<Event> {
 /// Baseline and mean reward after the first step of the controller in each iteration.
 fn first_steps(settings: &[&str]) -> Vec<(f64, f64)> {
     let firsts = events(&config(3, settings)).into_iter().filter_map(|event| match event {
-        Event::Controller { step: 1, report } => Some((report.baseline, report.mean_reward)),
+        SearchEvent::Controller { step: 1, report } => Some((report.baseline, report.mean_reward)),
         _ => None,
     });
     firsts.collect()
@@ -39,13 +39,13 @@ fn a_baseline_starts_anew_in_each_iteration_where_that_is_set() {
 }
 
 /// Kind, iteration, architecture and score of everything that was scored.
-fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
+fn scored(events: &[SearchEvent]) -> Vec<(TrialKind, usize, Arch, f64)> {
     let mut at = 0;
     let mut all = Vec::new();
     for event in events {
         match event {
-            Event::Iteration { iteration, .. } => at = *iteration,
-            Event::Scored { kind, arch, score, .. } => {
+            SearchEvent::Iteration { iteration, .. } => at = *iteration,
+            SearchEvent::Scored { kind, arch, score, .. } => {
                 all.push((*kind, at, arch.clone(), *score));
             }
             _ => {}
@@ -55,22 +55,22 @@ fn scored(events: &[Event]) -> Vec<(TrialKind, usize, Arch, f64)> {
 }
 
 /// The architectures in the last event.
-fn found(events: &[Event]) -> Vec<(Arch, f64)> {
-    let Some(Event::Found { top, .. }) = events.last() else { panic!("no result") };
-    top.iter().map(|f| (f.arch.clone(), f.reward)).collect()
+fn found(events: &[SearchEvent]) -> Vec<(Arch, f64)> {
+    let Some(SearchEvent::Found(found)) = events.last() else { panic!("no result") };
+    found.top.iter().map(|f| (f.arch.clone(), f.reward)).collect()
 }
 
 /// The beams as they were ranked.
-fn beams(events: &[Event]) -> Vec<&[(Arch, f64)]> {
+fn beams(events: &[SearchEvent]) -> Vec<&[(Arch, f64)]> {
     let entries = events.iter().filter_map(|e| match e {
-        Event::Beam { entries, .. } => Some(entries.as_slice()),
+        SearchEvent::Beam { entries, .. } => Some(entries.as_slice()),
         _ => None,
     });
     entries.collect()
 }
 
 /// Within the budget, if it ends here, and where it does not, if it can be completed.
-fn assert_affordable(config: &SearchConfig, events: &[Event]) {
+fn assert_affordable(config: &SearchConfig, events: &[SearchEvent]) {
     let budget = config.allowed().unwrap();
     let beams = beams(events).concat();
     let archs = scored(events).into_iter().map(|s| s.2);
@@ -85,7 +85,7 @@ fn a_single_level_decides_all_cells_from_the_beginning() {
     let config = config(1, &SINGLE);
     let events = events(&config);
     let stages = events.iter().filter_map(|e| match e {
-        Event::Stage { stage, side, iterations, .. } => Some((*stage, *side, *iterations)),
+        SearchEvent::Stage { stage, side, iterations, .. } => Some((*stage, *side, *iterations)),
         _ => None,
     });
     assert_eq!(stages.collect::<Vec<_>>(), [(2, 16, (0, 4))]);
@@ -94,8 +94,8 @@ fn a_single_level_decides_all_cells_from_the_beginning() {
     assert!(scored.iter().all(|(_, _, arch, _)| arch.stage() == 2));
     let cells: BTreeSet<_> = scored.iter().map(|(_, _, arch, _)| arch.cells()[0]).collect();
     assert!(cells.len() > 2, "the first cell is decided, too: {cells:?}");
-    let Some(Event::Policy { probabilities }) =
-        events.iter().find(|e| matches!(e, Event::Policy { .. }))
+    let Some(SearchEvent::Policy { probabilities }) =
+        events.iter().find(|e| matches!(e, SearchEvent::Policy { .. }))
     else {
         panic!("no policy")
     };
@@ -139,7 +139,7 @@ fn a_random_search_draws_as_many_children_and_learns_nothing() {
         let config = config(2, settings);
         let learning: Vec<&str> = settings.iter().copied().filter(|s| *s != UNIFORM).collect();
         let (random, learnt) = (events(&config), events(&crate::tiny::config(2, &learning)));
-        let kinds = |events: &[Event]| -> Vec<TrialKind> {
+        let kinds = |events: &[SearchEvent]| -> Vec<TrialKind> {
             scored(events).into_iter().map(|s| s.0).collect()
         };
         assert_eq!(
@@ -147,11 +147,13 @@ fn a_random_search_draws_as_many_children_and_learns_nothing() {
             kinds(&learnt),
             "another number of scores than a controller has"
         );
-        let learns = |events: &[Event]| {
-            events.iter().any(|e| matches!(e, Event::Controller { .. } | Event::Policy { .. }))
+        let learns = |events: &[SearchEvent]| {
+            events
+                .iter()
+                .any(|e| matches!(e, SearchEvent::Controller { .. } | SearchEvent::Policy { .. }))
         };
         assert!(!learns(&random) && learns(&learnt));
-        let drawn = random.iter().filter(|e| matches!(e, Event::Drawn { .. })).count();
+        let drawn = random.iter().filter(|e| matches!(e, SearchEvent::Drawn { .. })).count();
         assert_eq!(drawn, 4 * config.controller.steps);
         for iteration in 0..4 {
             let own: Vec<Arch> = scored(&random)
@@ -334,7 +336,7 @@ fn images_are_counted_by_what_they_were_for() {
         let counts: Vec<_> = events
             .iter()
             .filter_map(|e| match e {
-                Event::Images { so_far } => Some(*so_far),
+                SearchEvent::Images { so_far } => Some(*so_far),
                 _ => None,
             })
             .collect();

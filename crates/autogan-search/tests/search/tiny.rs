@@ -6,7 +6,7 @@ use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
 use autogan_metrics::{Extracted, FeatureExtractor};
 use autogan_search::config::DataConfig;
-use autogan_search::{Inputs, SearchConfig};
+use autogan_search::{ExtractorScore, Inputs, KnownReals, Reporter, SearchConfig, TrainingInputs};
 use candle_core::{DType, Device, Tensor};
 
 /// Scores by the mean colour: three features, which are also the logits of three classes.
@@ -64,16 +64,38 @@ pub fn config(seed: u64, settings: &[&str]) -> SearchConfig {
     config
 }
 
-/// Images, scorer and device for it.
+/// Images, score and device for it.
 pub fn inputs(config: &SearchConfig) -> Inputs {
-    inputs_of(&config.data, config.model.bottom * 8)
+    let TrainingInputs { images, extractor, device, .. } =
+        inputs_of(&config.data, config.model.bottom * 8);
+    Inputs { images, score: Box::new(ExtractorScore::new(extractor, &config.reward)), device }
 }
 
 /// Images of this side, scorer and device.
-pub fn inputs_of(data: &DataConfig, side: usize) -> Inputs {
+pub fn inputs_of(data: &DataConfig, side: usize) -> TrainingInputs {
     let mut options = LoadOptions::new(Split::Train);
     options.side = Some(side);
     options.count = Some(data.count);
     let images = load(&data.dataset, &options).unwrap();
-    Inputs { images: Arc::new(images), extractor: Arc::new(Colours), device: Device::Cpu }
+    TrainingInputs {
+        images: Arc::new(images),
+        extractor: Arc::new(Colours),
+        known: KnownReals::default(),
+        device: Device::Cpu,
+    }
+}
+
+/// Keeps every event.
+pub struct Record<E>(pub Vec<E>);
+
+impl<E> Default for Record<E> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<E: Clone> Reporter<E> for Record<E> {
+    fn event(&mut self, event: &E) {
+        self.0.push(event.clone());
+    }
 }

@@ -1,0 +1,54 @@
+//! A small search from a library: the images, what they are worth and the progress display are the program's own.
+//!
+//! `cargo run -p autogan-search --example search` takes a few seconds.
+
+use autogan_data::Hub;
+use autogan_search::{
+    Configuration, ImageScore, Inputs, Reporter, Result, RewardValue, Search, SearchConfig,
+    SearchEvent, Sources,
+};
+use candle_core::{DType, Device, Tensor};
+
+/// A score that likes red images.
+struct Redness;
+
+impl ImageScore for Redness {
+    fn name(&self) -> &str {
+        "redness"
+    }
+
+    fn score(&self, images: &Tensor) -> Result<RewardValue> {
+        let colours = images.to_dtype(DType::F64)?.mean((0, 2, 3))?.to_vec1::<f64>()?;
+        Ok(RewardValue::exact(colours[0] / colours.iter().sum::<f64>()))
+    }
+}
+
+/// A line for each iteration.
+struct Lines;
+
+impl Reporter<SearchEvent> for Lines {
+    fn event(&mut self, event: &SearchEvent) {
+        if let SearchEvent::Controller { step, report } = event {
+            println!("step {step} of the controller: mean reward {:.3}", report.mean_reward);
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let small = [
+        "data.count=64",
+        "model.gf=8",
+        "model.df=8",
+        "search.iterations=3",
+        "search.grow_at=[1,2]",
+        "controller.steps=2",
+    ];
+    let config = SearchConfig::preset("quick", &small.map(String::from))?;
+    let images = Sources::new(Hub::from_env(true)).images(&config.data, 32)?.into();
+    let inputs = Inputs { images, score: Box::new(Redness), device: Device::Cpu };
+    let mut search = Search::new(config, inputs)?;
+    while search.advance(&mut Lines)? {}
+    let found = search.found().map(|found| found.top).unwrap_or_default();
+    found.iter().for_each(|arch| println!("{:.3}  {}", arch.reward, arch.named));
+    Ok(())
+}

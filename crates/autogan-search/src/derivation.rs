@@ -1,0 +1,95 @@
+//! The result of a search as it comes about: what was kept of the final ranking, and every score that it is read against.
+
+use autogan_rl::RewardValue;
+use autogan_run::{FoundArch, Score};
+use autogan_space::{Arch, derived_generator_cost};
+use serde::{Deserialize, Serialize};
+
+use crate::config::SearchConfig;
+use crate::error::{Result, SearchError};
+use crate::parts::generator_config;
+
+/// How far the final derivation has come; complete, it is the result.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Derivation {
+    /// The best of the ranking; none before its end.
+    pub kept: Vec<Arch>,
+    /// Their scores on fresh latents, as far as they are known.
+    pub rewards: Vec<RewardValue>,
+    /// The score of real images.
+    pub real: Option<f64>,
+    /// The score of the best architecture with weights that were never trained.
+    pub untrained: Option<f64>,
+    /// The scores of random architectures, as far as they are known.
+    pub random: Vec<f64>,
+}
+
+impl Derivation {
+    /// The kept architectures with their fresh scores, the best first.
+    ///
+    /// Their order is that of the rewards, which a cost term may lower; the scores are as they were taken.
+    fn top(&self, config: &SearchConfig) -> Vec<(Arch, RewardValue)> {
+        let mut top: Vec<_> = self.kept.iter().cloned().zip(self.rewards.iter().copied()).collect();
+        let reward = |(arch, score): &(Arch, RewardValue)| score.value - config.penalty(arch);
+        top.sort_by(|a, b| reward(b).total_cmp(&reward(a)));
+        top
+    }
+
+    /// The best of the kept architectures.
+    pub fn best(&self, config: &SearchConfig) -> Result<(Arch, RewardValue)> {
+        let none = || SearchError::Checkpoint("its derivation keeps no architecture".into());
+        self.top(config).into_iter().next().ok_or_else(none)
+    }
+
+    /// What the best is to be read against, once all of it is known.
+    pub fn score(&self, config: &SearchConfig) -> Option<Score> {
+        let all =
+            self.rewards.len() == self.kept.len() && self.random.len() >= config.derive.random;
+        let score = Score {
+            real: self.real?,
+            untrained: self.untrained?,
+            best: self.best(config).ok()?.1.value,
+            median_random: median(self.random.clone())?,
+        };
+        all.then_some(score)
+    }
+
+    /// The kept architectures as `arch.json` lists them.
+    pub fn found(&self, config: &SearchConfig) -> Vec<FoundArch> {
+        let shape = generator_config(config).shape();
+        let ranked = self.top(config).into_iter().enumerate();
+        let found = ranked.map(|(i, (arch, reward))| {
+            let cost = derived_generator_cost(&arch, &shape);
+            FoundArch {
+                rank: i as u32 + 1,
+                named: arch.named(),
+                arch,
+                reward: reward.value,
+                spread: reward.spread,
+                params: cost.params,
+                macs: cost.macs,
+            }
+        });
+        found.collect()
+    }
+}
+
+/// The middle value, or the mean of the two in the middle; none of nothing.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    Some((values.get(n.checked_sub(1)? / 2)? + values.get(n / 2)?) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn median_of_odd_and_even() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(Vec::new()), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! What a search or a training needs from outside: images, and what scores them on its device.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use autogan_data::{Hub, Images, LoadOptions, Split};
+use autogan_metrics::{FeatureExtractor, ScorerOptions, load_scorer};
+use candle_core::Device;
+
+use crate::config::{DataConfig, SearchConfig, TrainingConfig};
+use crate::error::{Result, SearchError};
+use crate::score::{ExtractorScore, ImageScore};
+use crate::scratch::KnownReals;
+
+/// What a search needs from outside.
+pub struct Inputs {
+    /// Training images in any side.
+    pub images: Arc<Images>,
+    /// What the images of an architecture are worth.
+    pub score: Box<dyn ImageScore>,
+    /// Where tensors live.
+    pub device: Device,
+}
+
+/// What a training from scratch needs from outside.
+pub struct TrainingInputs {
+    /// Training images in any side.
+    pub images: Arc<Images>,
+    /// What sees the images that are scored.
+    pub extractor: Arc<dyn FeatureExtractor>,
+    /// What trainings before this one found on the same images.
+    pub known: KnownReals,
+    /// Where tensors live.
+    pub device: Device,
+}
+
+/// Where images and weights come from that a configuration names.
+#[derive(Clone)]
+pub struct Sources {
+    /// Inception's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
+    pub weights: Option<PathBuf>,
+    /// Where files come from that are not here, or its cache alone; it tells its progress.
+    pub hub: Hub,
+    /// What trainings find on their images, for those after them.
+    pub known: KnownReals,
+}
+
+impl Sources {
+    /// No file, but what `hub` has.
+    pub fn new(hub: Hub) -> Self {
+        Self { weights: None, hub, known: KnownReals::default() }
+    }
+
+    /// The training images that `data` names, at `side` pixels.
+    ///
+    /// # Errors
+    /// When there is no such dataset, or its files are missing or damaged.
+    pub fn images(&self, data: &DataConfig, side: usize) -> Result<Images> {
+        let mut options = LoadOptions::new(Split::Train);
+        options.dir = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
+        options.side = Some(side);
+        options.count = (data.count > 0).then_some(data.count);
+        options.hub = self.hub.clone();
+        autogan_data::load(&data.dataset, &options)
+            .map_err(|source| SearchError::Dataset { name: data.dataset.clone(), source })
+    }
+
+    /// The feature extractor called `name`, which computes on `device`.
+    ///
+    /// # Errors
+    /// When there is none of this name, or its weights cannot be fetched or read.
+    pub fn scorer(&self, name: &str, device: &Device) -> Result<Arc<dyn FeatureExtractor>> {
+        let options = ScorerOptions::new(self.weights.clone(), self.hub.clone());
+        Ok(load_scorer(name, &options, device)?)
+    }
+}
+
+impl Inputs {
+    /// The images and the score that `config` names.
+    ///
+    /// # Errors
+    /// As [`Sources::images`] and [`Sources::scorer`].
+    pub fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Self> {
+        let extractor = sources.scorer(&config.reward.scorer, device)?;
+        let images = Arc::new(sources.images(&config.data, config.model.bottom * 8)?);
+        let score = Box::new(ExtractorScore::new(extractor, &config.reward));
+        Ok(Self { images, score, device: device.clone() })
+    }
+}
+
+impl TrainingInputs {
+    /// The images and the scorer that `config` names.
+    ///
+    /// # Errors
+    /// As [`Sources::images`] and [`Sources::scorer`].
+    pub fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<Self> {
+        let extractor = sources.scorer(&config.score.scorer, device)?;
+        let images = Arc::new(sources.images(&config.data, config.side())?);
+        let (known, device) = (sources.known.clone(), device.clone());
+        Ok(Self { images, extractor, known, device })
+    }
+}

@@ -1,0 +1,60 @@
+//! Where a search is, between two units of work.
+
+use serde::{Deserialize, Serialize};
+
+/// What a search is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// About to begin an iteration, and with it perhaps a stage.
+    Begin,
+    /// Shared training.
+    Shared,
+    /// Controller training.
+    Controller,
+    /// The end of an iteration: samples, and a ranking where a stage ends.
+    End,
+    /// The final derivation.
+    Derive,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Where a search is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Units of work done; it only grows.
+    pub tick: u64,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// The iteration, from 0.
+    pub iteration: usize,
+    /// What is next.
+    pub phase: Phase,
+    /// Units of this phase that are done.
+    pub step: u64,
+    /// D steps over the whole search.
+    pub d_steps: u64,
+    /// D steps of this stage, which say where its epochs are.
+    pub stage_steps: u64,
+    /// A reset is due at the end of this iteration.
+    pub reset_due: bool,
+    /// Resets so far, each of which draws other initial weights.
+    pub resets: u64,
+    /// Images so far.
+    pub images: ImageCount,
+}
+
+/// Images that a search took, by what for: what searches are compared by under an equal budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageCount {
+    /// Real images that shared training saw.
+    pub real: u64,
+    /// Images that were generated for shared training, in D steps and in G steps.
+    pub fake: u64,
+    /// Images that were generated and scored, of children, candidates and results; without those from which batch-norm
+    /// statistics were recalibrated.
+    pub scored: u64,
+}

@@ -1,0 +1,74 @@
+//! The walk of a search through stages and iterations (sections 3.2 and 3.3): what its next unit of work is.
+
+use autogan_run::TrialKind;
+
+use crate::config::RankOrder;
+use crate::error::Result;
+use crate::event::{Reporter, SearchEvent};
+use crate::position::Phase;
+use crate::search::Search;
+
+impl Search {
+    /// Does one unit of work. Returns false when nothing is left to do.
+    ///
+    /// # Errors
+    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not
+    /// be saved.
+    pub fn advance(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<bool> {
+        match self.position.phase {
+            Phase::Begin => self.begin_iteration(reporter)?,
+            Phase::Shared => self.shared_step(reporter)?,
+            Phase::Controller => self.controller_step(reporter)?,
+            Phase::End => self.end_iteration(reporter)?,
+            Phase::Derive => self.derive(reporter)?,
+            Phase::Done => return Ok(false),
+        }
+        self.position.tick += 1;
+        Ok(true)
+    }
+
+    fn begin_iteration(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
+        let (stage, iteration) = (self.position.stage, self.position.iteration);
+        let begins = self.stage_iterations(stage);
+        if iteration == begins.0 {
+            let side = self.networks.generator.side(stage);
+            let real = self.score_of_real(self.config.reward.images)?;
+            reporter.event(&SearchEvent::Stage { stage, side, iterations: begins, real });
+        }
+        self.policy.reinforce.begin_iteration();
+        self.favourite = None;
+        let shared_steps = self.shared_steps();
+        let controller_steps = self.config.controller.steps as u64;
+        reporter.event(&SearchEvent::Iteration { iteration, shared_steps, controller_steps });
+        self.enter(Phase::Shared);
+        Ok(())
+    }
+
+    fn end_iteration(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
+        if self.position.step == 0 {
+            self.report_policy(reporter)?;
+            self.report_samples(reporter)?;
+            if self.config.reset.rank == RankOrder::AfterReset {
+                self.reset_if_due()?;
+            }
+        }
+        let (stage, next) = (self.position.stage, self.position.iteration + 1);
+        if self.config.search.grow_at.get(stage) == Some(&next) {
+            self.position.step += 1;
+            let m = self.config.search.candidates;
+            let Some(scored) = self.rank_next(m, TrialKind::Candidate, reporter)? else {
+                return Ok(());
+            };
+            self.grow(scored, reporter)?;
+        }
+        reporter.event(&SearchEvent::Images { so_far: self.position.images });
+        let ends = next == self.config.search.iterations;
+        // The final derivation also comes before a reset, so that it ranks trained weights.
+        if !ends {
+            self.reset_if_due()?;
+        }
+        self.position.iteration = next;
+        self.enter(if ends { Phase::Derive } else { Phase::Begin });
+        Ok(())
+    }
+}
