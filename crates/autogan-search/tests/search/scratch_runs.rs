@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use autogan_config::Configuration;
 use autogan_run::{
     Host, RunDir, RunWriter, ScoresFile, Session as SessionRow, StoreReader, Stored,
 };

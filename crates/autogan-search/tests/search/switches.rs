@@ -271,11 +271,11 @@ fn a_cost_term_orders_by_score_less_cost_and_leaves_the_scores_as_they_are() {
 type Child = (Arch, [f64; 5]);
 
 /// The children of each step of the controller.
-fn steps(events: &[Event]) -> Vec<Vec<Child>> {
+fn steps(events: &[SearchEvent]) -> Vec<Vec<Child>> {
     let (mut steps, mut children) = (Vec::new(), Vec::new());
     for event in events {
         match event {
-            Event::Scored {
+            SearchEvent::Scored {
                 arch,
                 score,
                 reward,
@@ -284,7 +284,7 @@ fn steps(events: &[Event]) -> Vec<Vec<Child>> {
                 baseline: Some(baseline),
                 ..
             } => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
-            Event::Controller { .. } => steps.push(std::mem::take(&mut children)),
+            SearchEvent::Controller { .. } => steps.push(std::mem::take(&mut children)),
             _ => {}
         }
     }
