@@ -1,5 +1,5 @@
-//! One cell of the generator (section 3.1): two convolution halves, skips from earlier cells,
-//! in-cell shortcut.
+//! One cell of the generator, section 3.1: two halves with a convolution each, skips from earlier cells, and a shortcut
+//! past both halves.
 //!
 //! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out =
 //! half2(h)`, plus `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,]
@@ -27,7 +27,7 @@ pub(crate) struct Pass<'a> {
     pub pre_order: PreOrder,
 }
 
-/// What a cell hands on.
+/// The results of a cell.
 pub(crate) struct CellOutput {
     /// The cell's output, `[N, C, 2H, 2W]`.
     pub out: Tensor,

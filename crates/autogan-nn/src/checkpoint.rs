@@ -47,21 +47,6 @@ pub fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arc
     Ok(params.load_renamed(archive, prefix, ours, theirs)?)
 }
 
-/// The prefixes under which `archive` holds a generator, averaged ones (`ema`, `avg`) first, otherwise
-/// in the archive's order: `[""]` for a plain state dict, `["avg_gen_state_dict.", "gen_state_dict."]`
-/// for a released training checkpoint. Empty when there is none.
-pub fn generator_prefixes(archive: &Archive) -> Vec<String> {
-    let holds = |prefix: &&str| archive.get(&format!("{prefix}to_rgb.2.weight")).is_some();
-    let mut prefixes: Vec<String> = archive
-        .names()
-        .filter_map(|name| name.strip_suffix("l1.weight"))
-        .filter(holds)
-        .map(str::to_owned)
-        .collect();
-    prefixes.sort_by_key(|prefix| !is_averaged(prefix));
-    prefixes
-}
-
 /// The prefix of the generator that is to be used: the averaged one where there are several.
 ///
 /// A dictionary that holds only a part of a generator is not passed over for a whole one.

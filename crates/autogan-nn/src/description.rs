@@ -1,8 +1,7 @@
-//! What a file of a generator's weights says about them besides the tensors: the architecture, and the rules on which
-//! paper and released code differ.
+//! [`Description`]: the architecture of a generator and the rules that it was trained with, in the metadata of its weight
+//! file.
 //!
-//! Without it the reader of a file has to be told both. The keys lie in the archive's metadata; a `.pth` file of the
-//! released code has none of them.
+//! A file without a description, such as a `.pth` file of the released code, can only be read by somebody who knows both.
 
 use std::str::FromStr;
 

@@ -1,5 +1,4 @@
-//! The discriminator: fixed residual blocks under spectral norm that grow along with the generator
-//! (section 3.2).
+//! The discriminator, section 3.2: fixed residual blocks under spectral norm, of which more run as the generator grows.
 //!
 //! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image.
 //! Block 2: ReLU, convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3
@@ -37,9 +36,9 @@ pub enum DMode {
     Eval,
 }
 
-/// What one forward pass divides the weights by, from [`Discriminator::prepare`].
+/// The stage of one forward pass and the vectors of spectral norm that it uses, from [`Discriminator::prepare`].
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct PreparedPass {
     stage: usize,
     /// In the order of [`Discriminator::weights`].
     vectors: Vec<Vectors>,
@@ -96,15 +95,15 @@ impl Discriminator {
         self.prepare_and_run(x, stage, mode, Grad::Tracked)
     }
 
-    /// Makes forward passes at a stage ready, one mode for each, as if they followed each other; afterwards they may
-    /// run in any order, or at the same time.
+    /// Prepares forward passes at a stage, one for each mode, in the order in which they would run. The passes
+    /// themselves ([`Self::forward_prepared`]) may then run in any order, or at the same time.
     ///
     /// # Errors
     /// When the stage does not exist.
-    pub fn prepare(&self, stage: usize, modes: &[DMode]) -> Result<Vec<Prepared>> {
+    pub fn prepare(&self, stage: usize, modes: &[DMode]) -> Result<Vec<PreparedPass>> {
         self.check_stage(stage)?;
         let layers = self.for_weights(stage, |weight| weight.vectors(modes))?;
-        let mut passes = vec![Prepared { stage, vectors: Vec::new() }; modes.len()];
+        let mut passes = vec![PreparedPass { stage, vectors: Vec::new() }; modes.len()];
         for layer in layers {
             for (pass, vectors) in passes.iter_mut().zip(layer) {
                 pass.vectors.push(vectors);
@@ -113,16 +112,16 @@ impl Discriminator {
         Ok(passes)
     }
 
-    /// [`Self::forward`] at the stage and with the vectors of `prepared`.
+    /// Runs a pass that [`Self::prepare`] has prepared; otherwise as [`Self::forward`].
     ///
     /// # Errors
     /// When the images have another shape, or `prepared` is of a discriminator of other sizes.
-    pub fn forward_prepared(&self, x: &Tensor, prepared: &Prepared) -> Result<Tensor> {
+    pub fn forward_prepared(&self, x: &Tensor, prepared: &PreparedPass) -> Result<Tensor> {
         self.run(x, prepared, Grad::Tracked)
     }
 
-    /// [`Self::forward`] with the parameters as constants, for the generator's step: gradients pass
-    /// through to the images alone.
+    /// [`Self::forward`] with the parameters as constants, for the generator's training step: only the
+    /// images receive gradients.
     ///
     /// # Errors
     /// As [`Self::forward`].
@@ -150,7 +149,7 @@ impl Discriminator {
         Ok(())
     }
 
-    /// A discriminator whose tensors are all zero, for values that come from elsewhere.
+    /// A discriminator whose tensors are all zero, to be loaded.
     pub(crate) fn build(
         config: &DiscriminatorConfig,
         dtype: DType,
@@ -184,7 +183,7 @@ impl Discriminator {
         self.blocks(stage).flat_map(Block::weights).chain([self.linear.weight()]).collect()
     }
 
-    /// `f` of the weights of a stage, which touch nothing in common.
+    /// Calls `f` on each weight of a stage; on the CPU, at the same time.
     fn for_weights<R: Send>(
         &self,
         stage: usize,
@@ -229,7 +228,7 @@ impl Discriminator {
         self.run(x, &prepared[0], grad)
     }
 
-    fn run(&self, x: &Tensor, prepared: &Prepared, grad: Grad) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, prepared: &PreparedPass, grad: Grad) -> Result<Tensor> {
         let stage = prepared.stage;
         self.check_images(x, stage)?;
         let mut left = prepared.vectors.as_slice();
@@ -245,11 +244,11 @@ impl Discriminator {
 /// The three kinds of residual block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// From the image, without a leading ReLU, halving the side.
+    /// It reads the image, has no ReLU first, and halves the side.
     Image,
-    /// Halving the side.
+    /// It halves the side.
     Halving,
-    /// Same side, identity shortcut.
+    /// It keeps the side, and its shortcut is the input itself.
     Plain,
 }
 
@@ -283,7 +282,7 @@ impl Block {
         })
     }
 
-    /// In the order in which [`Self::forward`] takes their vectors.
+    /// The block's weights, in the order in which [`Self::forward`] takes their vectors.
     fn weights(&self) -> impl Iterator<Item = &SpectralWeight> {
         [&self.first, &self.second].into_iter().chain(&self.shortcut).map(SpectralConv::weight)
     }

@@ -1,5 +1,5 @@
-//! The exponential moving average of a generator, which is what gets evaluated (decay 0.999 in the
-//! paper's code).
+//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the
+//! decay 0.999.
 
 use autogan_ops as ops;
 use autogan_weights::{Params, assign};
@@ -7,7 +7,7 @@ use candle_core::{DType, Var};
 
 use crate::{EmaBuffers, Generator, NnError, Result};
 
-/// An averaged generator.
+/// A generator whose tensors are moving averages of another generator's.
 #[derive(Debug)]
 pub struct Ema {
     average: Generator,

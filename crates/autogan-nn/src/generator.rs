@@ -1,9 +1,9 @@
-//! The generator: latent vector, linear layer, cells, and a head to RGB (sections 3.1 and 4).
+//! The generator, sections 3.1 and 4: it makes images of latent vectors by a linear layer, cells, and a head.
 //!
 //! `h0 = Linear(z)` as `[N, C, b, b]`, one to three cells that each double the side, then batch
 //! norm, ReLU, convolution 3x3 to 3 channels and tanh. The head is the same at every stage. The
-//! pieces [`Generator::stem`], [`Generator::cell`] and [`Generator::head`] are public so that
-//! children of one beam entry can share the activations of its fixed cells.
+//! pieces [`Generator::stem`], [`Generator::cell`] and [`Generator::head`] are public, so that
+//! architectures that begin with the same cells can share the activations of these cells.
 
 use autogan_ops::{self as ops, Resize};
 use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
@@ -18,7 +18,7 @@ use crate::layers::{BatchNorm, Conv2d, Linear};
 use crate::names::to_released_derived;
 use crate::{Grad, NnError, NormMode, PreOrder, Result, SkipTap};
 
-/// The rules of a generator on which paper and released code disagree.
+/// Two rules of a generator on which the paper and the released code disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// Where skips start.
@@ -28,10 +28,10 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Our default.
+    /// The rules that this project uses by default.
     pub const STANDARD: Self =
         Self { skip_tap: SkipTap::BeforeAdd, pre_order: PreOrder::NormFirst };
-    /// The released code's, which its checkpoints want.
+    /// The released code's rules, which its checkpoints need.
     pub const RELEASED: Self = Self { skip_tap: SkipTap::AfterAdd, pre_order: PreOrder::NormFirst };
 }
 
@@ -44,7 +44,7 @@ pub struct GeneratorConfig {
     pub width: usize,
     /// Side of the first feature map; the images of stage s have side `bottom · 2^(s+1)`.
     pub bottom: usize,
-    /// What paper and released code disagree on.
+    /// The rules on which the paper and the released code disagree.
     pub rules: Rules,
 }
 
@@ -174,7 +174,7 @@ impl Generator {
         self.run(self.stem_frozen(z)?, arch, mode)
     }
 
-    /// The linear layer: latents `[N, latent]` to `[N, width, bottom, bottom]`.
+    /// Runs the linear layer: latents `[N, latent]` to `[N, width, bottom, bottom]`.
     ///
     /// # Errors
     /// When the latents have another shape.
@@ -227,7 +227,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Batch norm, ReLU, convolution and tanh: images `[N, 3, S, S]` in [-1, 1].
+    /// Runs the head (batch norm, ReLU, convolution, tanh): images `[N, 3, S, S]` in [-1, 1].
     ///
     /// # Errors
     /// When a tensor operation fails, or `mode` has no statistics for the head.
@@ -286,7 +286,7 @@ impl Generator {
         Ok(net)
     }
 
-    /// A network whose tensors are all zero, for values that come from elsewhere.
+    /// A network whose tensors are all zero, to be loaded.
     pub(crate) fn build(
         config: &GeneratorConfig,
         arch: Option<&Arch>,

@@ -40,7 +40,7 @@ pub use autogan_ops as ops;
 pub use autogan_weights::{Init, Params};
 pub use bound::{BoundDiscriminator, BoundGenerator};
 pub use description::Description;
-pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, Prepared};
+pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, PreparedPass};
 pub use ema::Ema;
 pub use error::{NnError, Result};
 pub use generator::{Generator, GeneratorConfig, Rules, Trace};

@@ -1,7 +1,6 @@
-//! Our tensor names and those of the released derived models.
+//! Translation between our tensor names and those of the released derived models.
 //!
-//! Ours are the released *supernet's* names, in the supernet and in derived networks (which have
-//! fewer of them). The released derived models (`autogan_cifar10_{a,b,c}`) name a cell's
+//! Our networks use the released *supernet's* names; a derived network has some of them. The released derived models (`autogan_cifar10_{a,b,c}`) name a cell's
 //! convolutions `c1`, `c2` and its norms `n1`, `n2`; `c_sc`, `skip_in_ops.i`, `l1` and
 //! `to_rgb.{0,2}` are the same in both.
 

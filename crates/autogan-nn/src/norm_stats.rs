@@ -1,9 +1,9 @@
-//! Which statistics batch norm uses, and the recalibrated statistics of one child of the supernet.
+//! [`NormMode`]: which statistics batch norm uses. [`BatchNormStats`]: statistics of one architecture of the supernet.
 //!
-//! In a supernet the running statistics are mixed over every architecture that was trained. Before
-//! a child is scored, its own are collected over some batches, each layer normalising by its batch,
-//! and then kept fixed. The statistics of earlier, fixed cells depend on the beam entry alone:
-//! collect them once and [`BatchNormStats::merge`] them into those of each child.
+//! In a supernet the running statistics are a mixture over every architecture that was trained. Before
+//! an architecture is scored, its own statistics are collected over some batches, while each layer
+//! normalises by its batch; then they stay fixed. Architectures that begin with the same cells share the
+//! statistics of these cells: collect them once and [`BatchNormStats::merge`] them into those of each.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,13 +16,13 @@ use crate::{NnError, Result};
 /// Which statistics batch norm normalises by.
 #[derive(Debug, Clone, Copy)]
 pub enum NormMode<'a> {
-    /// The batch's own; the running statistics move towards them.
+    /// The statistics of the batch; the running statistics move towards them.
     Train,
     /// The stored running statistics.
     Running,
-    /// The batch's own, which are also added to these; the running statistics stay as they are.
+    /// The statistics of the batch, which are added to the given collection; the running statistics stay as they are.
     Collect(&'a BatchNormStats),
-    /// These.
+    /// The given, collected statistics.
     Fixed(&'a BatchNormStats),
 }
 

@@ -159,18 +159,22 @@ fn another_architecture_and_impossible_sizes_are_refused() {
 #[test]
 fn generators_are_found_wherever_the_archive_keeps_them_averaged_ones_first() {
     let mut archive = Archive::new();
-    assert!(checkpoint::generator_prefixes(&archive).is_empty());
+    assert!(checkpoint::find_generator(&archive).is_err());
     let net = derived(&Arch::AUTOGAN_A, 8);
     for prefix in ["gen_state_dict.", "avg_gen_state_dict.", "gen_state_dict.module."] {
         checkpoint::save(net.params(), &mut archive, prefix, Names::ReleasedDerived).unwrap();
     }
-    assert_eq!(
-        checkpoint::generator_prefixes(&archive),
-        ["avg_gen_state_dict.", "gen_state_dict.", "gen_state_dict.module."]
-    );
+    for prefix in ["avg_gen_state_dict.", "gen_state_dict.", "gen_state_dict.module."] {
+        assert_eq!(checkpoint::find_generator(&archive).unwrap(), prefix);
+        for (name, _) in net.params().all() {
+            let name = autogan_nn::names::to_released_derived(name);
+            archive.remove(&format!("{prefix}{name}")).unwrap();
+        }
+    }
+    assert!(archive.is_empty());
     let mut plain = Archive::new();
     checkpoint::save(net.params(), &mut plain, "", Names::Supernet).unwrap();
-    assert_eq!(checkpoint::generator_prefixes(&plain), [""]);
+    assert_eq!(checkpoint::find_generator(&plain).unwrap(), "");
 }
 
 fn zeros(shape: &[usize]) -> Tensor {

@@ -43,8 +43,8 @@ impl ControllerParams {
         let mut decoders = Vec::with_capacity(tokens.len());
         for (i, token) in tokens.iter().enumerate() {
             let n = token.choices();
-            let weight = builder.param(format!("decoders.{i}.weight"), (n, hidden), uniform)?;
-            let bias = builder.param(format!("decoders.{i}.bias"), n, uniform)?;
+            let weight = builder.param(&format!("decoders.{i}.weight"), (n, hidden), uniform)?;
+            let bias = builder.param(&format!("decoders.{i}.bias"), n, uniform)?;
             decoders.push((weight, bias));
         }
         let store = builder.finish();

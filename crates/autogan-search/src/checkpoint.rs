@@ -97,12 +97,7 @@ impl Search {
         let stored = Stored::new(checkpoint);
         search.networks.restore(&stored, &saved.adam_steps)?;
         search.position = saved.position;
-        let mut state = Vec::new();
-        for (name, like) in search.controller.state()? {
-            let tensor = stored.read(&format!("controller.{name}"), &like)?;
-            state.push((name, tensor));
-        }
-        search.controller.load_state(&state)?;
+        search.controller.load_state(&stored.state("controller")?)?;
         search.policy.reinforce.set_baseline(saved.baseline)?;
         let (policy, steps) =
             (search.controller.named_vars(), saved.adam_steps.get(CONTROLLER_ADAM));

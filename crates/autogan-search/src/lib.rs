@@ -7,6 +7,11 @@
 //! [`Inputs`] are what a search needs from outside: images, and an [`ImageScore`] that says what generated ones are worth.
 //! `examples/search.rs` is a whole search with a score and a progress display of its own.
 
+/// The code on the page for programs that use candle, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/candle.md")]
+struct PageForCandle;
+
 mod checkpoint;
 mod child;
 mod derivation;

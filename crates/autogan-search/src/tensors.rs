@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autogan_nn::Params;
+use autogan_nn::{NnError, Params};
 use autogan_ops::{Adam, Moments};
 use autogan_run::{Checkpoint, Dtype, TensorData};
 use candle_core::{DType, Device, Tensor, Var};
@@ -46,17 +46,30 @@ impl<'a> Stored<'a> {
         Self(checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect())
     }
 
-    /// The tensor `name`, which must have the type and shape of `like`.
-    pub fn read(&self, name: &str, like: &Tensor) -> Result<Tensor> {
-        from_data(&self.0, name, like)
+    /// The tensor `name`, which must have the type and shape of `like`, beside it.
+    fn read(&self, name: &str, like: &Tensor) -> Result<Tensor> {
+        let problem = |text| SearchError::Checkpoint(format!("tensor {name}{text}"));
+        let data = self.0.get(name).ok_or_else(|| problem(" is missing".to_owned()))?;
+        let tensor = to_tensor(data)?;
+        let kind = |t: &Tensor| format!("{} {:?}", t.dtype().as_str(), t.dims());
+        if kind(&tensor) != kind(like) {
+            return Err(problem(format!(": expected {}, found {}", kind(like), kind(&tensor))));
+        }
+        Ok(tensor.to_device(like.device())?)
     }
 
-    /// Fills a network from the tensors under `prefix`.
+    /// The tensors under `prefix`, on the CPU, by the rest of their names.
+    pub fn state(&self, prefix: &str) -> Result<Vec<(String, Tensor)>> {
+        let under = |(name, data): (&&str, &&TensorData)| {
+            let name = name.strip_prefix(prefix)?.strip_prefix('.')?.to_owned();
+            Some(to_tensor(data).map(|tensor| (name, tensor)))
+        };
+        self.0.iter().filter_map(under).collect()
+    }
+
+    /// Fills a network from the tensors under `prefix`: all of it, or nothing.
     pub fn fill(&self, prefix: &str, params: &Params) -> Result<()> {
-        for (name, var) in params.all() {
-            var.set(&self.read(&format!("{prefix}.{name}"), var.as_tensor())?)?;
-        }
-        Ok(())
+        Ok(params.load_state(&self.state(prefix)?).map_err(NnError::from)?)
     }
 
     /// An optimizer's moments under `prefix`, of those of `vars` that `steps` counts.
@@ -99,34 +112,15 @@ fn to_data(name: String, tensor: &Tensor) -> Result<TensorData> {
     Ok(TensorData { name, dtype, shape: tensor.dims().to_vec(), bytes })
 }
 
-/// The tensor `name`, which must have the type and shape of `like`.
-fn from_data(tensors: &BTreeMap<&str, &TensorData>, name: &str, like: &Tensor) -> Result<Tensor> {
-    let data = tensors
-        .get(name)
-        .ok_or_else(|| SearchError::Checkpoint(format!("tensor {name} is missing")))?;
-    if data.shape != like.dims() {
-        return Err(SearchError::Checkpoint(format!(
-            "tensor {name}: expected shape {:?}, found {:?}",
-            like.dims(),
-            data.shape
-        )));
-    }
-    let tensor = match (data.dtype, like.dtype()) {
-        (Dtype::F32, DType::F32) => {
-            let values: Vec<f32> =
-                data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
-        }
-        (Dtype::I64, DType::I64) => {
-            let values: Vec<i64> =
-                data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
-            Tensor::from_vec(values, like.shape(), &Device::Cpu)?
-        }
-        (found, expected) => {
-            return Err(SearchError::Checkpoint(format!(
-                "tensor {name}: expected {expected:?}, found {found:?}"
-            )));
+/// A tensor from its bytes, on the CPU.
+fn to_tensor(data: &TensorData) -> Result<Tensor> {
+    let dtype = match data.dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::I64 => DType::I64,
+        other => {
+            let text = format!("{} is {other:?}, not f32 or i64", data.name);
+            return Err(SearchError::Checkpoint(text));
         }
     };
-    Ok(tensor.to_device(like.device())?)
+    Ok(Tensor::from_raw_buffer(&data.bytes, dtype, &data.shape, &Device::Cpu)?)
 }

@@ -61,34 +61,3 @@ pub fn var_builder(
 ) -> Result<VarBuilder<'static>> {
     Ok(Archive::read_any(path)?.into_var_builder(dtype, device))
 }
-
-#[cfg(test)]
-mod tests {
-    use candle_core::Module;
-
-    use super::*;
-
-    #[test]
-    fn a_layer_of_candle_takes_its_tensors_from_a_pth_file() {
-        let tensor = |values: &[f32], shape: &[usize]| {
-            Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
-        };
-        let mut archive = Archive::new();
-        archive.insert("net.l.weight", tensor(&[1.0, 2.0, 3.0, 4.0], &[2, 2]));
-        archive.insert("net.l.bias", tensor(&[10.0, 20.0], &[2]));
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("model.pth");
-        archive.write_pth(&path).unwrap();
-
-        let vb = var_builder(&path, DType::F64, &Device::Cpu).unwrap().pp("net");
-        let layer = candle_nn::linear(2, 2, vb.pp("l")).unwrap();
-        let x = Tensor::new(&[[1f64, 1.0]], &Device::Cpu).unwrap();
-        assert_eq!(layer.forward(&x).unwrap().to_vec2::<f64>().unwrap(), [[13.0, 27.0]]);
-
-        assert!(!vb.contains_tensor("l"));
-        let error = candle_nn::linear(3, 2, vb.pp("l")).unwrap_err().to_string();
-        assert!(error.contains("net.l.weight") && error.contains("[2, 3]"), "{error}");
-        let error = vb.root().get((2, 2), "l.weight").unwrap_err().to_string();
-        assert!(error.contains("did you mean `net.l.weight`"), "{error}");
-    }
-}

@@ -5,8 +5,7 @@
 //! then each 2x2 square of pixels becomes 4 channels, so that the first convolution runs at 16x16.
 
 use autogan_ops::{self as ops, PixelScale, ResizeRule};
-use candle_core::{Device, Tensor};
-use rayon::prelude::*;
+use candle_core::Tensor;
 
 use crate::Result;
 use crate::extractor::check_images;
@@ -17,40 +16,11 @@ pub const SIDE: usize = 32;
 /// Channels of the network's input, `[N, 12, 16, 16]`.
 pub const INPUT_CHANNELS: usize = 12;
 
-/// Length of one image at [`SIDE`].
-const LEN: usize = 3 * SIDE * SIDE;
-
-/// Input tensor `[N, 12, 16, 16]`, `f32`, on the CPU, of `images` `u8` `[N, 3, H, W]`.
+/// Input tensor `[N, 12, 16, 16]`, `f32`, on the device of `images`, `u8` `[N, 3, H, W]`.
 ///
 /// # Errors
 /// [`crate::Error::Shape`] unless the images are `u8` `[N, 3, H, W]` without an empty axis.
 pub fn network_input(images: &Tensor) -> Result<Tensor> {
-    let (n, h, w) = check_images(images)?;
-    let bytes = images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
-    let mut out = vec![0f32; n * LEN];
-    out.par_chunks_exact_mut(LEN).zip(bytes.par_chunks_exact(3 * h * w)).for_each_init(
-        || (vec![0f32; 3 * h * w], vec![0f32; LEN]),
-        |(source, resized), (out, image)| {
-            for (s, &b) in source.iter_mut().zip(image) {
-                *s = (f32::from(b) - 127.5) / 127.5;
-            }
-            if (h, w) == (SIDE, SIDE) {
-                space_to_depth(source, out);
-            } else {
-                resize_bilinear(source, (h, w), resized, (SIDE, SIDE));
-                space_to_depth(resized, out);
-            }
-        },
-    );
-    let side = SIDE / 2;
-    Ok(Tensor::from_vec(out, (n, INPUT_CHANNELS, side, side), &Device::Cpu)?)
-}
-
-/// [`network_input`] on the device of the images, with the same values: operator by operator, as a card computes it.
-///
-/// # Errors
-/// As [`network_input`].
-pub fn network_input_by_operators(images: &Tensor) -> Result<Tensor> {
     let (_, h, w) = check_images(images)?;
     let (center, divide) = (127.5, 127.5);
     let planes = if (h, w) == (SIDE, SIDE) {
@@ -110,7 +80,12 @@ fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
+
+    /// Length of one image at [`SIDE`].
+    const LEN: usize = 3 * SIDE * SIDE;
 
     #[test]
     fn bilinear_by_hand() {
@@ -137,15 +112,22 @@ mod tests {
     }
 
     #[test]
-    fn operators_give_the_same_bits() {
+    fn operators_give_the_bits_of_the_loops_in_training() {
         for (h, w) in [(32, 32), (8, 8), (1, 5), (48, 31)] {
             let bytes: Vec<u8> = (0..2 * 3 * h * w).map(|i| (i * i * 31 % 256) as u8).collect();
-            let images = Tensor::from_vec(bytes, (2, 3, h, w), &Device::Cpu).unwrap();
+            let images = Tensor::from_slice(&bytes, (2, 3, h, w), &Device::Cpu).unwrap();
             let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let found = network_input_by_operators(&images).unwrap();
-            let expected = network_input(&images).unwrap();
-            assert_eq!(found.dims(), expected.dims());
-            assert!(flat(found) == flat(expected), "{h}x{w}");
+            let found = network_input(&images).unwrap();
+            assert_eq!(found.dims(), [2, INPUT_CHANNELS, SIDE / 2, SIDE / 2]);
+            let scaled = |b: &u8| (f32::from(*b) - 127.5) / 127.5;
+            let planes: Vec<f32> = bytes.iter().map(scaled).collect();
+            let mut expected = vec![0f32; 2 * LEN];
+            for (plane, out) in planes.chunks_exact(3 * h * w).zip(expected.chunks_exact_mut(LEN)) {
+                let mut resized = vec![0f32; LEN];
+                resize_bilinear(plane, (h, w), &mut resized, (SIDE, SIDE));
+                space_to_depth(&resized, out);
+            }
+            assert!(flat(found) == expected, "{h}x{w}");
         }
     }
 

@@ -9,10 +9,7 @@ mod input;
 mod network;
 mod variables;
 
-pub use input::{
-    INPUT_CHANNELS, SIDE, network_input, network_input_by_operators, resize_bilinear,
-    space_to_depth,
-};
+pub use input::{INPUT_CHANNELS, SIDE, network_input, resize_bilinear, space_to_depth};
 pub use network::{BN_EPS, CompactClassifier};
 pub use variables::{ConvVars, Variables};
 

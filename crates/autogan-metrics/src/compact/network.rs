@@ -16,7 +16,7 @@ use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-use super::input::{network_input, network_input_by_operators};
+use super::input::network_input;
 use super::variables::{ConvVars, Variables};
 use crate::extractor::check_images;
 use crate::{Error, Extracted, FeatureExtractor, Result};
@@ -28,9 +28,9 @@ pub const BN_EPS: f64 = 1e-5;
 /// run side by side.
 const CHUNK: usize = 16;
 
-/// [`CHUNK`] on a card, where chunks run one after the other: an activation at 16x16 with 48
+/// [`CHUNK`] on a GPU, where chunks run one after the other: an activation at 16x16 with 48
 /// channels is 50 MB then, and four are held at most.
-const CARD_CHUNK: usize = 1024;
+const GPU_CHUNK: usize = 1024;
 
 /// A convolution with its batch norm folded in.
 struct Folded {
@@ -152,15 +152,19 @@ impl CompactClassifier {
         })
     }
 
-    /// Features and logits of images, at most `chunk` together, as a card computes them: from bytes on, on the device.
-    fn by_operators(&self, images: &Tensor, chunk: usize) -> Result<Vec<(Tensor, Tensor)>> {
+    /// Features and logits of images, from bytes on, at most `chunk` together; on the CPU, chunks run side by side.
+    fn in_chunks(&self, images: &Tensor, chunk: usize) -> Result<Vec<(Tensor, Tensor)>> {
         let (n, _, _) = check_images(images)?;
         let images = images.to_device(self.bias.device())?;
         let part = |start: usize| {
             let part = images.narrow(0, start, chunk.min(n - start))?;
-            Ok(self.forward(&network_input_by_operators(&part)?)?)
+            Ok(self.forward(&network_input(&part)?)?)
         };
-        (0..n).step_by(chunk).map(part).collect()
+        let starts: Vec<usize> = (0..n).step_by(chunk).collect();
+        match self.bias.device() {
+            Device::Cpu => starts.into_par_iter().map(part).collect(),
+            _ => starts.into_iter().map(part).collect(),
+        }
     }
 
     /// Features `[N, D]` and logits `[N, K]` of an input `[N, 12, 16, 16]`.
@@ -197,17 +201,8 @@ impl FeatureExtractor for CompactClassifier {
     }
 
     fn extract(&self, images: &Tensor) -> Result<Extracted> {
-        let parts = if self.bias.device().is_cpu() {
-            let input = network_input(images)?;
-            let n = input.dims()[0];
-            let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
-            starts
-                .into_par_iter()
-                .map(|start| self.forward(&input.narrow(0, start, CHUNK.min(n - start))?))
-                .collect::<candle_core::Result<Vec<_>>>()?
-        } else {
-            self.by_operators(images, CARD_CHUNK)?
-        };
+        let chunk = if self.bias.device().is_cpu() { CHUNK } else { GPU_CHUNK };
+        let parts = self.in_chunks(images, chunk)?;
         let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Ok(Extracted { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
     }
@@ -223,14 +218,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_card_runs_gives_the_same() {
+    fn chunks_of_another_size_give_the_same() {
         let scorer = CompactClassifier::cifar10(&Device::Cpu).unwrap();
         for side in [16, 32] {
             let bytes = (0..20 * 3 * side * side).map(|i| (i * i * 31 % 253) as u8);
             let bytes = bytes.collect::<Vec<u8>>();
             let images = Tensor::from_vec(bytes, (20, 3, side, side), &Device::Cpu).unwrap();
             let expected = scorer.extract(&images).unwrap();
-            let parts = scorer.by_operators(&images, 7).unwrap();
+            let parts = scorer.in_chunks(&images, 7).unwrap();
             let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
             for (found, expected) in [(features, expected.features), (logits, expected.logits)] {
                 let found = Tensor::cat(&found, 0).unwrap();

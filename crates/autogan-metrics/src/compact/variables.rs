@@ -57,15 +57,15 @@ impl Variables {
                 let init = Init::Normal { mean: 0.0, std: (2.0 / (inputs * 9) as f64).sqrt() };
                 let name = format!("block{block}.conv{conv}.weight");
                 convs.push(ConvVars {
-                    weight: builder.param(name, (outputs, inputs, 3, 3), init)?,
-                    scale: builder.param(format!("{norm}.weight"), outputs, Init::Ones)?,
-                    shift: builder.param(format!("{norm}.bias"), outputs, Init::Zeros)?,
+                    weight: builder.param(&name, (outputs, inputs, 3, 3), init)?,
+                    scale: builder.param(&format!("{norm}.weight"), outputs, Init::Ones)?,
+                    shift: builder.param(&format!("{norm}.bias"), outputs, Init::Zeros)?,
                     mean: builder.buffer_f64(
                         format!("{norm}.running_mean"),
                         outputs,
                         Init::Zeros,
                     )?,
-                    var: builder.buffer_f64(format!("{norm}.running_var"), outputs, Init::Ones)?,
+                    var: builder.buffer_f64(&format!("{norm}.running_var"), outputs, Init::Ones)?,
                 });
                 inputs = outputs;
             }

@@ -28,8 +28,12 @@ impl Conv2d {
         let (fan_in, fan_out) = (c_in * kernel * kernel, c_out * kernel * kernel);
         let init = Init::XavierUniform { fan_in, fan_out };
         Ok(Self {
-            weight: builder.param(format!("{name}.weight"), (c_out, c_in, kernel, kernel), init)?,
-            bias: builder.param(format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,
+            weight: builder.param(
+                &format!("{name}.weight"),
+                (c_out, c_in, kernel, kernel),
+                init,
+            )?,
+            bias: builder.param(&format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,
         })
     }
 
@@ -70,8 +74,8 @@ impl Deconv {
         // PyTorch takes the fan from the second axis of [Ci, Co, 2, 2].
         let init = Init::Uniform { fan_in: channels * 4 };
         Ok(Self {
-            weight: builder.param(format!("{name}.weight"), (channels, channels, 2, 2), init)?,
-            bias: builder.param(format!("{name}.bias"), channels, init)?,
+            weight: builder.param(&format!("{name}.weight"), (channels, channels, 2, 2), init)?,
+            bias: builder.param(&format!("{name}.bias"), channels, init)?,
         })
     }
 
@@ -120,8 +124,8 @@ impl Linear {
     ) -> Result<Self> {
         let init = Init::Uniform { fan_in: inputs };
         Ok(Self {
-            weight: builder.param(format!("{name}.weight"), (outputs, inputs), init)?,
-            bias: builder.param(format!("{name}.bias"), outputs, init)?,
+            weight: builder.param(&format!("{name}.weight"), (outputs, inputs), init)?,
+            bias: builder.param(&format!("{name}.bias"), outputs, init)?,
         })
     }
 

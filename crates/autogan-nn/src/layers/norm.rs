@@ -33,11 +33,11 @@ impl BatchNorm {
         let weight = Init::Normal { mean: 1.0, std: 0.02 };
         let tensor = |part: &str| format!("{name}.{part}");
         Ok(Self {
-            weight: builder.param(tensor("weight"), channels, weight)?,
-            bias: builder.param(tensor("bias"), channels, Init::Zeros)?,
-            running_mean: builder.buffer(tensor("running_mean"), channels, Init::Zeros)?,
-            running_var: builder.buffer(tensor("running_var"), channels, Init::Ones)?,
-            batches: builder.counter(tensor("num_batches_tracked"))?,
+            weight: builder.param(&tensor("weight"), channels, weight)?,
+            bias: builder.param(&tensor("bias"), channels, Init::Zeros)?,
+            running_mean: builder.buffer(&tensor("running_mean"), channels, Init::Zeros)?,
+            running_var: builder.buffer(&tensor("running_var"), channels, Init::Ones)?,
+            batches: builder.counter(&tensor("num_batches_tracked"))?,
             name: name.to_owned(),
         })
     }
@@ -87,7 +87,7 @@ impl BatchNorm {
         &self,
         x: &Tensor,
         mode: NormMode<'_>,
-        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, Own)>,
+        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, BatchStatistics)>,
     ) -> Result<Tensor> {
         match mode {
             NormMode::Train => {
@@ -115,7 +115,7 @@ impl BatchNorm {
     fn own(
         &self,
         x: &Tensor,
-        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, Own)>,
+        op: impl FnOnce(Statistics<'_>) -> Result<(Tensor, BatchStatistics)>,
     ) -> Result<(Tensor, Batch)> {
         let count = x.elem_count() / x.dim(1)?.max(1);
         if count < 2 {
@@ -138,8 +138,8 @@ impl BatchNorm {
     }
 }
 
-/// Mean and biased variance of a batch by channel, f64 and beside it, from an operator that took them.
-type Own = Option<(Tensor, Tensor)>;
+/// Mean and biased variance of a batch by channel, f64, if the operator computed them.
+type BatchStatistics = Option<(Tensor, Tensor)>;
 
 /// Mean and biased variance of one batch by channel, and values behind each.
 struct Batch {

@@ -16,7 +16,7 @@ use crate::{DMode, DiscriminatorInit, Grad, Result};
 /// Power iterations after initialisation.
 const WARM_UP: usize = 15;
 
-/// The vectors u and v of one weight in one forward pass, f64 and beside it.
+/// The vectors u and v of one weight in one forward pass, f64, on the weight's device.
 #[derive(Debug, Clone)]
 pub(crate) struct Vectors {
     u: Tensor,
@@ -35,9 +35,9 @@ impl SpectralWeight {
     fn new(builder: &mut ParamsBuilder, name: &str, shape: &[usize], init: Init) -> Result<Self> {
         let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
         Ok(Self {
-            original: builder.param(format!("{name}.weight_orig"), shape, init)?,
-            u: builder.buffer(format!("{name}.weight_u"), rows, Init::UnitVector)?,
-            v: builder.buffer(format!("{name}.weight_v"), columns, Init::UnitVector)?,
+            original: builder.param(&format!("{name}.weight_orig"), shape, init)?,
+            u: builder.buffer(&format!("{name}.weight_u"), rows, Init::UnitVector)?,
+            v: builder.buffer(&format!("{name}.weight_v"), columns, Init::UnitVector)?,
         })
     }
 
@@ -107,7 +107,7 @@ impl SpectralConv {
         };
         Ok(Self {
             weight: SpectralWeight::new(builder, name, &[c_out, c_in, kernel, kernel], init)?,
-            bias: builder.param(format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,
+            bias: builder.param(&format!("{name}.bias"), c_out, Init::Uniform { fan_in })?,
         })
     }
 

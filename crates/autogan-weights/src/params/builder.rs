@@ -29,63 +29,47 @@ impl ParamsBuilder {
     ///
     /// # Errors
     /// [`Error::NameTaken`], or when the device fails.
-    pub fn param(
-        &mut self,
-        name: impl Into<String>,
-        shape: impl Into<Shape>,
-        init: Init,
-    ) -> Result<Var> {
-        self.add(name.into(), shape.into(), self.0.dtype, init, Role::Trainable)
+    pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, self.0.dtype, init, Role::Trainable)
     }
 
     /// A buffer: a tensor that no optimiser steps.
     ///
     /// # Errors
     /// As [`ParamsBuilder::param`].
-    pub fn buffer(
-        &mut self,
-        name: impl Into<String>,
-        shape: impl Into<Shape>,
-        init: Init,
-    ) -> Result<Var> {
-        self.add(name.into(), shape.into(), self.0.dtype, init, Role::Buffer)
+    pub fn buffer(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, self.0.dtype, init, Role::Buffer)
     }
 
     /// A buffer in F64, whatever the element type of the variables is.
     ///
     /// # Errors
     /// As [`ParamsBuilder::param`].
-    pub fn buffer_f64(
-        &mut self,
-        name: impl Into<String>,
-        shape: impl Into<Shape>,
-        init: Init,
-    ) -> Result<Var> {
-        self.add(name.into(), shape.into(), DType::F64, init, Role::Buffer)
+    pub fn buffer_f64(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, DType::F64, init, Role::Buffer)
     }
 
     /// A counter: one number, I64, from zero. It is a buffer that a file may lack.
     ///
     /// # Errors
     /// As [`ParamsBuilder::param`].
-    pub fn counter(&mut self, name: impl Into<String>) -> Result<Var> {
-        self.add(name.into(), ().into(), DType::I64, Init::Zeros, Role::Counter)
+    pub fn counter(&mut self, name: &str) -> Result<Var> {
+        self.add(name, (), DType::I64, Init::Zeros, Role::Counter)
     }
 
     fn add(
         &mut self,
-        name: String,
-        shape: Shape,
+        name: &str,
+        shape: impl Into<Shape>,
         dtype: DType,
         init: Init,
         role: Role,
     ) -> Result<Var> {
-        if self.0.entries.contains_key(&name) {
-            return Err(Error::NameTaken { name });
+        if self.0.entries.contains_key(name) {
+            return Err(Error::NameTaken { name: name.to_owned() });
         }
-        let var = Var::zeros(shape, dtype, &self.0.device);
-        let var = var.map_err(|source| Error::tensor(&name, source))?;
-        self.0.entries.insert(name, Entry { var: var.clone(), init, role });
+        let var = Var::zeros(shape, dtype, &self.0.device).map_err(|e| Error::tensor(name, e))?;
+        self.0.entries.insert(name.to_owned(), Entry { var: var.clone(), init, role });
         Ok(var)
     }
 

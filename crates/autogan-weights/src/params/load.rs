@@ -10,14 +10,8 @@ use candle_core::{Tensor, Var};
 use super::{Params, Role, assign};
 use crate::{Archive, Error, Result};
 
-/// A tensor that is offered to a network.
-struct Offer<'a> {
-    /// Its name in the network.
-    name: String,
-    /// Its name where it comes from, for messages.
-    source: &'a str,
-    tensor: &'a Tensor,
-}
+/// A tensor that is offered to a network: its name there, its name where it comes from, and its value.
+type Offer<'a> = (String, &'a str, &'a Tensor);
 
 /// What a loading has found so far.
 #[derive(Default)]
@@ -73,7 +67,7 @@ impl Params {
         theirs: impl Fn(&str) -> String,
     ) -> Result<()> {
         let offers = archive.iter().filter_map(|(source, tensor)| {
-            Some(Offer { name: ours(source.strip_prefix(prefix)?), source, tensor })
+            Some((ours(source.strip_prefix(prefix)?), source, tensor))
         });
         self.fill(offers, |name| format!("{prefix}{}", theirs(name)))
     }
@@ -83,8 +77,7 @@ impl Params {
     /// # Errors
     /// As [`Params::load`].
     pub fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
-        let offers =
-            state.iter().map(|(name, tensor)| Offer { name: name.clone(), source: name, tensor });
+        let offers = state.iter().map(|(name, tensor)| (name.clone(), name.as_str(), tensor));
         self.fill(offers, str::to_owned)
     }
 
@@ -94,11 +87,7 @@ impl Params {
     /// As [`Params::load`], but nothing is unexpected.
     pub fn copy_from(&self, source: &Params) -> Result<()> {
         let own = source.all().into_iter().filter(|(name, _)| self.get(name).is_some());
-        let offers = own.map(|(name, var)| Offer {
-            name: name.to_owned(),
-            source: name,
-            tensor: var.as_tensor(),
-        });
+        let offers = own.map(|(name, var)| (name.to_owned(), name, var.as_tensor()));
         self.fill(offers, str::to_owned)
     }
 
@@ -110,7 +99,7 @@ impl Params {
     ) -> Result<()> {
         let mut loading = Loading::default();
         let mut met = BTreeSet::new();
-        for Offer { name, source, tensor } in offers {
+        for (name, source, tensor) in offers {
             let Some((own, entry)) = self.entries.get_key_value(&name) else {
                 loading.unexpected.push(source.to_owned());
                 continue;
