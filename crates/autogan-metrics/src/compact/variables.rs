@@ -61,7 +61,7 @@ impl Variables {
                     scale: builder.param(&format!("{norm}.weight"), outputs, Init::Ones)?,
                     shift: builder.param(&format!("{norm}.bias"), outputs, Init::Zeros)?,
                     mean: builder.buffer_f64(
-                        format!("{norm}.running_mean"),
+                        &format!("{norm}.running_mean"),
                         outputs,
                         Init::Zeros,
                     )?,
