@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use autogan_config::{Configuration, DataConfig};
 use autogan_run::{Host, LogFile, RunDir};
 use autogan_search::{
-    Job, Outcome, Reporter, Resumption, RunConfig, RunOptions, RunPlace, RunReport, SearchError,
-    Session, Sources,
+    Job, Outcome, Reporter, Resumption, RunOptions, RunPlace, RunReport, SearchError, Session,
+    Sources,
 };
 use candle_core::Device;
 
@@ -70,6 +70,7 @@ impl RunArgs {
     pub fn sources(&self, offline: bool) -> Sources {
         let mut sources = Sources::new(crate::hub::open(offline || self.offline, false));
         sources.weights.clone_from(&self.weights);
+        sources.data.clone_from(&self.data);
         sources
     }
 
@@ -213,12 +214,8 @@ impl<'a> Runner<'a> {
             Some(config) => config.clone(),
             None => config_of::<J>(&dir, &self.args.set)?,
         };
-        let mut from = config.clone();
-        if let Some(dir) = &self.args.data {
-            from.data_mut().dir = dir.display().to_string();
-        }
-        let load = || self.load::<J>(&from);
-        self.carry_on(resumption.session(config, &self.args.may_change, load)?)
+        let load = || self.load::<J>(&config);
+        self.carry_on(resumption.session(config.clone(), &self.args.may_change, load)?)
     }
 
     /// Runs the job to its end or until it is stopped.

@@ -21,12 +21,12 @@ pub struct Notice<'a> {
     /// Its place, from 1, and how many there are.
     pub place: (usize, usize),
     /// What happened.
-    pub what: What,
+    pub event: JobEvent,
 }
 
 /// What happened to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum JobEvent {
     /// It is finished already.
     Known,
     /// It begins.
@@ -39,4 +39,13 @@ pub enum What {
     Stops,
     /// It failed, now or before: [`Monitor::warning`] says why.
     Fails,
+}
+
+/// A job that failed, or cannot begin without one that did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The job.
+    pub job: String,
+    /// Why.
+    pub reason: String,
 }

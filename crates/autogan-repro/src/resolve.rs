@@ -9,8 +9,8 @@ use autogan_space::Arch;
 
 use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Length, Method, Work};
+use crate::monitor::Failure;
 use crate::results::Results;
-use crate::runner::Failure;
 use crate::scale::{Dataset, Scale};
 use crate::source::Files;
 

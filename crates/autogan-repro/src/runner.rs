@@ -14,7 +14,7 @@ use candle_core::Device;
 
 use crate::error::{ReproError, Result};
 use crate::job::{Job, Work};
-use crate::monitor::{Monitor, Notice, What};
+use crate::monitor::{Failure, JobEvent, Monitor, Notice};
 use crate::resolve::{architecture, blocked, search_config, training_config};
 use crate::results::{Config, Results};
 use crate::scale::Scale;
@@ -27,15 +27,6 @@ pub struct Progress {
     pub outcome: Outcome,
     /// Those that failed.
     pub failed: Vec<Failure>,
-}
-
-/// A job that failed, or cannot begin without one that did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The job.
-    pub job: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// How one job ended.
@@ -89,14 +80,14 @@ impl<'a> Runner<'a> {
     pub fn carry_out(&mut self, jobs: &[Job], monitor: &mut dyn Monitor) -> Result<Progress> {
         let mut failed: Vec<Failure> = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            let notify = |what, monitor: &mut dyn Monitor| {
-                monitor.job(&Notice { job, place: (index + 1, jobs.len()), what });
+            let notify = |event, monitor: &mut dyn Monitor| {
+                monitor.job(&Notice { job, place: (index + 1, jobs.len()), event });
             };
             match self.carry_out_one(job, &failed, &notify, monitor)? {
                 End::Finished => {}
                 End::Stopped => return Ok(Progress { outcome: Outcome::Stopped, failed }),
                 End::Failed(reason) => {
-                    notify(What::Fails, monitor);
+                    notify(JobEvent::Fails, monitor);
                     monitor.warning(job, &reason);
                     failed.push(Failure { job: job.name.clone(), reason });
                 }
@@ -109,7 +100,7 @@ impl<'a> Runner<'a> {
         &mut self,
         job: &Job,
         failed: &[Failure],
-        notify: &dyn Fn(What, &mut dyn Monitor),
+        notify: &dyn Fn(JobEvent, &mut dyn Monitor),
         monitor: &mut dyn Monitor,
     ) -> Result<End> {
         if let Some(reason) = blocked(job, failed) {
@@ -118,7 +109,7 @@ impl<'a> Runner<'a> {
         let config = self.config(job)?;
         self.check_config(job, &config)?;
         if self.results.is_finished(job)? {
-            notify(What::Known, monitor);
+            notify(JobEvent::Known, monitor);
             return Ok(End::Finished);
         }
         if let Some(reason) = self.results.diverged(&job.name)? {
@@ -128,7 +119,7 @@ impl<'a> Runner<'a> {
             return Ok(End::Stopped);
         }
         let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
-        notify(if resumes { What::Resumes } else { What::Begins }, monitor);
+        notify(if resumes { JobEvent::Resumes } else { JobEvent::Begins }, monitor);
         let outcome = match config {
             Config::Search(config) => self.search(job, *config, monitor),
             Config::Training(config) => self.training(job, *config, monitor),
@@ -139,11 +130,11 @@ impl<'a> Runner<'a> {
             }
             Err(error) => Err(error),
             Ok(Outcome::Stopped) => {
-                notify(What::Stops, monitor);
+                notify(JobEvent::Stops, monitor);
                 Ok(End::Stopped)
             }
             Ok(Outcome::Finished) => {
-                notify(What::Ends, monitor);
+                notify(JobEvent::Ends, monitor);
                 Ok(End::Finished)
             }
         }

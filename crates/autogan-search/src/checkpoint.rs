@@ -10,6 +10,7 @@ use crate::config::SearchConfig;
 use crate::derivation::Derivation;
 use crate::error::{Result, SearchError};
 use crate::inputs::Inputs;
+use crate::job::Job;
 use crate::losses::{ComingLosses, KnownLosses};
 use crate::networks::AdamSteps;
 use crate::position::{Phase, Position};
@@ -18,8 +19,6 @@ use crate::search::Search;
 use crate::tensors::{Stored, broken, put, put_adam};
 use crate::window::LossWindows;
 
-/// Metadata key of the resolved configuration, TOML.
-const CONFIG: &str = "config";
 /// Metadata key of everything that is no tensor, JSON.
 const STATE: &str = "state";
 /// The prefix of the tensors of the controller's optimizer.
@@ -28,7 +27,7 @@ const CONTROLLER_ADAM: &str = "controller_adam";
 /// Everything of a search that is no tensor and does not follow from the configuration.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Saved {
+struct SavedState {
     position: Position,
     beam: Option<Beam>,
     windows: LossWindows,
@@ -57,7 +56,7 @@ impl Search {
         }
         let controller = put_adam(&mut checkpoint, CONTROLLER_ADAM, &self.policy.optimizer)?;
         adam_steps.insert(CONTROLLER_ADAM.to_owned(), controller);
-        let saved = Saved {
+        let saved = SavedState {
             position: self.position,
             beam: self.beam.clone(),
             windows: self.windows.clone(),
@@ -72,17 +71,17 @@ impl Search {
         };
         let state = serde_json::to_string(&saved).map_err(broken)?;
         checkpoint.metadata.insert(STATE.into(), state);
-        checkpoint.metadata.insert(CONFIG.into(), self.config.to_toml()?);
+        checkpoint.metadata.insert(Self::CONFIG_KEY.into(), self.config.to_toml()?);
         Ok(checkpoint)
     }
 
-    /// The search that a checkpoint holds, to go on with `config`: its own, [`checkpoint_config`], for the same bits
+    /// The search that a checkpoint holds, to go on with `config`: its own, [`Job::config_of`], for the same bits
     /// as without the interruption, or one that differs in what [`SearchConfig::check_continues`] allows.
     ///
     /// # Errors
     /// When the checkpoint lacks something or holds it in another shape, or the inputs do not fit it.
     pub fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
-        let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
+        let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         let (written, loaded) = (saved.images, inputs.images.len());
         if written != loaded {
             return Err(SearchError::Checkpoint(format!(
@@ -110,7 +109,7 @@ impl Search {
         search.seen = saved.seen;
         search.ranking = saved.ranking;
         search.derivation = saved.derivation;
-        let derived_otherwise = checkpoint_config(checkpoint)?.derive != search.config.derive;
+        let derived_otherwise = Self::config_of(checkpoint)?.derive != search.config.derive;
         let derives = matches!(search.position.phase, Phase::Derive | Phase::Done);
         if derives && derived_otherwise {
             search.derive_anew(Phase::Derive);
@@ -118,12 +117,4 @@ impl Search {
         search.fit_iterations()?;
         Ok(search)
     }
-}
-
-/// The configuration that a checkpoint was written with.
-///
-/// # Errors
-/// When it holds none, or one of another version.
-pub fn checkpoint_config(checkpoint: &Checkpoint) -> Result<SearchConfig> {
-    Ok(SearchConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])?)
 }

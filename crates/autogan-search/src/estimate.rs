@@ -182,7 +182,7 @@ impl Speed {
         let macs = 3.0 * (n * side * side * 9 * width * width) as f64;
         let macs_per_s = rate(macs, || {
             conv2d(&x, &w, None)?.sum_all()?.backward()?;
-            // A card is asked whether it is done.
+            // A GPU is asked whether it is done.
             Ok(device.synchronize()?)
         })?;
         let scored_per_s = match extractor {

@@ -39,6 +39,8 @@ pub struct TrainingInputs {
 pub struct Sources {
     /// Inception's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
     pub weights: Option<PathBuf>,
+    /// The directory of the images, in place of the one that the configuration names.
+    pub data: Option<PathBuf>,
     /// Where files come from that are not here, or its cache alone; it tells its progress.
     pub hub: Hub,
     /// What trainings find on their images, for those after them.
@@ -48,7 +50,7 @@ pub struct Sources {
 impl Sources {
     /// No file, but what `hub` has.
     pub fn new(hub: Hub) -> Self {
-        Self { weights: None, hub, known: KnownReals::default() }
+        Self { weights: None, data: None, hub, known: KnownReals::default() }
     }
 
     /// The training images that `data` names, at `side` pixels.
@@ -57,7 +59,8 @@ impl Sources {
     /// When there is no such dataset, or its files are missing or damaged.
     pub fn images(&self, data: &DataConfig, side: usize) -> Result<Images> {
         let mut options = LoadOptions::new(Split::Train);
-        options.dir = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
+        let named = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
+        options.dir = self.data.clone().or(named);
         options.side = Some(side);
         options.count = (data.count > 0).then_some(data.count);
         options.hub = self.hub.clone();

@@ -1,23 +1,25 @@
 //! What a [`Session`](crate::Session) carries out: a search or a training from scratch, one unit of work at a time.
 
-use autogan_config::{Configuration, DataConfig};
+use autogan_config::Configuration;
 use autogan_run::{Checkpoint, RunDir, RunWriter};
 use candle_core::Device;
 
 use crate::error::Result;
 use crate::event::Reporter;
 use crate::inputs::Sources;
-use crate::unit::Unit;
+use crate::unit::{Place, Unit};
 
 /// A piece of work that is done unit by unit in a run directory. It can be saved between any two units, and one that is
 /// restored ends in the same bits as one that was never interrupted.
 pub trait Job: Sized {
     /// Everything that decides what the job does.
-    type Config: RunConfig;
+    type Config: Configuration;
     /// What the job needs from outside.
     type Inputs;
     /// What the job tells.
     type Event;
+    /// The key of a checkpoint's metadata under which the configuration lies, as TOML.
+    const CONFIG_KEY: &'static str;
 
     /// The inputs that `config` names.
     ///
@@ -41,10 +43,16 @@ pub trait Job: Sized {
     ///
     /// # Errors
     /// When it holds none, or one of another version.
-    fn config_of(checkpoint: &Checkpoint) -> Result<Self::Config>;
+    fn config_of(checkpoint: &Checkpoint) -> Result<Self::Config> {
+        let (text, origin) = (checkpoint.text(Self::CONFIG_KEY)?, "the checkpoint's configuration");
+        Ok(Self::Config::from_toml(text, origin, &[])?)
+    }
 
     /// The configuration.
     fn config(&self) -> &Self::Config;
+
+    /// The middle part of the name of the job's run directory, and the seed, which is its last.
+    fn run_name(&self) -> (String, u64);
 
     /// Where the job is.
     fn place(&self) -> Place;
@@ -102,31 +110,4 @@ pub trait Job: Sized {
     ) -> Result<()> {
         Ok(())
     }
-}
-
-/// A configuration that a run directory holds.
-pub trait RunConfig: Configuration {
-    /// The middle part of the name of a run's directory.
-    fn run_name(&self) -> String;
-
-    /// What every random draw follows from.
-    fn seed(&self) -> u64;
-
-    /// The images.
-    fn data_mut(&mut self) -> &mut DataConfig;
-}
-
-/// Where a job is between two units of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Units of work done; it only grows.
-    pub tick: u64,
-    /// The stage, from 0.
-    pub stage: usize,
-    /// The iteration of a search, or the G iteration of a training.
-    pub iteration: u64,
-    /// D steps that are done.
-    pub d_steps: u64,
-    /// Nothing is left to do.
-    pub done: bool,
 }

@@ -51,23 +51,21 @@ pub use autogan_config::{
     TrainingPrecision,
 };
 pub use autogan_rl::RewardValue;
-pub use checkpoint::checkpoint_config;
 pub use error::{Result, SearchError};
 pub use estimate::{Estimate, Speed, StageCost};
 pub use event::{Reporter, SampleGrid, SearchEvent, Silent, StepLosses, TrainingEvent};
 pub use images::to_u8;
 pub use inputs::{Inputs, Sources, TrainingInputs};
-pub use job::{Job, Place, RunConfig};
+pub use job::Job;
 pub use parts::action_space;
 pub use position::{ImageCount, Phase, Position};
 pub use score::{ExtractorScore, ImageScore, metric_name};
 pub use scratch::{
     KnownReals, Training, TrainingEstimate, TrainingPhase, TrainingPosition, best_is_intact,
-    training_checkpoint_config,
 };
 pub use search::Search;
 pub use session::{Outcome, Resumption, RunOptions, RunPlace, RunReport, Session};
 pub use step::ComingLoss;
 pub use streams::Streams;
 pub use training::SharedTraining;
-pub use unit::Unit;
+pub use unit::{Place, Unit};

@@ -4,16 +4,15 @@ use autogan_run::{Checkpoint, Result as RunResult, RunDir, Trial};
 use autogan_space::derived_generator_cost;
 use candle_core::Device;
 
-use crate::checkpoint::checkpoint_config;
-use crate::config::{DataConfig, SearchConfig};
+use crate::config::SearchConfig;
 use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
 use crate::inputs::{Inputs, Sources};
-use crate::job::{Job, Place, RunConfig};
+use crate::job::Job;
 use crate::parts::generator_config;
 use crate::position::Phase;
 use crate::search::Search;
-use crate::unit::Unit;
+use crate::unit::{Place, Unit};
 
 /// Points of a loss curve that are stored for each iteration.
 const CURVE_POINTS: u64 = 100;
@@ -22,6 +21,7 @@ impl Job for Search {
     type Config = SearchConfig;
     type Inputs = Inputs;
     type Event = SearchEvent;
+    const CONFIG_KEY: &'static str = "config";
 
     fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Inputs> {
         Inputs::load(config, sources, device)
@@ -35,12 +35,12 @@ impl Job for Search {
         Self::restore(checkpoint, config, inputs)
     }
 
-    fn config_of(checkpoint: &Checkpoint) -> Result<SearchConfig> {
-        checkpoint_config(checkpoint)
-    }
-
     fn config(&self) -> &SearchConfig {
         &self.config
+    }
+
+    fn run_name(&self) -> (String, u64) {
+        (self.config.preset.clone(), self.config.seed)
     }
 
     fn place(&self) -> Place {
@@ -157,18 +157,4 @@ fn trial(config: &SearchConfig, event: &SearchEvent, unit: &mut Unit<'_>) -> Run
         macs: cost.macs,
         seconds: *seconds,
     })
-}
-
-impl RunConfig for SearchConfig {
-    fn run_name(&self) -> String {
-        self.preset.clone()
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn data_mut(&mut self) -> &mut DataConfig {
-        &mut self.data
-    }
 }

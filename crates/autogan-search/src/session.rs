@@ -10,8 +10,8 @@ use autogan_run::{Checkpoint, Host, RunDir, RunWriter};
 
 use crate::error::{Result, SearchError};
 use crate::event::Reporter;
-use crate::job::{Job, RunConfig};
-use crate::unit::{Recorder, Unit};
+use crate::job::Job;
+use crate::unit::{Marks, Unit};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,10 @@ impl<J: Job> Session<J> {
     /// # Errors
     /// When the directory cannot be made or is in use.
     pub fn start(job: J, place: RunPlace<'_>, host: &Host) -> Result<Self> {
-        let config = job.config();
-        let text = config.to_toml()?;
+        let (text, (name, seed)) = (job.config().to_toml()?, job.run_name());
         let (dir, lock) = match place {
             RunPlace::At(path) => RunDir::create_at(path, &text, host)?,
-            RunPlace::Under(runs) => {
-                RunDir::create_numbered(runs, &config.run_name(), config.seed(), &text, host)?
-            }
+            RunPlace::Under(runs) => RunDir::create_numbered(runs, &name, seed, &text, host)?,
         };
         Ok(Self { job, writer: RunWriter::start(dir, lock)? })
     }
@@ -185,6 +182,50 @@ impl<J: Job> Session<J> {
     }
 }
 
+/// Stores the events of a unit of work, then passes them on.
+struct Recorder<'a, J: Job> {
+    config: &'a J::Config,
+    unit: Unit<'a>,
+    reporter: &'a mut dyn Reporter<J::Event>,
+    /// The first thing that went wrong; reporters cannot return it.
+    failure: Option<autogan_run::Error>,
+    /// Time that storing took.
+    spent: Duration,
+}
+
+impl<'a, J: Job> Recorder<'a, J> {
+    /// A recorder that has seen nothing yet.
+    fn new(
+        config: &'a J::Config,
+        unit: Unit<'a>,
+        reporter: &'a mut dyn Reporter<J::Event>,
+    ) -> Self {
+        Self { config, unit, reporter, failure: None, spent: Duration::ZERO }
+    }
+
+    /// What is to be done next, and the time that storing took.
+    ///
+    /// # Errors
+    /// The first that storing met.
+    fn finish(self) -> Result<(Marks, Duration)> {
+        match self.failure {
+            Some(failure) => Err(failure.into()),
+            None => Ok((self.unit.marks(), self.spent)),
+        }
+    }
+}
+
+impl<J: Job> Reporter<J::Event> for Recorder<'_, J> {
+    fn event(&mut self, event: &J::Event) {
+        if self.failure.is_none() {
+            let begun = Instant::now();
+            self.failure = J::record(self.config, event, &mut self.unit).err();
+            self.spent += begun.elapsed();
+        }
+        self.reporter.event(event);
+    }
+}
+
 /// A run that is about to go on: its directory is locked, and holds nothing behind its last checkpoint.
 pub struct Resumption {
     writer: RunWriter,
@@ -214,7 +255,7 @@ impl Resumption {
     ///
     /// # Errors
     /// When it is that of another kind of job, or a setting does not fit.
-    pub fn config<C: RunConfig>(&self, settings: &[String]) -> Result<C> {
+    pub fn config<C: Configuration>(&self, settings: &[String]) -> Result<C> {
         Ok(C::from_toml(&self.text, "the run's config.toml", settings)?)
     }
 

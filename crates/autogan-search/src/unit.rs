@@ -1,13 +1,24 @@
 //! What one unit of work leaves in the run directory: rows, points of curves, pictures.
 
-use std::time::{Duration, Instant};
-
 use autogan_run::samples::GridLayout;
 use autogan_run::{Picture, Result as RunResult, RunDir, RunWriter, Scalar, Trial};
 
-use crate::error::Result;
-use crate::event::{Reporter, SampleGrid, StepLosses};
-use crate::job::{Job, Place};
+use crate::event::{SampleGrid, StepLosses};
+
+/// Where a job is between two units of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Units of work done; it only grows.
+    pub tick: u64,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// The iteration of a search, or the G iteration of a training.
+    pub iteration: u64,
+    /// D steps that are done.
+    pub d_steps: u64,
+    /// Nothing is left to do.
+    pub done: bool,
+}
 
 /// The records of one unit of work.
 pub struct Unit<'a> {
@@ -27,9 +38,15 @@ pub(crate) struct Marks {
 }
 
 impl<'a> Unit<'a> {
+    /// A unit that begins at `place`.
     pub(crate) fn new(writer: &'a mut RunWriter, place: Place) -> Self {
         let seconds = writer.seconds();
         Self { writer, place, seconds, marks: Marks::default() }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn marks(&self) -> Marks {
+        self.marks
     }
 
     /// Where the job was before this unit.
@@ -116,49 +133,5 @@ impl<'a> Unit<'a> {
     fn scalar_at(&mut self, step: u64, tag: &str, value: f64) -> RunResult<()> {
         let (tick, tag, seconds) = (self.place.tick, tag.to_owned(), self.seconds);
         self.writer.scalar(&Scalar { tick, step, tag, value, seconds })
-    }
-}
-
-/// Stores the events of a unit of work, then passes them on.
-pub(crate) struct Recorder<'a, J: Job> {
-    config: &'a J::Config,
-    unit: Unit<'a>,
-    reporter: &'a mut dyn Reporter<J::Event>,
-    /// The first thing that went wrong; reporters cannot return it.
-    failure: Option<autogan_run::Error>,
-    /// Time that storing took.
-    spent: Duration,
-}
-
-impl<'a, J: Job> Recorder<'a, J> {
-    /// A recorder that has seen nothing yet.
-    pub fn new(
-        config: &'a J::Config,
-        unit: Unit<'a>,
-        reporter: &'a mut dyn Reporter<J::Event>,
-    ) -> Self {
-        Self { config, unit, reporter, failure: None, spent: Duration::ZERO }
-    }
-
-    /// What is to be done next, and the time that storing took.
-    ///
-    /// # Errors
-    /// The first that storing met.
-    pub fn finish(self) -> Result<(Marks, Duration)> {
-        match self.failure {
-            Some(failure) => Err(failure.into()),
-            None => Ok((self.unit.marks, self.spent)),
-        }
-    }
-}
-
-impl<J: Job> Reporter<J::Event> for Recorder<'_, J> {
-    fn event(&mut self, event: &J::Event) {
-        if self.failure.is_none() {
-            let begun = Instant::now();
-            self.failure = J::record(self.config, event, &mut self.unit).err();
-            self.spent += begun.elapsed();
-        }
-        self.reporter.event(event);
     }
 }

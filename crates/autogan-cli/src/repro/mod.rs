@@ -62,7 +62,7 @@ pub struct Args {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where to compute: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use autogan_repro::{Job, Monitor, Notice, What};
+use autogan_repro::{Job, JobEvent, Monitor, Notice};
 use autogan_search::{Reporter, SearchEvent, StepLosses, TrainingEvent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -87,21 +87,21 @@ impl Monitor for Watch<'_> {
         let time_of = self.times.get(place - 1).copied().unwrap_or_default();
         (self.name, self.place) = (notice.job.name.clone(), notice.place);
         let name = &notice.job.name;
-        match notice.what {
-            What::Known => self.bar.inc(time_of.as_millis() as u64),
-            What::Begins | What::Resumes => {
+        match notice.event {
+            JobEvent::Known => self.bar.inc(time_of.as_millis() as u64),
+            JobEvent::Begins | JobEvent::Resumes => {
                 (self.begun, self.iteration) = (Instant::now(), None);
                 self.show("");
             }
-            What::Ends => {
+            JobEvent::Ends => {
                 let took = self.begun.elapsed();
                 self.expected += time_of;
                 self.taken += took;
                 self.bar.inc(time_of.as_millis() as u64);
                 self.line(&format!("{place}/{of} {name}: {:.1} s", took.as_secs_f64()));
             }
-            What::Fails => self.bar.inc(time_of.as_millis() as u64),
-            What::Stops => self.line(&format!("{place}/{of} {name}: stopped")),
+            JobEvent::Fails => self.bar.inc(time_of.as_millis() as u64),
+            JobEvent::Stops => self.line(&format!("{place}/{of} {name}: stopped")),
         }
     }
 

@@ -9,10 +9,10 @@ use super::text;
 use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method, Work};
+use crate::monitor::Failure;
 use crate::plan::{Scope, jobs};
 use crate::resolve::blocked;
 use crate::results::{Results, SearchResult, TrainingResult};
-use crate::runner::Failure;
 use crate::scale::{Dataset, Scale};
 
 /// What pages are made from.

@@ -3,14 +3,13 @@
 use autogan_run::{Checkpoint, Result as RunResult, RunDir, RunWriter};
 use candle_core::Device;
 
-use super::save::training_checkpoint_config;
 use super::training::{Training, TrainingPhase};
-use crate::config::{DataConfig, TrainingConfig};
+use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::event::{Reporter, TrainingEvent};
 use crate::inputs::{Sources, TrainingInputs};
-use crate::job::{Job, Place, RunConfig};
-use crate::unit::Unit;
+use crate::job::Job;
+use crate::unit::{Place, Unit};
 
 /// Points of a loss curve that are stored.
 const CURVE_POINTS: u64 = 1000;
@@ -24,6 +23,7 @@ impl Job for Training {
     type Config = TrainingConfig;
     type Inputs = TrainingInputs;
     type Event = TrainingEvent;
+    const CONFIG_KEY: &'static str = "training";
 
     fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<TrainingInputs> {
         TrainingInputs::load(config, sources, device)
@@ -41,12 +41,12 @@ impl Job for Training {
         Self::restore(checkpoint, config, inputs)
     }
 
-    fn config_of(checkpoint: &Checkpoint) -> Result<TrainingConfig> {
-        training_checkpoint_config(checkpoint)
-    }
-
     fn config(&self) -> &TrainingConfig {
         &self.config
+    }
+
+    fn run_name(&self) -> (String, u64) {
+        (format!("train-{}", self.config.preset), self.config.seed)
     }
 
     fn place(&self) -> Place {
@@ -140,20 +140,6 @@ impl Job for Training {
             self.write_best(writer.dir())?;
         }
         Ok(())
-    }
-}
-
-impl RunConfig for TrainingConfig {
-    fn run_name(&self) -> String {
-        format!("train-{}", self.preset)
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    fn data_mut(&mut self) -> &mut DataConfig {
-        &mut self.data
     }
 }
 

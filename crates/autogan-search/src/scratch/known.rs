@@ -14,10 +14,10 @@ const KEPT: usize = 3;
 
 /// Scores and statistics of training images, for trainings of one process on the same images; a clone shares them.
 #[derive(Clone, Debug, Default)]
-pub struct KnownReals(Arc<Mutex<Kept>>);
+pub struct KnownReals(Arc<Mutex<Entries>>);
 
 /// The newest first.
-type Kept = VecDeque<(Key, Arc<Reals>)>;
+type Entries = VecDeque<(Key, Arc<Reals>)>;
 
 /// All that they depend on.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Training one architecture from scratch (sections 3.3.3 and 4): the network that it stands for and no other parts,
 //! scored while it is trained.
 //!
-//! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and a [`Session`](crate::Session) keeps a
-//! run directory in step with it. The steps are those of the search; what differs is that there is one architecture.
+//! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and a
+//! [`Session`](crate::Session) keeps a run directory in step with it. The steps are those of the search; what differs is that there is one architecture.
 
 mod estimate;
 mod job;
@@ -14,5 +14,4 @@ mod training;
 pub use estimate::TrainingEstimate;
 pub use job::best_is_intact;
 pub use known::KnownReals;
-pub use save::training_checkpoint_config;
 pub use training::{Training, TrainingPhase, TrainingPosition};

@@ -9,20 +9,19 @@ use super::training::{Scores, Training, TrainingPhase, TrainingPosition};
 use crate::config::{ConfigError, TrainingConfig};
 use crate::error::{Result, SearchError};
 use crate::inputs::TrainingInputs;
+use crate::job::Job;
 use crate::losses::{ComingLosses, KnownLosses};
 use crate::networks::{AVERAGED, AdamSteps};
 use crate::parts::generator_sizes;
 use crate::tensors::{Stored, broken, put_network};
 
-/// Metadata key of the resolved configuration, TOML.
-const CONFIG: &str = "training";
 /// Metadata key of everything that is no tensor, JSON.
 const STATE: &str = "state";
 
 /// Everything of a training that is no tensor and does not follow from the configuration.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Saved {
+struct SavedState {
     position: TrainingPosition,
     scores: Scores,
     #[serde(rename = "unheard")]
@@ -42,7 +41,7 @@ impl Training {
         let adam_steps = self.networks.save(&mut checkpoint)?;
         let (position, scores) = (self.position, self.scores);
         let losses = self.losses.as_ref().map(ComingLosses::read).transpose()?;
-        let saved = Saved { position, scores, losses, images: self.images.len(), adam_steps };
+        let saved = SavedState { position, scores, losses, images: self.images.len(), adam_steps };
         let state = serde_json::to_string(&saved).map_err(broken)?;
         checkpoint.metadata.insert(STATE.into(), state);
         Ok(checkpoint)
@@ -63,13 +62,13 @@ impl Training {
         let mut checkpoint = Checkpoint::new(self.position.tick);
         let rules = generator_sizes(&self.config.model).rules;
         let description = Description { arch: self.config.arch.clone(), rules };
-        let own = [(CONFIG, self.config.to_toml()?)];
+        let own = [(Self::CONFIG_KEY, self.config.to_toml()?)];
         let entries = own.into_iter().chain(description.entries());
         checkpoint.metadata.extend(entries.map(|(key, text)| (key.to_owned(), text)));
         Ok(checkpoint)
     }
 
-    /// The training that a checkpoint holds, to go on with `config`: its own, [`training_checkpoint_config`], for the
+    /// The training that a checkpoint holds, to go on with `config`: its own, [`Job::config_of`], for the
     /// same bits as without the interruption, or one that differs in what [`TrainingConfig::check_continues`] allows.
     ///
     /// # Errors
@@ -79,7 +78,7 @@ impl Training {
         config: TrainingConfig,
         inputs: TrainingInputs,
     ) -> Result<Self> {
-        let saved: Saved = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
+        let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         let (written, loaded) = (saved.images, inputs.images.len());
         if written != loaded {
             return Err(SearchError::Checkpoint(format!(
@@ -110,12 +109,4 @@ impl Training {
         }
         Ok(())
     }
-}
-
-/// The configuration that a checkpoint was written with.
-///
-/// # Errors
-/// When it holds none, or one of another version.
-pub fn training_checkpoint_config(checkpoint: &Checkpoint) -> Result<TrainingConfig> {
-    Ok(TrainingConfig::from_toml(checkpoint.text(CONFIG)?, "the checkpoint's configuration", &[])?)
 }

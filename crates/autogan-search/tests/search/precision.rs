@@ -3,8 +3,7 @@
 use autogan_config::Configuration;
 use autogan_run::Checkpoint;
 use autogan_search::{
-    SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
-    training_checkpoint_config,
+    Job, SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
 };
 
 use crate::scratch::{config, finish, inputs, new};
@@ -51,7 +50,7 @@ fn threads_and_interruptions_change_no_bit() {
     let mut training = new(&config);
     while training.advance(&mut Silent).unwrap() {
         let saved = training.save().unwrap();
-        assert_eq!(training_checkpoint_config(&saved).unwrap(), config);
+        assert_eq!(Training::config_of(&saved).unwrap(), config);
         training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
     }
     assert!(training.save().unwrap() == whole, "restoring changed something");

@@ -7,8 +7,8 @@ use autogan_config::Configuration;
 use autogan_metrics::{Extracted, FeatureExtractor};
 use autogan_run::{Checkpoint, ModelScore};
 use autogan_search::{
-    KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
-    TrainingEvent, TrainingInputs, training_checkpoint_config,
+    Job, KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
+    TrainingEvent, TrainingInputs,
 };
 
 use candle_core::Tensor;
@@ -75,7 +75,7 @@ fn threads_and_interruptions_change_no_bit_and_the_seed_does() {
     let mut training = new(&config);
     while training.advance(&mut Silent).unwrap() {
         let saved = training.save().unwrap();
-        assert_eq!(training_checkpoint_config(&saved).unwrap(), config);
+        assert_eq!(Training::config_of(&saved).unwrap(), config);
         training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
     }
     assert!(training.save().unwrap() == whole, "restoring changed something");
