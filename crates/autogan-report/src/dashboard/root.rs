@@ -87,6 +87,7 @@ impl Root {
             run.config_path(),
             run.host_path(),
             run.arch_path(),
+            run.scores_path(),
             run.path().join(autogan_run::lock::LOCK_FILE),
             beside("-wal"),
             beside("-shm"),

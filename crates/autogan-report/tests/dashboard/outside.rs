@@ -83,7 +83,7 @@ fn no_link_leads_out() {
     let why = linked.unwrap()["problems"][0].as_str().unwrap();
     assert!(why.contains("link to outside"), "{why}");
 
-    for file in ["config.toml", "host.json", "run.sqlite", "arch.json", "run.lock"] {
+    for file in ["config.toml", "host.json", "run.sqlite", "arch.json", "scores.json", "run.lock"] {
         let (path, kept) = (run.join(file), run.join("kept"));
         let had = path.exists();
         if had {
