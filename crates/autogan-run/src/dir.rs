@@ -20,6 +20,13 @@ const STORE_FILE: &str = "run.sqlite";
 /// Held while a number is given out, so that two runs started at once get two numbers.
 const NUMBERS_LOCK: &str = ".numbers.lock";
 
+/// A method for each path in a run directory.
+macro_rules! paths {
+    ($($(#[$doc:meta])* $method:ident = $name:expr;)+) => {
+        $($(#[$doc])* pub fn $method(&self) -> PathBuf { self.root.join($name) })+
+    };
+}
+
 /// A run's directory:
 ///
 /// ```text
@@ -193,59 +200,29 @@ impl RunDir {
         .unwrap_or_default()
     }
 
-    /// `config.toml`.
-    pub fn config_path(&self) -> PathBuf {
-        self.root.join(CONFIG_FILE)
-    }
-
-    /// `host.json`.
-    pub fn host_path(&self) -> PathBuf {
-        self.root.join("host.json")
-    }
-
-    /// `run.sqlite`.
-    pub fn store_path(&self) -> PathBuf {
-        self.root.join(STORE_FILE)
-    }
-
-    /// `arch.json`.
-    pub fn arch_path(&self) -> PathBuf {
-        self.root.join("arch.json")
-    }
-
-    /// `scores.json`.
-    pub fn scores_path(&self) -> PathBuf {
-        self.root.join("scores.json")
-    }
-
-    /// `best.safetensors`.
-    pub fn best_path(&self) -> PathBuf {
-        self.root.join("best.safetensors")
-    }
-
-    /// `log.txt`.
-    pub fn log_path(&self) -> PathBuf {
-        self.root.join("log.txt")
-    }
-
-    /// `report.html`.
-    pub fn report_path(&self) -> PathBuf {
-        self.root.join("report.html")
-    }
-
-    /// TensorBoard's event file.
-    pub fn events_path(&self) -> PathBuf {
-        self.root.join("events.out.tfevents.autogan")
-    }
-
-    /// `samples/`.
-    pub fn samples_path(&self) -> PathBuf {
-        self.root.join("samples")
-    }
-
-    /// `checkpoints/`.
-    pub fn checkpoints_path(&self) -> PathBuf {
-        self.root.join("checkpoints")
+    paths! {
+        /// The resolved configuration.
+        config_path = CONFIG_FILE;
+        /// What the machine and the program were.
+        host_path = "host.json";
+        /// Trials, scalars, images and events.
+        store_path = STORE_FILE;
+        /// The result of a search.
+        arch_path = "arch.json";
+        /// The scores of a training from scratch.
+        scores_path = "scores.json";
+        /// The best weights of a training from scratch.
+        best_path = "best.safetensors";
+        /// The log.
+        log_path = "log.txt";
+        /// The report.
+        report_path = "report.html";
+        /// TensorBoard's event file.
+        events_path = "events.out.tfevents.autogan";
+        /// The directory of pictures.
+        samples_path = "samples";
+        /// The directory of checkpoints.
+        checkpoints_path = "checkpoints";
     }
 
     /// The run's checkpoints.

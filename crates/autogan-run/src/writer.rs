@@ -144,7 +144,7 @@ impl RunWriter {
     /// As [`RunWriter::trial`]; the file system's error.
     pub fn scalar(&mut self, scalar: &Scalar) -> Result<()> {
         self.store.add(scalar)?;
-        self.events.scalar(scalar.tick, &scalar.tag, scalar.value)
+        self.events.append(scalar.tick, scalar_content(scalar))
     }
 
     /// Writes a picture under `samples/`, and records it in the store and for TensorBoard. A
@@ -171,8 +171,7 @@ impl RunWriter {
             tag: tag.to_owned(),
             seconds,
         })?;
-        let sides = [picture.height, picture.width];
-        self.events.image(tick, &series_name(tag), sides, &png)
+        self.events.append(tick, Content::Image { tag: &series_name(tag), png: &png })
     }
 
     /// Records something that happened to the run from outside; `json` is JSON text. Committed
@@ -259,6 +258,10 @@ fn series_name(tag: &str) -> String {
     format!("samples/{tag}")
 }
 
+fn scalar_content(scalar: &Scalar) -> Content<'_> {
+    Content::Scalar { tag: &scalar.tag, value: scalar.value as f32 }
+}
+
 /// Takes the store's position out of a checkpoint that [`RunWriter::save`] wrote.
 fn take_position(checkpoint: &mut Checkpoint) -> Result<Position> {
     let json = checkpoint.text(POSITION_KEY)?;
@@ -315,7 +318,7 @@ fn reopen_events(
             put(Entry {
                 wall_time: start + known(scalar.seconds),
                 tick: scalar.tick,
-                content: Content::Scalar { tag: &scalar.tag, value: scalar.value as f32 },
+                content: scalar_content(scalar),
             })?;
         }
         images.try_for_each(|image| put_image(dir, image, start, put))
@@ -330,20 +333,10 @@ fn put_image(
 ) -> io::Result<()> {
     // A picture that is gone keeps its place, so that the count still tells whether all is there.
     let png = std::fs::read(dir.path().join(&image.path)).unwrap_or_default();
-    let side = |at: usize| {
-        let bytes = png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-        u32::from_be_bytes(bytes.unwrap_or_default()) as usize
-    };
     put(Entry {
         wall_time: start + known(image.seconds),
         tick: image.tick,
-        content: Content::Image {
-            tag: &series_name(&image.tag),
-            // Offsets of the sides in a PNG's first chunk.
-            width: side(16),
-            height: side(20),
-            png: &png,
-        },
+        content: Content::Image { tag: &series_name(&image.tag), png: &png },
     })
 }
 

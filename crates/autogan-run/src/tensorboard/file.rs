@@ -83,28 +83,13 @@ impl EventFile {
         Ok(EventFile { out: BufWriter::new(file), path: path.to_owned() })
     }
 
-    /// Appends a number of the series `tag` at `tick`.
+    /// Appends what happened at `tick`, now.
     ///
     /// # Errors
     /// The file system's error.
-    pub fn scalar(&mut self, tick: u64, tag: &str, value: f64) -> Result<()> {
-        let value = value as f32;
-        self.append(tick, Content::Scalar { tag, value })
-    }
-
-    /// Appends a picture, given as a PNG file's bytes with its sides.
-    ///
-    /// # Errors
-    /// The file system's error.
-    pub fn image(
-        &mut self,
-        tick: u64,
-        tag: &str,
-        [height, width]: [usize; 2],
-        png: &[u8],
-    ) -> Result<()> {
-        let content = Content::Image { tag, width, height, png };
-        self.append(tick, content)
+    pub fn append(&mut self, tick: u64, content: Content<'_>) -> Result<()> {
+        let event = messages::encode(seconds(), tick, content);
+        record::write(&mut self.out, &event).map_err(Error::io("write", &self.path))
     }
 
     /// Hands what was appended to the system.
@@ -113,11 +98,6 @@ impl EventFile {
     /// The file system's error.
     pub fn flush(&mut self) -> Result<()> {
         self.out.flush().map_err(Error::io("write", &self.path))
-    }
-
-    fn append(&mut self, tick: u64, content: Content<'_>) -> Result<()> {
-        let event = messages::encode(seconds(), tick, content);
-        record::write(&mut self.out, &event).map_err(Error::io("write", &self.path))
     }
 }
 
@@ -176,10 +156,14 @@ pub fn ticks(path: &Path) -> Result<Vec<u64>> {
 mod tests {
     use super::*;
 
+    fn loss(value: f32) -> Content<'static> {
+        Content::Scalar { tag: "loss", value }
+    }
+
     fn three(path: &Path) {
         let mut file = EventFile::create(path).unwrap();
         for tick in [1, 2, 3] {
-            file.scalar(tick, "loss", 0.5).unwrap();
+            file.append(tick, loss(0.5)).unwrap();
         }
         file.flush().unwrap();
     }
@@ -194,8 +178,8 @@ mod tests {
         assert_eq!(found.summaries, 2);
         assert!(found.cut_bytes > 0);
         assert_eq!(ticks(&path).unwrap(), [1, 2]);
-        file.scalar(3, "loss", 0.5).unwrap();
-        file.image(4, "grid", [1, 1], &[1, 2]).unwrap();
+        file.append(3, loss(0.5)).unwrap();
+        file.append(4, Content::Image { tag: "grid", png: &[1, 2] }).unwrap();
         file.flush().unwrap();
         assert_eq!(ticks(&path).unwrap(), [1, 2, 3, 4]);
         // Times have a fixed width: the same content has the same length.
@@ -218,7 +202,7 @@ mod tests {
             for bad in [&whole[..at], &flipped] {
                 fs::write(&path, bad).unwrap();
                 let (mut file, found) = EventFile::resume(&path, 9).unwrap();
-                file.scalar(9, "loss", 1.0).unwrap();
+                file.append(9, loss(1.0)).unwrap();
                 file.flush().unwrap();
                 let after = ticks(&path).unwrap();
                 assert_eq!(after.len() as u64, found.summaries + 1, "byte {at}");
@@ -244,7 +228,7 @@ mod tests {
         let mut file =
             EventFile::rebuild(&path, |put| [7, 8].into_iter().try_for_each(|t| put(entry(t))))
                 .unwrap();
-        file.scalar(9, "a", 2.0).unwrap();
+        file.append(9, loss(2.0)).unwrap();
         file.flush().unwrap();
         assert_eq!(ticks(&path).unwrap(), [7, 8, 9]);
     }

@@ -64,11 +64,7 @@ pub enum Content<'a> {
     Image {
         /// Name of the series of pictures.
         tag: &'a str,
-        /// Pixels in a row.
-        width: usize,
-        /// Rows.
-        height: usize,
-        /// The PNG file's bytes.
+        /// The PNG file's bytes; its header tells the sides.
         png: &'a [u8],
     },
 }
@@ -81,10 +77,10 @@ pub(super) fn encode(wall_time: f64, step: u64, content: Content<'_>) -> Vec<u8>
         Content::Scalar { tag, value } => {
             (None, Some(Value { simple_value: Some(value), ..named(tag) }))
         }
-        Content::Image { tag, width, height, png } => {
+        Content::Image { tag, png } => {
             let image = Image {
-                height: Some(height as i32),
-                width: Some(width as i32),
+                height: Some(png_number(png, 20)),
+                width: Some(png_number(png, 16)),
                 // RGB.
                 colorspace: Some(3),
                 encoded_image_string: Some(png.to_vec()),
@@ -99,6 +95,12 @@ pub(super) fn encode(wall_time: f64, step: u64, content: Content<'_>) -> Vec<u8>
         summary: value.map(|value| Summary { value: vec![value] }),
     };
     event.encode_to_vec()
+}
+
+/// The number at an offset of a PNG's first chunk; 0 where the file is shorter.
+fn png_number(png: &[u8], at: usize) -> i32 {
+    let bytes = png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+    i32::from_be_bytes(bytes.unwrap_or_default())
 }
 
 /// The `step` of an event that [`encode`] made, and whether it carries a summary. `None` if it is
@@ -142,16 +144,18 @@ mod tests {
         let version = encode(0.0, 0, Content::Version);
         assert_eq!(version, expected);
         assert_eq!(step(&version), Some((0, false)));
-        let image =
-            encode(0.0, 1, Content::Image { tag: "g", width: 200, height: 100, png: &[9, 9] });
+        // A PNG's signature, length and name of the first chunk, sides.
+        let mut png = vec![9; 16];
+        png.extend([0, 0, 0, 200, 0, 0, 0, 100]);
+        let image = encode(0.0, 1, Content::Image { tag: "g", png: &png });
         #[rustfmt::skip]
         let expected = [
-            0x2A, 18, 0x0A, 16,
+            0x2A, 40, 0x0A, 38,
             0x0A, 1, b'g',
-            0x22, 11,
-            0x08, 100, 0x10, 0xC8, 0x01, 0x18, 3, 0x22, 2, 9, 9,
+            0x22, 33,
+            0x08, 100, 0x10, 0xC8, 0x01, 0x18, 3, 0x22, 24,
         ];
-        assert_eq!(image[11..], expected);
+        assert_eq!(image[11..], [&expected[..], &png].concat());
     }
 
     #[test]
