@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use autogan_config::{Flat, RunConfig};
 use autogan_report::{RunData, TrainingScores};
 use autogan_run::RunDir;
 use autogan_run::export::{Align, aligned};
@@ -42,10 +43,8 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
         if !data.problems.is_empty() {
             bail!("{} cannot be compared: {}", dir.path().display(), data.problems.join("; "));
         }
-        let config: toml::Table = data
-            .config
-            .parse()
-            .with_context(|| format!("{} is no TOML", dir.config_path().display()))?;
+        let origin = dir.config_path().display().to_string();
+        let config = RunConfig::read(&data.config, &origin)?.flat()?;
         runs.push((data, config));
     }
     let protocols: BTreeSet<_> = runs.iter().filter_map(|(data, _)| protocol(data)).collect();
@@ -78,7 +77,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
 }
 
 /// What came out of the runs.
-fn results(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
+fn results(runs: &[(RunData, Flat)]) -> Vec<Line> {
     let line = |name: &str, value: fn(&RunData) -> Value| -> Line {
         (name.to_owned(), runs.iter().map(|(data, _)| value(data)).collect())
     };
@@ -138,30 +137,10 @@ fn network(data: &RunData) -> Option<(&String, u64, u64)> {
 }
 
 /// The keys whose values are not the same in all runs.
-fn differences(runs: &[(RunData, toml::Table)]) -> Vec<Line> {
-    let flat: Vec<Map<String, Value>> = runs.iter().map(|(_, config)| flatten(config)).collect();
-    let keys: BTreeSet<&String> = flat.iter().flat_map(Map::keys).collect();
-    let lines = keys.into_iter().map(|key| {
-        let values = flat.iter().map(|map| map.get(key).cloned().unwrap_or(Value::Null));
-        (key.clone(), values.collect::<Vec<_>>())
-    });
-    lines.filter(|(_, values)| values.windows(2).any(|pair| pair[0] != pair[1])).collect()
-}
-
-/// Values by their dotted keys.
-fn flatten(config: &toml::Table) -> Map<String, Value> {
-    let mut all = Map::new();
-    for (section, value) in config {
-        match value {
-            toml::Value::Table(keys) => {
-                all.extend(
-                    keys.iter().map(|(key, value)| (format!("{section}.{key}"), json!(value))),
-                );
-            }
-            value => drop(all.insert(section.clone(), json!(value))),
-        }
-    }
-    all
+fn differences(runs: &[(RunData, Flat)]) -> Vec<Line> {
+    let all: Vec<Flat> = runs.iter().map(|(_, flat)| flat.clone()).collect();
+    let line = |(key, values): (String, Vec<_>)| (key, values.iter().map(|v| json!(v)).collect());
+    autogan_config::differences(&all).into_iter().map(line).collect()
 }
 
 fn table(title: &str, names: &[&str], lines: &[Line]) -> String {

@@ -53,6 +53,32 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         Ok(self)
     }
 
+    /// The configuration that a run or a checkpoint stores, `origin` in messages. One of an earlier version lacks the
+    /// keys that came later, and gets what that version did ([`ADDED`](Self::ADDED)). Whether the values fit each other
+    /// was checked when the run was made.
+    ///
+    /// # Errors
+    /// When the text is no configuration of this kind, or one of a later version.
+    fn stored(text: &str, origin: &str) -> Result<Self> {
+        let parse =
+            |text: &str| text.parse().map_err(|e: toml::de::Error| text_error(origin, e.message()));
+        let mut all: toml::Table = parse(text)?;
+        for (name, value) in parse(Self::ADDED)? {
+            match (all.get_mut(&name), value) {
+                (Some(toml::Value::Table(section)), toml::Value::Table(keys)) => {
+                    for (key, value) in keys {
+                        section.entry(key).or_insert(value);
+                    }
+                }
+                (Some(_), _) => (),
+                (None, value) => drop(all.insert(name, value)),
+            }
+        }
+        Self::KEYS.check("", &toml::Value::Table(all.clone()))?;
+        let one_line = |e: toml::de::Error| e.to_string().trim().replace('\n', " ");
+        all.try_into().map_err(|e| text_error(origin, one_line(e)))
+    }
+
     /// A preset, with `key=value` settings over it.
     ///
     /// # Errors

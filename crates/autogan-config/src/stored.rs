@@ -14,16 +14,17 @@ pub enum RunConfig {
 
 impl RunConfig {
     /// Reads the text of a run's `config.toml`, which `origin` names in messages. A run of an earlier version lacks the
-    /// keys that came later; it gets what that version did ([`Configuration::ADDED`]).
+    /// keys that came later; it gets what that version did: [`Configuration::stored`].
     ///
     /// # Errors
     /// When the text is no configuration of a search or a training, or one of a later version.
     pub fn read(text: &str, origin: &str) -> Result<Self> {
-        let table: toml::Table = text.parse().map_err(|e| text_error(origin, e))?;
+        let table: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| text_error(origin, e.message()))?;
         Ok(if table.contains_key("schedule") {
-            Self::Training(Box::new(complete(table, origin)?))
+            Self::Training(Box::new(TrainingConfig::stored(text, origin)?))
         } else {
-            Self::Search(Box::new(complete(table, origin)?))
+            Self::Search(Box::new(SearchConfig::stored(text, origin)?))
         })
     }
 
@@ -48,22 +49,4 @@ impl RunConfig {
             Self::Training(config) => config.flat(),
         }
     }
-}
-
-/// The configuration of a table in which keys may be missing that came later.
-fn complete<C: Configuration>(mut table: toml::Table, origin: &str) -> Result<C> {
-    let added: toml::Table = C::ADDED.parse().map_err(|e| text_error(origin, e))?;
-    for (name, value) in added {
-        match (table.get_mut(&name), value) {
-            (Some(toml::Value::Table(section)), toml::Value::Table(keys)) => {
-                for (key, value) in keys {
-                    section.entry(key).or_insert(value);
-                }
-            }
-            (Some(_), _) => (),
-            (None, value) => drop(table.insert(name, value)),
-        }
-    }
-    let typed: C = table.try_into().map_err(|e| text_error(origin, e))?;
-    typed.checked()
 }

@@ -1,6 +1,7 @@
 //! A job: one search or one training from scratch, in a run directory of its own. Experiments share jobs, for a job's
 //! name says everything that it depends on, and its numbers do not depend on when it is run.
 
+use autogan_config::{Levels, Policy, RewardMetric, SearchConfig};
 use autogan_space::Arch;
 
 use crate::scale::{Dataset, Scale};
@@ -102,21 +103,30 @@ impl Method {
 
     /// The search with reset of figure 9: the usual one, where that is the comparison's.
     pub fn with_reset(scale: Scale) -> Method {
-        let sizes = scale.sizes();
-        let usual = sizes.reset.is_empty() && sizes.reset_on.is_empty();
-        if usual { Method::Controller } else { Method::Reset }
+        if scale.sizes().reset.is_none() { Method::Controller } else { Method::Reset }
     }
 
-    /// What it changes in the configuration of the usual search.
-    pub fn settings(self, scale: Scale) -> Vec<&'static str> {
-        let sizes = scale.sizes();
+    /// Changes the configuration of the usual search.
+    pub fn change(self, scale: Scale, config: &mut SearchConfig) {
+        let reset = scale.sizes().reset;
         match self {
-            Method::Controller => Vec::new(),
-            Method::Uniform => vec!["controller.policy=uniform"],
-            Method::Single => vec!["search.levels=single", "search.grow_at=[0, 0]"],
-            Method::Frechet => vec!["reward.metric=inverse_fid"],
-            Method::Reset => [sizes.reset, &["reset.enabled=true"], sizes.reset_on].concat(),
-            Method::NoReset => [sizes.reset, &["reset.enabled=false"]].concat(),
+            Method::Controller => (),
+            Method::Uniform => config.controller.policy = Policy::Uniform,
+            Method::Single => {
+                config.search.levels = Levels::Single;
+                config.search.grow_at = [0, 0];
+            }
+            Method::Frechet => config.reward.metric = RewardMetric::InverseFid,
+            Method::Reset | Method::NoReset => {
+                let on = self == Method::Reset;
+                config.reset.enabled = on;
+                if let Some(reset) = reset {
+                    (reset.both)(config);
+                    if on {
+                        (reset.on)(config);
+                    }
+                }
+            }
         }
     }
 }

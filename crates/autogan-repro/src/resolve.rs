@@ -29,17 +29,15 @@ pub fn search_config(
     files: &Files,
 ) -> Result<SearchConfig> {
     let sizes = scale.sizes();
-    let mut settings = vec![
-        format!("data.dataset={}", dataset.name()),
-        format!("reward.scorer={}", scorer(scale, dataset)),
-    ];
-    settings.extend(sizes.search.iter().map(|setting| (*setting).to_owned()));
-    settings.extend(method.settings(scale).into_iter().map(str::to_owned));
     let preset = sizes.search_presets[usize::from(dataset != Dataset::Shapes)];
-    let mut config = SearchConfig::preset(preset, &settings)?;
+    let mut config = SearchConfig::preset(preset, &[])?;
     config.seed = seed;
+    dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
-    Ok(config)
+    scorer(scale, dataset).clone_into(&mut config.reward.scorer);
+    (sizes.search)(&mut config);
+    method.change(scale, &mut config);
+    Ok(config.checked()?)
 }
 
 /// The configuration of a training of `arch`.
@@ -54,38 +52,34 @@ pub fn training_config(
     files: &Files,
 ) -> Result<TrainingConfig> {
     let sizes = scale.sizes();
-    let iterations = match length {
-        Length::Short => sizes.short,
-        Length::Long | Length::Transfer => sizes.long,
-    };
-    let mut settings = vec![
-        format!("data.dataset={}", dataset.name()),
-        format!("score.scorer={}", scorer(scale, dataset)),
-    ];
-    settings.extend(sizes.training.iter().map(|setting| (*setting).to_owned()));
-    settings.push(format!("schedule.g_iterations={iterations}"));
-    let every = match length {
-        Length::Short => 0,
-        Length::Long | Length::Transfer => iterations.div_ceil(2),
-    };
-    settings.push(format!("schedule.score_every={every}"));
-    settings.push("schedule.samples_every=0".to_owned());
     let preset = match (length, dataset) {
-        (Length::Transfer, _) => {
-            settings.push("model.bottom=6".to_owned());
-            sizes.training_presets[2]
-        }
+        (Length::Transfer, _) => sizes.training_presets[2],
         (_, Dataset::Shapes) => sizes.training_presets[0],
         _ => sizes.training_presets[1],
     };
-    let mut config = TrainingConfig::preset(preset, &settings)?;
+    let mut config = TrainingConfig::preset(preset, &[])?;
     config.arch = arch.clone();
-    config.seed = match length {
-        Length::Short => seed + PICKING,
-        Length::Long | Length::Transfer => seed,
-    };
+    dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
-    Ok(config)
+    scorer(scale, dataset).clone_into(&mut config.score.scorer);
+    (sizes.training)(&mut config);
+    config.schedule.samples_every = 0;
+    match length {
+        Length::Short => {
+            config.seed = seed + PICKING;
+            config.schedule.g_iterations = sizes.short;
+            config.schedule.score_every = 0;
+        }
+        Length::Long | Length::Transfer => {
+            config.seed = seed;
+            config.schedule.g_iterations = sizes.long;
+            config.schedule.score_every = sizes.long.div_ceil(2);
+        }
+    }
+    if length == Length::Transfer {
+        config.model.bottom = 6;
+    }
+    Ok(config.checked()?)
 }
 
 /// Why a job can never begin: what it needs is among the jobs before it that failed. The best of several is that of those

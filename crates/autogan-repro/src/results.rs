@@ -96,7 +96,7 @@ impl Results {
     pub fn search(&self, job: &str) -> Result<Option<SearchResult>> {
         let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
         let Some(arch) = run.arch()? else { return Ok(None) };
-        let config = SearchConfig::from_toml(&run.config()?, "the job's config.toml", &[])?;
+        let config = SearchConfig::stored(&run.config()?, "the job's config.toml")?;
         let trials: Vec<Trial> =
             reader.trials(TrialFilter::ALL)?.into_iter().map(|stored| stored.row).collect();
         let batch = config.train.d_batch as u64;
@@ -134,7 +134,7 @@ impl Results {
     pub fn training(&self, job: &str) -> Result<Option<TrainingResult>> {
         let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
         let Some(file) = run.scores()? else { return Ok(None) };
-        let config = TrainingConfig::from_toml(&run.config()?, "the job's config.toml", &[])?;
+        let config = TrainingConfig::stored(&run.config()?, "the job's config.toml")?;
         let frechet = reader.series("score/frechet")?;
         let curve: Vec<(u64, f64, f64)> = reader
             .series("score/is")?
@@ -216,20 +216,4 @@ struct End {
 fn images(reader: &StoreReader, curve: &str) -> Result<u64> {
     let last = reader.series(&format!("images/{curve}"))?.pop();
     Ok(last.map_or(0, |stored| stored.row.value as u64))
-}
-
-/// Configurations of jobs, to be compared with what they were made with.
-pub(crate) enum Config {
-    Search(Box<SearchConfig>),
-    Training(Box<TrainingConfig>),
-}
-
-impl Config {
-    /// The configuration as it is stored.
-    pub fn to_toml(&self) -> Result<String> {
-        Ok(match self {
-            Config::Search(config) => config.to_toml()?,
-            Config::Training(config) => config.to_toml()?,
-        })
-    }
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use autogan_config::{Configuration, RunConfig, differences};
 use autogan_run::{Host, RunDir};
 use autogan_search::{
     ExtractorScore, Inputs, Job as SearchJob, KnownReals, Outcome, Reporter, Resumption,
@@ -16,7 +17,7 @@ use crate::error::{ReproError, Result};
 use crate::job::{Job, Work};
 use crate::monitor::{Failure, JobEvent, Monitor, Notice};
 use crate::resolve::{architecture, blocked, search_config, training_config};
-use crate::results::{Config, Results};
+use crate::results::Results;
 use crate::scale::Scale;
 use crate::source::{Files, Store};
 
@@ -121,8 +122,8 @@ impl<'a> Runner<'a> {
         let resumes = RunDir::open(&self.results.dir(&job.name)).is_ok();
         notify(if resumes { JobEvent::Resumes } else { JobEvent::Begins }, monitor);
         let outcome = match config {
-            Config::Search(config) => self.search(job, *config, monitor),
-            Config::Training(config) => self.training(job, *config, monitor),
+            RunConfig::Search(config) => self.search(job, *config, monitor),
+            RunConfig::Training(config) => self.training(job, *config, monitor),
         };
         match outcome {
             Err(ReproError::Job { source: source @ SearchError::Diverged { .. }, .. }) => {
@@ -140,26 +141,26 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn config(&self, job: &Job) -> Result<Config> {
+    fn config(&self, job: &Job) -> Result<RunConfig> {
         let on = (job.dataset, job.seed);
         Ok(match &job.work {
             Work::Search(method) => {
-                Config::Search(Box::new(search_config(self.scale, *method, on, self.files)?))
+                RunConfig::Search(Box::new(search_config(self.scale, *method, on, self.files)?))
             }
             Work::Train { arch, length } => {
                 let arch = architecture(job, arch, &self.results)?;
                 let config = training_config(self.scale, &arch, *length, on, self.files)?;
-                Config::Training(Box::new(config))
+                RunConfig::Training(Box::new(config))
             }
         })
     }
 
     /// Refuses a directory that was made with another configuration; where the images lie may differ.
-    fn check_config(&self, job: &Job, config: &Config) -> Result<()> {
+    fn check_config(&self, job: &Job, config: &RunConfig) -> Result<()> {
         let path = self.results.dir(&job.name);
         let Ok(run) = RunDir::open(&path) else { return Ok(()) };
-        let (stored, wanted) = (run.config()?, config.to_toml()?);
-        match difference(&stored, &wanted) {
+        let stored = RunConfig::read(&run.config()?, &run.config_path().display().to_string())?;
+        match difference(&stored, config)? {
             None => Ok(()),
             Some(difference) => Err(ReproError::OtherConfig { path, difference }),
         }
@@ -232,33 +233,36 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// The first line in which two configurations differ, that of the directory of images aside.
-fn difference(stored: &str, wanted: &str) -> Option<String> {
-    let lines = |text: &str| -> Vec<String> {
-        let kept = text.lines().filter(|line| !line.starts_with("dir = "));
-        kept.map(str::to_owned).collect()
-    };
-    let (stored, wanted) = (lines(stored), lines(wanted));
-    let line = |lines: &[String], at: usize| lines.get(at).cloned();
-    (0..stored.len().max(wanted.len()))
-        .map(|at| (line(&stored, at), line(&wanted, at)))
-        .find(|(stored, wanted)| stored != wanted)
-        .map(|(stored, wanted)| {
-            let text = |line: Option<String>| line.unwrap_or_else(|| "nothing".to_owned());
-            format!("it holds {}, this program would write {}", text(stored), text(wanted))
-        })
+/// The first key in which two configurations differ, the directory of the images aside.
+fn difference(stored: &RunConfig, wanted: &RunConfig) -> Result<Option<String>> {
+    let all = differences(&[stored.flat()?, wanted.flat()?]);
+    let first = all.into_iter().find(|(key, _)| key != "data.dir");
+    Ok(first.map(|(key, values)| {
+        let [stored, wanted] = [0, 1].map(|at| {
+            let value = values[at].as_ref();
+            value.map_or("nothing".to_owned(), |value| format!("{key} = {value}"))
+        });
+        format!("it holds {stored}, this program would write {wanted}")
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::*;
 
     #[test]
     fn configurations_differ_but_for_where_images_lie() {
-        let one = "seed = 0\n[data]\ndir = \"/a\"\ncount = 4\n";
-        assert_eq!(difference(one, &one.replace("/a", "/b")), None);
-        let other = difference(one, &one.replace("count = 4", "count = 5")).unwrap();
-        assert_eq!(other, "it holds count = 4, this program would write count = 5");
-        assert!(difference(one, &format!("{one}[model]\n")).unwrap().contains("holds nothing"));
+        let of = |settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|text| (*text).to_owned()).collect();
+            RunConfig::Search(Box::new(SearchConfig::preset("quick", &settings).unwrap()))
+        };
+        let one = of(&["data.dir=/a", "data.count=4"]);
+        assert_eq!(difference(&one, &of(&["data.dir=/b", "data.count=4"])).unwrap(), None);
+        let other = difference(&one, &of(&["data.dir=/a", "data.count=5"])).unwrap().unwrap();
+        assert_eq!(other, "it holds data.count = 4, this program would write data.count = 5");
+        let training = TrainingConfig::preset("quick", &[]).unwrap();
+        let training = RunConfig::Training(Box::new(training));
+        let other = difference(&one, &training).unwrap().unwrap();
+        assert!(other.contains("holds nothing"), "{other}");
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use autogan_config::{SearchConfig, TrainingConfig};
+
 /// How large the experiments are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -103,6 +105,18 @@ impl Dataset {
     }
 }
 
+/// What is changed in a configuration.
+pub type Change<C> = fn(&mut C);
+
+/// What is changed in a search besides, so that a reset fires in it.
+#[derive(Debug, Clone, Copy)]
+pub struct ResetSizes {
+    /// In both runs of the comparison.
+    pub both: Change<SearchConfig>,
+    /// Where the reset is on.
+    pub on: Change<SearchConfig>,
+}
+
 /// What is changed in the presets, and how much is done.
 ///
 /// A budget of images is a number of real images that the discriminator is shown: G iterations times the D steps of
@@ -112,15 +126,13 @@ pub struct Sizes {
     /// Preset of the searches by dataset: the embedded shapes, CIFAR-10.
     pub search_presets: [&'static str; 2],
     /// What is changed in it.
-    pub search: &'static [&'static str],
+    pub search: Change<SearchConfig>,
     /// Presets of training from scratch: the embedded shapes, CIFAR-10, 48x48.
     pub training_presets: [&'static str; 3],
     /// What is changed in them.
-    pub training: &'static [&'static str],
-    /// What is changed in a search besides, for the comparison of figure 9, in both of its runs.
-    pub reset: &'static [&'static str],
-    /// What is changed where the reset is on.
-    pub reset_on: &'static [&'static str],
+    pub training: Change<TrainingConfig>,
+    /// The comparison of figure 9, where the usual search is none of its runs.
+    pub reset: Option<ResetSizes>,
     /// G iterations of a short training, as figure 7 and random search without shared weights have them.
     pub short: u64,
     /// G iterations of a training to the end.
@@ -134,43 +146,48 @@ pub struct Sizes {
 
 const TINY: Sizes = Sizes {
     search_presets: ["quick", "cifar10-cpu"],
-    search: &[
-        "data.count=40",
-        "model.latent=4",
-        "model.gf=4",
-        "model.df=4",
-        "train.d_batch=8",
-        "train.g_batch=8",
-        "search.iterations=4",
-        "search.grow_at=[1, 2]",
-        "search.candidates=4",
-        "search.top_k=2",
-        "controller.hidden=8",
-        "controller.steps=3",
-        "reward.images=16",
-        "reward.batch=8",
-        "reward.recalibrate_batches=1",
-        "reward.recalibrate_batch=8",
-        "derive.candidates=4",
-        "derive.top_k=3",
-        "derive.images=16",
-        "derive.random=6",
-    ],
+    search: |c| {
+        c.data.count = 40;
+        c.model.latent = 4;
+        c.model.gf = 4;
+        c.model.df = 4;
+        c.train.d_batch = 8;
+        c.train.g_batch = 8;
+        c.search.iterations = 4;
+        c.search.grow_at = [1, 2];
+        c.search.candidates = 4;
+        c.search.top_k = 2;
+        c.controller.hidden = 8;
+        c.controller.steps = 3;
+        c.reward.images = 16;
+        c.reward.batch = 8;
+        c.reward.recalibrate_batches = 1;
+        c.reward.recalibrate_batch = 8;
+        c.derive.candidates = 4;
+        c.derive.top_k = 3;
+        c.derive.images = 16;
+        c.derive.random = 6;
+    },
     training_presets: ["quick", "cifar10-cpu", "stl10"],
-    training: &[
-        "data.count=40",
-        "model.latent=4",
-        "model.gf=4",
-        "model.df=4",
-        "train.d_batch=8",
-        "train.g_batch=8",
-        "train.n_critic=1",
-        "score.images=16",
-        "score.splits=2",
-        "score.batch=8",
-    ],
-    reset: &["search.shared_epochs=2"],
-    reset_on: &["reset.window=4", "reset.threshold=1000.0"],
+    training: |c| {
+        c.data.count = 40;
+        c.model.latent = 4;
+        c.model.gf = 4;
+        c.model.df = 4;
+        c.train.d_batch = 8;
+        c.train.g_batch = 8;
+        c.train.n_critic = 1;
+        c.score.images = 16;
+        c.score.splits = 2;
+        c.score.batch = 8;
+    },
+    reset: Some(ResetSizes {
+        both: |c| c.search.shared_epochs = 2,
+        on: |c| {
+            c.reset.window = 4;
+            c.reset.threshold = 1000.0;
+        },
+    }),
     short: 5,
     long: 8,
     proxies: 6,
@@ -179,32 +196,41 @@ const TINY: Sizes = Sizes {
 
 const SMALL: Sizes = Sizes {
     search_presets: ["quick", "quick"],
-    search: &[
-        "data.count=3200",
-        "search.iterations=11",
-        "search.grow_at=[2, 4]",
-        "controller.steps=8",
-        "reward.images=256",
-        "derive.images=1000",
-        "derive.random=10",
-    ],
+    search: |c| {
+        c.data.count = 3200;
+        c.search.iterations = 11;
+        c.search.grow_at = [2, 4];
+        c.controller.steps = 8;
+        c.reward.images = 256;
+        c.derive.images = 1000;
+        c.derive.random = 10;
+    },
     training_presets: ["quick", "quick", "quick"],
-    training: &[
-        "data.count=3200",
-        "model.latent=32",
-        "model.gf=24",
-        "model.df=32",
-        "train.d_batch=32",
-        "train.g_batch=32",
-        "train.n_critic=1",
-        "train.d_lr=2e-3",
-        "train.g_lr=2e-3",
-        "train.ema_decay=0.99",
-        "score.images=2000",
-        "score.splits=2",
-    ],
-    reset: &["search.iterations=4", "search.grow_at=[1, 2]", "search.shared_epochs=3"],
-    reset_on: &["reset.window=60", "reset.threshold=0.1"],
+    training: |c| {
+        c.data.count = 3200;
+        c.model.latent = 32;
+        c.model.gf = 24;
+        c.model.df = 32;
+        c.train.d_batch = 32;
+        c.train.g_batch = 32;
+        c.train.n_critic = 1;
+        c.train.d_lr = 2e-3;
+        c.train.g_lr = 2e-3;
+        c.train.ema_decay = 0.99;
+        c.score.images = 2000;
+        c.score.splits = 2;
+    },
+    reset: Some(ResetSizes {
+        both: |c| {
+            c.search.iterations = 4;
+            c.search.grow_at = [1, 2];
+            c.search.shared_epochs = 3;
+        },
+        on: |c| {
+            c.reset.window = 60;
+            c.reset.threshold = 0.1;
+        },
+    }),
     short: 275,
     long: 360,
     proxies: 6,
@@ -213,11 +239,10 @@ const SMALL: Sizes = Sizes {
 
 const FULL: Sizes = Sizes {
     search_presets: ["quick", "cifar10"],
-    search: &["derive.random=48"],
+    search: |c| c.derive.random = 48,
     training_presets: ["quick", "cifar10", "stl10"],
-    training: &[],
-    reset: &[],
-    reset_on: &[],
+    training: |_| (),
+    reset: None,
     short: 4688,
     long: 50_000,
     proxies: 24,

@@ -4,7 +4,7 @@ use autogan_run::store::Row;
 use autogan_run::{Result as RunResult, RunDir, StoreReader, Stored};
 
 use super::RunData;
-use super::read::{Everything, Source, kept};
+use super::source::{Everything, Source, kept};
 
 /// A run together with the rows that were read of it so far.
 ///

@@ -1,9 +1,10 @@
-//! What a configuration says about a search, read leniently: this crate does not know the
-//! configuration's type, and a run of another version should still be readable.
+//! What the configuration of a run says about its course and its networks.
 
+use autogan_config::{
+    DataConfig, ModelConfig, PreOrder, RunConfig, SearchConfig, SkipTap, TrainingConfig,
+};
 use autogan_space::{Arch, GeneratorShape};
 use serde::Serialize;
-use toml::{Table, Value};
 
 use crate::arch::Drawing;
 
@@ -37,10 +38,10 @@ pub struct Plan {
 }
 
 /// What a configuration says about a training from scratch.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainingPlan {
-    /// The released vector.
-    pub arch: String,
+    /// The architecture.
+    pub arch: Arch,
     /// D steps per G iteration.
     pub n_critic: u64,
 }
@@ -53,50 +54,66 @@ impl TrainingPlan {
 
     /// The last stage of the architecture, from 0: that of its images.
     pub(crate) fn stage(&self) -> u32 {
-        self.arch.parse::<Arch>().map_or(0, |arch| arch.stage() as u32)
+        self.arch.stage() as u32
     }
 }
 
 impl Plan {
-    /// From the text of `config.toml`; text that is not TOML says nothing, and why.
-    pub fn parse(config: &str) -> (Plan, Option<String>) {
-        match config.parse::<Table>() {
-            Ok(table) => (Plan::of(&table), None),
-            Err(error) => {
-                let first = error.message().lines().next().unwrap_or_default().to_owned();
-                (Plan::default(), Some(first))
+    /// From the text of `config.toml`; what is no configuration says nothing, and becomes a problem. Without a text
+    /// there is nothing to say.
+    pub(super) fn read(config: Option<&str>, problems: &mut Vec<String>) -> Plan {
+        match config.map(|text| RunConfig::read(text, "config.toml cannot be read")) {
+            Some(Ok(RunConfig::Search(config))) => Plan::of_search(&config),
+            Some(Ok(RunConfig::Training(config))) => Plan::of_training(&config),
+            Some(Err(error)) => {
+                problems.push(error.to_string());
+                Plan::default()
             }
+            None => Plan::default(),
         }
     }
 
-    fn of(table: &Table) -> Plan {
-        let at = |section: &str, key: &str| table.get(section)?.get(key).cloned();
-        let text = |section, key| at(section, key)?.as_str().map(str::to_owned);
-        let count = |section, key| size(&at(section, key)?);
-        let grow_at = at("search", "grow_at");
-        let grow_at = grow_at.as_ref().and_then(Value::as_array);
+    fn of_search(config: &SearchConfig) -> Plan {
         Plan {
-            preset: table.get("preset").and_then(Value::as_str).map(str::to_owned),
-            seed: table.get("seed").and_then(size),
-            dataset: text("data", "dataset"),
-            scorer: text("reward", "scorer").or_else(|| text("score", "scorer")),
-            metric: text("reward", "metric"),
-            reward_images: count("reward", "images"),
-            iterations: count("search", "iterations")
-                .or_else(|| count("schedule", "g_iterations"))
-                .and_then(|n| u32::try_from(n).ok()),
-            training: table.contains_key("schedule").then(|| TrainingPlan {
-                arch: vector(table.get("arch")),
-                n_critic: count("train", "n_critic").unwrap_or(1).max(1),
-            }),
-            grow_at: grow_at
-                .into_iter()
-                .flatten()
-                .filter_map(|n| u32::try_from(size(n)?).ok())
+            preset: Some(config.preset.clone()),
+            seed: Some(config.seed),
+            scorer: Some(config.reward.scorer.clone()),
+            metric: Some(config.reward.metric.name().to_owned()),
+            reward_images: Some(config.reward.images as u64),
+            iterations: u32::try_from(config.search.iterations).ok(),
+            grow_at: config
+                .search
+                .grow_at
+                .iter()
+                .filter_map(|&at| u32::try_from(at).ok())
                 .collect(),
-            shape: shape(count("model", "latent"), count("model", "gf"), count("model", "bottom")),
-            tap_after_add: text("model", "skip_tap").is_some_and(|tap| tap == "after_add"),
-            upsample_first: text("model", "pre_order").is_some_and(|o| o == "upsample_first"),
+            ..Plan::of_networks(&config.data, &config.model)
+        }
+    }
+
+    fn of_training(config: &TrainingConfig) -> Plan {
+        Plan {
+            preset: Some(config.preset.clone()),
+            seed: Some(config.seed),
+            scorer: Some(config.score.scorer.clone()),
+            iterations: u32::try_from(config.schedule.g_iterations).ok(),
+            training: Some(TrainingPlan {
+                arch: config.arch.clone(),
+                n_critic: config.train.n_critic as u64,
+            }),
+            ..Plan::of_networks(&config.data, &config.model)
+        }
+    }
+
+    fn of_networks(data: &DataConfig, model: &ModelConfig) -> Plan {
+        // Sizes that a generator can have; anything else would overflow somewhere.
+        let sane = [model.latent, model.gf, model.bottom].iter().all(|size| *size <= 65_536);
+        Plan {
+            dataset: Some(data.dataset.clone()),
+            shape: sane.then(|| model.shape()),
+            tap_after_add: model.skip_tap == SkipTap::AfterAdd,
+            upsample_first: model.pre_order == PreOrder::UpsampleFirst,
+            ..Plan::default()
         }
     }
 
@@ -115,58 +132,64 @@ impl Plan {
     }
 }
 
-/// An array of numbers as text; empty for anything else.
-fn vector(value: Option<&Value>) -> String {
-    let numbers = value.and_then(Value::as_array).into_iter().flatten();
-    numbers.filter_map(size).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
-}
-
-fn size(value: &Value) -> Option<u64> {
-    value.as_integer().and_then(|n| u64::try_from(n).ok())
-}
-
-/// Sizes that a generator can have; anything else would overflow somewhere.
-fn shape(latent: Option<u64>, width: Option<u64>, bottom: Option<u64>) -> Option<GeneratorShape> {
-    let sane = |n: Option<u64>| n.filter(|n| (1..=65_536).contains(n)).map(|n| n as usize);
-    Some(GeneratorShape { latent: sane(latent)?, width: sane(width)?, bottom: sane(bottom)? })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autogan_config::Configuration;
+
+    fn read(text: &str) -> (Plan, Vec<String>) {
+        let mut problems = Vec::new();
+        (Plan::read(Some(text), &mut problems), problems)
+    }
 
     #[test]
-    fn reads_what_is_there_and_leaves_the_rest_absent() {
-        let text = "preset = \"quick\"\nseed = 3\n[search]\niterations = 11\ngrow_at = [2, 4]\n\
-                    [model]\nlatent = 32\ngf = 24\nbottom = 4\nskip_tap = \"after_add\"\n";
-        let (plan, problem) = Plan::parse(text);
-        assert_eq!(problem, None);
-        assert_eq!((plan.seed, plan.iterations), (Some(3), Some(11)));
-        assert_eq!(plan.grow_at, [2, 4]);
+    fn a_search_says_its_course() {
+        let config = SearchConfig::preset("released", &["seed=3".to_owned()]).unwrap();
+        let (plan, problems) = read(&config.to_toml().unwrap());
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((plan.seed, plan.iterations), (Some(3), Some(65)));
+        assert_eq!(plan.grow_at, [15, 35]);
+        assert_eq!((plan.metric.as_deref(), plan.reward_images), (Some("is"), Some(5000)));
         assert_eq!(plan.side(2), Some(32));
         assert!(plan.tap_after_add && !plan.upsample_first);
-        assert_eq!(plan.scorer, None);
+        assert_eq!((plan.scorer.as_deref(), plan.training), (Some("inception"), None));
     }
 
     #[test]
     fn a_training_says_what_it_trains() {
-        let text = "preset = \"quick\"\narch = [1, 0, 1, 1, 1, 0, 0, 1, 1]\n[train]\nn_critic = 5\n\
-                    [schedule]\ng_iterations = 70\n[score]\nscorer = \"inception\"\n";
-        let (plan, _) = Plan::parse(text);
+        let settings = ["arch=[1, 0, 1, 1, 1, 0, 0, 1, 1]", "schedule.g_iterations=70"];
+        let config = TrainingConfig::preset("cifar10", &settings.map(str::to_owned)).unwrap();
+        let (plan, _) = read(&config.to_toml().unwrap());
         let training = plan.training.unwrap();
         assert_eq!((plan.iterations, plan.scorer.as_deref()), (Some(70), Some("inception")));
-        assert_eq!((training.arch.as_str(), training.stage()), ("1 0 1 1 1 0 0 1 1", 1));
+        assert_eq!(
+            (training.arch.to_string().as_str(), training.stage()),
+            ("1 0 1 1 1 0 0 1 1", 1)
+        );
         assert_eq!(training.at(12), 2.4);
-        let (plan, _) = Plan::parse("arch = 3\n[schedule]\n[train]\nn_critic = 0\n");
-        assert_eq!(plan.training, Some(TrainingPlan { arch: String::new(), n_critic: 1 }));
+    }
+
+    #[test]
+    fn a_run_of_the_first_version_is_read_too() {
+        let text = SearchConfig::preset("quick", &[]).unwrap().to_toml().unwrap();
+        let old = text.replace("levels = \"multi\"\n", "");
+        assert!(old.len() < text.len());
+        assert_eq!(read(&old), read(&text));
     }
 
     #[test]
     fn nonsense_says_why_and_nothing_else() {
-        let (plan, problem) = Plan::parse("seed = = 3");
-        assert_eq!(plan, Plan::default());
-        assert!(problem.is_some());
-        let (plan, _) = Plan::parse("[model]\nlatent = 32\ngf = -1\nbottom = 999999999\n");
-        assert_eq!(plan.shape, None);
+        let text = SearchConfig::preset("quick", &[]).unwrap().to_toml().unwrap();
+        for (nonsense, why) in [
+            ("seed = = 3".to_owned(), "config.toml cannot be read"),
+            (text.replace("gf = 24", "gf = -1"), "gf"),
+            (text.replace("seed = 0", "later = 0"), "later"),
+        ] {
+            let (plan, problems) = read(&nonsense);
+            assert_eq!(plan, Plan::default());
+            assert!(problems.len() == 1 && problems[0].contains(why), "{problems:?}");
+        }
+        let (plan, _) = read(&text.replace("bottom = 4", "bottom = 999999999"));
+        assert_eq!((plan.shape, plan.seed), (None, Some(0)));
     }
 }

@@ -1,14 +1,14 @@
 //! [`Summary`] is the line that a list of runs shows of one run.
 
 use autogan_run::{
-    ArchFile, Event, Image, ModelScore, RealScore, RunDir, Scalar, Score, ScoresFile,
-    ScoresProtocol, Session, Stored, Trial, TrialKind,
+    ArchFile, Event, Image, ModelScore, RealScore, RunDir, Score, ScoresFile, ScoresProtocol,
+    Session, Stored, Trial, TrialKind,
 };
 use autogan_space::Arch;
 use serde::Serialize;
 
 use super::plan::Plan;
-use super::read::{Source, holder, kept};
+use super::source::{LastScalar, Source, holder, kept};
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -119,8 +119,8 @@ impl Summary {
         let images: Vec<Stored<Image>> = source.rows(&mut problems);
         let events: Vec<Stored<Event>> = source.rows(&mut problems);
         let sessions: Vec<Stored<Session>> = source.rows(&mut problems);
-        let config = kept(run.checked_config(&sessions), &mut problems).unwrap_or_default();
-        let plan = Plan::parse(&config).0;
+        let config = kept(run.checked_config(&sessions), &mut problems);
+        let plan = Plan::read(config.as_deref(), &mut problems);
         let found = kept(run.arch(), &mut problems).flatten();
         let trained = kept(run.scores(), &mut problems).flatten();
         let last = source.last_scalar();
@@ -167,22 +167,6 @@ impl Summary {
             score: rows.found.filter(|_| finished).and_then(|found| found.score),
             trained: rows.trained.filter(|_| finished).map(TrainingScores::of),
         }
-    }
-}
-
-/// When the last scalar was stored.
-#[derive(Clone, Copy)]
-pub(super) struct LastScalar {
-    pub tick: u64,
-    /// D steps over the whole run.
-    pub step: u64,
-    /// The run's wall clock.
-    pub seconds: f64,
-}
-
-impl LastScalar {
-    pub fn of(row: &Scalar) -> LastScalar {
-        LastScalar { tick: row.tick, step: row.step, seconds: row.seconds }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use autogan_config::{Configuration, SearchConfig};
 use autogan_report::dashboard::Dashboard;
 use autogan_run::{Event, Host, Picture, RunDir, RunWriter, Scalar, Trial, TrialKind};
 use axum::body::{Body, to_bytes};
@@ -9,8 +10,10 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
 
-pub const CONFIG: &str = "preset = \"tiny\"\nseed = 5\n[data]\ndataset = \"shapes\"\n\
-    [model]\nlatent = 32\ngf = 24\nbottom = 4\n[search]\niterations = 4\ngrow_at = [2, 3]\n";
+pub fn config() -> String {
+    let settings = ["preset=tiny", "seed=5", "search.iterations=4", "search.grow_at=[2, 3]"];
+    SearchConfig::preset("quick", &settings.map(str::to_owned)).unwrap().to_toml().unwrap()
+}
 
 /// A run that is being written: children of the first stage, two an iteration.
 pub struct Writing {
@@ -20,7 +23,7 @@ pub struct Writing {
 
 impl Writing {
     pub fn start(path: &Path) -> Writing {
-        let (dir, lock) = RunDir::create_at(path, CONFIG, &Host::detect("cpu")).unwrap();
+        let (dir, lock) = RunDir::create_at(path, &config(), &Host::detect("cpu")).unwrap();
         Writing { writer: RunWriter::start(dir, lock).unwrap(), tick: 0 }
     }
 

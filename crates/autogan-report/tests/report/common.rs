@@ -2,7 +2,9 @@
 #![allow(dead_code)] // not every test uses all of it
 
 use std::path::Path;
+use std::sync::LazyLock;
 
+use autogan_config::{Configuration, SearchConfig};
 use autogan_run::samples::GridLayout;
 use autogan_run::{
     ArchFile, Event, FoundArch, Host, Picture, Protocol, RunDir, RunWriter, Scalar, Score, Trial,
@@ -10,9 +12,18 @@ use autogan_run::{
 };
 use autogan_space::Arch;
 
-pub const CONFIG: &str = "preset = \"tiny\"\nseed = 7\n\n[data]\ndataset = \"shapes\"\n\n\
-    [model]\nlatent = 4\ngf = 4\nbottom = 4\n\n[search]\niterations = 4\ngrow_at = [2, 3]\n\n\
-    [reward]\nscorer = \"compact-shapes\"\nmetric = \"is\"\nimages = 16\n";
+pub static CONFIG: LazyLock<String> = LazyLock::new(|| {
+    let settings = [
+        "preset=tiny",
+        "seed=7",
+        "model.latent=4",
+        "model.gf=4",
+        "search.iterations=4",
+        "search.grow_at=[2, 3]",
+        "reward.images=16",
+    ];
+    SearchConfig::preset("quick", &settings.map(str::to_owned)).unwrap().to_toml().unwrap()
+});
 
 /// How much of the search is there.
 #[derive(Clone, Copy, PartialEq, Eq)]

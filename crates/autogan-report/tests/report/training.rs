@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use autogan_config::{Configuration, TrainingConfig};
 use autogan_report::{RunData, Status, report_html};
 use autogan_run::samples::GridLayout;
 use autogan_run::{
@@ -12,9 +13,18 @@ use autogan_space::Arch;
 
 use crate::{check_self_contained, classed, elements, parsed};
 
-const CONFIG: &str = "preset = \"tiny\"\nseed = 7\narch = [1, 0, 1, 1, 1, 0, 0, 1, 1]\n\n\
-    [data]\ndataset = \"shapes\"\n\n[model]\nlatent = 4\ngf = 4\nbottom = 4\n\n\
-    [train]\nn_critic = 2\n\n[schedule]\ng_iterations = 6\n\n[score]\nscorer = \"compact-shapes\"\n";
+fn config() -> String {
+    let settings = [
+        "preset=tiny",
+        "seed=7",
+        "arch=[1, 0, 1, 1, 1, 0, 0, 1, 1]",
+        "model.latent=4",
+        "model.gf=4",
+        "train.n_critic=2",
+        "schedule.g_iterations=6",
+    ];
+    TrainingConfig::preset("quick", &settings.map(str::to_owned)).unwrap().to_toml().unwrap()
+}
 
 fn score(g_iteration: u64, is: f64, frechet: f64) -> ModelScore {
     let images_seen = 16 * g_iteration;
@@ -45,7 +55,7 @@ fn scores() -> ScoresFile {
 
 /// A training of `d_steps` of its twelve D steps, scored and shown after each third G iteration.
 fn training(path: &Path, d_steps: u64) -> RunDir {
-    let (dir, lock) = RunDir::create_at(path, CONFIG, &Host::detect("cpu")).unwrap();
+    let (dir, lock) = RunDir::create_at(path, &config(), &Host::detect("cpu")).unwrap();
     let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
     let mut tick = 0;
     for step in 1..=d_steps {

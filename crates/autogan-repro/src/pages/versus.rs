@@ -1,5 +1,6 @@
 //! Figures 8 and 9: two searches that differ in one thing, over their course and in what they come to.
 
+use autogan_config::{Configuration, SearchConfig, differences};
 use autogan_report::plot::{Plot, Series, Shape};
 
 use super::compare::{self, Arm, interval, paired, spread};
@@ -8,7 +9,28 @@ use super::page::Page;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::results::{SearchResult, StepReward};
-use crate::scale::Dataset;
+use crate::scale::{Dataset, Scale};
+
+/// What the comparison of figure 9 changes in the usual search: in both of its runs, and where the reset is on.
+fn reset_settings(scale: Scale) -> Result<(String, String)> {
+    let usual = SearchConfig::preset(scale.sizes().search_presets[0], &[])?;
+    let of = |methods: [Method; 2]| -> Result<String> {
+        let configs = methods.map(|method| {
+            let mut config = usual.clone();
+            (scale.sizes().search)(&mut config);
+            method.change(scale, &mut config);
+            config.flat()
+        });
+        let [from, to] = configs;
+        let changed =
+            differences(&[from?, to?]).into_iter().filter(|(key, _)| key != "reset.enabled");
+        let text = |(key, values): (String, Vec<Option<_>>)| {
+            Some(format!("{key}={}", values[1].as_ref()?))
+        };
+        Ok(changed.filter_map(text).collect::<Vec<_>>().join("`, `"))
+    };
+    Ok((of([Method::Controller, Method::NoReset])?, of([Method::NoReset, Method::Reset])?))
+}
 
 /// What the horizontal axis of a course counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,13 +69,9 @@ pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
 pub(super) fn reset(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let with = Method::with_reset(context.scope.scale);
     let methods = [(with, "with reset"), (Method::NoReset, "without reset")];
-    let sizes = context.scope.scale.sizes();
     if with == Method::Reset {
-        page.text(&format!(
-            "Both: `{}`. With reset: `{}`.",
-            sizes.reset.join("`, `"),
-            sizes.reset_on.join("`, `")
-        ));
+        let (both, on) = reset_settings(context.scope.scale)?;
+        page.text(&format!("Both: `{both}`. With reset: `{on}`."));
     }
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
