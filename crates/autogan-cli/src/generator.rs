@@ -157,7 +157,7 @@ fn open(path: &Path) -> anyhow::Result<Source> {
     }
     let archive = Archive::read_any(path)?;
     let config = match archive.metadata().get("config") {
-        Some(text) => Some(SearchConfig::from_toml(text, "the checkpoint's configuration", &[])?),
+        Some(text) => Some(SearchConfig::stored(text, "the checkpoint's configuration")?),
         None => None,
     };
     let description = Description::read(&archive)?;

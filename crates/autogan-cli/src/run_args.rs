@@ -259,14 +259,14 @@ impl<'a> Runner<'a> {
 /// When it is that of another kind of job, or a setting does not fit.
 pub fn config_of<J: JobCommand>(dir: &RunDir, settings: &[String]) -> anyhow::Result<J::Config> {
     let text = dir.config()?;
-    if <J::Other as Job>::Config::from_toml(&text, "", &[]).is_ok() {
+    if <J::Other as Job>::Config::stored(&text, "").is_ok() {
         let (path, command) = (dir.path().display(), J::Other::COMMAND);
         let program = program();
         bail!(
             "the run in {path} is one of `{command}`; continue it with: {program} {command} --resume {path}"
         );
     }
-    Ok(J::Config::from_toml(&text, "the run's config.toml", settings)?)
+    Ok(J::Config::stored(&text, "the run's config.toml")?.with(settings)?)
 }
 
 /// Why the run in `path` ended, with what can be done.

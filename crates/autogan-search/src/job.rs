@@ -45,7 +45,7 @@ pub trait Job: Sized {
     /// When it holds none, or one of another version.
     fn config_of(checkpoint: &Checkpoint) -> Result<Self::Config> {
         let (text, origin) = (checkpoint.text(Self::CONFIG_KEY)?, "the checkpoint's configuration");
-        Ok(Self::Config::from_toml(text, origin, &[])?)
+        Ok(Self::Config::stored(text, origin)?)
     }
 
     /// The configuration.

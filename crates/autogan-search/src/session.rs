@@ -256,7 +256,7 @@ impl Resumption {
     /// # Errors
     /// When it is that of another kind of job, or a setting does not fit.
     pub fn config<C: Configuration>(&self, settings: &[String]) -> Result<C> {
-        Ok(C::from_toml(&self.text, "the run's config.toml", settings)?)
+        Ok(C::stored(&self.text, "the run's config.toml")?.with(settings)?)
     }
 
     /// The configuration that the run goes on from: that of its last checkpoint, which may be older than the last change

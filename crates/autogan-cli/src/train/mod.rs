@@ -105,9 +105,8 @@ impl Args {
     /// images, their score, and the rules that its architectures were found under.
     fn of_run(&self, run: &RunDir) -> anyhow::Result<TrainingConfig> {
         let text = run.config()?;
-        let searched =
-            SearchConfig::from_toml(&text, &run.config_path().display().to_string(), &[])
-                .with_context(|| format!("{} is not the run of a search", run.path().display()))?;
+        let searched = SearchConfig::stored(&text, &run.config_path().display().to_string())
+            .with_context(|| format!("{} is not the run of a search", run.path().display()))?;
         let name = self.preset.as_deref().unwrap_or(&searched.preset);
         let mut preset = TrainingConfig::preset(name, &[])?;
         preset.model.skip_tap = searched.model.skip_tap;
