@@ -1,86 +1,54 @@
 //! The sum of two tensors of one shape, in parallel (shortcuts and skips).
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{self, Card, Floats, int, over_elements};
-use crate::host::{slice, zip};
-use crate::real::{dispatch, same_dtype, storage};
-use crate::tape::{Keep, apply2, tracked};
-
-const OP: &str = "add";
+use crate::cuda::{Floats, Gpu, int, over_elements};
+use crate::host::zip;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::{Real, same_dtype};
 
 /// `a + b`, both of one shape.
 ///
 /// # Errors
 /// When the shapes or element types differ.
 pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    same_dtype(OP, &[a, b])?;
+    same_dtype(Add::NAME, &[a, b])?;
     if a.dims() != b.dims() {
-        bail!("{OP}: expected two tensors of one shape, found {:?} and {:?}", a.dims(), b.dims());
+        bail!("add: expected two tensors of one shape, found {:?} and {:?}", a.dims(), b.dims());
     }
-    apply2(&a.contiguous()?, &b.contiguous()?, Add, Keep::NOTHING)
+    apply([a, b], Add(a.shape().clone()))
 }
 
-struct Add;
+struct Add(Shape);
 
-impl Add {
-    /// The program that adds tensors of this shape.
-    fn program(shape: &Shape) -> impl cuda::Program<1> {
-        let count = shape.elem_count();
-        move |card: &dyn Card, from: &[Floats], [sum]: [Floats; 1]| {
-            let arguments = [from[0].read(), from[1].read(), sum.write(), int(count)?];
-            over_elements(card, "add_forward", count, &arguments)
-        }
-    }
-}
+impl Operator<2> for Add {
+    const NAME: &'static str = "add";
+    const KEEP: Keep = Keep::NOTHING;
+    const PASSED: [bool; 2] = [true; 2];
 
-impl CustomOp2 for Add {
-    fn name(&self) -> &'static str {
-        OP
+    fn shape(&self) -> Shape {
+        self.0.clone()
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (inputs, shape) = ([(a, la), (b, lb)], la.shape());
-        if let Some(sum) = cuda::emulated(OP, &inputs, shape.clone(), Self::program(shape)) {
-            return sum;
-        }
-        dispatch!(OP, a.dtype(), T => {
-            let sum = zip(
-                slice::<T>(OP, a, la)?,
-                slice::<T>(OP, b, lb)?,
-                #[inline(always)]
-                |a, b| a + b,
-            );
-            Ok(storage(sum, la.shape().clone()))
-        })
+    fn forward<T: Real>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {
+        Ok(zip(
+            a,
+            b,
+            #[inline(always)]
+            |a, b| a + b,
+        ))
     }
 
-    fn cuda_fwd(
-        &self,
-        a: &CudaStorage,
-        la: &Layout,
-        b: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        let shape = la.shape();
-        cuda::forward(OP, &[(a, la), (b, lb)], shape.clone(), Self::program(shape))
+    fn backward<T: Real>(&self, _: Given<&[T], 2>) -> Gradients<T, 2> {
+        Ok([None, None])
     }
 
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _sum: &Tensor,
-        d: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let to = |t: &Tensor| tracked(t).then(|| d.clone());
-        Ok((to(a), to(b)))
+    fn launch_forward(&self, gpu: &dyn Gpu, [a, b]: [Floats; 2], sum: Floats) -> Result<()> {
+        let count = self.0.elem_count();
+        over_elements(gpu, "add_forward", count, &[a.read(), b.read(), sum.write(), int(count)?])
+    }
+
+    fn launch_backward(&self, _: &dyn Gpu, _: Given<Floats, 2>, _: [Floats; 2]) -> Result<()> {
+        Ok(())
     }
 }

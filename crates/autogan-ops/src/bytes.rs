@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Result, Shape, Tensor};
 
-use crate::cuda::{Argument, Bytes, Card, Floats, int, over_elements};
+use crate::cuda::{Argument, Bytes, Floats, Gpu, int, over_elements};
 use crate::evaluated::{Evaluated, apply};
 use crate::host::map;
 
@@ -63,11 +63,11 @@ impl Evaluated for ToFloats {
         )
     }
 
-    fn launch(&self, card: &dyn Card, x: Bytes, y: Floats) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Bytes, y: Floats) -> Result<()> {
         let count = self.shape.elem_count();
         let constants = [Argument::Float(self.center), Argument::Float(self.divide)];
         let arguments = [&[x.read(), y.write(), int(count)?][..], &constants].concat();
-        over_elements(card, "bytes_to_floats", count, &arguments)
+        over_elements(gpu, "bytes_to_floats", count, &arguments)
     }
 }
 
@@ -91,9 +91,9 @@ impl Evaluated for ToBytes {
         )
     }
 
-    fn launch(&self, card: &dyn Card, x: Floats, y: Bytes) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Bytes) -> Result<()> {
         let count = self.0.elem_count();
-        over_elements(card, "floats_to_bytes", count, &[x.read(), y.write(), int(count)?])
+        over_elements(gpu, "floats_to_bytes", count, &[x.read(), y.write(), int(count)?])
     }
 }
 

@@ -1,16 +1,16 @@
 //! Transposed convolution with a 2x2 kernel and stride 2 (the `deconv` choice of the search space): each input
 //! pixel becomes its own 2x2 block of outputs, so the whole operator is one GEMM and a shuffle of pixels.
 
+use autogan_kernels::conv::bias_gradient;
 use autogan_kernels::memory::{Unwritten, filled_by};
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::conv::{channel_sums, sum_shares};
-use crate::cuda::{self, Argument, Card, Floats, floats, int, over_tiles, shares};
-use crate::host::{host, slice, tensor, zeros};
-use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
-use crate::tape::{apply3, tracked};
+use crate::cuda::{Argument, Floats, Gpu, floats, int, over_tiles, shares};
+use crate::host::zeros;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::{Mat, Real, dispatch, gemm, same_dtype};
 
 const OP: &str = "conv_transpose2x2";
 
@@ -23,8 +23,7 @@ const GROUPS: usize = 8;
 /// # Errors
 /// When the shapes or element types do not fit each other.
 pub fn conv_transpose2x2(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let op = Deconv::new(x, w, b)?;
-    apply3(&x.contiguous()?, &w.contiguous()?, &b.contiguous()?, op)
+    apply([x, w, b], Deconv::new(x, w, b)?)
 }
 
 /// [`conv_transpose2x2`] written as its definition, forward only.
@@ -117,7 +116,7 @@ impl Deconv {
         }
     }
 
-    fn forward<T: Real>(&self, x: &[T], w: &[T], bias: &[T]) -> Vec<T> {
+    fn run<T: Real>(&self, x: &[T], w: &[T], bias: &[T]) -> Vec<T> {
         let (blocks, m) =
             (Mat::new(4 * self.co, self.pixels()), Mat::new(self.ci, 4 * self.co).t());
         let fill = |y: &mut Unwritten<T>| {
@@ -173,125 +172,81 @@ impl Deconv {
     }
 }
 
-/// On a card: deconv.cu.
+/// On a GPU: deconv.cu.
 impl Deconv {
     fn sizes(&self) -> Result<[Argument; 5]> {
         Ok([int(self.n)?, int(self.ci)?, int(self.co)?, int(self.h)?, int(self.w)?])
     }
 
+    fn launch_input_gradient(
+        &self,
+        gpu: &dyn Gpu,
+        (dy, w): (Floats, Floats),
+        dx: Floats,
+    ) -> Result<()> {
+        let arguments = [&[dy.read(), w.read(), dx.write()][..], &self.sizes()?].concat();
+        let (rows, columns) = (self.ci, self.n * self.pixels());
+        over_tiles(gpu, "deconv_input_gradient", (rows, columns, 1), &arguments)
+    }
+
+    fn launch_weight_gradient(
+        &self,
+        gpu: &dyn Gpu,
+        (x, dy): (Floats, Floats),
+        dw: Floats,
+    ) -> Result<()> {
+        let (rows, columns) = (self.ci, 4 * self.co);
+        let parts = shares(rows, columns, self.n * self.pixels());
+        let partial = floats(gpu, parts * rows * columns)?;
+        let tensors = [x.read(), dy.read(), partial.floats().write()];
+        let arguments = [&tensors[..], &self.sizes()?].concat();
+        over_tiles(gpu, "deconv_weight_gradient", (rows, columns, parts), &arguments)?;
+        sum_shares(gpu, partial.floats(), dw, (parts, rows * columns))
+    }
+}
+
+impl Operator<3> for Deconv {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::INPUTS;
+
     fn shape(&self) -> Shape {
         (self.n, self.co, 2 * self.h, 2 * self.w).into()
     }
 
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            let tensors = [from[0].read(), from[1].read(), from[2].read(), y.write()];
-            let arguments = [&tensors[..], &self.sizes()?].concat();
-            over_tiles(card, "deconv_forward", (4 * self.co, self.n * self.pixels(), 1), &arguments)
-        }
+    fn forward<T: Real>(&self, [x, w, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        Ok(self.run(x, w, bias))
     }
 
-    fn launch_input_gradient(&self, card: &dyn Card, from: &[Floats], dx: Floats) -> Result<()> {
-        let tensors = [from[0].read(), from[1].read(), dx.write()];
+    fn backward<T: Real>(&self, given: Given<&[T], 3>) -> Gradients<T, 3> {
+        let Given { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. } = given;
+        Ok([
+            to_x.then(|| self.input_gradient(dy, w)),
+            to_w.then(|| self.weight_gradient(x, dy)),
+            to_b.then(|| bias_gradient(dy, self.n, self.co, 4 * self.pixels())),
+        ])
+    }
+
+    fn launch_forward(&self, gpu: &dyn Gpu, [x, w, b]: [Floats; 3], y: Floats) -> Result<()> {
+        let tensors = [x.read(), w.read(), b.read(), y.write()];
         let arguments = [&tensors[..], &self.sizes()?].concat();
-        let (rows, columns) = (self.ci, self.n * self.pixels());
-        over_tiles(card, "deconv_input_gradient", (rows, columns, 1), &arguments)
+        over_tiles(gpu, "deconv_forward", (4 * self.co, self.n * self.pixels(), 1), &arguments)
     }
 
-    fn launch_weight_gradient(&self, card: &dyn Card, from: &[Floats], dw: Floats) -> Result<()> {
-        let (rows, columns) = (self.ci, 4 * self.co);
-        let parts = shares(rows, columns, self.n * self.pixels());
-        let partial = floats(card, parts * rows * columns)?;
-        let tensors = [from[0].read(), from[1].read(), partial.floats().write()];
-        let arguments = [&tensors[..], &self.sizes()?].concat();
-        over_tiles(card, "deconv_weight_gradient", (rows, columns, parts), &arguments)?;
-        sum_shares(card, partial.floats(), dw, (parts, rows * columns))
-    }
-
-    fn gradients_on_card(
+    fn launch_backward(
         &self,
-        x: &Tensor,
-        w: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dx = tracked(x).then(|| {
-            cuda::make_one(OP, &[dy, w], x.shape(), |card, from, dx| {
-                self.launch_input_gradient(card, from, dx)
-            })
-        });
-        let dw = tracked(w).then(|| {
-            cuda::make_one(OP, &[x, dy], w.shape(), |card, from, dw| {
-                self.launch_weight_gradient(card, from, dw)
-            })
-        });
-        Ok((dx.transpose()?, dw.transpose()?))
-    }
-}
-
-impl CustomOp3 for Deconv {
-    fn name(&self) -> &'static str {
-        OP
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = [(x, lx), (w, lw), (b, lb)];
-        if let Some(y) = cuda::emulated(OP, &inputs, self.shape(), self.program()) {
-            return y;
+        gpu: &dyn Gpu,
+        Given { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. }: Given<Floats, 3>,
+        [dx, dw, db]: [Floats; 3],
+    ) -> Result<()> {
+        if to_b {
+            channel_sums(gpu, dy, db, (self.n, self.co, 4 * self.pixels()))?;
         }
-        dispatch!(OP, x.dtype(), T => {
-            let (x, w, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, w, lw)?, slice::<T>(OP, b, lb)?);
-            Ok(storage(self.forward(x, w, b), self.shape()))
-        })
-    }
-
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        lx: &Layout,
-        w: &CudaStorage,
-        lw: &Layout,
-        b: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(OP, &[(x, lx), (w, lw), (b, lb)], self.shape(), self.program())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let db = if tracked(b) { Some(channel_sums(&dy)?) } else { None };
-        if cuda::taken(&dy) {
-            let (dx, dw) = self.gradients_on_card(x, w, &dy)?;
-            return Ok((dx, dw, db));
+        if to_x {
+            self.launch_input_gradient(gpu, (dy, w), dx)?;
         }
-        dispatch!(OP, x.dtype(), T => {
-            let (hx, hw, hd) = (host(OP, x)?, host(OP, w)?, host(OP, &dy)?);
-            let (xs, ws, ds) = (hx.slice::<T>()?, hw.slice::<T>()?, hd.slice::<T>()?);
-            let dx = if tracked(x) {
-                Some(tensor(self.input_gradient(ds, ws), x.shape())?)
-            } else {
-                None
-            };
-            let dw = if tracked(w) {
-                Some(tensor(self.weight_gradient(xs, ds), w.shape())?)
-            } else {
-                None
-            };
-            Ok((dx, dw, db))
-        })
+        if to_w {
+            self.launch_weight_gradient(gpu, (x, dy), dw)?;
+        }
+        Ok(())
     }
 }

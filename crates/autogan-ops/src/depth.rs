@@ -3,7 +3,7 @@
 use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Card, Floats, int, over_elements};
+use crate::cuda::{Floats, Gpu, int, over_elements};
 use crate::evaluated::{Evaluated, apply};
 
 /// Each 2x2 square of pixels as four channels: `[N, C, H, W]` → `[N, 4·C, H/2, W/2]`, f32; channel `c·4 + dy·2 + dx` holds
@@ -63,11 +63,11 @@ impl Evaluated for SpaceToDepth {
         })
     }
 
-    fn launch(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let planes = self.n * self.c;
         let sizes = [int(planes)?, int(self.h)?, int(self.w)?];
         let arguments = [&[x.read(), y.write()][..], &sizes].concat();
-        over_elements(card, "space_to_depth", planes * self.h * self.w, &arguments)
+        over_elements(gpu, "space_to_depth", planes * self.h * self.w, &arguments)
     }
 }
 

@@ -1,17 +1,15 @@
 //! The frame of an operator with one input for networks that are only evaluated: it has no gradient, and refuses an
 //! input of which one is wanted.
 
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::op::BackpropOp;
+use candle_core::{Result, Shape, Storage, Tensor, WithDType, bail};
 
-use crate::cuda::{self, Card, Element};
-use crate::host::slice;
-use crate::real::storage;
+use crate::cuda::{self, Element, Gpu};
+use crate::host::{Storages, slice, with_storages};
 use crate::tape::tracked;
 
 /// What such an operator has to say.
-pub(crate) trait Evaluated: Send + Sync + 'static {
+pub(crate) trait Evaluated {
     /// Its name, for messages.
     const NAME: &'static str;
     /// The element type of its input.
@@ -22,10 +20,10 @@ pub(crate) trait Evaluated: Send + Sync + 'static {
     fn shape(&self) -> Shape;
     /// Input elements to output elements.
     fn forward(&self, x: &[Self::From]) -> Vec<Self::To>;
-    /// [`Self::forward`] on a card: launches what writes `y`.
+    /// [`Self::forward`] on a GPU: launches what writes `y`.
     fn launch(
         &self,
-        card: &dyn Card,
+        gpu: &dyn Gpu,
         x: <Self::From as Element>::Address,
         y: <Self::To as Element>::Address,
     ) -> Result<()>;
@@ -39,35 +37,35 @@ pub(crate) fn apply<E: Evaluated>(x: &Tensor, op: E) -> Result<Tensor> {
     if x.dtype() != E::From::DTYPE {
         bail!("{}: expected {} tensors, found {:?}", E::NAME, E::From::DTYPE.as_str(), x.dtype());
     }
-    if tracked(x) {
-        bail!(
-            "{} has no gradient, and one of its input is wanted: detach the input, or call it outside of `gradients`",
-            E::NAME
-        );
-    }
-    x.contiguous()?.apply_op1_no_bwd(&Frame(op))
+    check_constant(E::NAME, &[x])?;
+    let (x, shape) = (x.contiguous()?, op.shape());
+    let count = shape.elem_count();
+    let launch =
+        |gpu: &dyn Gpu, x: &[u64], y| op.launch(gpu, E::From::address(x[0]), E::To::address(y));
+    let made = with_storages(E::NAME, x.device(), &[&x], |open| {
+        Ok(match open {
+            Storages::Cpu(x) if cuda::stands_in() => {
+                Storage::Cpu(cuda::emulated::<E::From, E::To>(E::NAME, &x, count, launch)?)
+            }
+            Storages::Cpu(x) => {
+                let (x, layout) = x[0];
+                let y = op.forward(slice::<E::From>(E::NAME, x, layout)?);
+                Storage::Cpu(E::To::to_cpu_storage_owned(y))
+            }
+            Storages::Cuda(x) => {
+                Storage::Cuda(cuda::forward::<E::From, E::To>(E::NAME, &x, count, launch)?)
+            }
+        })
+    })?;
+    Ok(Tensor::from_storage(made, shape, BackpropOp::none(), false))
 }
 
-struct Frame<E>(E);
-
-impl<E: Evaluated> CustomOp1 for Frame<E> {
-    fn name(&self) -> &'static str {
-        E::NAME
+/// Refuses inputs of which a gradient is wanted, for an operator that has none.
+pub(crate) fn check_constant(op: &str, inputs: &[&Tensor]) -> Result<()> {
+    if inputs.iter().any(|t| tracked(t)) {
+        bail!(
+            "{op} has no gradient, and one of its input is wanted: detach the input, or call it outside of `gradients`"
+        );
     }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let program = |card: &dyn Card, x, y| self.0.launch(card, x, y);
-        let shape = self.0.shape();
-        if let Some(y) =
-            cuda::convert_emulated::<E::From, E::To>(E::NAME, (x, layout), shape, program)
-        {
-            return y;
-        }
-        Ok(storage(self.0.forward(slice::<E::From>(E::NAME, x, layout)?), self.0.shape()))
-    }
-
-    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let program = |card: &dyn Card, x, y| self.0.launch(card, x, y);
-        cuda::convert::<E::From, E::To>(E::NAME, (x, layout), self.0.shape(), program)
-    }
+    Ok(())
 }

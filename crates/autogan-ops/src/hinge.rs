@@ -2,11 +2,10 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Argument, Card, Floats, flag, int, over_elements, over_groups};
+use crate::cuda::{Argument, Floats, Gpu, flag, int, over_elements, over_groups};
 use crate::host::sum_by;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::Real;
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
 
 /// `mean(max(1 + sign · x, 0))` over all elements, a scalar.
 ///
@@ -28,7 +27,7 @@ fn mean(x: &Tensor, factor: f64, hinge: bool) -> Result<Tensor> {
     if x.elem_count() == 0 {
         bail!("mean: expected at least one element, found a tensor {:?}", x.dims());
     }
-    apply(x, Mean { count: x.elem_count(), factor, hinge })
+    apply([x], Mean { count: x.elem_count(), factor, hinge })
 }
 
 struct Mean {
@@ -37,7 +36,7 @@ struct Mean {
     hinge: bool,
 }
 
-impl Unary for Mean {
+impl Operator<1> for Mean {
     const NAME: &'static str = "mean";
     const KEEP: Keep = Keep::INPUTS;
 
@@ -45,7 +44,7 @@ impl Unary for Mean {
         ().into()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let sum = if self.hinge {
             // Written so that NaN passes.
             let hinge = |z: f64| if z < 0.0 { 0.0 } else { z };
@@ -53,25 +52,29 @@ impl Unary for Mean {
         } else {
             self.factor * sum_by(x, |v| v)
         };
-        vec![T::from_f64(sum / x.len() as f64)]
+        Ok(vec![T::from_f64(sum / x.len() as f64)])
     }
 
-    fn backward<T: Real>(&self, x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { x: [x], dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let slope = dy[0].to_f64() * self.factor / x.len() as f64;
         let open = |v: f64| !self.hinge || 1.0 + self.factor * v > 0.0;
-        x.iter().map(|v| if open(v.to_f64()) { T::from_f64(slope) } else { T::zero() }).collect()
+        Ok([Some(
+            x.iter()
+                .map(|v| if open(v.to_f64()) { T::from_f64(slope) } else { T::zero() })
+                .collect(),
+        )])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
         let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
         let arguments = [&[x.read(), y.write()][..], &settings].concat();
-        over_groups(card, "mean_forward", 1, &arguments)
+        over_groups(gpu, "mean_forward", 1, &arguments)
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
-        let tensors = [given.x.read(), given.dy.read(), dx.write()];
+        let tensors = [at.x[0].read(), at.dy.read(), dx[0].write()];
         let arguments = [&tensors[..], &settings].concat();
-        over_elements(card, "mean_backward", self.count, &arguments)
+        over_elements(gpu, "mean_backward", self.count, &arguments)
     }
 }

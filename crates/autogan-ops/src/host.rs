@@ -6,7 +6,9 @@ pub(crate) use autogan_kernels::slices::{
     CHUNK, for_pieces, map, sum_by, sum_by_pairs, vectorised, zeros, zip,
 };
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, WithDType, bail};
+use candle_core::{
+    CpuStorage, CudaStorage, DType, Device, Layout, Result, Storage, Tensor, WithDType, bail,
+};
 
 use crate::real::Real;
 
@@ -87,6 +89,38 @@ impl<G: Deref<Target = Storage>> Host<'_, G> {
             _ => bail!("{}: expected a CPU tensor", self.op),
         }
     }
+}
+
+/// The storages of tensors that lie on one device, with their layouts.
+pub(crate) enum Storages<'a> {
+    Cpu(Vec<(&'a CpuStorage, &'a Layout)>),
+    Cuda(Vec<(&'a CudaStorage, &'a Layout)>),
+}
+
+/// What `f` makes of the storages of tensors, which stay open meanwhile; `device` is where all of them lie.
+///
+/// # Errors
+/// When a tensor lies elsewhere.
+pub(crate) fn with_storages<R>(
+    op: &str,
+    device: &Device,
+    tensors: &[&Tensor],
+    f: impl FnOnce(Storages<'_>) -> Result<R>,
+) -> Result<R> {
+    let open: Vec<_> = tensors.iter().map(|t| t.storage_and_layout()).collect();
+    let (mut on_cpu, mut on_gpu) = (Vec::new(), Vec::new());
+    for (storage, layout) in &open {
+        match (&**storage, device) {
+            (Storage::Cpu(storage), Device::Cpu) => on_cpu.push((storage, *layout)),
+            (Storage::Cuda(storage), Device::Cuda(_)) => on_gpu.push((storage, *layout)),
+            (other, _) => bail!(
+                "{op}: expected all tensors on {:?}, found one on {:?}",
+                device.location(),
+                other.device().location()
+            ),
+        }
+    }
+    f(if device.is_cuda() { Storages::Cuda(on_gpu) } else { Storages::Cpu(on_cpu) })
 }
 
 /// Checks that a tensor is a vector of `len` f64 values.

@@ -19,10 +19,13 @@ pub mod cuda;
 mod deconv;
 mod depth;
 mod evaluated;
+mod gradients;
 mod hinge;
 mod host;
+mod join;
 mod linear;
 mod norm;
+mod operator;
 mod optim;
 mod pool;
 mod pool3;
@@ -33,9 +36,9 @@ mod resize;
 mod softmax;
 mod spectral;
 mod tape;
-mod unary;
 mod upload;
 mod upsample;
+mod views;
 
 pub use activation::{relu, tanh};
 pub use add::add;
@@ -46,7 +49,9 @@ pub use conv::{
 };
 pub use deconv::{conv_transpose2x2, conv_transpose2x2_ref};
 pub use depth::{space_to_depth, space_to_depth_ref};
+pub use gradients::{GradientOf, Gradients, gradients};
 pub use hinge::{hinge_mean, scaled_mean};
+pub use join::join;
 pub use linear::{linear, matmul};
 pub use norm::{
     Activation, BatchNormOutput, batch_norm_eval, batch_norm_ref, batch_norm_train, instance_norm,
@@ -61,6 +66,6 @@ pub use real::Real;
 pub use resize::{PixelScale, ResizeRule, resize_bilinear, resize_bilinear_ref};
 pub use softmax::{cross_entropy, log_softmax, log_softmax_ref};
 pub use spectral::{power_iterate, spectral_normalize, spectral_normalize_ref};
-pub use tape::{GradientOf, Gradients, concat, gradients, join, permute, reshape};
 pub use upload::upload;
 pub use upsample::{upsample_bilinear, upsample_nearest};
+pub use views::{concat, permute, reshape};

@@ -2,17 +2,14 @@
 //! never depend on threads.
 
 use autogan_kernels::memory::{filled, write};
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{Result, Shape, Tensor, bail};
 
 use rayon::prelude::*;
 
-use crate::cuda::{self, Card, Floats, flag, int, over_elements, over_tiles};
-use crate::host::{for_pieces, host, slice, tensor, zeros};
-use crate::real::{Mat, Real, dispatch, gemm, same_dtype, storage};
-use crate::tape::{Keep, apply2, tracked};
+use crate::cuda::{Floats, Gpu, flag, int, over_elements, over_tiles};
+use crate::host::{for_pieces, zeros};
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::{Mat, Real, gemm, same_dtype};
 
 const OP: &str = "matmul";
 
@@ -50,7 +47,7 @@ fn product(a: &Tensor, b: &Tensor, transposed: bool) -> Result<Tensor> {
     if k != kb {
         bail!("{OP}: inner sizes differ: {:?} by {:?}", a.dims(), b.dims());
     }
-    apply2(&a.contiguous()?, &b.contiguous()?, Product { m, k, n, transposed }, Keep::INPUTS)
+    apply([a, b], Product { m, k, n, transposed })
 }
 
 struct Product {
@@ -102,9 +99,9 @@ impl Product {
     }
 }
 
-/// `y [m, n] = a [m, k] · b [k, n]` on a card; an operand may hold its transpose.
+/// `y [m, n] = a [m, k] · b [k, n]` on a GPU; an operand may hold its transpose.
 fn launch_product(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     (m, k, n): (usize, usize, usize),
     (a, a_transposed): (Floats, bool),
     (b, b_transposed): (Floats, bool),
@@ -112,105 +109,54 @@ fn launch_product(
 ) -> Result<()> {
     let sizes = [int(m)?, int(k)?, int(n)?, flag(a_transposed), flag(b_transposed)];
     let arguments = [&[a.read(), b.read(), y.write()][..], &sizes].concat();
-    over_tiles(card, "matmul", (m, n, 1), &arguments)
+    over_tiles(gpu, "matmul", (m, n, 1), &arguments)
 }
 
-impl Product {
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            let (a, b) = ((from[0], false), (from[1], self.transposed));
-            launch_product(card, (self.m, self.k, self.n), a, b, y)
-        }
+impl Operator<2> for Product {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::INPUTS;
+
+    fn shape(&self) -> Shape {
+        (self.m, self.n).into()
     }
 
-    fn gradients_on_card(
+    fn forward<T: Real>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {
+        Ok(Self::run(Mat::new(self.m, self.n), a, Mat::new(self.m, self.k), b, self.b()))
+    }
+
+    fn backward<T: Real>(&self, given: Given<&[T], 2>) -> Gradients<T, 2> {
+        let Given { x: [a, b], dy, wanted: [to_a, to_b], .. } = given;
+        let (ma, md) = (Mat::new(self.m, self.k), Mat::new(self.m, self.n));
+        let da = to_a.then(|| Self::run(ma, dy, md, b, self.b().t()));
+        let db = to_b.then(|| {
+            if self.transposed {
+                Self::run(Mat::new(self.n, self.k), dy, md.t(), a, ma)
+            } else {
+                Self::run(Mat::new(self.k, self.n), a, ma.t(), dy, md)
+            }
+        });
+        Ok([da, db])
+    }
+
+    fn launch_forward(&self, gpu: &dyn Gpu, [a, b]: [Floats; 2], y: Floats) -> Result<()> {
+        launch_product(gpu, (self.m, self.k, self.n), (a, false), (b, self.transposed), y)
+    }
+
+    fn launch_backward(
         &self,
-        a: &Tensor,
-        b: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        gpu: &dyn Gpu,
+        Given { x: [a, b], dy, wanted: [to_a, to_b], .. }: Given<Floats, 2>,
+        [da, db]: [Floats; 2],
+    ) -> Result<()> {
         let Self { m, k, n, transposed } = *self;
-        let da = tracked(a).then(|| {
-            cuda::make_one(OP, &[dy, b], a.shape(), |card, from, da| {
-                launch_product(card, (m, n, k), (from[0], false), (from[1], !transposed), da)
-            })
-        });
-        let db = tracked(b).then(|| {
-            cuda::make_one(OP, &[a, dy], b.shape(), |card, from, db| {
-                let (a, dy) = (from[0], from[1]);
-                if transposed {
-                    launch_product(card, (n, m, k), (dy, true), (a, false), db)
-                } else {
-                    launch_product(card, (k, m, n), (a, true), (dy, false), db)
-                }
-            })
-        });
-        Ok((da.transpose()?, db.transpose()?))
-    }
-}
-
-impl CustomOp2 for Product {
-    fn name(&self) -> &'static str {
-        OP
-    }
-
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        la: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = [(a, la), (b, lb)];
-        if let Some(y) = cuda::emulated(OP, &inputs, (self.m, self.n).into(), self.program()) {
-            return y;
+        if to_a {
+            launch_product(gpu, (m, n, k), (dy, false), (b, !transposed), da)?;
         }
-        dispatch!(OP, a.dtype(), T => {
-            let (a, b) = (slice::<T>(OP, a, la)?, slice::<T>(OP, b, lb)?);
-            let y = Self::run(Mat::new(self.m, self.n), a, Mat::new(self.m, self.k), b, self.b());
-            Ok(storage(y, (self.m, self.n)))
-        })
-    }
-
-    fn cuda_fwd(
-        &self,
-        a: &CudaStorage,
-        la: &Layout,
-        b: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(OP, &[(a, la), (b, lb)], (self.m, self.n).into(), self.program())
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        if cuda::taken(&dy) {
-            return self.gradients_on_card(a, b, &dy);
+        match (to_b, transposed) {
+            (false, _) => Ok(()),
+            (true, true) => launch_product(gpu, (n, m, k), (dy, true), (a, false), db),
+            (true, false) => launch_product(gpu, (k, m, n), (a, true), (dy, false), db),
         }
-        dispatch!(OP, a.dtype(), T => {
-            let (ha, hb, hd) = (host(OP, a)?, host(OP, b)?, host(OP, &dy)?);
-            let (asl, bs, ds) = (ha.slice::<T>()?, hb.slice::<T>()?, hd.slice::<T>()?);
-            let (ma, md) = (Mat::new(self.m, self.k), Mat::new(self.m, self.n));
-            let da = if tracked(a) {
-                Some(tensor(Self::run(ma, ds, md, bs, self.b().t()), a.shape())?)
-            } else {
-                None
-            };
-            let db = if !tracked(b) {
-                None
-            } else if self.transposed {
-                Some(tensor(Self::run(Mat::new(self.n, self.k), ds, md.t(), asl, ma), b.shape())?)
-            } else {
-                Some(tensor(Self::run(Mat::new(self.k, self.n), asl, ma.t(), ds, md), b.shape())?)
-            };
-            Ok((da, db))
-        })
     }
 }
 
@@ -221,7 +167,7 @@ fn add_row(x: &Tensor, b: &Tensor) -> Result<Tensor> {
     if b.dims() != [o] {
         bail!("{OP}: expected a bias of shape [{o}], found {:?}", b.dims());
     }
-    apply2(x, &b.contiguous()?, AddRow { n, o }, Keep::NOTHING)
+    apply([x, b], AddRow { n, o })
 }
 
 /// Columns that are summed at a time.
@@ -232,92 +178,50 @@ struct AddRow {
     o: usize,
 }
 
-impl AddRow {
-    fn program(&self) -> impl cuda::Program<1> {
-        let count = self.n * self.o;
-        move |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            let tensors = [from[0].read(), from[1].read(), y.write()];
-            let arguments = [&tensors[..], &[int(self.n)?, int(self.o)?]].concat();
-            over_elements(card, "add_row", count, &arguments)
-        }
+impl Operator<2> for AddRow {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::NOTHING;
+    const PASSED: [bool; 2] = [true, false];
+
+    fn shape(&self) -> Shape {
+        (self.n, self.o).into()
+    }
+
+    fn forward<T: Real>(&self, [x, b]: [&[T]; 2]) -> Result<Vec<T>> {
+        Ok(filled(
+            x.len(),
+            self.o,
+            #[inline(always)]
+            |i, y| write(y, x[i * self.o..].iter().zip(b).map(|(&x, &b)| x + b)),
+        ))
     }
 
     /// The sums of all columns, in `f64` and in the order of the rows.
-    fn column_sums(&self, dy: &Tensor) -> Result<Tensor> {
-        if cuda::taken(dy) {
-            return cuda::make_one(OP, &[dy], &self.o.into(), |card, from, sums| {
-                let arguments = [from[0].read(), sums.write(), int(self.n)?, int(self.o)?];
-                over_elements(card, "column_sums", self.o, &arguments)
-            });
-        }
-        dispatch!(OP, dy.dtype(), T => {
-            let view = host(OP, dy)?;
-            let dy = view.slice::<T>()?;
-            let mut sums = zeros(self.o);
-            for_pieces(
-                &mut sums,
-                COLUMNS,
-                #[inline(always)]
-                |i, out| {
-                    let mut sums = [0f64; COLUMNS];
-                    for row in dy.chunks_exact(self.o) {
-                        let row = &row[i * COLUMNS..][..out.len()];
-                        sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d.to_f64());
-                    }
-                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum));
-                },
-            );
-            tensor(sums, self.o)
-        })
-    }
-}
-
-impl CustomOp2 for AddRow {
-    fn name(&self) -> &'static str {
-        OP
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 2>) -> Gradients<T, 2> {
+        let mut sums = zeros(self.o);
+        for_pieces(
+            &mut sums,
+            COLUMNS,
+            #[inline(always)]
+            |i, out| {
+                let mut sums = [0f64; COLUMNS];
+                for row in dy.chunks_exact(self.o) {
+                    let row = &row[i * COLUMNS..][..out.len()];
+                    sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d.to_f64());
+                }
+                out.iter_mut().zip(sums).for_each(|(out, sum)| *out = T::from_f64(sum));
+            },
+        );
+        Ok([None, Some(sums)])
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = [(x, lx), (b, lb)];
-        if let Some(y) = cuda::emulated(OP, &inputs, (self.n, self.o).into(), self.program()) {
-            return y;
-        }
-        dispatch!(OP, x.dtype(), T => {
-            let (x, b) = (slice::<T>(OP, x, lx)?, slice::<T>(OP, b, lb)?);
-            let y = filled(
-                x.len(),
-                self.o,
-                #[inline(always)]
-                |i, y| write(y, x[i * self.o..].iter().zip(b).map(|(&x, &b)| x + b)),
-            );
-            Ok(storage(y, (self.n, self.o)))
-        })
+    fn launch_forward(&self, gpu: &dyn Gpu, [x, b]: [Floats; 2], y: Floats) -> Result<()> {
+        let arguments = [x.read(), b.read(), y.write(), int(self.n)?, int(self.o)?];
+        over_elements(gpu, "add_row", self.n * self.o, &arguments)
     }
 
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        lx: &Layout,
-        b: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(OP, &[(x, lx), (b, lb)], (self.n, self.o).into(), self.program())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let db = if tracked(b) { Some(self.column_sums(&dy.contiguous()?)?) } else { None };
-        Ok((tracked(x).then(|| dy.clone()), db))
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
+        let arguments = [at.dy.read(), dx[1].write(), int(self.n)?, int(self.o)?];
+        over_elements(gpu, "column_sums", self.o, &arguments)
     }
 }

@@ -10,11 +10,13 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::cuda;
+use crate::gradients::GradientOf;
 use crate::host::{CHUNK, elements, slice};
 use crate::real::dispatch;
-use crate::tape::GradientOf;
 
-mod card;
+mod gpu;
+
+use gpu::Update;
 
 /// Adam's numbers (Kingma and Ba, 2015).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +99,7 @@ impl Adam {
                 update.run(self.config)?;
             }
         }
-        card::adam(&updates, self.config)
+        gpu::adam(&updates, [self.config.beta1, self.config.beta2], self.config.eps)
     }
 
     /// Counts a parameter's step and says what it is.
@@ -110,13 +112,9 @@ impl Adam {
         let c = self.config;
         state.step += 1;
         let t = state.step as f64;
-        let step = AdamStep {
-            size: c.lr / (1.0 - c.beta1.powf(t)),
-            root: (1.0 - c.beta2.powf(t)).sqrt(),
-            eps: c.eps,
-        };
+        let (size, root) = (c.lr / (1.0 - c.beta1.powf(t)), (1.0 - c.beta2.powf(t)).sqrt());
         let (m, v) = (state.m.clone(), state.v.clone());
-        Ok(Update { value: var.as_tensor().clone(), grad, m, v, step })
+        Ok(Update { value: var.as_tensor().clone(), grad, m, v, size, root })
     }
 }
 
@@ -174,42 +172,34 @@ impl candle_nn::Optimizer for AdamOptimizer {
     }
 }
 
-/// One step of one parameter; all tensors share the memory of what they stand for.
-struct Update {
-    value: Tensor,
-    grad: Tensor,
-    m: Tensor,
-    v: Tensor,
-    step: AdamStep,
-}
-
 impl Update {
     fn run(&self, c: AdamConfig) -> Result<()> {
         self.m.inplace_op2(&self.grad, &Lerp { keep: c.beta1, squared: false })?;
         self.v.inplace_op2(&self.grad, &Lerp { keep: c.beta2, squared: true })?;
-        self.value.inplace_op3(&self.m, &self.v, &self.step)
+        let step = AdamStep { size: self.size, root: self.root, eps: c.eps };
+        self.value.inplace_op3(&self.m, &self.v, &step)
     }
 }
 
-/// `average = decay · average + (1 − decay) · value`, in place, for each pair (average, value) of one shape; on a card
+/// `average = decay · average + (1 − decay) · value`, in place, for each pair (average, value) of one shape; on a GPU
 /// all of them in one launch.
 ///
 /// # Errors
 /// When the shapes or element types of a pair differ.
 pub fn ema_update(pairs: &[(&Tensor, &Tensor)], decay: f64) -> Result<()> {
-    let mut on_card = Vec::new();
+    let mut on_gpu = Vec::new();
     for &(average, value) in pairs {
         if average.dims() != value.dims() {
             bail!("ema: the average is {:?}, the value {:?}", average.dims(), value.dims());
         }
         let value = value.contiguous()?;
         if cuda::taken(average) {
-            on_card.push((average, value));
+            on_gpu.push((average, value));
         } else {
             average.inplace_op2(&value, &Lerp { keep: decay, squared: false })?;
         }
     }
-    card::ema(&on_card, decay)
+    gpu::ema(&on_gpu, decay)
 }
 
 /// `a = keep · a + (1 − keep) · b`, or with b².

@@ -2,11 +2,10 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Argument, Card, Floats, int, over_elements, over_groups, over_planes};
+use crate::cuda::{Argument, Floats, Gpu, int, over_elements, over_groups, over_planes};
 use crate::host::{for_pieces, sum_by, zeros};
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::Real;
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
 
 /// 2x2 average pooling with stride 2: `[N, C, H, W]` → `[N, C, ⌊H/2⌋, ⌊W/2⌋]`; an odd last row or column is left out.
 ///
@@ -17,7 +16,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
     if h < 2 || w < 2 {
         bail!("avg_pool2: expected at least 2x2 pixels, found {h}x{w}");
     }
-    apply(x, AvgPool2 { planes: n * c, n, c, h, w })
+    apply([x], AvgPool2 { planes: n * c, n, c, h, w })
 }
 
 /// Sum over all pixels: `[N, C, H, W]` → `[N, C]` (the discriminator's last reduction).
@@ -26,7 +25,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
 /// When the input is not 4-dimensional.
 pub fn sum_pool(x: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    apply(x, GlobalPool { n, c, pixels: h * w, scale: 1.0 })
+    apply([x], GlobalPool { n, c, pixels: h * w, scale: 1.0 })
 }
 
 /// Mean over all pixels: `[N, C, H, W]` → `[N, C]`.
@@ -38,7 +37,7 @@ pub fn avg_pool_global(x: &Tensor) -> Result<Tensor> {
     if h * w == 0 {
         bail!("avg_pool_global: expected at least one pixel, found {h}x{w}");
     }
-    apply(x, GlobalPool { n, c, pixels: h * w, scale: 1.0 / (h * w) as f64 })
+    apply([x], GlobalPool { n, c, pixels: h * w, scale: 1.0 / (h * w) as f64 })
 }
 
 struct AvgPool2 {
@@ -53,7 +52,7 @@ impl AvgPool2 {
     /// A kernel that writes planes of `pixels` pixels.
     fn launch(
         &self,
-        card: &dyn Card,
+        gpu: &dyn Gpu,
         kernel: &'static str,
         from: Floats,
         to: Floats,
@@ -61,11 +60,11 @@ impl AvgPool2 {
     ) -> Result<()> {
         let sizes = [int(self.planes)?, int(self.h)?, int(self.w)?];
         let arguments = [&[from.read(), to.write()][..], &sizes].concat();
-        over_planes(card, kernel, (self.planes, pixels), &arguments)
+        over_planes(gpu, kernel, (self.planes, pixels), &arguments)
     }
 }
 
-impl Unary for AvgPool2 {
+impl Operator<1> for AvgPool2 {
     const NAME: &'static str = "avg_pool2";
     const KEEP: Keep = Keep::NOTHING;
 
@@ -73,7 +72,7 @@ impl Unary for AvgPool2 {
         (self.n, self.c, self.h / 2, self.w / 2).into()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let (ho, wo) = (self.h / 2, self.w / 2);
         let mut y = zeros(self.planes * ho * wo);
         let quarter = T::from_f64(0.25);
@@ -91,10 +90,10 @@ impl Unary for AvgPool2 {
                 }
             },
         );
-        y
+        Ok(y)
     }
 
-    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let (ho, wo) = (self.h / 2, self.w / 2);
         let mut dx = zeros(self.planes * self.h * self.w);
         let quarter = T::from_f64(0.25);
@@ -112,15 +111,15 @@ impl Unary for AvgPool2 {
                 }
             },
         );
-        dx
+        Ok([Some(dx)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
-        self.launch(card, "avg_pool2_forward", x, y, self.h / 2 * (self.w / 2))
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
+        self.launch(gpu, "avg_pool2_forward", x, y, self.h / 2 * (self.w / 2))
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
-        self.launch(card, "avg_pool2_backward", given.dy, dx, self.h * self.w)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        self.launch(gpu, "avg_pool2_backward", at.dy, dx[0], self.h * self.w)
     }
 }
 
@@ -131,7 +130,7 @@ struct GlobalPool {
     scale: f64,
 }
 
-impl Unary for GlobalPool {
+impl Operator<1> for GlobalPool {
     const NAME: &'static str = "global pooling";
     const KEEP: Keep = Keep::NOTHING;
 
@@ -139,12 +138,12 @@ impl Unary for GlobalPool {
         (self.n, self.c).into()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let planes = (0..self.n * self.c).map(|i| &x[i * self.pixels..][..self.pixels]);
-        planes.map(|p| T::from_f64(sum_by(p, |v| v) * self.scale)).collect()
+        Ok(planes.map(|p| T::from_f64(sum_by(p, |v| v) * self.scale)).collect())
     }
 
-    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let mut dx = zeros(dy.len() * self.pixels);
         let scale = T::from_f64(self.scale);
         for_pieces(
@@ -153,20 +152,20 @@ impl Unary for GlobalPool {
             #[inline(always)]
             |i, out| out.fill(dy[i] * scale),
         );
-        dx
+        Ok([Some(dx)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
         let planes = self.n * self.c;
         let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
         let arguments = [&[x.read(), y.write()][..], &sizes].concat();
-        over_groups(card, "global_pool_forward", planes, &arguments)
+        over_groups(gpu, "global_pool_forward", planes, &arguments)
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let planes = self.n * self.c;
         let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
-        let arguments = [&[given.dy.read(), dx.write()][..], &sizes].concat();
-        over_elements(card, "global_pool_backward", planes * self.pixels, &arguments)
+        let arguments = [&[at.dy.read(), dx[0].write()][..], &sizes].concat();
+        over_elements(gpu, "global_pool_backward", planes * self.pixels, &arguments)
     }
 }

@@ -5,7 +5,7 @@
 use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Card, Floats, int, narrow, over_planes};
+use crate::cuda::{Floats, Gpu, int, narrow, over_planes};
 use crate::evaluated::{Evaluated, apply};
 
 /// Side of the kernels.
@@ -135,13 +135,13 @@ impl Evaluated for Maximum {
         self.0.forward(x, |a, b| if b > a || b.is_nan() { b } else { a }, |value, _| value)
     }
 
-    fn launch(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let Pool { n, c, from: (h, w), to: (ho, wo), stride, pad } = self.0;
         narrow(n * c * h * w)?;
         let tensors = [x.read(), y.write()];
         let sizes = [int(n * c)?, int(h)?, int(w)?, int(ho)?, int(wo)?, int(stride)?, int(pad)?];
         let arguments = [&tensors[..], &sizes].concat();
-        over_planes(card, "max_pool3", (n * c, ho * wo), &arguments)
+        over_planes(gpu, "max_pool3", (n * c, ho * wo), &arguments)
     }
 }
 
@@ -160,10 +160,10 @@ impl Evaluated for Average {
         self.0.forward(x, |a, b| a + b, |sum, pixels| sum / pixels as f32)
     }
 
-    fn launch(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let Pool { n, c, from: (h, w), .. } = self.0;
         let arguments = [x.read(), y.write(), int(n * c)?, int(h)?, int(w)?];
-        over_planes(card, "avg_pool3", (n * c, h * w), &arguments)
+        over_planes(gpu, "avg_pool3", (n * c, h * w), &arguments)
     }
 }
 

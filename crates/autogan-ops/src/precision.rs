@@ -6,11 +6,7 @@
 
 use std::cell::Cell;
 
-use candle_core::{DType, Result, Tensor, bail};
-
 pub use autogan_kernels::Precision;
-
-use crate::cuda;
 
 thread_local! {
     static SCOPE: Cell<Precision> = const { Cell::new(Precision::F32) };
@@ -35,23 +31,9 @@ pub(crate) fn current() -> Precision {
     SCOPE.get()
 }
 
-/// What an operator that is called now on `x` computes in.
-///
-/// # Errors
-/// In TF32 on the CPU.
-pub(crate) fn of(op: &str, x: &Tensor) -> Result<Precision> {
-    match current() {
-        _ if x.dtype() != DType::F32 => Ok(Precision::F32),
-        Precision::Tf32 if !cuda::taken(x) => {
-            bail!("{op}: TF32 is a precision of cards, by cuDNN; on the CPU take f32 or bf16")
-        }
-        precision => Ok(precision),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device, Tensor};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 

@@ -8,11 +8,11 @@ pub struct Readback(Values);
 enum Values {
     Here(Vec<f64>),
     #[cfg(feature = "cuda")]
-    Coming(card::Coming),
+    Coming(gpu::Coming),
 }
 
 impl Readback {
-    /// Asks for tensors of one number each, f32 or f64, all of one device; waits for nothing on a card.
+    /// Asks for tensors of one number each, f32 or f64, all of one device; waits for nothing on a GPU.
     ///
     /// # Errors
     /// When a tensor holds more than one number, or there are none.
@@ -24,7 +24,7 @@ impl Readback {
         let all = Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)?;
         #[cfg(feature = "cuda")]
         if all.device().is_cuda() {
-            return Ok(Self(Values::Coming(card::Coming::begin(&all)?)));
+            return Ok(Self(Values::Coming(gpu::Coming::begin(&all)?)));
         }
         Ok(Self(Values::Here(all.to_vec1()?)))
     }
@@ -44,14 +44,14 @@ impl Readback {
 }
 
 #[cfg(feature = "cuda")]
-mod card {
+mod gpu {
     use candle_core::backend::BackendStorage;
     use candle_core::cuda_backend::cudarc::driver::DevicePtr;
     use candle_core::{Result, Storage, Tensor, bail};
 
     use crate::cuda::Pinned;
 
-    /// Memory that the card writes by itself.
+    /// Memory that the GPU writes by itself.
     pub struct Coming {
         values: Pinned,
         count: usize,
@@ -62,7 +62,7 @@ mod card {
             let (guard, layout) = all.storage_and_layout();
             let (Storage::Cuda(storage), Some((from, to))) = (&*guard, layout.contiguous_offsets())
             else {
-                bail!("readback: expected a contiguous tensor on a card");
+                bail!("readback: expected a contiguous tensor on a GPU");
             };
             let stream = storage.device().cuda_stream();
             let values = storage.as_cuda_slice::<f64>()?.slice(from..to);

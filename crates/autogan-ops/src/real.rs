@@ -2,15 +2,42 @@
 
 use candle_core::{CpuStorage, DType, Result, Shape, Tensor, WithDType, bail};
 
+use autogan_kernels::conv::Kernels;
 pub(crate) use autogan_kernels::{Mat, gemm};
 
 /// `f32` or `f64`: what every operator on the CPU is generic over.
 ///
 /// `f32` is what networks train in; `f64` is what gradients are checked in.
-pub trait Real: WithDType + autogan_kernels::Real {}
+pub trait Real: WithDType + Kernels {
+    /// The elements, for kernels that take f32 alone.
+    ///
+    /// # Errors
+    /// For f64.
+    fn as_f32(elements: &[Self]) -> Result<&[f32]>;
+    /// The inverse of [`Real::as_f32`].
+    ///
+    /// # Errors
+    /// For f64.
+    fn from_f32(elements: Vec<f32>) -> Result<Vec<Self>>;
+}
 
-impl Real for f32 {}
-impl Real for f64 {}
+impl Real for f32 {
+    fn as_f32(elements: &[f32]) -> Result<&[f32]> {
+        Ok(elements)
+    }
+    fn from_f32(elements: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(elements)
+    }
+}
+
+impl Real for f64 {
+    fn as_f32(_: &[f64]) -> Result<&[f32]> {
+        bail!("expected f32 tensors, found F64")
+    }
+    fn from_f32(_: Vec<f32>) -> Result<Vec<f64>> {
+        bail!("expected f32 tensors, found F64")
+    }
+}
 
 /// Calls `$body` with `$T` bound to the element type of `$dtype`, or returns an error that names `$op`.
 macro_rules! dispatch {

@@ -3,7 +3,7 @@
 use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 
-use crate::cuda::{Argument, Bytes, Card, Floats, flag, int, narrow, over_planes};
+use crate::cuda::{Argument, Bytes, Floats, Gpu, flag, int, narrow, over_planes};
 use crate::evaluated::{Evaluated, apply};
 
 /// Where output `i` of `to` pixels reads, of `from` pixels.
@@ -53,7 +53,7 @@ impl PixelScale {
 }
 
 /// Bilinear resizing without antialiasing to the sides `to` (height, width): u8 `[N, C, H, W]` → f32 `[N, C, h, w]`.
-/// Columns are mixed first, then rows, in f32; a card gives the CPU's bits. It takes no part in gradients.
+/// Columns are mixed first, then rows, in f32; a GPU gives the CPU's bits. It takes no part in gradients.
 ///
 /// # Errors
 /// When the input is not 4-dimensional u8, or a side is 0.
@@ -151,7 +151,7 @@ impl Evaluated for Bilinear {
         })
     }
 
-    fn launch(&self, card: &dyn Card, x: Bytes, y: Floats) -> Result<()> {
+    fn launch(&self, gpu: &dyn Gpu, x: Bytes, y: Floats) -> Result<()> {
         let (planes, (h, w), (ho, wo)) = (self.n * self.c, self.from, self.to);
         narrow(planes * h * w)?;
         let sizes = [int(planes)?, int(h)?, int(w)?, int(ho)?, int(wo)?];
@@ -160,7 +160,7 @@ impl Evaluated for Bilinear {
         let constants = [center, divide, scale, shift].map(Argument::Float);
         let rule = [flag(self.rule == ResizeRule::HalfPixel)];
         let arguments = [&[x.read(), y.write()][..], &sizes, &steps, &rule, &constants].concat();
-        over_planes(card, "resize_bilinear", (planes, ho * wo), &arguments)
+        over_planes(gpu, "resize_bilinear", (planes, ho * wo), &arguments)
     }
 }
 

@@ -2,11 +2,10 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Card, Floats, int, over_groups};
+use crate::cuda::{Floats, Gpu, int, over_groups};
 use crate::host::zeros;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::Real;
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
 
 /// `x − log Σ exp x` along the last of two dimensions: `[N, K]` → `[N, K]`.
 ///
@@ -17,7 +16,7 @@ pub fn log_softmax(x: &Tensor) -> Result<Tensor> {
     if classes == 0 {
         bail!("log_softmax: expected at least one class");
     }
-    apply(x, LogSoftmax { shape: x.shape().clone(), classes })
+    apply([x], LogSoftmax { shape: x.shape().clone(), classes })
 }
 
 /// [`log_softmax`] from candle's elementary operators, with candle's gradient.
@@ -43,15 +42,15 @@ struct LogSoftmax {
     classes: usize,
 }
 
-impl Unary for LogSoftmax {
+impl Operator<1> for LogSoftmax {
     const NAME: &'static str = "log_softmax";
-    const KEEP: Keep = Keep { inputs: false, output: true };
+    const KEEP: Keep = Keep::OUTPUT;
 
     fn shape(&self) -> Shape {
         self.shape.clone()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut y = zeros(x.len());
         for (out, row) in y.chunks_exact_mut(self.classes).zip(x.chunks_exact(self.classes)) {
             let max = row.iter().map(|v| v.to_f64()).fold(f64::NEG_INFINITY, f64::max);
@@ -60,10 +59,10 @@ impl Unary for LogSoftmax {
                 *o = T::from_f64(v.to_f64() - log_sum);
             }
         }
-        y
+        Ok(y)
     }
 
-    fn backward<T: Real>(&self, _x: &[T], y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { y, dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let mut dx = zeros(y.len());
         let rows = y.chunks_exact(self.classes).zip(dy.chunks_exact(self.classes));
         for (out, (y, dy)) in dx.chunks_exact_mut(self.classes).zip(rows) {
@@ -72,19 +71,19 @@ impl Unary for LogSoftmax {
                 *o = T::from_f64(d.to_f64() - y.to_f64().exp() * sum);
             }
         }
-        dx
+        Ok([Some(dx)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
         let rows = self.shape.elem_count() / self.classes;
         let arguments = [x.read(), y.write(), int(rows)?, int(self.classes)?];
-        over_groups(card, "log_softmax_forward", rows, &arguments)
+        over_groups(gpu, "log_softmax_forward", rows, &arguments)
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let rows = self.shape.elem_count() / self.classes;
-        let tensors = [given.y.read(), given.dy.read(), dx.write()];
+        let tensors = [at.y.read(), at.dy.read(), dx[0].write()];
         let arguments = [&tensors[..], &[int(rows)?, int(self.classes)?]].concat();
-        over_groups(card, "log_softmax_backward", rows, &arguments)
+        over_groups(gpu, "log_softmax_backward", rows, &arguments)
     }
 }

@@ -1,6 +1,6 @@
 // Spectral norm: power iteration, the weight divided by σ, and the gradient of that: spectral.rs.
 //
-// weight [rows, cols]; u [rows] and v [cols] are f64 and stay on the card. One power iteration is
+// weight [rows, cols]; u [rows] and v [cols] are f64 and stay on the GPU. One power iteration is
 // spectral_columns, spectral_normalise (v), spectral_rows, spectral_normalise (u); σ = spectral_sigma.
 #include "cuda/reduce.cuh"
 

@@ -4,17 +4,14 @@
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
 
 use autogan_kernels::memory::{filled, write};
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType, bail,
-};
+use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{self, Card, Floats};
-use crate::host::{check_doubles, doubles, host, map, slice, sum_by_pairs, tensor, vectorised};
-use crate::real::{Real, dispatch, storage};
-use crate::tape::{Keep, apply1};
+use crate::cuda::{self, Floats, Gpu, doubles_of};
+use crate::host::{check_doubles, doubles, host, map, sum_by_pairs, tensor, vectorised};
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::{Real, dispatch};
 
-mod card;
+mod gpu;
 
 const OP: &str = "spectral_normalize";
 const ITERATE: &str = "power_iterate";
@@ -30,7 +27,7 @@ pub fn power_iterate(w: &Tensor, u: &Tensor) -> Result<(Tensor, Tensor)> {
     check_doubles(ITERATE, "u", u, rows)?;
     let (w, u) = (w.contiguous()?, u.contiguous()?);
     if cuda::taken(&w) {
-        return card::power_iterate(&w, &u, (rows, cols));
+        return gpu::power_iterate(ITERATE, &w, &u, (rows, cols));
     }
     let u = doubles(ITERATE, &u)?;
     dispatch!(ITERATE, w.dtype(), T => {
@@ -69,7 +66,7 @@ pub fn spectral_normalize(w: &Tensor, u: &Tensor, v: &Tensor) -> Result<Tensor> 
     check_doubles(OP, "v", v, cols)?;
     let (w, u, v) = (w.contiguous()?, u.contiguous()?, v.contiguous()?);
     let sigma = if cuda::taken(&w) {
-        card::sigma(&w, (&u, &v), (rows, cols))?
+        gpu::sigma(OP, &w, (&u, &v), (rows, cols))?
     } else {
         let (u, v) = (doubles(OP, &u)?, doubles(OP, &v)?);
         let sigma: f64 = dispatch!(OP, w.dtype(), T => {
@@ -79,7 +76,7 @@ pub fn spectral_normalize(w: &Tensor, u: &Tensor, v: &Tensor) -> Result<Tensor> 
         });
         tensor(vec![sigma], 1)?
     };
-    apply1(&w, SpectralNorm { sigma, u, v }, Keep::INPUTS)
+    apply([&w], SpectralNorm { shape: w.shape().clone(), sigma, u, v })
 }
 
 /// [`spectral_normalize`] from candle's elementary operators, with candle's gradient.
@@ -122,18 +119,15 @@ fn normalise(v: &mut [f64]) {
 
 /// The division by σ, which is one f64 value; all three lie beside the weight.
 struct SpectralNorm {
+    shape: Shape,
     sigma: Tensor,
     u: Tensor,
     v: Tensor,
 }
 
 impl SpectralNorm {
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, w: &[Floats], [y]: [Floats; 1]| self.divide(card, w[0], y)
-    }
-
     /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`.
-    fn backward<T: Real>(&self, w: &[T], dy: &[T]) -> Result<Vec<T>> {
+    fn weight_gradient<T: Real>(&self, w: &[T], dy: &[T]) -> Result<Vec<T>> {
         let (sigma, u, v) = (self.sigma()?, doubles(OP, &self.u)?, doubles(OP, &self.v)?);
         let cols = v.len();
         let product = sum_by_pairs(
@@ -168,43 +162,36 @@ impl SpectralNorm {
     }
 }
 
-impl CustomOp1 for SpectralNorm {
-    fn name(&self) -> &'static str {
-        OP
+impl Operator<1> for SpectralNorm {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::INPUTS;
+
+    fn shape(&self) -> Shape {
+        self.shape.clone()
     }
 
-    fn cpu_fwd(&self, w: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (inputs, shape) = ([(w, layout)], layout.shape().clone());
-        if let Some(y) = cuda::emulated(OP, &inputs, shape, self.program()) {
-            return y;
-        }
+    fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let inv = 1.0 / self.sigma()?;
-        dispatch!(OP, w.dtype(), T => {
-            let y = map(
-                slice::<T>(OP, w, layout)?,
-                #[inline(always)]
-                |x| T::from_f64(x.to_f64() * inv),
-            );
-            Ok(storage(y, layout.shape().clone()))
-        })
+        Ok(map(
+            w,
+            #[inline(always)]
+            |x| T::from_f64(x.to_f64() * inv),
+        ))
     }
 
-    fn cuda_fwd(&self, w: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(OP, &[(w, layout)], layout.shape().clone(), self.program())
+    fn backward<T: Real>(&self, Given { x: [w], dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+        Ok([Some(self.weight_gradient(w, dy)?)])
     }
 
-    fn bwd(&self, w: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        if cuda::taken(&dy) {
-            let dw = cuda::make_one(OP, &[w, &dy], w.shape(), |card, from, dw| {
-                self.gradient(card, (from[0], from[1]), dw)
-            })?;
-            return Ok(Some(dw));
-        }
-        dispatch!(OP, w.dtype(), T => {
-            let (hw, hd) = (host(OP, w)?, host(OP, &dy)?);
-            let dw = self.backward(hw.slice::<T>()?, hd.slice::<T>()?)?;
-            Ok(Some(tensor(dw, w.shape())?))
-        })
+    fn launch_forward(&self, gpu: &dyn Gpu, [w]: [Floats; 1], y: Floats) -> Result<()> {
+        let sigma = doubles_of(OP, &self.sigma)?;
+        gpu::divide(gpu, (w, sigma), y, self.shape.elem_count())
+    }
+
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let place = |t| doubles_of(OP, t);
+        let constants = (place(&self.sigma)?, place(&self.u)?, place(&self.v)?);
+        let sizes = (self.u.elem_count(), self.v.elem_count());
+        gpu::gradient(gpu, (at.x[0], at.dy), constants, dx[0], sizes)
     }
 }

@@ -5,18 +5,18 @@ use candle_core::{Device, Result, Shape, Tensor};
 /// A tensor of these values on `device`; nothing waits, neither for the copy nor for what was launched before it.
 ///
 /// # Errors
-/// When the shape has another number of elements, or the card has no memory left.
+/// When the shape has another number of elements, or the GPU has no memory left.
 pub fn upload(values: Vec<f32>, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
     #[cfg(feature = "cuda")]
-    if let Device::Cuda(card) = device {
-        return card::upload(&values, shape, card);
+    if let Device::Cuda(gpu) = device {
+        return gpu::upload(&values, shape, gpu);
     }
     Tensor::from_vec(values, shape, device)
 }
 
 #[cfg(feature = "cuda")]
-mod card {
+mod gpu {
     use candle_core::cuda_backend::cudarc::driver::DevicePtrMut;
     use candle_core::op::BackpropOp;
     use candle_core::{CudaDevice, CudaStorage, Result, Shape, Storage, Tensor, bail};

@@ -6,11 +6,10 @@ use std::mem::MaybeUninit;
 use autogan_kernels::memory::{Unwritten, filled, filled_by, write, write_pieces};
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::cuda::{Card, Floats, int, over_planes};
+use crate::cuda::{Floats, Gpu, int, over_planes};
 use crate::host::{for_pieces, zeros};
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::Real;
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
 
 /// Nearest upsampling: `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
 ///
@@ -18,7 +17,7 @@ use crate::unary::{Given, Unary, apply};
 /// When the input is not 4-dimensional or the factor is 0.
 pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
     let g = Grid::new("upsample_nearest", x, factor)?;
-    if factor == 1 { Ok(x.clone()) } else { apply(x, Nearest(g)) }
+    if factor == 1 { Ok(x.clone()) } else { apply([x], Nearest(g)) }
 }
 
 /// Bilinear upsampling with half-pixel centres (`align_corners=False`): `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
@@ -31,7 +30,7 @@ pub fn upsample_bilinear(x: &Tensor, factor: usize) -> Result<Tensor> {
         return Ok(x.clone());
     }
     let (rows, cols) = (taps(g.h, factor), taps(g.w, factor));
-    apply(x, Bilinear { g, rows, cols })
+    apply([x], Bilinear { g, rows, cols })
 }
 
 #[derive(Clone, Copy)]
@@ -61,7 +60,7 @@ impl Grid {
     /// A kernel that writes planes of `pixels` pixels.
     fn launch(
         &self,
-        card: &dyn Card,
+        gpu: &dyn Gpu,
         kernel: &'static str,
         from: Floats,
         to: Floats,
@@ -70,7 +69,7 @@ impl Grid {
         let planes = self.n * self.c;
         let sizes = [int(planes)?, int(self.h)?, int(self.w)?, int(self.factor)?];
         let arguments = [&[from.read(), to.write()][..], &sizes].concat();
-        over_planes(card, kernel, (planes, pixels), &arguments)
+        over_planes(gpu, kernel, (planes, pixels), &arguments)
     }
 
     fn small(&self) -> usize {
@@ -84,7 +83,7 @@ impl Grid {
 
 struct Nearest(Grid);
 
-impl Unary for Nearest {
+impl Operator<1> for Nearest {
     const NAME: &'static str = "upsample_nearest";
     const KEEP: Keep = Keep::NOTHING;
 
@@ -92,7 +91,7 @@ impl Unary for Nearest {
         self.0.shape()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.0;
         let fill = |plane: usize, out: &mut Unwritten<T>| {
             let x = &x[plane * g.small()..][..g.small()];
@@ -107,10 +106,10 @@ impl Unary for Nearest {
         };
         // SAFETY: each line of `x` gives a block of lines: the first has `factor` copies of each pixel, the rest are copies
         // of it. The blocks are the whole plane.
-        unsafe { filled_by(g.n * g.c * g.large(), |y| for_pieces(y, g.large(), fill)) }
+        Ok(unsafe { filled_by(g.n * g.c * g.large(), |y| for_pieces(y, g.large(), fill)) })
     }
 
-    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let g = self.0;
         let mut dx = zeros(g.n * g.c * g.small());
         for_pieces(
@@ -129,15 +128,15 @@ impl Unary for Nearest {
                 }
             },
         );
-        dx
+        Ok([Some(dx)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
-        self.0.launch(card, "upsample_nearest_forward", x, y, self.0.large())
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
+        self.0.launch(gpu, "upsample_nearest_forward", x, y, self.0.large())
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
-        self.0.launch(card, "upsample_nearest_backward", given.dy, dx, self.0.small())
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        self.0.launch(gpu, "upsample_nearest_backward", at.dy, dx[0], self.0.small())
     }
 }
 
@@ -166,7 +165,7 @@ struct Bilinear {
     cols: Vec<Tap>,
 }
 
-impl Unary for Bilinear {
+impl Operator<1> for Bilinear {
     const NAME: &'static str = "upsample_bilinear";
     const KEEP: Keep = Keep::NOTHING;
 
@@ -174,9 +173,9 @@ impl Unary for Bilinear {
         self.g.shape()
     }
 
-    fn forward<T: Real>(&self, x: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.g;
-        filled(
+        Ok(filled(
             g.n * g.c * g.large(),
             g.large(),
             #[inline(always)]
@@ -202,10 +201,10 @@ impl Unary for Bilinear {
                     },
                 )
             },
-        )
+        ))
     }
 
-    fn backward<T: Real>(&self, _x: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let g = self.g;
         let mut dx = zeros(g.n * g.c * g.small());
         for_pieces(
@@ -230,14 +229,14 @@ impl Unary for Bilinear {
                 }
             },
         );
-        dx
+        Ok([Some(dx)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
-        self.g.launch(card, "upsample_bilinear_forward", x, y, self.g.large())
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
+        self.g.launch(gpu, "upsample_bilinear_forward", x, y, self.g.large())
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
-        self.g.launch(card, "upsample_bilinear_backward", given.dy, dx, self.g.small())
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        self.g.launch(gpu, "upsample_bilinear_backward", at.dy, dx[0], self.g.small())
     }
 }

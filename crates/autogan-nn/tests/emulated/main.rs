@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
-#[path = "../../../autogan-ops/tests/emulated/card.rs"]
-mod card;
 #[path = "../golden.rs"]
 mod golden;
+#[path = "../../../autogan-ops/tests/emulated/gpu.rs"]
+mod gpu;
 #[expect(dead_code, reason = "what only tests of single kernels need")]
 #[path = "../../../autogan-ops/tests/emulated/library.rs"]
 mod library;
@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use autogan_nn::ops::cuda;
 
-use card::Emulated;
+use gpu::Emulated;
 
 #[test]
 fn kernels_agree_with_pytorch() {

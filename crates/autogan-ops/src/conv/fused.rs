@@ -1,27 +1,27 @@
 //! Norm, ReLU and 3x3 convolution as one operator, with nearest upsampling before or 2x2 averaging after it.
 //!
 //! What precedes the convolution is an affine map of each plane and a ReLU, which is done to a pixel when the
-//! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, on a card
+//! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, on a GPU
 //! and in bf16 the same is put together from the single operators.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
-
 use autogan_kernels::conv::winograd::{Form, Pixel, Prologue, Winograd};
-use autogan_kernels::conv::{After, single};
+use autogan_kernels::conv::{After, bias_gradient, single};
+use candle_core::{DType, Result, Shape, Tensor, bail};
 
+use super::conv2d::{conv2d, precision_of};
 use super::phases;
-use super::{channel_sums, conv2d};
-use crate::cuda;
-use crate::host::{host, slice, tensor};
-use crate::norm::{self, Normaliser, Parameters};
-use crate::precision::{self, Precision};
-use crate::real::{same_dtype, storage};
-use crate::tape::{apply3, concat, tracked};
-use crate::{
-    Activation, avg_pool2, batch_norm_eval, batch_norm_train, conv2d_avg_pool2, instance_norm,
-    relu, upsample_nearest,
+use super::pooled::conv2d_avg_pool2;
+use crate::activation::relu;
+use crate::cuda::{self, Floats, Gpu};
+use crate::norm::{
+    Activation, Measured, Normaliser, Parameters, batch_norm_eval, batch_norm_train, instance_norm,
 };
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::pool::avg_pool2;
+use crate::precision::Precision;
+use crate::real::{Real, same_dtype};
+use crate::upsample::upsample_nearest;
+use crate::views::concat;
 
 const OP: &str = "conv2d_fused";
 
@@ -108,7 +108,7 @@ pub fn conv2d_fused(
     if resize == Resize::AveragePool && (h % 2 != 0 || width % 2 != 0) {
         bail!("{OP}: expected even sides, found {h}x{width}");
     }
-    let precision = precision::of(OP, x)?;
+    let precision = precision_of(OP, x)?;
     if x.dtype() != DType::F32 || cuda::taken(x) || precision != Precision::F32 {
         return composed(x, before, resize, w, b);
     }
@@ -123,9 +123,9 @@ pub fn conv2d_fused(
     let affine = parameters.is_some();
     let vectors = match parameters {
         Some((weight, bias)) => concat(&[b, weight, bias])?,
-        None => b.contiguous()?,
+        None => b.clone(),
     };
-    let y = apply3(&x, &w.contiguous()?, &vectors, Fused { winograd, norm, affine })?;
+    let y = apply([&x, w, &vectors], Fused { winograd, norm, affine })?;
     Ok(FusedOutput { y, statistics })
 }
 
@@ -149,7 +149,7 @@ pub fn conv2d_fused_ref(
     Ok(FusedOutput { y, statistics })
 }
 
-/// The path in f64, on a card and in bf16: as the reference, but pooling inside the convolution, and on a card and in bf16
+/// The path in f64, on a GPU and in bf16: as the reference, but pooling inside the convolution, and on a GPU and in bf16
 /// upsampling, too: it is the kernels of the phases that are rounded, wherever they run.
 fn composed(
     x: &Tensor,
@@ -158,7 +158,7 @@ fn composed(
     w: &Tensor,
     b: &Tensor,
 ) -> Result<FusedOutput> {
-    let as_phases = cuda::taken(x) || precision::of(OP, x)? != Precision::F32;
+    let as_phases = cuda::taken(x) || precision_of(OP, x)? != Precision::F32;
     let up = resize == Resize::NearestUp && as_phases;
     if !up && resize != Resize::AveragePool {
         return conv2d_fused_ref(x, before, resize, w, b);
@@ -190,26 +190,23 @@ type Norm<'a> = (Option<Normaliser>, Option<(&'a Tensor, &'a Tensor)>, OwnStatis
 
 /// What the convolution does to each pixel, the parameters of that, and the batch's statistics.
 fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
-    let (n, c, h, w) = x.dims4()?;
-    let dims = (n, c, h * w);
     Ok(match before {
         Before::Nothing => (None, None, None),
-        Before::Relu => (Some(Normaliser::relu(dims)), None, None),
-        Before::InstanceNorm { eps } => {
-            (Some(norm::by_plane(x, eps, Activation::Relu)?), None, None)
+        Before::Relu => {
+            let (n, c, h, w) = x.dims4()?;
+            (Some(Normaliser::relu((n, c, h * w))), None, None)
         }
-        Before::BatchNorm { weight, bias, statistics, eps } => {
-            norm::check(x, &[weight, bias])?;
-            let (norm, own) = match statistics {
-                Statistics::Given(mean, var) => {
-                    (norm::by_given((mean, var), dims, eps, Activation::Relu)?, None)
-                }
-                Statistics::Own => {
-                    let (norm, own) = norm::by_own(x, dims, eps, Activation::Relu)?;
-                    (norm, Some(own))
-                }
-            };
-            (Some(norm), Some((weight, bias)), own)
+        Before::InstanceNorm { eps } => {
+            (Some(Measured::plane(x, eps, Activation::Relu)?.on_cpu()?), None, None)
+        }
+        Before::BatchNorm { weight, bias, statistics: Statistics::Given(mean, var), eps } => {
+            let affine = [weight, bias];
+            let norm = Measured::given(x, affine, (mean, var), eps, Activation::Relu)?;
+            (Some(norm.on_cpu()?), Some((weight, bias)), None)
+        }
+        Before::BatchNorm { weight, bias, statistics: Statistics::Own, eps } => {
+            let norm = Measured::own(x, [weight, bias], eps, Activation::Relu)?;
+            (Some(norm.on_cpu()?), Some((weight, bias)), Some((norm.mean, norm.var)))
         }
     })
 }
@@ -287,63 +284,50 @@ impl Fused {
     }
 }
 
-impl CustomOp3 for Fused {
-    fn name(&self) -> &'static str {
-        OP
-    }
+impl Operator<3> for Fused {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::INPUTS;
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-        v: &CpuStorage,
-        lv: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        if x.dtype() != DType::F32 {
-            bail!("{OP}: expected f32 tensors, found {:?}", x.dtype());
-        }
-        let (x, w, v) =
-            (slice::<f32>(OP, x, lx)?, slice::<f32>(OP, w, lw)?, slice::<f32>(OP, v, lv)?);
-        let (bias, parameters) = self.split(v);
-        let after = After { bias: Some(bias), activation: Activation::Linear };
-        let y = self.winograd.forward(x, w, after, &self.prologue(parameters));
+    fn shape(&self) -> Shape {
         let (h, width) = self.winograd.output();
-        Ok(storage(y, (self.winograd.n, self.winograd.co, h, width)))
+        (self.winograd.n, self.winograd.co, h, width).into()
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        vectors: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let (hx, hw, hv, hd) = (host(OP, x)?, host(OP, w)?, host(OP, vectors)?, host(OP, &dy)?);
-        let (xs, ws, ds) = (hx.slice::<f32>()?, hw.slice::<f32>()?, hd.slice::<f32>()?);
-        let (_, parameters) = self.split(hv.slice::<f32>()?);
-        let (wants_x, wants_w) = (tracked(x), tracked(w));
-        let through = wants_x || (self.affine && tracked(vectors));
+    fn forward<T: Real>(&self, [x, w, vectors]: [&[T]; 3]) -> Result<Vec<T>> {
+        let (x, w, vectors) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(vectors)?);
+        let (bias, parameters) = self.split(vectors);
+        let after = After { bias: Some(bias), activation: Activation::Linear };
+        T::from_f32(self.winograd.forward(x, w, after, &self.prologue(parameters)))
+    }
+
+    fn backward<T: Real>(&self, given: Given<&[T], 3>) -> Gradients<T, 3> {
+        let Given { x: [x, w, vectors], dy, wanted: [to_x, to_w, to_vectors], .. } = given;
+        let (x, w, dy) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(dy)?);
+        let (_, parameters) = self.split(T::as_f32(vectors)?);
+        let through = to_x || (self.affine && to_vectors);
         // Neither needs the other; together they keep all threads busy to their ends.
         let (dw, dz) = rayon::join(
-            || wants_w.then(|| self.weight_gradient(xs, ds, &self.prologue(parameters))),
-            || through.then(|| self.winograd.input_gradient(ds, ws)),
+            || to_w.then(|| self.weight_gradient(x, dy, &self.prologue(parameters))),
+            || through.then(|| self.winograd.input_gradient(dy, w)),
         );
-        let dw = dw.map(|dw| tensor(dw, w.shape())).transpose()?;
         let (dx, norm) = match dz {
-            Some(dz) => self.through_norm(xs, dz, parameters, wants_x),
+            Some(dz) => self.through_norm(x, dz, parameters, to_x),
             None => (None, Vec::new()),
         };
-        let dv = if tracked(vectors) {
-            let mut all = channel_sums(&dy)?.to_vec1::<f32>()?;
-            all.extend(norm);
-            Some(tensor(all, vectors.shape())?)
-        } else {
-            None
-        };
-        Ok((dx.map(|dx| tensor(dx, x.shape())).transpose()?, dw, dv))
+        let dvectors = to_vectors.then(|| {
+            let (h, width) = self.winograd.output();
+            let sums = bias_gradient(dy, self.winograd.n, self.winograd.co, h * width);
+            [sums, norm].concat()
+        });
+        let made = |gradient: Option<Vec<f32>>| gradient.map(T::from_f32).transpose();
+        Ok([made(dx)?, made(dw)?, made(dvectors)?])
+    }
+
+    fn launch_forward(&self, _: &dyn Gpu, _: [Floats; 3], _: Floats) -> Result<()> {
+        bail!("{OP}: expected the single operators on a GPU")
+    }
+
+    fn launch_backward(&self, _: &dyn Gpu, _: Given<Floats, 3>, _: [Floats; 3]) -> Result<()> {
+        bail!("{OP}: expected the single operators on a GPU")
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! An output pixel of phase (a, b), its row and column modulo 2, reads 2x2 pixels of the small image by a kernel whose
 //! taps are sums of the 3x3 kernel's: 16 products for a small pixel where the two steps take 36. This is how it is done
-//! on a card, and in bf16; in f32 on the CPU Winograd's algorithm does better.
+//! on a GPU, and in bf16; in f32 on the CPU Winograd's algorithm does better.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use autogan_kernels::ConvGeometry;
+use autogan_kernels::conv::bias_gradient;
+use candle_core::{Result, Shape, Tensor};
 
-use super::{ConvGeometry, channel_sums, conv2d_strided};
-use crate::cuda::{self, Card, Floats, int, over_elements, over_planes};
-use crate::host::{host, slice, tensor, zeros};
-use crate::real::{Real, dispatch, storage};
-use crate::tape::{Keep, apply2, tracked};
-use crate::unary::{Given, Unary, apply};
+use super::conv2d::conv2d_strided;
+use super::gpu::channel_sums;
+use crate::cuda::{Argument, Floats, Gpu, int, over_elements, over_planes};
+use crate::host::zeros;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::Real;
 
 const OP: &str = "conv2d_up";
 
@@ -20,10 +21,10 @@ const OP: &str = "conv2d_up";
 /// caller has checked the shapes.
 pub(super) fn conv2d_up(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let ((n, _, h, width), (co, ci, _, _)) = (x.dims4()?, w.dims4()?);
-    let weights = apply(w, Weights { co, ci })?;
+    let weights = apply([w], Weights { co, ci })?;
     let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
     let phases = conv2d_strided(x, &weights, None, geometry)?;
-    apply2(&phases, &b.contiguous()?, Assemble { n, co, h, w: width }, Keep::NOTHING)
+    apply([&phases, b], Assemble { n, co, h, w: width })
 }
 
 /// `[co, ci, 3, 3]` → `[4·co, ci, 2, 2]`, in the order (a, b, o).
@@ -52,7 +53,7 @@ impl Weights {
     }
 }
 
-impl Unary for Weights {
+impl Operator<1> for Weights {
     const NAME: &'static str = OP;
     const KEEP: Keep = Keep::NOTHING;
 
@@ -60,26 +61,26 @@ impl Unary for Weights {
         (4 * self.co, self.ci, 2, 2).into()
     }
 
-    fn forward<T: Real>(&self, w: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut phases = zeros(16 * self.co * self.ci);
         self.places(|from, to| phases[to] += w[from]);
-        phases
+        Ok(phases)
     }
 
-    fn backward<T: Real>(&self, _w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let mut dw = zeros(9 * self.co * self.ci);
         self.places(|to, from| dw[to] += dy[from]);
-        dw
+        Ok([Some(dw)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
-        let arguments = [x.read(), y.write(), int(self.co)?, int(self.ci)?];
-        over_elements(card, "phase_weights_forward", 16 * self.co * self.ci, &arguments)
+    fn launch_forward(&self, gpu: &dyn Gpu, [w]: [Floats; 1], phases: Floats) -> Result<()> {
+        let arguments = [w.read(), phases.write(), int(self.co)?, int(self.ci)?];
+        over_elements(gpu, "phase_weights_forward", 16 * self.co * self.ci, &arguments)
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
-        let arguments = [given.dy.read(), dx.write(), int(self.co)?, int(self.ci)?];
-        over_elements(card, "phase_weights_backward", 9 * self.co * self.ci, &arguments)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dw: [Floats; 1]) -> Result<()> {
+        let arguments = [at.dy.read(), dw[0].write(), int(self.co)?, int(self.ci)?];
+        over_elements(gpu, "phase_weights_backward", 9 * self.co * self.ci, &arguments)
     }
 }
 
@@ -93,10 +94,6 @@ struct Assemble {
 }
 
 impl Assemble {
-    fn shape(&self) -> Shape {
-        (self.n, self.co, 2 * self.h, 2 * self.w).into()
-    }
-
     /// Calls `f(place in the output, place among the phases, channel)` for every pixel of the output.
     fn places(&self, mut f: impl FnMut(usize, usize, usize)) {
         let Self { n, co, h, w } = *self;
@@ -111,80 +108,53 @@ impl Assemble {
         }
     }
 
-    fn program(self) -> impl cuda::Program<1> {
-        move |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            let Self { n, co, h, w } = self;
-            let tensors = [from[0].read(), from[1].read(), y.write()];
-            let arguments = [&tensors[..], &[int(n)?, int(co)?, int(h)?, int(w)?]].concat();
-            over_planes(card, "phase_assemble_forward", (n * co, 4 * h * w), &arguments)
-        }
-    }
-
-    fn phases_gradient(&self, phases: &Tensor, dy: &Tensor) -> Result<Tensor> {
-        let Self { n, co, h, w } = *self;
-        if cuda::taken(dy) {
-            return cuda::make_one(OP, &[dy], phases.shape(), |card, from, dphases| {
-                let tensors = [from[0].read(), dphases.write()];
-                let arguments = [&tensors[..], &[int(n)?, int(co)?, int(h)?, int(w)?]].concat();
-                let (planes, pixels) = (n * 4 * co, (h + 1) * (w + 1));
-                over_planes(card, "phase_assemble_backward", (planes, pixels), &arguments)
-            });
-        }
-        dispatch!(OP, dy.dtype(), T => {
-            let view = host(OP, dy)?;
-            let dy = view.slice::<T>()?;
-            let mut dphases = zeros(phases.elem_count());
-            self.places(|from, to, _| dphases[to] = dy[from]);
-            tensor(dphases, phases.shape())
-        })
+    fn sizes(&self) -> Result<[Argument; 4]> {
+        Ok([int(self.n)?, int(self.co)?, int(self.h)?, int(self.w)?])
     }
 }
 
-impl CustomOp2 for Assemble {
-    fn name(&self) -> &'static str {
-        OP
+impl Operator<2> for Assemble {
+    const NAME: &'static str = OP;
+    const KEEP: Keep = Keep::NOTHING;
+
+    fn shape(&self) -> Shape {
+        (self.n, self.co, 2 * self.h, 2 * self.w).into()
     }
 
-    fn cpu_fwd(
-        &self,
-        phases: &CpuStorage,
-        lp: &Layout,
-        bias: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let inputs = [(phases, lp), (bias, lb)];
-        if let Some(y) = cuda::emulated(OP, &inputs, self.shape(), self.program()) {
-            return y;
+    fn forward<T: Real>(&self, [phases, bias]: [&[T]; 2]) -> Result<Vec<T>> {
+        let mut y = zeros(4 * self.n * self.co * self.h * self.w);
+        self.places(|to, from, o| y[to] = phases[from] + bias[o]);
+        Ok(y)
+    }
+
+    fn backward<T: Real>(&self, Given { dy, wanted, .. }: Given<&[T], 2>) -> Gradients<T, 2> {
+        let Self { n, co, h, w } = *self;
+        let dphases = wanted[0].then(|| {
+            let mut dphases = zeros(n * 4 * co * (h + 1) * (w + 1));
+            self.places(|from, to, _| dphases[to] = dy[from]);
+            dphases
+        });
+        Ok([dphases, wanted[1].then(|| bias_gradient(dy, n, co, 4 * h * w))])
+    }
+
+    fn launch_forward(&self, gpu: &dyn Gpu, [phases, b]: [Floats; 2], y: Floats) -> Result<()> {
+        let tensors = [phases.read(), b.read(), y.write()];
+        let arguments = [&tensors[..], &self.sizes()?].concat();
+        let sizes = (self.n * self.co, 4 * self.h * self.w);
+        over_planes(gpu, "phase_assemble_forward", sizes, &arguments)
+    }
+
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
+        let Self { n, co, h, w } = *self;
+        if at.wanted[0] {
+            let arguments = [&[at.dy.read(), dx[0].write()][..], &self.sizes()?].concat();
+            let sizes = (n * 4 * co, (h + 1) * (w + 1));
+            over_planes(gpu, "phase_assemble_backward", sizes, &arguments)?;
         }
-        dispatch!(OP, phases.dtype(), T => {
-            let (phases, bias) = (slice::<T>(OP, phases, lp)?, slice::<T>(OP, bias, lb)?);
-            let mut y = zeros(self.shape().elem_count());
-            self.places(|to, from, o| y[to] = phases[from] + bias[o]);
-            Ok(storage(y, self.shape()))
-        })
-    }
-
-    fn cuda_fwd(
-        &self,
-        phases: &CudaStorage,
-        lp: &Layout,
-        bias: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(OP, &[(phases, lp), (bias, lb)], self.shape(), self.program())
-    }
-
-    fn bwd(
-        &self,
-        phases: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let dphases = tracked(phases).then(|| self.phases_gradient(phases, &dy)).transpose()?;
-        let db = tracked(bias).then(|| channel_sums(&dy)).transpose()?;
-        Ok((dphases, db))
+        if at.wanted[1] {
+            channel_sums(gpu, at.dy, dx[1], (n, co, 4 * h * w))?;
+        }
+        Ok(())
     }
 }
 

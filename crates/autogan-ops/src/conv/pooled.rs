@@ -4,15 +4,15 @@
 //! every second pixel: 16 products for one pooled output where the two steps take 36, for k = 3. Exact, borders
 //! included: zero padding stays zero padding.
 
+use autogan_kernels::ConvGeometry;
 use candle_core::{Result, Shape, Tensor, bail};
 
-use super::{ConvGeometry, conv2d, conv2d_strided};
-use crate::avg_pool2;
-use crate::cuda::{Card, Floats, int, over_elements};
+use super::conv2d::{conv2d, conv2d_strided};
+use crate::cuda::{Floats, Gpu, int, over_elements};
 use crate::host::zeros;
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::pool::avg_pool2;
 use crate::real::Real;
-use crate::tape::Keep;
-use crate::unary::{Given, Unary, apply};
 
 /// `avg_pool2(conv2d(x, w, b))`: `x [N, Ci, H, W]` with even sides, `w [Co, Ci, k, k]` with odd k, `b [Co]`
 /// → `[N, Co, H/2, W/2]`.
@@ -28,7 +28,7 @@ pub fn conv2d_avg_pool2(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Te
     if kh != kw || kh % 2 == 0 {
         bail!("conv2d_avg_pool2: expected an odd square kernel, found {kh}x{kw}");
     }
-    let averaged = apply(w, Averaged { co, ci, k: kh })?;
+    let averaged = apply([w], Averaged { co, ci, k: kh })?;
     let geometry = ConvGeometry { stride: 2, pad_h: kh / 2, pad_w: kw / 2 };
     conv2d_strided(x, &averaged, b, geometry)
 }
@@ -61,7 +61,7 @@ impl Averaged {
     }
 }
 
-impl Unary for Averaged {
+impl Operator<1> for Averaged {
     const NAME: &'static str = "conv2d_avg_pool2";
     const KEEP: Keep = Keep::NOTHING;
 
@@ -69,35 +69,35 @@ impl Unary for Averaged {
         (self.co, self.ci, self.k + 1, self.k + 1).into()
     }
 
-    fn forward<T: Real>(&self, w: &[T]) -> Vec<T> {
+    fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let (small, large) = (self.k * self.k, (self.k + 1) * (self.k + 1));
         let mut out = zeros(self.co * self.ci * large);
         let quarter = T::from_f64(0.25);
         for (out, w) in out.chunks_exact_mut(large).zip(w.chunks_exact(small)) {
             Self::places(self.k, |tap, place| out[place] += w[tap] * quarter);
         }
-        out
+        Ok(out)
     }
 
-    fn backward<T: Real>(&self, _w: &[T], _y: &[T], dy: &[T]) -> Vec<T> {
+    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
         let (small, large) = (self.k * self.k, (self.k + 1) * (self.k + 1));
         let mut dw = zeros(self.co * self.ci * small);
         let quarter = T::from_f64(0.25);
         for (dw, dy) in dw.chunks_exact_mut(small).zip(dy.chunks_exact(large)) {
             Self::places(self.k, |tap, place| dw[tap] += dy[place] * quarter);
         }
-        dw
+        Ok([Some(dw)])
     }
 
-    fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
         let kernels = self.co * self.ci;
         let arguments = [x.read(), y.write(), int(kernels)?, int(self.k)?];
-        over_elements(card, "averaged_forward", kernels * (self.k + 1) * (self.k + 1), &arguments)
+        over_elements(gpu, "averaged_forward", kernels * (self.k + 1) * (self.k + 1), &arguments)
     }
 
-    fn launch_backward(&self, card: &dyn Card, given: Given, dx: Floats) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let kernels = self.co * self.ci;
-        let arguments = [given.dy.read(), dx.write(), int(kernels)?, int(self.k)?];
-        over_elements(card, "averaged_backward", kernels * self.k * self.k, &arguments)
+        let arguments = [at.dy.read(), dx[0].write(), int(kernels)?, int(self.k)?];
+        over_elements(gpu, "averaged_backward", kernels * self.k * self.k, &arguments)
     }
 }

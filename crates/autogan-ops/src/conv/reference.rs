@@ -2,9 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
+use autogan_kernels::ConvGeometry;
 use autogan_kernels::conv::reference;
 
-use super::{ConvGeometry, problem};
+use super::conv2d::problem;
 use crate::real::dispatch;
 
 /// `y[n, o, i, j] = b[o] + Σ w[o, c, u, v] · x[n, c, i·stride + u − pad_h, j·stride + v − pad_w]`, forward only.

@@ -1,4 +1,4 @@
-// Floats to bf16 and back, around convolutions in bf16: conv/card.rs. One-dimensional grids.
+// Floats to bf16 and back, around convolutions in bf16: conv/gpu.rs. One-dimensional grids.
 #include "bf16.cuh"
 
 // y [count] = the nearest bf16 values of x.

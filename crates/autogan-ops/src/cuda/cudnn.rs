@@ -10,7 +10,7 @@ use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::cudnn::{CudnnError, result, sys};
 use candle_core::{CudaDevice, Error, Result, bail};
 
-use super::launch::{Card, ConvSizes, Convolution};
+use super::launch::{ConvSizes, Convolution, Gpu};
 use crate::precision::Precision;
 
 /// Memory that an algorithm may take, at most: 1 GiB.
@@ -30,7 +30,7 @@ thread_local! {
 /// The sizes of a convolution, and what it computes in.
 type Key = ([i32; 12], Precision);
 
-/// cuDNN for one card and one thread, and what it found for the shapes that it met in each precision.
+/// cuDNN for one GPU and one thread, and what it found for the shapes that it met in each precision.
 struct Library {
     handle: sys::cudnnHandle_t,
     plans: RefCell<HashMap<Key, Rc<Plan>>>,
@@ -148,7 +148,7 @@ impl Plan {
     /// What may help where cuDNN has no algorithm.
     fn remedy(&self) -> &'static str {
         match self.precision {
-            Precision::Bf16 => "; in bf16 it has some on cards of compute capability 8.0 or later",
+            Precision::Bf16 => "; in bf16 it has some on GPUs of compute capability 8.0 or later",
             Precision::F32 | Precision::Tf32 => "",
         }
     }
@@ -270,7 +270,7 @@ fn tensor(kind: sys::cudnnDataType_t, shape: [c_int; 4]) -> Result<sys::cudnnTen
 /// Runs one convolution: from two tensors to a third, all at these addresses. In bf16 their values are of that type; sums
 /// are f32 always.
 pub(super) fn convolve(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     device: &CudaDevice,
     (which, precision): (Convolution, Precision),
     sizes: &ConvSizes,
@@ -293,7 +293,7 @@ pub(super) fn convolve(
         // SAFETY: the descriptor is alive.
         unsafe { result::set_convolution_math_type(convolution, math) }.map_err(library)?;
     }
-    let room = card.room(memory)?;
+    let room = gpu.room(memory)?;
     let work = room.address() as *mut c_void;
     // SAFETY: addresses are of memory of the shapes in the plan, which the operator checked; the room is as large as the
     // algorithm asked, and is freed in the stream's order.

@@ -1,17 +1,15 @@
-//! A card behind CUDA's driver, by way of candle's device: one stream, so that everything has one order.
+//! A GPU behind CUDA's driver, by way of candle's device: one stream, so that everything has one order.
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{
     CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
 };
 use candle_core::cuda_backend::{CudaDType, WrapErr};
-use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, WithDType, bail};
 
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
-use super::launch::{Argument, Card, ConvSizes, Launch, Room};
-use super::{Element, Floats, Program};
+use super::launch::{Argument, ConvSizes, Gpu, Launch, Room};
 #[cfg(feature = "cudnn")]
 use crate::precision::Precision;
 
@@ -20,14 +18,14 @@ include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 // SAFETY: twelve `int`, laid out as in C.
 unsafe impl DeviceRepr for ConvSizes {}
 
-/// What lies in a card's memory.
-pub(crate) trait OnCard: CudaDType + DeviceRepr {}
+/// What lies in a GPU's memory.
+pub(crate) trait OnGpu: CudaDType + DeviceRepr {}
 
-impl<T: CudaDType + DeviceRepr> OnCard for T {}
+impl<T: CudaDType + DeviceRepr> OnGpu for T {}
 
 struct Driver<'a>(&'a CudaDevice);
 
-impl Card for Driver<'_> {
+impl Gpu for Driver<'_> {
     fn launch(&self, launch: &Launch) -> Result<()> {
         let name = launch.kernel;
         let Some((module, ptx)) = module_of(name) else { bail!("there is no kernel {name}") };
@@ -95,105 +93,39 @@ impl Driver<'_> {
     }
 }
 
-pub(super) fn forward(
-    op: &'static str,
-    inputs: &[(&CudaStorage, &Layout)],
-    length: usize,
-    program: impl Program<1>,
-) -> Result<CudaStorage> {
-    let Some((first, _)) = inputs.first() else { bail!("{op}: expected an input") };
-    let device = first.device().clone();
-    let mut made =
-        filled(op, &device, inputs, &[length], |card, from, to| program(card, from, [to[0]]))?;
-    Ok(CudaStorage::wrap_cuda_slice(made.remove(0), device))
-}
-
-pub(super) fn convert<X: Element, Y: Element>(
-    op: &'static str,
-    (x, layout): (&CudaStorage, &Layout),
-    length: usize,
-    program: impl FnOnce(&dyn Card, u64, u64) -> Result<()>,
-) -> Result<CudaStorage> {
-    let device = x.device().clone();
-    let from = address(op, x, layout, X::DTYPE)?;
-    // SAFETY: every kernel writes each element of its output.
-    let mut made = unsafe { device.alloc::<Y>(length)? };
-    let to = made.device_ptr_mut(&device.cuda_stream()).0;
-    program(&Driver(&device), from, to)?;
-    Ok(CudaStorage::wrap_cuda_slice(made, device))
-}
-
-pub(super) fn make<const N: usize>(
-    op: &'static str,
-    device: &CudaDevice,
-    inputs: &[&Tensor],
-    shapes: [Shape; N],
-    program: impl Program<N>,
-) -> Result<[Tensor; N]> {
-    let lengths = shapes.each_ref().map(Shape::elem_count);
-    let made = with_storages(op, inputs, |inputs| {
-        filled(op, device, inputs, &lengths, |card, from, to| {
-            program(card, from, std::array::from_fn(|i| to[i]))
-        })
-    })?;
-    let tensor = |(memory, shape): (CudaSlice<f32>, Shape)| {
-        let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(memory, device.clone()));
-        Tensor::from_storage(storage, shape, BackpropOp::none(), false)
-    };
-    let tensors: Vec<Tensor> = made.into_iter().zip(shapes).map(tensor).collect();
-    tensors.try_into().or_else(|_| bail!("{op}: expected {N} outputs"))
-}
-
-pub(super) fn run<R>(
-    op: &'static str,
-    device: &CudaDevice,
-    inputs: &[&Tensor],
-    changed: &[Floats],
-    program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
-) -> Result<R> {
-    with_storages(op, inputs, |inputs| {
-        let from = addresses(op, inputs)?;
-        program(&Driver(device), &from, changed)
-    })
-}
-
-/// Runs a program on new memory, all of which it writes.
-fn filled(
-    op: &'static str,
+/// Runs a program from the addresses of inputs to those of new memory, all of which it writes.
+pub(super) fn fill<X: WithDType, Y: WithDType + OnGpu>(
+    op: &str,
     device: &CudaDevice,
     inputs: &[(&CudaStorage, &Layout)],
     lengths: &[usize],
-    program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<()>,
-) -> Result<Vec<CudaSlice<f32>>> {
-    let from = addresses(op, inputs)?;
+    program: impl FnOnce(&dyn Gpu, &[u64], &[u64]) -> Result<()>,
+) -> Result<Vec<CudaStorage>> {
+    let from = inputs
+        .iter()
+        .map(|(storage, layout)| address(op, storage, layout, X::DTYPE))
+        .collect::<Result<Vec<_>>>()?;
     let stream = device.cuda_stream();
     let mut made = Vec::with_capacity(lengths.len());
     for &length in lengths {
         // SAFETY: every kernel writes each element of its output.
-        made.push(unsafe { device.alloc::<f32>(length)? });
+        made.push(unsafe { device.alloc::<Y>(length)? });
     }
-    let to: Vec<Floats> =
-        made.iter_mut().map(|memory| Floats(memory.device_ptr_mut(&stream).0)).collect();
+    let to: Vec<u64> = made.iter_mut().map(|memory| memory.device_ptr_mut(&stream).0).collect();
     program(&Driver(device), &from, &to)?;
-    Ok(made)
-}
-
-fn addresses(op: &'static str, inputs: &[(&CudaStorage, &Layout)]) -> Result<Vec<Floats>> {
-    let floats = |&(storage, layout): &(&CudaStorage, &Layout)| {
-        Ok(Floats(address(op, storage, layout, DType::F32)?))
-    };
-    inputs.iter().map(floats).collect()
+    let storage = |memory| CudaStorage::wrap_cuda_slice(memory, device.clone());
+    Ok(made.into_iter().map(storage).collect())
 }
 
 /// Where the elements of a contiguous tensor of this type begin.
 pub(super) fn address(
-    op: &'static str,
+    op: &str,
     storage: &CudaStorage,
     layout: &Layout,
     dtype: DType,
 ) -> Result<u64> {
     if storage.dtype() != dtype {
-        bail!("{op}: expected {} tensors on a card, found {:?}", dtype.as_str(), storage.dtype());
+        bail!("{op}: expected {} tensors on a GPU, found {:?}", dtype.as_str(), storage.dtype());
     }
     let Some((start, _)) = layout.contiguous_offsets() else {
         bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
@@ -206,21 +138,4 @@ pub(super) fn address(
         other => bail!("{op}: kernels take no {} tensors", other.as_str()),
     };
     Ok(begin + (dtype.size_in_bytes() * start) as u64)
-}
-
-/// Calls `f` with the storages of tensors, which it keeps open meanwhile.
-fn with_storages<R>(
-    op: &'static str,
-    inputs: &[&Tensor],
-    f: impl FnOnce(&[(&CudaStorage, &Layout)]) -> Result<R>,
-) -> Result<R> {
-    let guards: Vec<_> = inputs.iter().map(|t| t.storage_and_layout()).collect();
-    let storages: Vec<(&CudaStorage, &Layout)> = guards
-        .iter()
-        .map(|(guard, layout)| match &**guard {
-            Storage::Cuda(storage) => Ok((storage, *layout)),
-            _ => bail!("{op}: expected all tensors on one card, found one elsewhere"),
-        })
-        .collect::<Result<_>>()?;
-    f(&storages)
 }

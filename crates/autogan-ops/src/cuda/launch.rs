@@ -1,4 +1,4 @@
-//! Launches of kernels as data: a name, a grid, arguments. What runs them is a [`Card`].
+//! Launches of kernels as data: a name, a grid, arguments. What runs them is a [`Gpu`].
 
 use std::any::Any;
 
@@ -6,11 +6,11 @@ use candle_core::{Result, bail};
 
 use crate::precision::Precision;
 
-/// What runs kernels: an NVIDIA card, or the emulation that tests them.
+/// What runs kernels: an NVIDIA GPU, or the emulation that tests them.
 ///
 /// Everything that is asked for happens in the order in which it is asked for. There is no way back to the host, so no
 /// operator can wait for it.
-pub trait Card {
+pub trait Gpu {
     /// Starts a kernel; it need not have ended on return.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ pub trait Card {
     /// Memory that holds a copy of these bytes.
     ///
     /// # Errors
-    /// As [`Card::room`].
+    /// As [`Gpu::room`].
     fn upload(&self, bytes: &[u8]) -> Result<Room>;
 }
 
@@ -237,24 +237,24 @@ pub(crate) fn narrow(size: usize) -> Result<i32> {
 }
 
 fn start(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     grid: [usize; 3],
     arguments: &[Argument],
 ) -> Result<()> {
     let grid = grid.map(|blocks| blocks.max(1) as u32);
-    card.launch(&Launch { kernel, grid, threads: THREADS as u32, arguments: arguments.to_vec() })
+    gpu.launch(&Launch { kernel, grid, threads: THREADS as u32, arguments: arguments.to_vec() })
 }
 
 /// A kernel that strides over `count` elements.
 pub(crate) fn over_elements(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     count: usize,
     arguments: &[Argument],
 ) -> Result<()> {
     narrow(count)?;
-    start(card, kernel, [blocks_of(count), 1, 1], arguments)
+    start(gpu, kernel, [blocks_of(count), 1, 1], arguments)
 }
 
 /// Blocks of a loop over `count` elements.
@@ -264,28 +264,28 @@ pub(crate) fn blocks_of(count: usize) -> usize {
 
 /// A kernel that strides over `planes` along y, and over the pixels of each along x.
 pub(crate) fn over_planes(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     (planes, pixels): (usize, usize),
     arguments: &[Argument],
 ) -> Result<()> {
     narrow(planes * pixels)?;
-    start(card, kernel, [blocks_of(pixels), planes.min(MOST_ROWS), 1], arguments)
+    start(gpu, kernel, [blocks_of(pixels), planes.min(MOST_ROWS), 1], arguments)
 }
 
 /// A kernel with a block for each of `groups`, striding.
 pub(crate) fn over_groups(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     groups: usize,
     arguments: &[Argument],
 ) -> Result<()> {
-    start(card, kernel, [groups.min(MOST_ROWS), 1, 1], arguments)
+    start(gpu, kernel, [groups.min(MOST_ROWS), 1, 1], arguments)
 }
 
 /// A tiled product of `rows` x `columns`, in `parts` shares of its sums along z.
 pub(crate) fn over_tiles(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     (rows, columns, parts): (usize, usize, usize),
     arguments: &[Argument],
@@ -295,10 +295,10 @@ pub(crate) fn over_tiles(
         bail!("{kernel}: expected at most {} rows, found {rows}", MOST_ROWS * TILE);
     }
     narrow(rows * columns)?;
-    start(card, kernel, [across, down, parts], arguments)
+    start(gpu, kernel, [across, down, parts], arguments)
 }
 
-/// Into how many shares the sums of a tiled product are cut: enough blocks to fill a card, and no share too short to
+/// Into how many shares the sums of a tiled product are cut: enough blocks to fill a GPU, and no share too short to
 /// be worth one. By the sizes alone, as bits depend on it.
 pub(crate) fn shares(rows: usize, columns: usize, depth: usize) -> usize {
     const BLOCKS: usize = 512;
@@ -309,7 +309,7 @@ pub(crate) fn shares(rows: usize, columns: usize, depth: usize) -> usize {
 
 /// A kernel over a list of tensors along y, and the elements of each along x.
 pub(crate) fn over_list(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     kernel: &'static str,
     (tensors, longest): (usize, usize),
     arguments: &[Argument],
@@ -318,5 +318,5 @@ pub(crate) fn over_list(
         bail!("{kernel}: expected at most {MOST_ROWS} tensors in one launch, found {tensors}");
     }
     narrow(longest)?;
-    start(card, kernel, [blocks_of(longest), tensors, 1], arguments)
+    start(gpu, kernel, [blocks_of(longest), tensors, 1], arguments)
 }

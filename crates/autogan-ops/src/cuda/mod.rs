@@ -1,12 +1,12 @@
-//! Operators on NVIDIA cards.
+//! Operators on NVIDIA GPUs.
 //!
 //! An operator says which kernels it launches, and on what: `launch` holds the words for that. `forward` and
-//! `make` find the tensors' memory and make the outputs; with the feature `cuda` they do so on a card, which
+//! `make` find the tensors' memory and make the outputs; with the feature `cuda` they do so on a GPU, which
 //! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
-//! tests run every operator as it runs on a card: `stand_in`.
+//! tests run every operator as it runs on a GPU: `stand_in`.
 //!
-//! On a card operators take f32 alone; those between images and numbers take or make bytes, too: `convert`. Beside them
-//! lie f64 vectors: statistics, and what spectral norm keeps.
+//! On a GPU operators take f32 alone; those between images and numbers take or make bytes, too. Beside them lie f64
+//! vectors: statistics, and what spectral norm keeps.
 
 mod launch;
 
@@ -31,6 +31,8 @@ mod emulate;
 
 use std::cell::Cell;
 
+use candle_core::backend::BackendStorage;
+use candle_core::op::BackpropOp;
 use candle_core::{
     CpuStorage, CudaStorage, DType, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor,
     WithDType, bail,
@@ -38,7 +40,8 @@ use candle_core::{
 
 #[cfg(feature = "emulate")]
 pub use emulate::stand_in;
-pub use launch::{Argument, Card, ConvSizes, Convolution, Launch, Room};
+pub(crate) use emulate::stands_in;
+pub use launch::{Argument, ConvSizes, Convolution, Gpu, Launch, Room};
 pub(crate) use launch::{
     Bytes, Doubles, Floats, blocks_of, flag, int, narrow, over_elements, over_groups, over_list,
     over_planes, over_tiles, shares,
@@ -48,21 +51,15 @@ pub use open::open;
 #[cfg(feature = "cuda")]
 pub(crate) use pinned::Pinned;
 
+use crate::host::{Storages, with_storages};
+
 /// Whether operators on this tensor launch kernels.
 pub(crate) fn taken(t: &Tensor) -> bool {
     matches!(t.device(), Device::Cuda(_)) || emulate::stands_in()
 }
 
-/// What an operator launches: from the addresses of its inputs to those of `N` outputs.
-pub(crate) trait Program<const N: usize>:
-    FnOnce(&dyn Card, &[Floats], [Floats; N]) -> Result<()>
-{
-}
-
-impl<const N: usize, F: FnOnce(&dyn Card, &[Floats], [Floats; N]) -> Result<()>> Program<N> for F {}
-
 /// An element type of kernels, with the type of its addresses.
-pub(crate) trait Element: WithDType + driver::OnCard {
+pub(crate) trait Element: WithDType + driver::OnGpu {
     /// Where elements of this type are.
     type Address: Copy;
     fn address(at: u64) -> Self::Address;
@@ -82,93 +79,77 @@ impl Element for u8 {
     }
 }
 
-/// [`forward`] of an operator with one input and an output that may be of another type.
-pub(crate) fn convert<X: Element, Y: Element>(
-    op: &'static str,
-    x: (&CudaStorage, &Layout),
-    shape: Shape,
-    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
-) -> Result<(CudaStorage, Shape)> {
-    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
-    let storage = driver::convert::<X, Y>(op, x, shape.elem_count(), program)?;
-    Ok((storage, shape))
-}
-
-/// [`convert`] by what stands in for the CPU; `None` where nothing does.
-pub(crate) fn convert_emulated<X: Element, Y: Element>(
-    op: &'static str,
-    x: (&CpuStorage, &Layout),
-    shape: Shape,
-    program: impl FnOnce(&dyn Card, X::Address, Y::Address) -> Result<()>,
-) -> Option<Result<(CpuStorage, Shape)>> {
-    let program = |card: &dyn Card, x, y| program(card, X::address(x), Y::address(y));
-    emulate::convert::<X, Y>(op, x, shape, program)
-}
-
-/// An operator's forward pass on a card: new memory for `shape`, which the program fills.
-pub(crate) fn forward(
-    op: &'static str,
+/// New memory for `count` elements on the GPU of the inputs, which the program fills: it is given the addresses of the
+/// inputs, all of type `X`, and of the memory.
+pub(crate) fn forward<X: Element, Y: Element>(
+    op: &str,
     inputs: &[(&CudaStorage, &Layout)],
-    shape: Shape,
-    program: impl Program<1>,
-) -> Result<(CudaStorage, Shape)> {
-    let storage = driver::forward(op, inputs, shape.elem_count(), program)?;
-    Ok((storage, shape))
+    count: usize,
+    program: impl FnOnce(&dyn Gpu, &[u64], u64) -> Result<()>,
+) -> Result<CudaStorage> {
+    let Some((first, _)) = inputs.first() else { bail!("{op}: expected an input") };
+    let program = |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, from, to[0]);
+    Ok(driver::fill::<X, Y>(op, first.device(), inputs, &[count], program)?.remove(0))
 }
 
-/// An operator's forward pass by what stands in for the CPU; `None` where nothing does.
-pub(crate) fn emulated(
-    op: &'static str,
+/// [`forward`] by what [stands in](stands_in) for the CPU.
+pub(crate) fn emulated<X: Element, Y: Element>(
+    op: &str,
     inputs: &[(&CpuStorage, &Layout)],
-    shape: Shape,
-    program: impl Program<1>,
-) -> Option<Result<(CpuStorage, Shape)>> {
-    emulate::forward(op, inputs, shape, program)
+    count: usize,
+    program: impl FnOnce(&dyn Gpu, &[u64], u64) -> Result<()>,
+) -> Result<CpuStorage> {
+    let program = |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, from, to[0]);
+    Ok(emulate::fill::<X, Y>(op, inputs, &[count], program)?.remove(0))
 }
 
-/// New tensors beside the inputs, which the program fills. At least one input is needed, to name the device.
-pub(crate) fn make<const N: usize>(
-    op: &'static str,
+/// New tensors beside `like`, where all inputs lie; the program fills them.
+pub(crate) fn make(
+    op: &str,
+    like: &Tensor,
     inputs: &[&Tensor],
-    shapes: [Shape; N],
-    program: impl Program<N>,
-) -> Result<[Tensor; N]> {
-    match inputs[0].device() {
-        Device::Cuda(device) => driver::make(op, device, inputs, shapes, program),
-        _ => emulate::make(op, inputs, shapes, program),
-    }
+    shapes: &[&Shape],
+    program: impl FnOnce(&dyn Gpu, &[Floats], &[Floats]) -> Result<()>,
+) -> Result<Vec<Tensor>> {
+    let lengths: Vec<usize> = shapes.iter().map(|shape| shape.elem_count()).collect();
+    let floats = |all: &[u64]| all.iter().map(|&at| Floats(at)).collect::<Vec<_>>();
+    let program =
+        |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, &floats(from), &floats(to));
+    let device = like.device();
+    let made: Vec<Storage> = with_storages(op, device, inputs, |open| {
+        Ok(match open {
+            Storages::Cpu(from) => emulate::fill::<f32, f32>(op, &from, &lengths, program)?
+                .into_iter()
+                .map(Storage::Cpu)
+                .collect(),
+            Storages::Cuda(from) => {
+                driver::fill::<f32, f32>(op, device.as_cuda_device()?, &from, &lengths, program)?
+                    .into_iter()
+                    .map(Storage::Cuda)
+                    .collect()
+            }
+        })
+    })?;
+    let tensor = |(made, shape): (Storage, &&Shape)| {
+        Tensor::from_storage(made, (*shape).clone(), BackpropOp::none(), false)
+    };
+    Ok(made.into_iter().zip(shapes).map(tensor).collect())
 }
 
-/// [`make`] for one output.
-pub(crate) fn make_one(
-    op: &'static str,
-    inputs: &[&Tensor],
-    shape: &Shape,
-    program: impl FnOnce(&dyn Card, &[Floats], Floats) -> Result<()>,
-) -> Result<Tensor> {
-    let [y] =
-        make(op, inputs, [shape.clone()], |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            program(card, from, y)
-        })?;
-    Ok(y)
-}
-
-/// Launches that change tensors in place or make values for the host; all tensors lie beside `like`.
-pub(crate) fn run<R>(
+/// Launches that change tensors in place; all tensors lie beside `like`.
+pub(crate) fn run(
     op: &'static str,
     like: &Tensor,
     inputs: &[&Tensor],
     changed: &[&Tensor],
-    program: impl FnOnce(&dyn Card, &[Floats], &[Floats]) -> Result<R>,
-) -> Result<R> {
+    program: impl FnOnce(&dyn Gpu, &[Floats], &[Floats]) -> Result<()>,
+) -> Result<()> {
     let places = changed
         .iter()
         .map(|t| Ok(Floats(ToChange::address(op, t, DType::F32)?)))
         .collect::<Result<Vec<_>>>()?;
-    match like.device() {
-        Device::Cuda(device) => driver::run(op, device, inputs, &places, program),
-        _ => emulate::run(op, inputs, &places, program),
-    }
+    make(op, like, inputs, &[], |gpu, from, _| program(gpu, from, &places))?;
+    Ok(())
 }
 
 /// Where the values of an f32 tensor begin, for launches that read them while it lives.
@@ -202,7 +183,7 @@ fn address(op: &'static str, t: &Tensor, dtype: DType) -> Result<u64> {
     match &*storage {
         Storage::Cuda(storage) => driver::address(op, storage, layout, dtype),
         Storage::Cpu(storage) => emulate::address(op, storage, layout, dtype),
-        Storage::Metal(_) => bail!("{op}: expected a tensor on an NVIDIA card"),
+        Storage::Metal(_) => bail!("{op}: expected a tensor on an NVIDIA GPU"),
     }
 }
 
@@ -238,11 +219,11 @@ impl InplaceOp1 for ToChange {
 }
 
 /// Room for f32 values.
-pub(crate) fn floats(card: &dyn Card, count: usize) -> Result<Room> {
-    card.room(4 * count)
+pub(crate) fn floats(gpu: &dyn Gpu, count: usize) -> Result<Room> {
+    gpu.room(4 * count)
 }
 
 /// Room for f64 values.
-pub(crate) fn doubles(card: &dyn Card, count: usize) -> Result<Room> {
-    card.room(8 * count)
+pub(crate) fn doubles(gpu: &dyn Gpu, count: usize) -> Result<Room> {
+    gpu.room(8 * count)
 }

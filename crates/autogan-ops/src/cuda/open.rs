@@ -1,19 +1,19 @@
-//! Opening a card.
+//! Opening a GPU.
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, sys};
 use candle_core::{Device, Result};
 
-/// Card `card`, from 0, with one stream of its own, which all threads share, and memory that it keeps once it has had it.
+/// GPU number `gpu`, from 0, with one stream of its own, which all threads share, and memory that it keeps once it has had it.
 ///
 /// Candle's `new_cuda` takes the stream that the driver keeps for each thread, so that what one thread launches does not
-/// wait for what another did before; here work moves between threads. Each call opens the card anew, and tensors of two
-/// openings cannot meet: open a card once.
+/// wait for what another did before; here work moves between threads. Each call opens the GPU anew, and tensors of two
+/// openings cannot meet: open a GPU once.
 ///
 /// # Errors
-/// When there is no such card, or the driver refuses.
-pub fn open(card: usize) -> Result<Device> {
-    let device = Device::new_cuda_with_stream(card)?;
+/// When there is no such GPU, or the driver refuses.
+pub fn open(gpu: usize) -> Result<Device> {
+    let device = Device::new_cuda_with_stream(gpu)?;
     let cuda = device.as_cuda_device()?;
     // SAFETY: nothing else makes a stream in this context, and work on one stream is done in its order; the events that
     // candle would record at each use of a tensor order different streams.
@@ -22,7 +22,7 @@ pub fn open(card: usize) -> Result<Device> {
     Ok(device)
 }
 
-/// By default the driver takes memory back that is free whenever something waits for the card, and the next step asks for
+/// By default the driver takes memory back that is free whenever something waits for the GPU, and the next step asks for
 /// it again.
 fn keep_memory(context: &CudaContext) -> Result<()> {
     if !context.has_async_alloc() {
@@ -30,7 +30,7 @@ fn keep_memory(context: &CudaContext) -> Result<()> {
     }
     let mut pool = std::ptr::null_mut();
     let most = u64::MAX;
-    // SAFETY: the pool belongs to the card, and the driver copies the number.
+    // SAFETY: the pool belongs to the GPU, and the driver copies the number.
     unsafe {
         sys::cuDeviceGetDefaultMemPool(&mut pool, context.cu_device()).result().w()?;
         let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;

@@ -1,6 +1,6 @@
-//! Memory of the host that a card reads and writes by itself, so that neither waits for the other.
+//! Memory of the host that a GPU reads and writes by itself, so that neither waits for the other.
 //!
-//! It is used again and again: asking the driver for such memory and giving it back may both wait for the card.
+//! It is used again and again: asking the driver for such memory and giving it back may both wait for the GPU.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,26 +9,26 @@ use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::sys::CUevent_flags;
 use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice, result};
 
-/// What nobody holds; the card may still be at some of it.
+/// What nobody holds; the GPU may still be at some of it.
 static FREE: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
 
 struct Memory {
     bytes: PinnedHostSlice<u8>,
-    /// When the card is done with it. It is our own: cudarc records that of the memory only while it tracks events, which
-    /// a card with one stream does not.
+    /// When the GPU is done with it. It is our own: cudarc records that of the memory only while it tracks events, which
+    /// a GPU with one stream does not.
     done: CudaEvent,
 }
 
-/// A number of the host and of the card.
+/// A number of the host and of the GPU.
 pub(crate) trait Number: Copy {}
 impl Number for f32 {}
 impl Number for f64 {}
 
-/// Memory that is in use until this is dropped, and, however soon that is, until the card is done with it.
+/// Memory that is in use until this is dropped, and, however soon that is, until the GPU is done with it.
 pub(crate) struct Pinned(Option<Memory>);
 
 impl Pinned {
-    /// These values on their way to an address of the card.
+    /// These values on their way to an address of the GPU.
     pub fn upload<T: Number>(stream: &Arc<CudaStream>, values: &[T], to: u64) -> Result<()> {
         let mut memory = Self::take(stream, size_of_val(values))?;
         let staged = memory.values_mut::<T>(values.len())?;
@@ -38,7 +38,7 @@ impl Pinned {
         memory.record(stream)
     }
 
-    /// So many values that are on their way from an address of the card.
+    /// So many values that are on their way from an address of the GPU.
     pub fn download<T: Number>(stream: &Arc<CudaStream>, from: u64, count: usize) -> Result<Self> {
         let mut memory = Self::take(stream, count * size_of::<T>())?;
         let to = memory.values_mut::<T>(count)?;
@@ -53,11 +53,11 @@ impl Pinned {
         let Some(memory) = &self.0 else { candle_core::bail!("pinned memory was given back") };
         memory.done.synchronize().w()?;
         let from = memory.bytes.as_ptr().w()?.cast::<T>();
-        // SAFETY: `download` asked for as many, and the card has written them.
+        // SAFETY: `download` asked for as many, and the GPU has written them.
         Ok(unsafe { std::slice::from_raw_parts(from, count) }.to_vec())
     }
 
-    /// Memory that the card is not at.
+    /// Memory that the GPU is not at.
     fn take(stream: &Arc<CudaStream>, bytes: usize) -> Result<Self> {
         let context = stream.context();
         context.bind_to_thread().w()?;
@@ -73,13 +73,13 @@ impl Pinned {
         }
         drop(free);
         let room = bytes.max(SMALLEST).next_power_of_two();
-        // SAFETY: it is written before it is read, by the host or by the card.
+        // SAFETY: it is written before it is read, by the host or by the GPU.
         let bytes = unsafe { context.alloc_pinned_with_flags::<u8>(room, 0) }.w()?;
         let done = stream.record_event(Some(CUevent_flags::CU_EVENT_DISABLE_TIMING)).w()?;
         Ok(Self(Some(Memory { bytes, done })))
     }
 
-    /// The memory as values, while the card is not at it.
+    /// The memory as values, while the GPU is not at it.
     fn values_mut<T: Number>(&mut self, count: usize) -> Result<&mut [T]> {
         let Some(memory) = &mut self.0 else { candle_core::bail!("pinned memory was given back") };
         let at = memory.bytes.as_mut_ptr().w()?.cast::<T>();
@@ -87,7 +87,7 @@ impl Pinned {
         Ok(unsafe { std::slice::from_raw_parts_mut(at, count) })
     }
 
-    /// The card is at it until what was launched so far has ended.
+    /// The GPU is at it until what was launched so far has ended.
     fn record(&mut self, stream: &Arc<CudaStream>) -> Result<()> {
         match &self.0 {
             Some(memory) => memory.done.record(stream).w(),

@@ -1,4 +1,4 @@
-// CUDA's language for a C++ compiler, so that kernels run where there is no card: grids and blocks as loops, the
+// CUDA's language for a C++ compiler, so that kernels run where there is no GPU: grids and blocks as loops, the
 // threads of a block as fibres that run one after the other in a random order up to each barrier. A barrier that is
 // missing therefore shows: somebody reads what nobody has written yet. Shared memory is filled with NaN before
 // each block. One launch runs at a time.

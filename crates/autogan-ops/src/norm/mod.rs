@@ -2,25 +2,22 @@
 //!
 //! Both normalise a group of values by its mean and biased variance: a channel over the batch (batch norm), or one
 //! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's. All statistics
-//! are f64 vectors that lie beside the input: on a card nothing waits for them.
+//! are f64 vectors that lie beside the input: on a GPU nothing waits for them.
 
-mod card;
+mod gpu;
 mod running;
-
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor, WithDType, bail,
-};
 
 pub use autogan_kernels::norm::Activation;
 use autogan_kernels::norm::{Dims, Norm, statistics};
 pub(crate) use autogan_kernels::norm::{Normaliser, Parameters};
+use candle_core::{Result, Shape, Tensor, bail};
+
 pub use running::update_running;
 
-use crate::cuda::{self, Card, Floats};
-use crate::host::{check_doubles, doubles, host, slice, tensor};
-use crate::real::{dispatch, same_dtype, storage};
-use crate::tape::{Keep, apply1, apply3, tracked};
+use crate::cuda::{self, Floats, Gpu};
+use crate::host::{check_doubles, doubles, host, tensor};
+use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::real::{Real, dispatch, same_dtype};
 
 const BATCH: &str = "batch_norm";
 const INSTANCE: &str = "instance_norm";
@@ -49,12 +46,10 @@ pub fn batch_norm_train(
     eps: f64,
     activation: Activation,
 ) -> Result<BatchNormOutput> {
-    let dims = check(x, &[weight, bias])?;
-    let x = x.contiguous()?;
-    let (mean, var) = measure(&x, dims, false)?;
-    let norm = Norm { dims, per_plane: false, eps, own: true, activation };
-    let y = affine(&x, (weight, bias), norm, (&mean, &var))?;
-    Ok(BatchNormOutput { y, mean, var, count: dims.0 * dims.2 })
+    let norm = Measured::own(x, [weight, bias], eps, activation)?;
+    let (n, _, pixels) = norm.norm.dims;
+    let y = apply([x, weight, bias], norm.operator(BATCH, x, &[weight, bias])?)?;
+    Ok(BatchNormOutput { y, mean: norm.mean, var: norm.var, count: n * pixels })
 }
 
 /// Batch norm by given statistics, which are constants, then the activation: `x [N, C, H, W]`, everything else `[C]`,
@@ -71,22 +66,8 @@ pub fn batch_norm_eval(
     eps: f64,
     activation: Activation,
 ) -> Result<Tensor> {
-    let dims = check(x, &[weight, bias])?;
-    check_given((mean, var), dims.1)?;
-    let norm = Norm { dims, per_plane: false, eps, own: false, activation };
-    affine(&x.contiguous()?, (weight, bias), norm, (mean, var))
-}
-
-/// Batch norm of a contiguous tensor.
-fn affine(
-    x: &Tensor,
-    (weight, bias): (&Tensor, &Tensor),
-    norm: Norm,
-    statistics: (&Tensor, &Tensor),
-) -> Result<Tensor> {
-    let (weight, bias) = (weight.contiguous()?, bias.contiguous()?);
-    let ready = Ready::new(BATCH, norm, statistics, x, &[&weight, &bias])?;
-    apply3(x, &weight, &bias, Affine(ready))
+    let norm = Measured::given(x, [weight, bias], (mean, var), eps, activation)?;
+    apply([x, weight, bias], norm.operator(BATCH, x, &[weight, bias])?)
 }
 
 /// [`batch_norm_train`] from candle's elementary operators, with candle's gradient.
@@ -107,10 +88,7 @@ pub fn batch_norm_ref(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> R
 /// # Errors
 /// When the input is not 4-dimensional or has no pixels.
 pub fn instance_norm(x: &Tensor, eps: f64, activation: Activation) -> Result<Tensor> {
-    let x = x.contiguous()?;
-    let (norm, (mean, var)) = planes(&x, eps, activation)?;
-    let ready = Ready::new(INSTANCE, norm, (&mean, &var), &x, &[])?;
-    apply1(&x, Planes(ready), Keep::INPUTS)
+    apply([x], Measured::plane(x, eps, activation)?.operator(INSTANCE, x, &[])?)
 }
 
 /// [`instance_norm`] from candle's elementary operators, with candle's gradient.
@@ -127,7 +105,7 @@ pub fn instance_norm_ref(x: &Tensor, eps: f64) -> Result<Tensor> {
 fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> {
     if cuda::taken(x) {
         let op = if per_plane { INSTANCE } else { BATCH };
-        return card::measure(op, x, dims, per_plane);
+        return gpu::measure(op, x, dims, per_plane);
     }
     let (mean, var) = dispatch!(BATCH, x.dtype(), T => {
         statistics::<T>(host(BATCH, x)?.slice()?, dims, per_plane)
@@ -136,56 +114,66 @@ fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> 
     Ok((tensor(mean, groups)?, tensor(var, groups)?))
 }
 
-/// Refuses given statistics that do not fit the channels.
-fn check_given((mean, var): (&Tensor, &Tensor), channels: usize) -> Result<()> {
-    check_doubles(BATCH, "means", mean, channels)?;
-    check_doubles(BATCH, "variances", var, channels)
+/// What a norm does to a tensor, and mean and variance of each group: f64 vectors beside the tensor.
+pub(crate) struct Measured {
+    norm: Norm,
+    pub mean: Tensor,
+    pub var: Tensor,
 }
 
-/// Instance norm of a contiguous tensor: the norm and its statistics.
-fn planes(x: &Tensor, eps: f64, activation: Activation) -> Result<(Norm, (Tensor, Tensor))> {
-    let (n, c, h, w) = x.dims4()?;
-    if h * w == 0 {
-        bail!("{INSTANCE}: expected at least one pixel, found {h}x{w}");
+impl Measured {
+    /// Batch norm by the batch's own statistics.
+    pub fn own(x: &Tensor, affine: [&Tensor; 2], eps: f64, activation: Activation) -> Result<Self> {
+        let dims = check(x, &affine)?;
+        let (mean, var) = measure(&x.contiguous()?, dims, false)?;
+        Ok(Self { norm: Norm { dims, per_plane: false, eps, own: true, activation }, mean, var })
     }
-    let dims = (n, c, h * w);
-    let norm = Norm { dims, per_plane: true, eps, own: true, activation };
-    Ok((norm, measure(x, dims, true)?))
-}
 
-/// Batch norm of a contiguous tensor on the CPU by its own statistics, and those.
-pub(crate) fn by_own(
-    x: &Tensor,
-    dims: Dims,
-    eps: f64,
-    activation: Activation,
-) -> Result<(Normaliser, (Tensor, Tensor))> {
-    let norm = Norm { dims, per_plane: false, eps, own: true, activation };
-    let (mean, var) = measure(x, dims, false)?;
-    let normaliser = Normaliser::new(norm, doubles(BATCH, &mean)?, &doubles(BATCH, &var)?);
-    Ok((normaliser, (mean, var)))
-}
+    /// Batch norm by given statistics.
+    pub fn given(
+        x: &Tensor,
+        affine: [&Tensor; 2],
+        (mean, var): (&Tensor, &Tensor),
+        eps: f64,
+        activation: Activation,
+    ) -> Result<Self> {
+        let dims = check(x, &affine)?;
+        check_doubles(BATCH, "means", mean, dims.1)?;
+        check_doubles(BATCH, "variances", var, dims.1)?;
+        let norm = Norm { dims, per_plane: false, eps, own: false, activation };
+        Ok(Self { norm, mean: mean.clone(), var: var.clone() })
+    }
 
-/// Batch norm on the CPU by given statistics.
-pub(crate) fn by_given(
-    (mean, var): (&Tensor, &Tensor),
-    dims: Dims,
-    eps: f64,
-    activation: Activation,
-) -> Result<Normaliser> {
-    check_given((mean, var), dims.1)?;
-    let norm = Norm { dims, per_plane: false, eps, own: false, activation };
-    Ok(Normaliser::new(norm, doubles(BATCH, mean)?, &doubles(BATCH, var)?))
-}
+    /// Instance norm.
+    pub fn plane(x: &Tensor, eps: f64, activation: Activation) -> Result<Self> {
+        let (n, c, h, w) = x.dims4()?;
+        if h * w == 0 {
+            bail!("{INSTANCE}: expected at least one pixel, found {h}x{w}");
+        }
+        let dims = (n, c, h * w);
+        let (mean, var) = measure(&x.contiguous()?, dims, true)?;
+        Ok(Self { norm: Norm { dims, per_plane: true, eps, own: true, activation }, mean, var })
+    }
 
-/// Instance norm of a contiguous tensor on the CPU.
-pub(crate) fn by_plane(x: &Tensor, eps: f64, activation: Activation) -> Result<Normaliser> {
-    let (norm, (mean, var)) = planes(x, eps, activation)?;
-    Ok(Normaliser::new(norm, doubles(INSTANCE, &mean)?, &doubles(INSTANCE, &var)?))
+    /// The norm on the CPU.
+    pub fn on_cpu(&self) -> Result<Normaliser> {
+        Ok(Normaliser::new(self.norm, doubles(BATCH, &self.mean)?, &doubles(BATCH, &self.var)?))
+    }
+
+    /// The operator, beside `x`; `parameters` are weight and bias, or nothing.
+    fn operator(&self, op: &'static str, x: &Tensor, parameters: &[&Tensor]) -> Result<Operation> {
+        let place = if cuda::taken(x) {
+            let (norm, statistics) = (self.norm, (&self.mean, &self.var));
+            Place::Gpu(gpu::Normaliser::new(op, norm, statistics, x, parameters)?)
+        } else {
+            Place::Cpu(self.on_cpu()?)
+        };
+        Ok(Operation { shape: x.shape().clone(), place })
+    }
 }
 
 /// Batch norm's check of shapes and types; the dimensions.
-pub(crate) fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
+fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     let (n, c, h, w) = x.dims4()?;
     for p in parameters {
         same_dtype(BATCH, &[x, p])?;
@@ -199,174 +187,72 @@ pub(crate) fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     Ok((n, c, h * w))
 }
 
-/// A norm and its statistics, where its input lies.
-enum Ready {
-    Host(Normaliser),
-    Card(card::Normaliser),
+/// A norm with its statistics.
+struct Operation {
+    shape: Shape,
+    place: Place,
 }
 
-impl Ready {
-    fn new(
-        op: &'static str,
-        norm: Norm,
-        (mean, var): (&Tensor, &Tensor),
-        x: &Tensor,
-        parameters: &[&Tensor],
-    ) -> Result<Self> {
-        if cuda::taken(x) {
-            let norm = card::Normaliser::new(op, norm, (mean, var), x, parameters)?;
-            return Ok(Self::Card(norm));
-        }
-        Ok(Self::Host(Normaliser::new(norm, doubles(op, mean)?, &doubles(op, var)?)))
-    }
+/// A norm where its input lies.
+enum Place {
+    Cpu(Normaliser),
+    Gpu(gpu::Normaliser),
+}
 
-    fn host(&self) -> Result<&Normaliser> {
-        match self {
-            Self::Host(norm) => Ok(norm),
-            Self::Card(_) => bail!("a norm of a tensor on a card cannot be computed on the CPU"),
+impl Operation {
+    fn on_cpu(&self) -> Result<&Normaliser> {
+        match &self.place {
+            Place::Cpu(norm) => Ok(norm),
+            Place::Gpu(_) => bail!("a norm of a tensor on a GPU cannot be computed on the CPU"),
         }
     }
 
-    fn card(&self) -> Result<&card::Normaliser> {
-        match self {
-            Self::Card(norm) => Ok(norm),
-            Self::Host(_) => bail!("a norm of a tensor on the CPU cannot be computed on a card"),
-        }
-    }
-
-    fn program(&self) -> impl cuda::Program<1> {
-        |card: &dyn Card, from: &[Floats], [y]: [Floats; 1]| {
-            self.card()?.launch_forward(card, from[0], y)
+    fn on_gpu(&self) -> Result<&gpu::Normaliser> {
+        match &self.place {
+            Place::Gpu(norm) => Ok(norm),
+            Place::Cpu(_) => bail!("a norm of a tensor on the CPU cannot be computed on a GPU"),
         }
     }
 }
 
-/// Batch norm.
-struct Affine(Ready);
+/// Batch norm of the input, its weight and its bias; instance norm of the input alone.
+impl<const N: usize> Operator<N> for Operation {
+    const NAME: &'static str = if N == 1 { INSTANCE } else { BATCH };
+    const KEEP: Keep = Keep::INPUTS;
 
-impl CustomOp3 for Affine {
-    fn name(&self) -> &'static str {
-        BATCH
+    fn shape(&self) -> Shape {
+        self.shape.clone()
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-        b: &CpuStorage,
-        lb: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (inputs, shape) = ([(x, lx), (w, lw), (b, lb)], lx.shape().clone());
-        if let Some(y) = cuda::emulated(BATCH, &inputs, shape, self.0.program()) {
-            return y;
-        }
-        dispatch!(BATCH, x.dtype(), T => {
-            let (w, b) = (slice::<T>(BATCH, w, lw)?, slice::<T>(BATCH, b, lb)?);
-            let y = self.0.host()?.forward(slice::<T>(BATCH, x, lx)?, Some((w, b)));
-            Ok(storage(y, lx.shape().clone()))
-        })
+    fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>> {
+        Ok(self.on_cpu()?.forward(x[0], parameters(&x)))
     }
 
-    fn cuda_fwd(
-        &self,
-        x: &CudaStorage,
-        lx: &Layout,
-        w: &CudaStorage,
-        lw: &Layout,
-        b: &CudaStorage,
-        lb: &Layout,
-    ) -> Result<(CudaStorage, Shape)> {
-        let inputs = [(x, lx), (w, lw), (b, lb)];
-        cuda::forward(BATCH, &inputs, lx.shape().clone(), self.0.program())
+    fn backward<T: Real>(&self, Given { x, dy, wanted, .. }: Given<&[T], N>) -> Gradients<T, N> {
+        let (norm, parameters) = (self.on_cpu()?, parameters(&x));
+        let (sum, dot) = norm.sums(x[0], dy, parameters);
+        let mut dx =
+            wanted[0].then(|| norm.input_gradient(x[0], dy.to_vec(), parameters, (&sum, &dot)));
+        let narrow = |sums: &[f64]| sums.iter().map(|&v| T::from_f64(v)).collect();
+        Ok(std::array::from_fn(|i| match i {
+            0 => dx.take(),
+            1 => wanted[1].then(|| narrow(&dot)),
+            _ => wanted[i].then(|| narrow(&sum)),
+        }))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        if cuda::taken(&dy) {
-            let shapes = [x, weight, bias].map(|t| t.shape().clone());
-            let [dx, dw, db] = cuda::make(
-                BATCH,
-                &[x, &dy, weight],
-                shapes,
-                |card: &dyn Card, from: &[Floats], [dx, dw, db]: [Floats; 3]| {
-                    self.0.card()?.launch_backward(card, (from[0], from[1]), from[2], (dx, dw, db))
-                },
-            )?;
-            let wanted = |of: &Tensor, gradient| tracked(of).then_some(gradient);
-            return Ok((wanted(x, dx), wanted(weight, dw), wanted(bias, db)));
-        }
-        dispatch!(BATCH, x.dtype(), T => {
-            let (hx, hd) = (host(BATCH, x)?, host(BATCH, &dy)?);
-            let (hw, hb) = (host(BATCH, weight)?, host(BATCH, bias)?);
-            let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
-            let parameters = Some((hw.slice::<T>()?, hb.slice::<T>()?));
-            let norm = self.0.host()?;
-            let (sum, dot) = norm.sums(xs, ds, parameters);
-            let dx = if tracked(x) {
-                let dx = norm.input_gradient(xs, ds.to_vec(), parameters, (&sum, &dot));
-                Some(tensor(dx, x.shape())?)
-            } else {
-                None
-            };
-            let parameter = |of: &Tensor, sums: &[f64]| -> Result<Option<Tensor>> {
-                if !tracked(of) {
-                    return Ok(None);
-                }
-                Ok(Some(tensor(sums.iter().map(|&v| T::from_f64(v)).collect(), sums.len())?))
-            };
-            Ok((dx, parameter(weight, &dot)?, parameter(bias, &sum)?))
-        })
+    fn launch_forward(&self, gpu: &dyn Gpu, x: [Floats; N], y: Floats) -> Result<()> {
+        self.on_gpu()?.launch_forward(gpu, x[0], y)
+    }
+
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, N>, dx: [Floats; N]) -> Result<()> {
+        let or_none = |all: [Floats; N], i: usize| all.get(i).copied().unwrap_or(Floats::NONE);
+        let to = (dx[0], or_none(dx, 1), or_none(dx, 2));
+        self.on_gpu()?.launch_backward(gpu, (at.x[0], at.dy), or_none(at.x, 1), to)
     }
 }
 
-/// Instance norm.
-struct Planes(Ready);
-
-impl CustomOp1 for Planes {
-    fn name(&self) -> &'static str {
-        INSTANCE
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (inputs, shape) = ([(x, layout)], layout.shape().clone());
-        if let Some(y) = cuda::emulated(INSTANCE, &inputs, shape, self.0.program()) {
-            return y;
-        }
-        dispatch!(INSTANCE, x.dtype(), T => {
-            let y = self.0.host()?.forward(slice::<T>(INSTANCE, x, layout)?, None);
-            Ok(storage(y, layout.shape().clone()))
-        })
-    }
-
-    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        cuda::forward(INSTANCE, &[(x, layout)], layout.shape().clone(), self.0.program())
-    }
-
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        if cuda::taken(&dy) {
-            let dx = cuda::make_one(INSTANCE, &[x, &dy], x.shape(), |card, from, dx| {
-                let to = (dx, Floats::NONE, Floats::NONE);
-                self.0.card()?.launch_backward(card, (from[0], from[1]), Floats::NONE, to)
-            })?;
-            return Ok(Some(dx));
-        }
-        dispatch!(INSTANCE, x.dtype(), T => {
-            let (hx, hd) = (host(INSTANCE, x)?, host(INSTANCE, &dy)?);
-            let (xs, ds) = (hx.slice::<T>()?, hd.slice::<T>()?);
-            let norm = self.0.host()?;
-            let (sum, dot) = norm.sums(xs, ds, None);
-            let dx = norm.input_gradient(xs, ds.to_vec(), None, (&sum, &dot));
-            Ok(Some(tensor(dx, x.shape())?))
-        })
-    }
+/// A norm's weight and bias among its inputs, where it has them.
+fn parameters<'a, T>(x: &[&'a [T]]) -> Parameters<'a, T> {
+    Some((x.get(1)?, x.get(2)?))
 }

@@ -3,7 +3,7 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, WithDType, bail};
 
-use super::card;
+use super::gpu;
 use crate::cuda;
 use crate::host::{check_doubles, elements, slice};
 use crate::real::dispatch;
@@ -39,7 +39,7 @@ pub fn update_running(
     let correction = count as f64 / (count - 1) as f64;
     if cuda::taken(running_mean) {
         let numbers = (momentum, correction);
-        return card::update_running(OP, (running_mean, running_var), (&mean, &var), numbers);
+        return gpu::update_running(OP, (running_mean, running_var), (&mean, &var), numbers);
     }
     running_mean.inplace_op2(&mean, &Towards { momentum, factor: 1.0 })?;
     running_var.inplace_op2(&var, &Towards { momentum, factor: correction })

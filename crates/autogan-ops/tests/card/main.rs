@@ -1,6 +1,6 @@
-//! Every operator on a card against the CPU: the cases that `emulated` runs by the emulation, and layers of real size.
+//! Every operator on a GPU against the CPU: the cases that `emulated` runs by the emulation, and layers of real size.
 //!
-//! `AUTOGAN_TEST_DEVICE` names the card, `cuda:0` when unset. Run by `cargo xtask gpu-check`.
+//! `AUTOGAN_TEST_DEVICE` names the GPU, `cuda:0` when unset. Run by `cargo xtask gpu-check`.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 

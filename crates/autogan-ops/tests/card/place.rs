@@ -1,4 +1,4 @@
-//! The place under test: the card that `AUTOGAN_TEST_DEVICE` names.
+//! The place under test: the GPU that `AUTOGAN_TEST_DEVICE` names.
 
 use candle_core::Device;
 
@@ -12,8 +12,8 @@ pub const LEAST_TOLERANCE: f64 = if cfg!(feature = "cudnn") { 1e-4 } else { 1e-5
 /// Whether convolutions compute in bf16 here: by our own kernels always, by cuDNN from compute capability 8.0.
 pub fn has_bf16() -> bool {
     let device = device();
-    let card = device.as_cuda_device().unwrap().cuda_stream();
-    let (major, _) = card.context().compute_capability().unwrap();
+    let gpu = device.as_cuda_device().unwrap().cuda_stream();
+    let (major, _) = gpu.context().compute_capability().unwrap();
     !cfg!(feature = "cudnn") || major >= 8
 }
 
@@ -47,11 +47,11 @@ pub fn layers() -> &'static [Layer] {
 /// Where inputs lie.
 pub fn device() -> Device {
     let device = device_or("cuda:0");
-    assert!(device.is_cuda(), "AUTOGAN_TEST_DEVICE: these tests are for a card, expected cuda:N");
+    assert!(device.is_cuda(), "AUTOGAN_TEST_DEVICE: these tests are for a GPU, expected cuda:N");
     device
 }
 
-/// What `f` gives; a card runs blocks in an order of its own, whatever the seed.
+/// What `f` gives; a GPU runs blocks in an order of its own, whatever the seed.
 pub fn run<R>(_: u64, f: impl FnOnce() -> R) -> R {
     f()
 }

@@ -1,4 +1,4 @@
-//! Cases of operators that run at a place: by emulated kernels in `emulated`, on a card in `card`. Each of these targets
+//! Cases of operators that run at a place: by emulated kernels in `emulated`, on a GPU in `gpu`. Each of these targets
 //! has a module `place` that says which device it is, what has to stand around the calls, how many cases are run, and on
 //! layers of which sizes.
 

@@ -1,4 +1,4 @@
-//! Whole operators as they run on a card: what they launch, in which order and on what memory, forward and backward.
+//! Whole operators as they run on a GPU: what they launch, in which order and on what memory, forward and backward.
 //! What is expected comes from the CPU in f64.
 
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
@@ -245,5 +245,5 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 fn what_is_not_f32_is_refused() {
     let x = Tensor::zeros((1, 1, 2, 2), DType::F64, &place::device()).unwrap();
     let error = place::run(0, || ops::relu(&x)).unwrap_err().to_string();
-    assert!(error.contains("relu: expected f32 tensors on a card, found F64"), "{error}");
+    assert!(error.contains("relu: expected f32 tensors on a GPU, found F64"), "{error}");
 }

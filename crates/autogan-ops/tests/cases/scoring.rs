@@ -1,4 +1,4 @@
-//! What scorers run on a card, as whole operators and put together: bytes in, features out. What is expected comes from
+//! What scorers run on a GPU, as whole operators and put together: bytes in, features out. What is expected comes from
 //! the CPU, whose bits are met where nothing is summed.
 
 use autogan_ops::{self as ops, ConvGeometry, PixelScale, ResizeRule};

@@ -1,18 +1,18 @@
-//! Convolutions in bf16: their kernels, and the operators as they run on a card, with a library's convolutions and with
+//! Convolutions in bf16: their kernels, and the operators as they run on a GPU, with a library's convolutions and with
 //! our own.
 
 use std::rc::Rc;
 
-use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
+use autogan_ops::cuda::{self, ConvSizes, Convolution, Gpu, Launch, Room};
 use autogan_ops::{
     self as ops, Before, ConvGeometry, GradientOf, Precision, Resize, Statistics, computing_in,
     conv2d_strided,
 };
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use crate::card::Emulated;
 use crate::case::{Case, Element, Memory, both_ways, cases, tensor};
 use crate::conv::{Sizes, tiles};
+use crate::gpu::Emulated;
 use crate::library::Argument;
 
 /// The bits of the nearest bf16 values, by candle's own conversion.
@@ -183,7 +183,7 @@ fn write(precision: Precision, at: u64, sums: &[f64]) {
     }
 }
 
-impl Card for Library {
+impl Gpu for Library {
     fn launch(&self, launch: &Launch) -> Result<()> {
         let left = ["conv_finish", "conv_finish_bf16"].contains(&launch.kernel);
         assert!(left || !launch.kernel.starts_with("conv_"), "{} beside a library", launch.kernel);
@@ -248,32 +248,32 @@ fn run(
 /// Panics unless all lie within one bf16 step of the largest, and nine of ten within f32's error: sums in another order
 /// are rounded otherwise now and then.
 #[track_caller]
-fn close(case: &Case, card: &str, what: usize, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{card}, case {}", case.seed);
+fn close(case: &Case, gpu: &str, what: usize, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{GPU}, case {}", case.seed);
     let scale = expected.iter().fold(1.0f32, |most, v| most.max(v.abs()));
     let mut far = 0;
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         let off = (f - e).abs() / scale;
         // Written so that NaN fails.
         let near = off <= 1.0 / 128.0;
-        assert!(near, "{card}, case {}, {what}, element {i}: expected {e}, found {f}", case.seed);
+        assert!(near, "{GPU}, case {}, {what}, element {i}: expected {e}, found {f}", case.seed);
         far += usize::from(off > 1e-5);
     }
     let most = (found.len() / 10).max(1);
-    assert!(far <= most, "{card}, case {}, {what}: {far} of {} are off", case.seed, found.len());
+    assert!(far <= most, "{GPU}, case {}, {what}: {far} of {} are off", case.seed, found.len());
 }
 
-/// The operator on cards against the operator on the CPU, in bf16.
+/// The operator on GPUs against the operator on the CPU, in bf16.
 #[track_caller]
 fn compare(case: &mut Case, shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let inputs: Vec<(Vec<usize>, Vec<f32>)> =
         shapes.iter().map(|s| (s.to_vec(), case.floats(s.iter().product()))).collect();
     let expected = run(&inputs, Precision::Bf16, &f).unwrap();
     let ours = || Emulated(2 * case.seed);
-    let cards: [(&str, Rc<dyn Card>); 2] =
+    let gpus: [(&str, Rc<dyn Gpu>); 2] =
         [("our kernels", Rc::new(ours())), ("a library", Rc::new(Library(ours())))];
-    for (name, card) in cards {
-        let found = cuda::stand_in(card, || run(&inputs, Precision::Bf16, &f)).unwrap();
+    for (name, gpu) in gpus {
+        let found = cuda::stand_in(gpu, || run(&inputs, Precision::Bf16, &f)).unwrap();
         for (what, (found, expected)) in found.iter().zip(&expected).enumerate() {
             close(case, name, what, found, expected);
         }
@@ -338,13 +338,13 @@ fn a_gradient_of_one_input_alone_is_that_of_both() {
             Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
         };
         let (x, w) = (constant(0), constant(1));
-        let card = || -> Rc<dyn Card> { Rc::new(Library(Emulated(case.seed))) };
-        let on_card = |inputs: &[_], f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
-            cuda::stand_in(card(), || run(inputs, Precision::Bf16, f)).unwrap()
+        let gpu = || -> Rc<dyn Gpu> { Rc::new(Library(Emulated(case.seed))) };
+        let on_gpu = |inputs: &[_], f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
+            cuda::stand_in(gpu(), || run(inputs, Precision::Bf16, f)).unwrap()
         };
-        let both = on_card(&inputs, &|t| ops::conv2d(&t[0], &t[1], None));
-        let of_x = on_card(&inputs[..1], &|t| ops::conv2d(&t[0], &w, None));
-        let of_w = on_card(&inputs[1..], &|t| ops::conv2d(&x, &t[0], None));
+        let both = on_gpu(&inputs, &|t| ops::conv2d(&t[0], &t[1], None));
+        let of_x = on_gpu(&inputs[..1], &|t| ops::conv2d(&t[0], &w, None));
+        let of_w = on_gpu(&inputs[1..], &|t| ops::conv2d(&x, &t[0], None));
         assert_eq!(both, [of_x[0].clone(), of_x[1].clone(), of_w[1].clone()]);
     });
 }

@@ -1,4 +1,4 @@
-//! What a random case adds for single kernels: memory as a card would have it, launches, and comparison.
+//! What a random case adds for single kernels: memory as a GPU would have it, launches, and comparison.
 
 use candle_core::{Device, Result, Shape, Tensor, Var};
 use rand::RngExt;

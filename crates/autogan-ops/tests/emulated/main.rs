@@ -1,4 +1,4 @@
-//! The CUDA kernels, compiled as C++ and run without a card, against the operators that they are to replace.
+//! The CUDA kernels, compiled as C++ and run without a GPU, against the operators that they are to replace.
 //!
 //! Every kernel is run on [`case::CASES`] random cases: odd sizes, one channel, batches of one, grids smaller than the
 //! work, memory that does not begin at a vector's boundary. What is expected comes from the operator in f64.
@@ -7,12 +7,12 @@
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
 mod bf16;
-mod card;
 mod case;
 #[path = "../cases/mod.rs"]
 mod cases;
 mod conv;
 mod elements;
+mod gpu;
 mod images;
 mod library;
 mod losses;

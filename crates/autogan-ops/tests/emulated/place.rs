@@ -5,8 +5,8 @@ use std::rc::Rc;
 use autogan_ops::cuda;
 use candle_core::Device;
 
-use crate::card::Emulated;
 use crate::cases::layers::Layer;
+use crate::gpu::Emulated;
 
 /// What outputs may differ by, relative to the largest.
 pub const LEAST_TOLERANCE: f64 = 1e-5;
@@ -31,7 +31,7 @@ pub fn run<R>(seed: u64, f: impl FnOnce() -> R) -> R {
     cuda::stand_in(Rc::new(Emulated(seed)), f)
 }
 
-/// Layers that take a moment; those of real size are for cards.
+/// Layers that take a moment; those of real size are for GPUs.
 pub fn layers() -> &'static [Layer] {
     &[
         Layer { images: 2, channels: 9, outputs: 66, side: 6 },

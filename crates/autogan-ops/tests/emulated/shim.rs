@@ -1,4 +1,4 @@
-//! The emulation itself: launches that no card would take are errors.
+//! The emulation itself: launches that no GPU would take are errors.
 
 use crate::case::cases;
 use crate::library::{Argument, launch};

@@ -75,7 +75,7 @@ fn misuse_is_an_error_and_leaves_nothing_behind() {
     assert!(mixed.to_string().contains("an operator of candle"), "{mixed}");
     let lost =
         ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?.affine(2.0, 0.0)?, 1.0)).unwrap_err();
-    assert!(lost.to_string().contains("one number made by a recorded operator"), "{lost}");
+    assert!(lost.to_string().contains("by an operator of candle"), "{lost}");
     let g = ops::ConvGeometry { stride: 1, pad_h: 0, pad_w: 0 };
     let (image, kernel, bias) = (var(2, &[1, 1, 2, 2]), var(3, &[1, 1, 1, 1]), var(4, &[1]));
     let evaluated = ops::gradients(|| {
@@ -89,6 +89,134 @@ fn misuse_is_an_error_and_leaves_nothing_behind() {
     // Outside again, operators take part in candle's graph.
     let grads = ops::scaled_mean(&x, 1.0).unwrap().backward().unwrap();
     assert!(grads.get(&x).is_some());
+}
+
+/// A function whose gradient would be wrong without a word if what `bypass` makes of an activation counted as constant.
+fn bypassed(bypass: impl Fn(&Tensor) -> Result<Tensor>) -> Result<ops::Gradients> {
+    let x = var(1, &[2, 3]);
+    let (_, grads) = ops::gradients(|| {
+        let h = ops::tanh(&x)?;
+        ops::scaled_mean(&ops::add(&h, &bypass(&h)?)?, 6.0)
+    })?;
+    assert!(grads.gradient_of(&x).is_some());
+    Ok(grads)
+}
+
+#[test]
+fn candle_s_operators_on_activations_are_errors() {
+    type Bypass = fn(&Tensor) -> Result<Tensor>;
+    let operators: [(&str, Bypass); 8] = [
+        ("relu", |h| h.relu()),
+        ("affine", |h| h.affine(2.0, 0.0)),
+        ("a sum", |h| h + h),
+        ("a view", |h| h.reshape((3, 2))?.reshape((2, 3))),
+        ("a part", |h| Tensor::cat(&[h.narrow(0, 0, 1)?, h.narrow(0, 1, 1)?], 0)),
+        ("a copy", |h| h.copy()),
+        ("another type", |h| h.to_dtype(DType::F64)?.to_dtype(DType::F32)),
+        ("a view of ours", |h| ops::permute(&ops::permute(h, &[1, 0])?.relu()?, &[1, 0])),
+    ];
+    for (name, operator) in operators {
+        let Err(error) = bypassed(operator) else { panic!("{name} on an activation is no error") };
+        assert!(error.to_string().contains("by an operator of candle"), "{name}: {error}");
+    }
+    // As the last value, too, and what is made of a parameter by a view of ours.
+    let (x, w) = (var(1, &[2, 3]), var(2, &[6]));
+    let last = ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?, 1.0)? + 1.0).unwrap_err();
+    assert!(last.to_string().contains("by an operator of candle"), "{last}");
+    let parameter = ops::gradients(|| {
+        let w = ops::reshape(&w, &[2, 3])?;
+        ops::scaled_mean(&ops::add(&ops::add(&x, &w)?, &w.relu()?)?, 1.0)
+    });
+    assert!(parameter.unwrap_err().to_string().contains("by an operator of candle"));
+}
+
+#[test]
+fn what_is_detached_is_constant_and_values_may_be_read() {
+    let flat = |g: &Tensor| g.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let x = var(1, &[2, 3]);
+    let gradient = |bypass: &dyn Fn(&Tensor) -> Result<Tensor>| {
+        let (_, grads) = ops::gradients(|| {
+            let h = ops::tanh(&x)?;
+            ops::scaled_mean(&ops::add(&h, &bypass(&h)?)?, 6.0)
+        })
+        .unwrap();
+        flat(grads.gradient_of(&x).unwrap())
+    };
+    let alone = gradient(&|h| h.zeros_like());
+    assert_eq!(gradient(&|h| Ok(h.detach())), alone);
+    assert_eq!(gradient(&|h| h.detach().affine(2.0, 1.0)?.relu()), alone);
+    assert_eq!(gradient(&|h| Tensor::from_vec(flat(h), (2, 3), h.device())), alone);
+    let doubled: Vec<f32> = alone.iter().map(|g| 2.0 * g).collect();
+    assert_eq!(gradient(&|h| Ok(h.clone())), doubled);
+    let (value, _) = ops::gradients(|| ops::scaled_mean(&ops::relu(&x)?, 1.0)).unwrap();
+    assert!(!value.track_op(), "the value is a constant");
+}
+
+#[test]
+fn gradients_inside_of_a_recording_know_nothing_of_it() {
+    // Operators and recordings that are joined do not see the tape around them: an activation of it is an error there as
+    // soon as something is made of it that the tape would miss.
+    let inner = |h: &Tensor| ops::gradients(|| ops::scaled_mean(&ops::relu(h)?, 1.0));
+    let recordings = bypassed(|h| {
+        let (a, _) = ops::join(h, || inner(h), || ());
+        a.map(|(value, _)| value)?.broadcast_as(h.shape())?.contiguous()
+    });
+    assert!(recordings.unwrap_err().to_string().contains("in another recording"));
+    let operators = bypassed(|h| ops::join(h, || ops::relu(h), || ()).0);
+    assert!(operators.unwrap_err().to_string().contains("by an operator of candle"));
+    // Of a constant both are what they are anywhere.
+    bypassed(|h| {
+        let h = h.detach();
+        let (a, b) = ops::join(&h, || ops::relu(&h), || ops::tanh(&h));
+        ops::add(&a?, &b?)
+    })
+    .unwrap();
+    let x = var(3, &[2, 3]);
+    bypassed(|h| {
+        let inner = ops::join(h, || inner(&x), || ()).0?.0;
+        inner.broadcast_as(h.shape())?.contiguous()
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_activation_that_outlives_its_recording_is_used_by_nobody() {
+    let x = var(1, &[2, 3]);
+    let mut kept = None;
+    ops::gradients(|| {
+        let h = ops::tanh(&x)?;
+        kept = Some(h.clone());
+        ops::scaled_mean(&h, 1.0)
+    })
+    .unwrap();
+    let kept = kept.unwrap();
+    let later = ops::gradients(|| ops::scaled_mean(&ops::add(&x, &kept)?, 1.0)).unwrap_err();
+    assert!(later.to_string().contains("in another recording"), "{later}");
+    ops::gradients(|| ops::scaled_mean(&ops::add(&x, &kept.detach())?, 1.0)).unwrap();
+    // In candle's graph it has no way back either, whether by our operators or by candle's.
+    for loss in [ops::scaled_mean(&kept, 1.0).unwrap(), (&kept + 1.0).unwrap().sum_all().unwrap()] {
+        let error = loss.backward().unwrap_err().to_string();
+        assert!(error.contains("has no gradient in candle's graph"), "{error}");
+    }
+    // And what candle made of a variable before is an error inside.
+    let scaled = x.affine(2.0, 0.0).unwrap();
+    let before = ops::gradients(|| ops::scaled_mean(&ops::add(&x, &scaled)?, 1.0)).unwrap_err();
+    assert!(before.to_string().contains("by an operator of candle"), "{before}");
+}
+
+#[test]
+fn evaluated_operators_refuse_what_is_recorded() {
+    let g = ops::ConvGeometry { stride: 1, pad_h: 0, pad_w: 0 };
+    let (image, kernel, bias) = (var(2, &[1, 1, 2, 2]), constant(1.0, 1), constant(0.0, 1));
+    let f32 = |t: &Tensor| t.to_dtype(DType::F32);
+    let error = ops::gradients(|| {
+        let h = ops::relu(&image)?;
+        let kernel = f32(&kernel)?.reshape((1, 1, 1, 1))?;
+        let more = ops::conv2d_relu(&h, &kernel, &f32(&bias)?, g)?;
+        ops::scaled_mean(&ops::add(&h, &more)?, 1.0)
+    })
+    .unwrap_err();
+    assert!(error.to_string().contains("has no gradient"), "{error}");
 }
 
 #[test]

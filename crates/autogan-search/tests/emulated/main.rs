@@ -5,8 +5,8 @@
 
 #[path = "../beside/mod.rs"]
 mod beside;
-#[path = "../../../autogan-ops/tests/emulated/card.rs"]
-mod card;
+#[path = "../../../autogan-ops/tests/emulated/gpu.rs"]
+mod gpu;
 #[expect(dead_code, reason = "what only tests of single kernels need")]
 #[path = "../../../autogan-ops/tests/emulated/library.rs"]
 mod library;

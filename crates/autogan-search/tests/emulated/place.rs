@@ -5,7 +5,7 @@ use std::rc::Rc;
 use autogan_ops::cuda;
 use candle_core::Device;
 
-use crate::card::Emulated;
+use crate::gpu::Emulated;
 
 /// Seed of the emulation; an odd one has forward convolutions made by a library of its own.
 const SEED: u64 = 3;

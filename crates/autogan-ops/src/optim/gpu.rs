@@ -1,9 +1,20 @@
-//! Adam and the moving average on a card: optim.cu. All parameters of a step in one launch.
+//! Adam and the moving average on a GPU: optim.cu. All parameters of a step in one launch.
 
 use candle_core::{Result, Tensor};
 
-use super::{AdamConfig, Update};
-use crate::cuda::{self, Argument, Card, Room, narrow, over_list};
+use crate::cuda::{self, Argument, Gpu, Room, narrow, over_list};
+
+/// One step of one parameter; all tensors share the memory of what they stand for.
+pub(super) struct Update {
+    pub value: Tensor,
+    pub grad: Tensor,
+    pub m: Tensor,
+    pub v: Tensor,
+    /// The step size, corrected for the first moment's start at 0.
+    pub size: f64,
+    /// The root of what the second moment is corrected by.
+    pub root: f64,
+}
 
 /// `AdamTensor` of optim.cu.
 #[repr(C)]
@@ -32,11 +43,11 @@ impl AdamTensor {
 }
 
 /// One step of every parameter.
-pub(super) fn adam(updates: &[Update], c: AdamConfig) -> Result<()> {
+pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Result<()> {
     let Some(first) = updates.first() else { return Ok(()) };
     let gradients: Vec<&Tensor> = updates.iter().map(|u| &u.grad).collect();
     let changed: Vec<&Tensor> = updates.iter().flat_map(|u| [&u.value, &u.m, &u.v]).collect();
-    cuda::run("adam", &first.value, &gradients, &changed, |card, grads, changed| {
+    cuda::run("adam", &first.value, &gradients, &changed, |gpu, grads, changed| {
         let (mut list, mut longest) = (Vec::new(), 0);
         for ((update, g), places) in updates.iter().zip(grads).zip(changed.chunks_exact(3)) {
             let count = update.value.elem_count();
@@ -46,24 +57,24 @@ pub(super) fn adam(updates: &[Update], c: AdamConfig) -> Result<()> {
                 m: places[1].0,
                 v: places[2].0,
                 count: narrow(count)?,
-                size: update.step.size as f32,
-                root: update.step.root as f32,
+                size: update.size as f32,
+                root: update.root as f32,
                 unused: 0.0,
             };
             list.extend(tensor.bytes());
             longest = longest.max(count);
         }
-        let list: Room = card.upload(&list)?;
+        let list: Room = gpu.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [
             Argument::Adam(list.address()),
-            float(c.beta1),
-            float(1.0 - c.beta1),
-            float(c.beta2),
-            float(1.0 - c.beta2),
-            float(c.eps),
+            float(beta1),
+            float(1.0 - beta1),
+            float(beta2),
+            float(1.0 - beta2),
+            float(eps),
         ];
-        over_list(card, "adam_step", (updates.len(), longest), &arguments)
+        over_list(gpu, "adam_step", (updates.len(), longest), &arguments)
     })
 }
 
@@ -72,7 +83,7 @@ pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
     let Some((first, _)) = pairs.first() else { return Ok(()) };
     let (averages, values): (Vec<&Tensor>, Vec<&Tensor>) =
         pairs.iter().map(|(average, value)| (*average, value)).unzip();
-    cuda::run("ema", first, &values, &averages, |card: &dyn Card, from, changed| {
+    cuda::run("ema", first, &values, &averages, |gpu: &dyn Gpu, from, changed| {
         let (mut list, mut longest) = (Vec::new(), 0);
         for ((average, to), from) in averages.iter().zip(changed).zip(from) {
             // `EmaTensor` of optim.cu: two addresses, a count, an `int` that is not used.
@@ -81,9 +92,9 @@ pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
             list.extend([narrow(count)?.to_ne_bytes(), [0; 4]].concat());
             longest = longest.max(count);
         }
-        let list = card.upload(&list)?;
+        let list = gpu.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [Argument::Ema(list.address()), float(decay), float(1.0 - decay)];
-        over_list(card, "ema_step", (averages.len(), longest), &arguments)
+        over_list(gpu, "ema_step", (averages.len(), longest), &arguments)
     })
 }

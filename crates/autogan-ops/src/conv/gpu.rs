@@ -1,11 +1,11 @@
-//! A convolution and its gradients on a card: by cuDNN where it is built in, else by our own kernels, kernels.cu.
+//! A convolution and its gradients on a GPU: by cuDNN where it is built in, else by our own kernels, kernels.cu.
 
 use candle_core::{Result, bail};
 
 use autogan_kernels::conv::Problem;
 
 use crate::cuda::{
-    Argument, Card, ConvSizes, Convolution, Floats, Room, flag, floats, int, narrow, over_elements,
+    Argument, ConvSizes, Convolution, Floats, Gpu, Room, flag, floats, int, narrow, over_elements,
     over_groups, over_planes, over_tiles, shares,
 };
 use crate::precision::Precision;
@@ -52,20 +52,20 @@ impl Factor {
     }
 }
 
-/// A convolution on a card.
+/// A convolution on a GPU.
 ///
 /// In bf16 its factors are rounded into copies of two bytes a value, products write their sums as bf16, and a last launch
 /// makes f32 of those: the same launches around cuDNN's convolutions and around our own.
-pub(super) struct OnCard<'a> {
-    card: &'a dyn Card,
+pub(super) struct OnGpu<'a> {
+    gpu: &'a dyn Gpu,
     p: &'a Problem,
     sizes: ConvSizes,
     precision: Precision,
 }
 
-impl<'a> OnCard<'a> {
-    pub fn new(card: &'a dyn Card, p: &'a Problem, precision: Precision) -> Result<Self> {
-        Ok(Self { card, p, sizes: sizes(p)?, precision })
+impl<'a> OnGpu<'a> {
+    pub fn new(gpu: &'a dyn Gpu, p: &'a Problem, precision: Precision) -> Result<Self> {
+        Ok(Self { gpu, p, sizes: sizes(p)?, precision })
     }
 
     /// The output's gradient, which both gradients take.
@@ -85,9 +85,9 @@ impl<'a> OnCard<'a> {
         if self.precision != Precision::Bf16 {
             return Ok(Factor::Given(given));
         }
-        let room = self.card.room(2 * count)?;
+        let room = self.gpu.room(2 * count)?;
         let arguments = [given.read(), Argument::Bf16Out(room.address()), int(count)?];
-        over_elements(self.card, "to_bf16", count, &arguments)?;
+        over_elements(self.gpu, "to_bf16", count, &arguments)?;
         Ok(Factor::Rounded(room))
     }
 
@@ -99,7 +99,7 @@ impl<'a> OnCard<'a> {
         out: u64,
     ) -> Result<bool> {
         let addresses = (factors.0.address(), factors.1.address(), out);
-        let done = self.card.convolve(which, self.precision, &self.sizes, addresses)?;
+        let done = self.gpu.convolve(which, self.precision, &self.sizes, addresses)?;
         if !done && self.precision == Precision::Tf32 {
             bail!(
                 "conv2d: TF32 is done by cuDNN, which is not in this build: build with --features cuda,cudnn, or take \
@@ -119,10 +119,10 @@ impl<'a> OnCard<'a> {
         if self.precision != Precision::Bf16 {
             return products(out.0);
         }
-        let sums = self.card.room(2 * count)?;
+        let sums = self.gpu.room(2 * count)?;
         products(sums.address())?;
         let arguments = [Argument::Bf16(sums.address()), out.write(), int(count)?];
-        over_elements(self.card, "from_bf16", count, &arguments)
+        over_elements(self.gpu, "from_bf16", count, &arguments)
     }
 
     /// `y [n, co, ho, wo]` of `x` and `w`, plus `bias [co]` unless that is null, then ReLU if asked for.
@@ -165,7 +165,7 @@ impl<'a> OnCard<'a> {
         if bias == Floats::NONE && !relu {
             return self.widened(y, count, products);
         }
-        let sums = self.card.room(2 * count)?;
+        let sums = self.gpu.room(2 * count)?;
         products(sums.address())?;
         let tensors = [Argument::Bf16(sums.address()), bias.read(), y.write()];
         self.finish("conv_finish_bf16", &tensors, relu)
@@ -174,7 +174,7 @@ impl<'a> OnCard<'a> {
     fn finish(&self, kernel: &'static str, tensors: &[Argument], relu: bool) -> Result<()> {
         let (planes, pixels) = (self.p.n * self.p.co, self.p.pixels());
         let sizes = [int(planes)?, int(self.p.co)?, int(pixels)?, flag(relu)];
-        over_planes(self.card, kernel, (planes, pixels), &[tensors, &sizes].concat())
+        over_planes(self.gpu, kernel, (planes, pixels), &[tensors, &sizes].concat())
     }
 
     fn forward_tiles(
@@ -185,7 +185,7 @@ impl<'a> OnCard<'a> {
     ) -> Result<()> {
         let arguments = [tensors, &[Argument::Conv(self.sizes)], flags].concat();
         let (rows, columns) = (self.p.co, self.p.n * self.p.pixels());
-        over_tiles(self.card, kernel, (rows, columns, 1), &arguments)
+        over_tiles(self.gpu, kernel, (rows, columns, 1), &arguments)
     }
 
     /// `dx [n, ci, h, w]` of `dy` and `w`.
@@ -200,7 +200,7 @@ impl<'a> OnCard<'a> {
                 _ => ("conv_input_gradient", Floats(dx).write()),
             };
             let arguments = [dy.read(), w.read(), out, Argument::Conv(self.sizes)];
-            over_tiles(self.card, kernel, (p.ci, p.n * p.h * p.w, 1), &arguments)
+            over_tiles(self.gpu, kernel, (p.ci, p.n * p.h * p.w, 1), &arguments)
         })
     }
 
@@ -213,7 +213,7 @@ impl<'a> OnCard<'a> {
             }
             let (rows, columns) = (p.co, p.k());
             let parts = shares(rows, columns, p.n * p.pixels());
-            let partial = floats(self.card, parts * rows * columns)?;
+            let partial = floats(self.gpu, parts * rows * columns)?;
             let (kernel, sums, out) = match self.precision {
                 Precision::Bf16 => {
                     let sums = "sum_partials_bf16";
@@ -223,32 +223,32 @@ impl<'a> OnCard<'a> {
             };
             let to = partial.floats();
             let arguments = [x.read(), dy.read(), to.write(), Argument::Conv(self.sizes)];
-            over_tiles(self.card, kernel, (rows, columns, parts), &arguments)?;
+            over_tiles(self.gpu, kernel, (rows, columns, parts), &arguments)?;
             let arguments = [to.read(), out, int(parts)?, int(rows * columns)?];
-            over_elements(self.card, sums, rows * columns, &arguments)
+            over_elements(self.gpu, sums, rows * columns, &arguments)
         })
     }
 }
 
 /// `out [count]`, the sum of `parts` shares.
 pub(crate) fn sum_shares(
-    card: &dyn Card,
+    gpu: &dyn Gpu,
     partial: Floats,
     out: Floats,
     (parts, count): (usize, usize),
 ) -> Result<()> {
     let arguments = [partial.read(), out.write(), int(parts)?, int(count)?];
-    over_elements(card, "sum_partials", count, &arguments)
+    over_elements(gpu, "sum_partials", count, &arguments)
 }
 
 /// `db [c]`, the sums of `dy [n, c, pixels]` over images and pixels.
-pub(super) fn channel_sums(
-    card: &dyn Card,
+pub(crate) fn channel_sums(
+    gpu: &dyn Gpu,
     dy: Floats,
     db: Floats,
     (n, c, pixels): (usize, usize, usize),
 ) -> Result<()> {
     narrow(n * c * pixels)?;
     let arguments = [dy.read(), db.write(), int(n)?, int(c)?, int(pixels)?];
-    over_groups(card, "channel_sums", c, &arguments)
+    over_groups(gpu, "channel_sums", c, &arguments)
 }

@@ -1,11 +1,11 @@
-//! A card whose kernels are emulated: what `cuda::stand_in` takes.
+//! A GPU whose kernels are emulated: what `cuda::stand_in` takes.
 //!
 //! Tests of other crates include this file and `library.rs`, both at their root, by their path.
 
 use std::ffi::c_void;
 
 use autogan_ops::Precision;
-use autogan_ops::cuda::{self, Card, ConvSizes, Convolution, Launch, Room};
+use autogan_ops::cuda::{self, ConvSizes, Convolution, Gpu, Launch, Room};
 use candle_core::{Result, bail};
 
 use crate::library::{self, Argument};
@@ -16,7 +16,7 @@ const TILE: usize = 64;
 /// Runs launches by the emulation, in the order of their blocks that a seed gives.
 pub struct Emulated(pub u64);
 
-impl Card for Emulated {
+impl Gpu for Emulated {
     fn launch(&self, launch: &Launch) -> Result<()> {
         let arguments: Vec<Argument> = launch.arguments.iter().map(Argument::from).collect();
         let seed = self.0 as u32;

@@ -1,11 +1,11 @@
-//! Both norms on a card: affine.cu. Statistics stay there.
+//! Both norms on a GPU: affine.cu. Statistics stay there.
 
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor, bail};
 
 use autogan_kernels::norm::{Activation, Dims, Norm};
 
 use crate::cuda::{
-    self, Argument, Card, Doubles, Floats, Room, doubles, flag, floats, int, narrow, over_elements,
+    self, Argument, Doubles, Floats, Gpu, Room, doubles, flag, floats, int, narrow, over_elements,
     over_groups, over_planes,
 };
 
@@ -19,7 +19,7 @@ pub(super) fn measure(
     let groups = if per_plane { n * c } else { c };
     let (mean, to_mean) = cuda::new_doubles(op, x, groups)?;
     let (var, to_var) = cuda::new_doubles(op, x, groups)?;
-    cuda::run(op, x, &[x], &[], |card, from, _| {
+    cuda::run(op, x, &[x], &[], |gpu, from, _| {
         narrow(n * c * pixels)?;
         let arguments = [
             from[0].read(),
@@ -30,7 +30,7 @@ pub(super) fn measure(
             int(pixels)?,
             flag(per_plane),
         ];
-        over_groups(card, "norm_statistics", groups, &arguments)
+        over_groups(gpu, "norm_statistics", groups, &arguments)
     })?;
     Ok((mean, var))
 }
@@ -43,7 +43,7 @@ pub(super) fn update_running(
     (momentum, correction): (f64, f64),
 ) -> Result<()> {
     let (from_mean, from_var) = (cuda::doubles_of(op, mean)?, cuda::doubles_of(op, var)?);
-    cuda::run(op, running_mean, &[], &[running_mean, running_var], |card, _, to| {
+    cuda::run(op, running_mean, &[], &[running_mean, running_var], |gpu, _, to| {
         let c = running_mean.elem_count();
         let arguments = [
             from_mean.read(),
@@ -54,7 +54,7 @@ pub(super) fn update_running(
             Argument::Double(momentum),
             Argument::Double(correction),
         ];
-        over_elements(card, "norm_running", c, &arguments)
+        over_elements(gpu, "norm_running", c, &arguments)
     })
 }
 
@@ -93,26 +93,31 @@ impl Normaliser {
     ) -> Result<Self> {
         let (groups, c) = (norm.groups(), norm.dims.1);
         let (mean, var) = (mean.contiguous()?, var.contiguous()?);
+        let inputs = [&[x], parameters].concat();
+        let inputs = inputs.iter().map(|t| t.contiguous()).collect::<Result<Vec<_>>>()?;
         let (from_mean, from_var) = (cuda::doubles_of(op, &mean)?, cuda::doubles_of(op, &var)?);
         let (inv_std, to_inv_std) = cuda::new_doubles(op, x, groups)?;
-        let (inputs, shape) = ([&[x], parameters].concat(), Shape::from(groups));
-        let launch = |card: &dyn Card, from: &[Floats], [a, b]: [Floats; 2]| {
+        let (inputs, shape) = (inputs.iter().collect::<Vec<_>>(), Shape::from(groups));
+        let launch = |gpu: &dyn Gpu, from: &[Floats], to: &[Floats]| {
             let (weight, bias) = affine(from, 1);
             let arguments = [
                 from_mean.read(),
                 from_var.read(),
                 weight.read(),
                 bias.read(),
-                a.write(),
-                b.write(),
+                to[0].write(),
+                to[1].write(),
                 to_inv_std.write(),
                 int(groups)?,
                 int(c)?,
                 Argument::Double(norm.eps),
             ];
-            over_elements(card, "norm_factors", groups, &arguments)
+            over_elements(gpu, "norm_factors", groups, &arguments)
         };
-        let [a, b] = cuda::make(op, &inputs, [shape.clone(), shape], launch)?;
+        let mut made = cuda::make(op, x, &inputs, &[&shape, &shape], launch)?;
+        let (Some(b), Some(a)) = (made.pop(), made.pop()) else {
+            bail!("{op}: expected two outputs")
+        };
         Ok(Self { op, norm, mean, inv_std, a, b })
     }
 
@@ -136,25 +141,28 @@ impl Normaliser {
     }
 
     /// The whole norm.
-    pub fn launch_forward(&self, card: &dyn Card, x: Floats, y: Floats) -> Result<()> {
+    pub fn launch_forward(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let (n, c, pixels) = self.norm.dims;
         let Factors { a, b, .. } = self.factors()?;
         let arguments =
             [&[x.read(), a.read(), b.read(), y.write()], &self.plane_sizes()?[..]].concat();
-        over_planes(card, "norm_forward", (n * c, pixels), &arguments)
+        over_planes(gpu, "norm_forward", (n * c, pixels), &arguments)
     }
 
-    /// The gradients of the input and, unless those are null, of weight and bias.
+    /// The gradients of the input, of weight and of bias, each unless it is null.
     pub fn launch_backward(
         &self,
-        card: &dyn Card,
+        gpu: &dyn Gpu,
         (x, dy): (Floats, Floats),
         weight: Floats,
         (dx, dweight, dbias): (Floats, Floats, Floats),
     ) -> Result<()> {
         let (n, c, pixels) = self.norm.dims;
         let factors = self.factors()?;
-        let (slope, shift) = self.launch_sums(card, (x, dy), weight, &factors, (dweight, dbias))?;
+        let (slope, shift) = self.launch_sums(gpu, (x, dy), weight, &factors, (dweight, dbias))?;
+        if dx == Floats::NONE {
+            return Ok(());
+        }
         let through = |room: &Room| if self.norm.own { room.floats() } else { Floats::NONE };
         let tensors = [
             x.read(),
@@ -166,20 +174,20 @@ impl Normaliser {
             through(&shift).read(),
         ];
         let arguments = [&tensors[..], &self.plane_sizes()?].concat();
-        over_planes(card, "norm_input_gradient", (n * c, pixels), &arguments)
+        over_planes(gpu, "norm_input_gradient", (n * c, pixels), &arguments)
     }
 
     /// The sums behind the gradients: slope and shift by group, and the gradients of weight and bias.
     fn launch_sums(
         &self,
-        card: &dyn Card,
+        gpu: &dyn Gpu,
         (x, dy): (Floats, Floats),
         weight: Floats,
         factors: &Factors,
         (dweight, dbias): (Floats, Floats),
     ) -> Result<(Room, Room)> {
         let ((n, c, pixels), groups) = (self.norm.dims, self.norm.groups());
-        let (sum, dot) = (doubles(card, groups)?, doubles(card, groups)?);
+        let (sum, dot) = (doubles(gpu, groups)?, doubles(gpu, groups)?);
         let arguments = [
             x.read(),
             dy.read(),
@@ -195,8 +203,8 @@ impl Normaliser {
             flag(self.norm.per_plane),
             self.relu_flag(),
         ];
-        over_groups(card, "norm_gradient_sums", groups, &arguments)?;
-        let (slope, shift) = (floats(card, groups)?, floats(card, groups)?);
+        over_groups(gpu, "norm_gradient_sums", groups, &arguments)?;
+        let (slope, shift) = (floats(gpu, groups)?, floats(gpu, groups)?);
         let count = if self.norm.per_plane { pixels } else { n * pixels };
         let arguments = [
             sum.doubles().read(),
@@ -212,7 +220,7 @@ impl Normaliser {
             int(c)?,
             int(count)?,
         ];
-        over_elements(card, "norm_gradient_factors", groups, &arguments)?;
+        over_elements(gpu, "norm_gradient_factors", groups, &arguments)?;
         Ok((slope, shift))
     }
 }
