@@ -55,7 +55,8 @@ fn check_keys<C: Configuration>() {
         }
     });
     let mut all: Vec<String> = preset.flat().unwrap().into_keys().collect();
-    (all.sort(), described.sort());
+    all.sort();
+    described.sort();
     assert_eq!(described, all);
 }
 

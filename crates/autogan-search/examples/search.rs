@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p autogan-search --example search` takes a few seconds.
 
+#![allow(clippy::print_stdout)] // the progress, and the result
+
 use autogan_data::Hub;
 use autogan_search::{
     Configuration, ImageScore, Inputs, Reporter, Result, RewardValue, Search, SearchConfig,
@@ -35,15 +37,10 @@ impl Reporter<SearchEvent> for Lines {
 }
 
 fn main() -> Result<()> {
-    let small = [
-        "data.count=64",
-        "model.gf=8",
-        "model.df=8",
-        "search.iterations=3",
-        "search.grow_at=[1,2]",
-        "controller.steps=2",
-    ];
-    let config = SearchConfig::preset("quick", &small.map(String::from))?;
+    let small = "data.count=64 model.gf=8 model.df=8 search.iterations=3 search.grow_at=[1,2] \
+        controller.steps=2 reward.images=32 derive.images=32";
+    let settings: Vec<String> = small.split_whitespace().map(String::from).collect();
+    let config = SearchConfig::preset("quick", &settings)?;
     let images = Sources::new(Hub::from_env(true)).images(&config.data, 32)?.into();
     let inputs = Inputs { images, score: Box::new(Redness), device: Device::Cpu };
     let mut search = Search::new(config, inputs)?;

@@ -54,11 +54,6 @@ impl<'a> Unit<'a> {
         self.place
     }
 
-    /// Seconds that the run had taken before this unit.
-    pub fn seconds(&self) -> f64 {
-        self.seconds
-    }
-
     /// The run directory.
     pub fn dir(&self) -> &RunDir {
         self.writer.dir()
