@@ -7,6 +7,7 @@
 //! vector unit that the processor has. Every result has the same bits for any number of threads, because work is cut into
 //! pieces, and sums into groups, by sizes alone.
 
+mod activation;
 pub mod conv;
 mod error;
 mod gemm;
@@ -20,9 +21,9 @@ pub mod slices;
 mod testing;
 mod vectors;
 
+pub use activation::Activation;
 pub use conv::ConvGeometry;
 pub use error::{Result, SizeError};
 pub use gemm::{Mat, gemm};
-pub use norm::Activation;
 pub use precision::Precision;
 pub use real::Real;

@@ -5,6 +5,7 @@
 //! can only do after it wrote all of them.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use crate::slices::for_pieces;
 
@@ -41,11 +42,8 @@ pub fn write_pieces<T>(
     mut f: impl FnMut(usize, &mut Unwritten<T>) -> &mut [T],
 ) -> &mut [T] {
     for (i, piece) in out.chunks_mut(size.max(1)).enumerate() {
-        check(
-            piece,
-            #[inline(always)]
-            |piece| f(i, piece),
-        );
+        let place = piece.as_ptr_range();
+        check(f(i, piece), place);
     }
     // SAFETY: `check` saw that each piece is written, and the pieces are all of `out`.
     unsafe { out.assume_init_mut() }
@@ -62,27 +60,19 @@ pub fn filled<T: Send>(
     size: usize,
     f: impl Fn(usize, &mut Unwritten<T>) -> &mut [T] + Sync + Send,
 ) -> Vec<T> {
-    // SAFETY: `check` saw that each piece is written, and the pieces are all of the vector.
-    unsafe {
-        filled_by(
-            len,
+    let fill = |out: &mut Unwritten<T>| {
+        for_pieces(
+            out,
+            size,
             #[inline(always)]
-            |out| {
-                for_pieces(
-                    out,
-                    size,
-                    #[inline(always)]
-                    |i, piece| {
-                        check(
-                            piece,
-                            #[inline(always)]
-                            |piece| f(i, piece),
-                        );
-                    },
-                );
+            |i, piece| {
+                let place = piece.as_ptr_range();
+                check(f(i, piece), place);
             },
-        )
-    }
+        );
+    };
+    // SAFETY: `check` saw that each piece is written, and the pieces are all of the vector.
+    unsafe { filled_by(len, fill) }
 }
 
 /// A vector of `len` elements, all of which `fill` writes.
@@ -98,16 +88,13 @@ pub unsafe fn filled_by<T>(len: usize, fill: impl FnOnce(&mut Unwritten<T>)) -> 
     data
 }
 
-/// Hands `piece` to `f`, and panics unless that gives it back. It does so as numbers, so they are written: `piece` is
-/// borrowed by nobody else, and safe code makes such a slice of it no other way.
+/// Panics unless `written` lies at `place`, the piece that was handed out. Then the piece is written, for it is numbers
+/// now: nobody else borrows it, and safe code makes such a slice of it no other way.
 #[inline(always)]
-fn check<T>(piece: &mut Unwritten<T>, f: impl FnOnce(&mut Unwritten<T>) -> &mut [T]) {
-    let expected = (piece.as_ptr().cast::<T>(), piece.len());
-    let written = f(piece);
-    assert!(
-        (written.as_ptr(), written.len()) == expected,
-        "expected the piece that was handed out"
-    );
+fn check<T>(written: &[T], place: Range<*const MaybeUninit<T>>) {
+    let found = written.as_ptr_range();
+    let place = place.start.cast()..place.end.cast();
+    assert!(found == place, "expected the piece that was handed out");
 }
 
 #[cfg(test)]

@@ -2,21 +2,12 @@
 
 use rayon::prelude::*;
 
-use crate::Real;
 use crate::memory::{filled, write};
-use crate::slices::{for_pieces, sum_by, vectorised};
+use crate::slices::{for_pieces, sum_by, sums_by};
+use crate::{Activation, Real};
 
 /// Images, channels, pixels.
 pub type Dims = (usize, usize, usize);
-
-/// The function that follows a norm or a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    Linear,
-    /// `max(·, 0)`.
-    Relu,
-}
 
 /// A norm without its statistics.
 #[derive(Clone, Copy, Debug)]
@@ -115,9 +106,10 @@ impl Normaliser {
                     #[inline(always)]
                     |&v| v * a + b,
                 );
+                // Two loops, so that neither asks for the activation.
                 match self.norm.activation {
                     Activation::Linear => write(out, affine),
-                    Activation::Relu => write(out, affine.map(positive)),
+                    Activation::Relu => write(out, affine.map(|v| Activation::Relu.apply(v))),
                 }
             },
         )
@@ -142,12 +134,14 @@ impl Normaliser {
                 for plane in (first..n * c).step_by(step) {
                     let range = plane * pixels..(plane + 1) * pixels;
                     let (x, dy) = (&x[range.clone()], &dy[range]);
-                    let (s, d) = vectorised(
+                    let [s, d] = sums_by(
+                        x,
+                        dy,
                         #[inline(always)]
-                        || {
-                            gradient_sums(x, dy, self.mean[group], |v| {
-                                !relu || v * a + b > T::zero()
-                            })
+                        |x, d| {
+                            let open = !relu || x * a + b > T::zero();
+                            let d = if open { d.wide() } else { 0.0 };
+                            [d, d * (x.wide() - self.mean[group])]
                         },
                     );
                     sum += s;
@@ -198,33 +192,6 @@ impl Normaliser {
         );
         dy
     }
-}
-
-#[inline(always)]
-fn positive<T: Real>(v: T) -> T {
-    // Written so that NaN passes.
-    if v < T::zero() { T::zero() } else { v }
-}
-
-/// `Σ d` and `Σ d · (x − mean)` over the elements that `open` lets through, in eight lanes of f64 and a fixed order.
-#[inline(always)]
-fn gradient_sums<T: Real>(x: &[T], dy: &[T], mean: f64, open: impl Fn(T) -> bool) -> (f64, f64) {
-    let (mut sums, mut dots) = ([0f64; 8], [0f64; 8]);
-    let take = |x: T, d: T, sum: &mut f64, dot: &mut f64| {
-        let d = if open(x) { d.wide() } else { 0.0 };
-        *sum += d;
-        *dot += d * (x.wide() - mean);
-    };
-    let (cx, cd) = (x.chunks_exact(8), dy.chunks_exact(8));
-    for (i, (&x, &d)) in cx.remainder().iter().zip(cd.remainder()).enumerate() {
-        take(x, d, &mut sums[i], &mut dots[i]);
-    }
-    for (x, d) in cx.zip(cd) {
-        for i in 0..8 {
-            take(x[i], d[i], &mut sums[i], &mut dots[i]);
-        }
-    }
-    (sums.iter().sum(), dots.iter().sum())
 }
 
 /// Mean and biased variance of each channel of a batch, or of each plane, in two passes.

@@ -1,5 +1,7 @@
 //! Loops over slices that use all threads without changing any sum.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::Real;
@@ -103,46 +105,72 @@ pub fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Ve
     )
 }
 
-/// The sum of `f(i)` over a slice in eight lanes of `f64`, always in the same order.
+/// The sum of `f(a[i])` in eight lanes of `f64`, always in the same order.
 pub fn sum_by<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
-    vectorised(
+    let [sum] = sums_by(
+        a,
+        a,
         #[inline(always)]
-        || lanes_of(a, f),
-    )
+        |a, _| [f(a.wide())],
+    );
+    sum
 }
 
-#[inline(always)]
-fn lanes_of<T: Real>(a: &[T], f: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0f64; 8];
-    let chunks = a.chunks_exact(8);
-    for (i, &x) in chunks.remainder().iter().enumerate() {
-        lanes[i] += f(x.wide());
-    }
-    for c in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(c) {
-            *lane += f(x.wide());
-        }
-    }
-    lanes.iter().sum()
+/// The inner product of two slices of one length, summed as in [`sum_by`].
+pub fn dot<A: Real, B: Real>(a: &[A], b: &[B]) -> f64 {
+    let [sum] = sums_by(
+        a,
+        b,
+        #[inline(always)]
+        |a, b| [a.wide() * b.wide()],
+    );
+    sum
 }
 
-/// The sum of `f(a[i], b[i])` over two slices of one length in eight lanes of `f64`, always in the same order.
-pub fn sum_by_pairs<A: Real, B: Real>(a: &[A], b: &[B], f: impl Fn(f64, f64) -> f64) -> f64 {
+/// The sums of the numbers `f(a[i], b[i])` over two slices of one length, each in eight lanes of `f64` and always in the
+/// same order.
+pub fn sums_by<A: Real, B: Real, const N: usize>(
+    a: &[A],
+    b: &[B],
+    f: impl Fn(A, B) -> [f64; N],
+) -> [f64; N] {
     vectorised(
         #[inline(always)]
         || {
-            let mut lanes = [0f64; 8];
+            let mut lanes = [[0f64; 8]; N];
             let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-            let rest = a.remainder().iter().zip(b.remainder());
-            for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
-                *lane += f(a.wide(), b.wide());
+            for (i, (&a, &b)) in a.remainder().iter().zip(b.remainder()).enumerate() {
+                let found = f(a, b);
+                lanes.iter_mut().zip(found).for_each(|(lanes, v)| lanes[i] += v);
             }
             for (a, b) in a.zip(b) {
-                for i in 0..8 {
-                    lanes[i] += f(a[i].wide(), b[i].wide());
+                let found: [[f64; N]; 8] = std::array::from_fn(|i| f(a[i], b[i]));
+                for (n, lanes) in lanes.iter_mut().enumerate() {
+                    lanes.iter_mut().zip(&found).for_each(|(lane, found)| *lane += found[n]);
                 }
             }
-            lanes.iter().sum()
+            lanes.map(|lanes| lanes.iter().sum())
         },
     )
+}
+
+/// The sum over groups of at most `n / groups` images, rounded up, of what `part(images)` gives for each, `len` numbers. The
+/// groups depend on sizes alone, and so does the order of the sum.
+pub(crate) fn sum_of_groups<T: Real>(
+    (n, groups): (usize, usize),
+    len: usize,
+    part: impl Fn(Range<usize>) -> Vec<T> + Sync + Send,
+) -> Vec<T> {
+    let per_group = n.div_ceil(groups).max(1);
+    let parts: Vec<Vec<T>> = (0..n.div_ceil(per_group))
+        .into_par_iter()
+        .map(|group| part(group * per_group..((group + 1) * per_group).min(n)))
+        .collect();
+    let mut sums = zeros(len);
+    for part in &parts {
+        for (sum, &v) in sums.iter_mut().zip(part) {
+            *sum += v;
+        }
+    }
+    sums
 }

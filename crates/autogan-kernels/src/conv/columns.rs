@@ -1,91 +1,108 @@
-//! Column matrices: made of images (im2col), and added back to images (col2im).
+//! Convolution in f64, where gradients are checked: matrix products with columns (im2col), for tiles of rows of an image.
+//!
+//! A column matrix has a row for each tap (c, u, v) of a kernel and a column for each output pixel: the input pixel that
+//! the tap reads there. Work is split over images; sums over images are taken in groups whose number does not depend on
+//! the threads.
 
-use super::problem::Problem;
-use crate::Real;
+use std::ops::Range;
 
-/// The place of columns inside a matrix of `stride` columns a row: they start at column `at`.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub stride: usize,
-    pub at: usize,
+use rayon::prelude::*;
+
+use super::{After, Kernels, Problem};
+use crate::slices::sum_of_groups;
+use crate::{Mat, Precision, gemm};
+
+/// Partial sums of a weight gradient: one per group of images.
+const GROUPS: usize = 8;
+
+/// Columns that one product aims for: wide enough to run at full speed, small enough to stay in the cache.
+const COLUMNS: usize = 512;
+
+/// The rows of an output, in tiles.
+fn tiles(p: &Problem) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (ho, step) = (p.ho, (COLUMNS / p.wo.max(1)).max(1));
+    (0..ho).step_by(step).map(move |top| top..(top + step).min(ho))
 }
 
-/// Range of output columns whose input column `ox * stride + k - pad` lies inside `0..w`.
-fn inside(k: usize, pad: usize, stride: usize, w: usize, wo: usize) -> (usize, usize) {
-    let lo = pad.saturating_sub(k).div_ceil(stride).min(wo);
-    let hi = if w + pad > k { ((w + pad - k - 1) / stride + 1).min(wo) } else { 0 };
-    (lo, hi.max(lo))
-}
-
-/// Writes the columns of output rows `rows` of one image: row `(c, ky, kx)`, column `(oy - rows.start) * wo + ox`.
-pub(super) fn im2col<T: Real>(
-    p: &Problem,
-    image: &[T],
-    rows: std::ops::Range<usize>,
-    dst: &mut [T],
-    place: Place,
-) {
-    let g = p.geometry;
-    for c in 0..p.ci {
-        let plane = &image[c * p.h * p.w..][..p.h * p.w];
-        for ky in 0..p.kh {
-            for kx in 0..p.kw {
-                let row = (c * p.kh + ky) * p.kw + kx;
-                let (lo, hi) = inside(kx, g.pad_w, g.stride, p.w, p.wo);
-                for (i, oy) in rows.clone().enumerate() {
-                    let out = &mut dst[row * place.stride + place.at + i * p.wo..][..p.wo];
-                    let iy = oy * g.stride + ky;
-                    if iy < g.pad_h || iy - g.pad_h >= p.h || lo == hi {
-                        out.fill(T::zero());
-                        continue;
-                    }
-                    let src = &plane[(iy - g.pad_h) * p.w..][..p.w];
-                    out[..lo].fill(T::zero());
-                    out[hi..].fill(T::zero());
-                    let first = lo * g.stride + kx - g.pad_w;
-                    if g.stride == 1 {
-                        out[lo..hi].copy_from_slice(&src[first..first + hi - lo]);
-                    } else {
-                        for (o, &x) in
-                            out[lo..hi].iter_mut().zip(src[first..].iter().step_by(g.stride))
-                        {
-                            *o = x;
-                        }
-                    }
+/// Calls `f(element of the column matrix, pixel of the image)` for every tap of output rows `rows` that reads inside of the
+/// image.
+fn taps(p: &Problem, rows: &Range<usize>, mut f: impl FnMut(usize, usize)) {
+    let (g, columns) = (p.geometry, rows.len() * p.wo);
+    for row in 0..p.k() {
+        let (c, u, v) = (row / (p.kh * p.kw), row / p.kw % p.kh, row % p.kw);
+        for i in 0..rows.len() {
+            let y = ((rows.start + i) * g.stride + u).wrapping_sub(g.pad_h);
+            if y >= p.h {
+                continue;
+            }
+            for j in 0..p.wo {
+                let x = (j * g.stride + v).wrapping_sub(g.pad_w);
+                if x < p.w {
+                    f(row * columns + i * p.wo + j, (c * p.h + y) * p.w + x);
                 }
             }
         }
     }
 }
 
-/// Adds the columns of output rows `rows` back to the image that they were read from.
-pub(super) fn col2im<T: Real>(
-    p: &Problem,
-    columns: &[T],
-    rows: std::ops::Range<usize>,
-    image: &mut [T],
-    place: Place,
-) {
-    let g = p.geometry;
-    for c in 0..p.ci {
-        let plane = &mut image[c * p.h * p.w..][..p.h * p.w];
-        for ky in 0..p.kh {
-            for kx in 0..p.kw {
-                let row = (c * p.kh + ky) * p.kw + kx;
-                let (lo, hi) = inside(kx, g.pad_w, g.stride, p.w, p.wo);
-                for (i, oy) in rows.clone().enumerate() {
-                    let iy = oy * g.stride + ky;
-                    if iy < g.pad_h || iy - g.pad_h >= p.h || lo == hi {
-                        continue;
-                    }
-                    let src = &columns[row * place.stride + place.at + i * p.wo..][lo..hi];
-                    let first = lo * g.stride + kx - g.pad_w;
-                    let dst = &mut plane[(iy - g.pad_h) * p.w..][..p.w][first..];
-                    for (d, &s) in dst.iter_mut().step_by(g.stride).zip(src) {
-                        *d += s;
-                    }
-                }
+/// The column matrix of output rows `rows` of an image, in `to`.
+fn im2col(p: &Problem, image: &[f64], rows: &Range<usize>, to: &mut Vec<f64>) -> Mat {
+    let columns = rows.len() * p.wo;
+    to.clear();
+    to.resize(p.k() * columns, 0.0);
+    taps(p, rows, |at, pixel| to[at] = image[pixel]);
+    Mat::new(p.k(), columns)
+}
+
+impl Kernels for f64 {
+    fn forward(
+        p: &Problem,
+        _: Precision,
+        (x, w): (&[f64], &[f64]),
+        after: After<'_, f64>,
+    ) -> Vec<f64> {
+        let mut y = vec![0.0; p.n * p.image_out()];
+        let images = y.par_chunks_mut(p.image_out().max(1)).enumerate();
+        images.for_each_init(Vec::new, |columns, (i, y)| {
+            for rows in tiles(p) {
+                let m = im2col(p, &x[i * p.image_in()..], &rows, columns);
+                let d = Mat::strided(p.co, m.cols, p.pixels());
+                gemm(&mut y[rows.start * p.wo..], d, w, Mat::new(p.co, p.k()), columns, m, false);
             }
-        }
+            for (o, plane) in y.chunks_exact_mut(p.pixels()).enumerate() {
+                let bias = after.bias(o);
+                plane.iter_mut().for_each(|v| *v = after.activation.apply(*v + bias));
+            }
+        });
+        y
+    }
+
+    fn input_gradient(p: &Problem, _: Precision, (dy, w): (&[f64], &[f64])) -> Vec<f64> {
+        let mut dx = vec![0.0; p.n * p.image_in()];
+        let images = dx.par_chunks_mut(p.image_in().max(1)).enumerate();
+        images.for_each_init(Vec::new, |columns, (i, dx)| {
+            for rows in tiles(p) {
+                let m = Mat::new(p.k(), rows.len() * p.wo);
+                columns.resize(m.rows * m.cols, 0.0);
+                let dy = &dy[i * p.image_out() + rows.start * p.wo..];
+                let (weights, d) = (Mat::new(p.co, p.k()), Mat::strided(p.co, m.cols, p.pixels()));
+                gemm(columns, m, w, weights.t(), dy, d, false);
+                taps(p, &rows, |at, pixel| dx[pixel] += columns[at]);
+            }
+        });
+        dx
+    }
+
+    fn weight_gradient(p: &Problem, _: Precision, (x, dy): (&[f64], &[f64])) -> Vec<f64> {
+        sum_of_groups((p.n, GROUPS), p.co * p.k(), |images| {
+            let (mut dw, mut columns) = (vec![0.0; p.co * p.k()], Vec::new());
+            for (i, rows) in images.flat_map(|i| tiles(p).map(move |rows| (i, rows))) {
+                let m = im2col(p, &x[i * p.image_in()..], &rows, &mut columns);
+                let dy = &dy[i * p.image_out() + rows.start * p.wo..];
+                let d = Mat::strided(p.co, m.cols, p.pixels());
+                gemm(&mut dw, Mat::new(p.co, p.k()), dy, d, &columns, m.t(), true);
+            }
+            dw
+        })
     }
 }

@@ -12,10 +12,10 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::After;
-use super::problem::Problem;
 use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
+use super::{After, Problem};
 use crate::memory::{Unwritten, filled_by};
+use crate::slices::sum_of_groups;
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;
@@ -171,7 +171,7 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
                     let lines = y[o * p.pixels()..][..p.pixels()].chunks_exact_mut(p.wo);
                     for (line, flat) in lines.zip(flat.chunks(planes.row)) {
                         for (y, &v) in line.iter_mut().zip(flat) {
-                            y.write(after.apply(v + b));
+                            y.write(after.activation.apply(v + b));
                         }
                     }
                 });
@@ -268,20 +268,7 @@ impl Phase {
 
 /// `dw [co, ci, kh, kw]` of `x` and `dy`.
 pub(super) fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let per_group = p.n.div_ceil(GROUPS).max(1);
-    let partial: Vec<Vec<f32>> = (0..p.n.div_ceil(per_group))
-        .into_par_iter()
-        .map(|group| {
-            group_gradient(p, x, dy, group * per_group..((group + 1) * per_group).min(p.n))
-        })
-        .collect();
-    let mut dw = vec![0.0; p.co * p.k()];
-    for part in &partial {
-        for (d, &s) in dw.iter_mut().zip(part) {
-            *d += s;
-        }
-    }
-    dw
+    sum_of_groups((p.n, GROUPS), p.co * p.k(), |images| group_gradient(p, x, dy, images))
 }
 
 /// The part of the weight gradient that the images of one group give: `[co rounded up, k]`.

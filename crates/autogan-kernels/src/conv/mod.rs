@@ -1,22 +1,23 @@
 //! Convolutions with both gradients.
 //!
 //! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
-//! checked: columns (im2col) times weights, tile by tile.
+//! checked, a convolution is a product of the weights with columns of pixels.
 
 mod columns;
 mod flat;
-mod kernels;
 mod mixed;
 mod problem;
 mod reference;
 mod simd;
-pub mod single;
+mod single;
 pub mod winograd;
 
-pub use kernels::bias_gradient;
 pub use problem::{ConvGeometry, Problem};
 pub use reference::reference;
 
+use rayon::prelude::*;
+
+use crate::slices::sum_by;
 use crate::{Activation, Precision, Real};
 
 /// Bias and activation of the outputs.
@@ -30,19 +31,12 @@ pub struct After<'a, T> {
 
 impl<T: Real> After<'_, T> {
     /// What is added to the outputs of a channel.
-    fn bias(&self, channel: usize) -> T {
+    pub(crate) fn bias(&self, channel: usize) -> T {
         self.bias.map_or(T::zero(), |bias| bias[channel])
-    }
-
-    #[inline(always)]
-    fn apply(&self, v: T) -> T {
-        // Written so that NaN passes.
-        if self.activation == Activation::Relu && v < T::zero() { T::zero() } else { v }
     }
 }
 
-/// The kernels of an element type: Winograd and flat loops in f32, columns and GEMM in f64, where speed matters less, and
-/// which knows no other precision.
+/// The convolutions of an element type; f64 ignores the precision.
 pub trait Kernels: Real {
     /// `y [n, co, ho, wo]` of `x [n, ci, h, w]` and `w [co, ci, kh, kw]`.
     fn forward(
@@ -58,36 +52,13 @@ pub trait Kernels: Real {
     -> Vec<Self>;
 }
 
-impl Kernels for f32 {
-    fn forward(
-        p: &Problem,
-        precision: Precision,
-        factors: (&[f32], &[f32]),
-        after: After<'_, f32>,
-    ) -> Vec<f32> {
-        mixed::forward(p, precision, factors, after)
-    }
-    fn input_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
-        mixed::input_gradient(p, precision, factors)
-    }
-    fn weight_gradient(p: &Problem, precision: Precision, factors: (&[f32], &[f32])) -> Vec<f32> {
-        mixed::weight_gradient(p, precision, factors)
-    }
-}
-
-impl Kernels for f64 {
-    fn forward(
-        p: &Problem,
-        _: Precision,
-        (x, w): (&[f64], &[f64]),
-        after: After<'_, f64>,
-    ) -> Vec<f64> {
-        kernels::forward(p, x, w, after)
-    }
-    fn input_gradient(p: &Problem, _: Precision, (dy, w): (&[f64], &[f64])) -> Vec<f64> {
-        kernels::input_gradient(p, dy, w)
-    }
-    fn weight_gradient(p: &Problem, _: Precision, (x, dy): (&[f64], &[f64])) -> Vec<f64> {
-        kernels::weight_gradient(p, x, dy)
-    }
+/// The gradient of a bias: the sum over images and pixels of each channel of `dy [n, channels, pixels]`.
+pub fn bias_gradient<T: Real>(dy: &[T], n: usize, channels: usize, pixels: usize) -> Vec<T> {
+    (0..channels)
+        .into_par_iter()
+        .map(|c| {
+            let plane = |i: usize| &dy[(i * channels + c) * pixels..][..pixels];
+            T::narrow((0..n).map(|i| sum_by(plane(i), |v| v)).sum())
+        })
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! The sizes of one convolution, and how its work is cut into tiles.
+//! The sizes of one convolution.
 
 use crate::error::{Result, bail};
 
@@ -37,9 +37,6 @@ pub struct Problem {
     /// Stride and padding.
     pub geometry: ConvGeometry,
 }
-
-/// Columns that one GEMM aims for: wide enough to run at full speed, small enough to stay in the cache.
-const TILE_COLUMNS: usize = 512;
 
 impl Problem {
     /// The convolution of an input of shape `x` with a weight of shape `w`, for the operator `op`.
@@ -90,26 +87,9 @@ impl Problem {
         self.co * self.pixels()
     }
 
-    /// Whole images that share one GEMM, when images are smaller than a tile.
-    pub fn images_per_tile(&self) -> usize {
-        (TILE_COLUMNS / self.pixels().max(1)).clamp(1, self.n.max(1))
-    }
-
-    /// Output rows of one image that share one GEMM, when images are larger than a tile.
-    pub fn rows_per_tile(&self) -> usize {
-        (TILE_COLUMNS / self.wo.max(1)).clamp(1, self.ho.max(1))
-    }
-
     /// True for a 3x3 kernel at stride 1 with one zero around the image.
     pub fn is_3x3_same(&self) -> bool {
         (self.kh, self.kw) == (3, 3)
             && self.geometry == ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 }
-    }
-
-    /// True for a 1x1 kernel that reads each pixel once: its column matrix is the image itself.
-    pub fn is_pointwise(&self) -> bool {
-        self.kh == 1
-            && self.kw == 1
-            && self.geometry == ConvGeometry { stride: 1, pad_h: 0, pad_w: 0 }
     }
 }

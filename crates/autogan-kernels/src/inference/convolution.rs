@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::fast::Fast;
 use super::product::{Panels, Product};
-use super::{Buffer, Finish, Images, ImagesMut, Shape, share, store_part};
+use super::{Buffer, Images, ImagesMut, Shape, finish, share, store_part};
+use crate::conv::After;
 use crate::error::{Result, bail};
 use crate::{Activation, ConvGeometry};
 
@@ -115,7 +116,7 @@ impl Convolution {
     /// # Errors
     /// When channels or shapes do not fit each other.
     pub fn relu(&self, x: Images<'_>, y: ImagesMut<'_>) -> Result<()> {
-        self.run(x, y, Finish { bias: Some(&self.bias), activation: Activation::Relu })
+        self.run(x, y, After { bias: Some(&self.bias), activation: Activation::Relu })
     }
 
     /// `y = x * weights`, without bias.
@@ -123,10 +124,10 @@ impl Convolution {
     /// # Errors
     /// As [`Convolution::relu`].
     pub fn linear(&self, x: Images<'_>, y: ImagesMut<'_>) -> Result<()> {
-        self.run(x, y, Finish { bias: None, activation: Activation::Linear })
+        self.run(x, y, After { bias: None, activation: Activation::Linear })
     }
 
-    fn run(&self, x: Images<'_>, y: ImagesMut<'_>, finish: Finish<'_>) -> Result<()> {
+    fn run(&self, x: Images<'_>, y: ImagesMut<'_>, after: After<'_, f32>) -> Result<()> {
         let output = self.output(x.shape)?;
         if (x.channels, y.channels) != (self.ci, self.co) || y.shape != output {
             bail!(
@@ -139,15 +140,15 @@ impl Convolution {
             );
         }
         match &self.method {
-            Method::Fast(fast) => fast.run(x, y, finish),
+            Method::Fast(fast) => fast.run(x, y, after),
             Method::Direct(panels) => {
                 let (ph, pw) = (self.geometry.pad_h, self.geometry.pad_w);
                 if ph + pw == 0 {
-                    self.direct(panels, x, y, finish);
+                    self.direct(panels, x, y, after);
                 } else {
                     let (padded, shape) = pad(x, (ph, pw));
                     let x = Images::new(&padded, shape, self.ci, (0, self.ci))?;
-                    self.direct(panels, x, y, finish);
+                    self.direct(panels, x, y, after);
                 }
             }
         }
@@ -155,7 +156,7 @@ impl Convolution {
     }
 
     /// Computes the convolution by its definition, without padding.
-    fn direct(&self, panels: &Panels, x: Images<'_>, y: ImagesMut<'_>, finish: Finish<'_>) {
+    fn direct(&self, panels: &Panels, x: Images<'_>, y: ImagesMut<'_>, after: After<'_, f32>) {
         let (kh, kw) = self.kernel;
         // Channels that lie side by side are one run.
         let (columns, len) = if x.pitch == self.ci { (1, kw * self.ci) } else { (kw, self.ci) };
@@ -176,7 +177,7 @@ impl Convolution {
                 })
                 .collect();
             let (bases, runs) = (&bases, &runs);
-            self.unit.dispatch(Direct { panels, x: x.data, bases, runs, len, y, pitch, finish });
+            self.unit.dispatch(Direct { panels, x: x.data, bases, runs, len, y, pitch, after });
         });
     }
 }
@@ -190,7 +191,7 @@ struct Direct<'a> {
     len: usize,
     y: &'a mut [f32],
     pitch: usize,
-    finish: Finish<'a>,
+    after: After<'a, f32>,
 }
 
 impl WithSimd for Direct<'_> {
@@ -198,7 +199,7 @@ impl WithSimd for Direct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels, x, bases, runs, len, y, pitch, finish } = self;
+        let Self { panels, x, bases, runs, len, y, pitch, after } = self;
         for panel in 0..panels.len() {
             let outputs = panels.outputs(panel);
             let product = Product {
@@ -214,7 +215,7 @@ impl WithSimd for Direct<'_> {
                 #[inline(always)]
                 |row, v, sum| {
                     let o = outputs.start + v * S::F32_LANES;
-                    let value = finish.apply(simd, o, sum);
+                    let value = finish(simd, after, o, sum);
                     store_part(simd, y, row * pitch + o, outputs.end - o, value);
                 },
             );

@@ -11,8 +11,9 @@ use rayon::prelude::*;
 
 use super::axis::Axis;
 use super::product::{Panels, Product};
-use super::{Buffer, Finish, Images, ImagesMut, Shape, load_part, share, store_part};
+use super::{Buffer, Images, ImagesMut, Shape, finish, load_part, share, store_part};
 use crate::ConvGeometry;
+use crate::conv::After;
 
 /// Components that a task holds at a time, at most if the least number of tiles allows: half a megabyte.
 const COMPONENTS: usize = 1 << 17;
@@ -70,7 +71,7 @@ impl Fast {
     }
 
     /// Writes all pixels of `y`.
-    pub fn run(&self, x: Images<'_>, y: ImagesMut<'_>, finish: Finish<'_>) {
+    pub fn run(&self, x: Images<'_>, y: ImagesMut<'_>, after: After<'_, f32>) {
         let (shape, pitch) = (y.shape, y.pitch);
         let per_image = shape.h.div_ceil(self.rows.outputs);
         let cols = shape.w.div_ceil(self.cols.outputs);
@@ -96,7 +97,7 @@ impl Fast {
                     shape,
                     y,
                     pitch,
-                    finish,
+                    after,
                     scratch,
                 });
             });
@@ -134,7 +135,7 @@ struct Task<'a> {
     shape: Shape,
     y: &'a mut [f32],
     pitch: usize,
-    finish: Finish<'a>,
+    after: After<'a, f32>,
     scratch: &'a mut Scratch,
 }
 
@@ -281,7 +282,7 @@ impl Task<'_> {
                 let line: [S::f32s; Q] = self.fast.cols.output::<S, W, Q>(simd, parts);
                 for (j, &value) in line.iter().enumerate().take(width) {
                     let at = first + (i * w + j) * self.pitch + o;
-                    let value = self.finish.apply(simd, o, value);
+                    let value = finish(simd, self.after, o, value);
                     store_part(simd, self.y, at, outputs.end - o, value);
                 }
             }

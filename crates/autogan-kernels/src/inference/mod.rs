@@ -20,27 +20,17 @@ pub use pool::{average_pixels, average_pool3, max_pool3, max_pool3_output};
 
 use pulp::Simd;
 
-use crate::Activation;
-use crate::vectors::{activate, load, store};
+use crate::conv::After;
+use crate::vectors::{load, store};
 
-/// Bias and activation of the outputs.
-#[derive(Clone, Copy)]
-struct Finish<'a> {
-    /// Padded with zeros to whole vectors; None adds nothing.
-    bias: Option<&'a [f32]>,
-    activation: Activation,
-}
-
-impl Finish<'_> {
-    /// Applies both to a vector of outputs from channel `o` on.
-    #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, o: usize, value: S::f32s) -> S::f32s {
-        let value = match self.bias {
-            Some(bias) => simd.add_f32s(value, load(simd, bias, o)),
-            None => value,
-        };
-        activate(simd, value, self.activation)
-    }
+/// Adds the bias of outputs from channel `o` on, which is padded with zeros to whole vectors, and applies the activation.
+#[inline(always)]
+fn finish<S: Simd>(simd: S, after: After<'_, f32>, o: usize, value: S::f32s) -> S::f32s {
+    let value = match after.bias {
+        Some(bias) => simd.add_f32s(value, load(simd, bias, o)),
+        None => value,
+    };
+    after.activation.lanes(simd, value)
 }
 
 /// Pieces of one task, where `total` pieces are dealt to tasks of at most `most` in equal shares for two or four threads.

@@ -3,8 +3,9 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Buffer, Finish, Images, ImagesMut, Shape, load_part, store_part};
+use super::{Buffer, Images, ImagesMut, Shape, finish, load_part, store_part};
 use crate::Activation;
+use crate::conv::After;
 use crate::error::{Result, bail};
 
 /// Side of the kernels.
@@ -46,8 +47,8 @@ pub fn average_pool3(x: Images<'_>, bias: &[f32], y: ImagesMut<'_>) -> Result<()
     }
     let mut padded = Buffer::zeros(bias.len().next_multiple_of(16));
     padded[..bias.len()].copy_from_slice(bias);
-    let finish = Finish { bias: Some(&padded), activation: Activation::Relu };
-    run(x, y, x.shape, &Rule { stride: 1, pad: 1, average: Some(finish) })
+    let after = After { bias: Some(&padded), activation: Activation::Relu };
+    run(x, y, x.shape, &Rule { stride: 1, pad: 1, average: Some(after) })
 }
 
 /// Means over the pixels of each image: `[n, channels]`.
@@ -71,7 +72,7 @@ struct Rule<'a> {
     stride: usize,
     pad: usize,
     /// Averages with what is done to them, or maxima.
-    average: Option<Finish<'a>>,
+    average: Option<After<'a, f32>>,
 }
 
 fn run(x: Images<'_>, y: ImagesMut<'_>, shape: Shape, rule: &Rule<'_>) -> Result<()> {
@@ -142,8 +143,8 @@ impl WithSimd for Line<'_> {
                         };
                     }
                 }
-                if let Some(finish) = rule.average {
-                    value = finish.apply(simd, c, simd.mul_f32s(value, scale));
+                if let Some(after) = rule.average {
+                    value = finish(simd, after, c, simd.mul_f32s(value, scale));
                 }
                 store_part(simd, y, col * pitch + c, left, value);
             }

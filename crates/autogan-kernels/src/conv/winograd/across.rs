@@ -29,7 +29,7 @@ pub(super) fn convolve(
     x: &[f32],
     packed: &Packed,
     after: After<'_, f32>,
-    prologue: &dyn Prologue,
+    prologue: Prologue<'_>,
 ) -> Vec<f32> {
     let grid = w.grid();
     let (image_in, image_out) = (w.ci * grid.source_pixels(), w.co * grid.output_pixels());
@@ -74,7 +74,7 @@ struct Convolve<'a> {
     channels: (usize, usize),
     packed: &'a Packed,
     after: After<'a, f32>,
-    prologue: &'a dyn Prologue,
+    prologue: Prologue<'a>,
     /// Number of the first image.
     first: usize,
     x: &'a [f32],

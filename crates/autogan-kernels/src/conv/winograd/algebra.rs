@@ -3,7 +3,6 @@
 use pulp::Simd;
 
 use crate::Activation;
-use crate::vectors::activate;
 
 /// Turns four pixels of a tile into components.
 #[inline(always)]
@@ -79,5 +78,5 @@ pub(super) fn finish<S: Simd>(
     bias: S::f32s,
     activation: Activation,
 ) -> S::f32s {
-    activate(simd, simd.add_f32s(value, bias), activation)
+    activation.lanes(simd, simd.add_f32s(value, bias))
 }

@@ -32,7 +32,7 @@ pub(super) fn weight_gradient(
     w: &Winograd,
     x: &[f32],
     dy: &[f32],
-    prologue: &dyn Prologue,
+    prologue: Prologue<'_>,
 ) -> Vec<f32> {
     if w.n * w.grid().tiles() == 0 {
         return vec![0.0; w.co * w.ci * 9];
@@ -113,7 +113,7 @@ struct Group<'a> {
     grid: Grid,
     x: &'a [f32],
     dy: &'a [f32],
-    prologue: &'a dyn Prologue,
+    prologue: Prologue<'a>,
     images: Range<usize>,
     /// Written by the products of the first band.
     sums: &'a mut Unwritten<f32>,

@@ -51,10 +51,28 @@ pub struct Winograd {
     unit: Arch,
 }
 
-/// The function of each source pixel that precedes the convolution.
-pub trait Prologue: Sync {
+/// The functions of source pixels that precede the convolution: one for each channel, or for each plane.
+#[derive(Clone, Copy, Debug)]
+pub struct Prologue<'a> {
+    /// Functions by channel, or by image and channel; none leaves all pixels as they are.
+    pixels: &'a [Pixel],
+    /// From an image's first function to the next image's.
+    stride: usize,
+}
+
+impl<'a> Prologue<'a> {
+    /// Leaves pixels as they are.
+    pub const PLAIN: Self = Self { pixels: &[], stride: 0 };
+
+    /// Functions `[channels]`, or `[images, channels]`.
+    pub fn new(pixels: &'a [Pixel], channels: usize) -> Self {
+        Self { pixels, stride: if pixels.len() > channels { channels } else { 0 } }
+    }
+
     /// The function for the pixels of one plane.
-    fn pixel(&self, image: usize, channel: usize) -> Pixel;
+    fn pixel(&self, image: usize, channel: usize) -> Pixel {
+        self.pixels.get(image * self.stride + channel).copied().unwrap_or(Pixel::PLAIN)
+    }
 }
 
 impl Winograd {
@@ -83,7 +101,7 @@ impl Winograd {
         x: &[f32],
         w: &[f32],
         after: After<'_, f32>,
-        prologue: &dyn Prologue,
+        prologue: Prologue<'_>,
     ) -> Vec<f32> {
         let packed = Packed::forward(self.form, w, (self.co, self.ci), block_rows(self.unit));
         self.convolve(x, &packed, after, prologue)
@@ -96,7 +114,7 @@ impl Winograd {
         let adjoint = Self { form, ci: self.co, co: self.ci, source, ..*self };
         let packed = Packed::adjoint(form, w, (self.co, self.ci), block_rows(self.unit), scale);
         let after = After { bias: None, activation: Activation::Linear };
-        adjoint.convolve(dy, &packed, after, &Plain)
+        adjoint.convolve(dy, &packed, after, Prologue::PLAIN)
     }
 
     fn convolve(
@@ -104,7 +122,7 @@ impl Winograd {
         x: &[f32],
         packed: &Packed,
         after: After<'_, f32>,
-        prologue: &dyn Prologue,
+        prologue: Prologue<'_>,
     ) -> Vec<f32> {
         let grid = self.grid();
         let (image_in, image_out) =
@@ -159,17 +177,8 @@ impl Winograd {
     }
 
     /// `dw [co, ci, 3, 3]` of `x` and `dy`.
-    pub fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: &dyn Prologue) -> Vec<f32> {
+    pub fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: Prologue<'_>) -> Vec<f32> {
         gradient::weight_gradient(self, x, dy, prologue)
-    }
-}
-
-/// The prologue that leaves pixels as they are.
-pub struct Plain;
-
-impl Prologue for Plain {
-    fn pixel(&self, _image: usize, _channel: usize) -> Pixel {
-        Pixel::PLAIN
     }
 }
 
@@ -189,7 +198,7 @@ struct Convolve<'a> {
     channels: (usize, usize),
     packed: &'a Packed,
     after: After<'a, f32>,
-    prologue: &'a dyn Prologue,
+    prologue: Prologue<'a>,
     /// Number of the first image.
     first: usize,
     x: &'a [f32],

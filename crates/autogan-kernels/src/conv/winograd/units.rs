@@ -5,13 +5,13 @@ use super::{After, Form, Pixel, Prologue, Winograd};
 use crate::Activation;
 use crate::testing::{assert_near, other_units};
 
-/// Another affine map and a floor for each plane.
-struct Uneven;
-
-impl Prologue for Uneven {
-    fn pixel(&self, image: usize, channel: usize) -> Pixel {
+/// Another affine map for each plane, and a floor.
+fn uneven(images: usize, channels: usize) -> Vec<Pixel> {
+    let pixel = |p: usize| {
+        let (image, channel) = (p / channels, p % channels);
         Pixel { a: 1.0 + 0.1 * image as f32, b: 0.2 * channel as f32 - 0.3, floor: 0.0 }
-    }
+    };
+    (0..images * channels).map(pixel).collect()
 }
 
 fn noise(len: usize, step: f32) -> Vec<f32> {
@@ -36,11 +36,13 @@ fn all_vector_units_agree() {
             let dy = noise(n * co * h * w, 0.37);
             let bias = noise(co, 0.9);
             let after = || After { bias: Some(&bias), activation: Activation::Relu };
+            let pixels = uneven(n, ci);
             let all = |w: &Winograd| {
+                let prologue = Prologue::new(&pixels, ci);
                 [
-                    w.forward(&x, &weights, after(), &Uneven),
+                    w.forward(&x, &weights, after(), prologue),
                     w.input_gradient(&dy, &weights),
-                    w.weight_gradient(&x, &dy, &Uneven),
+                    w.weight_gradient(&x, &dy, prologue),
                 ]
             };
             let expected = all(&widest);
