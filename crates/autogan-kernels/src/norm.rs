@@ -102,10 +102,7 @@ impl Normaliser {
             #[inline(always)]
             |plane, out| {
                 let (a, b) = factors(plane);
-                let affine = x[plane * pixels..].iter().map(
-                    #[inline(always)]
-                    |&v| v * a + b,
-                );
+                let affine = x[plane * pixels..].iter().map(|&v| v * a + b);
                 // Two loops, so that neither asks for the activation.
                 match self.norm.activation {
                     Activation::Linear => write(out, affine),

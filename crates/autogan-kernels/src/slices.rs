@@ -74,15 +74,7 @@ pub fn map<A: Copy + Sync, B: Copy + Send>(a: &[A], f: impl Fn(A) -> B + Sync + 
         a.len(),
         CHUNK,
         #[inline(always)]
-        |i, out| {
-            write(
-                out,
-                a[i * CHUNK..].iter().map(
-                    #[inline(always)]
-                    |&x| f(x),
-                ),
-            )
-        },
+        |i, out| write(out, a[i * CHUNK..].iter().map(|&x| f(x))),
     )
 }
 
@@ -94,13 +86,7 @@ pub fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Ve
         #[inline(always)]
         |i, out| {
             let pairs = a[i * CHUNK..].iter().zip(&b[i * CHUNK..]);
-            write(
-                out,
-                pairs.map(
-                    #[inline(always)]
-                    |(&x, &y)| f(x, y),
-                ),
-            )
+            write(out, pairs.map(|(&x, &y)| f(x, y)))
         },
     )
 }
@@ -156,7 +142,7 @@ pub fn sums_by<A: Real, B: Real, const N: usize>(
 
 /// The sum over groups of at most `n / groups` images, rounded up, of what `part(images)` gives for each, `len` numbers. The
 /// groups depend on sizes alone, and so does the order of the sum.
-pub(crate) fn sum_of_groups<T: Real>(
+pub fn sum_of_groups<T: Real>(
     (n, groups): (usize, usize),
     len: usize,
     part: impl Fn(Range<usize>) -> Vec<T> + Sync + Send,

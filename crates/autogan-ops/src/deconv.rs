@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::conv::{channel_sums, sum_shares};
 use crate::cuda::{Argument, Floats, Gpu, floats, int, over_tiles, shares};
-use crate::host::zeros;
+use crate::host::{sum_of_groups, zeros};
 use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype};
 
@@ -147,28 +147,17 @@ impl Deconv {
     }
 
     fn weight_gradient<T: Real>(&self, x: &[T], dy: &[T]) -> Vec<T> {
-        let per_group = self.n.div_ceil(GROUPS).max(1);
         let d = Mat::new(self.ci, 4 * self.co);
         let blocks = Mat::new(4 * self.co, self.pixels()).t();
-        let partial: Vec<Vec<T>> = (0..self.n.div_ceil(per_group))
-            .into_par_iter()
-            .map(|g| {
-                let (mut dw, mut buffer) = (zeros(self.ci * 4 * self.co), zeros(self.image_out()));
-                for i in g * per_group..((g + 1) * per_group).min(self.n) {
-                    self.gather(&dy[i * self.image_out()..][..self.image_out()], &mut buffer);
-                    let x = &x[i * self.image_in()..][..self.image_in()];
-                    gemm(&mut dw, d, x, Mat::new(self.ci, self.pixels()), &buffer, blocks, true);
-                }
-                dw
-            })
-            .collect();
-        let mut dw = zeros(self.ci * 4 * self.co);
-        for part in &partial {
-            for (d, &s) in dw.iter_mut().zip(part) {
-                *d += s;
+        sum_of_groups((self.n, GROUPS), d.rows * d.cols, |images| {
+            let (mut dw, mut buffer) = (zeros(d.rows * d.cols), zeros(self.image_out()));
+            for i in images {
+                self.gather(&dy[i * self.image_out()..][..self.image_out()], &mut buffer);
+                let x = &x[i * self.image_in()..][..self.image_in()];
+                gemm(&mut dw, d, x, Mat::new(self.ci, self.pixels()), &buffer, blocks, true);
             }
-        }
-        dw
+            dw
+        })
     }
 }
 

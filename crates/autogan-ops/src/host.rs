@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 pub(crate) use autogan_kernels::slices::{
-    CHUNK, for_pieces, map, sum_by, sum_by_pairs, vectorised, zeros, zip,
+    CHUNK, dot, for_pieces, map, sum_by, sum_of_groups, vectorised, zeros, zip,
 };
 use candle_core::backend::BackendStorage;
 use candle_core::{

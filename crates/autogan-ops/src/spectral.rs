@@ -7,7 +7,7 @@ use autogan_kernels::memory::{filled, write};
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::cuda::{self, Floats, Gpu, doubles_of};
-use crate::host::{check_doubles, doubles, host, map, sum_by_pairs, tensor, vectorised};
+use crate::host::{check_doubles, dot, doubles, host, map, tensor, vectorised};
 use crate::operator::{Given, Gradients, Keep, Operator, apply};
 use crate::real::{Real, dispatch};
 
@@ -103,15 +103,6 @@ fn sizes(op: &str, w: &Tensor) -> Result<(usize, usize)> {
     Ok((rows, cols))
 }
 
-fn dot<T: Real>(row: &[T], v: &[f64]) -> f64 {
-    sum_by_pairs(
-        row,
-        v,
-        #[inline(always)]
-        |x, v| x * v,
-    )
-}
-
 fn normalise(v: &mut [f64]) {
     let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt().max(EPS);
     v.iter_mut().for_each(|x| *x /= norm);
@@ -130,13 +121,7 @@ impl SpectralNorm {
     fn weight_gradient<T: Real>(&self, w: &[T], dy: &[T]) -> Result<Vec<T>> {
         let (sigma, u, v) = (self.sigma()?, doubles(OP, &self.u)?, doubles(OP, &self.v)?);
         let cols = v.len();
-        let product = sum_by_pairs(
-            w,
-            dy,
-            #[inline(always)]
-            |w, d| w * d,
-        );
-        let along = product / (sigma * sigma);
+        let along = dot(w, dy) / (sigma * sigma);
         let inv = 1.0 / sigma;
         Ok(filled(
             w.len(),
@@ -145,13 +130,7 @@ impl SpectralNorm {
             |row, dw| {
                 let u = along * u[row];
                 let pairs = dy[row * cols..][..cols].iter().zip(&v);
-                write(
-                    dw,
-                    pairs.map(
-                        #[inline(always)]
-                        |(d, v)| T::from_f64(d.to_f64() * inv - u * v),
-                    ),
-                )
+                write(dw, pairs.map(|(d, v)| T::from_f64(d.to_f64() * inv - u * v)))
             },
         ))
     }

@@ -5,7 +5,6 @@
 
 mod columns;
 mod flat;
-mod mixed;
 mod problem;
 mod reference;
 mod simd;

@@ -5,7 +5,7 @@
 //! and in bf16 the same is put together from the single operators.
 
 use autogan_kernels::conv::winograd::{Form, Pixel, Prologue, Winograd};
-use autogan_kernels::conv::{After, bias_gradient, single};
+use autogan_kernels::conv::{After, Kernels, bias_gradient};
 use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use super::conv2d::{conv2d, precision_of};
@@ -219,23 +219,6 @@ struct Fused {
     affine: bool,
 }
 
-/// Factor and shift of each plane, or of each channel.
-struct Planes {
-    factors: Vec<(f32, f32)>,
-    channels: usize,
-    by_channel: bool,
-}
-
-impl Prologue for Planes {
-    fn pixel(&self, image: usize, channel: usize) -> Pixel {
-        let first = if self.by_channel { 0 } else { image * self.channels };
-        match self.factors.get(first + channel) {
-            Some(&(a, b)) => Pixel { a, b, floor: 0.0 },
-            None => Pixel::PLAIN,
-        }
-    }
-}
-
 impl Fused {
     /// The convolution's bias, and the norm's parameters.
     fn split<'a>(&self, vectors: &'a [f32]) -> (&'a [f32], Parameters<'a, f32>) {
@@ -243,21 +226,26 @@ impl Fused {
         (bias, self.affine.then(|| rest.split_at(self.winograd.ci)))
     }
 
-    fn prologue(&self, parameters: Parameters<'_, f32>) -> Planes {
-        let Winograd { n, ci, .. } = self.winograd;
-        let Some(norm) = &self.norm else {
-            return Planes { factors: Vec::new(), channels: ci, by_channel: true };
+    /// Norm and ReLU as functions of pixels: one for each channel, or for each plane.
+    fn before(&self, parameters: Parameters<'_, f32>) -> Vec<Pixel> {
+        let Some(norm) = &self.norm else { return Vec::new() };
+        let images = if norm.by_channel() { 1 } else { self.winograd.n };
+        let pixel = |plane| {
+            let (a, b) = norm.factors(plane, parameters);
+            Pixel { a, b, floor: 0.0 }
         };
-        let by_channel = norm.by_channel();
-        let planes = if by_channel { ci } else { n * ci };
-        let factors = (0..planes).map(|p| norm.factors(p, parameters)).collect();
-        Planes { factors, channels: ci, by_channel }
+        (0..images * self.winograd.ci).map(pixel).collect()
     }
 
-    fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: &Planes) -> Vec<f32> {
+    fn weight_gradient(&self, x: &[f32], dy: &[f32], parameters: Parameters<'_, f32>) -> Vec<f32> {
         match self.winograd.plain() {
-            Some(plain) if self.norm.is_none() => single::weight_gradient(&plain, x, dy),
-            _ => self.winograd.weight_gradient(x, dy, prologue),
+            Some(plain) if self.norm.is_none() => {
+                f32::weight_gradient(&plain, Precision::F32, (x, dy))
+            }
+            _ => {
+                let before = self.before(parameters);
+                self.winograd.weight_gradient(x, dy, Prologue::new(&before, self.winograd.ci))
+            }
         }
     }
 
@@ -297,7 +285,9 @@ impl Operator<3> for Fused {
         let (x, w, vectors) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(vectors)?);
         let (bias, parameters) = self.split(vectors);
         let after = After { bias: Some(bias), activation: Activation::Linear };
-        T::from_f32(self.winograd.forward(x, w, after, &self.prologue(parameters)))
+        let before = self.before(parameters);
+        let prologue = Prologue::new(&before, self.winograd.ci);
+        T::from_f32(self.winograd.forward(x, w, after, prologue))
     }
 
     fn backward<T: Real>(&self, given: Given<&[T], 3>) -> Gradients<T, 3> {
@@ -307,7 +297,7 @@ impl Operator<3> for Fused {
         let through = to_x || (self.affine && to_vectors);
         // Neither needs the other; together they keep all threads busy to their ends.
         let (dw, dz) = rayon::join(
-            || to_w.then(|| self.weight_gradient(x, dy, &self.prologue(parameters))),
+            || to_w.then(|| self.weight_gradient(x, dy, parameters)),
             || through.then(|| self.winograd.input_gradient(dy, w)),
         );
         let (dx, norm) = match dz {

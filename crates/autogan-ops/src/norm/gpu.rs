@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use autogan_kernels::norm::{Activation, Dims, Norm};
+use autogan_kernels::Activation;
+use autogan_kernels::norm::{Dims, Norm};
 
 use crate::cuda::{
     self, Argument, Doubles, Floats, Gpu, Room, doubles, flag, floats, int, narrow, over_elements,

@@ -7,7 +7,7 @@
 mod gpu;
 mod running;
 
-pub use autogan_kernels::norm::Activation;
+pub use autogan_kernels::Activation;
 use autogan_kernels::norm::{Dims, Norm, statistics};
 pub(crate) use autogan_kernels::norm::{Normaliser, Parameters};
 use candle_core::{Result, Shape, Tensor, bail};
