@@ -88,6 +88,20 @@ pub unsafe fn filled_by<T>(len: usize, fill: impl FnOnce(&mut Unwritten<T>)) -> 
     data
 }
 
+/// `len` elements of a buffer that is used again and again.
+pub(crate) fn room<T>(buffer: &mut Box<Unwritten<T>>, len: usize) -> &mut Unwritten<T> {
+    if buffer.len() < len {
+        *buffer = Box::new_uninit_slice(len);
+    }
+    &mut buffer[..len]
+}
+
+/// Numbers as memory that need not be written.
+pub(crate) fn unwritten<T>(numbers: &[T]) -> &Unwritten<T> {
+    // SAFETY: `MaybeUninit<T>` lies in memory as `T` does, and nobody writes through a shared slice.
+    unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) }
+}
+
 /// Panics unless `written` lies at `place`, the piece that was handed out. Then the piece is written, for it is numbers
 /// now: nobody else borrows it, and safe code makes such a slice of it no other way.
 #[inline(always)]

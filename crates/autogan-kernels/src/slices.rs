@@ -37,14 +37,6 @@ pub fn zeros<T: Real>(len: usize) -> Vec<T> {
     vec![T::zero(); len]
 }
 
-/// At least `len` elements of a buffer that is used again and again; it is zeroed when it grows.
-pub(crate) fn room<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
-    if buffer.len() < len {
-        *buffer = zeros(len);
-    }
-    buffer
-}
-
 /// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread together.
 ///
 /// The pieces depend on `size` alone, never on the number of threads. `f` is best inlined always.

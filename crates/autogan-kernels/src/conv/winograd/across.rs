@@ -16,9 +16,8 @@ use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{After, Prologue, Winograd};
 use crate::Activation;
-use crate::memory::{Unwritten, filled_by};
-use crate::slices::room;
-use crate::vectors::{load, store};
+use crate::memory::{Unwritten, filled_by, room};
+use crate::vectors::{load, put};
 
 /// Tiles of an image that make up a panel.
 const TILES: usize = PANEL / LANES;
@@ -61,10 +60,10 @@ pub(super) fn convolve(
 /// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
-    x: Vec<f32>,
-    v: Vec<f32>,
+    x: Box<Unwritten<f32>>,
+    v: Box<Unwritten<f32>>,
     m: Vec<f32>,
-    y: Vec<f32>,
+    y: Box<Unwritten<f32>>,
 }
 
 /// The convolution of at most sixteen images.
@@ -95,32 +94,41 @@ impl WithSimd for Convolve<'_> {
 impl Convolve<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let Scratch { mut x, mut v, mut m, mut y } = std::mem::take(self.scratch);
+        let (co, ci) = self.channels;
         let layout = Layout::source(self.grid, 0..self.grid.rows);
-        self.gather(&layout);
+        let pixels = room(&mut x, ci * layout.len());
+        self.gather(&layout, pixels);
+        // SAFETY: `gather` laid out every channel.
+        let pixels = unsafe { pixels.assume_init_ref() };
+        let components = room(&mut v, self.grid.form.components() * self.plane());
+        let outputs = room(&mut y, co * self.grid.output_pixels() * LANES);
+        m.resize(self.grid.form.components() * ROWS * PANEL, 0.0);
         let tiles = self.grid.tiles();
         let panels = tiles.div_ceil(TILES);
         for panel in 0..panels {
             let tiles = panel * tiles / panels..(panel + 1) * tiles / panels;
-            self.sources(simd, &layout, tiles.clone());
-            self.products::<S, ROWS>(simd, tiles);
+            self.sources(simd, &layout, pixels, tiles.clone(), components);
+            self.products::<S, ROWS>(simd, tiles, components, &mut m, outputs);
         }
-        self.scatter();
+        // SAFETY: `products` wrote the pixels of every tile for every output channel; tiles cover an image.
+        self.scatter(unsafe { outputs.assume_init_ref() });
+        *self.scratch = Scratch { x, v, m, y };
     }
 
     /// Copies the source pixels to `[channel][line][column][image]`.
     #[inline(always)]
-    fn gather(&mut self, layout: &Layout) {
+    fn gather(&self, layout: &Layout, out: &mut Unwritten<f32>) {
         let (ci, pixels) = (self.channels.1, self.grid.source_pixels());
         let count = self.x.len() / (ci * pixels);
-        let x = room(&mut self.scratch.x, ci * layout.len());
-        for (c, x) in x.chunks_exact_mut(layout.len()).take(ci).enumerate() {
+        for (c, out) in out.chunks_exact_mut(layout.len()).enumerate() {
             let plane = |image| {
                 (image < count).then(|| {
                     let plane = &self.x[(image * ci + c) * pixels..][..pixels];
                     (plane, self.prologue.pixel(self.first + image, c))
                 })
             };
-            layout.gather(plane, x);
+            layout.gather(plane, out);
         }
     }
 
@@ -131,11 +139,16 @@ impl Convolve<'_> {
 
     /// Computes the components of a panel's tiles, `[component][channel][tile][image]`.
     #[inline(always)]
-    fn sources<S: Simd>(&mut self, simd: S, layout: &Layout, tiles: Range<usize>) {
+    fn sources<S: Simd>(
+        &self,
+        simd: S,
+        layout: &Layout,
+        pixels: &[f32],
+        tiles: Range<usize>,
+        out: &mut Unwritten<f32>,
+    ) {
         let plane = self.plane();
-        let Scratch { x, v, .. } = &mut *self.scratch;
-        let v = room(v, self.grid.form.components() * plane);
-        for (c, channel) in x.chunks_exact(layout.len()).take(self.channels.1).enumerate() {
+        for (c, channel) in pixels.chunks_exact(layout.len()).enumerate() {
             for (t, tile) in tiles.clone().enumerate() {
                 let at = c * PANEL + t * LANES;
                 source_tile(
@@ -144,27 +157,33 @@ impl Convolve<'_> {
                     (tile / self.grid.cols, tile % self.grid.cols),
                     (layout, channel),
                     #[inline(always)]
-                    |p, lane, value| store(simd, v, p * plane + at + lane, value),
+                    |p, lane, value| put(simd, out, p * plane + at + lane, value),
                 );
             }
         }
     }
 
-    /// Computes the output pixels of a panel's tiles, `[channel][line][column][image]`.
+    /// Computes the output pixels of a panel's tiles, `[channel][line][column][image]`, from the components that
+    /// [`Self::sources`] made.
     #[inline(always)]
-    fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, tiles: Range<usize>) {
-        let ((co, ci), form, plane) = (self.channels, self.grid.form, self.plane());
+    fn products<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        tiles: Range<usize>,
+        v: &Unwritten<f32>,
+        m: &mut [f32],
+        out: &mut Unwritten<f32>,
+    ) {
+        let ((_, ci), form, plane) = (self.channels, self.grid.form, self.plane());
         let (size, pixels_out) = (self.grid.output, self.grid.output_pixels());
-        let Scratch { v, m, y, .. } = &mut *self.scratch;
-        let m = room(m, form.components() * ROWS * PANEL);
-        let y = room(y, co * pixels_out * LANES);
         let planes = if form == Form::Pool { form.components() } else { 1 };
-        let mut channels = y.chunks_exact_mut(pixels_out * LANES).take(co).enumerate();
+        let mut channels = out.chunks_exact_mut(pixels_out * LANES).enumerate();
         for weights in self.packed.blocks() {
             for (p, weights) in weights.chunks_exact((planes * ci * ROWS).max(1)).enumerate() {
                 let lanes = tiles.len() * LANES;
                 let block = Block { weights, v: &v[p * plane..], plane, planes, depth: ci, lanes };
-                block.run::<S, ROWS>(simd, &mut m[p * ROWS * PANEL..]);
+                // SAFETY: `sources` wrote sixteen lanes, which are whole vectors, for each tile, channel and component.
+                unsafe { block.run::<S, ROWS>(simd, &mut m[p * ROWS * PANEL..]) };
             }
             for (r, (o, y)) in channels.by_ref().take(ROWS).enumerate() {
                 let bias = simd.splat_f32s(self.after.bias(o));
@@ -181,10 +200,10 @@ impl Convolve<'_> {
 
     /// Copies the output pixels to the images.
     #[inline(always)]
-    fn scatter(&mut self) {
+    fn scatter(&mut self, outputs: &[f32]) {
         let (co, pixels) = (self.channels.0, self.grid.output_pixels());
         let count = self.y.len() / (co * pixels);
-        for (o, from) in self.scratch.y.chunks_exact(pixels * LANES).take(co).enumerate() {
+        for (o, from) in outputs.chunks_exact(pixels * LANES).enumerate() {
             scatter(
                 from,
                 count,
@@ -200,7 +219,7 @@ impl Convolve<'_> {
 
 /// The output pixels of one channel, `[pixel][image]`, with the bias and the activation that they get.
 struct Pixels<'a, S: Simd> {
-    y: &'a mut [f32],
+    y: &'a mut Unwritten<f32>,
     /// Sides of an image.
     size: (usize, usize),
     bias: S::f32s,
@@ -213,7 +232,7 @@ impl<S: Simd> Pixels<'_, S> {
         let (h, w) = self.size;
         if row < h && column < w {
             let value = finish(simd, value, self.bias, self.activation);
-            store(simd, self.y, (row * w + column) * LANES + lane, value);
+            put(simd, self.y, (row * w + column) * LANES + lane, value);
         }
     }
 

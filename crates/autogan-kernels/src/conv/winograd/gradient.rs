@@ -14,9 +14,9 @@ use super::lanes::{Layout, gradient_tile, source_tile};
 use super::tiles::{Grid, PANEL};
 use super::transform::SLACK;
 use super::{Pixel, Prologue, Winograd};
-use crate::memory::{Unwritten, filled_by};
-use crate::slices::{CHUNK, for_pieces, room};
-use crate::vectors::store;
+use crate::memory::{Unwritten, filled_by, room};
+use crate::slices::{CHUNK, for_pieces};
+use crate::vectors::{put, store};
 
 /// Partial sums, one per group of images, at most.
 const GROUPS: usize = 8;
@@ -125,11 +125,11 @@ struct Group<'a> {
 #[derive(Default)]
 struct Band {
     /// Sixteen planes side by side.
-    planes: Vec<f32>,
+    planes: Box<Unwritten<f32>>,
     /// Of the source: `[component][panel of input channels][tile][PANEL]`.
-    v: Vec<f32>,
+    v: Box<Unwritten<f32>>,
     /// Of the output gradient: `[component][block of output channels][tile][rows]`.
-    d: Vec<f32>,
+    d: Box<Unwritten<f32>>,
     /// Products of one block and panel.
     m: Vec<f32>,
 }
@@ -188,7 +188,7 @@ impl Group<'_> {
                 let plane = || &self.x[(image * ci + c) * pixels..][..pixels];
                 (c < ci).then(|| (plane(), self.prologue.pixel(image, c)))
             };
-            layout.gather(plane, &mut band.planes);
+            let pixels = layout.gather(plane, &mut band.planes);
             let (panel, within) = (first / PANEL, first % PANEL);
             for (row, column) in places(lines.len(), self.grid.cols) {
                 let k = at + row * self.grid.cols + column;
@@ -196,11 +196,11 @@ impl Group<'_> {
                     simd,
                     form,
                     (row, column),
-                    (&layout, &band.planes),
+                    (&layout, pixels),
                     #[inline(always)]
                     |p, lane, v| {
                         let place = p * v_plane + (panel * depth + k) * PANEL + within + lane;
-                        store(simd, &mut band.v, place, v);
+                        put(simd, &mut band.v, place, v);
                     },
                 );
             }
@@ -226,14 +226,14 @@ impl Group<'_> {
                 let plane = || &self.dy[(image * co + o) * pixels..][..pixels];
                 (o < co).then(|| (plane(), Pixel::PLAIN))
             };
-            layout.gather(plane, &mut band.planes);
+            let pixels = layout.gather(plane, &mut band.planes);
             for (row, column) in places(lines.len(), self.grid.cols) {
                 let k = at + row * self.grid.cols + column;
                 gradient_tile(
                     simd,
                     form,
                     (row, column),
-                    (&layout, &band.planes),
+                    (&layout, pixels),
                     #[inline(always)]
                     |p, lane, v| {
                         let mut lanes = [0.0; LANES];
@@ -243,7 +243,7 @@ impl Group<'_> {
                         for (i, part) in lanes[..S::F32_LANES].chunks_exact(size).enumerate() {
                             let o = first + lane + i * size;
                             let place = p * d_plane + (o / ROWS * depth + k) * ROWS + o % ROWS;
-                            band.d[place..][..size].copy_from_slice(part);
+                            band.d[place..][..size].write_copy_of_slice(part);
                         }
                     },
                 );
@@ -263,8 +263,11 @@ impl Group<'_> {
                 let lanes = PANEL.min(ci - panel * PANEL);
                 for (b, sums) in sums.chunks_mut(ROWS * ci).enumerate() {
                     let weights = &band.d[d + b * depth * ROWS..][..depth * ROWS];
+                    // SAFETY: `gradient` wrote sixteen channels, which are whole blocks, at a time, for each tile.
+                    let weights = unsafe { weights.assume_init_ref() };
                     let block = Block { weights, v, plane: 0, planes: 1, depth, lanes };
-                    block.run::<S, ROWS>(simd, &mut band.m);
+                    // SAFETY: `source` wrote sixteen channels, which are whole vectors, at a time, for each tile.
+                    unsafe { block.run::<S, ROWS>(simd, &mut band.m) };
                     for (sums, m) in sums.chunks_exact_mut(ci).zip(band.m.chunks_exact(PANEL)) {
                         let sums = &mut sums[panel * PANEL..][..lanes];
                         if self.begun {
@@ -292,14 +295,10 @@ impl Band {
         let grid = w.grid();
         let planes = Layout::source(&grid, 0..grid.rows).len();
         let planes = planes.max(Layout::output(&grid, 0..grid.rows).len());
-        for (buffer, len) in [
-            (&mut self.planes, planes),
-            (&mut self.v, components * v_plane(w.ci, depth)),
-            (&mut self.d, parts * d_plane(w.co, depth)),
-            (&mut self.m, rows * PANEL),
-        ] {
-            room(buffer, len);
-        }
+        room(&mut self.planes, planes);
+        room(&mut self.v, components * v_plane(w.ci, depth));
+        room(&mut self.d, parts * d_plane(w.co, depth));
+        self.m.resize(rows * PANEL, 0.0);
     }
 }
 

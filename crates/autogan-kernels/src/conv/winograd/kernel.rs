@@ -3,13 +3,14 @@
 use pulp::Simd;
 
 use super::tiles::PANEL;
+use crate::memory::Unwritten;
 
 /// `out[r][t] = Σ_q Σ_c weights[q][c][r] · v[q · plane + c · PANEL + t]` for all rows r of a block and t in a panel.
 pub(super) struct Block<'a> {
     /// `[planes][depth][rows]`.
     pub weights: &'a [f32],
     /// The panel's components.
-    pub v: &'a [f32],
+    pub v: &'a Unwritten<f32>,
     /// From one component of `v` to the next.
     pub plane: usize,
     /// Components that are summed over.
@@ -22,22 +23,29 @@ pub(super) struct Block<'a> {
 
 impl Block<'_> {
     /// Writes `out [rows][PANEL]`.
+    ///
+    /// # Safety
+    /// Of each component and channel, the first `lanes` elements of `v`, rounded up to whole vectors, must be written.
     #[inline(always)]
-    pub fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut [f32]) {
+    pub unsafe fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut [f32]) {
         assert!(self.weights.len() == self.planes * self.depth * ROWS && self.planes > 0);
         assert!((self.planes - 1) * self.plane + self.depth * PANEL <= self.v.len());
         assert!(ROWS * PANEL <= out.len());
         for at in (0..self.lanes.min(PANEL)).step_by(3 * S::F32_LANES) {
             match (self.lanes - at).div_ceil(S::F32_LANES) {
-                1 => self.tile::<S, ROWS, 1>(simd, at, out),
-                2 => self.tile::<S, ROWS, 2>(simd, at, out),
-                _ => self.tile::<S, ROWS, 3>(simd, at, out),
+                // SAFETY: as many vectors as are left, but no more than three, are read at `at`; they are written.
+                1 => unsafe { self.tile::<S, ROWS, 1>(simd, at, out) },
+                2 => unsafe { self.tile::<S, ROWS, 2>(simd, at, out) },
+                _ => unsafe { self.tile::<S, ROWS, 3>(simd, at, out) },
             }
         }
     }
 
+    /// # Safety
+    /// Of each component and channel, `VECTORS` vectors of `v` from element `at` on must be written, and the checks in `run`
+    /// must hold.
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &self,
         simd: S,
         at: usize,
@@ -49,7 +57,7 @@ impl Block<'_> {
             let v = &self.v[q * self.plane..];
             for (c, w) in weights.chunks_exact(ROWS).enumerate() {
                 // SAFETY: c · PANEL + at + three vectors is within the component by the checks in `run`, since PANEL
-                // is a multiple of three vectors; any bytes are f32; the read need not be aligned.
+                // is a multiple of three vectors; it is written; any bytes are f32; the read need not be aligned.
                 let x: [S::f32s; VECTORS] = std::array::from_fn(|i| unsafe {
                     let from = v.as_ptr().add(c * PANEL + at + i * S::F32_LANES);
                     from.cast::<S::f32s>().read_unaligned()

@@ -3,6 +3,7 @@
 //! A tile of a small image has few neighbours to share a vector with, but there are many images, or many channels. Laid
 //! out like this, every load, store and sum uses whole vectors, however small the planes are.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -11,6 +12,7 @@ use super::algebra::{both_sides, gradient_same, gradient_up, source_pool, source
 use super::form::{Form, LANES};
 use super::tiles::Grid;
 use super::transform::Pixel;
+use crate::memory::Unwritten;
 use crate::vectors::load;
 
 /// Elements that are turned at a time.
@@ -50,9 +52,14 @@ impl Layout {
         self.rows * self.cols * LANES
     }
 
-    /// Lays planes out; `plane` gives each and what is done to its pixels, and none where there are fewer.
+    /// Lays planes out, [`Self::len`] elements; `plane` gives each with the function of its pixels, and none where there are
+    /// fewer.
     #[inline(always)]
-    pub fn gather<'a>(&self, plane: impl Fn(usize) -> Option<(&'a [f32], Pixel)>, out: &mut [f32]) {
+    pub fn gather<'a, 'b>(
+        &self,
+        plane: impl Fn(usize) -> Option<(&'a [f32], Pixel)>,
+        out: &'b mut Unwritten<f32>,
+    ) -> &'b [f32] {
         let (h, w) = self.size;
         let out = &mut out[..self.len()];
         let lines = self.first.saturating_sub(1)..(self.first + self.rows - 1).min(h);
@@ -86,22 +93,26 @@ impl Layout {
             for (i, pixel) in a.chunks_exact(LANES).take(count).enumerate() {
                 let (y, x) = ((at + i) / w, (at + i) % w);
                 let place = (y + 1 - self.first) * self.cols + x + 1;
-                out[place * LANES..][..LANES].copy_from_slice(pixel);
+                out[place * LANES..][..LANES].write_copy_of_slice(pixel);
             }
         }
+        // SAFETY: `clear_border` wrote the lines outside of the plane, and what is left and right of its pixels in the others;
+        // each pixel was written in between.
+        unsafe { out.assume_init_ref() }
     }
 
     /// Zeros around the lines of the plane.
     #[inline(always)]
-    fn clear_border(&self, out: &mut [f32], lines: &Range<usize>) {
+    fn clear_border(&self, out: &mut Unwritten<f32>, lines: &Range<usize>) {
+        let zero = MaybeUninit::new(0.0);
         let w = self.size.1;
         for (r, line) in out.chunks_exact_mut(self.cols * LANES).enumerate() {
             let y = r + self.first;
             if y == 0 || !lines.contains(&(y - 1)) {
-                line.fill(0.0);
+                line.fill(zero);
             } else {
-                line[..LANES].fill(0.0);
-                line[(w + 1) * LANES..].fill(0.0);
+                line[..LANES].fill(zero);
+                line[(w + 1) * LANES..].fill(zero);
             }
         }
     }
@@ -254,9 +265,9 @@ mod tests {
             let planes: Vec<f32> = (0..count * h * w).map(|i| i as f32 + 1.0).collect();
             let grid = Grid::new(Form::Same, (h, w));
             let layout = Layout::source(&grid, 0..grid.rows);
-            let mut out = vec![f32::NAN; layout.len()];
+            let mut out = vec![MaybeUninit::new(f32::NAN); layout.len()];
             let plane = |l| (l < count).then(|| (&planes[l * h * w..][..h * w], Pixel::PLAIN));
-            layout.gather(plane, &mut out);
+            let out = layout.gather(plane, &mut out);
             let mut inner = Vec::new();
             for (r, line) in out.chunks_exact(layout.cols * LANES).enumerate() {
                 for (c, pixel) in line.chunks_exact(LANES).enumerate() {

@@ -29,7 +29,7 @@ use super::problem::Problem;
 use super::simd::block_rows;
 use super::{After, ConvGeometry};
 use crate::Activation;
-use crate::memory::{Unwritten, filled_by};
+use crate::memory::{Unwritten, filled_by, unwritten};
 use crate::slices::prefetch;
 
 /// Channels between the one that is read and the one that is asked for.
@@ -256,13 +256,14 @@ impl Convolve<'_> {
             for (p, weights) in weights.chunks_exact((planes * ci * ROWS).max(1)).enumerate() {
                 let block = Block {
                     weights,
-                    v: &v[p * plane..],
+                    v: unwritten(&v[p * plane..]),
                     plane,
                     planes,
                     depth: ci,
                     lanes: panel.tiles,
                 };
-                block.run::<S, ROWS>(simd, &mut m[p * ROWS * PANEL..]);
+                // SAFETY: all of `v` is numbers.
+                unsafe { block.run::<S, ROWS>(simd, &mut m[p * ROWS * PANEL..]) };
             }
             for r in 0..ROWS.min(co - b * ROWS) {
                 let o = b * ROWS + r;
