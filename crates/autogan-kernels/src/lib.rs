@@ -1,11 +1,11 @@
 //! The loops that AutoGAN computes with on the CPU: slices in, slices out, without any tensor type.
 //!
-//! [`conv`] holds convolutions with both gradients, [`norm`] batch norm and instance norm, [`inference`] networks that are
-//! only evaluated, and [`slices`] loops that use all threads. `autogan-ops` makes operators for candle of them.
+//! [`conv`] holds convolutions with both gradients, [`norm`] batch norm and instance norm, [`inference`] networks that
+//! are only evaluated, and [`slices`] loops that use all threads. `autogan-ops` makes operators for candle of them.
 //!
 //! Arrays are row-major. Images are `[N, C, H, W]`, but in [`inference`] `[N, H, W, C]`. Each kernel runs on the widest
-//! vector unit that the processor has. Every result has the same bits for any number of threads, because work is cut into
-//! pieces, and sums into groups, by sizes alone.
+//! vector unit that the processor has. Every result has the same bits for any number of threads, because work is cut
+//! into pieces, and sums into groups, by sizes alone.
 
 mod activation;
 pub mod conv;

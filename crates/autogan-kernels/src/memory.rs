@@ -1,8 +1,8 @@
 //! Results that are written once, without being zeroed first.
 //!
 //! Zeroing a large result that is overwritten at once costs as much as many operators themselves. Here it is
-//! [`MaybeUninit`] until it is written: a function that fills a piece of it returns the piece as numbers, which safe code
-//! can only do after it wrote all of them.
+//! [`MaybeUninit`] until it is written: a function that fills a piece of it returns the piece as numbers, which safe
+//! code can only do after it wrote all of them.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -17,10 +17,7 @@ pub type Unwritten<T> = [MaybeUninit<T>];
 /// # Panics
 /// When there are fewer values than elements: a bug of the caller.
 #[inline(always)]
-pub fn write<T: Copy>(
-    out: &mut Unwritten<T>,
-    values: impl IntoIterator<Item = T, IntoIter: Sized>,
-) -> &mut [T] {
+pub fn write<T: Copy>(out: &mut Unwritten<T>, values: impl IntoIterator<Item = T>) -> &mut [T] {
     let mut count = 0;
     for (o, value) in out.iter_mut().zip(values) {
         o.write(value);
@@ -31,7 +28,8 @@ pub fn write<T: Copy>(
     unsafe { out.assume_init_mut() }
 }
 
-/// Writes `out` in pieces of `size` elements, one after the other: `f(piece index, piece)` gives the piece back, written.
+/// Writes `out` in pieces of `size` elements, one after the other: `f(piece index, piece)` gives the piece back,
+/// written.
 ///
 /// # Panics
 /// When `f` gives back anything but its piece: a bug of the caller.
@@ -49,8 +47,8 @@ pub fn write_pieces<T>(
     unsafe { out.assume_init_mut() }
 }
 
-/// A vector of `len` elements, written in pieces of `size` on all threads: `f(piece index, piece)` gives the piece back,
-/// written. Pieces are those of [`for_pieces`].
+/// A vector of `len` elements, written in pieces of `size` on all threads: `f(piece index, piece)` gives the piece
+/// back, written. Pieces are those of [`for_pieces`].
 ///
 /// # Panics
 /// As [`write_pieces`].

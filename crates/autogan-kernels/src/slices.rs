@@ -26,10 +26,7 @@ pub(crate) fn prefetch<T>(data: &[T]) {
     let _ = data;
 }
 
-/// Below this many elements a loop stays on the calling thread.
-const SMALL: usize = 1 << 14;
-
-/// Elements that one task of an elementwise loop handles.
+/// Elements that one task of an elementwise loop handles; a loop over fewer stays on the calling thread.
 pub const CHUNK: usize = 1 << 14;
 
 /// A zeroed vector.
@@ -37,7 +34,8 @@ pub fn zeros<T: Real>(len: usize) -> Vec<T> {
     vec![T::zero(); len]
 }
 
-/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread together.
+/// Fills `dst` in pieces of `size` elements, in parallel: `f(piece index, piece)`. Small pieces go to a thread
+/// together.
 ///
 /// The pieces depend on `size` alone, never on the number of threads. `f` is best inlined always.
 pub fn for_pieces<T: Send>(dst: &mut [T], size: usize, f: impl Fn(usize, &mut [T]) + Sync + Send) {
@@ -53,7 +51,7 @@ pub fn for_pieces<T: Send>(dst: &mut [T], size: usize, f: impl Fn(usize, &mut [T
             },
         );
     };
-    if dst.len() <= SMALL || dst.len() <= size {
+    if dst.len() <= CHUNK.max(size) {
         dst.chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
     } else {
         dst.par_chunks_mut(per * size).enumerate().for_each(|(i, pieces)| group(i, pieces));
@@ -105,8 +103,8 @@ pub fn dot<A: Real, B: Real>(a: &[A], b: &[B]) -> f64 {
     sum
 }
 
-/// The sums of the numbers `f(a[i], b[i])` over two slices of one length, each in eight lanes of `f64` and always in the
-/// same order.
+/// The sums of the numbers `f(a[i], b[i])` over two slices of one length, each in eight lanes of `f64` and always in
+/// the same order.
 pub fn sums_by<A: Real, B: Real, const N: usize>(
     a: &[A],
     b: &[B],
@@ -132,8 +130,8 @@ pub fn sums_by<A: Real, B: Real, const N: usize>(
     )
 }
 
-/// The sum over groups of at most `n / groups` images, rounded up, of what `part(images)` gives for each, `len` numbers. The
-/// groups depend on sizes alone, and so does the order of the sum.
+/// The sum over groups of at most `n / groups` images, rounded up, of what `part(images)` gives for each, `len`
+/// numbers. The groups depend on sizes alone, and so does the order of the sum.
 pub fn sum_of_groups<T: Real>(
     (n, groups): (usize, usize),
     len: usize,

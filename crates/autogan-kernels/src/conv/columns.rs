@@ -1,8 +1,9 @@
-//! Convolution in f64, where gradients are checked: matrix products with columns (im2col), for tiles of rows of an image.
+//! Convolution in f64, where gradients are checked: matrix products with columns (im2col), for tiles of rows of an
+//! image.
 //!
-//! A column matrix has a row for each tap (c, u, v) of a kernel and a column for each output pixel: the input pixel that
-//! the tap reads there. Work is split over images; sums over images are taken in groups whose number does not depend on
-//! the threads.
+//! A column matrix has a row for each tap (c, u, v) of a kernel and a column for each output pixel: the input pixel
+//! that the tap reads there. Work is split over images; sums over images are taken in groups whose number does not
+//! depend on the threads.
 
 use std::ops::Range;
 
@@ -24,8 +25,8 @@ fn tiles(p: &Problem) -> impl Iterator<Item = Range<usize>> + use<> {
     (0..ho).step_by(step).map(move |top| top..(top + step).min(ho))
 }
 
-/// Calls `f(element of the column matrix, pixel of the image)` for every tap of output rows `rows` that reads inside of the
-/// image.
+/// Calls `f(element of the column matrix, pixel of the image)` for every tap of output rows `rows` that reads inside of
+/// the image.
 fn taps(p: &Problem, rows: &Range<usize>, mut f: impl FnMut(usize, usize)) {
     let (g, columns) = (p.geometry, rows.len() * p.wo);
     for row in 0..p.k() {

@@ -1,9 +1,9 @@
 //! Convolutions and pools of networks that are only evaluated, on images with the channels last.
 //!
-//! Training keeps `[N, C, H, W]`, where the pixels of a plane are the lanes of vectors. Where weights are fixed, they are
-//! packed once, channels are the lanes, and nothing is ever shuffled: every tap of every kernel, and every component of
-//! Winograd's algorithm, is a run of contiguous channels. f32, no gradients. Each output is summed alone and in one
-//! order, so results depend neither on the number of threads nor on the other images of the batch.
+//! Training keeps `[N, C, H, W]`, where the pixels of a plane are the lanes of vectors. Where weights are fixed, they
+//! are packed once, channels are the lanes, and nothing is ever shuffled: every tap of every kernel, and every
+//! component of Winograd's algorithm, is a run of contiguous channels. f32, no gradients. Each output is summed alone
+//! and in one order, so results depend neither on the number of threads nor on the other images of the batch.
 
 mod axis;
 mod convolution;
@@ -23,7 +23,8 @@ use pulp::Simd;
 use crate::conv::After;
 use crate::vectors::{load, store};
 
-/// Adds the bias of outputs from channel `o` on, which is padded with zeros to whole vectors, and applies the activation.
+/// Adds the bias of outputs from channel `o` on, which is padded with zeros to whole vectors, and applies the
+/// activation.
 #[inline(always)]
 fn finish<S: Simd>(simd: S, after: After<'_, f32>, o: usize, value: S::f32s) -> S::f32s {
     let value = match after.bias {
@@ -33,8 +34,8 @@ fn finish<S: Simd>(simd: S, after: After<'_, f32>, o: usize, value: S::f32s) -> 
     after.activation.lanes(simd, value)
 }
 
-/// Pieces of one task, where `total` pieces are dealt to tasks of at most `most` in equal shares for two or four threads.
-/// No result depends on it.
+/// Pieces of one task, where `total` pieces are dealt to tasks of at most `most` in equal shares for two or four
+/// threads. No result depends on it.
 fn share(total: usize, most: usize) -> usize {
     let tasks = total.div_ceil(most.max(1));
     total.div_ceil(tasks.next_multiple_of(if tasks <= 2 { 2 } else { 4 })).max(1)

@@ -1,7 +1,7 @@
 //! The gradient of the weights: sixteen channels lie side by side, so that the products read and write whole vectors.
 //!
-//! The components of source and output gradient of a band of tiles are laid out as the panels of the inner product, with
-//! tiles for its depth. Work is split over groups of images; their number does not depend on the threads.
+//! The components of source and output gradient of a band of tiles are laid out as the panels of the inner product,
+//! with tiles for its depth. Work is split over groups of images; their number does not depend on the threads.
 
 use std::ops::Range;
 
@@ -169,7 +169,8 @@ impl Group<'_> {
         }
     }
 
-    /// Computes the components of the source tiles of some lines of an image, whose first tile is number `at` of `depth`.
+    /// Computes the components of the source tiles of some lines of an image, whose first tile is number `at` of
+    /// `depth`.
     #[inline(always)]
     fn source<S: Simd>(
         &self,

@@ -42,8 +42,8 @@ impl Block<'_> {
     }
 
     /// # Safety
-    /// Of each component and channel, `VECTORS` vectors of `v` from element `at` on must be written, and the checks in `run`
-    /// must hold.
+    /// Of each component and channel, `VECTORS` vectors of `v` from element `at` on must be written, and the checks in
+    /// `run` must hold.
     #[inline(always)]
     unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &self,

@@ -52,8 +52,8 @@ impl Layout {
         self.rows * self.cols * LANES
     }
 
-    /// Lays planes out, [`Self::len`] elements; `plane` gives each with the function of its pixels, and none where there are
-    /// fewer.
+    /// Lays planes out, [`Self::len`] elements; `plane` gives each with the function of its pixels, and none where
+    /// there are fewer.
     #[inline(always)]
     pub fn gather<'a, 'b>(
         &self,
@@ -96,8 +96,8 @@ impl Layout {
                 out[place * LANES..][..LANES].write_copy_of_slice(pixel);
             }
         }
-        // SAFETY: `clear_border` wrote the lines outside of the plane, and what is left and right of its pixels in the others;
-        // each pixel was written in between.
+        // SAFETY: `clear_border` wrote the lines outside of the plane, and what is left and right of its pixels in the
+        // others; each pixel was written in between.
         unsafe { out.assume_init_ref() }
     }
 
@@ -174,8 +174,8 @@ pub(super) fn source_tile<S: Simd>(
     }
 }
 
-/// Computes the gradients of one tile's components and hands them to `take(component, lane, value)`; for pooled outputs it
-/// is the output's gradient itself.
+/// Computes the gradients of one tile's components and hands them to `take(component, lane, value)`; for pooled outputs
+/// it is the output's gradient itself.
 #[inline(always)]
 pub(super) fn gradient_tile<S: Simd>(
     simd: S,

@@ -153,8 +153,8 @@ impl Winograd {
                 },
             );
         };
-        // SAFETY: every tile of every image is in one run of one panel, and `Convolve` writes the pixels of each run for
-        // every output channel; tiles cover their image.
+        // SAFETY: every tile of every image is in one run of one panel, and `Convolve` writes the pixels of each run
+        // for every output channel; tiles cover their image.
         unsafe { filled_by(self.n * image_out, fill) }
     }
 

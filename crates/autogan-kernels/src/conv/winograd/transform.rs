@@ -188,8 +188,8 @@ impl Window {
     }
 }
 
-/// Turns the products of one output channel in a panel, `[component][stride]`, into pixels, and writes all pixels of the
-/// run.
+/// Turns the products of one output channel in a panel, `[component][stride]`, into pixels, and writes all pixels of
+/// the run.
 #[inline(always)]
 pub(super) fn output<S: Simd>(
     simd: S,
