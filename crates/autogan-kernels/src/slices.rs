@@ -120,9 +120,10 @@ pub fn sums_by<A: Real, B: Real, const N: usize>(
                 lanes.iter_mut().zip(found).for_each(|(lanes, v)| lanes[i] += v);
             }
             for (a, b) in a.zip(b) {
-                let found: [[f64; N]; 8] = std::array::from_fn(|i| f(a[i], b[i]));
-                for (n, lanes) in lanes.iter_mut().enumerate() {
-                    lanes.iter_mut().zip(&found).for_each(|(lane, found)| *lane += found[n]);
+                for (i, (&a, &b)) in a.iter().zip(b).enumerate() {
+                    for (lanes, v) in lanes.iter_mut().zip(f(a, b)) {
+                        lanes[i] += v;
+                    }
                 }
             }
             lanes.map(|lanes| lanes.iter().sum())
