@@ -70,12 +70,9 @@ fn input_gradient(p: &Problem, dy: &[f32], w: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Input channels that are too few to fill the vectors of Winograd's weight gradient.
-const FEW: usize = 4;
-
 /// `dw [co, ci, kh, kw]` of `x` and `dy`.
 fn weight_gradient(p: &Problem, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    match winograd(p).filter(|_| p.ci > FEW) {
+    match winograd(p) {
         Some(winograd) => winograd.weight_gradient(x, dy, Prologue::PLAIN),
         None => flat::weight_gradient(p, x, dy),
     }

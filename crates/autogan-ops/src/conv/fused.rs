@@ -5,7 +5,7 @@
 //! and in bf16 the same is put together from the single operators.
 
 use autogan_kernels::conv::winograd::{Form, Pixel, Prologue, Winograd};
-use autogan_kernels::conv::{After, Kernels, bias_gradient};
+use autogan_kernels::conv::{After, bias_gradient};
 use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use super::conv2d::{conv2d, precision_of};
@@ -238,15 +238,8 @@ impl Fused {
     }
 
     fn weight_gradient(&self, x: &[f32], dy: &[f32], parameters: Parameters<'_, f32>) -> Vec<f32> {
-        match self.winograd.plain() {
-            Some(plain) if self.norm.is_none() => {
-                f32::weight_gradient(&plain, Precision::F32, (x, dy))
-            }
-            _ => {
-                let before = self.before(parameters);
-                self.winograd.weight_gradient(x, dy, Prologue::new(&before, self.winograd.ci))
-            }
-        }
+        let before = self.before(parameters);
+        self.winograd.weight_gradient(x, dy, Prologue::new(&before, self.winograd.ci))
     }
 
     /// Gradients of the input, and of the norm's weight and bias.

@@ -25,15 +25,17 @@ use tiles::{Grid, PANEL, Panel};
 pub use transform::Pixel;
 use transform::{Place, SLACK, Window, output};
 
-use super::problem::Problem;
 use super::simd::block_rows;
-use super::{After, ConvGeometry};
+use super::{After, ConvGeometry, Problem, flat};
 use crate::Activation;
 use crate::memory::{Unwritten, filled_by, unwritten};
 use crate::slices::prefetch;
 
 /// Channels between the one that is read and the one that is asked for.
 const AHEAD: usize = 4;
+
+/// Input channels that are too few to fill the vectors of the weight gradient; flat loops do better then.
+const FEW: usize = 4;
 
 /// One 3x3 convolution of `n` images.
 #[derive(Clone, Copy, Debug)]
@@ -158,27 +160,15 @@ impl Winograd {
         unsafe { filled_by(self.n * image_out, fill) }
     }
 
-    /// The sizes as those of a plain convolution; none if it resizes the image.
-    pub fn plain(&self) -> Option<Problem> {
-        let ((h, w), Self { n, ci, co, .. }) = (self.source, *self);
-        let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
-        (self.form == Form::Same).then_some(Problem {
-            n,
-            ci,
-            h,
-            w,
-            co,
-            kh: 3,
-            kw: 3,
-            ho: h,
-            wo: w,
-            geometry,
-        })
-    }
-
     /// `dw [co, ci, 3, 3]` of `x` and `dy`.
     pub fn weight_gradient(&self, x: &[f32], dy: &[f32], prologue: Prologue<'_>) -> Vec<f32> {
-        gradient::weight_gradient(self, x, dy, prologue)
+        let ((h, w), Self { n, ci, co, .. }) = (self.source, *self);
+        if ci > FEW || self.form != Form::Same || !prologue.pixels.is_empty() {
+            return gradient::weight_gradient(self, x, dy, prologue);
+        }
+        let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
+        let plain = Problem { n, ci, h, w, co, kh: 3, kw: 3, ho: h, wo: w, geometry };
+        flat::weight_gradient(&plain, x, dy)
     }
 }
 
