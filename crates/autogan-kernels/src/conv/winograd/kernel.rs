@@ -32,11 +32,13 @@ impl Block<'_> {
         assert!((self.planes - 1) * self.plane + self.depth * PANEL <= self.v.len());
         assert!(ROWS * PANEL <= out.len());
         for at in (0..self.lanes.min(PANEL)).step_by(3 * S::F32_LANES) {
-            match (self.lanes - at).div_ceil(S::F32_LANES) {
-                // SAFETY: as many vectors as are left, but no more than three, are read at `at`; they are written.
-                1 => unsafe { self.tile::<S, ROWS, 1>(simd, at, out) },
-                2 => unsafe { self.tile::<S, ROWS, 2>(simd, at, out) },
-                _ => unsafe { self.tile::<S, ROWS, 3>(simd, at, out) },
+            // SAFETY: at `at`, as many vectors are read as are left, but no more than three; they are written.
+            unsafe {
+                match (self.lanes - at).div_ceil(S::F32_LANES) {
+                    1 => self.tile::<S, ROWS, 1>(simd, at, out),
+                    2 => self.tile::<S, ROWS, 2>(simd, at, out),
+                    _ => self.tile::<S, ROWS, 3>(simd, at, out),
+                }
             }
         }
     }
