@@ -157,6 +157,7 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
     let offsets = offsets(&planes, p.ci, p.kh, p.kw);
     let packed = Packed::new(p.co, p.k(), |o, k| w[o * p.k() + k]);
     let len = planes.positions(p.ho, p.wo);
+    assert!(p.wo <= planes.row, "a line of outputs is longer than one of the padded image");
     let fill = |y: &mut Unwritten<f32>| {
         y.par_chunks_mut(p.image_out().max(1)).enumerate().for_each_init(
             Scratch::default,
@@ -178,7 +179,8 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
             },
         )
     };
-    // SAFETY: `correlate` hands out every output channel of an image, each with a position for every pixel.
+    // SAFETY: `correlate` hands out every output channel of an image, each with a position for every pixel, as no line of
+    // outputs is longer than a row of positions.
     unsafe { filled_by(p.n * p.image_out(), fill) }
 }
 
