@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use autogan_config::{Configuration, RunConfig, differences};
+use autogan_config::{RunConfig, differences};
 use autogan_run::{Host, RunDir};
 use autogan_search::{
     ExtractorScore, Inputs, Job as SearchJob, KnownReals, Outcome, Reporter, Resumption,

@@ -10,7 +10,7 @@ use crate::child::{ChildScorer, Latents};
 use crate::derivation::Derivation;
 use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
-use crate::parts::generator_config;
+use crate::parts::generator_sizes;
 use crate::position::Phase;
 use crate::search::Search;
 
@@ -98,7 +98,7 @@ impl Search {
     /// The score of `arch` with weights that were never trained.
     fn score_untrained(&mut self, arch: &Arch, images: usize) -> Result<f64> {
         let rng = &mut self.streams.rng("init.untrained", 0);
-        let sizes = generator_config(&self.config);
+        let sizes = generator_sizes(&self.config.model);
         let generator = Generator::supernet(&sizes, rng, DType::F32, &self.device)?;
         let mut prefixes = Default::default();
         let trained = self.scorer(FRESH, images);

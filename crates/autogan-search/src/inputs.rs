@@ -7,12 +7,12 @@ use autogan_data::{Hub, Images, LoadOptions, Split};
 use autogan_metrics::{FeatureExtractor, ScorerOptions, load_scorer};
 use candle_core::Device;
 
-use crate::config::{DataConfig, SearchConfig, TrainingConfig};
+use crate::config::DataConfig;
 use crate::error::{Result, SearchError};
-use crate::score::{ExtractorScore, ImageScore};
+use crate::score::ImageScore;
 use crate::scratch::KnownReals;
 
-/// What a search needs from outside.
+/// What a search needs from outside; [`Search::load`](crate::Job::load) loads what its configuration names.
 pub struct Inputs {
     /// Training images in any side.
     pub images: Arc<Images>,
@@ -75,31 +75,5 @@ impl Sources {
     pub fn scorer(&self, name: &str, device: &Device) -> Result<Arc<dyn FeatureExtractor>> {
         let options = ScorerOptions::new(self.weights.clone(), self.hub.clone());
         Ok(load_scorer(name, &options, device)?)
-    }
-}
-
-impl Inputs {
-    /// The images and the score that `config` names.
-    ///
-    /// # Errors
-    /// As [`Sources::images`] and [`Sources::scorer`].
-    pub fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Self> {
-        let extractor = sources.scorer(&config.reward.scorer, device)?;
-        let images = Arc::new(sources.images(&config.data, config.model.bottom * 8)?);
-        let score = Box::new(ExtractorScore::new(extractor, &config.reward));
-        Ok(Self { images, score, device: device.clone() })
-    }
-}
-
-impl TrainingInputs {
-    /// The images and the scorer that `config` names.
-    ///
-    /// # Errors
-    /// As [`Sources::images`] and [`Sources::scorer`].
-    pub fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<Self> {
-        let extractor = sources.scorer(&config.score.scorer, device)?;
-        let images = Arc::new(sources.images(&config.data, config.side())?);
-        let (known, device) = (sources.known.clone(), device.clone());
-        Ok(Self { images, extractor, known, device })
     }
 }

@@ -79,13 +79,7 @@ pub trait Job: Sized {
         unit: &mut Unit<'_>,
     ) -> autogan_run::Result<()>;
 
-    /// Whether the file with the result of a finished job is there.
-    ///
-    /// # Errors
-    /// When it is damaged or cannot be read.
-    fn has_result(dir: &RunDir) -> autogan_run::Result<bool>;
-
-    /// Writes the file with the result, where the job is done.
+    /// Writes the file with the result, where the job is done. It is the same whenever it is written.
     ///
     /// # Errors
     /// When it cannot be written.

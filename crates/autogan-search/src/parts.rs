@@ -12,11 +12,6 @@ use crate::images::StageImages;
 use crate::streams::Streams;
 
 /// The generator's sizes and rules.
-pub(crate) fn generator_config(config: &SearchConfig) -> GeneratorConfig {
-    generator_sizes(&config.model)
-}
-
-/// The generator's sizes and rules.
 pub(crate) fn generator_sizes(model: &ModelConfig) -> GeneratorConfig {
     GeneratorConfig {
         latent: model.latent,

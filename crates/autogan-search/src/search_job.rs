@@ -9,8 +9,9 @@ use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
 use crate::inputs::{Inputs, Sources};
 use crate::job::Job;
-use crate::parts::generator_config;
+use crate::parts::generator_sizes;
 use crate::position::Phase;
+use crate::score::ExtractorScore;
 use crate::search::Search;
 use crate::unit::{Place, Unit};
 
@@ -24,7 +25,10 @@ impl Job for Search {
     const CONFIG_KEY: &'static str = "config";
 
     fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Inputs> {
-        Inputs::load(config, sources, device)
+        let extractor = sources.scorer(&config.reward.scorer, device)?;
+        let images = sources.images(&config.data, config.model.bottom * 8)?.into();
+        let score = Box::new(ExtractorScore::new(extractor, &config.reward));
+        Ok(Inputs { images, score, device: device.clone() })
     }
 
     fn begin(config: SearchConfig, inputs: Inputs) -> Result<Self> {
@@ -111,10 +115,6 @@ impl Job for Search {
         }
     }
 
-    fn has_result(dir: &RunDir) -> RunResult<bool> {
-        Ok(dir.arch()?.is_some())
-    }
-
     fn write_result(&self, dir: &RunDir) -> Result<()> {
         self.found().map_or(Ok(()), |found| Ok(found.write(&dir.arch_path())?))
     }
@@ -137,7 +137,7 @@ fn trial(config: &SearchConfig, event: &SearchEvent, unit: &mut Unit<'_>) -> Run
     else {
         return Ok(());
     };
-    let cost = derived_generator_cost(arch, &generator_config(config).shape());
+    let cost = derived_generator_cost(arch, &generator_sizes(&config.model).shape());
     let place = unit.place();
     unit.trial(&Trial {
         tick: place.tick,

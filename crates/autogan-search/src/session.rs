@@ -107,7 +107,8 @@ impl<J: Job> Session<J> {
             let (marks, spent) = recorder.finish()?;
             recording += spent;
             if !advanced.or_else(|error| self.diverged(error, before.tick))? {
-                self.mend_result()?;
+                // It may be gone or damaged in a run that was over.
+                self.job.write_result(self.writer.dir())?;
                 break Outcome::Finished;
             }
             let at = Instant::now();
@@ -168,17 +169,6 @@ impl<J: Job> Session<J> {
             self.writer.session("end", json.to_string(), tick)?;
         }
         Err(error)
-    }
-
-    /// Writes the result of a finished job anew where it is gone or damaged.
-    fn mend_result(&self) -> Result<()> {
-        match J::has_result(self.writer.dir()) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(autogan_run::Error::Damaged { .. }) => {
-                self.job.write_result(self.dir())
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -251,14 +241,6 @@ impl Resumption {
         &self.warnings
     }
 
-    /// The run's own configuration, with `key=value` settings over it.
-    ///
-    /// # Errors
-    /// When it is that of another kind of job, or a setting does not fit.
-    pub fn config<C: Configuration>(&self, settings: &[String]) -> Result<C> {
-        Ok(C::stored(&self.text, "the run's config.toml")?.with(settings)?)
-    }
-
     /// The configuration that the run goes on from: that of its last checkpoint, which may be older than the last change
     /// that was allowed, or its own where there is none.
     ///
@@ -267,8 +249,12 @@ impl Resumption {
     pub fn newest_config<J: Job>(&self) -> Result<J::Config> {
         match &self.checkpoint {
             Some(checkpoint) => J::config_of(checkpoint),
-            None => self.config(&[]),
+            None => self.stored_config::<J>(),
         }
+    }
+
+    fn stored_config<J: Job>(&self) -> Result<J::Config> {
+        Ok(J::Config::from_toml(&self.text, "the run's config.toml", &[])?)
     }
 
     /// The session that goes on with `config`, which may differ from the run's own in what a run of its kind may change
@@ -282,7 +268,7 @@ impl Resumption {
         allowed: &[String],
         load: impl FnOnce() -> Result<J::Inputs>,
     ) -> Result<Session<J>> {
-        let stored: J::Config = self.config(&[])?;
+        let stored = self.stored_config::<J>()?;
         self.newest_config::<J>()?.check_continues(&config, allowed)?;
         let inputs = load()?;
         let job = match &self.checkpoint {

@@ -26,7 +26,10 @@ impl Job for Training {
     const CONFIG_KEY: &'static str = "training";
 
     fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<TrainingInputs> {
-        TrainingInputs::load(config, sources, device)
+        let extractor = sources.scorer(&config.score.scorer, device)?;
+        let images = sources.images(&config.data, config.side())?.into();
+        let (known, device) = (sources.known.clone(), device.clone());
+        Ok(TrainingInputs { images, extractor, known, device })
     }
 
     fn begin(config: TrainingConfig, inputs: TrainingInputs) -> Result<Self> {
@@ -100,10 +103,6 @@ impl Job for Training {
                 scores.write(&unit.dir().scores_path())
             }
         }
-    }
-
-    fn has_result(dir: &RunDir) -> RunResult<bool> {
-        Ok(dir.scores()?.is_some())
     }
 
     fn write_result(&self, dir: &RunDir) -> Result<()> {
