@@ -249,6 +249,7 @@ fn difference(stored: &RunConfig, wanted: &RunConfig) -> Result<Option<String>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autogan_config::Configuration;
 
     #[test]
     fn configurations_differ_but_for_where_images_lie() {
