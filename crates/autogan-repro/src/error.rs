@@ -1,4 +1,4 @@
-//! What can go wrong while experiments are run and pages are made.
+//! [`ReproError`] says what went wrong while experiments were run and pages were made.
 
 use std::path::PathBuf;
 

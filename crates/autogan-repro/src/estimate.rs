@@ -1,4 +1,4 @@
-//! What jobs will take on this machine, before they run.
+//! [`estimates`] says how long jobs will take on this machine, before they run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What jobs tell while they run.
+//! A [`Monitor`] is told what happens to jobs and in them.
 
 use autogan_search::{Reporter, SearchEvent, TrainingEvent};
 

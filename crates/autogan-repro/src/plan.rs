@@ -1,4 +1,4 @@
-//! Which jobs each item is made of, in an order in which each finds what it needs.
+//! [`jobs`] lists the jobs of each item, in an order in which each finds what it needs.
 
 use autogan_space::Arch;
 

@@ -1,4 +1,5 @@
-//! From a job to the configuration that it runs with: a preset, what the scale changes in it, what the job changes.
+//! A job becomes the configuration that it runs with: a preset, with what the scale changes in it and what the job
+//! changes.
 
 use std::path::PathBuf;
 

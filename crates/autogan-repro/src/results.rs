@@ -1,4 +1,4 @@
-//! What the run directories of finished jobs hold, as numbers.
+//! [`Results`] reads the run directories of finished jobs as numbers.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! The result of a search as it comes about: what was kept of the final ranking, and every score that it is read against.
+//! [`Derivation`] is the result of a search as it comes about: the architectures that the final ranking kept, and the
+//! scores that they are read against.
 
 use autogan_rl::RewardValue;
 use autogan_run::{FoundArch, Score};

@@ -1,4 +1,4 @@
-//! Which architectures a search draws: those that its controller finds good, or evenly among what the budget allows
+//! A search draws its architectures here: those that its controller finds good, or evenly among what the budget allows
 //! (random search with weight sharing, section 4.3.5).
 
 use autogan_rl::{ActionSpace, BudgetRule, Candidate, Draw, RewardValue, Rollout, StartState};

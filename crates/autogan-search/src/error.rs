@@ -1,4 +1,4 @@
-//! What can go wrong in a search.
+//! [`SearchError`] says what went wrong in a search or a training.
 
 /// Result of this crate.
 pub type Result<T, E = SearchError> = std::result::Result<T, E>;

@@ -1,5 +1,5 @@
-//! What a search or a training from scratch will cost: multiply-accumulates, and the time that they take on this
-//! machine.
+//! An estimate says what a search costs: the multiply-accumulates of its steps, and the time that they take on this
+//! machine, whose speed is measured.
 
 use std::time::{Duration, Instant};
 

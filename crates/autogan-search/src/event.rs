@@ -1,5 +1,5 @@
-//! What a search and a training from scratch tell while they run. The library only reports; printing and drawing bars is
-//! the binary's.
+//! Events tell what happens in a search ([`SearchEvent`]) and in a training from scratch ([`TrainingEvent`]). The library
+//! only reports them; the binary prints and draws bars.
 
 use autogan_rl::StepReport;
 use autogan_run::{ArchFile, ModelScore, RealScore, ScoresFile, TrialKind};

@@ -1,4 +1,4 @@
-//! The end of a stage: the best candidates go on, with the controller's vectors (section 3.2, MLAS).
+//! A stage ends here: the best candidates go on to the next one, with the controller's vectors (section 3.2, MLAS).
 
 use autogan_rl::{Beam, Candidate};
 

@@ -1,4 +1,4 @@
-//! Between images in memory and tensors: batches of real images, and fakes as the scorers take them.
+//! [`StageImages`] gives real images as tensors, in batches; [`to_u8`] turns fakes into the bytes that scorers take.
 
 use std::borrow::Cow;
 

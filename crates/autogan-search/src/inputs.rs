@@ -1,4 +1,5 @@
-//! What a search or a training needs from outside: images, and what scores them on its device.
+//! [`Inputs`] and [`TrainingInputs`] hold what a search and a training need from outside: images, and what scores them.
+//! [`Sources`] finds both by name.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The losses of a unit of training, which are read one unit late on every device: a GPU works on one step while the host
-//! prepares the next, and nothing waits for what was launched last.
+//! [`ComingLosses`] are the losses of one unit of training. They are read one unit late on every device: a GPU works on
+//! one step while the host prepares the next, and nothing waits for what was launched last.
 
 use serde::{Deserialize, Serialize};
 

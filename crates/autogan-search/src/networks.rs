@@ -1,5 +1,5 @@
-//! The networks of a search or a training with their average and their optimizers: what a step changes, and what a
-//! checkpoint keeps of them.
+//! [`Networks`] holds what a step of training changes: both networks, the moving average and the optimizers; it also
+//! writes them to a checkpoint and reads them back.
 
 use std::collections::BTreeMap;
 

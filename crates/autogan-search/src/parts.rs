@@ -1,4 +1,4 @@
-//! The parts of a search or a training, made from its configuration.
+//! These functions make the parts of a search or a training from its configuration.
 
 use autogan_data::Images;
 use autogan_nn::{Discriminator, DiscriminatorConfig, GeneratorConfig, Rules};

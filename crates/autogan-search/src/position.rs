@@ -1,4 +1,4 @@
-//! Where a search is, between two units of work.
+//! [`Position`] says where a search is between two units of work.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Ranking what the policy draws: one architecture is scored in each unit of work, so that a search can be stopped and
+//! A ranking scores what the policy draws, one architecture in each unit of work, so that a search can be stopped and
 //! saved between any two of them.
 
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! What images are worth: the hook through which a search is given its score, and the scores that a configuration names.
+//! [`ImageScore`] is the hook through which a search is given its score; [`ExtractorScore`] holds the scores that a
+//! configuration can name.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A job in its run directory: begun or resumed, and carried out until it is done or is asked to stop. Events become rows
-//! and pictures, checkpoints are written, stopping is clean.
+//! A [`Session`] carries a job out in its run directory until it is done or is asked to stop. It stores events as rows and
+//! pictures, writes checkpoints, and resumes what was stopped.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! One update of each network, shared by the search, the training from scratch and what measures them; section 3.3 of the paper, hinge losses.
+//! A step updates one network once (section 3.3, hinge losses). The search, the training from scratch and the benchmark
+//! make the same steps.
 
 use autogan_nn::{DMode, NormMode, loss};
 use autogan_ops::{self as ops, Readback};

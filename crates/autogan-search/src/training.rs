@@ -1,5 +1,5 @@
-//! Shared training by itself, without controller and scorer, on architectures and images that the caller picks: for
-//! measuring it.
+//! [`SharedTraining`] makes the steps of shared training alone, without controller and scorer, on architectures and images
+//! that the caller picks: a benchmark measures it.
 
 use autogan_config::Configuration;
 use autogan_space::Arch;

@@ -1,4 +1,4 @@
-//! What one unit of work leaves in the run directory: rows, points of curves, pictures.
+//! A [`Unit`] stores what one unit of work leaves in the run directory: rows, points of curves, pictures.
 
 use autogan_run::samples::GridLayout;
 use autogan_run::{Picture, Result as RunResult, RunDir, RunWriter, Scalar, Trial};

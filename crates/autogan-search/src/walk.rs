@@ -1,4 +1,4 @@
-//! The walk of a search through stages and iterations (sections 3.2 and 3.3): what its next unit of work is.
+//! [`Search::advance`] walks through stages and iterations (sections 3.2 and 3.3): it does the next unit of work.
 
 use autogan_run::TrialKind;
 

@@ -1,5 +1,5 @@
-//! What training images give, kept from one training to the next: with Inception it takes a pass over tens of thousands
-//! of images.
+//! [`KnownReals`] keeps the scores of training images from one training to the next: with Inception they take a pass over
+//! tens of thousands of images.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

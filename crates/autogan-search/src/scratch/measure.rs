@@ -1,5 +1,5 @@
-//! Scores of a generator and of real images: the formula of the Inception Score, and the Fréchet distance to the
-//! training images, from one pass through the extractor.
+//! These functions score a generator and real images: the formula of the Inception Score, and the Fréchet distance to
+//! the training images, from one pass through the extractor.
 
 use autogan_metrics::{
     FeatureExtractor, GaussianStats, InceptionScore, InceptionScoreConfig, Matrix, Statistics,

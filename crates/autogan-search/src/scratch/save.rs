@@ -1,4 +1,4 @@
-//! A training as a checkpoint and back, and its best weights as a file of their own.
+//! A training is saved to a checkpoint and restored from it here, and its best weights become a file of their own.
 
 use autogan_config::Configuration;
 use autogan_nn::Description;
