@@ -1,5 +1,5 @@
-//! What a look at a search (`search --dry-run`) and at a training (`train --dry-run`) have in common: images, scorer and
-//! the speed of this machine. Nothing is fetched and nothing is made.
+//! A [`Preview`] is what `search --dry-run` and `train --dry-run` have in common: images, scorer and the speed of this
+//! machine. Nothing is fetched and nothing is made.
 
 use std::fmt::Write;
 use std::sync::Arc;

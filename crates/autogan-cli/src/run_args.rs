@@ -1,5 +1,5 @@
-//! The arguments that a search and a training share, and what is done with them: a run is begun or resumed, carried out,
-//! and its end is told.
+//! [`RunArgs`] are the arguments that a search and a training share, and a [`Runner`] does what they say: it begins or
+//! resumes a run, carries it out, and tells how it ended.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! Bars with lines above them on stderr, and the lines in log.txt: what the displays of a search and of a training share.
+//! A [`Screen`] shows bars with lines above them on stderr, and keeps the lines in log.txt; the displays of a search and
+//! of a training share it.
 
 use std::fmt;
 use std::io::Write;

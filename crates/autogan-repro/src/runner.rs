@@ -1,5 +1,5 @@
-//! Carries jobs out, one after the other, each in its run directory: what is finished is left alone, what was stopped
-//! goes on, and what was made with another configuration is an error.
+//! The [`Runner`] carries jobs out, one after the other, each in its run directory. A finished job is left alone, a
+//! stopped one goes on, and one that was made with another configuration is an error.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;

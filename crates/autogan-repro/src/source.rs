@@ -1,4 +1,4 @@
-//! Where jobs have their images and scorers from.
+//! [`Files`] says where jobs have their images and scorers from.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! How a search looks while it runs: bars on a terminal, plain lines or JSON elsewhere, and the plain lines in log.txt.
+//! [`Progress`] shows a search while it runs: bars on a terminal, plain lines or JSON elsewhere, and the plain lines in
+//! log.txt.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! How a training looks while it runs: a bar on a terminal, plain lines or JSON elsewhere, and the plain lines in
-//! log.txt.
+//! [`Progress`] shows a training while it runs: a bar on a terminal, plain lines or JSON elsewhere, and the plain lines
+//! in log.txt.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -2,7 +2,8 @@
 //! scored while it is trained.
 //!
 //! [`TrainingConfig`](crate::TrainingConfig) says how, [`Training`] does it one unit of work at a time, and a
-//! [`Session`](crate::Session) keeps a run directory in step with it. The steps are those of the search; what differs is that there is one architecture.
+//! [`Session`](crate::Session) keeps a run directory in step with it. The steps are those of the search; what differs is
+//! that there is one architecture.
 
 mod estimate;
 mod job;
