@@ -253,6 +253,7 @@ macro_rules! in_graph {
             }
         }
 
+        #[allow(clippy::double_parens)] // one gradient makes no tuple
         impl<O: Operator<$n>> $custom for Frame<$n, O> {
             fn name(&self) -> &'static str {
                 O::NAME

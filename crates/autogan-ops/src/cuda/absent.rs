@@ -9,6 +9,7 @@ pub(crate) trait OnGpu {}
 
 impl<T: WithDType> OnGpu for T {}
 
+#[expect(clippy::extra_unused_type_parameters, reason = "the types of what a GPU would fill")]
 pub(super) fn fill<X, Y>(
     op: &str,
     _: &CudaDevice,

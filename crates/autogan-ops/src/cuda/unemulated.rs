@@ -8,6 +8,7 @@ pub(crate) fn stands_in() -> bool {
     false
 }
 
+#[expect(clippy::extra_unused_type_parameters, reason = "the types of what a GPU would fill")]
 pub(super) fn fill<X, Y>(
     op: &str,
     _: &[(&CpuStorage, &Layout)],
