@@ -77,8 +77,17 @@ pub enum DataError {
         found: String,
     },
     /// A dataset could not be fetched from the hub or taken from its cache.
-    #[error("{0}; or give a directory with its files (on the command line: --data DIR)")]
-    Hub(#[from] autogan_hub::HubError),
+    #[error("{error}; or give a directory with its files (on the command line: --data DIR)")]
+    Hub {
+        /// What the hub or its cache said. It is no source, because the message holds it.
+        error: autogan_hub::HubError,
+    },
+}
+
+impl From<autogan_hub::HubError> for DataError {
+    fn from(error: autogan_hub::HubError) -> Self {
+        Self::Hub { error }
+    }
 }
 
 impl DataError {
