@@ -6,114 +6,69 @@
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
+use super::Group;
 use super::algebra::{both_sides, finish, output_same, output_up};
-use super::form::{Form, LANES, Packed};
+use super::form::{Form, LANES};
 use super::kernel::Block;
 use super::lanes::{Layout, scatter, source_tile};
-use super::tiles::{Grid, PANEL};
+use super::tiles::PANEL;
 use super::transform::SLACK;
-use super::{After, Prologue, Winograd};
 use crate::Activation;
-use crate::memory::{Unwritten, filled_by, room};
+use crate::memory::{Unwritten, room};
 use crate::vectors::{load, put};
 
 /// Tiles of an image that make up a panel.
 const TILES: usize = PANEL / LANES;
 
-/// The forward convolution, as [`Winograd::forward`] describes it.
-pub(super) fn convolve(
-    w: &Winograd,
-    x: &[f32],
-    packed: &Packed,
-    after: After<'_, f32>,
-    prologue: Prologue<'_>,
-) -> Vec<f32> {
-    let grid = w.grid();
-    let (image_in, image_out) = (w.ci * grid.source_pixels(), w.co * grid.output_pixels());
-    let fill = |y: &mut Unwritten<f32>| {
-        y.par_chunks_mut((LANES * image_out).max(1)).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (g, y)| {
-                let first = g * LANES;
-                let x = &x[first * image_in..][..y.len() / image_out * image_in];
-                let channels = (w.co, w.ci);
-                w.unit.dispatch(Convolve {
-                    grid: &grid,
-                    channels,
-                    packed,
-                    after,
-                    prologue,
-                    first,
-                    x,
-                    y,
-                    scratch,
-                });
-            },
-        );
-    };
-    // SAFETY: `Convolve` hands all pixels of every output channel of its images to `y` in the end.
-    unsafe { filled_by(w.n * image_out, fill) }
-}
-
 /// Buffers that one thread uses again and again.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Scratch {
     x: Box<Unwritten<f32>>,
     v: Box<Unwritten<f32>>,
     m: Vec<f32>,
     y: Box<Unwritten<f32>>,
 }
 
-/// The convolution of at most sixteen images.
-struct Convolve<'a> {
-    grid: &'a Grid,
-    /// Output and input channels.
-    channels: (usize, usize),
-    packed: &'a Packed,
-    after: After<'a, f32>,
-    prologue: Prologue<'a>,
-    /// Number of the first image.
-    first: usize,
-    x: &'a [f32],
-    /// Its pixels are all written.
-    y: &'a mut Unwritten<f32>,
-    scratch: &'a mut Scratch,
-}
+/// The convolution of a group of at most sixteen images.
+pub(super) struct Convolve<'a>(pub Group<'a>, pub &'a mut Scratch);
 
 impl WithSimd for Convolve<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
+        let Self(mut group, scratch) = self;
+        if S::REGISTER_COUNT >= 32 {
+            group.run::<S, 8>(simd, scratch);
+        } else {
+            group.run::<S, 4>(simd, scratch);
+        }
     }
 }
 
-impl Convolve<'_> {
+impl Group<'_> {
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
-        let Scratch { mut x, mut v, mut m, mut y } = std::mem::take(self.scratch);
+    fn run<S: Simd, const ROWS: usize>(&mut self, simd: S, scratch: &mut Scratch) {
+        let Scratch { x, v, m, y } = scratch;
         let (co, ci) = self.channels;
         let layout = Layout::source(self.grid, 0..self.grid.rows);
-        let pixels = room(&mut x, ci * layout.len());
+        let pixels = room(x, ci * layout.len());
         self.gather(&layout, pixels);
         // SAFETY: `gather` laid out every channel.
         let pixels = unsafe { pixels.assume_init_ref() };
-        let components = room(&mut v, self.grid.form.components() * self.plane());
-        let outputs = room(&mut y, co * self.grid.output_pixels() * LANES);
+        let components = room(v, self.grid.form.components() * self.plane());
+        let outputs = room(y, co * self.grid.output_pixels() * LANES);
         m.resize(self.grid.form.components() * ROWS * PANEL, 0.0);
         let tiles = self.grid.tiles();
         let panels = tiles.div_ceil(TILES);
         for panel in 0..panels {
             let tiles = panel * tiles / panels..(panel + 1) * tiles / panels;
             self.sources(simd, &layout, pixels, tiles.clone(), components);
-            self.products::<S, ROWS>(simd, tiles, components, &mut m, outputs);
+            self.products::<S, ROWS>(simd, tiles, components, m, outputs);
         }
         // SAFETY: `products` wrote the pixels of every tile for every output channel; tiles cover an image.
         self.scatter(unsafe { outputs.assume_init_ref() });
-        *self.scratch = Scratch { x, v, m, y };
     }
 
     /// Copies the source pixels to `[channel][line][column][image]`.

@@ -129,34 +129,26 @@ impl Winograd {
         let grid = self.grid();
         let (image_in, image_out) =
             (self.ci * grid.source_pixels(), self.co * grid.output_pixels());
-        if self.across() {
-            return across::convolve(self, x, packed, after, prologue);
-        }
-        let per = grid.images_per_group();
-        let panels = grid.panels(per);
+        let across = self.across();
+        let per = if across { LANES } else { grid.images_per_group() };
+        let panels = grid.panels(if across { 0 } else { per });
         let fill = |y: &mut Unwritten<f32>| {
-            y.par_chunks_mut((per * image_out).max(1)).enumerate().for_each_init(
-                Scratch::default,
-                |scratch, (g, y)| {
-                    let images = y.len() / image_out;
-                    let short = (images < per).then(|| grid.panels(images));
-                    self.unit.dispatch(Convolve {
-                        grid: &grid,
-                        panels: short.as_ref().unwrap_or(&panels),
-                        channels: (self.co, self.ci),
-                        packed,
-                        after,
-                        prologue,
-                        first: g * per,
-                        x: &x[g * per * image_in..][..images * image_in],
-                        y,
-                        scratch,
-                    });
-                },
-            );
+            let groups = y.par_chunks_mut((per * image_out).max(1)).enumerate();
+            groups.for_each_init(Scratch::default, |scratch, (g, y)| {
+                let images = y.len() / image_out;
+                let x = &x[g * per * image_in..][..images * image_in];
+                let (grid, channels, first) = (&grid, (self.co, self.ci), g * per);
+                let group = Group { grid, channels, packed, after, prologue, first, x, y };
+                if across {
+                    return self.unit.dispatch(across::Convolve(group, &mut scratch.across));
+                }
+                let short = (images < per).then(|| grid.panels(images));
+                let panels = short.as_ref().unwrap_or(&panels);
+                self.unit.dispatch(Convolve { group, panels, scratch });
+            });
         };
-        // SAFETY: every tile of every image is in one run of one panel, and `Convolve` writes the pixels of each run
-        // for every output channel; tiles cover their image.
+        // SAFETY: both ways write all pixels of a group for every output channel. `Convolve`: every tile of every image is
+        // in one run of one panel, and tiles cover their image. `across`: all that was computed is handed to the images.
         unsafe { filled_by(self.n * image_out, fill) }
     }
 
@@ -178,12 +170,12 @@ struct Scratch {
     window: Window,
     v: Vec<f32>,
     m: Vec<f32>,
+    across: across::Scratch,
 }
 
-/// The convolution of one group of images.
-struct Convolve<'a> {
+/// Some images of a convolution.
+struct Group<'a> {
     grid: &'a Grid,
-    panels: &'a [Panel],
     /// Output and input channels.
     channels: (usize, usize),
     packed: &'a Packed,
@@ -194,6 +186,12 @@ struct Convolve<'a> {
     x: &'a [f32],
     /// Its pixels are all written.
     y: &'a mut Unwritten<f32>,
+}
+
+/// The convolution of one group, panel by panel.
+struct Convolve<'a> {
+    group: Group<'a>,
+    panels: &'a [Panel],
     scratch: &'a mut Scratch,
 }
 
@@ -201,24 +199,25 @@ impl WithSimd for Convolve<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        for panel in self.panels {
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { mut group, panels, scratch } = self;
+        for panel in panels {
             if S::REGISTER_COUNT >= 32 {
-                self.panel::<S, 8>(simd, panel);
+                group.panel::<S, 8>(simd, panel, scratch);
             } else {
-                self.panel::<S, 4>(simd, panel);
+                group.panel::<S, 4>(simd, panel, scratch);
             }
         }
     }
 }
 
-impl Convolve<'_> {
+impl Group<'_> {
     #[inline(always)]
-    fn panel<S: Simd, const ROWS: usize>(&mut self, simd: S, panel: &Panel) {
+    fn panel<S: Simd, const ROWS: usize>(&mut self, simd: S, panel: &Panel, scratch: &mut Scratch) {
         let (co, ci) = self.channels;
         let (components, pixels) = (self.grid.form.components(), self.grid.source_pixels());
         let plane = ci * PANEL + SLACK;
-        let Scratch { window, v, m } = &mut *self.scratch;
+        let Scratch { window, v, m, .. } = scratch;
         v.resize(components * plane, 0.0);
         m.resize(components * ROWS * PANEL + SLACK, 0.0);
         for c in 0..ci {
