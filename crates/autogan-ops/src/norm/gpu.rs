@@ -1,4 +1,4 @@
-//! Both norms on a GPU: affine.cu. Statistics stay there.
+//! Both norms on a GPU: gpu.cu. Statistics stay there.
 
 use candle_core::{Result, Shape, Tensor, bail};
 

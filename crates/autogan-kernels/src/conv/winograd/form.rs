@@ -45,7 +45,7 @@ impl Form {
         }
     }
 
-    /// All components of [`LANES`] 3x3 kernels side by side, `[components][LANES]`.
+    /// All components of `LANES` 3x3 kernels side by side, `[components][LANES]`.
     #[inline(always)]
     pub fn transform(self, kernels: &[Lanes; 9]) -> [Lanes; 16] {
         match self {

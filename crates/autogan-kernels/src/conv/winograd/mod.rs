@@ -1,6 +1,6 @@
 //! 3x3 convolution in f32 by Winograd's F(2x2, 3x3): alone, after nearest upsampling, or before 2x2 averaging.
 //!
-//! Tiles are dealt into panels of [`tiles::PANEL`]. A panel's components are made for all input channels, multiplied
+//! Tiles are dealt into panels of `tiles::PANEL`. A panel's components are made for all input channels, multiplied
 //! with the weights of a block of output channels at a time, and turned into pixels while the products lie in the
 //! nearest cache. Work is split over groups of images; their number does not depend on the threads.
 
