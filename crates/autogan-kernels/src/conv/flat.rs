@@ -179,8 +179,8 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
             },
         )
     };
-    // SAFETY: `correlate` hands out every output channel of an image, each with a position for every pixel, as no line of
-    // outputs is longer than a row of positions.
+    // SAFETY: `correlate` hands out every output channel of an image, each with a position for every pixel, as no line
+    // of outputs is longer than a row of positions.
     unsafe { filled_by(p.n * p.image_out(), fill) }
 }
 

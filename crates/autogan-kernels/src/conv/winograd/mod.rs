@@ -147,8 +147,8 @@ impl Winograd {
                 self.unit.dispatch(Convolve { group, panels, scratch });
             });
         };
-        // SAFETY: both ways write all pixels of a group for every output channel. `Convolve`: every tile of every image is
-        // in one run of one panel, and tiles cover their image. `across`: all that was computed is handed to the images.
+        // SAFETY: both ways write all pixels of a group for every output channel. `Convolve` writes the tiles of every
+        // run of every panel: those are all tiles, and they cover their image. `across` copies all pixels of an image.
         unsafe { filled_by(self.n * image_out, fill) }
     }
 
