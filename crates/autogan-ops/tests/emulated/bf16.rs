@@ -249,18 +249,18 @@ fn run(
 /// are rounded otherwise now and then.
 #[track_caller]
 fn close(case: &Case, gpu: &str, what: usize, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{GPU}, case {}", case.seed);
+    assert_eq!(found.len(), expected.len(), "{gpu}, case {}", case.seed);
     let scale = expected.iter().fold(1.0f32, |most, v| most.max(v.abs()));
     let mut far = 0;
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         let off = (f - e).abs() / scale;
         // Written so that NaN fails.
         let near = off <= 1.0 / 128.0;
-        assert!(near, "{GPU}, case {}, {what}, element {i}: expected {e}, found {f}", case.seed);
+        assert!(near, "{gpu}, case {}, {what}, element {i}: expected {e}, found {f}", case.seed);
         far += usize::from(off > 1e-5);
     }
     let most = (found.len() / 10).max(1);
-    assert!(far <= most, "{GPU}, case {}, {what}: {far} of {} are off", case.seed, found.len());
+    assert!(far <= most, "{gpu}, case {}, {what}: {far} of {} are off", case.seed, found.len());
 }
 
 /// The operator on GPUs against the operator on the CPU, in bf16.
