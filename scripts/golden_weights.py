@@ -4,12 +4,16 @@
     python scripts/golden_weights.py tests/golden/weights
 
 For each NAME: NAME_zip.pth, NAME_legacy.pth, and NAME.safetensors with the tensors under flattened
-names (booleans as uint8) and the numbers and texts as metadata. Written with PyTorch 2.
+names (booleans as uint8) and the numbers and texts as metadata. Also beside_KIND.pth, weights of a wrapped network with
+what people keep beside them; KIND is a container or, for p4, pickle protocol 4. Written with PyTorch 2.
 """
 
+import argparse
+import datetime
 import os
+import pathlib
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 import torch
@@ -75,6 +79,38 @@ def views():
     )
 
 
+class Settings(dict):
+    """A dictionary with a class of its own, which no reader has."""
+
+
+def beside():
+    """Weights of a wrapped network, and what is no tensor or one of a type that is not read."""
+    net = OrderedDict((f"module._orig_mod.{i}.weight", torch.full((2, 2), float(i))) for i in range(2))
+    return {
+        "gen_state_dict": net,
+        "averaged": OrderedDict([("n_averaged", torch.tensor(3))] + [(f"module.{k}", v) for k, v in net.items()]),
+        "scheduler": {"milestones": Counter([3, 5, 5]), "settings": Settings(lr=0.5), "groups": defaultdict(list)},
+        "epoch": 3,
+        "keys": {(1, "a"): 3, None: 4, True: 5},
+        "set": {7},
+        "device": torch.device("cpu"),
+        "dtype": torch.float32,
+        "complex": 1 + 2j,
+        "large_int": 10**30,
+        "namespace": argparse.Namespace(lr=1, mask=torch.ones(2)),
+        "path": pathlib.PurePosixPath("x"),
+        "date": datetime.datetime(2020, 1, 1),
+        "array": np.zeros((2, 3)),
+        "big_endian": np.array([2.5], dtype=">f8")[0],
+        "slice": slice(1, 2),
+        "function": torch.nn.functional.relu,
+        "int8": torch.ones(3, dtype=torch.int8),
+        "complex64": torch.ones(3, dtype=torch.complex64),
+        "sparse": torch.eye(2).to_sparse(),
+        "last": torch.tensor([1.5, 2.5]),
+    }
+
+
 def flatten(value, name, tensors, notes):
     if isinstance(value, torch.Tensor):
         value = value.detach()
@@ -104,6 +140,9 @@ def main(folder):
         tensors, notes = {}, {}
         flatten(value, "", tensors, notes)
         save_file(tensors, f"{folder}/{name}.safetensors", metadata=notes)
+    torch.save(beside(), f"{folder}/beside_zip.pth")
+    torch.save(beside(), f"{folder}/beside_legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(beside(), f"{folder}/beside_p4.pth", pickle_protocol=4, _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 /// The result of everything here that can fail.
-pub type Result<T> = std::result::Result<T, DataError>;
+pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
 /// Why images could not be had.
 #[derive(Debug, thiserror::Error)]

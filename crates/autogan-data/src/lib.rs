@@ -14,7 +14,6 @@ mod error;
 mod files;
 pub mod folder;
 mod images;
-mod pickle;
 mod picture;
 pub mod registry;
 mod resize;

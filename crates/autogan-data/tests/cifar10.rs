@@ -55,6 +55,27 @@ fn python2(labels: &[u8], dtype: &str, data: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A batch of lists: the labels, and two images, the last pixel of which is given.
+fn numbers(labels: &[&[u8]], last: &[u8]) -> Vec<u8> {
+    let image = [b"](".to_vec(), b"K\x01".repeat(LEN - 1)].concat();
+    let mut out = b"\x80\x02}(U\x06labels](".to_vec();
+    out.extend(labels.concat());
+    out.extend(b"eU\x04data](");
+    out.extend([&image[..], b"K\x02e", &image, last, b"e"].concat());
+    out.extend(b"eu.");
+    out
+}
+
+#[test]
+fn lists_of_numbers_are_images() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("data_batch_1"), numbers(&[b"K\x07", b"K\x03"], b"K\xff"))
+        .unwrap();
+    let images = train(dir.path()).unwrap();
+    assert_eq!(images.labels().unwrap(), [7, 3]);
+    assert_eq!((images.data()[LEN - 1], images.data()[2 * LEN - 1]), (2, 255));
+}
+
 fn both() -> Vec<u8> {
     [pixels(0), pixels(1)].concat()
 }
@@ -109,15 +130,19 @@ fn the_usual_sub_folders_and_single_files_are_found() {
     assert!(python.description().contains("Python files data_batch_1"));
 }
 
+/// Of every protocol, and as other programs write them: keys of bytes, labels as numpy numbers or
+/// arrays of any integer type, images as `[N, 3, 32, 32]` or `[N, 32, 32, 3]`, rows in a list.
 #[test]
-fn pickles_of_every_protocol_hold_the_same_images() {
-    for protocol in 2..=5 {
+fn pickles_of_every_kind_hold_the_same_images() {
+    let kinds = ["p0", "p1", "p2", "p3", "p4", "p5"];
+    let others = ["bytes0", "bytes2", "numbers", "array", "axes", "rows", "matrix"];
+    for kind in kinds.into_iter().chain(others) {
         let dir = tempfile::tempdir().unwrap();
-        let from = golden(&format!("cifar10.p{protocol}.pickle"));
+        let from = golden(&format!("cifar10.{kind}.pickle"));
         std::fs::copy(from, dir.path().join("data_batch_1")).unwrap();
         let images = train(dir.path()).unwrap();
-        assert_eq!(images.labels().unwrap(), [7, 3], "protocol {protocol}");
-        assert_eq!(images.data(), both(), "protocol {protocol}");
+        assert_eq!(images.labels().unwrap(), [7, 3], "{kind}");
+        assert_eq!(images.data(), both(), "{kind}");
     }
 }
 
@@ -137,6 +162,27 @@ fn binary_files_cut_off_foreign_or_empty_are_refused_by_offset() {
         assert!(text.contains("data_batch_1.bin: at byte "), "{text}");
         assert!(text.contains(&format!("at byte {offset}: expected ")), "{text}");
         assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn any_kind_of_pickle_with_bytes_changed_never_panics() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("data_batch_1");
+    for kind in ["p0", "bytes0", "numbers", "array", "axes", "rows", "matrix"] {
+        let whole = std::fs::read(golden(&format!("cifar10.{kind}.pickle"))).unwrap();
+        // The ends hold the structure; the pixels between them are only read as a whole.
+        for place in (0..250).chain(whole.len() - 200..whole.len()) {
+            for flip in [0x01, 0x06, 0x80] {
+                let mut bytes = whole.clone();
+                bytes[place] ^= flip;
+                std::fs::write(&file, &bytes).unwrap();
+                match train(dir.path()) {
+                    Ok(images) => assert_eq!(images.len(), 2, "{kind}, byte {place}"),
+                    Err(text) => assert!(text.contains("data_batch_1: at byte "), "{text}"),
+                }
+            }
+        }
     }
 }
 
@@ -194,6 +240,12 @@ fn pickles_with_other_content_are_refused() {
         (b"\x80\x02t.".to_vec(), "needs a mark"),
         (b"\x80\x02R.".to_vec(), "more values than there are"),
         (b"\x80\x02T\xff\xff\xff\xffab.".to_vec(), "after 3"),
+        (numbers(&[b"K\x07", b"K\x03"], b"M\x2c\x01"), "integers from 0 to 255, found 300"),
+        (numbers(&[b"K\x07", b"J\xff\xff\xff\xff"], b"K\x00"), "integers from 0 to 255, found -1"),
+        (numbers(&[b"K\x07", b"G?\xf8\0\0\0\0\0\0"], b"K\x00"), "found the float 1.5"),
+        (numbers(&[b"K\x07", b"]K\x03a"], b"K\x00"), "parts of one shape, []"),
+        (numbers(&[b"K\x07"], b"K\x00"), "2 labels, one for each row of data, found 1 labels"),
+        (numbers(&[b"K\x07", b"N"], b"K\x00"), "or lists, of integers, found None"),
     ] {
         std::fs::write(&file, bytes).unwrap();
         let text = train(dir.path()).unwrap_err();

@@ -3,13 +3,19 @@
 //! - [`atomic`] replaces a file so that the old or the new content is there, whole.
 //! - [`Sha256`], [`sha256_file`] and [`hex`] hash and print.
 //! - [`safetensors`] writes the same bytes for the same tensors.
+//! - [`pickle`] reads Python's pickles and executes nothing.
+//! - [`strided`] turns views of elements into rows.
 //!
-//! Libraries return [`Error`]; it names the file and says what to do.
+//! An [`Error`] names the file and says what to do; a [`Fault`] says where a file breaks its format.
 
 pub mod atomic;
 mod error;
+mod fault;
 mod hash;
+pub mod pickle;
 pub mod safetensors;
+pub mod strided;
 
 pub use error::{Error, Result};
+pub use fault::{Fault, quote};
 pub use hash::{Sha256, hex, sha256_file};

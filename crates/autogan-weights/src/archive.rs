@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use candle_core::Tensor;
 use indexmap::IndexMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// An ordered map from name to tensor, with metadata (text by name) beside it.
 ///
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 pub struct Archive {
     tensors: IndexMap<String, Tensor>,
     metadata: BTreeMap<String, String>,
+    opaque: BTreeMap<String, String>,
 }
 
 impl Archive {
@@ -37,9 +38,16 @@ impl Archive {
     /// The tensor of this name.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], which also suggests a name with the same ending.
+    /// [`Error::NotATensor`] where something else has this name, otherwise [`Error::MissingTensor`], which also
+    /// suggests a name with the same ending.
     pub fn require(&self, name: &str) -> Result<&Tensor> {
-        self.get(name).ok_or_else(|| Error::missing_tensor(name, self.len(), self.names()))
+        if let Some(tensor) = self.get(name) {
+            return Ok(tensor);
+        }
+        if let Some(what) = self.opaque.get(name) {
+            return Err(Error::NotATensor { name: name.to_string(), what: what.clone() });
+        }
+        Err(Error::missing_tensor(name, self.len(), self.names()))
     }
 
     /// Takes a tensor out; the others keep their order.
@@ -84,6 +92,17 @@ impl Archive {
         self.metadata.insert(name.into(), value.into())
     }
 
+    /// What lay beside the tensors of a `.pth` file and is neither tensor, number nor text: in words, by name. Nothing
+    /// of it was executed, and no file that is written holds it.
+    #[must_use]
+    pub fn opaque(&self) -> &BTreeMap<String, String> {
+        &self.opaque
+    }
+
+    pub(crate) fn set_opaque(&mut self, opaque: BTreeMap<String, String>) {
+        self.opaque = opaque;
+    }
+
     /// The entries whose names start with `dictionary.`, under the rest of their names.
     ///
     /// `None` when no tensor has such a name. `sub("module")` also strips the prefix that
@@ -94,12 +113,58 @@ impl Archive {
         let strip = |name: &String| name.strip_prefix(&prefix).map(str::to_string);
         let tensors: IndexMap<String, Tensor> =
             self.tensors.iter().filter_map(|(name, t)| Some((strip(name)?, t.clone()))).collect();
-        let metadata = self
-            .metadata
-            .iter()
-            .filter_map(|(name, text)| Some((strip(name)?, text.clone())))
-            .collect();
-        (!tensors.is_empty()).then_some(Archive { tensors, metadata })
+        let texts = |of: &BTreeMap<String, String>| {
+            of.iter().filter_map(|(name, text)| Some((strip(name)?, text.clone()))).collect()
+        };
+        let (metadata, opaque) = (texts(&self.metadata), texts(&self.opaque));
+        (!tensors.is_empty()).then_some(Archive { tensors, metadata, opaque })
+    }
+
+    /// The same tensors without the prefixes that PyTorch's wrappers put on names: `module.` (`DataParallel`,
+    /// `DistributedDataParallel`, averaged models) and `_orig_mod.` (`torch.compile`), alone and stacked, at the top and
+    /// in sub-dictionaries.
+    ///
+    /// Only a part of a name that every tensor beside it shares is such a prefix; the count `n_averaged`, which averaged
+    /// models keep beside it, does not matter.
+    #[must_use]
+    pub fn unwrapped(self) -> Archive {
+        // The dictionaries, by the path to them with a `.` behind, that hold something else than one wrapped network.
+        let mut others = HashSet::new();
+        let mut wrappers = HashMap::new();
+        for name in self.names() {
+            let mut at = 0;
+            for part in name.split_inclusive('.') {
+                let path = &name[..at];
+                let alone = match part {
+                    "module." | "_orig_mod." => *wrappers.entry(path).or_insert(part) == part,
+                    other => other == "n_averaged",
+                };
+                if !alone {
+                    others.insert(path.to_string());
+                }
+                at += part.len();
+            }
+        }
+        let strip = |name: &str| {
+            let mut kept = String::with_capacity(name.len());
+            let mut at = 0;
+            for part in name.split_inclusive('.') {
+                let wrapper = matches!(part, "module." | "_orig_mod.");
+                if !wrapper || others.contains(&name[..at]) {
+                    kept.push_str(part);
+                }
+                at += part.len();
+            }
+            kept
+        };
+        let texts = |of: BTreeMap<String, String>| {
+            of.into_iter().map(|(name, text)| (strip(&name), text)).collect()
+        };
+        Archive {
+            tensors: self.tensors.iter().map(|(name, t)| (strip(name), t.clone())).collect(),
+            metadata: texts(self.metadata),
+            opaque: texts(self.opaque),
+        }
     }
 
     /// The first of several sub-dictionaries that is there, such as `avg_gen_state_dict`, then
@@ -145,7 +210,7 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 impl FromIterator<(String, Tensor)> for Archive {
     fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(entries: I) -> Self {
-        Archive { tensors: entries.into_iter().collect(), metadata: BTreeMap::new() }
+        Archive { tensors: entries.into_iter().collect(), ..Archive::default() }
     }
 }
 
@@ -169,6 +234,20 @@ mod tests {
         assert_eq!(sub.metadata().len(), 1);
         assert_eq!(sub.metadata()["step"], "3");
         assert!(all.sub("gen").is_none());
+    }
+
+    #[test]
+    fn only_prefixes_that_all_share_are_stripped() {
+        let stripped = |names: &[&str]| {
+            archive(names).unwrapped().names().map(str::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(stripped(&["module.a.w", "module.b"]), ["a.w", "b"]);
+        assert_eq!(stripped(&["_orig_mod.module.a", "_orig_mod.module.b"]), ["a", "b"]);
+        assert_eq!(stripped(&["gen.module.a", "dis.a"]), ["gen.a", "dis.a"]);
+        assert_eq!(stripped(&["module.a", "other.b"]), ["module.a", "other.b"]);
+        assert_eq!(stripped(&["module.a", "_orig_mod.a"]), ["module.a", "_orig_mod.a"]);
+        assert_eq!(stripped(&["a.module", "a.b"]), ["a.module", "a.b"]);
+        assert_eq!(stripped(&["module", "_orig_mod"]), ["module", "_orig_mod"]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The error of this crate: which file, which offset, what was expected and what was found.
 
+use autogan_files::Fault;
 use std::path::{Path, PathBuf};
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong while reading, writing or fetching weights.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,14 @@ pub enum Error {
         count: usize,
         /// ", did you mean `…`", or empty.
         near: String,
+    },
+    /// What was asked for as a tensor is none, or none that is read; it was recorded, not executed.
+    #[error("`{name}` is not read as a tensor: it is {what}; save the tensor itself, as f32")]
+    NotATensor {
+        /// The name asked for.
+        name: String,
+        /// What it is.
+        what: String,
     },
     /// None of the sub-dictionaries asked for exists.
     #[error(
@@ -129,46 +138,13 @@ impl Error {
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Self {
-        Error::Format {
-            path: path.to_path_buf(),
-            member: String::new(),
-            offset,
-            expected: expected.into(),
-            found: found.into(),
-        }
-    }
-}
-
-/// An offence against a format, before the file that holds it is known.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub offset: u64,
-    pub expected: String,
-    pub found: String,
-}
-
-impl Fault {
-    pub fn new(offset: u64, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Fault { offset, expected: expected.into(), found: found.into() }
+        Error::in_file(path, "", Fault::new(offset, expected, found))
     }
 
-    /// Adds the file, and the member of it (empty for the file itself).
-    pub fn within(self, path: &Path, member: &str) -> Error {
-        Error::Format {
-            path: path.to_path_buf(),
-            member: member.to_string(),
-            offset: self.offset,
-            expected: self.expected,
-            found: self.found,
-        }
+    /// A fault in a file, or in the member of it (empty for the file itself).
+    pub(crate) fn in_file(path: &Path, member: &str, fault: Fault) -> Self {
+        let Fault { offset, expected, found } = fault;
+        let (path, member) = (path.to_path_buf(), member.to_string());
+        Error::Format { path, member, offset, expected, found }
     }
-}
-
-/// At most 60 characters of text from a file, quoted, fit for an error message.
-pub(crate) fn quote(text: &str) -> String {
-    let mut short: String = text.chars().take(60).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    format!("{short:?}")
 }

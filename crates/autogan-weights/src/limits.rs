@@ -2,18 +2,12 @@
 
 /// Largest header of a safetensors file, as in the format's own implementation.
 pub(crate) const HEADER_BYTES: u64 = 100_000_000;
-/// Largest pickle: state dicts of millions of parameters need some hundred kilobytes.
-pub(crate) const PICKLE_BYTES: u64 = 64 << 20;
-/// Most values that one pickle may create.
-pub(crate) const PICKLE_VALUES: usize = 4_000_000;
 /// Most entries of a checkpoint after its nested dictionaries are flattened.
 pub(crate) const ENTRIES: usize = 1_000_000;
 /// Most bytes of names and text metadata after flattening.
 pub(crate) const TEXT_BYTES: usize = 64 << 20;
 /// Deepest nesting of dictionaries and lists.
 pub(crate) const DEPTH: usize = 32;
-/// Most dimensions of a tensor.
-pub(crate) const DIMS: usize = 32;
 
 /// Bytes that the members of a zip container may expand to, in sum.
 ///

@@ -1,15 +1,17 @@
 //! Which container a file is, told from its first bytes and never from its name.
 
 use crate::archive::Archive;
-use crate::error::{Error, Result, quote};
+use crate::error::{Error, Result};
 use crate::limits;
+use autogan_files::quote;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The first bytes of PyTorch's legacy container: the pickled number 0x1950a86a20f9469cfc6c.
-pub(crate) const LEGACY_MAGIC: [u8; 15] =
-    [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+/// How PyTorch's legacy container starts, behind the header of a pickle: the number
+/// 0x1950a86a20f9469cfc6c, and the end of this pickle.
+const LEGACY_MAGIC: [u8; 13] =
+    [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
 const TAR_MAGIC_AT: usize = 257;
 
 /// The containers that [`Archive::read_any`] reads.
@@ -37,12 +39,24 @@ pub fn sniff(path: impl AsRef<Path>) -> Result<Container> {
     })
 }
 
+/// Length of the pickle with the magic number that a legacy container starts with, of any protocol.
+pub(crate) fn legacy_magic(head: &[u8]) -> Option<usize> {
+    // PROTO with a version, and from protocol 4 on FRAME with a length.
+    let at = match head {
+        [0x80, 0..=3, ..] => 2,
+        [0x80, 4..=5, 0x95, ..] => 11,
+        _ => return None,
+    };
+    let end = at + LEGACY_MAGIC.len();
+    (head.get(at..end)? == LEGACY_MAGIC).then_some(end)
+}
+
 /// The container, or a description of what the bytes look like instead.
 fn classify(head: &[u8]) -> std::result::Result<Container, String> {
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return Ok(Container::PthZip);
     }
-    if head.starts_with(&LEGACY_MAGIC) {
+    if legacy_magic(head).is_some() {
         return Ok(Container::PthLegacy);
     }
     if let Some((length, json)) = head.split_first_chunk::<8>()
@@ -92,7 +106,11 @@ mod tests {
     #[test]
     fn containers_are_told_from_their_first_bytes() {
         assert_eq!(classify(b"PK\x03\x04rest"), Ok(Container::PthZip));
-        assert_eq!(classify(&LEGACY_MAGIC), Ok(Container::PthLegacy));
+        for start in [&b"\x80\x02"[..], b"\x80\x04\x95\x0b\0\0\0\0\0\0\0"] {
+            let head = [start, &LEGACY_MAGIC, b"more"].concat();
+            assert_eq!(classify(&head), Ok(Container::PthLegacy));
+            assert_eq!(legacy_magic(&head), Some(head.len() - 4));
+        }
         let mut head = 2u64.to_le_bytes().to_vec();
         head.extend(b"{}");
         assert_eq!(classify(&head), Ok(Container::Safetensors));

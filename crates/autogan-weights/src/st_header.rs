@@ -6,7 +6,7 @@
 //! rules, but says neither where a file breaks them nor keeps the order of names.
 
 use crate::element::Element;
-use crate::error::{Fault, quote};
+use autogan_files::{Fault, quote};
 use safetensors::tensor::TensorInfo;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use std::collections::{BTreeMap, HashSet};

@@ -1,9 +1,10 @@
 //! Reading safetensors files: header first, then each tensor from its place.
 
 use crate::archive::Archive;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use crate::limits;
 use crate::st_header::{self, Header};
+use autogan_files::Fault;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -38,7 +39,7 @@ impl Archive {
 
 /// The checked header and the offset of the data behind it.
 fn read_header(path: &Path, file: &mut File, len: u64) -> Result<(Header, u64)> {
-    let fault = |fault: Fault| fault.within(path, "");
+    let fault = |fault: Fault| Error::in_file(path, "", fault);
     if len < 8 {
         let found = format!("a file of {len} bytes");
         return Err(fault(Fault::new(0, "8 bytes of header length", found)));

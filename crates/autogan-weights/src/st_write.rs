@@ -112,17 +112,6 @@ mod tests {
     }
 
     #[test]
-    fn the_crate_safetensors_reads_it_too() {
-        let bytes = sample().safetensors_bytes().unwrap();
-        let peer = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(peer.len(), 5);
-        assert_eq!(peer.tensor("byte").unwrap().data(), [1, 2, 3]);
-        let wide = peer.tensor("wide").unwrap();
-        assert_eq!(wide.data()[..8], 1.5f64.to_le_bytes());
-        assert_eq!(wide.data().as_ptr() as usize % 8, bytes.as_ptr() as usize % 8);
-    }
-
-    #[test]
     fn a_transposed_tensor_is_written_in_row_major_order() {
         let t = Tensor::new(&[[1f32, 2.0], [3.0, 4.0]], &Device::Cpu).unwrap();
         let archive: Archive = [("t".to_string(), t.t().unwrap())].into_iter().collect();

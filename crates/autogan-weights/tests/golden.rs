@@ -93,6 +93,86 @@ fn a_sub_dictionary_of_a_checkpoint_is_a_state_dict() {
     }
 }
 
+/// Names in [`Archive::opaque`] and what they are, in part.
+const OPAQUE: [(&str, &str); 13] = [
+    ("array", "numpy._core.multiarray._reconstruct"),
+    ("complex", "builtins.complex"),
+    ("complex64", "a tensor of torch.ComplexFloatStorage"),
+    ("date", "datetime.datetime"),
+    ("device", "torch.device"),
+    ("dtype", "torch.float32"),
+    ("function", "torch.nn.functional.relu"),
+    ("int8", "a tensor of torch.CharStorage"),
+    ("large_int", "more than 64 bits"),
+    ("namespace", "argparse.Namespace"),
+    ("path", "PurePosixPath"),
+    ("slice", "builtins.slice"),
+    ("sparse", "_rebuild_sparse_tensor"),
+];
+
+#[test]
+fn what_lies_beside_the_weights_is_recorded() {
+    for kind in ["zip", "legacy", "p4"] {
+        let all = Archive::read_any(golden(&format!("beside_{kind}.pth"))).unwrap();
+        let opaque: Vec<&str> = all.opaque().keys().map(String::as_str).collect();
+        assert_eq!(opaque, OPAQUE.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "{kind}");
+        for (name, what) in &OPAQUE {
+            let error = all.require(name).unwrap_err().to_string();
+            let what =
+                what.replace("builtins", if kind == "p4" { "builtins" } else { "__builtin__" });
+            assert!(error.contains(&what) && error.contains(name), "{kind}: {error}");
+        }
+        for (name, text) in [
+            ("epoch", "3"),
+            ("set.0", "7"),
+            ("big_endian", "2.5"),
+            ("keys.(1, \"a\")", "3"),
+            ("keys.None", "4"),
+            ("keys.true", "5"),
+            ("scheduler.milestones.5", "2"),
+            ("scheduler.settings.lr", "0.5"),
+        ] {
+            assert_eq!(all.metadata().get(name).map(String::as_str), Some(text), "{kind} {name}");
+        }
+        assert_eq!(all.get("last").unwrap().to_vec1::<f32>().unwrap(), [1.5, 2.5]);
+        assert!(all.names().all(|name| !name.contains("namespace")));
+    }
+}
+
+#[test]
+fn prefixes_of_wrappers_are_stripped() {
+    let all = Archive::read_any(golden("beside_zip.pth")).unwrap();
+    let names = |archive: &Archive| archive.names().map(str::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        names(&all),
+        [
+            "gen_state_dict.module._orig_mod.0.weight",
+            "gen_state_dict.module._orig_mod.1.weight",
+            "averaged.n_averaged",
+            "averaged.module.module._orig_mod.0.weight",
+            "averaged.module.module._orig_mod.1.weight",
+            "last"
+        ]
+    );
+    let plain = all.clone().unwrapped();
+    assert_eq!(
+        names(&plain),
+        [
+            "gen_state_dict.0.weight",
+            "gen_state_dict.1.weight",
+            "averaged.n_averaged",
+            "averaged.0.weight",
+            "averaged.1.weight",
+            "last"
+        ]
+    );
+    let of = |archive: &Archive, name: &str| bytes(archive.require(name).unwrap());
+    assert_eq!(
+        of(&plain, "averaged.1.weight"),
+        of(&all, "averaged.module.module._orig_mod.1.weight")
+    );
+}
+
 #[test]
 fn the_container_is_told_without_the_name() {
     let dir = tempfile::tempdir().unwrap();

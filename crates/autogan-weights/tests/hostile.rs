@@ -121,50 +121,148 @@ fn the_hand_made_files_are_good_before_they_are_spoilt() {
 
 #[test]
 fn an_unexpected_opcode_is_named_with_its_offset() {
-    // INST would call os.system.
-    let object = [b"\x80\x02(".to_vec(), text("rm"), b"ios\nsystem\n.".to_vec()].concat();
-    refused(&legacy(&object, &[]), &["opcode 0x69 (INST)", "nothing in this file is executed"]);
-    let newobj = dictionary(b"ccollections\nOrderedDict\n)\x81");
-    refused(&legacy(&newobj, &[]), &["opcode 0x81 (NEWOBJ)"]);
-    let at = MAGIC.len() + 6 + SYSTEM.len() + newobj.len() - 3;
-    refused(&legacy(&newobj, &[]), &[&format!("at byte {at}:")]);
+    // A name that only the program that wrote the file knows, and data outside of the file.
+    for (bytes, words) in [(&b"\x82\x01"[..], "opcode 0x82 (EXT"), (b"\x97", "NEXT_BUFFER")] {
+        let object = dictionary(bytes);
+        refused(&legacy(&object, &[]), &[words, "nothing in this file is executed"]);
+        let at = MAGIC.len() + 6 + SYSTEM.len() + 9;
+        refused(&legacy(&object, &[]), &[&format!("at byte {at}:")]);
+    }
+}
+
+/// Reads the file, which holds a tensor `w` beside `t`; the error of asking for `t`.
+#[track_caller]
+fn set_aside(value: &[u8]) -> String {
+    let entries = [text("w"), tensor(4, 0, &[4], &[1]), text("t"), value.to_vec()].concat();
+    let object = [b"\x80\x02}(".to_vec(), entries, b"u.".to_vec()].concat();
+    let raw: Vec<u8> = FOUR.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut errors = Vec::new();
+    for bytes in [stored(&[("a/data.pkl", &object), ("a/data/0", &raw)]), legacy(&object, &FOUR)] {
+        let archive = read(&bytes).unwrap();
+        assert_eq!(archive.require("w").unwrap().to_vec1::<f32>().unwrap(), FOUR);
+        assert_eq!(archive.names().collect::<Vec<_>>(), ["w"]);
+        assert!(archive.metadata().is_empty());
+        assert_eq!(archive.opaque().len(), 1);
+        errors.push(archive.require("t").unwrap_err().to_string());
+    }
+    assert_eq!(errors[0], errors[1]);
+    errors.swap_remove(0)
 }
 
 #[test]
-fn an_unexpected_global_is_named_and_not_called() {
+fn what_is_no_tensor_is_recorded_and_never_called() {
     for global in ["os\nsystem", "builtins\neval", "torch.storage\n_load_from_bytes", "torch\nload"]
     {
-        let call = [format!("c{global}\n(").into_bytes(), text("x"), b"tR".to_vec()].concat();
-        let zip = stored(&[("a/data.pkl", &dictionary(&call))]);
         let name = global.replace('\n', ".");
-        refused(&zip, &["a/data.pkl", &name, "not called", "at byte 9:"]);
-        refused(&legacy(&dictionary(&call), &[]), &[&name]);
+        for call in [
+            [format!("c{global}\n(").into_bytes(), text("x"), b"tR".to_vec()],
+            [format!("c{global}\n(").into_bytes(), text("x"), b"t\x81".to_vec()],
+            [b"(".to_vec(), text("x"), format!("i{global}\n").into_bytes()],
+        ] {
+            let error = set_aside(&call.concat());
+            assert!(error.contains(&name) && error.contains("not made"), "{error}");
+        }
+        let error = set_aside(&format!("c{global}\n").into_bytes());
+        assert!(error.contains(&name), "{error}");
     }
+    // At the top it is all that there is.
+    let call = [b"\x80\x02(".to_vec(), text("rm"), b"ios\nsystem\n.".to_vec()].concat();
+    let words = ["a dictionary of tensors", "a call of os.system (not made)"];
+    refused(&legacy(&call, &[]), &words);
+    refused(
+        &stored(&[("a/data.pkl", &call)]),
+        &[&["a/data.pkl", "at byte 10:"], &words[..]].concat(),
+    );
+}
+
+/// numpy's `scalar(dtype, bytes)`.
+fn scalar(code: &str, order: &str, bytes: &str) -> Vec<u8> {
+    let dtype = [
+        b"cnumpy\ndtype\n(".to_vec(),
+        text(code),
+        b"K\x00K\x01tR(K\x03".to_vec(),
+        text(order),
+        b"NNNtb".to_vec(),
+    ];
+    let bytes = [b"c_codecs\nencode\n(".to_vec(), text(bytes), text("latin1"), b"tR".to_vec()];
+    let call = b"cnumpy.core.multiarray\nscalar\n(".to_vec();
+    [call, dtype.concat(), bytes.concat(), b"tR".to_vec()].concat()
 }
 
 #[test]
 fn numpy_scalars_are_numbers_and_nothing_else() {
-    let scalar = |code: &str, order: &str, bytes: &str| {
-        let dtype = [
-            b"cnumpy\ndtype\n(".to_vec(),
-            text(code),
-            b"K\x00K\x01tR(K\x03".to_vec(),
-            text(order),
-            b"NNNtb".to_vec(),
-        ];
-        let bytes = [b"c_codecs\nencode\n(".to_vec(), text(bytes), text("latin1"), b"tR".to_vec()];
-        let call = b"cnumpy.core.multiarray\nscalar\n(".to_vec();
-        dictionary(&[call, dtype.concat(), bytes.concat(), b"tR".to_vec()].concat())
+    for (value, number) in [
+        (scalar("f8", "<", "\0\0\0\0\0\0\u{f8}?"), "1.5"),
+        (scalar("f8", ">", "?\u{f8}\0\0\0\0\0\0"), "1.5"),
+        (scalar("i2", "<", "\u{fe}\u{ff}"), "-2"),
+        (scalar("b1", "|", "\u{1}"), "true"),
+    ] {
+        let good = read(&legacy(&dictionary(&value), &[])).unwrap();
+        assert_eq!(good.metadata()["t"], number);
+    }
+    for bad in [
+        scalar("O8", "<", ""),
+        scalar("f8", "<", "\0"),
+        scalar("f8", "<", "\u{100}\0\0\0\0\0\u{f8}?"),
+        scalar("f8", "<", "\0\0\0\0\0\0\u{f8}?\0"),
+        scalar("u8", "<", "\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}"),
+    ] {
+        assert!(set_aside(&bad).contains("multiarray.scalar"), "{bad:?}");
+    }
+}
+
+/// A storage reference of this class and, where there is one, part of another storage.
+fn storage(class: &str, part: &[u8]) -> Vec<u8> {
+    let parts =
+        [text("storage"), format!("ctorch\n{class}\n").into_bytes(), text("0"), text("cpu")];
+    [b"(".to_vec(), parts.concat(), int(4), part.to_vec(), b"tQ".to_vec()].concat()
+}
+
+/// A call that builds a tensor of four elements, with more arguments behind the strides.
+fn rebuilt(function: &str, storage: &[u8], rest: &[u8]) -> Vec<u8> {
+    let call = format!("ctorch._utils\n{function}\n(").into_bytes();
+    [call, storage.to_vec(), int(0), tuple(&[4]), tuple(&[1]), rest.to_vec(), b"tR".to_vec()]
+        .concat()
+}
+
+#[test]
+fn tensors_are_built_in_each_way_that_pytorch_had() {
+    let float = storage("FloatStorage", b"");
+    let old = rebuilt("_rebuild_tensor", &float, b"");
+    let new = rebuilt("_rebuild_tensor_v2", &float, b"\x89ccollections\nOrderedDict\n)R");
+    let parameter = |data: &[u8]| {
+        let call = b"ctorch._utils\n_rebuild_parameter\n(".to_vec();
+        [call, data.to_vec(), b"\x88ccollections\nOrderedDict\n)RtR".to_vec()].concat()
     };
-    let good = read(&legacy(&scalar("f8", "<", "\0\0\0\0\0\0\u{f8}?"), &[])).unwrap();
-    assert_eq!(good.metadata()["t"], "1.5");
-    refused(
-        &legacy(&scalar("f8", ">", "?\u{f8}\0\0\0\0\0\0"), &[]),
-        &["little-endian numpy dtype"],
-    );
-    refused(&legacy(&scalar("O8", "<", ""), &[]), &["f8, f4, i8 or i4", "O8"]);
-    refused(&legacy(&scalar("f8", "<", "\0"), &[]), &["numpy scalar F64", "1 bytes"]);
-    refused(&legacy(&scalar("f8", "<", "\u{100}"), &[]), &["latin1"]);
+    let arguments = [b"(".to_vec(), float.clone(), int(0), tuple(&[4]), tuple(&[1]), b"t".to_vec()];
+    let of_class = [
+        b"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor\ncmy.own\nTensor\n".to_vec(),
+        arguments.concat(),
+        b"}tR".to_vec(),
+    ]
+    .concat();
+    let view = rebuilt("_rebuild_tensor", &storage("FloatStorage", b"N"), b"");
+    for value in [parameter(&old), parameter(&parameter(&new)), old, new, of_class, view] {
+        let archive = read(&legacy(&dictionary(&value), &FOUR)).unwrap();
+        assert_eq!(archive.require("t").unwrap().to_vec1::<f32>().unwrap(), FOUR);
+    }
+}
+
+#[test]
+fn tensors_that_are_not_read_are_recorded() {
+    let char = storage("CharStorage", b"");
+    for (value, words) in [
+        (rebuilt("_rebuild_tensor_v2", &char, b"\x89}"), "a tensor of torch.CharStorage"),
+        (rebuilt("_rebuild_sparse_tensor", &char, b""), "torch._utils._rebuild_sparse_tensor"),
+        (
+            rebuilt("_rebuild_tensor_v2", &storage("FloatStorage", &tuple(&[1, 2, 3])), b"\x89}"),
+            "a tensor in a storage that is a part of another",
+        ),
+    ] {
+        let zip = stored(&[("a/data.pkl", &dictionary(&value))]);
+        let error = read(&zip).unwrap().require("t").unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 #[test]
@@ -264,8 +362,10 @@ fn other_things_that_are_not_checkpoints_are_described() {
     refused(&stored(&[("mu.npy", b"x")]), &["DIRECTORY/data.pkl", "0 in a zip of 1 members"]);
     let big = stored(&[("a/data.pkl", &dictionary(b"N")), ("a/byteorder", b"big")]);
     refused(&big, &["a/byteorder", "\"big\""]);
-    refused(&legacy(b"\x80\x02K\x01.", &[]), &["a dictionary of tensors", "an integer"]);
-    refused(&legacy(b"\x80\x04.", &[]), &["protocol 2", "protocol 4"]);
+    refused(&legacy(b"\x80\x02K\x01.", &[]), &["a dictionary of tensors", "the integer 1"]);
+    refused(&legacy(b"\x80\x06.", &[]), &["protocol 0 to 5", "protocol 6"]);
+    let script = stored(&[("a/data.pkl", &dictionary(b"N")), ("a/constants.pkl", b"\x80\x02).")]);
+    refused(&script, &["TorchScript", "torch.jit.load", "state_dict()"]);
     refused(b"\x80\x02}.", &["plain pickle"]);
     refused(b"", &["an empty file"]);
 }

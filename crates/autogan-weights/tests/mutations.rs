@@ -50,7 +50,10 @@ fn peak(work: impl FnOnce()) -> isize {
     PEAK.get() - before
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 12] = [
+    "beside_zip.pth",
+    "beside_legacy.pth",
+    "beside_p4.pth",
     "checkpoint_zip.pth",
     "checkpoint_legacy.pth",
     "checkpoint.safetensors",
@@ -166,7 +169,9 @@ proptest! {
 
     #[test]
     fn damaged_pickles_behind_right_checksums(
-        which in prop::sample::select(vec!["checkpoint_zip.pth", "types_zip.pth", "views_zip.pth"]),
+        which in prop::sample::select(
+            vec!["beside_zip.pth", "checkpoint_zip.pth", "types_zip.pth", "views_zip.pth"]
+        ),
         damages in prop::collection::vec(damage(), 1..6),
     ) {
         let bytes = repack(&golden(which), |pickle| damages.iter().for_each(|d| apply(pickle, d)));

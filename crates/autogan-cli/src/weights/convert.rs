@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use autogan_weights::{Archive, sha256_file};
 
+use super::verify::listed;
+
 /// What to convert.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -46,5 +48,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     .context("nothing was written")?;
     println!("{} tensors in {}", archive.len(), output.display());
+    if !archive.opaque().is_empty() {
+        let names = listed(archive.opaque().iter().map(|(name, what)| format!("{name} ({what})")));
+        eprintln!("left out, since they are no tensors that are read: {names}");
+    }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Container::PthZip => ".pth, zip container",
         Container::PthLegacy => ".pth, legacy pickle container",
     };
-    let archive = Archive::read_any(&path)?;
+    let archive = Archive::read_any(&path)?.unwrapped();
     let hash = sha256_file(&path)?;
     let check = check_weights(&archive)?;
     println!("file:       {}", path.display());
@@ -81,7 +81,7 @@ fn refuse_incomplete(path: &Path, check: &WeightsCheck) -> anyhow::Result<()> {
 }
 
 /// The first few, and how many more there are.
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+pub fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(LISTED);
     let mut text = names.take(LISTED).collect::<Vec<_>>().join(", ");
     if more > 0 {

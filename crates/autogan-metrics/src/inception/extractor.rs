@@ -152,7 +152,7 @@ impl InceptionV3 {
         features: Tap,
         device: &Device,
     ) -> Result<Self> {
-        let weights = Archive::read_any(&path)?;
+        let weights = Archive::read_any(&path)?.unwrapped();
         let mut extractor = Self::from_archive(&weights, preset, features, device)?;
         extractor.weights_sha256 = Some(sha256_file(&path)?);
         Ok(extractor)

@@ -1,5 +1,7 @@
 //! NumPy's array format `.npy`, versions 1 to 3 (NEP 1): plain numbers only, never a pickle.
 
+use autogan_files::strided::gather;
+
 use super::input_error;
 use crate::Result;
 
@@ -46,8 +48,11 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
     };
     let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
     let data = &bytes[start + length..];
-    let values = values(descr, data)
-        .ok_or_else(|| bad("numbers of type u1, f4 or f8", format!("type {descr}")))?;
+    let read = |data: &[u8]| {
+        values(descr, data)
+            .ok_or_else(|| bad("numbers of type u1, f4 or f8", format!("type {descr}")))
+    };
+    let mut values = read(data)?;
     let found = match &values {
         Values::U8(v) => v.len(),
         Values::F64(v) => v.len(),
@@ -55,7 +60,10 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
     if count != Some(found) {
         return Err(bad(&format!("the values of shape {shape:?}"), format!("{found} values")));
     }
-    let values = if order == "True" { from_fortran(values, &shape) } else { values };
+    if order == "True" {
+        let size = data.len() / found.max(1);
+        values = read(&from_fortran(data, size, &shape).unwrap_or_default())?;
+    }
     Ok(Array { shape, values })
 }
 
@@ -102,26 +110,11 @@ fn words<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f64) -> Optio
     rest.is_empty().then(|| chunks.iter().map(|&chunk| convert(chunk)).collect())
 }
 
-/// From Fortran order (first axis fastest) to C order.
-fn from_fortran(values: Values, shape: &[usize]) -> Values {
-    fn reorder<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
-        (0..values.len())
-            .map(|mut index| {
-                let mut place = 0;
-                let mut stride = values.len();
-                for &dim in shape.iter().rev() {
-                    stride /= dim;
-                    place += index % dim * stride;
-                    index /= dim;
-                }
-                values[place]
-            })
-            .collect()
-    }
-    match values {
-        Values::U8(v) => Values::U8(reorder(&v, shape)),
-        Values::F64(v) => Values::F64(reorder(&v, shape)),
-    }
+/// From Fortran order (first axis fastest) to C order, for elements of `size` bytes.
+fn from_fortran(data: &[u8], size: usize, shape: &[usize]) -> Option<Vec<u8>> {
+    let mut step = 1usize;
+    let strides = shape.iter().map(|&dim| std::mem::replace(&mut step, step.saturating_mul(dim)));
+    gather(data, size, 0, shape, &strides.collect::<Vec<usize>>())
 }
 
 /// The bytes of an array of `f64`, in C order.

@@ -1,37 +1,44 @@
 //! The legacy container: five pickles, then the storages as element count and raw elements.
 
-use super::cursor::Cursor;
-use super::value::{Pickled, StorageRef, Value};
-use super::{flatten, machine, tensor};
+use super::flatten::{Flat, flatten};
+use super::tensor;
+use super::value::{KEY_BYTES, StorageRef, Stored};
 use crate::archive::Archive;
-use crate::error::{Error, Fault, Result, quote};
-use crate::limits;
-use crate::sniff::LEGACY_MAGIC;
+use crate::error::{Error, Result};
+use crate::sniff::legacy_magic;
+use autogan_files::pickle::{MAX_BYTES, Number, Pickle, Value};
+use autogan_files::{Fault, quote};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-use std::rc::Rc;
 
 const PROTOCOL_VERSION: i64 = 1001;
+
+/// Bytes in which the pickles of most files end; more are read where they do not.
+const FIRST_READ: u64 = 1 << 20;
 
 /// Reads a legacy container.
 pub(super) fn read(path: &Path) -> Result<Archive> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let file_len = file.metadata().map_err(Error::io("read the size of", path))?.len();
+    let fault = |fault: Fault| Error::in_file(path, "", fault);
     let mut head = Vec::new();
-    file.by_ref()
-        .take(limits::PICKLE_BYTES)
-        .read_to_end(&mut head)
-        .map_err(Error::io("read", path))?;
-    let fault = |fault: Fault| fault.within(path, "");
-    let parts = Pickles::parse(&head).map_err(fault)?;
+    let mut limit = FIRST_READ;
+    let mut pickles = loop {
+        let more = limit - head.len() as u64;
+        file.by_ref().take(more).read_to_end(&mut head).map_err(Error::io("read", path))?;
+        match Pickles::parse(&head) {
+            Ok(pickles) => break pickles,
+            Err(_) if limit < file_len.min(MAX_BYTES) => limit = (limit * 8).min(MAX_BYTES),
+            Err(found) => return Err(fault(found)),
+        }
+    };
     drop(head);
-    let flat = flatten::flatten(&parts.object, parts.object_at).map_err(fault)?;
-    let places = locate(path, &mut file, file_len, &parts)?;
-    drop(parts);
+    let flat = std::mem::take(&mut pickles.flat);
+    let places = locate(path, &mut file, file_len, &pickles)?;
     let mut load = |storage: &StorageRef, at: u64| {
-        let &(start, element_count) = places.get(&storage.key).ok_or_else(|| {
+        let &(start, element_count) = places.get(&*storage.key).ok_or_else(|| {
             let found = quote(&storage.key);
             fault(Fault::new(at, "a storage in the file's list of keys", found))
         })?;
@@ -54,99 +61,89 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
 
 /// What the five pickles say.
 struct Pickles {
-    object: Pickled,
-    object_at: u64,
+    flat: Flat,
+    /// Element size of each storage that the object refers to.
+    sizes: HashMap<String, u64>,
     /// Keys in the order of the storages behind the pickles.
-    keys: Vec<Rc<str>>,
+    keys: Vec<String>,
     keys_at: u64,
     /// Offset of the first storage.
     end: u64,
 }
 
 impl Pickles {
-    fn parse(head: &[u8]) -> std::result::Result<Pickles, Fault> {
-        let magic = LEGACY_MAGIC.len();
-        let mut cursor = Cursor::new(&head[magic.min(head.len())..], magic as u64);
-        let at = cursor.offset();
-        match machine::run(&mut cursor)?.root() {
-            Value::Int(PROTOCOL_VERSION) => {}
-            other => {
-                let wanted = format!("protocol version {PROTOCOL_VERSION}");
-                return Err(Fault::new(at, wanted, format!("{other:?}")));
-            }
+    fn parse(head: &[u8]) -> Result<Pickles, Fault> {
+        let mut at = legacy_magic(head).unwrap_or_default();
+        let mut next = || {
+            let (pickle, length) = Pickle::parse_at(&head[at..], at as u64)?;
+            at += length;
+            Ok::<_, Fault>(pickle)
+        };
+        let version = next()?;
+        if version.number(version.root()) != Some(Number::Int(PROTOCOL_VERSION)) {
+            return Err(
+                version.wrong(version.root(), format!("protocol version {PROTOCOL_VERSION}"))
+            );
         }
-        let at = cursor.offset();
-        check_system(&machine::run(&mut cursor)?, at)?;
-        let object_at = cursor.offset();
-        let object = machine::run(&mut cursor)?;
-        let keys_at = cursor.offset();
-        let keys = key_list(&machine::run(&mut cursor)?, keys_at)?;
+        check_system(&next()?)?;
+        let object = next()?;
+        let keys = next()?;
+        let stored = object.ids().filter(|id| matches!(object.value(*id), Value::Persistent(_)));
+        let stored = stored.filter_map(|id| Stored::read(&object, id).ok());
         Ok(Pickles {
-            object,
-            object_at,
-            keys,
-            keys_at,
-            end: magic as u64 + cursor.position() as u64,
+            flat: flatten(&object)?,
+            sizes: stored
+                .filter_map(|s| Some((s.element_size()?, s.key)))
+                .map(|(n, k)| (k, n))
+                .collect(),
+            keys: key_list(&keys)?,
+            keys_at: keys.offset(keys.root()),
+            end: at as u64,
         })
-    }
-
-    /// Element size of each storage that the object refers to.
-    fn element_sizes(&self) -> HashMap<&str, u64> {
-        self.object
-            .values
-            .iter()
-            .filter_map(|value| match value {
-                Value::Storage(s) => Some((&*s.key, s.element.size() as u64)),
-                _ => None,
-            })
-            .collect()
     }
 }
 
 /// The system description holds `little_endian`, which must be true.
-fn check_system(system: &Pickled, at: u64) -> std::result::Result<(), Fault> {
-    let Value::Dict(entries) = system.root() else {
-        return Err(Fault::new(at, "a description of the system", system.root().kind()));
-    };
-    let big = entries.iter().any(|(key, value)| {
-        let is_key = matches!(&system.values[*key], Value::Text(t) if &**t == "little_endian");
-        is_key && matches!(system.values[*value], Value::Bool(false))
+fn check_system(system: &Pickle<'_>) -> Result<(), Fault> {
+    let root = system.root();
+    let entries = system.entries(root)?;
+    let entries = entries.ok_or_else(|| system.wrong(root, "a description of the system"))?;
+    let big = entries.iter().any(|&(key, value)| {
+        system.text(key).as_deref() == Some("little_endian")
+            && system.number(value) == Some(Number::Bool(false))
     });
     if big {
-        return Err(Fault::new(at, "little-endian storages", "big-endian ones"));
+        return Err(system.unlike(root, "little-endian storages", "big-endian ones"));
     }
     Ok(())
 }
 
-fn key_list(pickled: &Pickled, at: u64) -> std::result::Result<Vec<Rc<str>>, Fault> {
-    let Value::List(items) = pickled.root() else {
-        return Err(Fault::new(at, "a list of storage keys", pickled.root().kind()));
+fn key_list(keys: &Pickle<'_>) -> Result<Vec<String>, Fault> {
+    let root = keys.root();
+    let items = keys.items(root).ok_or_else(|| keys.wrong(root, "a list of storage keys"))?;
+    let key = |&item| {
+        let text = keys.text(item).filter(|key| key.len() <= KEY_BYTES);
+        text.map(String::from).ok_or_else(|| keys.wrong(item, "a storage key, a short string"))
     };
-    items
-        .iter()
-        .map(|id| match &pickled.values[*id] {
-            Value::Text(key) => Ok(Rc::clone(key)),
-            other => Err(Fault::new(at, "a storage key, a string", other.kind())),
-        })
-        .collect()
+    items.iter().map(key).collect()
 }
 
 /// Walks over the storages: first byte and element count of each, all known to be in the file.
-fn locate(
+fn locate<'k>(
     path: &Path,
     file: &mut File,
     file_len: u64,
-    parts: &Pickles,
-) -> Result<HashMap<Rc<str>, (u64, u64)>> {
-    let sizes = parts.element_sizes();
-    let fault =
-        |at: u64, expected: String, found: String| Fault::new(at, expected, found).within(path, "");
+    pickles: &'k Pickles,
+) -> Result<HashMap<&'k str, (u64, u64)>> {
+    let fault = |at: u64, expected: String, found: String| {
+        Error::in_file(path, "", Fault::new(at, expected, found))
+    };
     let mut places = HashMap::new();
-    let mut at = parts.end;
-    for key in &parts.keys {
-        let size = *sizes.get(&**key).ok_or_else(|| {
+    let mut at = pickles.end;
+    for key in &pickles.keys {
+        let size = *pickles.sizes.get(key).ok_or_else(|| {
             let expected = "keys of storages that a tensor uses".to_string();
-            fault(parts.keys_at, expected, quote(key))
+            fault(pickles.keys_at, expected, quote(key))
         })?;
         let mut count = [0u8; 8];
         file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut count)).map_err(|_| {
@@ -160,9 +157,9 @@ fn locate(
             let expected = format!("storage {} of {count} elements of {size} bytes", quote(key));
             fault(at, expected, format!("the end of the file at {file_len}: it is truncated"))
         })?;
-        if places.insert(Rc::clone(key), (start, count)).is_some() {
+        if places.insert(&**key, (start, count)).is_some() {
             let expected = "each storage key once".to_string();
-            return Err(fault(parts.keys_at, expected, format!("{} again", quote(key))));
+            return Err(fault(pickles.keys_at, expected, format!("{} again", quote(key))));
         }
     }
     Ok(places)

@@ -1,60 +1,20 @@
-//! Values that a pickle builds: kept in one arena and named by index, so that shared and cyclic
-//! structures cost nothing and nothing is dropped recursively.
+//! Tensors and storages in a pickle of PyTorch: the few calls that stand for a tensor.
 
-use super::numpy::Scalar;
 use crate::element::Element;
-use std::rc::Rc;
+use autogan_files::Fault;
+use autogan_files::pickle::{Id, MAX_DIMS, Number, Pickle, Value};
 
-/// Index of a value in the arena.
-pub(super) type Id = usize;
+/// Most calls around a tensor that are looked through, such as that of a parameter.
+const HOPS: usize = 8;
 
-/// Globals that PyTorch names in state dicts; no other is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
-    /// `collections.OrderedDict`.
-    OrderedDict,
-    /// `torch._utils._rebuild_tensor_v2`.
-    RebuildTensor,
-    /// `torch._utils._rebuild_parameter`.
-    RebuildParameter,
-    /// `torch.FloatStorage` and its kin, also under `torch.cuda`.
-    Storage(Element),
-    /// `torch.Size`.
-    Size,
-    /// `numpy.dtype`.
-    NumpyDtype,
-    /// `numpy.core.multiarray.scalar`.
-    NumpyScalar,
-    /// `_codecs.encode`, which stands for bytes.
-    Encode,
-}
-
-impl Global {
-    /// Looks a global up in the list of those that are known.
-    pub fn find(module: &str, name: &str) -> Option<Global> {
-        match (module, name) {
-            ("collections", "OrderedDict") => Some(Global::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
-            ("torch", "Size") => Some(Global::Size),
-            ("numpy", "dtype") => Some(Global::NumpyDtype),
-            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => {
-                Some(Global::NumpyScalar)
-            }
-            ("_codecs", "encode") => Some(Global::Encode),
-            ("torch" | "torch.cuda", class) => {
-                Element::from_storage_class(class).map(Global::Storage)
-            }
-            _ => None,
-        }
-    }
-}
+/// Longest key of a storage; PyTorch's are decimal numbers.
+pub(super) const KEY_BYTES: usize = 64;
 
 /// A storage: where a tensor's elements are.
 #[derive(Debug, Clone)]
 pub(super) struct StorageRef {
     /// Its key in the container.
-    pub key: Rc<str>,
+    pub key: String,
     /// Its element type.
     pub element: Element,
     /// Its number of elements.
@@ -67,11 +27,11 @@ pub(super) struct TensorRef {
     /// The storage.
     pub storage: StorageRef,
     /// First element in the storage.
-    pub offset: u64,
+    pub offset: usize,
     /// Shape.
     pub dims: Vec<usize>,
     /// Distance of neighbours along each dimension, in elements.
-    pub strides: Vec<u64>,
+    pub strides: Vec<usize>,
     /// Where in the pickle it was built, for errors.
     pub at: u64,
 }
@@ -84,55 +44,164 @@ impl TensorRef {
     }
 }
 
-/// A value.
+/// What a value is to whoever looks for tensors.
 #[derive(Debug)]
-pub(super) enum Value {
-    None,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(Rc<str>),
-    Bytes(Vec<u8>),
-    Scalar(Scalar),
-    Tuple(Vec<Id>),
-    List(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    Global(Global),
-    Storage(StorageRef),
+pub(super) enum Found {
     Tensor(TensorRef),
+    /// A tensor that cannot be read: what it is.
+    Unread(String),
+    /// No tensor.
+    Other,
 }
 
-impl Value {
-    /// The value's kind, for errors.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Value::None => "None",
-            Value::Bool(_) => "a boolean",
-            Value::Int(_) => "an integer",
-            Value::Float(_) => "a float",
-            Value::Text(_) => "a string",
-            Value::Bytes(_) => "bytes",
-            Value::Scalar(_) => "a numpy dtype",
-            Value::Tuple(_) => "a tuple",
-            Value::List(_) => "a list",
-            Value::Dict(_) => "a dictionary",
-            Value::Global(_) => "a class or function",
-            Value::Storage(_) => "a storage",
-            Value::Tensor(_) => "a tensor",
+/// Reads a value as a tensor.
+///
+/// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)` is what PyTorch
+/// writes; `_rebuild_tensor`, without the last two, is what it wrote before 0.4; parameters, and
+/// tensors with attributes of their own, wrap one of these.
+pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<Found, Fault> {
+    let at = pickle.offset(id);
+    for _ in 0..HOPS {
+        let Some(called) = pickle.called(id) else { return Ok(Found::Other) };
+        let mut name = (called.module, called.name);
+        let mut arguments = called.arguments;
+        if name == ("torch._tensor", "_rebuild_from_type_v2") {
+            // (function, class, arguments, state)
+            let &[function, _, inner, ..] = arguments else { return Ok(Found::Other) };
+            name = pickle.global(function).unwrap_or_default();
+            arguments = pickle.items(inner).unwrap_or_default();
+        }
+        match (name, arguments) {
+            (
+                ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"),
+                [data, ..],
+            ) => id = *data,
+            (
+                ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2"),
+                &[storage, offset, size, stride, ..],
+            ) => return view(pickle, [storage, offset, size, stride], at),
+            (("torch._utils", name), _) if name.starts_with("_rebuild_") => {
+                return Ok(Found::Unread(format!("a tensor that torch._utils.{name} builds")));
+            }
+            _ => return Ok(Found::Other),
         }
     }
+    Ok(Found::Other)
 }
 
-/// What a finished pickle leaves: the arena and the value at its root.
+/// A view of a storage; it must lie inside.
+fn view(pickle: &Pickle<'_>, parts: [Id; 4], at: u64) -> Result<Found, Fault> {
+    let [storage, offset, size, stride] = parts;
+    let storage = match Stored::read(pickle, storage)? {
+        Stored { element: Some(element), key, count, inside: false, .. } => {
+            StorageRef { key, element, count }
+        }
+        Stored { inside: true, .. } => {
+            return Ok(Found::Unread("a tensor in a storage that is a part of another".into()));
+        }
+        Stored { class, .. } => return Ok(Found::Unread(format!("a tensor of torch.{class}"))),
+    };
+    let tensor = TensorRef {
+        storage,
+        offset: number(pickle, offset, "a tensor's offset")?,
+        dims: numbers(pickle, size, "a tensor's shape")?,
+        strides: numbers(pickle, stride, "a tensor's strides")?,
+        at,
+    };
+    check_extent(&tensor)?;
+    Ok(Found::Tensor(tensor))
+}
+
+fn number(pickle: &Pickle<'_>, id: Id, what: &str) -> Result<usize, Fault> {
+    match pickle.number(id) {
+        Some(Number::Int(number)) => usize::try_from(number).ok(),
+        _ => None,
+    }
+    .ok_or_else(|| pickle.wrong(id, format!("{what}, 0 or more")))
+}
+
+fn numbers(pickle: &Pickle<'_>, id: Id, what: &str) -> Result<Vec<usize>, Fault> {
+    let items = pickle.items(id).ok_or_else(|| pickle.wrong(id, format!("{what}, a tuple")))?;
+    if items.len() > MAX_DIMS {
+        let wanted = format!("{what}, at most {MAX_DIMS} numbers");
+        return Err(pickle.unlike(id, wanted, format!("{}", items.len())));
+    }
+    items.iter().map(|&item| number(pickle, item, what)).collect()
+}
+
+/// Checks that the highest element lies in the storage and that the element count fits.
+fn check_extent(tensor: &TensorRef) -> Result<(), Fault> {
+    let (dims, strides) = (&tensor.dims, &tensor.strides);
+    // Zero dimensions are left out of the product, so that it bounds every partial product too.
+    let mut filled = dims.iter().filter(|d| **d > 0);
+    let count = filled.try_fold(tensor.storage.element.size(), |n, d| n.checked_mul(*d));
+    let last = dims.iter().zip(strides).try_fold(tensor.offset, |last, (dim, stride)| {
+        dim.saturating_sub(1).checked_mul(*stride)?.checked_add(last)
+    });
+    let inside = dims.contains(&0) || last.is_some_and(|last| (last as u64) < tensor.storage.count);
+    if dims.len() == strides.len() && count.is_some() && inside {
+        return Ok(());
+    }
+    let StorageRef { key, count, .. } = &tensor.storage;
+    let wanted = format!("a tensor inside its storage {key:?} of {count} elements");
+    let found = format!("offset {}, shape {dims:?}, strides {strides:?}", tensor.offset);
+    Err(Fault::new(tensor.at, wanted, found))
+}
+
+/// What a pickle says of a storage, whether or not it can be read.
 #[derive(Debug)]
-pub(super) struct Pickled {
-    pub values: Vec<Value>,
-    pub root: Id,
+pub(super) struct Stored {
+    class: String,
+    pub key: String,
+    element: Option<Element>,
+    count: u64,
+    /// Whether it is a part of another storage.
+    inside: bool,
 }
 
-impl Pickled {
-    /// The value at the root.
-    pub fn root(&self) -> &Value {
-        &self.values[self.root]
+impl Stored {
+    /// A persistent id is `("storage", class, key, device, element count[, view])`.
+    pub fn read(pickle: &Pickle<'_>, id: Id) -> Result<Self, Fault> {
+        let wanted = "a storage reference (\"storage\", class, key, device, count)";
+        let Value::Persistent(parts) = pickle.value(id) else {
+            return Err(pickle.wrong(id, wanted));
+        };
+        let wrong = || pickle.wrong(*parts, wanted);
+        let (tag, class, key, count, view) = match pickle.items(*parts).unwrap_or_default() {
+            &[tag, class, key, _, count] => (tag, class, key, count, None),
+            &[tag, class, key, _, count, view] => (tag, class, key, count, Some(view)),
+            _ => return Err(wrong()),
+        };
+        let inside = view.is_some_and(|view| !matches!(pickle.value(view), Value::None));
+        match (pickle.global(class), pickle.text(key), pickle.number(count)) {
+            (
+                Some(("torch" | "torch.cuda" | "torch.storage", class)),
+                Some(key),
+                Some(Number::Int(count @ 0..)),
+            ) if key.len() <= KEY_BYTES && pickle.text(tag).as_deref() == Some("storage") => {
+                Ok(Stored {
+                    class: class.to_owned(),
+                    key: key.into_owned(),
+                    element: Element::from_storage_class(class),
+                    count: count as u64,
+                    inside,
+                })
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// Bytes of one element, also of types that are not read; `None` for unknown ones.
+    pub fn element_size(&self) -> Option<u64> {
+        if let Some(element) = self.element {
+            return Some(element.size() as u64);
+        }
+        match &*self.class {
+            "CharStorage" | "QInt8Storage" | "QUInt8Storage" | "UntypedStorage" => Some(1),
+            "QInt32Storage" => Some(4),
+            "ComplexFloatStorage" => Some(8),
+            "ComplexDoubleStorage" => Some(16),
+            _ => None,
+        }
     }
 }

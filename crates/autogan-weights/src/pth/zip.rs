@@ -1,11 +1,12 @@
 //! The zip container: `PREFIX/data.pkl` and one member `PREFIX/data/KEY` per storage.
 
-use super::cursor::Cursor;
 use super::value::StorageRef;
-use super::{flatten, machine, tensor};
+use super::{flatten, tensor};
 use crate::archive::Archive;
-use crate::error::{Error, Fault, Result, quote};
+use crate::error::{Error, Result};
 use crate::limits;
+use autogan_files::pickle::{MAX_BYTES, Pickle};
+use autogan_files::{Fault, quote};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -23,11 +24,10 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
     let prefix = container.prefix()?;
     container.check_byte_order(&prefix)?;
     let member = format!("{prefix}{PICKLE}");
-    let pickle = container.member(&member, limits::PICKLE_BYTES)?;
-    let fault = |fault: Fault| fault.within(path, &member);
-    let pickled = machine::run(&mut Cursor::new(&pickle, 0)).map_err(fault)?;
-    let flat = flatten::flatten(&pickled, 0).map_err(fault)?;
-    drop(pickled);
+    let pickle = container.member(&member, MAX_BYTES)?;
+    let fault = |fault: Fault| Error::in_file(path, &member, fault);
+    let flat = Pickle::parse(&pickle).and_then(|all| flatten::flatten(&all)).map_err(fault)?;
+    drop(pickle);
     let file_len = container.file_len;
     let mut load = |storage: &StorageRef, at: u64| {
         let bytes = container.storage(&prefix, storage)?;
@@ -72,6 +72,15 @@ impl<'p> Container<'p> {
 
     /// The directory that `torch.save` puts everything in, named after the file.
     fn prefix(&self) -> Result<String> {
+        if self.zip.file_names_raw().any(|name| name.ends_with(b"/constants.pkl")) {
+            return Err(Error::format(
+                self.path,
+                0,
+                "a checkpoint from torch.save",
+                "a TorchScript program (torch.jit.save): load it in Python with torch.jit.load and \
+                 write its weights with torch.save(program.state_dict(), FILE)",
+            ));
+        }
         let prefixes: Vec<String> = self
             .zip
             .file_names_raw()
@@ -101,7 +110,7 @@ impl<'p> Container<'p> {
             return Ok(());
         }
         let found = quote(&String::from_utf8_lossy(&order));
-        Err(Fault::new(0, "byte order \"little\"", found).within(self.path, &member))
+        Err(Error::in_file(self.path, &member, Fault::new(0, "byte order \"little\"", found)))
     }
 
     /// The texts that [`Archive::write_pth`] puts beside a state dict; none in files of PyTorch.
@@ -112,7 +121,8 @@ impl<'p> Container<'p> {
         }
         let text = self.member(&member, limits::TEXT_BYTES as u64)?;
         serde_json::from_slice(&text).map_err(|e| {
-            Fault::new(0, "a JSON object of texts", e.to_string()).within(self.path, &member)
+            let fault = Fault::new(0, "a JSON object of texts", e.to_string());
+            Error::in_file(self.path, &member, fault)
         })
     }
 
@@ -125,8 +135,9 @@ impl<'p> Container<'p> {
     fn member(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
         let path = self.path;
         let limit = limit.min(self.budget);
-        let fault =
-            |expected: &str, found: String| Fault::new(0, expected, found).within(path, name);
+        let fault = |expected: &str, found: String| {
+            Error::in_file(path, name, Fault::new(0, expected, found))
+        };
         let index = self
             .zip
             .index_for_name_raw(name.as_bytes())
