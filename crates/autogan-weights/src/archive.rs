@@ -167,6 +167,14 @@ impl Archive {
         }
     }
 
+    /// Every tensor under its own name, and under its name in [`Archive::unwrapped`] where that is free.
+    pub(crate) fn with_plain_names(mut self) -> Archive {
+        for (name, tensor) in self.clone().unwrapped().tensors {
+            self.tensors.entry(name).or_insert(tensor);
+        }
+        self
+    }
+
     /// The first of several sub-dictionaries that is there, such as `avg_gen_state_dict`, then
     /// `gen_state_dict` of a released AutoGAN checkpoint.
     ///

@@ -43,10 +43,11 @@ impl SimpleBackend for Archive {
 
 impl Archive {
     /// This archive as a `VarBuilder` of tensors of type `dtype` on `device`. `vb.pp("gen_state_dict")` enters a
-    /// dictionary of a checkpoint that holds several.
+    /// dictionary of a checkpoint that holds several. Names are found with and without the prefixes of PyTorch's wrappers
+    /// (see [`Archive::unwrapped`]).
     #[must_use]
     pub fn into_var_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(self), dtype, device.clone())
+        VarBuilder::from_backend(Box::new(self.with_plain_names()), dtype, device.clone())
     }
 }
 

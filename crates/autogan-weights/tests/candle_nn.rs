@@ -87,3 +87,30 @@ fn a_layer_of_candle_takes_its_tensors_from_a_pth_file() {
     let error = vb.root().get((2, 2), "l.weight").unwrap_err().to_string();
     assert!(error.contains("did you mean `net.l.weight`"), "{error}");
 }
+
+/// What `scripts/golden_weights.py` wrote: two wrapped networks, and things that are no tensors.
+fn beside() -> Archive {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/weights/beside_zip.pth");
+    Archive::read_any(path).unwrap()
+}
+
+#[test]
+fn names_are_found_with_and_without_the_prefixes_of_wrappers() {
+    let vb = beside().into_var_builder(DType::F32, &Device::Cpu).pp("gen_state_dict");
+    for name in ["1.weight", "module._orig_mod.1.weight"] {
+        let weight = vb.get((2, 2), name).unwrap();
+        assert_eq!(weight.to_vec2::<f32>().unwrap(), [[1.0, 1.0], [1.0, 1.0]]);
+    }
+    assert!(!vb.contains_tensor("module.1.weight"));
+}
+
+#[test]
+fn what_is_asked_for_as_a_tensor_and_is_none_is_named() {
+    let error = beside().into_var_builder(DType::F32, &Device::Cpu).get(3, "slice").unwrap_err();
+    assert!(error.to_string().contains("slice (not made)"), "{error}");
+    let mut builder = ParamsBuilder::new(DType::F32, &Device::Cpu).unwrap();
+    builder.param("namespace", 3, Init::Ones).unwrap();
+    let error = builder.finish().load(&beside(), "").unwrap_err().to_string();
+    let words = "missing [\"namespace (there it is a call of argparse.Namespace (not made))\"]";
+    assert!(error.contains(words), "{error}");
+}

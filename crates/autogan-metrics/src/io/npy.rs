@@ -113,7 +113,10 @@ fn words<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f64) -> Optio
 /// From Fortran order (first axis fastest) to C order, for elements of `size` bytes.
 fn from_fortran(data: &[u8], size: usize, shape: &[usize]) -> Option<Vec<u8>> {
     let mut step = 1usize;
-    let strides = shape.iter().map(|&dim| std::mem::replace(&mut step, step.saturating_mul(dim)));
+    let strides = shape.iter().map(|&dim| {
+        let next = step.saturating_mul(dim);
+        std::mem::replace(&mut step, next)
+    });
     gather(data, size, 0, shape, &strides.collect::<Vec<usize>>())
 }
 

@@ -69,7 +69,13 @@ impl Params {
         let offers = archive.iter().filter_map(|(source, tensor)| {
             Some((ours(source.strip_prefix(prefix)?), source, tensor))
         });
-        self.fill(offers, |name| format!("{prefix}{}", theirs(name)))
+        self.fill(offers, |name| {
+            let name = format!("{prefix}{}", theirs(name));
+            match archive.opaque().get(&name) {
+                Some(what) => format!("{name} (there it is {what})"),
+                None => name,
+            }
+        })
     }
 
     /// Sets every tensor from named tensors, such as those of [`Params::state`].
