@@ -25,8 +25,8 @@ impl Job for Search {
     const CONFIG_KEY: &'static str = "config";
 
     fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Inputs> {
-        let extractor = sources.scorer(&config.reward.scorer, device)?;
         let images = sources.images(&config.data, config.model.bottom * 8)?.into();
+        let extractor = sources.scorer(&config.reward.scorer, device)?;
         let score = Box::new(ExtractorScore::new(extractor, &config.reward));
         Ok(Inputs { images, score, device: device.clone() })
     }

@@ -11,6 +11,9 @@ const HOPS: usize = 8;
 /// Most bytes that are looked at as a text.
 const TEXT_BYTES: usize = 1 << 16;
 
+/// The entries of a dictionary: keys and values.
+pub type Entries<'p> = Cow<'p, [(Id, Id)]>;
+
 /// A call that was not made, by name.
 #[derive(Debug, Clone, Copy)]
 pub struct Called<'p> {
@@ -145,7 +148,7 @@ impl<'a> Pickle<'a> {
     ///
     /// # Errors
     /// When a list that such a call is made from holds something else than pairs.
-    pub fn entries(&self, id: Id) -> Result<Option<Cow<'_, [(Id, Id)]>>, Fault> {
+    pub fn entries(&self, id: Id) -> Result<Option<Entries<'_>>, Fault> {
         let filled: &[(Id, Id)] = match self.value(id) {
             Value::Dict(entries) => return Ok(Some(Cow::Borrowed(entries))),
             Value::Call(call) => &call.entries,

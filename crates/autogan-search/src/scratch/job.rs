@@ -26,8 +26,8 @@ impl Job for Training {
     const CONFIG_KEY: &'static str = "training";
 
     fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<TrainingInputs> {
-        let extractor = sources.scorer(&config.score.scorer, device)?;
         let images = sources.images(&config.data, config.side())?.into();
+        let extractor = sources.scorer(&config.score.scorer, device)?;
         let (known, device) = (sources.known.clone(), device.clone());
         Ok(TrainingInputs { images, extractor, known, device })
     }

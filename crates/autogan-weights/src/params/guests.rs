@@ -49,7 +49,8 @@ impl Params {
                 continue;
             }
             let hints = candle_nn::Init::default();
-            match vb.get_with_hints_dtype(var.shape(), &theirs, hints, var.dtype()) {
+            let found = vb.get_with_hints_dtype(var.shape(), &theirs, hints, var.dtype());
+            match found.map_err(without_backtrace) {
                 Ok(value) => loading.values.push((own, var, value)),
                 Err(CandleError::UnexpectedShape { expected, got, .. }) => {
                     let text = wrong_shape(&full(&theirs), expected.dims(), got.dims());
@@ -59,5 +60,13 @@ impl Params {
             }
         }
         loading.finish()
+    }
+}
+
+/// The error itself; candle wraps it where `RUST_BACKTRACE` is set.
+fn without_backtrace(error: CandleError) -> CandleError {
+    match error {
+        CandleError::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        error => error,
     }
 }

@@ -167,9 +167,9 @@ impl Stored {
             return Err(pickle.wrong(id, wanted));
         };
         let wrong = || pickle.wrong(*parts, wanted);
-        let (tag, class, key, count, view) = match pickle.items(*parts).unwrap_or_default() {
-            &[tag, class, key, _, count] => (tag, class, key, count, None),
-            &[tag, class, key, _, count, view] => (tag, class, key, count, Some(view)),
+        let (tag, class, key, count, view) = match *pickle.items(*parts).unwrap_or_default() {
+            [tag, class, key, _, count] => (tag, class, key, count, None),
+            [tag, class, key, _, count, view] => (tag, class, key, count, Some(view)),
             _ => return Err(wrong()),
         };
         let inside = view.is_some_and(|view| !matches!(pickle.value(view), Value::None));
