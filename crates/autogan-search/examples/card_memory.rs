@@ -16,7 +16,7 @@ use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_metrics::compact::CompactClassifier;
 use autogan_ops::Precision;
-use autogan_ops::cuda::{Card, ConvSizes, Convolution, Launch, Room, stand_in};
+use autogan_ops::cuda::{Gpu, ConvSizes, Convolution, Launch, Room, stand_in};
 use autogan_search::{
     KnownReals, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
     TrainingInputs,
@@ -54,7 +54,7 @@ static COUNTED: Counted = Counted;
 /// A card that has memory and does nothing with it. Convolutions are a library's, without memory of its own.
 struct Idle;
 
-impl Card for Idle {
+impl Gpu for Idle {
     fn launch(&self, _: &Launch) -> Result<()> {
         Ok(())
     }
