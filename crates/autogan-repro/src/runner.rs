@@ -172,9 +172,10 @@ impl<'a> Runner<'a> {
         config: SearchConfig,
         monitor: &mut dyn Monitor,
     ) -> Result<Outcome> {
+        let images = self.store.images(&config.data, config.model.bottom * 8)?;
         let extractor = self.store.scorer(&config.reward.scorer)?;
         let inputs = Inputs {
-            images: self.store.images(&config.data, config.model.bottom * 8)?,
+            images,
             score: Box::new(ExtractorScore::new(extractor, &config.reward)),
             device: self.device.clone(),
         };
