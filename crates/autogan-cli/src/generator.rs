@@ -155,7 +155,7 @@ fn open(path: &Path) -> anyhow::Result<Source> {
         }
         return open(&loaded.path);
     }
-    let archive = Archive::read_any(path)?.unwrapped();
+    let archive = Archive::read_any(path)?;
     let config = match archive.metadata().get("config") {
         Some(text) => Some(SearchConfig::stored(text, "the checkpoint's configuration")?),
         None => None,

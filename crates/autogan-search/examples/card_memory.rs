@@ -16,7 +16,7 @@ use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_metrics::compact::CompactClassifier;
 use autogan_ops::Precision;
-use autogan_ops::cuda::{Gpu, ConvSizes, Convolution, Launch, Room, stand_in};
+use autogan_ops::cuda::{ConvSizes, Convolution, Gpu, Launch, Room, stand_in};
 use autogan_search::{
     KnownReals, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
     TrainingInputs,

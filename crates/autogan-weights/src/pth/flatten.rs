@@ -25,8 +25,10 @@ pub(super) struct Flat {
 pub(super) fn flatten(pickle: &Pickle<'_>) -> Result<Flat, Fault> {
     let root = pickle.root();
     if pickle.entries(root)?.is_none() {
-        let found =
-            format!("{}: save model.state_dict() or a dictionary of them", pickle.kind(root));
+        let found = format!(
+            "{}; nothing in this file is executed: save model.state_dict() or a dictionary of them",
+            pickle.kind(root)
+        );
         return Err(pickle.unlike(root, "a dictionary of tensors at the top", found));
     }
     let mut flat = Flat::default();
