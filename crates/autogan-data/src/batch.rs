@@ -15,9 +15,8 @@ pub fn epoch_order(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
     order
 }
 
-/// Deals out batches of indices into a set of `n` images.
-///
-/// The only thing kept is the order of the epoch last asked for, as a cache.
+/// Gives batches of indices into a set of `n` images. It keeps nothing but the order of the epoch last asked for, as a
+/// cache.
 #[derive(Debug, Clone)]
 pub struct Batcher {
     n: usize,
@@ -33,11 +32,9 @@ impl Batcher {
     /// When `n` or `batch` is 0.
     pub fn new(n: usize, batch: usize, seed: u64) -> Result<Self> {
         if n == 0 || batch == 0 {
-            return Err(DataError::mismatch(
-                "batches",
-                "at least one image and a batch of at least 1",
-                format!("{n} images in batches of {batch}"),
-            ));
+            let found = format!("{n} images in batches of {batch}");
+            let expected = "at least one image and a batch of at least 1";
+            return Err(DataError::mismatch("batches", expected, found));
         }
         Ok(Self { n, batch, seed, cached: None })
     }
@@ -59,11 +56,8 @@ impl Batcher {
     /// When `index` is not below [`batches_per_epoch`](Self::batches_per_epoch).
     pub fn indices(&mut self, epoch: u64, index: usize) -> Result<&[usize]> {
         if index >= self.batches_per_epoch() {
-            return Err(DataError::mismatch(
-                "batch index",
-                format!("below {}", self.batches_per_epoch()),
-                index.to_string(),
-            ));
+            let expected = format!("below {}", self.batches_per_epoch());
+            return Err(DataError::mismatch("batch index", expected, index.to_string()));
         }
         let range = self.range(index);
         Ok(&self.order(epoch)[range])

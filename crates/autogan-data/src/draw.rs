@@ -27,14 +27,9 @@ pub(crate) fn below(rng: &mut impl Rng, bound: usize) -> usize {
     (wide >> 64) as usize
 }
 
-/// A number in `[0, 1)` with 24 random bits.
-pub(crate) fn unit(rng: &mut impl Rng) -> f32 {
-    (rng.next_u32() >> 8) as f32 / 16_777_216.0
-}
-
-/// A number in `[low, high)`.
+/// A number in `[low, high)`, from 24 random bits.
 pub(crate) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
-    low + (high - low) * unit(rng)
+    low + (high - low) * ((rng.next_u32() >> 8) as f32 / 16_777_216.0)
 }
 
 /// Fisher-Yates shuffle.

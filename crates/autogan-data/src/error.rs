@@ -1,9 +1,9 @@
-//! The one error type of this crate.
-//!
-//! Every variant says what was expected, what was found, and what to do; errors about a file
-//! also name the file and the byte at which reading stopped.
+//! The one error type of this crate: what was expected, what was found, and what to do. An error about a file names the
+//! file, and where its content is wrong, the byte at which reading stopped.
 
 use std::path::{Path, PathBuf};
+
+use autogan_files::Fault;
 
 /// The result of everything here that can fail.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
@@ -13,43 +13,22 @@ pub type Result<T, E = DataError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum DataError {
     /// The operating system refused to open, list or read something.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] autogan_files::Error),
     /// The content of a file is not what its format asks for; also a file that ends too early.
-    #[error("{}: at byte {offset}: expected {expected}, found {found}; {help}", path.display())]
+    #[error("{}: {fault}; {help}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// Byte offset, from the start of the file, of the first thing that is wrong.
-        offset: u64,
-        /// What the format asks for there.
-        expected: String,
-        /// What the file holds there.
-        found: String,
+        /// The first thing in it that is wrong.
+        fault: Fault,
         /// What to do about it.
         help: String,
     },
-    /// A directory does not hold the files of the dataset that was asked for.
-    #[error("{}: expected {expected}, found {found}; {help}", dir.display())]
-    Layout {
-        /// The directory (or file) that was given.
-        dir: PathBuf,
-        /// The layouts that would have been read.
-        expected: String,
-        /// What is there instead.
-        found: String,
-        /// What to do about it.
-        help: String,
-    },
-    /// An image file cannot be decoded or has content that is not plain RGB or greyscale.
+    /// A directory does not hold the files of a dataset, or a picture is not one that can be read.
     #[error("{}: expected {expected}, found {found}; {help}", path.display())]
-    Picture {
-        /// The image file, or `FILE row N` for an image inside a table.
+    Content {
+        /// The directory or file, or `FILE row N` for a picture inside a table.
         path: PathBuf,
         /// What would have been read.
         expected: String,
@@ -91,24 +70,25 @@ impl From<autogan_hub::HubError> for DataError {
 }
 
 impl DataError {
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_path_buf(), source }
-    }
-
     pub(crate) fn format(
         path: &Path,
         offset: u64,
         expected: impl Into<String>,
         found: impl Into<String>,
+        help: &str,
+    ) -> Self {
+        let fault = Fault::new(offset, expected, found);
+        Self::Format { path: path.to_path_buf(), fault, help: help.into() }
+    }
+
+    pub(crate) fn content(
+        path: &Path,
+        expected: impl Into<String>,
+        found: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self::Format {
-            path: path.to_path_buf(),
-            offset,
-            expected: expected.into(),
-            found: found.into(),
-            help: help.into(),
-        }
+        let (expected, found, help) = (expected.into(), found.into(), help.into());
+        Self::Content { path: path.to_path_buf(), expected, found, help }
     }
 
     pub(crate) fn mismatch(

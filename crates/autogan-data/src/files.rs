@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{DataError, Result};
+use autogan_files::Error as FileError;
+
+use crate::error::Result;
 
 /// The whole content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| DataError::io(path, source))
+    Ok(std::fs::read(path).map_err(FileError::io("read", path))?)
 }
 
 /// The paths in a directory, sorted by name.
 pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).map_err(|source| DataError::io(dir, source))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<std::io::Result<Vec<_>>>()
-        .map_err(|source| DataError::io(dir, source))?;
+    let entries = std::fs::read_dir(dir).map_err(FileError::io("list", dir))?;
+    let paths: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(FileError::io("list", dir))?;
     paths.sort();
     Ok(paths)
 }
@@ -23,6 +23,11 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>> {
 /// The name of a path's last part, empty when there is none.
 pub(crate) fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The names of files, separated by commas.
+pub(crate) fn names(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| name(path)).collect::<Vec<_>>().join(", ")
 }
 
 /// The files in `dir` named `PREFIX...SUFFIX`, sorted by name; none when `dir` is no directory.
@@ -49,13 +54,11 @@ pub(crate) fn describe(dir: &Path) -> String {
     if paths.is_empty() {
         return "an empty directory".into();
     }
-    let shown: Vec<String> = paths.iter().take(SHOWN).map(|path| name(path)).collect();
-    let more = paths.len().saturating_sub(SHOWN);
-    let rest = match more {
-        0 => String::new(),
-        _ => format!(" and {more} more"),
-    };
-    format!("{}{rest}", shown.join(", "))
+    let shown = names(&paths[..paths.len().min(SHOWN)]);
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 #[cfg(test)]

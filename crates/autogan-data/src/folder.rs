@@ -8,13 +8,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
 use crate::error::{DataError, Result};
 use crate::files::{describe, list, name, read};
 use crate::images::Images;
-use crate::picture::decode;
-use crate::registry::{DatasetSpec, LoadOptions, no_directory};
+use crate::picture::{decode, fit_all};
+use crate::registry::{DatasetSpec, LoadOptions};
 use crate::split::Split;
 
 /// Extensions of the files that are read, in any case.
@@ -26,7 +24,6 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     summary: "a folder of PNG, JPEG, WebP or BMP pictures, resized and cut to a square",
     side: None,
     published: None,
-    needs_dir: true,
     load,
 };
 
@@ -34,24 +31,21 @@ pub const SPEC: DatasetSpec = DatasetSpec {
 const DEPTH: usize = 8;
 
 fn load(options: &LoadOptions) -> Result<Images> {
-    let given = options.dir.as_deref().ok_or_else(|| no_directory("folder"))?;
-    let Some(side) = options.side else {
-        return Err(DataError::mismatch(
-            "side",
-            "one in pixels, since pictures in a folder have any",
-            "none",
-        ));
-    };
+    let given = options.dir.as_deref().ok_or_else(|| {
+        let expected = "one that holds the files of folder (on the command line: --data DIR)";
+        DataError::mismatch("directory", expected, "none")
+    })?;
+    let side = options.side.ok_or_else(|| {
+        let expected = "one in pixels, since pictures in a folder have any";
+        DataError::mismatch("side", expected, "none")
+    })?;
     let root = root(given, options.split)?;
     let mut paths = Vec::new();
     walk(&root, DEPTH, &mut paths)?;
     if paths.is_empty() {
-        return Err(DataError::Layout {
-            dir: root.clone(),
-            expected: "pictures (.png, .jpg, .jpeg, .webp or .bmp)".into(),
-            found: describe(&root),
-            help: "give the folder that holds them".into(),
-        });
+        let expected = "pictures (.png, .jpg, .jpeg, .webp or .bmp)";
+        let help = "give the folder that holds them";
+        return Err(DataError::content(&root, expected, describe(&root), help));
     }
     let (labels, classes) = classes(&root, &paths);
     let count = options.count.unwrap_or(usize::MAX).min(paths.len());
@@ -60,7 +54,8 @@ fn load(options: &LoadOptions) -> Result<Images> {
         labels.truncate(count);
         labels
     });
-    let data = decode_all(&paths, side, options.drop_alpha)?;
+    let data =
+        fit_all(paths.as_slice(), side, |_, path| decode(&read(path)?, path, options.drop_alpha))?;
     let images = Images::new("folder", side, data, labels, classes)?;
     let description = format!(
         "folder ({}): {} images of {side}x{side} from {}",
@@ -79,12 +74,12 @@ fn root(dir: &Path, split: Split) -> Result<PathBuf> {
         Split::Train if split_up => Ok(train),
         Split::Test if split_up => Ok(test),
         Split::Train => Ok(dir.to_path_buf()),
-        Split::Test => Err(DataError::Layout {
-            dir: dir.to_path_buf(),
-            expected: "sub-folders train and test, since the test split was asked for".into(),
-            found: describe(dir),
-            help: "make the two sub-folders, or give the folder of test pictures by itself".into(),
-        }),
+        Split::Test => Err(DataError::content(
+            dir,
+            "sub-folders train and test, since the test split was asked for",
+            describe(dir),
+            "make the two sub-folders, or give the folder of test pictures by itself",
+        )),
     }
 }
 
@@ -130,20 +125,4 @@ fn classes(root: &Path, paths: &[PathBuf]) -> (Option<Vec<u8>>, Vec<String>) {
         Some(labels) => (Some(labels), classes),
         None => (None, Vec::new()),
     }
-}
-
-fn decode_all(paths: &[PathBuf], side: usize, drop_alpha: bool) -> Result<Vec<u8>> {
-    let len = 3 * side * side;
-    let mut data = vec![0u8; paths.len() * len];
-    let results: Vec<Result<()>> = data
-        .par_chunks_mut(len)
-        .zip(paths)
-        .map(|(out, path)| {
-            decode(&read(path)?, path, drop_alpha)?.fit(side, out);
-            Ok(())
-        })
-        .collect();
-    // The first error in the order of paths, whichever thread met one first.
-    results.into_iter().collect::<Result<()>>()?;
-    Ok(data)
 }

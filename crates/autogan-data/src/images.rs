@@ -45,18 +45,13 @@ impl Images {
         let n = data.len() / len;
         if let Some(labels) = &labels {
             if labels.len() != n {
-                return Err(DataError::mismatch(
-                    "labels",
-                    format!("one for each of {n} images"),
-                    format!("{} labels", labels.len()),
-                ));
+                let expected = format!("one for each of {n} images");
+                let found = format!("{} labels", labels.len());
+                return Err(DataError::mismatch("labels", expected, found));
             }
             if let Some(&bad) = labels.iter().find(|&&l| usize::from(l) >= classes.len()) {
-                return Err(DataError::mismatch(
-                    "labels",
-                    format!("below the number of classes, {}", classes.len()),
-                    format!("label {bad}"),
-                ));
+                let expected = format!("below the number of classes, {}", classes.len());
+                return Err(DataError::mismatch("labels", expected, format!("label {bad}")));
             }
         }
         let name = name.into();
@@ -202,52 +197,33 @@ impl Images {
         }))
     }
 
-    /// Like [`resize`](Self::resize), by value.
-    ///
-    /// # Errors
-    /// When `side` is 0.
-    pub fn into_resized(self, side: usize) -> Result<Self> {
-        if side == self.side {
-            return Ok(self);
-        }
-        Ok(self.resize(side)?.into_owned())
-    }
-
     /// Copies the images at `indices` into `out`, `[indices.len(), 3, side, side]`, u8.
     ///
     /// # Errors
     /// When an index is past the end or `out` has another length.
     pub fn fill_u8(&self, indices: &[usize], out: &mut [u8]) -> Result<()> {
-        self.check_out(indices, out.len())?;
+        let want = indices.len() * self.image_len();
+        if out.len() != want {
+            let expected = format!("{want} values for {} images", indices.len());
+            let found = format!("{} values", out.len());
+            return Err(DataError::mismatch("output buffer", expected, found));
+        }
         for (&index, out) in indices.iter().zip(out.chunks_mut(self.image_len())) {
             out.copy_from_slice(self.image(index).ok_or_else(|| self.past_end(index))?);
         }
         Ok(())
     }
 
-    /// Writes the images at `indices` into `out`, `[indices.len(), 3, side, side]`, f32 in
-    /// `[-1, 1]` as `(x / 255 - 0.5) / 0.5`, the normalisation of the released code.
-    ///
-    /// # Errors
-    /// When an index is past the end or `out` has another length.
-    pub fn fill_f32(&self, indices: &[usize], out: &mut [f32]) -> Result<()> {
-        self.check_out(indices, out.len())?;
-        for (&index, out) in indices.iter().zip(out.chunks_mut(self.image_len())) {
-            let image = self.image(index).ok_or_else(|| self.past_end(index))?;
-            for (o, &x) in out.iter_mut().zip(image) {
-                *o = normalise(x);
-            }
-        }
-        Ok(())
-    }
-
-    /// [`fill_f32`](Self::fill_f32) into a new buffer.
+    /// The images at `indices`, `[indices.len(), 3, side, side]`, f32 in `[-1, 1]`: see [`normalise`].
     ///
     /// # Errors
     /// When an index is past the end.
     pub fn gather_f32(&self, indices: &[usize]) -> Result<Vec<f32>> {
-        let mut out = vec![0.0; indices.len() * self.image_len()];
-        self.fill_f32(indices, &mut out)?;
+        let mut out = Vec::with_capacity(indices.len() * self.image_len());
+        for &index in indices {
+            let image = self.image(index).ok_or_else(|| self.past_end(index))?;
+            out.extend(image.iter().map(|&x| normalise(x)));
+        }
         Ok(out)
     }
 
@@ -263,29 +239,14 @@ impl Images {
         indices.iter().map(pick).collect()
     }
 
-    fn check_out(&self, indices: &[usize], len: usize) -> Result<()> {
-        let want = indices.len() * self.image_len();
-        if len == want {
-            return Ok(());
-        }
-        Err(DataError::mismatch(
-            "output buffer",
-            format!("{want} values for {} images", indices.len()),
-            format!("{len} values"),
-        ))
-    }
-
     fn past_end(&self, index: usize) -> DataError {
-        DataError::mismatch(
-            "image index",
-            format!("below the number of images, {}", self.len()),
-            index.to_string(),
-        )
+        let expected = format!("below the number of images, {}", self.len());
+        DataError::mismatch("image index", expected, index.to_string())
     }
 }
 
 /// u8 in `[0, 255]` to f32 in `[-1, 1]`: `(x / 255 - 0.5) / 0.5`, each step rounded to f32 as
-/// torchvision's `ToTensor` and `Normalize` do.
+/// torchvision's `ToTensor` and `Normalize` do in the released code.
 pub fn normalise(x: u8) -> f32 {
     (f32::from(x) / 255.0 - 0.5) / 0.5
 }

@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{DynamicImage, ImageReader};
+use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
 use crate::resize::resize_plane;
@@ -28,11 +29,8 @@ pub struct Picture {
 /// When the bytes are no picture of a known format or are cut off, when a channel has more than
 /// 8 bits, and when there is an alpha channel and `drop_alpha` is false.
 pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> {
-    let refused = |expected: &str, found: String, help: &str| DataError::Picture {
-        path: source.to_path_buf(),
-        expected: expected.into(),
-        found,
-        help: help.into(),
+    let refused = |expected: &str, found: String, help: &str| {
+        DataError::content(source, expected, found, help)
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let decoded = reader
@@ -92,6 +90,25 @@ impl Picture {
         let scaled = |length: usize| (side * length / short).max(side);
         (scaled(self.width), scaled(self.height))
     }
+}
+
+/// Decodes a picture from each of `sources` in parallel and fits it into `[3, side, side]`: all of them in order, or the
+/// first error in order, whichever thread met one first.
+pub(crate) fn fit_all<T: Sync>(
+    sources: &[T],
+    side: usize,
+    decode: impl Fn(usize, &T) -> Result<Picture> + Sync,
+) -> Result<Vec<u8>> {
+    let len = 3 * side * side;
+    let mut data = vec![0u8; sources.len() * len];
+    let places = data.par_chunks_mut(len).zip(sources).enumerate();
+    let fit = |(i, (out, source)): (usize, (&mut [u8], &T))| {
+        decode(i, source)?.fit(side, out);
+        Ok(())
+    };
+    let results: Vec<Result<()>> = places.map(fit).collect();
+    results.into_iter().collect::<Result<()>>()?;
+    Ok(data)
 }
 
 /// Half of `spare`, halves rounded to even as Python's `round` does.

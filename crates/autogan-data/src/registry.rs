@@ -24,8 +24,6 @@ pub struct DatasetSpec {
     pub side: Option<usize>,
     /// Training images of the published files; `None` where there are none.
     pub published: Option<usize>,
-    /// Whether a directory must be given.
-    pub needs_dir: bool,
     /// Reads or draws the images. [`load`] resizes whatever comes back in another side than the
     /// one asked for, so only sources too large to hold in full look at it themselves.
     pub load: fn(&LoadOptions) -> Result<Images>,
@@ -85,26 +83,15 @@ pub fn spec(name: &str) -> Result<&'static DatasetSpec> {
 /// whatever can go wrong with its files.
 pub fn load(name: &str, options: &LoadOptions) -> Result<Images> {
     let spec = spec(name)?;
-    if spec.needs_dir && options.dir.is_none() {
-        return Err(no_directory(spec.name));
-    }
     if options.side == Some(0) || options.count == Some(0) {
         return Err(DataError::mismatch("side and count", "at least 1 where given", "0"));
     }
-    let images = (spec.load)(options)?;
-    let side = options.side.unwrap_or(images.side());
-    let images = images.into_resized(side)?;
+    let mut images = (spec.load)(options)?;
+    if let Some(side) = options.side.filter(|&side| side != images.side()) {
+        images = images.resize(side)?.into_owned();
+    }
     tracing::info!("{}", images.description());
     Ok(images)
-}
-
-/// The error for a dataset that cannot do without a directory.
-pub(crate) fn no_directory(name: &str) -> DataError {
-    DataError::mismatch(
-        "directory",
-        format!("one that holds the files of {name} (on the command line: --data DIR)"),
-        "none",
-    )
 }
 
 #[cfg(test)]

@@ -45,9 +45,7 @@ pub fn resize_plane(plane: &[u8], from: (usize, usize), out: &mut [u8], to: (usi
         rows.into()
     };
     if from_h == to_h {
-        for (o, &p) in out.iter_mut().zip(narrow.iter()) {
-            *o = p;
-        }
+        out.iter_mut().zip(narrow.iter()).for_each(|(o, &p)| *o = p);
         return;
     }
     let mut sums = vec![0i32; to_w];

@@ -10,11 +10,12 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use autogan_files::Error as FileError;
 use autogan_hub::PinnedFolder;
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
-use crate::files::{describe, matching, name, read};
+use crate::files::{describe, matching, names, read};
 use crate::images::Images;
 use crate::registry::{DatasetSpec, LoadOptions};
 use crate::resize::resize_plane;
@@ -37,7 +38,6 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     summary: "STL-10, training and unlabelled images, from a directory or from the hub",
     side: Some(SIDE),
     published: Some(105_000),
-    needs_dir: false,
     load,
 };
 
@@ -52,7 +52,7 @@ const IMAGE_LEN: usize = 3 * NATIVE * NATIVE;
 const CHUNK: usize = 1024;
 
 /// The files of a split, in one of the formats.
-enum Found {
+enum SplitFiles {
     /// Files of images and, for the test split, the file of labels.
     Binary(Vec<PathBuf>, Option<PathBuf>),
     Parquet(Vec<PathBuf>),
@@ -61,7 +61,11 @@ enum Found {
 fn load(options: &LoadOptions) -> Result<Images> {
     let found = match &options.dir {
         Some(dir) => find(dir, options.split)?,
-        None => fetch(options)?,
+        None => {
+            let tables = |stem: &&str| options.hub.tables(&HUB, stem);
+            let paths: Result<Vec<_>, _> = stems(options.split).iter().map(tables).collect();
+            SplitFiles::Parquet(paths?.concat())
+        }
     };
     let mut sink = Sink {
         side: options.side.unwrap_or(SIDE),
@@ -71,7 +75,7 @@ fn load(options: &LoadOptions) -> Result<Images> {
     };
     let mut labels = None;
     let paths = match &found {
-        Found::Binary(paths, label_file) => {
+        SplitFiles::Binary(paths, label_file) => {
             for path in paths {
                 read_binary(path, &mut sink)?;
             }
@@ -80,7 +84,7 @@ fn load(options: &LoadOptions) -> Result<Images> {
             }
             paths
         }
-        Found::Parquet(paths) => {
+        SplitFiles::Parquet(paths) => {
             labels = read_tables(paths, &mut sink, options.split)?;
             paths
         }
@@ -90,12 +94,11 @@ fn load(options: &LoadOptions) -> Result<Images> {
         None => Vec::new(),
     };
     let images = Images::new("stl10", sink.side, sink.data, labels, classes)?;
-    let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
     let description = format!(
         "stl10 ({}): {} images of {side}x{side} (from {NATIVE}x{NATIVE}) from {}",
         options.split,
         images.len(),
-        names.join(", "),
+        names(paths),
         side = images.side(),
     );
     Ok(images.described(description))
@@ -131,7 +134,7 @@ fn stems(split: Split) -> &'static [&'static str] {
     }
 }
 
-fn find(dir: &Path, split: Split) -> Result<Found> {
+fn find(dir: &Path, split: Split) -> Result<SplitFiles> {
     let stems = stems(split);
     for place in [dir.to_path_buf(), dir.join("stl10_binary")] {
         let paths: Vec<PathBuf> =
@@ -139,22 +142,17 @@ fn find(dir: &Path, split: Split) -> Result<Found> {
         let present = paths.iter().filter(|path| path.is_file()).count();
         if present == paths.len() {
             let labels = (split == Split::Test).then(|| place.join("test_y.bin"));
-            return Ok(Found::Binary(paths, labels));
+            return Ok(SplitFiles::Binary(paths, labels));
         }
         if present > 0 {
             return Err(missing(&place, split));
         }
     }
     for place in [dir.to_path_buf(), dir.join("data")] {
-        let mut paths = Vec::new();
-        let mut complete = true;
-        for stem in stems {
-            let found = matching(&place, &format!("{stem}-"), ".parquet")?;
-            complete &= !found.is_empty();
-            paths.extend(found);
-        }
-        if complete {
-            return Ok(Found::Parquet(paths));
+        let tables = |stem: &&str| matching(&place, &format!("{stem}-"), ".parquet");
+        let found = stems.iter().map(tables).collect::<Result<Vec<_>>>()?;
+        if found.iter().all(|paths| !paths.is_empty()) {
+            return Ok(SplitFiles::Parquet(found.concat()));
         }
     }
     Err(missing(dir, split))
@@ -165,14 +163,11 @@ fn missing(dir: &Path, split: Split) -> DataError {
         Split::Train => "both train_X.bin and unlabeled_X.bin",
         Split::Test => "test_X.bin and test_y.bin",
     };
-    DataError::Layout {
-        dir: dir.to_path_buf(),
-        expected: format!(
-            "STL-10's {split} split: {files}, here or in stl10_binary, or the hub's parquet files"
-        ),
-        found: describe(dir),
-        help: "give the directory into which stl10_binary.tar.gz was unpacked".into(),
-    }
+    let expected = format!(
+        "STL-10's {split} split: {files}, here or in stl10_binary, or the hub's parquet files"
+    );
+    let help = "give the directory into which stl10_binary.tar.gz was unpacked";
+    DataError::content(dir, expected, describe(dir), help)
 }
 
 /// Reads images from a binary file, some at a time, until the sink is full or the file ends.
@@ -180,9 +175,8 @@ fn read_binary(path: &Path, sink: &mut Sink) -> Result<()> {
     if sink.is_full() {
         return Ok(());
     }
-    let failed = |source| DataError::io(path, source);
-    let file = File::open(path).map_err(failed)?;
-    let len = file.metadata().map_err(failed)?.len();
+    let file = File::open(path).map_err(FileError::io("open", path))?;
+    let len = file.metadata().map_err(FileError::io("read the size of", path))?.len();
     let image = IMAGE_LEN as u64;
     if len % image != 0 || len == 0 {
         return Err(DataError::format(
@@ -198,7 +192,7 @@ fn read_binary(path: &Path, sink: &mut Sink) -> Result<()> {
     while left > 0 && !sink.is_full() {
         let count = left.min(CHUNK).min(sink.limit - sink.count);
         let mut bytes = vec![0u8; count * IMAGE_LEN];
-        file.read_exact(&mut bytes).map_err(failed)?;
+        file.read_exact(&mut bytes).map_err(FileError::io("read", path))?;
         sink.take(&resized(&bytes, sink.side), count);
         left -= count;
     }
@@ -266,12 +260,4 @@ fn read_tables(paths: &[PathBuf], sink: &mut Sink, split: Split) -> Result<Optio
         labels.truncate(sink.count);
     }
     Ok(labels)
-}
-
-fn fetch(options: &LoadOptions) -> Result<Found> {
-    let mut paths = Vec::new();
-    for stem in stems(options.split) {
-        paths.extend(options.hub.tables(&HUB, stem)?);
-    }
-    Ok(Found::Parquet(paths))
 }

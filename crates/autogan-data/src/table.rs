@@ -3,16 +3,13 @@
 //! A row holds a struct with the picture's file in `bytes` (column `img` or `image`) and,
 //! where there are labels, an integer (`label`). Reading needs the feature `hub`.
 
-use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
+use std::path::PathBuf;
 
 use crate::error::{DataError, Result};
-use crate::picture::decode;
+use crate::picture::{decode, fit_all};
 
-/// Rows decoded at a time, so that a large table is never in memory as a whole.
-#[cfg(feature = "hub")]
-const CHUNK: usize = 1024;
+/// The advice for a table whose rows are not those that were expected.
+const FOREIGN: &str = "the table is not of this dataset";
 
 /// Some rows of a table.
 pub(crate) struct Rows {
@@ -27,41 +24,26 @@ impl Rows {
     /// Decodes the pictures, each of which must be `native` by `native` pixels, and resizes them
     /// to `side`; `[rows, 3, side, side]`, u8.
     pub(crate) fn decode(&self, native: usize, side: usize) -> Result<Vec<u8>> {
-        let len = 3 * side * side;
-        let mut data = vec![0u8; self.pictures.len() * len];
-        let results: Vec<Result<()>> = data
-            .par_chunks_mut(len)
-            .zip(&self.pictures)
-            .enumerate()
-            .map(|(row, (out, bytes))| {
-                let source = self.source(row);
-                let picture = decode(bytes, &source, false)?;
-                if (picture.width, picture.height) != (native, native) {
-                    return Err(DataError::Picture {
-                        path: source,
-                        expected: format!("a picture of {native}x{native}"),
-                        found: format!("{}x{}", picture.width, picture.height),
-                        help: "the table is not of this dataset".into(),
-                    });
-                }
-                picture.fit(side, out);
-                Ok(())
-            })
-            .collect();
-        // The first error in the order of rows, whichever thread met one first.
-        results.into_iter().collect::<Result<()>>()?;
-        Ok(data)
+        fit_all(&self.pictures, side, |row, bytes| {
+            let source = self.source(row);
+            let picture = decode(bytes, &source, false)?;
+            if (picture.width, picture.height) != (native, native) {
+                let expected = format!("a picture of {native}x{native}");
+                let found = format!("{}x{}", picture.width, picture.height);
+                return Err(DataError::content(&source, expected, found, FOREIGN));
+            }
+            Ok(picture)
+        })
     }
 
     /// The labels, each of which must be there and below `classes`.
     pub(crate) fn labels(&self, classes: usize) -> Result<Vec<u8>> {
         let pick = |(row, label): (usize, &Option<i64>)| {
             let fits = label.and_then(|label| u8::try_from(label).ok());
-            fits.filter(|&label| usize::from(label) < classes).ok_or_else(|| DataError::Picture {
-                path: self.source(row),
-                expected: format!("a label from 0 to {}", classes.saturating_sub(1)),
-                found: label.map_or("none".into(), |label| label.to_string()),
-                help: "the table is not of this dataset".into(),
+            fits.filter(|&label| usize::from(label) < classes).ok_or_else(|| {
+                let expected = format!("a label from 0 to {}", classes.saturating_sub(1));
+                let found = label.map_or("none".into(), |label| label.to_string());
+                DataError::content(&self.source(row), expected, found, FOREIGN)
             })
         };
         self.labels.iter().enumerate().map(pick).collect()
@@ -77,33 +59,17 @@ impl Rows {
     }
 }
 
-/// Reads the table's rows in order, some at a time, while `take` answers true.
-///
-/// # Errors
-/// When the file is no parquet file, is cut off, lacks the columns, or `take` fails.
 #[cfg(feature = "hub")]
-pub(crate) fn for_each_chunk(
-    path: &Path,
-    take: &mut dyn FnMut(&Rows) -> Result<bool>,
-) -> Result<()> {
-    parquet_rows::read(path, take)
-}
+pub(crate) use parquet_rows::for_each_chunk;
 
-/// Parquet files need the feature `hub`; this says so.
-///
-/// # Errors
-/// Always.
+/// The error that parquet files need the feature `hub`.
 #[cfg(not(feature = "hub"))]
 pub(crate) fn for_each_chunk(
-    path: &Path,
+    path: &std::path::Path,
     _take: &mut dyn FnMut(&Rows) -> Result<bool>,
 ) -> Result<()> {
-    Err(DataError::Layout {
-        dir: path.to_path_buf(),
-        expected: "a format that this build reads".into(),
-        found: "a parquet file".into(),
-        help: "build with the feature `hub` of autogan-data".into(),
-    })
+    let help = "build with the feature `hub` of autogan-data";
+    Err(DataError::content(path, "a format that this build reads", "a parquet file", help))
 }
 
 #[cfg(feature = "hub")]
@@ -119,14 +85,21 @@ mod parquet_rows {
     use parquet::record::{Field, Row};
     use parquet::schema::types::Type;
 
-    use super::{CHUNK, Rows};
+    use super::Rows;
     use crate::error::{DataError, Result};
+
+    /// Rows decoded at a time, so that a large table is never in memory as a whole.
+    const CHUNK: usize = 1024;
 
     /// Names under which the hub's datasets keep pictures.
     const PICTURE_COLUMNS: [&str; 2] = ["img", "image"];
 
-    pub(super) fn read(path: &Path, take: &mut dyn FnMut(&Rows) -> Result<bool>) -> Result<()> {
-        let file = File::open(path).map_err(|source| DataError::io(path, source))?;
+    /// Reads the table's rows in order, some at a time, while `take` answers true.
+    pub(crate) fn for_each_chunk(
+        path: &Path,
+        take: &mut dyn FnMut(&Rows) -> Result<bool>,
+    ) -> Result<()> {
+        let file = File::open(path).map_err(autogan_files::Error::io("open", path))?;
         let len = file.metadata().map_or(0, |metadata| metadata.len());
         let reader =
             SerializedFileReader::new(file).map_err(|error| footer_error(path, len, &error))?;
@@ -197,11 +170,10 @@ mod parquet_rows {
                 _ => {}
             }
         }
-        let picture = picture.ok_or_else(|| DataError::Picture {
-            path: rows.source(rows.len()),
-            expected: "the bytes of a picture".into(),
-            found: "none".into(),
-            help: "the table refers to files that it does not hold; give one that does".into(),
+        let picture = picture.ok_or_else(|| {
+            let help = "the table refers to files that it does not hold; give one that does";
+            let source = rows.source(rows.len());
+            DataError::content(&source, "the bytes of a picture", "none", help)
         })?;
         rows.pictures.push(picture);
         rows.labels.push(label);

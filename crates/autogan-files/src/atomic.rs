@@ -6,7 +6,7 @@
 //! writer holds the lock.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,10 +29,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// The error of `fill` or of the file system, with the path; the old content is then still there.
-pub fn write_with<F>(path: &Path, fill: F) -> Result<()>
-where
-    F: FnOnce(&mut dyn Write) -> std::io::Result<()>,
-{
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     write_aside(parent(path), path, fill)
 }
 
@@ -41,11 +38,12 @@ where
 ///
 /// # Errors
 /// The error of `fill` or of the file system, with the path; the old content is then still there.
-pub fn write_aside<F>(aside: &Path, path: &Path, fill: F) -> Result<()>
-where
-    F: FnOnce(&mut dyn Write) -> std::io::Result<()>,
-{
-    let mut unfinished = Unfinished::create(aside, path)?;
+pub fn write_aside(
+    aside: &Path,
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let mut unfinished = UnfinishedFile::create(aside, path)?;
     let mut out = BufWriter::new(&mut unfinished.file);
     fill(&mut out).and_then(|()| out.flush()).map_err(Error::io("write", path))?;
     // The buffer is flushed; dropping it must not try again.
@@ -71,14 +69,14 @@ pub fn sync_dir(dir: &Path) -> Result<()> {
 
 /// Removes unfinished files that a killed writer left in `dir`; returns how many.
 ///
-/// Only for who knows that no other writer is at work in `dir`: its file could be underway.
+/// Call it only when no other writer can be at work in `dir`: its unfinished file would be removed, too.
 ///
 /// # Errors
 /// The file system's error. A directory that is not there holds no leftovers.
 pub fn sweep(dir: &Path) -> Result<usize> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(Error::io("list", dir)(error)),
     };
     let mut removed = 0;
@@ -105,14 +103,14 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// The hidden file; removed on drop unless renamed.
-struct Unfinished {
+/// The hidden file; it is removed on drop unless it was renamed.
+struct UnfinishedFile {
     path: PathBuf,
     file: File,
     renamed: bool,
 }
 
-impl Unfinished {
+impl UnfinishedFile {
     fn create(aside: &Path, target: &Path) -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let name = target.file_name().ok_or_else(|| {
@@ -120,17 +118,12 @@ impl Unfinished {
         })?;
         loop {
             let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let path = aside.join(format!(
-                ".{}.{}-{unique}{SUFFIX}",
-                name.to_string_lossy(),
-                std::process::id()
-            ));
+            let (name, process) = (name.to_string_lossy(), std::process::id());
+            let path = aside.join(format!(".{name}.{process}-{unique}{SUFFIX}"));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    return Ok(Unfinished { path, file, renamed: false });
-                }
+                Ok(file) => return Ok(UnfinishedFile { path, file, renamed: false }),
                 // A process with this number was killed here before; the next name is free.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("write", target)(error)),
             }
         }
@@ -143,10 +136,10 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         if !self.renamed {
-            // The first error is the one to report; a leftover is swept by the next writer.
+            // The first error is the one to report; the next writer sweeps what is left.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -155,7 +148,6 @@ impl Drop for Unfinished {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(dir)
@@ -187,11 +179,17 @@ mod tests {
         }
     }
 
+    /// A directory with a file, which holds `old`.
+    fn old(name: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        write(&path, b"old").unwrap();
+        (dir, path)
+    }
+
     #[test]
     fn replaces_and_leaves_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.json");
-        write(&path, b"old").unwrap();
+        let (dir, path) = old("a.json");
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(dir.path()), ["a.json"]);
@@ -199,29 +197,24 @@ mod tests {
 
     #[test]
     fn full_disk_keeps_the_old_content_and_says_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.bin");
-        write(&path, b"old").unwrap();
+        let (dir, path) = old("a.bin");
+        let fill =
+            |limit| write_with(&path, |out| Limited { inner: out, limit }.write_all(&[7; 10_000]));
         for limit in [0, 1, 9_999] {
-            let error =
-                write_with(&path, |out| Limited { inner: out, limit }.write_all(&[7; 10_000]))
-                    .unwrap_err();
+            let error = fill(limit).unwrap_err();
             assert!(error.is_disk_full());
             let text = error.to_string();
             assert!(text.contains("a.bin") && text.contains("make room"), "{text}");
             assert_eq!(fs::read(&path).unwrap(), b"old");
             assert_eq!(names(dir.path()), ["a.bin"]);
         }
-        write_with(&path, |out| Limited { inner: out, limit: 10_000 }.write_all(&[7; 10_000]))
-            .unwrap();
+        fill(10_000).unwrap();
         assert_eq!(fs::read(&path).unwrap(), [7; 10_000]);
     }
 
     #[test]
     fn a_foreign_error_is_named_and_leaves_no_other_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("w.bin");
-        write(&path, b"old").unwrap();
+        let (dir, path) = old("w.bin");
         let failed = write_with(&path, |out| {
             out.write_all(b"half of the new")?;
             Err(io::Error::other("a tensor that cannot be read"))

@@ -32,13 +32,12 @@ impl Sha256 {
         hex(&sha2::Sha256::digest(bytes))
     }
 
-    /// Adds bytes. How they are cut into calls does not show.
+    /// Adds bytes. The hash does not depend on how they are cut into calls.
     pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.update(bytes);
     }
 
-    /// Adds the length of `bytes` as 64 bits, then `bytes`: two lists of pieces that differ then
-    /// differ as streams.
+    /// Adds the length of `bytes` as 64 bits, then `bytes`, so that two different lists of pieces are different streams.
     pub fn update_piece(&mut self, bytes: impl AsRef<[u8]>) {
         self.update((bytes.as_ref().len() as u64).to_le_bytes());
         self.update(bytes);

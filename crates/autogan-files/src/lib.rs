@@ -10,12 +10,10 @@
 
 pub mod atomic;
 mod error;
-mod fault;
 mod hash;
 pub mod pickle;
 pub mod safetensors;
 pub mod strided;
 
-pub use error::{Error, Result};
-pub use fault::{Fault, quote};
+pub use error::{Error, Fault, Result, quote};
 pub use hash::{Sha256, hex, sha256_file};

@@ -61,9 +61,14 @@ impl Layout {
         let mut end = 0usize;
         for &index in &order {
             let begin = end;
-            end = bytes(&entries[index])
-                .and_then(|count| begin.checked_add(count))
-                .ok_or_else(|| too_large(&entries[index]))?;
+            let Entry { name, dtype, shape } = entries[index];
+            let bits = shape.iter().try_fold(dtype.bitsize(), |bits, &size| bits.checked_mul(size));
+            let whole = bits.filter(|bits| bits.is_multiple_of(8));
+            end = whole.and_then(|bits| begin.checked_add(bits / 8)).ok_or_else(|| {
+                let found = format!("{dtype} of shape {shape:?} in {name:?}");
+                let expected = "whole bytes, fewer than memory can hold";
+                Error::invalid("tensor of a file", expected, found)
+            })?;
             ranges[index] = (begin, end);
         }
         let mut fields = Vec::with_capacity(entries.len() + 1);
@@ -98,18 +103,6 @@ impl Layout {
         out.write_all(self.header.as_bytes())?;
         self.order.iter().try_for_each(|&index| put(index, &mut out))
     }
-}
-
-/// Bytes of a tensor's elements.
-fn bytes(entry: &Entry<'_>) -> Option<usize> {
-    let bits =
-        entry.shape.iter().try_fold(entry.dtype.bitsize(), |bits, &size| bits.checked_mul(size))?;
-    bits.is_multiple_of(8).then_some(bits / 8)
-}
-
-fn too_large(entry: &Entry<'_>) -> Error {
-    let found = format!("{} of shape {:?} in {:?}", entry.dtype, entry.shape, entry.name);
-    Error::invalid("tensor of a file", "whole bytes, fewer than memory can hold", found)
 }
 
 fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {

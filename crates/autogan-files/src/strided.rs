@@ -1,10 +1,10 @@
-//! From strided views of elements to rows without gaps.
+//! Strided views of elements, gathered into rows without gaps.
 
 /// The elements of a view in row-major order: `dims` and `strides` (both in elements, one of each
 /// per axis) of elements of `size` bytes, the first of which is element `start` of `data`.
 ///
-/// `None` when the view leaves `data`. The result is as long as the dimensions say; who reads a
-/// foreign file bounds them first, since a stride of 0 repeats elements.
+/// `None` when the view leaves `data`. The result is as long as the dimensions say: bound those of a foreign file first,
+/// since a stride of 0 repeats elements.
 #[must_use]
 pub fn gather(
     data: &[u8],
@@ -27,7 +27,7 @@ pub fn gather(
     while gathered.len() < bytes {
         let from = at.checked_mul(size)?;
         gathered.extend_from_slice(data.get(from..from.checked_add(size)?)?);
-        // The last index runs fastest; one that wraps takes its whole way back.
+        // The last index runs fastest; an index that wraps goes back to its first element.
         for (axis, place) in index.iter_mut().enumerate().rev() {
             *place += 1;
             if *place < dims[axis] {
@@ -39,6 +39,16 @@ pub fn gather(
         }
     }
     Some(gathered)
+}
+
+/// The strides, in elements, of an array of these dimensions in row-major order.
+#[must_use]
+pub fn row_major(dims: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = usize::saturating_mul(strides[axis], dims[axis].max(1));
+    }
+    strides
 }
 
 /// Whether the elements lie in row-major order without gaps (dimensions of 1 have any stride).

@@ -67,7 +67,12 @@ impl RepoCache {
 
 /// Whether a revision is a whole commit.
 pub(crate) fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
+    is_hex(revision, 40)
+}
+
+/// Whether a text is a number of that many hexadecimal digits.
+pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The SHA-256 of a file as lower-case hexadecimal.
@@ -80,6 +85,5 @@ pub(crate) fn sha256(path: &Path) -> Result<String, HubError> {
 pub(crate) fn is_sound(path: &Path) -> Result<bool, HubError> {
     let blob = fs::read_link(path).unwrap_or_default();
     let name = blob.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let is_hash = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
-    Ok(!is_hash || sha256(path)? == name)
+    Ok(!is_hex(&name, 64) || sha256(path)? == name)
 }

@@ -1,6 +1,7 @@
-//! Requests to the hub by `ureq`: a file into a part of it that is there already, and what the hub says as JSON.
+//! Requests to the hub by `ureq`: they download files, of which a part may be here, and ask questions that the hub answers
+//! in JSON.
 //!
-//! A transfer that breaks is taken up where it broke. It is given up after three failures in a row that brought nothing.
+//! A transfer that breaks is continued where it broke, until three attempts in a row have brought no byte.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -14,11 +15,11 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 use crate::cache::RepoCache;
-use crate::{Hub, HubError, PinnedFile, RepoKind};
+use crate::{Hub, HubError, MissingFile, PinnedFile, RepoKind};
 
-/// Failures in a row that bring nothing.
+/// Attempts in a row that may bring no byte.
 const ATTEMPTS: u32 = 3;
-/// What is waited after the first of them; twice that after the second.
+/// The pause after the first of them; the second is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer in JSON at most.
 const ANSWER: u64 = 16 << 20;
@@ -33,7 +34,7 @@ const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 enum Failure {
     /// Worth another attempt: the text says what happened.
     Transient(String),
-    /// The hub's last word: status and text.
+    /// The hub refuses for good: status and text.
     Refused(u16, String),
     /// The part cannot be written.
     Disk(HubError),
@@ -41,14 +42,15 @@ enum Failure {
 
 impl Failure {
     fn into_error(self, file: &str, place: &Path) -> HubError {
-        let (file, place) = (file.to_string(), place.to_path_buf());
-        match self {
-            Failure::Disk(error) => error,
-            Failure::Transient(reason) => HubError::Transfer { file, reason, place },
-            Failure::Refused(404 | 410, reason) => HubError::NotFound { file, reason, place },
-            Failure::Refused(401 | 403, reason) => HubError::Denied { file, reason, place },
-            Failure::Refused(_, reason) => HubError::Transfer { file, reason, place },
-        }
+        let (kind, reason): (fn(MissingFile) -> HubError, String) = match self {
+            Failure::Disk(error) => return error,
+            Failure::Refused(404 | 410, reason) => (HubError::NotFound, reason),
+            Failure::Refused(401 | 403, reason) => (HubError::Denied, reason),
+            Failure::Transient(reason) | Failure::Refused(_, reason) => {
+                (HubError::Transfer, reason)
+            }
+        };
+        kind(MissingFile { file: file.to_string(), reason, place: place.to_path_buf() })
     }
 }
 
@@ -89,7 +91,8 @@ pub(crate) fn ask(hub: &Hub, address: &str, file: &str, place: &Path) -> Result<
     })
 }
 
-/// Tries until there is an answer, a refusal, or too many failures that brought nothing (the second value is false).
+/// Calls `attempt` until there is an answer, a refusal, or too many failures that brought no byte (the second value is
+/// false).
 fn attempts<T>(
     file: &str,
     place: &Path,

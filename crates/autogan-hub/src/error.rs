@@ -8,69 +8,34 @@ use std::path::{Path, PathBuf};
 pub enum HubError {
     /// Offline, and the cache does not help.
     #[error(
-        "{file} is {state} in the cache and offline mode is on: fetch it once with network (without --offline and \
-         HF_HUB_OFFLINE), or put it at {}", place.display()
+        "{} is {} in the cache and offline mode is on: fetch it once with network (without --offline and \
+         HF_HUB_OFFLINE), or put it at {}", .0.file, .0.reason, .0.place.display()
     )]
-    Offline {
-        /// The file.
-        file: String,
-        /// What the cache has of it: `not`, `damaged`, `not whole (…)`.
-        state: String,
-        /// Where in the cache it is looked for.
-        place: PathBuf,
-    },
+    Offline(MissingFile),
     /// The cache does not help, and this build cannot fetch.
     #[error(
-        "{file} is {state} in the cache, and this program was built without fetching (feature `fetch` of autogan-hub): \
-         put it at {}", place.display()
+        "{} is {} in the cache, and this program was built without fetching (feature `fetch` of autogan-hub): \
+         put it at {}", .0.file, .0.reason, .0.place.display()
     )]
-    NotBuiltIn {
-        /// The file.
-        file: String,
-        /// What the cache has of it.
-        state: String,
-        /// Where in the cache it is looked for.
-        place: PathBuf,
-    },
+    NotBuiltIn(MissingFile),
     /// The hub has no such repository, revision or file.
     #[error(
-        "{file} is not on the hub ({reason}): check repository, revision and HF_ENDPOINT, or put it at {}",
-        place.display()
+        "{} is not on the hub ({}): check repository, revision and HF_ENDPOINT, or put it at {}",
+        .0.file, .0.reason, .0.place.display()
     )]
-    NotFound {
-        /// The file.
-        file: String,
-        /// The hub's answer.
-        reason: String,
-        /// Where in the cache it is looked for.
-        place: PathBuf,
-    },
+    NotFound(MissingFile),
     /// The hub refused access.
     #[error(
-        "the hub refused access to {file} ({reason}): set HF_TOKEN to a token that may read it, or put it at {}",
-        place.display()
+        "the hub refused access to {} ({}): set HF_TOKEN to a token that may read it, or put it at {}",
+        .0.file, .0.reason, .0.place.display()
     )]
-    Denied {
-        /// The file.
-        file: String,
-        /// The hub's answer.
-        reason: String,
-        /// Where in the cache it is looked for.
-        place: PathBuf,
-    },
+    Denied(MissingFile),
     /// The transfer failed or was cut off.
     #[error(
-        "fetching {file} failed ({reason}): try again, which goes on from what has come so far, set HF_ENDPOINT to a \
-         mirror, or put it at {}", place.display()
+        "fetching {} failed ({}): try again, which goes on from what has come so far, set HF_ENDPOINT to a \
+         mirror, or put it at {}", .0.file, .0.reason, .0.place.display()
     )]
-    Transfer {
-        /// The file.
-        file: String,
-        /// What happened.
-        reason: String,
-        /// Where in the cache it is looked for.
-        place: PathBuf,
-    },
+    Transfer(MissingFile),
     /// The content is not the pinned one; nothing was kept.
     #[error(
         "{file}: expected SHA-256 {expected}, got {found} in {bytes} bytes; the download was \
@@ -94,16 +59,18 @@ pub enum HubError {
     },
 }
 
+/// A file that could not be had.
+#[derive(Debug, Clone)]
+pub struct MissingFile {
+    /// The file.
+    pub file: String,
+    /// The hub's answer, or what the cache has of the file: `not`, `damaged`, `not whole (…)`.
+    pub reason: String,
+    /// Where in the cache it is looked for.
+    pub place: PathBuf,
+}
+
 impl HubError {
-    pub(crate) fn offline(file: String, state: &str, place: PathBuf) -> Self {
-        HubError::Offline { file, state: state.into(), place }
-    }
-
-    #[cfg(not(feature = "fetch"))]
-    pub(crate) fn not_built_in(file: String, state: &str, place: PathBuf) -> Self {
-        HubError::NotBuiltIn { file, state: state.into(), place }
-    }
-
     pub(crate) fn at(path: &Path, action: &str, error: &std::io::Error) -> Self {
         HubError::Cache { reason: format!("{}: cannot {action}: {error}", path.display()) }
     }

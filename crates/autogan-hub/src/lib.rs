@@ -7,8 +7,7 @@
 //! A download that is interrupted leaves `blobs/SHA256.incomplete`, and the next one goes on from its end. A file enters
 //! the cache by a rename, once its hash is right. So no other program takes half of a file for the whole.
 //!
-//! Nothing is printed: [`Hub::progress`] is called while bytes arrive. Without the feature `fetch` the cache is read as
-//! ever, but nothing is downloaded.
+//! Nothing is printed: [`Hub::progress`] is called while bytes arrive. Without the feature `fetch` only the cache is read.
 //!
 //! ```no_run
 //! use autogan_hub::{Hub, INCEPTION_PTH};
@@ -25,11 +24,10 @@ mod environment;
 mod error;
 #[cfg(feature = "fetch")]
 mod fill;
-mod inception;
 mod pinned;
 mod tables;
 
-pub use error::HubError;
+pub use error::{HubError, MissingFile};
 pub use pinned::{INCEPTION_PTH, INCEPTION_SAFETENSORS, PinnedFile, RepoKind};
 pub use tables::PinnedFolder;
 
@@ -39,10 +37,10 @@ use std::time::Duration;
 
 use cache::RepoCache;
 
-/// Is called with the name of a file, the bytes of it that are here, and its size (0 when that is not known).
+/// A function that takes the name of a file, how many of its bytes are here, and its size (0 when that is not known).
 pub type OnProgress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
 
-/// Where files come from, and who hears of progress.
+/// Where files come from, and who is told of progress.
 #[derive(Clone)]
 pub struct Hub {
     /// Use only what is in the cache.
@@ -53,9 +51,9 @@ pub struct Hub {
     pub cache: PathBuf,
     /// Access token; it is sent to the endpoint alone.
     pub token: Option<String>,
-    /// A connection that sends nothing for this long is given up.
+    /// A connection that sends nothing for this long is closed.
     pub stall: Duration,
-    /// Hears of the bytes that arrive.
+    /// Is called while bytes arrive.
     pub progress: Option<OnProgress>,
 }
 
@@ -82,14 +80,15 @@ impl Hub {
             return Ok(path);
         }
         let cache = RepoCache::of(self, file.kind, &file.repo);
-        let state = if cache.find(file).is_some() { "damaged" } else { "not" };
+        let reason = if cache.find(file).is_some() { "damaged" } else { "not" }.to_string();
+        let missing = MissingFile { file: file.to_string(), reason, place: cache.place(file) };
         if self.offline {
-            return Err(HubError::offline(file.to_string(), state, cache.place(file)));
+            return Err(HubError::Offline(missing));
         }
         #[cfg(feature = "fetch")]
         return fill::fill(self, &cache, file);
         #[cfg(not(feature = "fetch"))]
-        Err(HubError::not_built_in(file.to_string(), state, cache.place(file)))
+        Err(HubError::NotBuiltIn(missing))
     }
 
     /// The file in the cache when its content is right, without any network.

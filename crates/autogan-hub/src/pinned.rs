@@ -1,6 +1,9 @@
-//! Files that are named by repository, revision and SHA-256.
+//! Files that are named by repository, revision and SHA-256, and Inception's weights among them.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
+
+use crate::{Hub, HubError};
 
 /// What a repository on the hub holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,36 @@ pub const INCEPTION_SAFETENSORS: PinnedFile = PinnedFile::weights(
     "b7a528bf4051f62c057bc14657865abf180a23eb1748d00ff0933d84698202ed",
 );
 
+impl Hub {
+    /// The Inception weights from the hub or its cache, checked by hash. Without `repo`, either of the known files will
+    /// do when it is in the cache.
+    ///
+    /// # Errors
+    /// As [`Hub::fetch`].
+    pub fn inception(
+        &self,
+        repo: Option<&str>,
+        revision: Option<&str>,
+    ) -> Result<PathBuf, HubError> {
+        let Some(repo) = repo else {
+            for file in [&INCEPTION_PTH, &INCEPTION_SAFETENSORS] {
+                if let Some(path) = self.cached(file)? {
+                    return Ok(path);
+                }
+            }
+            return self.fetch(&INCEPTION_PTH);
+        };
+        self.fetch(&pinned(repo, revision))
+    }
+}
+
+/// The known file of a repository, or the original file where the repository is another.
+fn pinned(repo: &str, revision: Option<&str>) -> PinnedFile {
+    let known = [INCEPTION_PTH, INCEPTION_SAFETENSORS].into_iter().find(|f| f.repo == repo);
+    let usual = known.as_ref().map_or("main".to_string(), |file| file.revision.to_string());
+    known.unwrap_or(INCEPTION_PTH).at(repo.to_string(), revision.map_or(usual, str::to_string))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,8 +119,17 @@ mod tests {
     #[test]
     fn known_hashes_are_hashes() {
         for file in [INCEPTION_PTH, INCEPTION_SAFETENSORS] {
-            assert_eq!(file.sha256.len(), 64);
-            assert!(file.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
+            assert!(crate::cache::is_hex(&file.sha256, 64));
         }
+    }
+
+    #[test]
+    fn repositories_choose_file_and_revision() {
+        let file = pinned("nikhilr01/sen-bridge-weights", None);
+        assert_eq!(file, INCEPTION_SAFETENSORS);
+        let file = pinned("RaphaelLiu/EvalCrafter-Models", Some("abc"));
+        assert_eq!((&*file.filename, &*file.revision), (&*INCEPTION_PTH.filename, "abc"));
+        let file = pinned("me/copy", None);
+        assert_eq!((&*file.sha256, &*file.revision), (&*INCEPTION_PTH.sha256, "main"));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cache::{RepoCache, is_commit, is_sound};
-use crate::{Hub, HubError, RepoKind};
+use crate::{Hub, HubError, MissingFile, RepoKind};
 
 /// A folder of a dataset's repository at one commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Hub {
         let commit = cached_commit(&cache, of).unwrap_or_else(|| of.commit.into());
         let folder = cache.snapshots().join(&commit).join(of.folder);
         let names = names(&folder);
-        let state = match choose(&names, prefix) {
+        let reason = match choose(&names, prefix) {
             Ok(chosen) => {
                 let paths: Vec<PathBuf> = chosen.iter().map(|name| folder.join(name)).collect();
                 let sound: Result<Vec<bool>, HubError> =
@@ -42,13 +42,14 @@ impl Hub {
         };
         let place = folder.join(format!("{prefix}-NNNNN-of-NNNNN.parquet"));
         let file = format!("{}/{}/{prefix}-*.parquet @ {}", of.repo, of.folder, of.commit);
+        let missing = MissingFile { file, reason, place };
         if self.offline {
-            return Err(HubError::offline(file, &state, place));
+            return Err(HubError::Offline(missing));
         }
         #[cfg(feature = "fetch")]
-        return remote::tables(self, of, &commit, prefix, &file, &place);
+        return remote::tables(self, of, &commit, prefix, &missing);
         #[cfg(not(feature = "fetch"))]
-        Err(HubError::not_built_in(file, &state, place))
+        Err(HubError::NotBuiltIn(missing))
     }
 }
 
@@ -90,14 +91,14 @@ fn choose(names: &[String], prefix: &str) -> Result<Vec<String>, String> {
 mod remote {
     //! What the hub says of a dataset.
 
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use serde_json::Value;
 
     use super::{PinnedFolder, choose};
-    use crate::cache::is_commit;
+    use crate::cache::{is_commit, is_hex};
     use crate::download::ask;
-    use crate::{Hub, HubError, PinnedFile, RepoKind};
+    use crate::{Hub, HubError, MissingFile, PinnedFile, RepoKind};
 
     /// Lists the files and fetches each.
     pub(super) fn tables(
@@ -105,14 +106,11 @@ mod remote {
         of: &PinnedFolder,
         commit: &str,
         prefix: &str,
-        file: &str,
-        place: &Path,
+        missing: &MissingFile,
     ) -> Result<Vec<PathBuf>, HubError> {
-        let missing = |reason: String| HubError::NotFound {
-            file: file.into(),
-            reason,
-            place: place.to_path_buf(),
-        };
+        let MissingFile { file, place, .. } = missing;
+        let missing =
+            |reason: String| HubError::NotFound(MissingFile { reason, ..missing.clone() });
         let ask = |question: &str| {
             let answer = ask(hub, &format!("api/datasets/{}/{question}", of.repo), file, place)?;
             Ok(answer.as_array().cloned().unwrap_or_default())
@@ -135,7 +133,7 @@ mod remote {
         let fetch = |chosen: String| {
             let entry = entries.iter().find(|entry| name(entry) == chosen);
             let sha256 = entry.map(|entry| text(&entry["lfs"]["oid"])).unwrap_or_default();
-            if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+            if !is_hex(&sha256, 64) {
                 return Err(missing(format!("the hub lists no SHA-256 of {chosen}")));
             }
             hub.fetch(&PinnedFile {

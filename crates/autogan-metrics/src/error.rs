@@ -13,7 +13,7 @@ pub enum Error {
     /// Sizes do not fit each other.
     #[error(transparent)]
     Size(#[from] autogan_kernels::SizeError),
-    /// A file could not be written.
+    /// The operating system refused to open, list, read or write something.
     #[error(transparent)]
     File(#[from] autogan_files::Error),
     /// A weight file could not be read.
@@ -102,14 +102,6 @@ pub enum Error {
         /// What to do about it.
         help: String,
     },
-    /// The operating system refused to open, read or write something.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: std::path::PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
     /// A picture or a dataset could not be read.
     #[cfg(feature = "io")]
     #[error(transparent)]
@@ -120,4 +112,30 @@ pub enum Error {
         /// Which decomposition.
         what: &'static str,
     },
+}
+
+impl Error {
+    pub(crate) fn shape(
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Shape { what: what.into(), expected: expected.into(), found: found.into() }
+    }
+
+    pub(crate) fn config(
+        what: &'static str,
+        expected: &'static str,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Config { what, expected, found: found.into() }
+    }
+}
+
+/// Checks that there are enough images for a score.
+pub(crate) fn enough(score: &'static str, needed: usize, found: usize, remedy: &str) -> Result<()> {
+    if found >= needed {
+        return Ok(());
+    }
+    Err(Error::TooFew { score, needed, found, remedy: remedy.into() })
 }

@@ -6,7 +6,7 @@ use crate::{Error, Matrix, Result};
 
 /// What an extractor makes of a batch.
 #[derive(Debug, Clone)]
-pub struct Extracted {
+pub struct Extraction {
     /// Features `[N, D]`, `f32`, for the Fréchet distance, KID, precision and recall.
     pub features: Tensor,
     /// Logits `[N, K]`, `f32`, for the Inception Score; K is 0 when the extractor has no classes.
@@ -33,7 +33,7 @@ impl FeatureSet {
     ///
     /// # Errors
     /// [`Error::Shape`] when the batch has other columns.
-    pub fn push(&mut self, batch: &Extracted) -> Result<()> {
+    pub fn push(&mut self, batch: &Extraction) -> Result<()> {
         self.features.push_tensor(&batch.features)?;
         if self.logits.cols() > 0 {
             self.logits.push_tensor(&batch.logits)?;
@@ -67,7 +67,7 @@ pub trait FeatureExtractor: Send + Sync {
     /// # Errors
     /// [`Error::Shape`] unless the images are `u8` `[N, 3, H, W]` with N, H, W above 0;
     /// [`Error::Candle`] when an operator fails.
-    fn extract(&self, images: &Tensor) -> Result<Extracted>;
+    fn extract(&self, images: &Tensor) -> Result<Extraction>;
 }
 
 /// Checks that `images` is `u8` `[N, 3, H, W]` without an empty axis, and returns `(N, H, W)`.
@@ -77,11 +77,10 @@ pub trait FeatureExtractor: Send + Sync {
 pub fn check_images(images: &Tensor) -> Result<(usize, usize, usize)> {
     match (images.dtype(), images.dims()) {
         (DType::U8, &[n, 3, h, w]) if n > 0 && h > 0 && w > 0 => Ok((n, h, w)),
-        (dtype, dims) => Err(Error::Shape {
-            what: "images".into(),
-            expected: "u8 [N, 3, H, W] with N, H, W above 0".into(),
-            found: format!("{} {dims:?}", dtype.as_str()),
-        }),
+        (dtype, dims) => {
+            let found = format!("{} {dims:?}", dtype.as_str());
+            Err(Error::shape("images", "u8 [N, 3, H, W] with N, H, W above 0", found))
+        }
     }
 }
 
@@ -96,7 +95,7 @@ pub fn extract_batched(
     batch: usize,
 ) -> Result<(Matrix, Matrix)> {
     if batch == 0 {
-        return Err(Error::Config { what: "batch", expected: "at least 1", found: "0".into() });
+        return Err(Error::config("batch", "at least 1", "0"));
     }
     let (n, _, _) = check_images(images)?;
     let mut set = FeatureSet::empty(extractor);

@@ -1,5 +1,4 @@
-//! [`score_generator`]: scores whatever makes images, without files in between. It knows no generator: a function is
-//! asked for batches.
+//! [`score_generator`] scores the images that a function makes batch by batch, without files in between.
 
 use autogan_ops::floats_to_bytes;
 use candle_core::{DType, Tensor};
@@ -49,9 +48,8 @@ pub fn score_generator(
 ) -> Result<GeneratorScore> {
     let GeneratorScoreOptions { images, batch, inception, reference } = *options;
     if images == 0 || batch == 0 {
-        let found = format!("{images} and {batch}");
-        let (what, expected) = ("images and batch of a generator's score", "at least 1 each");
-        return Err(Error::Config { what, expected, found });
+        let what = "images and batch of a generator's score";
+        return Err(Error::config(what, "at least 1 each", format!("{images} and {batch}")));
     }
     let mut set = FeatureSet::empty(extractor);
     for start in (0..images).step_by(batch) {
@@ -76,10 +74,9 @@ fn as_bytes(images: &Tensor, count: usize) -> Result<Tensor> {
     };
     match check_images(&bytes)? {
         (found, ..) if found == count => Ok(bytes),
-        (found, ..) => Err(Error::Shape {
-            what: "images that the generator made".into(),
-            expected: format!("{count}, as many as it was asked for"),
-            found: format!("{found}"),
-        }),
+        (found, ..) => {
+            let expected = format!("{count}, as many as it was asked for");
+            Err(Error::shape("images that the generator made", expected, found.to_string()))
+        }
     }
 }

@@ -11,8 +11,8 @@
 //! [`score_generator`] does all three for whatever makes images; [`ModuleExtractor`] makes an extractor of any candle
 //! module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
 //!
-//! Figures made with the compact classifier are labelled with its name and are not comparable with
-//! published Inception Scores and FIDs. The crate knows no generator and no search.
+//! Scores made with the compact classifier carry its name and cannot be compared with published Inception Scores and
+//! FIDs. The crate knows no generator and no search.
 
 pub mod compact;
 mod error;
@@ -29,7 +29,7 @@ pub mod scores;
 mod statistics;
 
 pub use error::{Error, Result};
-pub use extractor::{Extracted, FeatureExtractor, FeatureSet, extract_batched};
+pub use extractor::{Extraction, FeatureExtractor, FeatureSet, extract_batched};
 pub use generator::{GeneratorScore, GeneratorScoreOptions, score_generator};
 pub use matrix::Matrix;
 pub use module::{ModuleExtractor, ModuleInput};

@@ -23,11 +23,8 @@ impl Matrix {
     /// [`Error::Shape`] when `cols` is 0 or does not divide the length of `data`.
     pub fn new(cols: usize, data: Vec<f32>) -> Result<Self> {
         if cols == 0 || !data.len().is_multiple_of(cols) {
-            return Err(Error::Shape {
-                what: "matrix data".into(),
-                expected: format!("a multiple of {cols} columns (at least 1)"),
-                found: format!("{} values", data.len()),
-            });
+            let expected = format!("a multiple of {cols} columns (at least 1)");
+            return Err(Error::shape("matrix data", expected, format!("{} values", data.len())));
         }
         Ok(Self { cols, data })
     }
@@ -54,11 +51,10 @@ impl Matrix {
                 self.data.extend(values.to_vec1::<f32>()?);
                 Ok(())
             }
-            dims => Err(Error::Shape {
-                what: "rows to append".into(),
-                expected: format!("[N, {}]", self.cols),
-                found: format!("{dims:?}"),
-            }),
+            dims => {
+                let expected = format!("[N, {}]", self.cols);
+                Err(Error::shape("rows to append", expected, format!("{dims:?}")))
+            }
         }
     }
 
@@ -125,11 +121,9 @@ pub(crate) fn same_cols(a: &Matrix, b: &Matrix) -> Result<()> {
     if a.cols() == b.cols() {
         return Ok(());
     }
-    Err(Error::Shape {
-        what: "features of the two sets".into(),
-        expected: format!("{} columns in both", a.cols()),
-        found: format!("{} columns in the second", b.cols()),
-    })
+    let expected = format!("{} columns in both", a.cols());
+    let found = format!("{} columns in the second", b.cols());
+    Err(Error::shape("features of the two sets", expected, found))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use autogan_ops::{PixelScale, ResizeRule, bytes_to_floats, resize_bilinear};
 use candle_core::{DType, Device, Module, Tensor};
 
 use crate::extractor::check_images;
-use crate::{Error, Extracted, FeatureExtractor, Result};
+use crate::{Error, Extraction, FeatureExtractor, Result};
 
 /// How images become the input `[N, 3, height, width]`, `f32`, of a module.
 #[derive(Debug, Clone)]
@@ -117,11 +117,11 @@ impl<M: Module + Send + Sync> ModuleExtractor<M> {
 fn columns(what: &str, result: &Tensor) -> Result<usize> {
     match result.dims() {
         &[1, columns] if columns > 0 => Ok(columns),
-        found => Err(Error::Shape {
-            what: format!("{what} of one image"),
-            expected: "[1, columns]; flatten or pool the module's result".into(),
-            found: format!("{found:?}"),
-        }),
+        found => Err(Error::shape(
+            format!("{what} of one image"),
+            "[1, columns]; flatten or pool the module's result",
+            format!("{found:?}"),
+        )),
     }
 }
 
@@ -138,12 +138,12 @@ impl<M: Module + Send + Sync> FeatureExtractor for ModuleExtractor<M> {
         self.classes
     }
 
-    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> Result<Extraction> {
         let features = self.module.forward(&self.input.prepare(images)?)?.detach();
         let logits = match &self.head {
             Some(head) => head.forward(&features)?.detach().to_dtype(DType::F32)?,
             None => Tensor::zeros((images.dim(0)?, 0), DType::F32, &Device::Cpu)?,
         };
-        Ok(Extracted { features: features.to_dtype(DType::F32)?, logits })
+        Ok(Extraction { features: features.to_dtype(DType::F32)?, logits })
     }
 }

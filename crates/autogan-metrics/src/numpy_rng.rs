@@ -88,11 +88,9 @@ impl RandomState {
     /// [`Error::Config`] when `size` is above `n`.
     pub fn choice(&mut self, n: usize, size: usize) -> Result<Vec<usize>> {
         if size > n {
-            return Err(Error::Config {
-                what: "size of a choice without replacement",
-                expected: "at most the number of items",
-                found: format!("{size} of {n}"),
-            });
+            let what = "size of a choice without replacement";
+            let found = format!("{size} of {n}");
+            return Err(Error::config(what, "at most the number of items", found));
         }
         let mut items = self.permutation(n);
         items.truncate(size);

@@ -1,5 +1,4 @@
-//! The scorers by name: the feature extractors that a configuration or a command line can ask for. A new one is one line
-//! in [`SCORERS`].
+//! The feature extractors that a configuration or a command line can name. A new one is one line in [`SCORERS`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use crate::inception::{InceptionV3, Preset, Tap};
 use crate::{Error, FeatureExtractor, Result};
 
 /// A feature extractor that several users share.
-type Shared = Arc<dyn FeatureExtractor>;
+type SharedExtractor = Arc<dyn FeatureExtractor>;
 
 /// Every scorer that [`load_scorer`] knows.
 pub const SCORERS: &[ScorerSpec] = &[
@@ -41,7 +40,7 @@ pub struct ScorerSpec {
     /// One line for a list of scorers.
     pub summary: &'static str,
     /// Makes it, to compute on a device.
-    pub load: fn(&ScorerOptions, &Device) -> Result<Shared>,
+    pub load: fn(&ScorerOptions, &Device) -> Result<SharedExtractor>,
 }
 
 /// Where Inception's weights come from, and which of its protocols is followed. Scorers with embedded weights ignore it.
@@ -68,7 +67,11 @@ impl ScorerOptions {
 ///
 /// # Errors
 /// When there is none of this name (the error lists them), or its weights cannot be fetched or read.
-pub fn load_scorer(name: &str, options: &ScorerOptions, device: &Device) -> Result<Shared> {
+pub fn load_scorer(
+    name: &str,
+    options: &ScorerOptions,
+    device: &Device,
+) -> Result<SharedExtractor> {
     let spec = SCORERS.iter().find(|spec| spec.name == name).ok_or_else(|| {
         let known: Vec<_> = SCORERS.iter().map(|spec| spec.name).collect();
         Error::UnknownScorer { name: name.to_owned(), known: known.join(", ") }
@@ -76,7 +79,7 @@ pub fn load_scorer(name: &str, options: &ScorerOptions, device: &Device) -> Resu
     (spec.load)(options, device)
 }
 
-fn inception(options: &ScorerOptions, device: &Device) -> Result<Shared> {
+fn inception(options: &ScorerOptions, device: &Device) -> Result<SharedExtractor> {
     let scorer = "inception";
     let path = match &options.weights {
         Some(path) => path.clone(),

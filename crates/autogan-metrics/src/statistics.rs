@@ -7,6 +7,7 @@ use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::{Accum, Mat, Par};
 use serde::{Deserialize, Serialize};
 
+use crate::error::enough;
 use crate::{Error, Matrix, Result};
 
 /// Rows that are centred and multiplied together.
@@ -42,11 +43,9 @@ impl GaussianStats {
     pub fn check(&self, what: &str) -> Result<()> {
         let d = self.dims();
         if d == 0 || self.cov.len() != d * d {
-            return Err(Error::Shape {
-                what: format!("covariance of {what}"),
-                expected: format!("{d} x {d} values, at least 1"),
-                found: format!("{} values", self.cov.len()),
-            });
+            let expected = format!("{d} x {d} values, at least 1");
+            let found = format!("{} values", self.cov.len());
+            return Err(Error::shape(format!("covariance of {what}"), expected, found));
         }
         match self.mean.iter().chain(&self.cov).position(|v| !v.is_finite()) {
             Some(index) => {
@@ -80,23 +79,12 @@ impl Statistics {
         }
     }
 
-    /// Number of samples seen.
-    pub fn count(&self) -> usize {
-        self.count + self.pending.len() / self.dims.max(1)
-    }
-
     /// Adds rows `[N, D]`.
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of columns, [`Error::NotFinite`].
     pub fn push(&mut self, rows: &Matrix) -> Result<()> {
-        if rows.cols() != self.dims {
-            return Err(Error::Shape {
-                what: "features".into(),
-                expected: format!("{} columns", self.dims),
-                found: format!("{} columns", rows.cols()),
-            });
-        }
+        self.check_columns("features", rows.cols())?;
         rows.check_finite("features")?;
         let mut data = rows.data();
         while !data.is_empty() {
@@ -109,6 +97,14 @@ impl Statistics {
             }
         }
         Ok(())
+    }
+
+    fn check_columns(&self, what: &str, found: usize) -> Result<()> {
+        if found == self.dims {
+            return Ok(());
+        }
+        let (expected, found) = (format!("{} columns", self.dims), format!("{found} columns"));
+        Err(Error::shape(what, expected, found))
     }
 
     /// Folds the pending rows into mean and scatter.
@@ -149,13 +145,7 @@ impl Statistics {
     /// # Errors
     /// [`Error::Shape`] when the streams differ in `D`.
     pub fn merge(&mut self, mut other: Self) -> Result<()> {
-        if other.dims != self.dims {
-            return Err(Error::Shape {
-                what: "statistics to merge".into(),
-                expected: format!("{} columns", self.dims),
-                found: format!("{} columns", other.dims),
-            });
-        }
+        self.check_columns("statistics to merge", other.dims)?;
         self.flush();
         other.flush();
         if other.count > 0 {
@@ -171,14 +161,7 @@ impl Statistics {
     /// [`Error::TooFew`] with fewer than 2 samples.
     pub fn finish(mut self) -> Result<GaussianStats> {
         self.flush();
-        if self.count < 2 {
-            return Err(Error::TooFew {
-                score: "a covariance",
-                needed: 2,
-                found: self.count,
-                remedy: "give more images".into(),
-            });
-        }
+        enough("a covariance", 2, self.count, "give more images")?;
         let divisor = (self.count - 1) as f64;
         let d = self.dims;
         let mut cov = vec![0.0; d * d];

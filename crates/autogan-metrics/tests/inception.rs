@@ -2,7 +2,7 @@
 //!
 //! The weights are rebuilt here by the rule that `scripts/golden_inception.py` documents; the
 //! values of the few images under `tests/golden/inception` come from that script, those of
-//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them. `AUTOGAN_TEST_DEVICE` names a card to compute on.
+//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them. `AUTOGAN_TEST_DEVICE` names a GPU to compute on.
 
 #![allow(clippy::unwrap_used)]
 
@@ -114,7 +114,7 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
 }
 
-/// What a card runs, operator by operator, here by the CPU's own.
+/// What a GPU runs, operator by operator, here by the CPU's own.
 #[test]
 fn taps_by_operators_equal_the_python_scorers() {
     let file = Archive::read_any(own_golden("features.safetensors")).unwrap();
@@ -201,6 +201,7 @@ fn an_image_alone_gives_what_it_gives_in_a_batch() {
 #[test]
 fn resizing_equals_pillows_and_pytorchs() {
     use autogan_metrics::inception::resize;
+    use autogan_ops::ResizeRule;
     let file = Archive::read_any(own_golden("resize.safetensors")).unwrap();
     let mut cases = 0;
     for (name, expected) in file.iter().filter(|(name, _)| name.starts_with("to.")) {
@@ -213,8 +214,8 @@ fn resizing_equals_pillows_and_pytorchs() {
         let mut out = vec![0f32; to.0 * to.1];
         match kind {
             "bicubic" => resize::bicubic_pillow(&pixels, from, &mut out, to),
-            "half_pixel" => resize::bilinear_half_pixel(&pixels, from, &mut out, to),
-            "tf1" => resize::bilinear_tf1(&pixels, from, &mut out, to),
+            "half_pixel" => resize::bilinear(&pixels, from, &mut out, to, ResizeRule::HalfPixel),
+            "tf1" => resize::bilinear(&pixels, from, &mut out, to, ResizeRule::Tf1),
             other => panic!("{other}"),
         }
         let found = Tensor::from_vec(out, to, &Device::Cpu).unwrap();

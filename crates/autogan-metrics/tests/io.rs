@@ -11,7 +11,7 @@ use autogan_metrics::io::{
     ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
     extract_set, open, read_statistics, write_statistics,
 };
-use autogan_metrics::{Error, Extracted, FeatureExtractor, Result, Statistics};
+use autogan_metrics::{Error, Extraction, FeatureExtractor, Result, Statistics};
 use candle_core::{DType, Tensor};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, RgbaImage};
 use zip::ZipWriter;
@@ -33,10 +33,10 @@ impl FeatureExtractor for Means {
         2
     }
 
-    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> Result<Extraction> {
         self.0.fetch_add(images.dims()[0], Ordering::Relaxed);
         let features = images.to_dtype(DType::F32)?.mean((2, 3))?;
-        Ok(Extracted { logits: features.narrow(1, 0, 2)?, features })
+        Ok(Extraction { logits: features.narrow(1, 0, 2)?, features })
     }
 }
 

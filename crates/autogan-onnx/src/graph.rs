@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use autogan_nn::Params;
 use autogan_space::{Arch, Upsample};
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, element_type};
 use crate::{Error, Result};
@@ -20,29 +20,18 @@ pub(crate) type Value = String;
 
 /// A graph that grows.
 pub(crate) struct Graph<'a> {
+    /// Nodes and constants so far; input and output are the caller's to add.
+    pub proto: GraphProto,
     params: &'a Params,
     arch: &'a Arch,
-    nodes: Vec<NodeProto>,
-    initializers: Vec<TensorProto>,
     named: BTreeSet<String>,
 }
 
 impl<'a> Graph<'a> {
     /// Without nodes; constants will come from `params`.
     pub fn new(params: &'a Params, arch: &'a Arch) -> Self {
-        let (nodes, initializers, named) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Self { params, arch, nodes, initializers, named }
-    }
-
-    /// Nodes and constants; input and output are the caller's to add.
-    pub fn finish(self) -> GraphProto {
-        GraphProto {
-            name: "generator".to_owned(),
-            node: self.nodes,
-            initializer: self.initializers,
-            input: Vec::new(),
-            output: Vec::new(),
-        }
+        let proto = GraphProto { name: "generator".to_owned(), ..GraphProto::default() };
+        Self { proto, params, arch, named: BTreeSet::new() }
     }
 
     /// `[N, I]` to `[N, O]`.
@@ -101,21 +90,16 @@ impl<'a> Graph<'a> {
         self.node("InstanceNormalization", path(name), &[x, one, zero], attributes)
     }
 
-    /// The larger image; `up` must be one of the two that have no weights.
-    pub fn resize(&mut self, name: &str, x: &str, up: Resize, factor: usize) -> Value {
+    /// The image, `factor` times as large; for `attributes` see [`resize_attributes`].
+    pub fn resize(
+        &mut self,
+        name: &str,
+        x: &str,
+        attributes: Vec<AttributeProto>,
+        factor: usize,
+    ) -> Value {
         let scales = format!("scales_x{factor}");
         self.floats(&scales, &[1.0, 1.0, factor as f32, factor as f32]);
-        let text = AttributeProto::text;
-        let attributes = match up {
-            Resize::Bilinear => {
-                vec![text("mode", "linear"), text("coordinate_transformation_mode", "half_pixel")]
-            }
-            Resize::Nearest => vec![
-                text("mode", "nearest"),
-                text("coordinate_transformation_mode", "asymmetric"),
-                text("nearest_mode", "floor"),
-            ],
-        };
         // The second input is for another mode.
         self.node("Resize", path(name), &[x, "", &scales], attributes)
     }
@@ -142,7 +126,7 @@ impl<'a> Graph<'a> {
         inputs: &[&str],
         attribute: Vec<AttributeProto>,
     ) -> Value {
-        self.nodes.push(NodeProto {
+        self.proto.node.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
             output: vec![name.clone()],
             name: name.clone(),
@@ -164,11 +148,9 @@ impl<'a> Graph<'a> {
             .get(&name)
             .ok_or_else(|| Error::Missing { name: name.clone(), arch: self.arch.to_string() })?;
         if !self.named.contains(&name) {
-            let values = |tensor: &Tensor| -> candle_core::Result<Vec<f32>> {
-                tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1()
-            };
-            let values = values(&var.as_detached_tensor())
-                .map_err(|source| Error::Tensor { name: name.clone(), source })?;
+            let values = var.as_detached_tensor().flatten_all();
+            let values = values.and_then(|values| values.to_dtype(DType::F32)?.to_vec1::<f32>());
+            let values = values.map_err(|source| Error::Tensor { name: name.clone(), source })?;
             self.constant(&name, var.dims(), DType::F32, bytes(&values));
         }
         Ok(name)
@@ -183,7 +165,7 @@ impl<'a> Graph<'a> {
         if !self.named.insert(name.to_owned()) {
             return;
         }
-        self.initializers.push(TensorProto {
+        self.proto.initializer.push(TensorProto {
             dims: dims.iter().map(|&size| size as i64).collect(),
             data_type: element_type(dtype),
             name: name.to_owned(),
@@ -192,23 +174,19 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The upsamplings that have no weights.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Resize {
-    /// Half-pixel centres, edges repeated.
-    Bilinear,
-    /// Each pixel repeated.
-    Nearest,
-}
-
-impl Resize {
-    /// As the architecture has it; `None` for the one with weights.
-    pub fn of(up: Upsample) -> Option<Self> {
-        match up {
-            Upsample::Bilinear => Some(Self::Bilinear),
-            Upsample::Nearest => Some(Self::Nearest),
-            Upsample::Deconv => None,
+/// What `Resize` needs for an upsampling that has no weights; `None` for the one that has.
+pub(crate) fn resize_attributes(up: Upsample) -> Option<Vec<AttributeProto>> {
+    let text = AttributeProto::text;
+    let mode = "coordinate_transformation_mode";
+    match up {
+        // Half-pixel centres, edges repeated.
+        Upsample::Bilinear => Some(vec![text("mode", "linear"), text(mode, "half_pixel")]),
+        // Each pixel repeated.
+        Upsample::Nearest => {
+            let floor = text("nearest_mode", "floor");
+            Some(vec![text("mode", "nearest"), text(mode, "asymmetric"), floor])
         }
+        Upsample::Deconv => None,
     }
 }
 

@@ -18,7 +18,7 @@ use prost::Message;
 
 use crate::graph::Graph;
 use crate::proto::{
-    Dimension, ModelProto, OperatorSetIdProto, StringStringEntryProto, TensorShapeProto,
+    Dimension, ModelProto, OperatorSetIdProto, Size, StringStringEntryProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto,
 };
 
@@ -73,7 +73,7 @@ pub fn model(generator: &Generator, arch: &Arch) -> Result<ModelProto> {
     let mut graph = Graph::new(generator.params(), arch);
     network::generator(&mut graph, config, arch)?;
     let side = config.bottom << arch.cells().len();
-    let mut graph = graph.finish();
+    let mut graph = graph.proto;
     graph.input = vec![tensor(INPUT, &[None, Some(config.latent)])];
     graph.output = vec![tensor(OUTPUT, &[None, Some(3), Some(side), Some(side)])];
     let description = Description { arch: arch.clone(), rules: config.rules };
@@ -108,10 +108,11 @@ pub fn read(bytes: &[u8]) -> Result<ModelProto> {
 
 /// An input or output of f32; `None` is the size of the batch.
 fn tensor(name: &str, dims: &[Option<usize>]) -> ValueInfoProto {
-    let dim = |size: &Option<usize>| match size {
-        Some(size) => Dimension::of(*size),
-        None => Dimension::named("N"),
+    let size = |size: &Option<usize>| match size {
+        Some(size) => Size::Value(*size as i64),
+        None => Size::Param("N".to_owned()),
     };
+    let dim = |dim: &Option<usize>| Dimension { value: Some(size(dim)) };
     let shape = TensorShapeProto { dim: dims.iter().map(dim).collect() };
     let tensor = TensorTypeProto { elem_type: proto::element_type(DType::F32), shape: Some(shape) };
     ValueInfoProto { name: name.to_owned(), kind: Some(TypeProto { tensor_type: Some(tensor) }) }

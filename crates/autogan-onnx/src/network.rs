@@ -6,7 +6,7 @@
 use autogan_nn::{GeneratorConfig, PreOrder, SkipTap};
 use autogan_space::{Arch, CellArch, Conv, Norm};
 
-use crate::graph::{Graph, Resize, Value};
+use crate::graph::{Graph, Value, resize_attributes};
 use crate::{INPUT, OUTPUT, Result};
 
 /// Adds the whole generator.
@@ -92,8 +92,8 @@ impl Cell<'_> {
 
     /// Twice the side, in the half called `name`.
     fn upsample(&self, graph: &mut Graph<'_>, name: &str, x: &str) -> Result<Value> {
-        match Resize::of(self.arch.upsample) {
-            Some(resize) => Ok(graph.resize(&format!("{name}.up"), x, resize, 2)),
+        match resize_attributes(self.arch.upsample) {
+            Some(attributes) => Ok(graph.resize(&format!("{name}.up"), x, attributes, 2)),
             None => graph.deconv(&format!("{name}.deconv"), x),
         }
     }
@@ -110,33 +110,36 @@ impl Cell<'_> {
 
     /// What cell `from` hands on, at this cell's side and through its 1x1 convolution.
     fn skip(&self, graph: &mut Graph<'_>, from: usize, tap: &str) -> Result<Value> {
-        let (cell, conv) = (&self.name, format!("{}.skip_in_ops.{from}", self.name));
-        let factor = self.arch.skip_factor(from);
-        if let Some(resize) = Resize::of(self.arch.upsample) {
-            let h = graph.conv(&conv, tap, 1)?;
-            return Ok(graph.resize(&format!("{conv}.up"), &h, resize, factor));
-        }
-        let h = if factor == 2 {
-            graph.deconv(&format!("{cell}.skip_deconvx2"), tap)?
-        } else {
-            let h = graph.deconv(&format!("{cell}.skip_deconvx4.0"), tap)?;
-            graph.deconv(&format!("{cell}.skip_deconvx4.1"), &h)?
+        let deconvs: &[&str] = match self.arch.skip_factor(from) {
+            2 => &["skip_deconvx2"],
+            _ => &["skip_deconvx4.0", "skip_deconvx4.1"],
         };
-        graph.conv(&conv, &h, 1)
+        self.enlarge(graph, &format!("skip_in_ops.{from}"), tap, deconvs)
     }
 
     /// The cell's input at its output's side, through its 1x1 convolution.
     fn shortcut(&self, graph: &mut Graph<'_>, x: &str) -> Result<Value> {
-        let (cell, conv) = (&self.name, format!("{}.c_sc", self.name));
-        match Resize::of(self.arch.upsample) {
-            Some(resize) => {
-                let h = graph.conv(&conv, x, 1)?;
-                Ok(graph.resize(&format!("{conv}.up"), &h, resize, 2))
-            }
-            None => {
-                let h = graph.deconv(&format!("{cell}.deconv_sc"), x)?;
-                graph.conv(&conv, &h, 1)
-            }
+        self.enlarge(graph, "c_sc", x, &["deconv_sc"])
+    }
+
+    /// A 1x1 convolution and as many doublings of the side as there are `deconvs`, which do it where deconvolution is the
+    /// cell's upsampling.
+    fn enlarge(
+        &self,
+        graph: &mut Graph<'_>,
+        conv: &str,
+        x: &str,
+        deconvs: &[&str],
+    ) -> Result<Value> {
+        let conv = format!("{}.{conv}", self.name);
+        if let Some(attributes) = resize_attributes(self.arch.upsample) {
+            let h = graph.conv(&conv, x, 1)?;
+            return Ok(graph.resize(&format!("{conv}.up"), &h, attributes, 1 << deconvs.len()));
         }
+        let mut h = x.to_owned();
+        for deconv in deconvs {
+            h = graph.deconv(&format!("{}.{deconv}", self.name), &h)?;
+        }
+        graph.conv(&conv, &h, 1)
     }
 }

@@ -15,7 +15,7 @@ pub struct ModelProto {
     /// What wrote it.
     #[prost(string, tag = "2")]
     pub producer_name: String,
-    /// And its version.
+    /// The version of what wrote it.
     #[prost(string, tag = "3")]
     pub producer_version: String,
     /// The network.
@@ -86,7 +86,7 @@ pub struct NodeProto {
     /// The operator.
     #[prost(string, tag = "4")]
     pub op_type: String,
-    /// What it is called with beside values.
+    /// Its named arguments.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
 }
@@ -125,7 +125,7 @@ pub struct AttributeProto {
     /// Integers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
-    /// Which of them.
+    /// Which of the values is there.
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub kind: i32,
 }
@@ -228,18 +228,6 @@ pub enum Size {
     /// A name; the same name is the same number.
     #[prost(string, tag = "2")]
     Param(String),
-}
-
-impl Dimension {
-    /// A number.
-    pub fn of(size: usize) -> Self {
-        Self { value: Some(Size::Value(size as i64)) }
-    }
-
-    /// A size that the caller chooses.
-    pub fn named(name: &str) -> Self {
-        Self { value: Some(Size::Param(name.to_owned())) }
-    }
 }
 
 /// `TensorProto.DataType` of the types that models here hold: f32 and i64; 0, undefined, of any other.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use autogan_metrics::{
-    Extracted, FeatureExtractor, GaussianStats, InceptionScoreConfig, Matrix, Statistics,
+    Extraction, FeatureExtractor, GaussianStats, InceptionScoreConfig, Matrix, Statistics,
     frechet_distance, inception_score,
 };
 use autogan_rl::RewardValue;
@@ -60,7 +60,7 @@ impl ExtractorScore {
     }
 
     /// One part of what the extractor makes of images, `width` numbers for each.
-    fn see(&self, images: &Tensor, width: usize, part: fn(Extracted) -> Tensor) -> Result<Matrix> {
+    fn see(&self, images: &Tensor, width: usize, part: fn(Extraction) -> Tensor) -> Result<Matrix> {
         let (n, batch) = (images.dim(0)?, self.config.batch);
         let mut seen = Matrix::empty(width);
         for start in (0..n).step_by(batch) {

@@ -1,9 +1,8 @@
 //! One cell of the generator: the tuple of `s + 5` choices of section 3.1.
 
-use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Conv, MAX_CELLS, Norm, Result, Skips, SpaceError, Upsample, count};
+use crate::{Conv, MAX_CELLS, Norm, Skips, Upsample, count};
 
 /// The choices of one cell. Its place follows from its skips: cell `s` (from 0) has `s` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,18 +84,6 @@ impl CellArch {
     /// Every cell for this place, ordered as their released vectors; empty past the last place.
     pub fn enumerate(index: usize) -> impl Iterator<Item = Self> {
         (0..).map_while(move |n| Self::nth(index, n))
-    }
-
-    /// A cell for this place, every one as likely as any other.
-    ///
-    /// # Errors
-    /// When `index` is not below [`MAX_CELLS`].
-    pub fn random(index: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
-        if index >= MAX_CELLS {
-            return Err(SpaceError::Cells { found: index + 1 });
-        }
-        let n = rng.random_range(0..count(index));
-        Self::nth(index, n).ok_or(SpaceError::Cells { found: index + 1 })
     }
 }
 

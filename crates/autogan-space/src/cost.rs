@@ -25,7 +25,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// What nothing costs.
+    /// No cost.
     pub const ZERO: Self = Self { params: 0, macs: 0 };
 }
 
@@ -49,7 +49,7 @@ impl Sum for Cost {
     }
 }
 
-/// So many parts of the same cost.
+/// The cost of several equal parts.
 impl Mul<u64> for Cost {
     type Output = Self;
 
@@ -136,7 +136,7 @@ fn to_rgb(width: usize, side: usize) -> Cost {
     batch_norm(width) + conv(3, width, RGB, side)
 }
 
-/// What surrounds the cells of a generator that ends with a stage (from 0).
+/// The cost of the layers around the cells of a generator that ends with a stage (from 0).
 pub(crate) fn ends(stage: usize, shape: &GeneratorShape) -> Cost {
     stem(shape) + to_rgb(shape.width, side_after(stage, shape.bottom))
 }

@@ -1,9 +1,9 @@
-//! What can be wrong with a written architecture, said so that the reader can mend it.
+//! What can be wrong with a written architecture, in words by which it can be mended.
 
 use crate::MAX_CELLS;
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, SpaceError>;
+pub type Result<T, E = SpaceError> = std::result::Result<T, E>;
 
 /// A description of an architecture that names no architecture of the space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

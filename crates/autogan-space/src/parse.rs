@@ -20,43 +20,37 @@ impl Arch {
     /// When the length is not 4, 9 or 14, or when a number stands for no choice; the error says
     /// which one and what it may be.
     pub fn from_released<T: Copy + Into<i64>>(numbers: &[T]) -> Result<Self> {
-        let numbers: Vec<i64> = numbers.iter().map(|&number| number.into()).collect();
-        let cells = cells_of_length(numbers.len())?;
-        let mut archs = Vec::with_capacity(cells);
-        let mut at = 0;
-        for stage in 0..cells {
-            let tokens = stage_tokens(stage, TokenOrder::Released);
-            let mut values = Vec::with_capacity(tokens.len());
-            for token in tokens {
-                values.push(value_of(token, numbers[at], at + 1, stage + 1)?);
-                at += 1;
-            }
-            archs.push(CellArch::from_tokens(stage, TokenOrder::Released, &values)?);
-        }
-        Self::new(archs)
+        let numbers: Vec<_> = numbers.iter().map(|&number| Ok(number.into())).collect();
+        read_vector(&numbers)
     }
 }
 
-/// The cells of a vector with that many numbers.
-fn cells_of_length(found: usize) -> Result<usize> {
-    (1..=MAX_CELLS).find(|&cells| vector_length(cells) == found).ok_or(SpaceError::Length { found })
-}
-
-/// The numbers of a released vector of that many cells.
-fn vector_length(cells: usize) -> usize {
-    (0..cells).map(|stage| stage_tokens(stage, TokenOrder::Released).len()).sum()
-}
-
-/// A number of the released vector as a token's value; `position` and `cell` count from 1.
-fn value_of(token: TokenKind, number: i64, position: usize, cell: usize) -> Result<usize> {
-    usize::try_from(number)
-        .ok()
-        .filter(|&value| value < token.choices())
-        .ok_or_else(|| wrong_number(token, number.to_string(), position, cell))
-}
-
-fn wrong_number(token: TokenKind, found: String, position: usize, cell: usize) -> SpaceError {
-    SpaceError::Number { position, cell, token: token.name(), found, allowed: token.allowed() }
+/// The architecture of a vector of numbers; an entry that is none is an error that holds its text.
+fn read_vector(numbers: &[Result<i64, String>]) -> Result<Arch> {
+    let length = |cells: usize| -> usize {
+        (0..cells).map(|stage| stage_tokens(stage, TokenOrder::Released).len()).sum()
+    };
+    let found = numbers.len();
+    let cells = (1..=MAX_CELLS).find(|&cells| length(cells) == found);
+    let cells = cells.ok_or(SpaceError::Length { found })?;
+    let mut archs = Vec::with_capacity(cells);
+    let mut rest = numbers.iter().zip(1..);
+    for stage in 0..cells {
+        let tokens = stage_tokens(stage, TokenOrder::Released);
+        let value = |(token, (number, position)): (TokenKind, (&Result<i64, String>, usize))| {
+            let value = number.as_ref().ok().and_then(|&number| usize::try_from(number).ok());
+            value.filter(|&value| value < token.choices()).ok_or_else(|| SpaceError::Number {
+                position,
+                cell: stage + 1,
+                token: token.name(),
+                found: number.as_ref().map_or_else(String::clone, i64::to_string),
+                allowed: token.allowed(),
+            })
+        };
+        let values = tokens.into_iter().zip(&mut rest).map(value).collect::<Result<Vec<_>>>()?;
+        archs.push(CellArch::from_tokens(stage, TokenOrder::Released, &values)?);
+    }
+    Arch::new(archs)
 }
 
 /// A released vector (numbers separated by spaces or commas, in brackets or not), the named form,
@@ -73,7 +67,7 @@ impl FromStr for Arch {
         if text.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '-') {
             return parse_vector(text);
         }
-        // What begins like the named form is told part by part what is wrong with it.
+        // For a text that begins like the named form, the error names the part that is wrong.
         let first = text.split('/').next().unwrap_or_default();
         if first.matches('-').count() < 2 {
             return Err(SpaceError::Text {
@@ -96,21 +90,9 @@ impl FromStr for Arch {
 
 fn parse_vector(text: &str) -> Result<Arch> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let words: Vec<&str> = bare
-        .split(|c: char| c.is_whitespace() || c == ',')
-        .filter(|word| !word.is_empty())
-        .collect();
-    let cells = cells_of_length(words.len())?;
-    let tokens = (0..cells).flat_map(|stage| {
-        stage_tokens(stage, TokenOrder::Released).into_iter().map(move |token| (token, stage + 1))
-    });
-    let mut numbers = Vec::with_capacity(words.len());
-    for (at, (word, (token, cell))) in words.iter().zip(tokens).enumerate() {
-        let number: i64 =
-            word.parse().map_err(|_| wrong_number(token, format!("`{word}`"), at + 1, cell))?;
-        numbers.push(number);
-    }
-    Arch::from_released(&numbers)
+    let words = bare.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let numbers: Vec<_> = words.map(|word| word.parse().map_err(|_| format!("`{word}`"))).collect();
+    read_vector(&numbers)
 }
 
 impl CellArch {

@@ -17,14 +17,6 @@ pub struct Skips {
 }
 
 impl Skips {
-    /// No skip into the cell that follows `len` cells.
-    ///
-    /// # Errors
-    /// When a cell cannot have that many cells before it.
-    pub fn none(len: usize) -> Result<Self> {
-        Self::from_mask(len, 0)
-    }
-
     /// From the released mask of a cell that follows `len` cells; the most significant of the
     /// `len` bits is the oldest cell.
     ///
@@ -52,7 +44,7 @@ impl Skips {
         Self::from_mask(bits.len(), mask)
     }
 
-    /// For constants; `mask < 2^len` and `len < MAX_CELLS` are the caller's word.
+    /// For constants; the caller sees to `mask < 2^len` and `len < MAX_CELLS`.
     pub(crate) const fn raw(len: u8, mask: u8) -> Self {
         Self { len, mask }
     }
@@ -139,7 +131,7 @@ mod tests {
     #[test]
     fn impossible_masks_are_refused() {
         assert_eq!(Skips::from_mask(1, 2), Err(SpaceError::SkipMask { mask: 2, len: 1 }));
-        assert_eq!(Skips::none(3), Err(SpaceError::Cells { found: 4 }));
+        assert_eq!(Skips::from_mask(3, 0), Err(SpaceError::Cells { found: 4 }));
         assert!(serde_json::from_str::<Skips>("[true, false, true]").is_err());
     }
 }

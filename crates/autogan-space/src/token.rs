@@ -141,7 +141,7 @@ impl CellArch {
             norm: Norm::None,
             upsample: Upsample::Bilinear,
             shortcut: false,
-            skips: Skips::none(stage)?,
+            skips: Skips::from_mask(stage, 0)?,
         };
         let mut mask = 0;
         for (at, (&token, &value)) in tokens.iter().zip(values).enumerate() {

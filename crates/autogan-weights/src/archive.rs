@@ -110,14 +110,20 @@ impl Archive {
     #[must_use]
     pub fn sub(&self, dictionary: &str) -> Option<Archive> {
         let prefix = format!("{dictionary}.");
-        let strip = |name: &String| name.strip_prefix(&prefix).map(str::to_string);
-        let tensors: IndexMap<String, Tensor> =
-            self.tensors.iter().filter_map(|(name, t)| Some((strip(name)?, t.clone()))).collect();
+        let sub = self.renamed(|name| name.strip_prefix(&prefix).map(str::to_string));
+        (!sub.is_empty()).then_some(sub)
+    }
+
+    /// The entries under the names that `rename` makes of theirs; those for which it makes none are left out.
+    fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Archive {
         let texts = |of: &BTreeMap<String, String>| {
-            of.iter().filter_map(|(name, text)| Some((strip(name)?, text.clone()))).collect()
+            of.iter().filter_map(|(name, text)| Some((rename(name)?, text.clone()))).collect()
         };
-        let (metadata, opaque) = (texts(&self.metadata), texts(&self.opaque));
-        (!tensors.is_empty()).then_some(Archive { tensors, metadata, opaque })
+        Archive {
+            tensors: self.iter().filter_map(|(name, t)| Some((rename(name)?, t.clone()))).collect(),
+            metadata: texts(&self.metadata),
+            opaque: texts(&self.opaque),
+        }
     }
 
     /// The same tensors without the prefixes that PyTorch's wrappers put on names: `module.` (`DataParallel`,
@@ -127,52 +133,23 @@ impl Archive {
     /// Only a part of a name that every tensor beside it shares is such a prefix; the count `n_averaged`, which averaged
     /// models keep beside it, does not matter.
     #[must_use]
-    pub fn unwrapped(self) -> Archive {
-        // The dictionaries, by the path to them with a `.` behind, that hold something else than one wrapped network.
+    pub fn unwrapped(&self) -> Archive {
+        // Paths of the dictionaries that hold something else than one wrapped network.
         let mut others = HashSet::new();
         let mut wrappers = HashMap::new();
-        for name in self.names() {
-            let mut at = 0;
-            for part in name.split_inclusive('.') {
-                let path = &name[..at];
-                let alone = match part {
-                    "module." | "_orig_mod." => *wrappers.entry(path).or_insert(part) == part,
-                    other => other == "n_averaged",
-                };
-                if !alone {
-                    others.insert(path.to_string());
-                }
-                at += part.len();
+        for (path, part) in self.names().flat_map(parts) {
+            let alone = match part {
+                "module." | "_orig_mod." => *wrappers.entry(path).or_insert(part) == part,
+                other => other == "n_averaged",
+            };
+            if !alone {
+                others.insert(path);
             }
         }
-        let strip = |name: &str| {
-            let mut kept = String::with_capacity(name.len());
-            let mut at = 0;
-            for part in name.split_inclusive('.') {
-                let wrapper = matches!(part, "module." | "_orig_mod.");
-                if !wrapper || others.contains(&name[..at]) {
-                    kept.push_str(part);
-                }
-                at += part.len();
-            }
-            kept
+        let stays = |(path, part): &(&str, &str)| {
+            !matches!(*part, "module." | "_orig_mod.") || others.contains(path)
         };
-        let texts = |of: BTreeMap<String, String>| {
-            of.into_iter().map(|(name, text)| (strip(&name), text)).collect()
-        };
-        Archive {
-            tensors: self.tensors.iter().map(|(name, t)| (strip(name), t.clone())).collect(),
-            metadata: texts(self.metadata),
-            opaque: texts(self.opaque),
-        }
-    }
-
-    /// Every tensor under its own name, and under its name in [`Archive::unwrapped`] where that is free.
-    pub(crate) fn with_plain_names(mut self) -> Archive {
-        for (name, tensor) in self.clone().unwrapped().tensors {
-            self.tensors.entry(name).or_insert(tensor);
-        }
-        self
+        self.renamed(|name| Some(parts(name).filter(stays).map(|(_, part)| part).collect()))
     }
 
     /// The first of several sub-dictionaries that is there, such as `avg_gen_state_dict`, then
@@ -201,6 +178,16 @@ impl Archive {
         }
         parts
     }
+}
+
+/// The parts of a name, each with the `.` behind it and beside the path that leads to it.
+fn parts(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut at = 0;
+    name.split_inclusive('.').map(move |part| {
+        let path = &name[..at];
+        at += part.len();
+        (path, part)
+    })
 }
 
 /// At most eight names in backquotes.

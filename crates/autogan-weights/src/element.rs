@@ -6,85 +6,58 @@ use safetensors::Dtype;
 
 /// Element type of stored tensors; each has a candle type that holds it without loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Element {
-    F64,
-    F32,
-    F16,
-    BF16,
-    I64,
-    I32,
-    I16,
-    U32,
-    U8,
-    /// One byte each; a `u8` tensor of zeros and ones in memory.
-    Bool,
+pub(crate) struct Element {
+    /// Its name in a safetensors header.
+    pub name: Dtype,
+    /// The candle type that holds it.
+    pub dtype: DType,
+    /// The storage class that PyTorch pickles, where there is one.
+    pub class: Option<&'static str>,
 }
 
+/// All of them. Where two have one candle type, tensors of it are written as the first.
+const ELEMENTS: [Element; 10] = [
+    Element { name: Dtype::F64, dtype: DType::F64, class: Some("DoubleStorage") },
+    Element { name: Dtype::F32, dtype: DType::F32, class: Some("FloatStorage") },
+    Element { name: Dtype::F16, dtype: DType::F16, class: Some("HalfStorage") },
+    Element { name: Dtype::BF16, dtype: DType::BF16, class: Some("BFloat16Storage") },
+    Element { name: Dtype::I64, dtype: DType::I64, class: Some("LongStorage") },
+    Element { name: Dtype::I32, dtype: DType::I32, class: Some("IntStorage") },
+    Element { name: Dtype::I16, dtype: DType::I16, class: Some("ShortStorage") },
+    Element { name: Dtype::U32, dtype: DType::U32, class: None },
+    Element { name: Dtype::U8, dtype: DType::U8, class: Some("ByteStorage") },
+    // One byte each; a `u8` tensor of zeros and ones in memory.
+    Element { name: Dtype::BOOL, dtype: DType::U8, class: Some("BoolStorage") },
+];
+
 impl Element {
-    /// Bytes of one element.
-    pub fn size(self) -> usize {
-        match self {
-            Element::F64 | Element::I64 => 8,
-            Element::F32 | Element::I32 | Element::U32 => 4,
-            Element::F16 | Element::BF16 | Element::I16 => 2,
-            Element::U8 | Element::Bool => 1,
-        }
-    }
-
-    /// The candle type that holds it.
-    pub fn dtype(self) -> DType {
-        match self {
-            Element::F64 => DType::F64,
-            Element::F32 => DType::F32,
-            Element::F16 => DType::F16,
-            Element::BF16 => DType::BF16,
-            Element::I64 => DType::I64,
-            Element::I32 => DType::I32,
-            Element::I16 => DType::I16,
-            Element::U32 => DType::U32,
-            Element::U8 | Element::Bool => DType::U8,
-        }
-    }
-
     /// From the type's name in a safetensors header; `None` for types without a candle one.
-    pub fn from_safetensors(dtype: Dtype) -> Option<Self> {
-        Some(match dtype {
-            Dtype::F64 => Element::F64,
-            Dtype::F32 => Element::F32,
-            Dtype::F16 => Element::F16,
-            Dtype::BF16 => Element::BF16,
-            Dtype::I64 => Element::I64,
-            Dtype::I32 => Element::I32,
-            Dtype::I16 => Element::I16,
-            Dtype::U32 => Element::U32,
-            Dtype::U8 => Element::U8,
-            Dtype::BOOL => Element::Bool,
-            _ => return None,
-        })
+    pub fn from_safetensors(name: Dtype) -> Option<Self> {
+        ELEMENTS.into_iter().find(|element| element.name == name)
     }
 
     /// From the storage class that PyTorch pickles; `None` for other classes.
     pub fn from_storage_class(class: &str) -> Option<Self> {
-        Some(match class {
-            "DoubleStorage" => Element::F64,
-            "FloatStorage" => Element::F32,
-            "HalfStorage" => Element::F16,
-            "BFloat16Storage" => Element::BF16,
-            "LongStorage" => Element::I64,
-            "IntStorage" => Element::I32,
-            "ShortStorage" => Element::I16,
-            "ByteStorage" => Element::U8,
-            "BoolStorage" => Element::Bool,
-            _ => return None,
-        })
+        ELEMENTS.into_iter().find(|element| element.class == Some(class))
+    }
+
+    /// As a tensor is written; an error for types that are not read back.
+    pub fn of(name: &str, tensor: &Tensor) -> Result<Self> {
+        let found = ELEMENTS.into_iter().find(|element| element.dtype == tensor.dtype());
+        found.ok_or_else(|| Error::unsupported_type(name, tensor))
+    }
+
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        self.name.bitsize() / 8
     }
 
     /// A CPU tensor from exactly `dims.product() * size` bytes in little-endian order.
     pub fn tensor(self, name: &str, mut bytes: Vec<u8>, dims: &[usize]) -> Result<Tensor> {
-        if self == Element::Bool {
+        if self.name == Dtype::BOOL {
             bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
         }
-        Tensor::from_raw_buffer(&bytes, self.dtype(), dims, &Device::Cpu)
-            .map_err(|source| Error::Tensor { name: name.to_string(), source })
+        Tensor::from_raw_buffer(&bytes, self.dtype, dims, &Device::Cpu)
+            .map_err(|source| Error::tensor(name, source))
     }
 }

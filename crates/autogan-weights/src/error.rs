@@ -1,6 +1,7 @@
 //! The error of this crate: which file, which offset, what was expected and what was found.
 
 use autogan_files::Fault;
+use candle_core::Tensor;
 use std::path::{Path, PathBuf};
 
 /// Result of this crate.
@@ -14,18 +15,14 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] autogan_files::Error),
     /// The file's content is not what its format demands.
-    #[error("{}{}: at byte {offset}: expected {expected}, found {found}", path.display(), member_text(member))]
+    #[error("{}{}: {fault}", path.display(), member_text(member))]
     Format {
         /// The file.
         path: PathBuf,
         /// The member of a zip container, empty for the file itself.
         member: String,
-        /// Byte offset in the file, or in the member where there is one.
-        offset: u64,
-        /// What the format asks for at this offset.
-        expected: String,
-        /// What is there instead.
-        found: String,
+        /// What is wrong where; the offset counts from the start of the member where there is one.
+        fault: Fault,
     },
     /// A name that was asked for is not in the archive.
     #[error(
@@ -132,6 +129,11 @@ impl Error {
         move |source| named(source).into()
     }
 
+    pub(crate) fn unsupported_type(name: &str, tensor: &Tensor) -> Self {
+        let dtype = tensor.dtype().as_str().to_string();
+        Error::UnsupportedType { name: name.to_string(), dtype }
+    }
+
     pub(crate) fn format(
         path: &Path,
         offset: u64,
@@ -143,8 +145,6 @@ impl Error {
 
     /// A fault in a file, or in the member of it (empty for the file itself).
     pub(crate) fn in_file(path: &Path, member: &str, fault: Fault) -> Self {
-        let Fault { offset, expected, found } = fault;
-        let (path, member) = (path.to_path_buf(), member.to_string());
-        Error::Format { path, member, offset, expected, found }
+        Error::Format { path: path.to_path_buf(), member: member.to_string(), fault }
     }
 }

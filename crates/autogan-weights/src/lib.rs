@@ -2,9 +2,8 @@
 //!
 //! Everything is read into an [`Archive`]: an ordered map from name to candle tensor, with text
 //! metadata beside it. Files are treated as hostile: every offset, size and count is checked
-//! against the file before it is used, a pickle is interpreted by a machine that knows only what
-//! PyTorch writes for a state dict and executes nothing, and an error names the file, the offset
-//! and what was expected there.
+//! against the file before it is used, nothing in a pickle is executed, and an error names the file,
+//! the offset and what was expected there.
 //!
 //! [`var_builder`] gives any such file to a model of `candle-nn`. [`Params`] keeps the variables and buffers of a network
 //! and loads them strictly: all of them, or none.
@@ -26,7 +25,6 @@ mod limits;
 mod params;
 mod pth;
 mod sniff;
-mod st_header;
 mod st_read;
 mod st_write;
 mod var_builder;

@@ -1,8 +1,8 @@
-//! Which container a file is, told from its first bytes and never from its name.
+//! Finds out from a file's first bytes, never from its name, which container it is.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
-use crate::limits;
+use crate::{limits, pth};
 use autogan_files::quote;
 use std::fs::File;
 use std::io::Read;
@@ -86,15 +86,24 @@ fn describe(head: &[u8]) -> String {
 }
 
 impl Archive {
-    /// Reads safetensors or `.pth` (zip or legacy container), whichever the first bytes say.
+    /// Reads safetensors, or a `.pth` file that `torch.save` wrote from a dictionary, in either container: whichever the
+    /// first bytes say. For safetensors see [`Archive::read_safetensors`].
+    ///
+    /// Of a `.pth` file, nested dictionaries and lists are flattened with `.` (`gen_state_dict.cell1.c1.weight`);
+    /// numbers, texts and booleans become metadata, as do the texts that [`Archive::write_pth`] wrote; `None` is left
+    /// out. Whatever else lies beside the tensors (objects, functions, arrays) is recorded and never executed: see
+    /// [`Archive::opaque`]. Tensors are on the CPU, contiguous, whatever their strides were; booleans become a `u8` of
+    /// zeros and ones.
     ///
     /// # Errors
-    /// When the file cannot be read or is damaged: file, offset, expected and found.
+    /// When the file cannot be read or is truncated; when its pickle is broken or is no dictionary; when a tensor
+    /// leaves its storage; when it would take far more memory than its size on disk. File and offset are named.
     pub fn read_any(path: impl AsRef<Path>) -> Result<Archive> {
         let path = path.as_ref();
         match sniff(path)? {
             Container::Safetensors => Archive::read_safetensors(path),
-            Container::PthZip | Container::PthLegacy => Archive::read_pth(path),
+            Container::PthZip => pth::zip::read(path),
+            Container::PthLegacy => pth::legacy::read(path),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Writing safetensors files: whole or not at all, and the same bytes for the same archive.
 
 use crate::archive::Archive;
+use crate::element::Element;
 use crate::error::{Error, Result};
 use autogan_files::atomic;
 use autogan_files::safetensors::{Entry, Layout};
-use candle_core::{DType, Device, Tensor};
-use safetensors::Dtype;
+use candle_core::{Device, Tensor};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -39,7 +39,8 @@ impl Archive {
         let mut entries = Vec::with_capacity(self.len());
         for (name, tensor) in self.iter() {
             tensors.push(on_host(name, tensor)?);
-            entries.push(Entry { name, dtype: dtype(name, tensor)?, shape: tensor.dims() });
+            let dtype = Element::of(name, tensor)?.name;
+            entries.push(Entry { name, dtype, shape: tensor.dims() });
         }
         Ok((tensors, Layout::new(self.metadata(), &entries)?))
     }
@@ -49,28 +50,9 @@ fn encode(tensors: &[Tensor], layout: &Layout, out: &mut dyn Write) -> io::Resul
     layout.write(out, |index, out| out.write_all(&safetensors::View::data(&tensors[index])))
 }
 
-/// The type's name in a file; [`Archive::read_safetensors`] reads these and no others.
-fn dtype(name: &str, tensor: &Tensor) -> Result<Dtype> {
-    Ok(match tensor.dtype() {
-        DType::F64 => Dtype::F64,
-        DType::F32 => Dtype::F32,
-        DType::F16 => Dtype::F16,
-        DType::BF16 => Dtype::BF16,
-        DType::I64 => Dtype::I64,
-        DType::I32 => Dtype::I32,
-        DType::I16 => Dtype::I16,
-        DType::U32 => Dtype::U32,
-        DType::U8 => Dtype::U8,
-        other => {
-            let (name, dtype) = (name.to_string(), other.as_str().to_string());
-            return Err(Error::UnsupportedType { name, dtype });
-        }
-    })
-}
-
 fn on_host(name: &str, tensor: &Tensor) -> Result<Tensor> {
     let local = tensor.to_device(&Device::Cpu).and_then(|t| t.contiguous());
-    local.map_err(|source| Error::Tensor { name: name.to_string(), source })
+    local.map_err(|source| Error::tensor(name, source))
 }
 
 /// The tensor's elements in row-major order, little-endian.
@@ -81,6 +63,7 @@ pub(crate) fn little_endian(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::DType;
 
     fn sample() -> Archive {
         let mut archive = Archive::new();

@@ -46,8 +46,13 @@ impl Archive {
     /// dictionary of a checkpoint that holds several. Names are found with and without the prefixes of PyTorch's wrappers
     /// (see [`Archive::unwrapped`]).
     #[must_use]
-    pub fn into_var_builder(self, dtype: DType, device: &Device) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(self.with_plain_names()), dtype, device.clone())
+    pub fn into_var_builder(mut self, dtype: DType, device: &Device) -> VarBuilder<'static> {
+        for (name, tensor) in self.unwrapped().iter() {
+            if self.get(name).is_none() {
+                self.insert(name, tensor.clone());
+            }
+        }
+        VarBuilder::from_backend(Box::new(self), dtype, device.clone())
     }
 }
 

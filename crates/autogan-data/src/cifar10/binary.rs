@@ -13,10 +13,7 @@ const RECORD: usize = 1 + IMAGE_LEN;
 /// Records in each of the files as published.
 const USUAL_COUNT: usize = 10_000;
 
-/// Reads one `.bin` file.
-///
-/// # Errors
-/// When the file cannot be read, is empty, ends inside a record, or has a label above 9.
+/// Reads one `.bin` file, which must hold whole records, at least one, with labels up to 9.
 pub(super) fn read_part(path: &Path) -> Result<Part> {
     let bytes = read(path)?;
     let whole = bytes.len() / RECORD;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use autogan_hub::PinnedFolder;
 
 use crate::error::{DataError, Result};
-use crate::files::{describe, matching, name};
+use crate::files::{describe, matching, name, names};
 use crate::images::Images;
 use crate::registry::{DatasetSpec, LoadOptions};
 use crate::split::Split;
@@ -32,7 +32,6 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     summary: "CIFAR-10 from a directory (binary, Python or parquet files) or from the hub",
     side: Some(SIDE),
     published: Some(50_000),
-    needs_dir: false,
     load,
 };
 
@@ -51,30 +50,36 @@ struct Part {
     labels: Vec<u8>,
 }
 
-/// The files of a split, in one of the formats.
-enum Found {
-    Binary(Vec<PathBuf>),
-    Python(Vec<PathBuf>),
-    Parquet(Vec<PathBuf>),
+/// A format in which the files may be.
+#[derive(Clone, Copy)]
+struct Format {
+    name: &'static str,
+    /// Ending of the files.
+    suffix: &'static str,
+    /// The sub-directory in which they usually are.
+    folder: &'static str,
+    read: fn(&Path) -> Result<Part>,
 }
 
+const BINARY: Format = Format {
+    name: "binary",
+    suffix: ".bin",
+    folder: "cifar-10-batches-bin",
+    read: binary::read_part,
+};
+const PYTHON: Format =
+    Format { name: "Python", suffix: "", folder: "cifar-10-batches-py", read: python::read_part };
+const PARQUET: Format =
+    Format { name: "parquet", suffix: ".parquet", folder: "plain_text", read: read_table };
+
 fn load(options: &LoadOptions) -> Result<Images> {
-    let files = match &options.dir {
+    let (format, paths) = match &options.dir {
         Some(dir) => find(dir, options.split)?,
-        None => Found::Parquet(options.hub.tables(&HUB, &options.split.to_string())?),
-    };
-    let (format, paths) = match &files {
-        Found::Binary(paths) => ("binary", paths),
-        Found::Python(paths) => ("Python", paths),
-        Found::Parquet(paths) => ("parquet", paths),
+        None => (PARQUET, options.hub.tables(&HUB, &options.split.to_string())?),
     };
     let mut all = Part { data: Vec::new(), labels: Vec::new() };
-    for path in paths {
-        let part = match files {
-            Found::Binary(_) => binary::read_part(path)?,
-            Found::Python(_) => python::read_part(path)?,
-            Found::Parquet(_) => read_table(path)?,
-        };
+    for path in &paths {
+        let part = (format.read)(path)?;
         all.data.extend_from_slice(&part.data);
         all.labels.extend_from_slice(&part.labels);
         if options.count.is_some_and(|count| all.labels.len() >= count) {
@@ -86,46 +91,38 @@ fn load(options: &LoadOptions) -> Result<Images> {
     if let Some(count) = options.count {
         images.truncate(count);
     }
-    let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
     let description = format!(
-        "cifar10 ({}): {} images of {SIDE}x{SIDE} from the {format} files {}",
+        "cifar10 ({}): {} images of {SIDE}x{SIDE} from the {} files {}",
         options.split,
         images.len(),
-        names.join(", ")
+        format.name,
+        names(&paths)
     );
     Ok(images.described(description))
 }
 
 /// Looks for the files of a split in `dir`, in its usual sub-directories, or at `dir` itself
 /// when that is a file.
-fn find(dir: &Path, split: Split) -> Result<Found> {
+fn find(dir: &Path, split: Split) -> Result<(Format, Vec<PathBuf>)> {
     if dir.is_file() {
-        return Ok(match name(dir) {
-            name if name.ends_with(".bin") => Found::Binary(vec![dir.to_path_buf()]),
-            name if name.ends_with(".parquet") => Found::Parquet(vec![dir.to_path_buf()]),
-            _ => Found::Python(vec![dir.to_path_buf()]),
-        });
+        let name = name(dir).to_ascii_lowercase();
+        let ends = |format: &Format| name.ends_with(format.suffix);
+        let format = [BINARY, PARQUET].into_iter().find(ends).unwrap_or(PYTHON);
+        return Ok((format, vec![dir.to_path_buf()]));
     }
     let stem = match split {
         Split::Train => "data_batch_",
         Split::Test => "test_batch",
     };
-    for place in [dir.to_path_buf(), dir.join("cifar-10-batches-bin")] {
-        let paths = numbered(&place, stem, ".bin")?;
-        if !paths.is_empty() {
-            return Ok(Found::Binary(paths));
-        }
-    }
-    for place in [dir.to_path_buf(), dir.join("cifar-10-batches-py")] {
-        let paths = numbered(&place, stem, "")?;
-        if !paths.is_empty() {
-            return Ok(Found::Python(paths));
-        }
-    }
-    for place in [dir.to_path_buf(), dir.join("plain_text")] {
-        let paths = matching(&place, &format!("{split}-"), ".parquet")?;
-        if !paths.is_empty() {
-            return Ok(Found::Parquet(paths));
+    for format in [BINARY, PYTHON, PARQUET] {
+        for place in [dir.to_path_buf(), dir.join(format.folder)] {
+            let paths = match format.name {
+                "parquet" => matching(&place, &format!("{split}-"), format.suffix)?,
+                _ => numbered(&place, stem, format.suffix)?,
+            };
+            if !paths.is_empty() {
+                return Ok((format, paths));
+            }
         }
     }
     Err(missing(dir, split))
@@ -161,15 +158,11 @@ fn missing(dir: &Path, split: Split) -> DataError {
                  cifar-10-python.tar.gz was unpacked"
             .into(),
     };
-    DataError::Layout {
-        dir: dir.to_path_buf(),
-        expected: format!(
-            "CIFAR-10's {split} split: {binary}, {python} or {split}-*.parquet, here or in \
-             cifar-10-batches-bin, cifar-10-batches-py or plain_text"
-        ),
-        found: describe(dir),
-        help,
-    }
+    let expected = format!(
+        "CIFAR-10's {split} split: {binary}, {python} or {split}-*.parquet, here or in \
+         cifar-10-batches-bin, cifar-10-batches-py or plain_text"
+    );
+    DataError::content(dir, expected, describe(dir), help)
 }
 
 fn read_table(path: &Path) -> Result<Part> {

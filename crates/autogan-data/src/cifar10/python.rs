@@ -19,21 +19,20 @@ use crate::files::read;
 const ADVICE: &str =
     "the file is no CIFAR-10 batch, or is cut off; unpack cifar-10-python.tar.gz again";
 
-/// Reads one batch file.
-///
-/// # Errors
-/// When the file is no pickle of that form, is cut off, or has a label outside 0 to 9.
+/// Reads one batch file: a pickle of that form with labels from 0 to 9.
 pub(super) fn read_part(path: &Path) -> Result<Part> {
     let bytes = read(path)?;
-    parse(&bytes).map_err(|(fault, help)| {
-        DataError::format(path, fault.offset, fault.expected, fault.found, help)
+    parse(&bytes).map_err(|(fault, help)| DataError::Format {
+        path: path.to_path_buf(),
+        fault,
+        help: help.into(),
     })
 }
 
 /// A fault, and what to do about it.
-type Advised = (Fault, &'static str);
+type AdvisedFault = (Fault, &'static str);
 
-fn parse(bytes: &[u8]) -> Result<Part, Advised> {
+fn parse(bytes: &[u8]) -> Result<Part, AdvisedFault> {
     let advised = |fault| (fault, ADVICE);
     let pickle = Pickle::parse(bytes).map_err(advised)?;
     let [data, labels] = entries(&pickle)?;
@@ -81,7 +80,7 @@ fn classes(pickle: &Pickle<'_>, labels: Id, count: usize) -> Result<Vec<u8>, Fau
 }
 
 /// The values under `data` and `labels`.
-fn entries(pickle: &Pickle<'_>) -> Result<[Id; 2], Advised> {
+fn entries(pickle: &Pickle<'_>) -> Result<[Id; 2], AdvisedFault> {
     let root = pickle.root();
     let found = pickle
         .entries(root)

@@ -43,17 +43,13 @@ pub const SPEC: DatasetSpec = DatasetSpec {
     summary: "ten classes of shapes and textures, drawn by code from a seed; needs no files",
     side: Some(SIDE),
     published: None,
-    needs_dir: false,
     load,
 };
 
 fn load(options: &LoadOptions) -> Result<Images> {
     if let Some(dir) = &options.dir {
-        return Err(DataError::mismatch(
-            "directory",
-            "none, since shapes is drawn by code (or the name of another dataset)",
-            dir.display().to_string(),
-        ));
+        let expected = "none, since shapes is drawn by code (or the name of another dataset)";
+        return Err(DataError::mismatch("directory", expected, dir.display().to_string()));
     }
     let usual = match options.split {
         Split::Train => TRAIN_COUNT,
@@ -93,13 +89,13 @@ pub fn draw(seed: u64, split: Split, index: u64, image: &mut [u8]) -> u8 {
     label
 }
 
-/// The class of image `index`: each ten images in a row are one shuffled deal of the classes.
+/// The class of image `index`: of every ten images in a row, each has another class, in a shuffled order.
 pub fn label(seed: u64, split: Split, index: u64) -> u8 {
-    let mut deal: [u8; CLASSES.len()] = std::array::from_fn(|class| class as u8);
-    let tens = deal.len() as u64;
+    let mut classes: [u8; CLASSES.len()] = std::array::from_fn(|class| class as u8);
+    let tens = classes.len() as u64;
     let mut rng = keyed(b"autogan labels", seed, salt(split), index / tens);
-    shuffle(&mut rng, &mut deal);
-    deal[(index % tens) as usize]
+    shuffle(&mut rng, &mut classes);
+    classes[(index % tens) as usize]
 }
 
 fn salt(split: Split) -> u64 {

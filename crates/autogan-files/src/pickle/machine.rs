@@ -95,14 +95,13 @@ impl<'a> Machine<'a> {
                 })?;
                 self.refer(id)
             }
-            PERSID | BINPERSID => {
-                let id = match code {
-                    PERSID => {
-                        let line = cursor.line("a persistent id")?;
-                        self.add(Value::Text(String::from_utf8_lossy(line)))?
-                    }
-                    _ => self.pop()?,
-                };
+            PERSID => {
+                let line = cursor.line("a persistent id")?;
+                let id = self.add(Value::Text(String::from_utf8_lossy(line)))?;
+                self.push(Value::Persistent(id))
+            }
+            BINPERSID => {
+                let id = self.pop()?;
                 self.push(Value::Persistent(id))
             }
             _ => Err(self.fault(
@@ -124,10 +123,7 @@ impl<'a> Machine<'a> {
 
     /// `APPEND`, `APPENDS`, `ADDITEMS`: items onto the list or set below them.
     fn append(&mut self, code: u8) -> Result<()> {
-        let items = match code {
-            APPEND => self.pop_many(1)?,
-            _ => self.pop_to_mark()?,
-        };
+        let items = self.operands(code)?;
         let target = self.top()?;
         match &mut self.nodes[target.0 as usize].value {
             Value::List(list) | Value::Set(list) => list.extend(items),
@@ -139,10 +135,7 @@ impl<'a> Machine<'a> {
 
     /// `SETITEM`, `SETITEMS`: keys and values into the dictionary below them.
     fn set_items(&mut self, code: u8) -> Result<()> {
-        let items = match code {
-            SETITEM => self.pop_many(2)?,
-            _ => self.pop_to_mark()?,
-        };
+        let items = self.operands(code)?;
         let pairs = self.pairs(&items)?;
         let target = self.top()?;
         match &mut self.nodes[target.0 as usize].value {
@@ -163,10 +156,7 @@ impl<'a> Machine<'a> {
 
     /// A container out of items on the stack.
     fn collect(&mut self, code: u8) -> Result<()> {
-        let items = match code {
-            TUPLE1 | TUPLE2 | TUPLE3 => self.pop_many((code - TUPLE1 + 1).into())?,
-            _ => self.pop_to_mark()?,
-        };
+        let items = self.operands(code)?;
         let value = match code {
             LIST => Value::List(items),
             FROZENSET => Value::Set(items),
@@ -300,6 +290,16 @@ impl<'a> Machine<'a> {
             return Err(self.too_few());
         }
         Ok(self.stack.split_off(self.stack.len() - count))
+    }
+
+    /// The items that an opcode puts into a container.
+    fn operands(&mut self, code: u8) -> Result<Vec<Id>> {
+        match code {
+            APPEND => self.pop_many(1),
+            SETITEM => self.pop_many(2),
+            TUPLE1 | TUPLE2 | TUPLE3 => self.pop_many((code - TUPLE1 + 1).into()),
+            _ => self.pop_to_mark(),
+        }
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Id>> {

@@ -1,9 +1,8 @@
 //! Python's pickles, protocols 0 to 5, read without executing anything.
 //!
-//! [`Pickle::parse`] turns the opcodes into a table of values. What Python would call is kept as
-//! [`Value::Call`]; whoever reads the table decides which few calls it understands, and takes any
-//! other for what it is. Values refer to each other by [`Id`], so that shared and cyclic
-//! structures cost nothing and nothing is dropped recursively.
+//! [`Pickle::parse`] turns the opcodes into a table of values. What Python would call is kept as [`Value::Call`], and
+//! never called; the reader of the table decides which calls it understands. Values refer to each other by [`Id`], so
+//! that shared and cyclic structures cost nothing and nothing is dropped recursively.
 //!
 //! Memory is bounded by [`MAX_BYTES`], [`MAX_VALUES`] and the length of the pickle: strings are
 //! slices of it, and each value or reference counts.
@@ -30,7 +29,7 @@ mod view;
 use std::borrow::Cow;
 
 pub use numpy::{Array, Number};
-pub use view::Called;
+pub use view::NamedCall;
 
 use crate::Fault;
 use cursor::Cursor;
@@ -142,7 +141,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The value that the pickle is about.
+    /// The value that the pickle holds.
     #[must_use]
     pub fn root(&self) -> Id {
         self.root
@@ -154,7 +153,7 @@ impl<'a> Pickle<'a> {
         self.nodes.get(id.0 as usize).map_or(&Value::None, |node| &node.value)
     }
 
-    /// All values, those that the root does not reach, too.
+    /// All values, also those that the root does not reach.
     pub fn ids(&self) -> impl Iterator<Item = Id> {
         (0..self.nodes.len() as u32).map(Id)
     }

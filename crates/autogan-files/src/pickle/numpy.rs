@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Id, MAX_BYTES, MAX_DIMS, MAX_VALUES, Pickle, Value};
 use crate::Fault;
-use crate::strided::gather;
+use crate::strided::{gather, row_major};
 
 /// Deepest nesting of lists that stand for an array.
 const DEPTH: usize = 4;
@@ -132,7 +132,7 @@ impl Pickle<'_> {
         }
         let mut data = bytes;
         if !parts.axes.is_sorted() {
-            let strides = strides(&parts.stored);
+            let strides = row_major(&parts.stored);
             let strides: Vec<usize> = parts.axes.iter().map(|&axis| strides[axis]).collect();
             let moved = gather(&data, dtype.size, 0, &shape, &strides);
             data = Cow::Owned(moved.ok_or_else(|| self.wrong(id, WANTED))?);
@@ -170,13 +170,10 @@ impl Pickle<'_> {
         let mut inner: Option<Vec<usize>> = None;
         for &item in items {
             let shape = self.nested(item, depth + 1, visited, out)?;
-            match &inner {
-                Some(first) if *first != shape => {
-                    let expected = format!("parts of one shape, {first:?}");
-                    return Err(self.unlike(item, expected, format!("shape {shape:?}")));
-                }
-                Some(_) => {}
-                None => inner = Some(shape),
+            let first = inner.get_or_insert_with(|| shape.clone());
+            if *first != shape {
+                let expected = format!("parts of one shape, {first:?}");
+                return Err(self.unlike(item, expected, format!("shape {shape:?}")));
             }
         }
         Ok([vec![items.len()], inner.unwrap_or_default()].concat())
@@ -274,13 +271,4 @@ fn laid_out(mut shape: Vec<usize>, fortran: bool) -> (Vec<usize>, Vec<usize>) {
     }
     shape.reverse();
     (shape, axes.rev().collect())
-}
-
-/// Distances of neighbours in row-major order.
-fn strides(dims: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; dims.len()];
-    for axis in (1..dims.len()).rev() {
-        strides[axis - 1] = usize::saturating_mul(strides[axis], dims[axis]);
-    }
-    strides
 }

@@ -16,7 +16,7 @@ pub type Entries<'p> = Cow<'p, [(Id, Id)]>;
 
 /// A call that was not made, by name.
 #[derive(Debug, Clone, Copy)]
-pub struct Called<'p> {
+pub struct NamedCall<'p> {
     /// Module of what was to be called.
     pub module: &'p str,
     /// Its name in the module.
@@ -27,7 +27,7 @@ pub struct Called<'p> {
     pub state: Option<Id>,
 }
 
-impl Called<'_> {
+impl NamedCall<'_> {
     /// Whether it is a call of one of `names` in `module`; `builtins` is also Python 2's
     /// `__builtin__`, and `numpy._core` older versions' `numpy.core`.
     #[must_use]
@@ -54,17 +54,17 @@ impl<'a> Pickle<'a> {
     /// The call that was to make this value. The helpers through which older protocols make an
     /// object are looked through to the object's class.
     #[must_use]
-    pub fn called(&self, id: Id) -> Option<Called<'_>> {
+    pub fn called(&self, id: Id) -> Option<NamedCall<'_>> {
         let Value::Call(call) = self.value(id) else { return None };
         let Value::Tuple(arguments) = self.value(call.arguments) else { return None };
         let (module, name) = self.global(call.callee)?;
-        let called = Called { module, name, arguments, state: call.state };
+        let called = NamedCall { module, name, arguments, state: call.state };
         let helps = matches!(module, "copyreg" | "copy_reg")
             && matches!(name, "_reconstructor" | "__newobj__");
         match arguments.split_first() {
             Some((class, arguments)) if helps => {
                 let (module, name) = self.global(*class)?;
-                Some(Called { module, name, arguments, state: call.state })
+                Some(NamedCall { module, name, arguments, state: call.state })
             }
             _ => Some(called),
         }
@@ -161,18 +161,16 @@ impl<'a> Pickle<'a> {
         let Some(called) = known else {
             return Ok((!filled.is_empty()).then_some(Cow::Borrowed(filled)));
         };
-        match called.arguments {
+        let before = match called.arguments {
             [inner] => match self.value(*inner) {
-                Value::Dict(entries) => Ok(Some([entries, filled].concat().into())),
+                Value::Dict(entries) => Cow::Borrowed(&entries[..]),
                 // Python 2 pickles an `OrderedDict` as a list of pairs.
-                Value::List(pairs) => {
-                    let pairs = self.pairs(pairs)?;
-                    Ok(Some([&pairs, filled].concat().into()))
-                }
-                _ => Ok(Some(Cow::Borrowed(filled))),
+                Value::List(pairs) => Cow::Owned(self.pairs(pairs)?),
+                _ => Cow::default(),
             },
-            _ => Ok(Some(Cow::Borrowed(filled))),
-        }
+            _ => Cow::default(),
+        };
+        Ok(Some([&*before, filled].concat().into()))
     }
 
     fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {

@@ -32,71 +32,15 @@ pub fn network_input(images: &Tensor) -> Result<Tensor> {
     Ok(ops::space_to_depth(&planes)?)
 }
 
-/// Rearranges one image `[3, 32, 32]` to `[12, 16, 16]`: channel `c · 4 + dy · 2 + dx` holds the
-/// pixels `(2y + dy, 2x + dx)` of channel `c`.
-pub fn space_to_depth(image: &[f32], out: &mut [f32]) {
-    let half = SIDE / 2;
-    for (channel, plane) in out.chunks_exact_mut(half * half).enumerate() {
-        let (c, dy, dx) = (channel / 4, channel / 2 % 2, channel % 2);
-        for (y, row) in plane.chunks_exact_mut(half).enumerate() {
-            let start = (c * SIDE + 2 * y + dy) * SIDE + dx;
-            for (x, value) in row.iter_mut().enumerate() {
-                *value = image[start + 2 * x];
-            }
-        }
-    }
-}
-
-/// Resizes planes `[C, H, W]` to `[C, h, w]` bilinearly, with half-pixel centres and without
-/// antialiasing: the source of output pixel `i` is `(i + 0.5) · from / to − 0.5`, clamped to the
-/// image. `from` and `to` are (height, width).
-pub fn resize_bilinear(source: &[f32], from: (usize, usize), out: &mut [f32], to: (usize, usize)) {
-    let rows = taps(from.0, to.0);
-    let cols = taps(from.1, to.1);
-    let planes = source.chunks_exact(from.0 * from.1);
-    for (plane, out) in planes.zip(out.chunks_exact_mut(to.0 * to.1)) {
-        for (row, &(y0, y1, fy)) in out.chunks_exact_mut(to.1).zip(&rows) {
-            let (top, bottom) = (&plane[y0 * from.1..], &plane[y1 * from.1..]);
-            for (value, &(x0, x1, fx)) in row.iter_mut().zip(&cols) {
-                let a = top[x0] + (top[x1] - top[x0]) * fx;
-                let b = bottom[x0] + (bottom[x1] - bottom[x0]) * fx;
-                *value = a + (b - a) * fy;
-            }
-        }
-    }
-}
-
-/// The two source pixels of each output pixel, and the weight of the second.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
-    let scale = from as f32 / to as f32;
-    (0..to)
-        .map(|i| {
-            let source = ((i as f32 + 0.5) * scale - 0.5).clamp(0.0, (from - 1) as f32);
-            let low = source as usize;
-            (low, (low + 1).min(from - 1), source - low as f32)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
 
     use super::*;
+    use crate::inception::resize::bilinear;
 
     /// Length of one image at [`SIDE`].
     const LEN: usize = 3 * SIDE * SIDE;
-
-    #[test]
-    fn bilinear_by_hand() {
-        // Half-pixel centres: outputs 0..4 of 2 lie at −0.25, 0.25, 0.75, 1.25.
-        let mut out = [0f32; 4];
-        resize_bilinear(&[0., 8.], (1, 2), &mut out, (1, 4));
-        assert_eq!(out, [0., 2., 6., 8.]);
-        let mut half = [0f32; 1];
-        resize_bilinear(&[1., 2., 3., 6.], (2, 2), &mut half, (1, 1));
-        assert_eq!(half, [3.0]);
-    }
 
     #[test]
     fn pixels_go_to_their_channels() {
@@ -112,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_give_the_bits_of_the_loops_in_training() {
+    fn operators_give_the_bits_of_plain_loops() {
         for (h, w) in [(32, 32), (8, 8), (1, 5), (48, 31)] {
             let bytes: Vec<u8> = (0..2 * 3 * h * w).map(|i| (i * i * 31 % 256) as u8).collect();
             let images = Tensor::from_slice(&bytes, (2, 3, h, w), &Device::Cpu).unwrap();
@@ -121,13 +65,13 @@ mod tests {
             assert_eq!(found.dims(), [2, INPUT_CHANNELS, SIDE / 2, SIDE / 2]);
             let scaled = |b: &u8| (f32::from(*b) - 127.5) / 127.5;
             let planes: Vec<f32> = bytes.iter().map(scaled).collect();
-            let mut expected = vec![0f32; 2 * LEN];
-            for (plane, out) in planes.chunks_exact(3 * h * w).zip(expected.chunks_exact_mut(LEN)) {
-                let mut resized = vec![0f32; LEN];
-                resize_bilinear(plane, (h, w), &mut resized, (SIDE, SIDE));
-                space_to_depth(&resized, out);
-            }
-            assert!(flat(found) == expected, "{h}x{w}");
+            let mut resized = vec![0f32; 2 * LEN];
+            bilinear(&planes, (h, w), &mut resized, (SIDE, SIDE), ResizeRule::HalfPixel);
+            let half = SIDE / 2;
+            let squares =
+                Tensor::from_vec(resized, (2, 3, half, 2, half, 2), &Device::Cpu).unwrap();
+            let expected = squares.permute((0, 1, 3, 5, 2, 4)).unwrap();
+            assert!(flat(found) == flat(expected), "{h}x{w}");
         }
     }
 

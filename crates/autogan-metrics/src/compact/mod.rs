@@ -2,14 +2,14 @@
 //! offline stand-in for Inception-v3 in rewards.
 //!
 //! Scores made with it carry its name (`compact-shapes`, `compact-cifar10`); they are not the
-//! published Inception Score or FID. How the weights were trained stands in
+//! published Inception Score or FID. How the weights were trained is written in
 //! `models/scorers/README.md`.
 
 mod input;
 mod network;
 mod variables;
 
-pub use input::{INPUT_CHANNELS, SIDE, network_input, resize_bilinear, space_to_depth};
+pub use input::{INPUT_CHANNELS, SIDE, network_input};
 pub use network::{BN_EPS, CompactClassifier};
 pub use variables::{ConvVars, Variables};
 

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use super::input::network_input;
 use super::variables::{ConvVars, Variables};
 use crate::extractor::check_images;
-use crate::{Error, Extracted, FeatureExtractor, Result};
+use crate::{Error, Extraction, FeatureExtractor, Result};
 
 /// Epsilon of the batch norms.
 pub const BN_EPS: f64 = 1e-5;
@@ -33,12 +33,13 @@ const CHUNK: usize = 16;
 const GPU_CHUNK: usize = 1024;
 
 /// A convolution with its batch norm folded in.
-struct Folded {
+#[derive(Debug)]
+struct FoldedConv {
     weight: Tensor,
     bias: Tensor,
 }
 
-impl Folded {
+impl FoldedConv {
     fn new(conv: &ConvVars, device: &Device) -> candle_core::Result<Self> {
         let std = (conv.var.as_tensor() + BN_EPS)?.sqrt()?;
         let scale = (conv.scale.as_tensor() / std)?;
@@ -47,32 +48,19 @@ impl Folded {
         Ok(Self { weight: stored(&weight, device)?, bias: stored(&bias, device)? })
     }
 
-    fn outputs(&self) -> usize {
-        self.bias.elem_count()
-    }
-
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         ops::relu(&ops::conv2d(x, &self.weight, Some(&self.bias))?)
     }
 }
 
 /// A trained compact classifier, ready for inference on its device.
+#[derive(Debug)]
 pub struct CompactClassifier {
     name: String,
     weights_sha256: Option<String>,
-    convs: Vec<Folded>,
+    convs: Vec<FoldedConv>,
     weight: Tensor,
     bias: Tensor,
-}
-
-impl std::fmt::Debug for CompactClassifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let widths: Vec<usize> = self.convs.iter().map(Folded::outputs).collect();
-        f.debug_struct("CompactClassifier")
-            .field("name", &self.name)
-            .field("widths", &widths)
-            .finish()
-    }
 }
 
 impl CompactClassifier {
@@ -81,11 +69,8 @@ impl CompactClassifier {
     /// # Errors
     /// When the embedded weights do not fit the network, which a test rules out, or `device` cannot hold them.
     pub fn shapes(device: &Device) -> Result<Self> {
-        Self::embedded(
-            super::EMBEDDED[0],
-            include_bytes!("../../scorers/compact-shapes.safetensors"),
-            device,
-        )
+        let bytes = include_bytes!("../../scorers/compact-shapes.safetensors");
+        Self::embedded(super::EMBEDDED[0], bytes, device)
     }
 
     /// `compact-cifar10`, for CIFAR-10, from the embedded weights.
@@ -93,11 +78,8 @@ impl CompactClassifier {
     /// # Errors
     /// When the embedded weights do not fit the network, which a test rules out, or `device` cannot hold them.
     pub fn cifar10(device: &Device) -> Result<Self> {
-        Self::embedded(
-            super::EMBEDDED[1],
-            include_bytes!("../../scorers/compact-cifar10.safetensors"),
-            device,
-        )
+        let bytes = include_bytes!("../../scorers/compact-cifar10.safetensors");
+        Self::embedded(super::EMBEDDED[1], bytes, device)
     }
 
     fn embedded(name: &str, bytes: &[u8], device: &Device) -> Result<Self> {
@@ -114,10 +96,10 @@ impl CompactClassifier {
     /// When the file cannot be read, has no name, or does not fit the network.
     pub fn from_file(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let archive = Archive::read_safetensors(path.as_ref())?;
-        let name = archive.metadata().get("name").ok_or_else(|| Error::Shape {
-            what: format!("metadata of {}", path.as_ref().display()),
-            expected: "an entry `name`, as train-scorer writes it".into(),
-            found: format!("{} other entries", archive.metadata().len()),
+        let name = archive.metadata().get("name").ok_or_else(|| {
+            let what = format!("metadata of {}", path.as_ref().display());
+            let found = format!("{} other entries", archive.metadata().len());
+            Error::shape(what, "an entry `name`, as train-scorer writes it", found)
         })?;
         let mut classifier = Self::from_archive(name, &archive, device)?;
         classifier.weights_sha256 = Some(sha256_file(path)?);
@@ -132,17 +114,12 @@ impl CompactClassifier {
         let Variables { convs, weight, bias, .. } = Variables::from_archive(archive)?;
         let channels = convs.iter().map(|conv| conv.scale.elem_count());
         if weight.dims()[0] < 2 || channels.clone().any(|n| n == 0) {
-            return Err(Error::Shape {
-                what: "the scorer's weights".into(),
-                expected: "2 or more classes, and channels in every block".into(),
-                found: format!(
-                    "{} classes, channels {:?}",
-                    weight.dims()[0],
-                    channels.collect::<Vec<_>>()
-                ),
-            });
+            let channels: Vec<usize> = channels.collect();
+            let found = format!("{} classes, channels {channels:?}", weight.dims()[0]);
+            let expected = "2 or more classes, and channels in every block";
+            return Err(Error::shape("the scorer's weights", expected, found));
         }
-        let convs = convs.iter().map(|conv| Folded::new(conv, device));
+        let convs = convs.iter().map(|conv| FoldedConv::new(conv, device));
         Ok(Self {
             name: name.into(),
             weights_sha256: None,
@@ -200,11 +177,11 @@ impl FeatureExtractor for CompactClassifier {
         self.weights_sha256.as_deref()
     }
 
-    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> Result<Extraction> {
         let chunk = if self.bias.device().is_cpu() { CHUNK } else { GPU_CHUNK };
         let parts = self.in_chunks(images, chunk)?;
         let (features, logits): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        Ok(Extracted { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
+        Ok(Extraction { features: Tensor::cat(&features, 0)?, logits: Tensor::cat(&logits, 0)? })
     }
 }
 

@@ -1,52 +1,29 @@
 //! The network on the CPU: channels last, weights packed once, branches written straight into their block's output.
 //!
-//! What it computes is what the plain form in `network.rs` does, up to rounding. An average pool before a 1x1 convolution is moved
-//! behind it, where there are fewer channels: both are linear, and the mean of a constant is the constant.
+//! The plain form in `network.rs` computes the same, up to rounding. A 1x1 convolution on averages is run before they are
+//! taken, where there are fewer channels: both are linear, and the mean of a constant is the constant.
 
 use autogan_kernels::inference::{
     Buffer, Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3, max_pool3,
     max_pool3_output,
 };
-use candle_core::{Device, Tensor, bail};
+use candle_core::{Device, Tensor};
 
 use super::Tap;
 use super::layout::{Block, Step};
 use crate::{Error, Result};
 
-/// What pixels are set apart by, where their channels fill whole pages.
+/// Floats left free between pixels whose channels fill whole pages.
 const GAP: usize = 16;
 
 /// Blocks of the network that run image by image.
 const STEM: usize = 2;
 
-/// All blocks, with their weights packed.
-pub(super) struct Evaluator {
-    blocks: Vec<Ready>,
-}
-
-/// A block: its branches and the tap behind it.
-struct Ready {
-    branches: Vec<Vec<Layer>>,
-    tap: Option<Tap>,
-}
-
-/// A step of a branch.
-enum Layer {
-    Conv(Convolution),
-    Fork(Convolution, Convolution),
-    /// A 1x1 convolution and the 3x3 averages that stand before it, convolved first: on fewer channels.
-    Averaged(Convolution),
-    MaxPool {
-        stride: usize,
-        pad: usize,
-    },
-}
-
-/// Memory of activations that are not needed any more: it is neither asked for nor cleared again.
+/// Buffers of activations that are not needed any more, to be used again without being cleared.
 #[derive(Default)]
-pub(super) struct Spare(Vec<Buffer>);
+pub(super) struct BufferPool(Vec<Buffer>);
 
-impl Spare {
+impl BufferPool {
     /// At least `len` elements; the caller writes before it reads.
     pub fn take(&mut self, len: usize) -> Buffer {
         let fits = (0..self.0.len()).filter(|&i| self.0[i].len() >= len);
@@ -71,10 +48,10 @@ struct Activations {
 }
 
 impl Activations {
-    fn new(shape: Shape, channels: usize, spare: &mut Spare) -> Self {
+    fn new(shape: Shape, channels: usize, pool: &mut BufferPool) -> Self {
         // Pixels a multiple of 4 KiB apart would share few places of the nearest cache.
         let pitch = if channels.is_multiple_of(1024) { channels + GAP } else { channels };
-        Self { data: spare.take(shape.pixels() * pitch), shape, channels, pitch }
+        Self { data: pool.take(shape.pixels() * pitch), shape, channels, pitch }
     }
 
     fn view(&self) -> Result<Images<'_>> {
@@ -87,168 +64,135 @@ impl Activations {
     }
 }
 
-impl Evaluator {
-    /// Of blocks whose convolutions are ready.
-    ///
-    /// # Errors
-    /// When an average pool is not followed by a 1x1 convolution.
-    pub fn new(blocks: Vec<Block<Convolution>>) -> Result<Self> {
-        let ready = |block: Block<Convolution>| {
-            let branches = block.branches.into_iter().map(layers).collect::<Result<_>>()?;
-            Ok(Ready { branches, tap: block.tap })
-        };
-        Ok(Self { blocks: blocks.into_iter().map(ready).collect::<Result<_>>()? })
-    }
-
-    /// Means over pixels `[n, channels]` behind the blocks that have a tap, up to the tap `last`, of images
-    /// `[n, side, side, 3]`.
-    pub fn forward(
-        &self,
-        x: &Buffer,
-        shape: Shape,
-        last: Tap,
-        spare: &mut Spare,
-    ) -> Result<Vec<(Tap, Tensor)>> {
-        let mut means: Vec<(Tap, Vec<f32>)> = Vec::new();
-        let mut keep = |tap: Tap, x: &Activations| -> Result<()> {
-            let found = average_pixels(x.view()?);
-            match means.iter_mut().find(|(t, _)| *t == tap) {
-                Some((_, means)) => means.extend(found),
-                None => means.push((tap, found)),
-            }
-            Ok(())
-        };
-        // The first blocks' images are large: one at a time stays in the cache. All go on together.
-        let (stem, rest) = self.blocks.split_at(STEM);
-        let one = Shape { n: 1, ..shape };
-        let mut together: Option<Activations> = None;
-        for i in 0..shape.n {
-            let mut input = spare.take(one.pixels() * 3);
-            input[..one.pixels() * 3]
-                .copy_from_slice(&x[i * one.pixels() * 3..][..one.pixels() * 3]);
-            let first = Activations { data: input, shape: one, channels: 3, pitch: 3 };
-            let Some(y) = run_blocks(stem, first, last, spare, &mut keep)? else { continue };
-            let len = y.shape.pixels() * y.pitch;
-            let all = together.get_or_insert_with(|| {
-                Activations::new(Shape { n: shape.n, ..y.shape }, y.channels, spare)
-            });
-            all.data[i * len..][..len].copy_from_slice(&y.data[..len]);
-            spare.give(y.data);
+/// Means over pixels `[n, channels]` behind the blocks that have a tap, up to the tap `last`, of images
+/// `[n, 3, side, side]`.
+pub(super) fn forward(
+    blocks: &[Block<Convolution>],
+    planes: &[f32],
+    shape: Shape,
+    last: Tap,
+    pool: &mut BufferPool,
+) -> Result<Vec<(Tap, Tensor)>> {
+    let mut means: Vec<(Tap, Vec<f32>)> = Vec::new();
+    let mut keep = |tap: Tap, x: &Activations| -> Result<()> {
+        let found = average_pixels(x.view()?);
+        match means.iter_mut().find(|(t, _)| *t == tap) {
+            Some((_, means)) => means.extend(found),
+            None => means.push((tap, found)),
         }
-        if let Some(all) = together
-            && let Some(y) = run_blocks(rest, all, last, spare, &mut keep)?
-        {
-            spare.give(y.data);
+        Ok(())
+    };
+    // The first blocks' images are large: one at a time stays in the cache. All go on together.
+    let (stem, rest) = blocks.split_at(STEM);
+    let one = Shape { n: 1, ..shape };
+    let mut together: Option<Activations> = None;
+    for i in 0..shape.n {
+        let mut input = pool.take(one.pixels() * 3);
+        let planes = &planes[i * one.pixels() * 3..][..one.pixels() * 3];
+        let (red, rest) = planes.split_at(one.pixels());
+        let (green, blue) = rest.split_at(one.pixels());
+        let colours = red.iter().zip(green).zip(blue);
+        for (pixel, ((&red, &green), &blue)) in input.chunks_exact_mut(3).zip(colours) {
+            pixel.copy_from_slice(&[red, green, blue]);
         }
-        let tensor = |(tap, means): (Tap, Vec<f32>)| {
-            let columns = means.len() / shape.n;
-            Ok((tap, Tensor::from_vec(means, (shape.n, columns), &Device::Cpu)?))
-        };
-        means.into_iter().map(tensor).collect()
+        let first = Activations { data: input, shape: one, channels: 3, pitch: 3 };
+        let Some(y) = run_blocks(stem, first, last, pool, &mut keep)? else { continue };
+        let len = y.shape.pixels() * y.pitch;
+        let all = together.get_or_insert_with(|| {
+            Activations::new(Shape { n: shape.n, ..y.shape }, y.channels, pool)
+        });
+        all.data[i * len..][..len].copy_from_slice(&y.data[..len]);
+        pool.give(y.data);
     }
+    if let Some(all) = together
+        && let Some(y) = run_blocks(rest, all, last, pool, &mut keep)?
+    {
+        pool.give(y.data);
+    }
+    let tensor = |(tap, means): (Tap, Vec<f32>)| {
+        let columns = means.len() / shape.n;
+        Ok((tap, Tensor::from_vec(means, (shape.n, columns), &Device::Cpu)?))
+    };
+    means.into_iter().map(tensor).collect()
 }
 
 /// Some blocks in turn; nothing when the last tap is among them.
 fn run_blocks(
-    blocks: &[Ready],
+    blocks: &[Block<Convolution>],
     mut x: Activations,
     last: Tap,
-    spare: &mut Spare,
+    pool: &mut BufferPool,
     keep: &mut impl FnMut(Tap, &Activations) -> Result<()>,
 ) -> Result<Option<Activations>> {
     for block in blocks {
-        let y = block.run(&x, spare)?;
-        spare.give(std::mem::replace(&mut x, y).data);
+        let y = block.run(&x, pool)?;
+        pool.give(std::mem::replace(&mut x, y).data);
         let Some(tap) = block.tap else { continue };
         keep(tap, &x)?;
         if tap >= last {
-            spare.give(x.data);
+            pool.give(x.data);
             return Ok(None);
         }
     }
     Ok(Some(x))
 }
 
-fn layers(steps: Vec<Step<Convolution>>) -> Result<Vec<Layer>> {
-    let mut layers = Vec::new();
-    let mut steps = steps.into_iter();
-    while let Some(step) = steps.next() {
-        layers.push(match step {
-            Step::Conv(conv) => Layer::Conv(conv),
-            Step::Fork(a, b) => Layer::Fork(a, b),
-            Step::MaxPool { stride, pad } => Layer::MaxPool { stride, pad },
-            Step::AvgPool => Layer::Averaged(pointwise(steps.next())?),
-        });
-    }
-    Ok(layers)
-}
-
-fn pointwise(step: Option<Step<Convolution>>) -> candle_core::Result<Convolution> {
-    match step {
-        Some(Step::Conv(conv)) if conv.is_pointwise() => Ok(conv),
-        _ => bail!("Inception: expected a 1x1 convolution behind an average pool"),
-    }
-}
-
-impl Ready {
-    fn run(&self, x: &Activations, spare: &mut Spare) -> Result<Activations> {
+impl Block<Convolution> {
+    fn run(&self, x: &Activations, pool: &mut BufferPool) -> Result<Activations> {
         let mut shape = x.shape;
         let mut channels = 0;
         for branch in &self.branches {
-            (shape, channels) = branch
-                .iter()
-                .try_fold((x.shape, x.channels), |(s, c), layer| {
-                    Ok::<_, Error>((layer.shape(s)?, layer.channels(c)))
-                })
-                .map(|(s, c)| (s, channels + c))?;
+            let behind =
+                branch.iter().try_fold((x.shape, x.channels), |(shape, channels), step| {
+                    Ok::<_, Error>((step.shape(shape)?, step.channels(channels)))
+                })?;
+            (shape, channels) = (behind.0, channels + behind.1);
         }
-        let mut y = Activations::new(shape, channels, spare);
+        let mut y = Activations::new(shape, channels, pool);
         let mut first = 0;
         for branch in &self.branches {
-            first += run(branch, x, &mut y, first, spare)?;
+            first += run(branch, x, &mut y, first, pool)?;
         }
         Ok(y)
     }
 }
 
-/// The layers of a branch, the last of which writes the channels of `y` from `first` on; gives their number.
+/// Runs the steps of a branch; the last one writes the channels of `y` from `first` on. Gives their number.
 fn run(
-    branch: &[Layer],
+    branch: &[Step<Convolution>],
     x: &Activations,
     y: &mut Activations,
     first: usize,
-    spare: &mut Spare,
+    pool: &mut BufferPool,
 ) -> Result<usize> {
-    let Some((layer, then)) = branch.split_first() else { return Ok(0) };
-    let channels = layer.channels(x.channels);
+    let Some((step, then)) = branch.split_first() else { return Ok(0) };
+    let channels = step.channels(x.channels);
     if then.is_empty() {
-        layer.run(x, y, first, spare)?;
+        step.run(x, y, first, pool)?;
         return Ok(channels);
     }
-    let mut between = Activations::new(layer.shape(x.shape)?, channels, spare);
-    layer.run(x, &mut between, 0, spare)?;
-    let channels = run(then, &between, y, first, spare)?;
-    spare.give(between.data);
+    let mut between = Activations::new(step.shape(x.shape)?, channels, pool);
+    step.run(x, &mut between, 0, pool)?;
+    let channels = run(then, &between, y, first, pool)?;
+    pool.give(between.data);
     Ok(channels)
 }
 
-impl Layer {
+impl Step<Convolution> {
     /// Channels behind it.
     fn channels(&self, inputs: usize) -> usize {
         match self {
-            Layer::Conv(conv) | Layer::Averaged(conv) => conv.outputs(),
-            Layer::Fork(a, b) => a.outputs() + b.outputs(),
-            Layer::MaxPool { .. } => inputs,
+            Step::Conv(conv) | Step::Averaged(conv) => conv.outputs(),
+            Step::Fork(a, b) => a.outputs() + b.outputs(),
+            Step::MaxPool { .. } => inputs,
         }
     }
 
     /// Shape behind it.
     fn shape(&self, from: Shape) -> Result<Shape> {
         Ok(match self {
-            Layer::Conv(conv) | Layer::Fork(conv, _) | Layer::Averaged(conv) => {
-                conv.output(from)?
-            }
-            Layer::MaxPool { stride, pad } => max_pool3_output(from, *stride, *pad)?,
+            Step::Conv(conv) | Step::Fork(conv, _) | Step::Averaged(conv) => conv.output(from)?,
+            Step::MaxPool { stride, pad } => max_pool3_output(from, *stride, *pad)?,
         })
     }
 
@@ -258,21 +202,21 @@ impl Layer {
         x: &Activations,
         y: &mut Activations,
         first: usize,
-        spare: &mut Spare,
+        pool: &mut BufferPool,
     ) -> Result<()> {
         match self {
-            Layer::Conv(conv) => conv.relu(x.view()?, y.part(first, conv.outputs())?)?,
-            Layer::Fork(a, b) => {
+            Step::Conv(conv) => conv.relu(x.view()?, y.part(first, conv.outputs())?)?,
+            Step::Fork(a, b) => {
                 a.relu(x.view()?, y.part(first, a.outputs())?)?;
                 b.relu(x.view()?, y.part(first + a.outputs(), b.outputs())?)?;
             }
-            Layer::Averaged(conv) => {
-                let mut sums = Activations::new(x.shape, conv.outputs(), spare);
+            Step::Averaged(conv) => {
+                let mut sums = Activations::new(x.shape, conv.outputs(), pool);
                 conv.linear(x.view()?, sums.part(0, conv.outputs())?)?;
                 average_pool3(sums.view()?, conv.bias(), y.part(first, conv.outputs())?)?;
-                spare.give(sums.data);
+                pool.give(sums.data);
             }
-            Layer::MaxPool { stride, pad } => {
+            Step::MaxPool { stride, pad } => {
                 max_pool3(x.view()?, y.part(first, x.channels)?, *stride, *pad)?;
             }
         }

@@ -1,4 +1,4 @@
-//! The network behind the [`FeatureExtractor`] seam: images to features and logits.
+//! [`InceptionV3`]: the network as a [`FeatureExtractor`], from images to features and logits.
 
 use std::fmt;
 use std::path::Path;
@@ -7,20 +7,20 @@ use std::str::FromStr;
 use autogan_weights::{Archive, sha256_file};
 use candle_core::{Device, Tensor};
 
-use super::evaluate::Spare;
-use super::network::{self, Network};
-use super::{CLASSES, Preset, SIDE};
+use super::evaluate::BufferPool;
+use super::network::Network;
+use super::{CLASSES, Preset};
 use crate::extractor::check_images;
-use crate::{Error, Extracted, FeatureExtractor, Result};
+use crate::{Error, Extraction, FeatureExtractor, Result};
 
 /// Images that run through the network together at most; larger batches are cut into equal pieces, so
 /// that memory does not grow with the batch.
 const CHUNK: usize = 16;
 
-/// [`CHUNK`] on a card, whose units fewer images would not fill. The largest layers hold 9.4 MB for
-/// an image (input, one activation and the next: 3x299x299, 32x147x147 and 64x147x147), so a card
+/// [`CHUNK`] on a GPU, whose units fewer images would not fill. The largest layers hold 9.4 MB for
+/// an image (input, one activation and the next: 3x299x299, 32x147x147 and 64x147x147), so a GPU
 /// needs 0.6 GB, and 0.1 GB for the weights; cuDNN may take up to 1 GiB more.
-const CARD_CHUNK: usize = 64;
+const GPU_CHUNK: usize = 64;
 
 /// Places where the network can be read, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,13 +62,13 @@ impl FromStr for Tap {
             "192" => Ok(Tap::D192),
             "768" => Ok(Tap::D768),
             "2048" => Ok(Tap::D2048),
-            other => Err(Error::Config {
-                what: "dims",
-                expected: "64, 192, 768 or 2048",
-                found: other.to_string(),
-            }),
+            other => Err(wrong_dims(other)),
         }
     }
+}
+
+fn wrong_dims(found: &str) -> Error {
+    Error::config("dims", "64, 192, 768 or 2048", found)
 }
 
 /// Inception-v3 with one preset, reading features at one tap.
@@ -90,10 +90,9 @@ impl fmt::Debug for InceptionV3 {
 }
 
 impl InceptionV3 {
-    /// From tensors under the names of [`super::tensor_shapes`]; others, such as
-    /// `num_batches_tracked`, are ignored. `features` is the tap that FID and KID read, usually
-    /// [`Tap::D2048`]. It computes on `device`: on the CPU with the channels last, on a card as
-    /// [`InceptionV3::by_operators`].
+    /// From tensors under the names of [`super::tensor_shapes`]; others, such as `num_batches_tracked`, are ignored.
+    /// `features` is the tap that FID and KID read, usually [`Tap::D2048`]. It computes on `device`: on the CPU with the
+    /// channels last, on a GPU as [`InceptionV3::by_operators`].
     ///
     /// # Errors
     /// When a tensor is missing or has another shape; [`Error::Config`] for a tap of logits.
@@ -106,10 +105,10 @@ impl InceptionV3 {
         if !device.is_cpu() {
             return Self::by_operators(weights, preset, features, device);
         }
-        Self::with(preset, features, || Network::packed(weights))
+        Self::with(Network::packed(weights)?, preset, features)
     }
 
-    /// [`InceptionV3::from_archive`] operator by operator, as a card runs it, on any device: images are resized, convolved
+    /// [`InceptionV3::from_archive`] operator by operator, as a GPU runs it, on any device: images are resized, convolved
     /// and pooled by `autogan-ops`. On the CPU it is slow, and what the faster form is checked against.
     ///
     /// # Errors
@@ -120,26 +119,16 @@ impl InceptionV3 {
         features: Tap,
         device: &Device,
     ) -> Result<Self> {
-        Self::with(preset, features, || Network::plain(weights, device))
+        Self::with(Network::plain(weights, device)?, preset, features)
     }
 
-    fn with(
-        preset: Preset,
-        features: Tap,
-        network: impl FnOnce() -> Result<Network>,
-    ) -> Result<Self> {
-        if features > Tap::D2048 {
-            return Err(Error::Config {
-                what: "dims",
-                expected: "64, 192, 768 or 2048",
-                found: "logits".into(),
-            });
-        }
+    fn with(network: Network, preset: Preset, features: Tap) -> Result<Self> {
         let name = match features {
             Tap::D2048 => format!("inception-v3-{preset}"),
+            Tap::LogitsUnbiased | Tap::Logits => return Err(wrong_dims("logits")),
             other => format!("inception-v3-{preset}-{}", other.dims()),
         };
-        Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
+        Ok(InceptionV3 { network, preset, features, name, weights_sha256: None })
     }
 
     /// From a safetensors or `.pth` file; its hash is kept.
@@ -158,12 +147,6 @@ impl InceptionV3 {
         Ok(extractor)
     }
 
-    /// The preset, which is to be stored with statistics.
-    #[must_use]
-    pub fn preset(&self) -> Preset {
-        self.preset
-    }
-
     /// Values at some taps, `f32 [N, dims]` each on the network's device, of `images`
     /// `u8 [N, 3, H, W]` of any size, on the CPU or on that device, where they are brought once.
     /// Layers behind the last of the taps are not run.
@@ -172,55 +155,21 @@ impl InceptionV3 {
     /// As [`FeatureExtractor::extract`].
     pub fn taps(&self, images: &Tensor, taps: &[Tap]) -> Result<Vec<Tensor>> {
         let (n, _, _) = check_images(images)?;
-        let images = match self.preset {
-            // Resized on the CPU.
-            Preset::Clean => images.to_device(&Device::Cpu)?,
-            Preset::TorchFidelity | Preset::PytorchFid => {
-                images.to_device(self.network.device())?
-            }
-        };
+        let device = self.network.device();
+        // All images move at once: a part of a tensor would take the whole of it along.
+        let resized_on = if self.preset == Preset::Clean { &Device::Cpu } else { device };
+        let images = images.to_device(resized_on)?;
         let mut pieces: Vec<Vec<Tensor>> = vec![Vec::new(); taps.len()];
-        let most = if self.network.device().is_cpu() { CHUNK } else { CARD_CHUNK };
+        let most = if device.is_cpu() { CHUNK } else { GPU_CHUNK };
         let per = n.div_ceil(n.div_ceil(most));
-        let mut spare = Spare::default();
+        let mut pool = BufferPool::default();
         for start in (0..n).step_by(per) {
             let images = images.narrow(0, start, per.min(n - start))?;
-            let piece = Piece { preset: self.preset, images };
-            let values = self.network.forward(&piece, taps, &mut spare)?;
+            let input = self.preset.prepare(&images, device)?;
+            let values = self.network.forward(&input, taps, &mut pool)?;
             pieces.iter_mut().zip(values).for_each(|(p, v)| p.push(v));
         }
         pieces.iter().map(|p| Ok(Tensor::cat(p, 0)?)).collect()
-    }
-}
-
-/// Images that run through the network together.
-struct Piece {
-    preset: Preset,
-    images: Tensor,
-}
-
-impl network::Images for Piece {
-    fn count(&self) -> usize {
-        self.images.dims()[0]
-    }
-
-    fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync> {
-        let (_, h, w) = check_images(&self.images)?;
-        let bytes = self.images.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<u8>()?;
-        Ok(move |i: usize, pixels: &mut [f32]| {
-            let mut planes = vec![0f32; pixels.len()];
-            self.preset.prepare(&bytes[i * 3 * h * w..][..3 * h * w], (h, w), &mut planes);
-            let (red, rest) = planes.split_at(SIDE * SIDE);
-            let (green, blue) = rest.split_at(SIDE * SIDE);
-            let planes = red.iter().zip(green).zip(blue);
-            for (pixel, ((&r, &g), &b)) in pixels.chunks_exact_mut(3).zip(planes) {
-                pixel.copy_from_slice(&[r, g, b]);
-            }
-        })
-    }
-
-    fn planes(&self, device: &Device) -> Result<Tensor> {
-        self.preset.prepare_on(&self.images, device)
     }
 }
 
@@ -242,8 +191,8 @@ impl FeatureExtractor for InceptionV3 {
     }
 
     /// Features at the chosen tap, and the logits without bias, which the Inception Score takes.
-    fn extract(&self, images: &Tensor) -> Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> Result<Extraction> {
         let values = self.taps(images, &[self.features, Tap::LogitsUnbiased])?;
-        Ok(Extracted { features: values[0].clone(), logits: values[1].clone() })
+        Ok(Extraction { features: values[0].clone(), logits: values[1].clone() })
     }
 }

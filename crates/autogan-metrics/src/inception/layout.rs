@@ -28,8 +28,8 @@ pub(super) enum Step<C> {
     Conv(C),
     /// Two convolution blocks on the same input, concatenated.
     Fork(C, C),
-    /// 3x3 average at stride 1 that does not count padding.
-    AvgPool,
+    /// A 1x1 convolution block on 3x3 averages at stride 1 that do not count padding.
+    Averaged(C),
     /// 3x3 maximum.
     MaxPool { stride: usize, pad: usize },
 }
@@ -40,7 +40,7 @@ impl<C> Step<C> {
         Ok(match self {
             Step::Conv(c) => Step::Conv(f(c)?),
             Step::Fork(a, b) => Step::Fork(f(a)?, f(b)?),
-            Step::AvgPool => Step::AvgPool,
+            Step::Averaged(c) => Step::Averaged(f(c)?),
             Step::MaxPool { stride, pad } => Step::MaxPool { stride, pad },
         })
     }
@@ -58,19 +58,15 @@ pub(super) struct Block<C> {
 /// All blocks in order, from `[N, 3, 299, 299]` to `[N, 2048, 8, 8]`.
 pub(super) fn blocks() -> Vec<Block<ConvPlan>> {
     let mut blocks = vec![
-        stem(vec![
-            Branch::new("", 3)
-                .strided("Conv2d_1a_3x3", 32)
-                .valid("Conv2d_2a_3x3", 32)
-                .conv("Conv2d_2b_3x3", 64, (3, 3))
-                .max_pool(2, 0),
-        ]),
-        stem(vec![
-            Branch::new("", 64)
-                .conv("Conv2d_3b_1x1", 80, (1, 1))
-                .valid("Conv2d_4a_3x3", 192)
-                .max_pool(2, 0),
-        ]),
+        block([Branch::new("", 3)
+            .strided("Conv2d_1a_3x3", 32)
+            .valid("Conv2d_2a_3x3", 32)
+            .conv("Conv2d_2b_3x3", 64, (3, 3))
+            .max_pool(2, 0)]),
+        block([Branch::new("", 64)
+            .conv("Conv2d_3b_1x1", 80, (1, 1))
+            .valid("Conv2d_4a_3x3", 192)
+            .max_pool(2, 0)]),
         block_a("Mixed_5b", 192, 32),
         block_a("Mixed_5c", 256, 64),
         block_a("Mixed_5d", 288, 64),
@@ -80,8 +76,8 @@ pub(super) fn blocks() -> Vec<Block<ConvPlan>> {
         block_c("Mixed_6d", 160),
         block_c("Mixed_6e", 192),
         block_d("Mixed_7a", 768),
-        block_e("Mixed_7b", 1280, Branch::avg_pool),
-        block_e("Mixed_7c", 2048, |branch| branch.max_pool(1, 1)),
+        block_e("Mixed_7b", 1280, |branch| branch.averaged("branch_pool", 192)),
+        block_e("Mixed_7c", 2048, |b| b.max_pool(1, 1).conv("branch_pool", 192, (1, 1))),
     ];
     let taps = [(0, Tap::D64), (1, Tap::D192), (9, Tap::D768), (12, Tap::D2048)];
     for (index, tap) in taps {
@@ -107,9 +103,9 @@ pub fn tensor_shapes() -> Vec<(String, Vec<usize>)> {
     };
     for step in blocks().into_iter().flat_map(|b| b.branches).flatten() {
         match step {
-            Step::Conv(conv) => add(conv),
+            Step::Conv(conv) | Step::Averaged(conv) => add(conv),
             Step::Fork(a, b) => [a, b].into_iter().for_each(&mut add),
-            Step::AvgPool | Step::MaxPool { .. } => {}
+            Step::MaxPool { .. } => {}
         }
     }
     shapes.push(("fc.weight".to_string(), vec![CLASSES, Tap::D2048.dims()]));
@@ -117,16 +113,14 @@ pub fn tensor_shapes() -> Vec<(String, Vec<usize>)> {
     shapes
 }
 
-type Branches = Vec<Branch>;
-
-fn stem(branches: Branches) -> Block<ConvPlan> {
+fn block<const N: usize>(branches: [Branch; N]) -> Block<ConvPlan> {
     Block { branches: branches.into_iter().map(|b| b.steps).collect(), tap: None }
 }
 
 /// 35x35: 1x1, 5x5, double 3x3, pool.
 fn block_a(name: &str, inputs: usize, pool: usize) -> Block<ConvPlan> {
     let branch = || Branch::new(name, inputs);
-    stem(vec![
+    block([
         branch().conv("branch1x1", 64, (1, 1)),
         branch().conv("branch5x5_1", 48, (1, 1)).conv("branch5x5_2", 64, (5, 5)),
         branch().conv("branch3x3dbl_1", 64, (1, 1)).conv("branch3x3dbl_2", 96, (3, 3)).conv(
@@ -134,14 +128,14 @@ fn block_a(name: &str, inputs: usize, pool: usize) -> Block<ConvPlan> {
             96,
             (3, 3),
         ),
-        branch().avg_pool().conv("branch_pool", pool, (1, 1)),
+        branch().averaged("branch_pool", pool),
     ])
 }
 
 /// 35x35 to 17x17.
 fn block_b(name: &str, inputs: usize) -> Block<ConvPlan> {
     let branch = || Branch::new(name, inputs);
-    stem(vec![
+    block([
         branch().strided("branch3x3", 384),
         branch()
             .conv("branch3x3dbl_1", 64, (1, 1))
@@ -154,7 +148,7 @@ fn block_b(name: &str, inputs: usize) -> Block<ConvPlan> {
 /// 17x17: 1x1, factorised 7x7 and double 7x7, pool.
 fn block_c(name: &str, narrow: usize) -> Block<ConvPlan> {
     let branch = || Branch::new(name, 768);
-    stem(vec![
+    block([
         branch().conv("branch1x1", 192, (1, 1)),
         branch().conv("branch7x7_1", narrow, (1, 1)).conv("branch7x7_2", narrow, (1, 7)).conv(
             "branch7x7_3",
@@ -167,14 +161,14 @@ fn block_c(name: &str, narrow: usize) -> Block<ConvPlan> {
             .conv("branch7x7dbl_3", narrow, (1, 7))
             .conv("branch7x7dbl_4", narrow, (7, 1))
             .conv("branch7x7dbl_5", 192, (1, 7)),
-        branch().avg_pool().conv("branch_pool", 192, (1, 1)),
+        branch().averaged("branch_pool", 192),
     ])
 }
 
 /// 17x17 to 8x8.
 fn block_d(name: &str, inputs: usize) -> Block<ConvPlan> {
     let branch = || Branch::new(name, inputs);
-    stem(vec![
+    block([
         branch().conv("branch3x3_1", 192, (1, 1)).strided("branch3x3_2", 320),
         branch()
             .conv("branch7x7x3_1", 192, (1, 1))
@@ -188,7 +182,7 @@ fn block_d(name: &str, inputs: usize) -> Block<ConvPlan> {
 /// 8x8: the two E blocks differ in their pool.
 fn block_e(name: &str, inputs: usize, pool: fn(Branch) -> Branch) -> Block<ConvPlan> {
     let branch = || Branch::new(name, inputs);
-    stem(vec![
+    block([
         branch().conv("branch1x1", 320, (1, 1)),
         branch().conv("branch3x3_1", 384, (1, 1)).fork("branch3x3_2a", "branch3x3_2b", 384),
         branch().conv("branch3x3dbl_1", 448, (1, 1)).conv("branch3x3dbl_2", 384, (3, 3)).fork(
@@ -196,7 +190,7 @@ fn block_e(name: &str, inputs: usize, pool: fn(Branch) -> Branch) -> Block<ConvP
             "branch3x3dbl_3b",
             384,
         ),
-        pool(branch()).conv("branch_pool", 192, (1, 1)),
+        pool(branch()),
     ])
 }
 
@@ -221,57 +215,50 @@ impl Branch {
         stride: usize,
         pad: (usize, usize),
     ) -> ConvPlan {
-        ConvPlan {
-            name: format!("{}{name}", self.prefix),
-            inputs: self.channels,
-            outputs,
-            kernel,
-            stride,
-            pad,
-        }
+        let name = format!("{}{name}", self.prefix);
+        ConvPlan { name, inputs: self.channels, outputs, kernel, stride, pad }
     }
 
-    fn then(mut self, conv: ConvPlan) -> Self {
-        self.channels = conv.outputs;
-        self.steps.push(Step::Conv(conv));
+    fn then(mut self, step: Step<ConvPlan>, channels: usize) -> Self {
+        self.channels = channels;
+        self.steps.push(step);
         self
     }
 
     /// Keeps the side.
     fn conv(self, name: &str, outputs: usize, kernel: (usize, usize)) -> Self {
         let conv = self.plan(name, outputs, kernel, 1, (kernel.0 / 2, kernel.1 / 2));
-        self.then(conv)
+        self.then(Step::Conv(conv), outputs)
     }
 
     /// 3x3 without padding.
     fn valid(self, name: &str, outputs: usize) -> Self {
         let conv = self.plan(name, outputs, (3, 3), 1, (0, 0));
-        self.then(conv)
+        self.then(Step::Conv(conv), outputs)
     }
 
     /// 3x3 with stride 2, without padding.
     fn strided(self, name: &str, outputs: usize) -> Self {
         let conv = self.plan(name, outputs, (3, 3), 2, (0, 0));
-        self.then(conv)
+        self.then(Step::Conv(conv), outputs)
     }
 
     /// 1x3 and 3x1 beside each other, each with `outputs` channels.
-    fn fork(mut self, wide: &str, tall: &str, outputs: usize) -> Self {
+    fn fork(self, wide: &str, tall: &str, outputs: usize) -> Self {
         let a = self.plan(wide, outputs, (1, 3), 1, (0, 1));
         let b = self.plan(tall, outputs, (3, 1), 1, (1, 0));
-        self.channels = 2 * outputs;
-        self.steps.push(Step::Fork(a, b));
-        self
+        self.then(Step::Fork(a, b), 2 * outputs)
     }
 
-    fn avg_pool(mut self) -> Self {
-        self.steps.push(Step::AvgPool);
-        self
+    /// 1x1 behind an average pool that keeps the side.
+    fn averaged(self, name: &str, outputs: usize) -> Self {
+        let conv = self.plan(name, outputs, (1, 1), 1, (0, 0));
+        self.then(Step::Averaged(conv), outputs)
     }
 
-    fn max_pool(mut self, stride: usize, pad: usize) -> Self {
-        self.steps.push(Step::MaxPool { stride, pad });
-        self
+    fn max_pool(self, stride: usize, pad: usize) -> Self {
+        let channels = self.channels;
+        self.then(Step::MaxPool { stride, pad }, channels)
     }
 }
 
@@ -302,7 +289,7 @@ mod tests {
                 let mut at = channels;
                 for step in branch {
                     match step {
-                        Step::Conv(conv) => {
+                        Step::Conv(conv) | Step::Averaged(conv) => {
                             assert_eq!(conv.inputs, at, "{}", conv.name);
                             at = conv.outputs;
                         }
@@ -310,7 +297,7 @@ mod tests {
                             assert_eq!((a.inputs, b.inputs), (at, at), "{}", a.name);
                             at = a.outputs + b.outputs;
                         }
-                        Step::AvgPool | Step::MaxPool { .. } => {}
+                        Step::MaxPool { .. } => {}
                     }
                 }
                 outputs += at;

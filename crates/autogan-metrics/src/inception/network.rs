@@ -1,15 +1,14 @@
 //! The network's weights, batch norm folded into the convolutions, and its forward pass.
 //!
-//! On the CPU the blocks run as `evaluate.rs` says; here stands the plain form, operator by operator on tensors, which
-//! cards take and tests compare with.
+//! On the CPU the blocks run by `evaluate.rs`. The plain form is here: operator by operator on tensors. GPUs run it, and
+//! tests compare with it.
 
 use autogan_kernels::inference::{Convolution, Shape};
 use autogan_ops::{ConvGeometry, avg_pool_global, avg_pool3, conv2d_relu, linear, max_pool3};
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
 
-use super::evaluate::{Evaluator, Spare};
+use super::evaluate::{self, BufferPool};
 use super::layout::{self, Block, ConvPlan, Step};
 use super::{CLASSES, SIDE, Tap};
 use crate::{Error, Result};
@@ -35,7 +34,7 @@ pub(super) struct Network {
 /// The blocks in one of their forms.
 enum Blocks {
     /// On the CPU: channels last.
-    Packed(Evaluator),
+    Packed(Vec<Block<Convolution>>),
     /// Operator by operator, on any device.
     Tensors(Vec<Block<Conv>>),
 }
@@ -57,7 +56,7 @@ impl Network {
     /// For the CPU, from the tensors named by [`layout::tensor_shapes`]; others are ignored.
     pub fn packed(weights: &Archive) -> Result<Self> {
         let pack = |plan: ConvPlan| fold_batch_norm(weights, &plan, &Device::Cpu)?.pack();
-        Self::with(Blocks::Packed(Evaluator::new(blocks(pack)?)?), weights, &Device::Cpu)
+        Self::with(Blocks::Packed(blocks(pack)?), weights, &Device::Cpu)
     }
 
     /// The plain form, from the same tensors.
@@ -82,28 +81,22 @@ impl Network {
         self.fc_bias.device()
     }
 
-    /// Values at the taps, in the order asked for, of `images`; layers behind the last tap are not run.
-    ///
-    /// # Errors
-    /// When an operator fails.
+    /// Values at the taps, in the order asked for, of images `[n, 3, 299, 299]`, resized and scaled, on the network's
+    /// device; layers behind the last tap are not run.
     pub fn forward(
         &self,
-        images: &impl Images,
+        images: &Tensor,
         taps: &[Tap],
-        spare: &mut Spare,
+        pool: &mut BufferPool,
     ) -> Result<Vec<Tensor>> {
         let last = taps.iter().copied().max().unwrap_or(Tap::D64);
         let mut found = match &self.blocks {
-            Blocks::Packed(evaluator) => {
-                let (n, len, write) = (images.count(), SIDE * SIDE * 3, images.writer()?);
-                let mut x = spare.take(n * len);
-                let pieces = x[..n * len].par_chunks_exact_mut(len).enumerate();
-                pieces.for_each(|(i, pixels)| write(i, pixels));
-                let found = evaluator.forward(&x, Shape { n, h: SIDE, w: SIDE }, last, spare)?;
-                spare.give(x);
-                found
+            Blocks::Packed(blocks) => {
+                let shape = Shape { n: images.dims()[0], h: SIDE, w: SIDE };
+                let planes = images.flatten_all()?.to_vec1::<f32>()?;
+                evaluate::forward(blocks, &planes, shape, last, pool)?
             }
-            Blocks::Tensors(blocks) => plain(blocks, &images.planes(self.device())?, last)?,
+            Blocks::Tensors(blocks) => plain(blocks, images, last)?,
         };
         if let Some((Tap::D2048, features)) = found.last()
             && last > Tap::D2048
@@ -117,16 +110,6 @@ impl Network {
         let at = |tap: &Tap| found.iter().find(|(t, _)| t == tap).map(|(_, value)| value.clone());
         Ok(taps.iter().filter_map(at).collect())
     }
-}
-
-/// Images, resized and scaled, as the forms of the network take them.
-pub(super) trait Images {
-    /// How many there are.
-    fn count(&self) -> usize;
-    /// What writes pixels `[299, 299, 3]` of one of them, for the packed form.
-    fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync>;
-    /// All of them `[n, 3, 299, 299]` on a device, for the plain form.
-    fn planes(&self, device: &Device) -> Result<Tensor>;
 }
 
 /// The plain form: means over pixels behind the blocks that have a tap, up to the tap `last`.
@@ -164,7 +147,7 @@ impl Step<Conv> {
         Ok(match self {
             Step::Conv(conv) => conv.forward(x)?,
             Step::Fork(a, b) => Tensor::cat(&[a.forward(x)?, b.forward(x)?], 1)?,
-            Step::AvgPool => avg_pool3(x)?,
+            Step::Averaged(conv) => conv.forward(&avg_pool3(x)?)?,
             Step::MaxPool { stride, pad } => max_pool3(x, *stride, *pad)?,
         })
     }
@@ -205,11 +188,8 @@ fn read(weights: &Archive, name: &str, shape: &[usize]) -> Result<Tensor> {
     if tensor.dims() == shape {
         return Ok(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?);
     }
-    Err(Error::Shape {
-        what: format!("tensor {name} of the Inception weights"),
-        expected: format!("{shape:?}"),
-        found: format!("{:?}", tensor.dims()),
-    })
+    let what = format!("tensor {name} of the Inception weights");
+    Err(Error::shape(what, format!("{shape:?}"), format!("{:?}", tensor.dims())))
 }
 
 #[cfg(test)]
@@ -235,45 +215,29 @@ mod tests {
         layout::tensor_shapes().into_iter().enumerate().map(tensor).collect()
     }
 
-    struct Waves(usize);
-
-    impl Images for Waves {
-        fn count(&self) -> usize {
-            self.0
-        }
-
-        fn writer(&self) -> Result<impl Fn(usize, &mut [f32]) + Sync> {
-            Ok(|image: usize, out: &mut [f32]| {
-                for (i, v) in out.iter_mut().enumerate() {
-                    *v = (i as f32 * 0.37 + image as f32).sin();
-                }
-            })
-        }
-
-        fn planes(&self, device: &Device) -> Result<Tensor> {
-            let mut pixels = vec![0f32; self.0 * SIDE * SIDE * 3];
-            let write = self.writer()?;
-            pixels.chunks_exact_mut(SIDE * SIDE * 3).enumerate().for_each(|(i, out)| write(i, out));
-            let x = Tensor::from_vec(pixels, (self.0, SIDE, SIDE, 3), device)?;
-            Ok(x.permute((0, 3, 1, 2))?.contiguous()?)
-        }
-    }
-
     #[test]
     fn packed_blocks_equal_the_plain_form() {
         let weights = weights();
         let packed = Network::packed(&weights).unwrap();
         let plain = Network::plain(&weights, &Device::Cpu).unwrap();
+        let waves = |image: usize| {
+            (0..SIDE * SIDE * 3).map(move |i| (i as f32 * 0.37 + image as f32).sin())
+        };
+        let waves: Vec<f32> = (0..2).flat_map(waves).collect();
+        let waves = Tensor::from_vec(waves, (2, SIDE, SIDE, 3), &Device::Cpu).unwrap();
+        let waves = waves.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
         let taps = [Tap::Logits, Tap::D64, Tap::D2048, Tap::D192, Tap::D768, Tap::LogitsUnbiased];
         let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        let found = packed.forward(&Waves(2), &taps, &mut Spare::default()).unwrap();
-        let expected = plain.forward(&Waves(2), &taps, &mut Spare::default()).unwrap();
+        let forward = |network: &Network, taps: &[Tap]| {
+            network.forward(&waves, taps, &mut BufferPool::default()).unwrap()
+        };
+        let (found, expected) = (forward(&packed, &taps), forward(&plain, &taps));
         assert_eq!((found.len(), expected.len()), (taps.len(), taps.len()));
         for ((tap, found), expected) in taps.iter().zip(&found).zip(&expected) {
             let gap = largest(&(found - expected).unwrap()) / largest(expected);
             assert!(gap < 2e-5 && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
         }
-        let few = packed.forward(&Waves(2), &[Tap::D192], &mut Spare::default()).unwrap();
+        let few = forward(&packed, &[Tap::D192]);
         assert_eq!(few[0].to_vec2::<f32>().unwrap(), found[3].to_vec2::<f32>().unwrap());
     }
 }

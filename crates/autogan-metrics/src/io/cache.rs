@@ -6,8 +6,7 @@ use autogan_files::Sha256;
 use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
 
-use super::io_error;
-use crate::{Extracted, FeatureExtractor, FeatureSet, Matrix, Result};
+use crate::{Extraction, FeatureExtractor, FeatureSet, Matrix, Result};
 
 /// A directory of features.
 #[derive(Debug, Clone)]
@@ -24,12 +23,8 @@ impl FeatureCache {
     }
 
     fn path(&self, content: &str, extractor: &dyn FeatureExtractor) -> PathBuf {
-        let key = format!(
-            "{content} {} {} {}",
-            extractor.name(),
-            self.weights,
-            env!("CARGO_PKG_VERSION")
-        );
+        let (name, version) = (extractor.name(), env!("CARGO_PKG_VERSION"));
+        let key = format!("{content} {name} {} {version}", self.weights);
         self.dir.join(format!("{}.safetensors", Sha256::of(key)))
     }
 
@@ -42,7 +37,7 @@ impl FeatureCache {
         let archive = Archive::read_safetensors(self.path(content, extractor)).ok()?;
         let tensor = |name| archive.get(name).cloned();
         let mut set = FeatureSet::empty(extractor);
-        set.push(&Extracted { features: tensor("features")?, logits: tensor("logits")? }).ok()?;
+        set.push(&Extraction { features: tensor("features")?, logits: tensor("logits")? }).ok()?;
         let whole = set.logits.cols() == 0 || set.features.rows() == set.logits.rows();
         whole.then_some(set)
     }
@@ -54,7 +49,8 @@ impl FeatureCache {
         extractor: &dyn FeatureExtractor,
         set: &FeatureSet,
     ) -> Result<()> {
-        std::fs::create_dir_all(&self.dir).map_err(|e| io_error(&self.dir, e))?;
+        let refused = autogan_files::Error::io("create the directory", &self.dir);
+        std::fs::create_dir_all(&self.dir).map_err(refused)?;
         let tensor = |m: &Matrix| Tensor::from_slice(m.data(), (m.rows(), m.cols()), &Device::Cpu);
         let mut archive = Archive::new();
         archive.insert("features", tensor(&set.features)?);

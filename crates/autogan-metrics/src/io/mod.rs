@@ -17,14 +17,7 @@ pub use pipeline::{ExtractOptions, extract_set};
 pub use source::{ImageSource, Input, OpenOptions, open};
 pub use stats_file::{StatsProtocol, StoredStatistics, read_statistics, write_statistics};
 
-use std::path::Path;
-
 use crate::Error;
-
-/// The error of a refusal by the operating system.
-fn io_error(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { path: path.to_path_buf(), source }
-}
 
 /// The error of an input that is not what it should be.
 fn input_error(

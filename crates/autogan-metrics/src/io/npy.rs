@@ -1,6 +1,6 @@
 //! NumPy's array format `.npy`, versions 1 to 3 (NEP 1): plain numbers only, never a pickle.
 
-use autogan_files::strided::gather;
+use autogan_files::strided::{gather, row_major};
 
 use super::input_error;
 use crate::Result;
@@ -61,8 +61,11 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
         return Err(bad(&format!("the values of shape {shape:?}"), format!("{found} values")));
     }
     if order == "True" {
+        // Fortran order: the first axis runs fastest.
         let size = data.len() / found.max(1);
-        values = read(&from_fortran(data, size, &shape).unwrap_or_default())?;
+        let mut strides = row_major(&shape.iter().rev().copied().collect::<Vec<_>>());
+        strides.reverse();
+        values = read(&gather(data, size, 0, &shape, &strides).unwrap_or_default())?;
     }
     Ok(Array { shape, values })
 }
@@ -110,16 +113,6 @@ fn words<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f64) -> Optio
     rest.is_empty().then(|| chunks.iter().map(|&chunk| convert(chunk)).collect())
 }
 
-/// From Fortran order (first axis fastest) to C order, for elements of `size` bytes.
-fn from_fortran(data: &[u8], size: usize, shape: &[usize]) -> Option<Vec<u8>> {
-    let mut step = 1usize;
-    let strides = shape.iter().map(|&dim| {
-        let next = step.saturating_mul(dim);
-        std::mem::replace(&mut step, next)
-    });
-    gather(data, size, 0, shape, &strides.collect::<Vec<usize>>())
-}
-
 /// The bytes of an array of `f64`, in C order.
 pub(super) fn f64_bytes(shape: &[usize], values: &[f64]) -> Vec<u8> {
     let mut out = header("<f8", shape);
@@ -136,14 +129,14 @@ pub(super) fn u8_bytes(values: &[u8]) -> Vec<u8> {
 
 /// A version 1 header, padded so that the data starts at a multiple of 64.
 fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
-    let dims: String = shape.iter().map(|d| format!("{d}, ")).collect();
-    let dims = dims.trim_end_matches(if shape.len() == 1 { ' ' } else { ',' });
-    let dims = if shape.len() == 1 { dims } else { dims.trim_end_matches(", ") };
-    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
-    while (10 + text.len() + 1) % 64 != 0 {
-        text.push(' ');
-    }
-    text.push('\n');
+    let dims = match shape {
+        [one] => format!("{one},"),
+        _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
+    // Magic, version and length take 10 bytes, the line feed one.
+    let width = (11 + text.len()).next_multiple_of(64) - 11;
+    let text = format!("{text:width$}\n");
     let mut out = MAGIC.to_vec();
     out.extend([1, 0]);
     out.extend((text.len() as u16).to_le_bytes());

@@ -1,23 +1,24 @@
 //! Zip containers, as `numpy.savez` and picture collections use them, within limits.
 //!
-//! Sizes are those that are really unpacked, whatever the directory says; names that would leave
-//! the container are refused, though nothing is ever written to the disk.
+//! The bytes that are unpacked are counted, as a container's directory may lie about sizes. Names that would leave the
+//! container are refused, though nothing is ever written to the disk.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use autogan_files::Error as FileError;
 use zip::ZipArchive;
 
+use super::input_error;
 use super::npy::{self, Array};
-use super::{input_error, io_error};
 use crate::Result;
 
 /// Bytes that all members together may unpack to, for each byte of the file: pictures hardly
 /// shrink in a zip, and statistics by less than a half.
 const EXPANSION: u64 = 64;
 
-/// Bytes that may always be unpacked.
+/// Bytes that may be unpacked of any file.
 const FREE: u64 = 256 << 20;
 
 /// A zip file whose members are read under one common limit.
@@ -31,8 +32,8 @@ pub(super) struct Container {
 impl Container {
     /// Opens the file and checks the names of its members.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| io_error(path, e))?;
-        let length = file.metadata().map_err(|e| io_error(path, e))?.len();
+        let file = File::open(path).map_err(FileError::io("open", path))?;
+        let length = file.metadata().map_err(FileError::io("read the size of", path))?.len();
         let broken = |error: zip::result::ZipError| {
             let found = format!("{length} bytes that are none ({error})");
             input_error(path.display(), "a zip container", found, "pack it again")

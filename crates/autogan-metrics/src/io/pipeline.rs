@@ -35,11 +35,8 @@ pub fn extract_set(
     progress: &mut dyn FnMut(usize),
 ) -> Result<FeatureSet> {
     if options.batch == 0 || options.workers == 0 {
-        return Err(Error::Config {
-            what: "batch size and workers",
-            expected: "at least 1 each",
-            found: format!("{} and {}", options.batch, options.workers),
-        });
+        let found = format!("{} and {}", options.batch, options.workers);
+        return Err(Error::config("batch size and workers", "at least 1 each", found));
     }
     let content = options.cache.as_ref().map(|_| source.content_hash()).transpose()?;
     if let (Some(cache), Some(content)) = (&options.cache, &content)
@@ -63,10 +60,9 @@ fn run(
     progress: &mut dyn FnMut(usize),
 ) -> Result<FeatureSet> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.workers).build();
-    let pool = pool.map_err(|error| Error::Config {
-        what: "workers",
-        expected: "as many threads as the system allows",
-        found: format!("{} ({error})", options.workers),
+    let pool = pool.map_err(|error| {
+        let found = format!("{} ({error})", options.workers);
+        Error::config("workers", "as many threads as the system allows", found)
     })?;
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(AHEAD);

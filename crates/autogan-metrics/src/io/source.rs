@@ -2,20 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
+use autogan_data::folder::EXTENSIONS;
 use autogan_data::{Hub, LoadOptions, Picture, Split, decode_picture};
-use autogan_files::Sha256;
+use autogan_files::{Error as FileError, Sha256};
 use rayon::prelude::*;
 
+use super::input_error;
 use super::npy::{Array, Values};
 use super::npz::Container;
 use super::stats_file::{StoredStatistics, read_statistics};
-use super::{input_error, io_error};
 use crate::Result;
-
-/// Extensions of pictures that are read, in any case.
-const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
 
 /// Deepest level of sub-directories.
 const DEPTH: usize = 32;
@@ -108,7 +106,10 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
     let items = match extension.to_str() {
         _ if !path.exists() => dataset(input, options)?,
         Some("zip") => zip(path, options)?,
-        Some("bin") => cifar10_records(path)?,
+        Some("bin") => {
+            let dir = Some(path.to_path_buf());
+            loaded("cifar10", &LoadOptions { dir, ..LoadOptions::new(Split::Train) })?
+        }
         Some("npz") => match Container::open(path)?.array("arr_0")? {
             Some(array) => pixels(path, array)?,
             None => return read_statistics(path).map(Input::Statistics),
@@ -163,8 +164,8 @@ fn walk(
     files: &mut Vec<PathBuf>,
     folders: &mut usize,
 ) -> Result<()> {
-    for entry in std::fs::read_dir(dir).map_err(|e| io_error(dir, e))? {
-        let path = entry.map_err(|e| io_error(dir, e))?.path();
+    for entry in std::fs::read_dir(dir).map_err(FileError::io("list", dir))? {
+        let path = entry.map_err(FileError::io("list", dir))?.path();
         if path.is_dir() {
             *folders += 1;
             if options.recursive && depth > 0 && !path.is_symlink() {
@@ -217,33 +218,9 @@ fn pixels(path: &Path, array: Array) -> Result<Items> {
     Ok(Items::Pixels { width, height, data })
 }
 
-/// Records of one label byte and `[3, 32, 32]`.
-fn cifar10_records(path: &Path) -> Result<Items> {
-    const RECORD: usize = 1 + 3 * 32 * 32;
-    let bytes = std::fs::read(path).map_err(|e| io_error(path, e))?;
-    if bytes.is_empty() || bytes.len() % RECORD != 0 {
-        return Err(input_error(
-            path.display(),
-            format!("CIFAR-10 records of {RECORD} bytes"),
-            format!("{} bytes", bytes.len()),
-            "fetch the file again",
-        ));
-    }
-    if let Some(row) = bytes.iter().step_by(RECORD).position(|&label| label > 9) {
-        let found = format!("label {} in record {row}", bytes[row * RECORD]);
-        return Err(input_error(path.display(), "labels up to 9", found, "fetch the file again"));
-    }
-    let data = bytes.chunks_exact(RECORD).flat_map(|r| r[1..].iter().copied()).collect();
-    Ok(Items::Pixels { width: 32, height: 32, data })
-}
-
 fn dataset(input: &str, options: &OpenOptions) -> Result<Items> {
-    let split = |name: &str| match name {
-        "train" => Some(Split::Train),
-        "test" => Some(Split::Test),
-        _ => None,
-    };
-    let named = input.rsplit_once('-').and_then(|(name, part)| Some((name, split(part)?)));
+    let named =
+        input.rsplit_once('-').and_then(|(name, split)| Some((name, split.parse::<Split>().ok()?)));
     let known = named.filter(|(name, _)| {
         autogan_data::DATASETS.iter().any(|spec| spec.name == *name && spec.side.is_some())
     });
@@ -255,10 +232,13 @@ fn dataset(input: &str, options: &OpenOptions) -> Result<Items> {
             "check the spelling",
         ));
     };
-    let mut load = LoadOptions::new(split);
-    load.dir.clone_from(&options.data_dir);
-    load.hub = options.hub.clone();
-    let images = autogan_data::load(name, &load)?;
+    let (dir, hub) = (options.data_dir.clone(), options.hub.clone());
+    loaded(name, &LoadOptions { dir, hub, ..LoadOptions::new(split) })
+}
+
+/// The images of a dataset.
+fn loaded(name: &str, options: &LoadOptions) -> Result<Items> {
+    let images = autogan_data::load(name, options)?;
     let side = images.side();
     Ok(Items::Pixels { width: side, height: side, data: images.data().to_vec() })
 }
@@ -274,11 +254,9 @@ impl ImageSource {
     /// When `side` is 0, or `data` is empty or no multiple of an image.
     pub fn from_pixels(label: &str, side: usize, data: Vec<u8>) -> Result<Self> {
         if side == 0 || data.is_empty() || !data.len().is_multiple_of(3 * side * side) {
-            return Err(crate::Error::Shape {
-                what: format!("the pixels of {label}"),
-                expected: format!("u8 [N, 3, {side}, {side}] with N and side above 0"),
-                found: format!("{} bytes", data.len()),
-            });
+            let expected = format!("u8 [N, 3, {side}, {side}] with N and side above 0");
+            let found = format!("{} bytes", data.len());
+            return Err(crate::Error::shape(format!("the pixels of {label}"), expected, found));
         }
         let items = Items::Pixels { width: side, height: side, data };
         Ok(Self::new(label, items, &OpenOptions::plain()))
@@ -322,37 +300,32 @@ impl ImageSource {
     /// # Errors
     /// For the first image in order that cannot be read or decoded, naming it.
     pub fn load(&self, range: std::ops::Range<usize>) -> Result<Vec<Picture>> {
-        match &self.items {
-            Items::Files(paths) => paths[range]
-                .par_iter()
-                .map(|path| {
-                    let bytes = std::fs::read(path).map_err(|e| io_error(path, e))?;
+        // Rayon gives any of several errors, so the first one is chosen afterwards.
+        let decoded: Vec<Result<Picture>> = match &self.items {
+            Items::Files(paths) => {
+                let picture = |path: &PathBuf| {
+                    let bytes = std::fs::read(path).map_err(FileError::io("read", path))?;
                     self.picture(&bytes, path)
-                })
-                .collect(),
+                };
+                paths[range].par_iter().map(picture).collect()
+            }
             Items::Zip { container, names } => {
                 let names = &names[range];
-                let encoded = names.iter().map(|name| self.member(container, name));
+                let mut container = container.lock().unwrap_or_else(PoisonError::into_inner);
+                let encoded = names.iter().map(|name| container.read(name));
                 let encoded = encoded.collect::<Result<Vec<_>>>()?;
                 let pairs = names.par_iter().zip(&encoded);
                 let inside = |name: &String| PathBuf::from(format!("{}: {name}", self.label));
                 pairs.map(|(name, bytes)| self.picture(bytes, &inside(name))).collect()
             }
-            Items::Pixels { width, height, data } => {
+            &Items::Pixels { width, height, ref data } => {
                 let images = data.chunks_exact(3 * width * height);
                 let wanted = images.skip(range.start).take(range.len());
-                Ok(wanted
-                    .map(|planes| {
-                        let planes = planes.to_vec();
-                        self.cropped(Picture { width: *width, height: *height, planes })
-                    })
-                    .collect())
+                let picture = |planes: &[u8]| Picture { width, height, planes: planes.to_vec() };
+                wanted.map(|planes| Ok(self.cropped(picture(planes)))).collect()
             }
-        }
-    }
-
-    fn member(&self, container: &Mutex<Container>, name: &str) -> Result<Vec<u8>> {
-        container.lock().unwrap_or_else(std::sync::PoisonError::into_inner).read(name)
+        };
+        decoded.into_iter().collect()
     }
 
     fn picture(&self, bytes: &[u8], path: &Path) -> Result<Picture> {
@@ -373,20 +346,18 @@ impl ImageSource {
     pub fn content_hash(&self) -> Result<String> {
         let mut hasher = Sha256::new();
         hasher.update(format!("drop_alpha {} crop {:?}", self.drop_alpha, self.crop));
-        let mut add = |bytes: &[u8]| hasher.update_piece(bytes);
+        let mut add = |path: &Path| {
+            std::fs::read(path)
+                .map_err(FileError::io("read", path))
+                .map(|bytes| hasher.update_piece(bytes))
+        };
         match &self.items {
-            Items::Files(paths) => {
-                for path in paths {
-                    add(&std::fs::read(path).map_err(|e| io_error(path, e))?);
-                }
-            }
-            Items::Zip { .. } => {
-                // A second look at the file leaves this container's limit alone.
-                add(&std::fs::read(&self.label).map_err(|e| io_error(Path::new(&self.label), e))?);
-            }
+            Items::Files(paths) => paths.iter().try_for_each(|path| add(path))?,
+            // A second look at the file leaves this container's limit alone.
+            Items::Zip { .. } => add(Path::new(&self.label))?,
             Items::Pixels { width, height, data } => {
-                add(format!("{width}x{height}").as_bytes());
-                add(data);
+                hasher.update_piece(format!("{width}x{height}"));
+                hasher.update_piece(data);
             }
         }
         Ok(hasher.hex())

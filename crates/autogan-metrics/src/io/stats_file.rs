@@ -6,14 +6,14 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use autogan_files::atomic;
+use autogan_files::{Error as FileError, atomic};
 use serde::{Deserialize, Serialize};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::input_error;
 use super::npy::{self, Values};
 use super::npz::Container;
-use super::{input_error, io_error};
 use crate::{GaussianStats, Result};
 
 /// Name of the array that holds the protocol.
@@ -91,7 +91,8 @@ pub fn write_statistics(
     let path = path.as_ref();
     stats.check("the statistics")?;
     let d = stats.dims();
-    let json = serde_json::to_vec(protocol).map_err(|e| io_error(path, e.into()))?;
+    let failed = || FileError::io("write", path);
+    let json = serde_json::to_vec(protocol).map_err(Into::into).map_err(failed())?;
     let members = [
         ("mu", npy::f64_bytes(&[d], &stats.mean)),
         ("sigma", npy::f64_bytes(&[d, d], &stats.cov)),
@@ -101,8 +102,8 @@ pub fn write_statistics(
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for (name, bytes) in members {
         let started = zip.start_file(format!("{name}.npy"), options).map_err(Into::into);
-        started.and_then(|()| zip.write_all(&bytes)).map_err(|e| io_error(path, e))?;
+        started.and_then(|()| zip.write_all(&bytes)).map_err(failed())?;
     }
-    let file = zip.finish().map_err(|e| io_error(path, e.into()))?;
+    let file = zip.finish().map_err(Into::into).map_err(failed())?;
     Ok(atomic::write(path, file.get_ref())?)
 }

@@ -23,11 +23,9 @@ pub fn frechet_distance(first: &GaussianStats, second: &GaussianStats) -> Result
     first.check("the first set")?;
     second.check("the second set")?;
     if first.dims() != second.dims() {
-        return Err(Error::Shape {
-            what: "statistics of the two sets".into(),
-            expected: format!("{} features in both", first.dims()),
-            found: format!("{} features in the second", second.dims()),
-        });
+        let expected = format!("{} features in both", first.dims());
+        let found = format!("{} features in the second", second.dims());
+        return Err(Error::shape("statistics of the two sets", expected, found));
     }
     let root = trace_of_root(first, second)?;
     Ok(combine(first, second, root))

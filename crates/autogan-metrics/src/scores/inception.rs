@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::enough;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
 
@@ -47,23 +48,15 @@ pub struct InceptionScore {
 pub fn inception_score(logits: &Matrix, config: &InceptionScoreConfig) -> Result<InceptionScore> {
     let (n, k, splits) = (logits.rows(), logits.cols(), config.splits);
     if splits == 0 {
-        return Err(Error::Config { what: "splits", expected: "at least 1", found: "0".into() });
+        return Err(Error::config("splits", "at least 1", "0"));
     }
     if k == 0 {
-        return Err(Error::Shape {
-            what: "logits for the Inception Score".into(),
-            expected: "[N, K] with K of 1 or more".into(),
-            found: "no columns: the extractor has no classes".into(),
-        });
+        let found = "no columns: the extractor has no classes";
+        let what = "logits for the Inception Score";
+        return Err(Error::shape(what, "[N, K] with K of 1 or more", found));
     }
-    if n < splits {
-        return Err(Error::TooFew {
-            score: "the Inception Score",
-            needed: splits,
-            found: n,
-            remedy: format!("give more images or fewer than {splits} splits"),
-        });
-    }
+    let remedy = format!("give more images or fewer than {splits} splits");
+    enough("the Inception Score", splits, n, &remedy)?;
     logits.check_finite("logits")?;
     let order = match config.shuffle_seed {
         Some(seed) => RandomState::new(seed).permutation(n),
@@ -130,33 +123,29 @@ mod tests {
     }
 
     #[test]
-    fn hand_computed() {
-        // One row says (3/4, 1/4), the other (1/4, 3/4): the marginal is (1/2, 1/2), so
-        // KL = 3/4 ln(3/2) + 1/4 ln(1/2).
+    fn by_hand() {
         let ln3 = 3f32.ln();
-        let s = score(&[[ln3, 0.], [0., ln3]], InceptionScoreConfig::in_order(1)).unwrap();
-        let expected = (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln()).exp();
-        assert!((s.mean - expected).abs() < 1e-7, "{} {expected}", s.mean);
-        assert_eq!(s.std, 0.0);
-    }
-
-    #[test]
-    fn extremes() {
-        // Certain and balanced: the number of classes. All alike: 1. No NaN where p underflows.
-        let sure = [[2000., 0.], [0., 2000.]];
-        let s = score(&sure, InceptionScoreConfig::in_order(1)).unwrap();
-        assert!((s.mean - 2.0).abs() < 1e-12);
-        let same = [[2000., 0.], [2000., 0.]];
-        let s = score(&same, InceptionScoreConfig::in_order(1)).unwrap();
-        assert!((s.mean - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn splits_use_population_std() {
-        // First split scores 2, second 1: mean 1.5, population std 0.5.
-        let rows = [[2000., 0.], [0., 2000.], [2000., 0.], [2000., 0.]];
-        let s = score(&rows, InceptionScoreConfig::in_order(2)).unwrap();
-        assert!((s.mean - 1.5).abs() < 1e-12 && (s.std - 0.5).abs() < 1e-12);
+        let (a, b) = ([2000., 0.], [0., 2000.]);
+        for (rows, splits, mean, std, gap) in [
+            // One row says (3/4, 1/4), the other (1/4, 3/4): the marginal is (1/2, 1/2), so
+            // KL = 3/4 ln(3/2) + 1/4 ln(1/2).
+            (
+                &[[ln3, 0.], [0., ln3]][..],
+                1,
+                (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln()).exp(),
+                0.0,
+                1e-7,
+            ),
+            // Certain and balanced: the number of classes. All alike: 1. No NaN where p underflows.
+            (&[a, b], 1, 2.0, 0.0, 1e-12),
+            (&[a, a], 1, 1.0, 0.0, 1e-12),
+            // First split scores 2, second 1: mean 1.5, population std 0.5.
+            (&[a, b, a, a], 2, 1.5, 0.5, 1e-12),
+        ] {
+            let s = score(rows, InceptionScoreConfig::in_order(splits)).unwrap();
+            assert!((s.mean - mean).abs() < gap, "{} {mean}", s.mean);
+            assert!((s.std - std).abs() < 1e-12 && (splits > 1 || s.std == 0.0), "{}", s.std);
+        }
     }
 
     #[test]

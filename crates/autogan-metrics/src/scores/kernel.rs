@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inception::mean_and_population_std;
 use super::linalg;
+use crate::error::enough;
 use crate::matrix::same_cols;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
@@ -55,21 +56,13 @@ pub fn kernel_distance(
 ) -> Result<KernelDistance> {
     same_cols(first, second)?;
     if config.subsets == 0 || config.subset_size < 2 {
-        return Err(Error::Config {
-            what: "KID subsets x size",
-            expected: "at least 1 subset of at least 2 images",
-            found: format!("{} x {}", config.subsets, config.subset_size),
-        });
+        let found = format!("{} x {}", config.subsets, config.subset_size);
+        let expected = "at least 1 subset of at least 2 images";
+        return Err(Error::config("KID subsets x size", expected, found));
     }
     let smallest = first.rows().min(second.rows());
-    if smallest < config.subset_size {
-        return Err(Error::TooFew {
-            score: "KID",
-            needed: config.subset_size,
-            found: smallest,
-            remedy: "give more images or a smaller subset size".into(),
-        });
-    }
+    let remedy = "give more images or a smaller subset size";
+    enough("KID", config.subset_size, smallest, remedy)?;
     first.check_finite("features of the first set")?;
     second.check_finite("features of the second set")?;
     let mut rng = RandomState::new(config.seed);

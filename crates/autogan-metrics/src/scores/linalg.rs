@@ -21,8 +21,7 @@ pub(crate) fn transposed(m: &Matrix) -> Mat<f64> {
 /// `lhs · rhs`.
 pub(crate) fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
     let mut out = Mat::zeros(lhs.nrows(), rhs.ncols());
-    let blocks: Vec<(usize, MatMut<'_, f64>)> = column_blocks(out.as_mut());
-    blocks.into_par_iter().for_each(|(start, block)| {
+    column_blocks(out.as_mut()).into_par_iter().for_each(|(start, block)| {
         let cols = rhs.subcols(start, block.ncols());
         matmul(block, Accum::Replace, lhs, cols, 1.0, Par::Seq);
     });
@@ -34,8 +33,7 @@ pub(crate) fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
 pub(crate) fn congruence(lower: MatRef<'_, f64>, symmetric: MatRef<'_, f64>) -> Mat<f64> {
     let n = lower.nrows();
     let mut out = Mat::zeros(n, n);
-    let blocks: Vec<(usize, MatMut<'_, f64>)> = column_blocks(out.as_mut());
-    blocks.into_par_iter().for_each(|(start, block)| {
+    column_blocks(out.as_mut()).into_par_iter().for_each(|(start, block)| {
         let (rest, cols) = (n - start, block.ncols());
         let columns = lower.submatrix(start, start, rest, cols);
         let mut half = Mat::zeros(rest, cols);

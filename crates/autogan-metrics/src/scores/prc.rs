@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::linalg;
+use crate::error::enough;
 use crate::matrix::same_cols;
 use crate::{Error, Matrix, Result};
 
@@ -43,21 +44,10 @@ pub fn precision_recall(
 ) -> Result<PrecisionRecall> {
     same_cols(real, generated)?;
     if neighbours == 0 {
-        return Err(Error::Config {
-            what: "neighbours",
-            expected: "at least 1",
-            found: "0".into(),
-        });
+        return Err(Error::config("neighbours", "at least 1", "0"));
     }
     let smallest = real.rows().min(generated.rows());
-    if smallest <= neighbours {
-        return Err(Error::TooFew {
-            score: "precision and recall",
-            needed: neighbours + 1,
-            found: smallest,
-            remedy: "give more images".into(),
-        });
-    }
+    enough("precision and recall", neighbours + 1, smallest, "give more images")?;
     real.check_finite("features of the real set")?;
     generated.check_finite("features of the generated set")?;
     Ok(PrecisionRecall {

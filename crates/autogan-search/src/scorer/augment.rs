@@ -1,7 +1,9 @@
 //! What happens to an image before the classifier sees it, drawn per image from its own stream.
 
 use autogan_config::AugmentConfig;
-use autogan_metrics::compact::{SIDE, resize_bilinear};
+use autogan_metrics::compact::SIDE;
+use autogan_metrics::inception::resize::bilinear;
+use autogan_ops::ResizeRule;
 use rand::{Rng, RngExt};
 
 const AREA: usize = SIDE * SIDE;
@@ -90,7 +92,7 @@ pub(super) fn lower_resolution(image: &mut [f32], factor: usize) {
         let (c, y, x) = (index / AREA, index / SIDE % SIDE, index % SIDE);
         small[(c * side + y / factor) * side + x / factor] += value * scale;
     }
-    resize_bilinear(&small, (side, side), image, (SIDE, SIDE));
+    bilinear(&small, (side, side), image, (SIDE, SIDE), ResizeRule::HalfPixel);
 }
 
 /// One pass of the binomial filter 1, 2, 1 along both axes, the border repeated.
@@ -119,7 +121,7 @@ fn junk(out: &mut [f32], rng: &mut impl Rng) {
     let small: Vec<f32> = (0..3 * side * side)
         .map(|i| (mean[i / (side * side)] + strength * gaussian(rng)).clamp(-1.0, 1.0))
         .collect();
-    resize_bilinear(&small, (side, side), out, (SIDE, SIDE));
+    bilinear(&small, (side, side), out, (SIDE, SIDE), ResizeRule::HalfPixel);
 }
 
 /// A standard normal number.

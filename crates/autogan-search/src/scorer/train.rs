@@ -2,9 +2,7 @@
 
 use autogan_config::Configuration;
 use autogan_data::{Batcher, Images};
-use autogan_metrics::compact::{
-    CompactClassifier, INPUT_CHANNELS, SIDE, Variables, space_to_depth,
-};
+use autogan_metrics::compact::{CompactClassifier, SIDE, Variables};
 use autogan_metrics::{
     InceptionScore, InceptionScoreConfig, Matrix, extract_batched, inception_score,
 };
@@ -159,22 +157,18 @@ fn batch(
         .zip(target.par_chunks_exact_mut(classes))
         .zip(pixels.par_chunks_exact(LEN))
         .enumerate()
-        .for_each_init(
-            || vec![0f32; LEN],
-            |augmented, (i, ((input, target), image))| {
-                let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-                let stream = (epoch * images.len() + indices[i]) as u64;
-                rng.set_stream(AUGMENT_STREAM + stream);
-                if augment(&config.augment, image, augmented, &mut rng) {
-                    target.fill(1.0 / classes as f32);
-                } else {
-                    target[usize::from(labels[i])] += (1.0 - config.label_smoothing) as f32;
-                }
-                space_to_depth(augmented, input);
-            },
-        );
-    let shape = (n, INPUT_CHANNELS, SIDE / 2, SIDE / 2);
-    let input = Tensor::from_vec(input, shape, device)?;
+        .for_each(|(i, ((input, target), image))| {
+            let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+            let stream = (epoch * images.len() + indices[i]) as u64;
+            rng.set_stream(AUGMENT_STREAM + stream);
+            if augment(&config.augment, image, input, &mut rng) {
+                target.fill(1.0 / classes as f32);
+            } else {
+                target[usize::from(labels[i])] += (1.0 - config.label_smoothing) as f32;
+            }
+        });
+    let input = Tensor::from_vec(input, (n, 3, SIDE, SIDE), device)?;
+    let input = ops::space_to_depth(&input)?;
     let target = Tensor::from_vec(target, (n, classes), device)?;
     Ok((input, target))
 }

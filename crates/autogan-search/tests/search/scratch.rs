@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autogan_config::Configuration;
-use autogan_metrics::{Extracted, FeatureExtractor};
+use autogan_metrics::{Extraction, FeatureExtractor};
 use autogan_run::{Checkpoint, ModelScore};
 use autogan_search::{
     Job, KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
@@ -254,7 +254,7 @@ impl FeatureExtractor for Counting {
         Colours.classes()
     }
 
-    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extraction> {
         self.0.fetch_add(images.dim(0)?, Ordering::Relaxed);
         Colours.extract(images)
     }

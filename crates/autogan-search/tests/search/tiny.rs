@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
-use autogan_metrics::{Extracted, FeatureExtractor};
+use autogan_metrics::{Extraction, FeatureExtractor};
 use autogan_search::config::DataConfig;
 use autogan_search::{ExtractorScore, Inputs, KnownReals, Reporter, SearchConfig, TrainingInputs};
 use candle_core::{DType, Device, Tensor};
@@ -25,9 +25,9 @@ impl FeatureExtractor for Colours {
         3
     }
 
-    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extracted> {
+    fn extract(&self, images: &Tensor) -> autogan_metrics::Result<Extraction> {
         let features = (images.to_dtype(DType::F32)?.mean((2, 3))? / 16.0)?;
-        Ok(Extracted { logits: features.clone(), features })
+        Ok(Extraction { logits: features.clone(), features })
     }
 }
 

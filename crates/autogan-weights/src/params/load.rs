@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use candle_core::{Tensor, Var};
+use candle_core::{Error as CandleError, Tensor, Var};
+use candle_nn::VarBuilder;
 
 use super::{Params, Role, assign};
 use crate::{Archive, Error, Result};
@@ -13,19 +14,19 @@ use crate::{Archive, Error, Result};
 /// A tensor that is offered to a network: its name there, its name where it comes from, and its value.
 type Offer<'a> = (String, &'a str, &'a Tensor);
 
-/// What a loading has found so far.
+/// What one call of loading has found so far.
 #[derive(Default)]
-pub(super) struct Loading<'a> {
+struct Loading<'a> {
     /// Name, variable and value of what fits.
-    pub values: Vec<(&'a str, &'a Var, Tensor)>,
-    pub missing: Vec<String>,
-    pub unexpected: Vec<String>,
-    pub wrong_shape: Vec<String>,
+    values: Vec<(&'a str, &'a Var, Tensor)>,
+    missing: Vec<String>,
+    unexpected: Vec<String>,
+    wrong_shape: Vec<String>,
 }
 
 impl Loading<'_> {
     /// Sets all variables, or none of them.
-    pub fn finish(self) -> Result<()> {
+    fn finish(self) -> Result<()> {
         let Self { values, missing, unexpected, wrong_shape } = self;
         if !(missing.is_empty() && unexpected.is_empty() && wrong_shape.is_empty()) {
             return Err(Error::Mismatch { missing, unexpected, wrong_shape });
@@ -97,6 +98,42 @@ impl Params {
         self.fill(offers, str::to_owned)
     }
 
+    /// Sets every tensor from `vb`, which is asked for the name that `rename` makes of ours. The values are copied.
+    ///
+    /// # Errors
+    /// As [`Params::load`], but nothing is unexpected, as a `VarBuilder` does not list what it holds.
+    pub fn load_var_builder(
+        &self,
+        vb: &VarBuilder<'_>,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<()> {
+        let prefix = vb.prefix();
+        let full = |name: &str| {
+            if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+        };
+        let mut loading = Loading::default();
+        for (own, entry) in &self.entries {
+            let (var, theirs) = (&entry.var, rename(own));
+            if !vb.contains_tensor(&theirs) {
+                if entry.role != Role::Counter {
+                    loading.missing.push(full(&theirs));
+                }
+                continue;
+            }
+            let hints = candle_nn::Init::default();
+            let found = vb.get_with_hints_dtype(var.shape(), &theirs, hints, var.dtype());
+            match found.map_err(without_backtrace) {
+                Ok(value) => loading.values.push((own, var, value)),
+                Err(CandleError::UnexpectedShape { expected, got, .. }) => {
+                    let text = wrong_shape(&full(&theirs), expected.dims(), got.dims());
+                    loading.wrong_shape.push(text);
+                }
+                Err(source) => return Err(Error::tensor(&full(&theirs), source)),
+            }
+        }
+        loading.finish()
+    }
+
     /// Sets every tensor from `offers`; `theirs` is the name that a missing tensor would have had among them.
     fn fill<'a>(
         &self,
@@ -130,6 +167,14 @@ impl Params {
 }
 
 /// The words for a tensor of another shape.
-pub(super) fn wrong_shape(name: &str, expected: &[usize], found: &[usize]) -> String {
+fn wrong_shape(name: &str, expected: &[usize], found: &[usize]) -> String {
     format!("{name}: expected {expected:?}, found {found:?}")
+}
+
+/// The error itself; candle wraps it where `RUST_BACKTRACE` is set.
+fn without_backtrace(error: CandleError) -> CandleError {
+    match error {
+        CandleError::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        error => error,
+    }
 }

@@ -1,15 +1,14 @@
-//! [`Params`]: the named tensors of a network, which are variables that an optimiser steps and buffers that it does not.
+//! [`Params`]: the named tensors of a network, which are variables that an optimiser trains and buffers that it does not.
 //!
 //! Every network of this project keeps its tensors here: generator and discriminator, the controller, the compact
 //! scorer in training. So all of them draw their initial values, load and save in one way.
 
-mod builder;
-mod guests;
 mod load;
 
-pub use builder::ParamsBuilder;
+use std::sync::PoisonError;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::VarMap;
 use indexmap::IndexMap;
 use rand::Rng;
 
@@ -18,9 +17,9 @@ use crate::{Archive, Error, Init, Result};
 /// What a tensor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// An optimiser steps it.
+    /// An optimiser trains it.
     Trainable,
-    /// The network itself changes it.
+    /// The network changes it itself.
     Buffer,
     /// A count of training steps, a buffer that older files lack.
     Counter,
@@ -45,7 +44,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// The variables that an optimiser steps, in order.
+    /// The variables that an optimiser trains, in order.
     pub fn trainable(&self) -> Vec<(&str, &Var)> {
         self.list(|role| role == Role::Trainable)
     }
@@ -78,6 +77,22 @@ impl Params {
         self.get(name).ok_or_else(|| {
             Error::missing_tensor(name, self.entries.len(), self.entries.keys().map(String::as_str))
         })
+    }
+
+    /// The trainable variables, as the constructors of candle's optimisers take them. They share the network's memory: a
+    /// step of such an optimiser changes the network.
+    pub fn vars(&self) -> Vec<Var> {
+        self.trainable().into_iter().map(|(_, var)| var.clone()).collect()
+    }
+
+    /// All tensors, buffers included, as a `VarMap` that shares the network's memory.
+    ///
+    /// An optimiser that is made from it leaves buffers alone, as they have no gradient.
+    pub fn var_map(&self) -> VarMap {
+        let map = VarMap::new();
+        let shared = self.all().into_iter().map(|(name, var)| (name.to_owned(), var.clone()));
+        map.data().lock().unwrap_or_else(PoisonError::into_inner).extend(shared);
+        map
     }
 
     /// The number of trainable values.
@@ -137,6 +152,85 @@ impl Params {
             archive.insert(format!("{prefix}{}", rename(&name)), value);
         }
         Ok(())
+    }
+}
+
+/// Makes the tensors of a network, one call for each, and gathers them in a [`Params`].
+///
+/// All of them are zero until [`Params::reset`] draws them or a `load` sets them, so that initial values do not depend
+/// on when a layer is built.
+#[derive(Debug)]
+pub struct ParamsBuilder(Params);
+
+impl ParamsBuilder {
+    /// A builder of tensors of one element type on one device.
+    ///
+    /// # Errors
+    /// [`Error::ParameterType`] when `dtype` is neither F32 nor F64.
+    pub fn new(dtype: DType, device: &Device) -> Result<Self> {
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            return Err(Error::ParameterType { found: format!("{dtype:?}") });
+        }
+        Ok(Self(Params { entries: IndexMap::new(), dtype, device: device.clone() }))
+    }
+
+    /// A variable that an optimiser trains.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], or when the device fails.
+    pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, self.0.dtype, init, Role::Trainable)
+    }
+
+    /// A buffer: a tensor that no optimiser trains.
+    ///
+    /// # Errors
+    /// As [`ParamsBuilder::param`].
+    pub fn buffer(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, self.0.dtype, init, Role::Buffer)
+    }
+
+    /// A buffer in F64, whatever the element type of the variables is.
+    ///
+    /// # Errors
+    /// As [`ParamsBuilder::param`].
+    pub fn buffer_f64(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Var> {
+        self.add(name, shape, DType::F64, init, Role::Buffer)
+    }
+
+    /// A counter: one number, I64, from zero. It is a buffer that a file may lack.
+    ///
+    /// # Errors
+    /// As [`ParamsBuilder::param`].
+    pub fn counter(&mut self, name: &str) -> Result<Var> {
+        self.add(name, (), DType::I64, Init::Zeros, Role::Counter)
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        dtype: DType,
+        init: Init,
+        role: Role,
+    ) -> Result<Var> {
+        if self.0.entries.contains_key(name) {
+            return Err(Error::NameTaken { name: name.to_owned() });
+        }
+        let var = Var::zeros(shape, dtype, &self.0.device).map_err(|e| Error::tensor(name, e))?;
+        self.0.entries.insert(name.to_owned(), Entry { var: var.clone(), init, role });
+        Ok(var)
+    }
+
+    /// The finished store, in the order in which the tensors were added.
+    pub fn finish(self) -> Params {
+        self.0
+    }
+
+    /// The finished store, in the order of the names.
+    pub fn finish_by_name(mut self) -> Params {
+        self.0.entries.sort_unstable_keys();
+        self.0
     }
 }
 

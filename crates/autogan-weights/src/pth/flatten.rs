@@ -1,6 +1,6 @@
 //! Nested dictionaries to flat names: tensors, numbers and texts, and what is neither.
 
-use super::value::{Found, TensorRef, tensor};
+use super::value::{TensorRef, ValueKind, tensor};
 use crate::limits;
 use autogan_files::pickle::{Id, Number, Pickle, Value};
 use autogan_files::{Fault, quote};
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 /// A checkpoint's entries under flat names.
 #[derive(Debug, Default)]
-pub(super) struct Flat {
+pub(super) struct FlatEntries {
     /// Tensors in the order of the file.
     pub tensors: Vec<(String, TensorRef)>,
     /// Numbers, booleans and texts.
@@ -22,7 +22,7 @@ pub(super) struct Flat {
 }
 
 /// Flattens a pickle whose root is a dictionary.
-pub(super) fn flatten(pickle: &Pickle<'_>) -> Result<Flat, Fault> {
+pub(super) fn flatten(pickle: &Pickle<'_>) -> Result<FlatEntries, Fault> {
     let root = pickle.root();
     if pickle.entries(root)?.is_none() {
         let found = format!(
@@ -31,12 +31,12 @@ pub(super) fn flatten(pickle: &Pickle<'_>) -> Result<Flat, Fault> {
         );
         return Err(pickle.unlike(root, "a dictionary of tensors at the top", found));
     }
-    let mut flat = Flat::default();
+    let mut flat = FlatEntries::default();
     flat.visit(pickle, root, "", 0)?;
     Ok(flat)
 }
 
-impl Flat {
+impl FlatEntries {
     fn visit(&mut self, all: &Pickle<'_>, id: Id, name: &str, depth: usize) -> Result<(), Fault> {
         self.visited += 1;
         self.text += name.len();
@@ -49,48 +49,36 @@ impl Flat {
                 format!("more, at {}", quote(name)),
             ));
         }
-        match tensor(all, id)? {
-            Found::Tensor(tensor) => {
+        let (text, opaque) = match tensor(all, id)? {
+            ValueKind::Tensor(tensor) => {
                 self.tensors.push((name.to_string(), tensor));
                 return self.claim(all, id, name, true);
             }
-            Found::Unread(what) => return self.set_aside(all, id, name, what),
-            Found::Other => {}
-        }
-        if let Some(entries) = all.entries(id)? {
-            for &(key, value) in entries.iter() {
-                self.visit(all, value, &join(name, &key_text(all, key, 0)), depth + 1)?;
+            ValueKind::Unread(what) => (what, true),
+            ValueKind::Other => {
+                if let Some(entries) = all.entries(id)? {
+                    for &(key, value) in entries.iter() {
+                        self.visit(all, value, &join(name, &key_text(all, key, 0)), depth + 1)?;
+                    }
+                    return Ok(());
+                }
+                if let Some(items) = all.items(id) {
+                    for (i, &value) in items.iter().enumerate() {
+                        self.visit(all, value, &join(name, &i.to_string()), depth + 1)?;
+                    }
+                    return Ok(());
+                }
+                match (all.number(id), all.value(id), all.text(id)) {
+                    (Some(number), ..) => (number_text(number), false),
+                    (_, Value::None, _) => return Ok(()),
+                    (_, _, Some(text)) => (text.into_owned(), false),
+                    (_, _, None) => (all.kind(id), true),
+                }
             }
-            return Ok(());
-        }
-        if let Some(items) = all.items(id) {
-            for (i, &value) in items.iter().enumerate() {
-                self.visit(all, value, &join(name, &i.to_string()), depth + 1)?;
-            }
-            return Ok(());
-        }
-        let text = match (all.number(id), all.value(id)) {
-            (Some(number), _) => number_text(number),
-            (None, Value::None) => return Ok(()),
-            (None, _) => match all.text(id) {
-                Some(text) => text.into_owned(),
-                None => return self.set_aside(all, id, name, all.kind(id)),
-            },
         };
         self.text += text.len();
-        self.metadata.insert(name.to_string(), text);
-        self.claim(all, id, name, false)
-    }
-
-    fn set_aside(
-        &mut self,
-        all: &Pickle<'_>,
-        id: Id,
-        name: &str,
-        what: String,
-    ) -> Result<(), Fault> {
-        self.text += what.len();
-        self.opaque.insert(name.to_string(), what);
+        let texts = if opaque { &mut self.opaque } else { &mut self.metadata };
+        texts.insert(name.to_string(), text);
         self.claim(all, id, name, false)
     }
 

@@ -1,8 +1,8 @@
 //! The legacy container: five pickles, then the storages as element count and raw elements.
 
-use super::flatten::{Flat, flatten};
+use super::flatten::{FlatEntries, flatten};
 use super::tensor;
-use super::value::{KEY_BYTES, StorageRef, Stored};
+use super::value::{KEY_BYTES, StorageRecord, StorageRef};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::sniff::legacy_magic;
@@ -19,7 +19,7 @@ const PROTOCOL_VERSION: i64 = 1001;
 const FIRST_READ: u64 = 1 << 20;
 
 /// Reads a legacy container.
-pub(super) fn read(path: &Path) -> Result<Archive> {
+pub(crate) fn read(path: &Path) -> Result<Archive> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let file_len = file.metadata().map_err(Error::io("read the size of", path))?.len();
     let fault = |fault: Fault| Error::in_file(path, "", fault);
@@ -61,7 +61,7 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
 
 /// What the five pickles say.
 struct Pickles {
-    flat: Flat,
+    flat: FlatEntries,
     /// Element size of each storage that the object refers to.
     sizes: HashMap<String, u64>,
     /// Keys in the order of the storages behind the pickles.
@@ -89,13 +89,10 @@ impl Pickles {
         let object = next()?;
         let keys = next()?;
         let stored = object.ids().filter(|id| matches!(object.value(*id), Value::Persistent(_)));
-        let stored = stored.filter_map(|id| Stored::read(&object, id).ok());
+        let stored = stored.filter_map(|id| StorageRecord::read(&object, id).ok());
         Ok(Pickles {
             flat: flatten(&object)?,
-            sizes: stored
-                .filter_map(|s| Some((s.element_size()?, s.key)))
-                .map(|(n, k)| (k, n))
-                .collect(),
+            sizes: stored.filter_map(|s| s.element_size().map(|size| (s.key, size))).collect(),
             keys: key_list(&keys)?,
             keys_at: keys.offset(keys.root()),
             end: at as u64,

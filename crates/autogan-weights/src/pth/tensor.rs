@@ -1,6 +1,6 @@
 //! From strided views of storages to contiguous tensors, within a bound on memory.
 
-use super::flatten::Flat;
+use super::flatten::FlatEntries;
 use super::value::{StorageRef, TensorRef};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -11,16 +11,16 @@ use candle_core::Tensor;
 
 /// Builds the archive; `load` gives a storage's bytes and is called once per storage.
 ///
-/// `fault` adds file and member to an offence found here.
+/// `fault` adds file and member to a fault that is found here.
 pub(super) fn build(
-    flat: Flat,
+    flat: FlatEntries,
     file_len: u64,
     fault: &dyn Fn(Fault) -> Error,
     load: &mut dyn FnMut(&StorageRef, u64) -> Result<Vec<u8>>,
 ) -> Result<Archive> {
     check_memory(&flat, file_len).map_err(fault)?;
     let mut order: Vec<usize> = (0..flat.tensors.len()).collect();
-    order.sort_by(|a, b| key(&flat, *a).cmp(key(&flat, *b)));
+    order.sort_by_key(|&index| &flat.tensors[index].1.storage.key);
     let mut built: Vec<Option<Tensor>> = vec![None; order.len()];
     let mut current: Option<(StorageRef, Vec<u8>)> = None;
     for index in order {
@@ -57,11 +57,7 @@ pub(super) fn build(
     Ok(archive)
 }
 
-fn key(flat: &Flat, index: usize) -> &str {
-    &flat.tensors[index].1.storage.key
-}
-
-fn check_memory(flat: &Flat, file_len: u64) -> std::result::Result<(), Fault> {
+fn check_memory(flat: &FlatEntries, file_len: u64) -> Result<(), Fault> {
     let limit = limits::tensor_bytes(file_len);
     let mut sum = 0u64;
     for (name, view) in &flat.tensors {
@@ -78,13 +74,13 @@ fn check_memory(flat: &Flat, file_len: u64) -> std::result::Result<(), Fault> {
 }
 
 /// Two references to one storage must agree, or one of them was not checked against its size.
-fn check_same(loaded: &StorageRef, view: &TensorRef) -> std::result::Result<(), Fault> {
+fn check_same(loaded: &StorageRef, view: &TensorRef) -> Result<(), Fault> {
     if loaded.element == view.storage.element && loaded.count == view.storage.count {
         return Ok(());
     }
     Err(Fault::new(
         view.at,
-        format!("storage {:?} as {} · {:?}", loaded.key, loaded.count, loaded.element),
-        format!("{} · {:?}", view.storage.count, view.storage.element),
+        format!("storage {:?} as {} · {}", loaded.key, loaded.count, loaded.element.name),
+        format!("{} · {}", view.storage.count, view.storage.element.name),
     ))
 }

@@ -44,13 +44,13 @@ impl TensorRef {
     }
 }
 
-/// What a value is to whoever looks for tensors.
+/// What a value of a pickle is.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum ValueKind {
     Tensor(TensorRef),
     /// A tensor that cannot be read: what it is.
     Unread(String),
-    /// No tensor.
+    /// Something else than a tensor.
     Other,
 }
 
@@ -59,15 +59,15 @@ pub(super) enum Found {
 /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)` is what PyTorch
 /// writes; `_rebuild_tensor`, without the last two, is what it wrote before 0.4; parameters, and
 /// tensors with attributes of their own, wrap one of these.
-pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<Found, Fault> {
+pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<ValueKind, Fault> {
     let at = pickle.offset(id);
     for _ in 0..HOPS {
-        let Some(called) = pickle.called(id) else { return Ok(Found::Other) };
+        let Some(called) = pickle.called(id) else { return Ok(ValueKind::Other) };
         let mut name = (called.module, called.name);
         let mut arguments = called.arguments;
         if name == ("torch._tensor", "_rebuild_from_type_v2") {
             // (function, class, arguments, state)
-            let &[function, _, inner, ..] = arguments else { return Ok(Found::Other) };
+            let &[function, _, inner, ..] = arguments else { return Ok(ValueKind::Other) };
             name = pickle.global(function).unwrap_or_default();
             arguments = pickle.items(inner).unwrap_or_default();
         }
@@ -81,25 +81,27 @@ pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<Found, Fault> {
                 &[storage, offset, size, stride, ..],
             ) => return view(pickle, [storage, offset, size, stride], at),
             (("torch._utils", name), _) if name.starts_with("_rebuild_") => {
-                return Ok(Found::Unread(format!("a tensor that torch._utils.{name} builds")));
+                return Ok(ValueKind::Unread(format!("a tensor that torch._utils.{name} builds")));
             }
-            _ => return Ok(Found::Other),
+            _ => return Ok(ValueKind::Other),
         }
     }
-    Ok(Found::Other)
+    Ok(ValueKind::Other)
 }
 
 /// A view of a storage; it must lie inside.
-fn view(pickle: &Pickle<'_>, parts: [Id; 4], at: u64) -> Result<Found, Fault> {
+fn view(pickle: &Pickle<'_>, parts: [Id; 4], at: u64) -> Result<ValueKind, Fault> {
     let [storage, offset, size, stride] = parts;
-    let storage = match Stored::read(pickle, storage)? {
-        Stored { element: Some(element), key, count, inside: false, .. } => {
+    let storage = match StorageRecord::read(pickle, storage)? {
+        StorageRecord { element: Some(element), key, count, inside: false, .. } => {
             StorageRef { key, element, count }
         }
-        Stored { inside: true, .. } => {
-            return Ok(Found::Unread("a tensor in a storage that is a part of another".into()));
+        StorageRecord { inside: true, .. } => {
+            return Ok(ValueKind::Unread("a tensor in a storage that is a part of another".into()));
         }
-        Stored { class, .. } => return Ok(Found::Unread(format!("a tensor of torch.{class}"))),
+        StorageRecord { class, .. } => {
+            return Ok(ValueKind::Unread(format!("a tensor of torch.{class}")));
+        }
     };
     let tensor = TensorRef {
         storage,
@@ -109,7 +111,7 @@ fn view(pickle: &Pickle<'_>, parts: [Id; 4], at: u64) -> Result<Found, Fault> {
         at,
     };
     check_extent(&tensor)?;
-    Ok(Found::Tensor(tensor))
+    Ok(ValueKind::Tensor(tensor))
 }
 
 fn number(pickle: &Pickle<'_>, id: Id, what: &str) -> Result<usize, Fault> {
@@ -150,7 +152,7 @@ fn check_extent(tensor: &TensorRef) -> Result<(), Fault> {
 
 /// What a pickle says of a storage, whether or not it can be read.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct StorageRecord {
     class: String,
     pub key: String,
     element: Option<Element>,
@@ -159,7 +161,7 @@ pub(super) struct Stored {
     inside: bool,
 }
 
-impl Stored {
+impl StorageRecord {
     /// A persistent id is `("storage", class, key, device, element count[, view])`.
     pub fn read(pickle: &Pickle<'_>, id: Id) -> Result<Self, Fault> {
         let wanted = "a storage reference (\"storage\", class, key, device, count)";
@@ -179,7 +181,7 @@ impl Stored {
                 Some(key),
                 Some(Number::Int(count @ 0..)),
             ) if key.len() <= KEY_BYTES && pickle.text(tag).as_deref() == Some("storage") => {
-                Ok(Stored {
+                Ok(StorageRecord {
                     class: class.to_owned(),
                     key: key.into_owned(),
                     element: Element::from_storage_class(class),

@@ -7,12 +7,14 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use autogan_files::atomic;
-use candle_core::{DType, Tensor};
+use autogan_files::strided::row_major;
+use candle_core::Tensor;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::zip::METADATA;
 use crate::archive::Archive;
+use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::st_write;
 
@@ -22,7 +24,7 @@ const PREFIX: &str = "archive";
 impl Archive {
     /// Writes a `.pth` file as `torch.save(OrderedDict(…))` does since PyTorch 1.6: beside its place first, synced,
     /// then renamed. Metadata, which a state dict has no place for, goes to the member `archive/metadata.json`, which
-    /// PyTorch does not look at and [`Archive::read_pth`] does.
+    /// PyTorch does not look at and [`Archive::read_any`] does.
     ///
     /// # Errors
     /// When the directory or the file cannot be written, or a tensor is `u32`, which PyTorch has no storage for.
@@ -72,7 +74,8 @@ impl Archive {
 
 /// A call of `_rebuild_tensor_v2` on storage `key`.
 fn rebuild(out: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result<()> {
-    let class = storage_class(name, tensor.dtype())?;
+    let class = Element::of(name, tensor)?.class;
+    let class = class.ok_or_else(|| Error::unsupported_type(name, tensor))?;
     out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
     text(out, "storage");
     out.extend(format!("ctorch\n{class}\n").into_bytes());
@@ -82,35 +85,10 @@ fn rebuild(out: &mut Vec<u8>, key: usize, name: &str, tensor: &Tensor) -> Result
     out.extend(b"tQ");
     int(out, 0);
     tuple(out, tensor.dims());
-    tuple(out, &contiguous_strides(tensor.dims()));
+    tuple(out, &row_major(tensor.dims()));
     // No gradient, no hooks.
     out.extend(b"\x89ccollections\nOrderedDict\n)RtR");
     Ok(())
-}
-
-fn storage_class(name: &str, dtype: DType) -> Result<&'static str> {
-    Ok(match dtype {
-        DType::F64 => "DoubleStorage",
-        DType::F32 => "FloatStorage",
-        DType::F16 => "HalfStorage",
-        DType::BF16 => "BFloat16Storage",
-        DType::I64 => "LongStorage",
-        DType::I32 => "IntStorage",
-        DType::I16 => "ShortStorage",
-        DType::U8 => "ByteStorage",
-        other => {
-            let (name, dtype) = (name.to_string(), other.as_str().to_string());
-            return Err(Error::UnsupportedType { name, dtype });
-        }
-    })
-}
-
-fn contiguous_strides(dims: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; dims.len()];
-    for axis in (1..dims.len()).rev() {
-        strides[axis - 1] = strides[axis] * dims[axis].max(1);
-    }
-    strides
 }
 
 fn text(out: &mut Vec<u8>, value: &str) {
@@ -134,7 +112,7 @@ fn tuple(out: &mut Vec<u8>, values: &[usize]) {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
 

@@ -19,7 +19,7 @@ const PICKLE: &str = "/data.pkl";
 pub(super) const METADATA: &str = "metadata.json";
 
 /// Reads a zip container.
-pub(super) fn read(path: &Path) -> Result<Archive> {
+pub(crate) fn read(path: &Path) -> Result<Archive> {
     let mut container = Container::open(path)?;
     let prefix = container.prefix()?;
     container.check_byte_order(&prefix)?;
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
     drop(pickle);
     let file_len = container.file_len;
     let mut load = |storage: &StorageRef, at: u64| {
-        let bytes = container.storage(&prefix, storage)?;
+        let bytes = container.member(&format!("{prefix}/data/{}", storage.key), u64::MAX)?;
         let needed = storage.count.saturating_mul(storage.element.size() as u64);
         if bytes.len() as u64 == needed {
             return Ok(bytes);
@@ -48,7 +48,7 @@ pub(super) fn read(path: &Path) -> Result<Archive> {
     Ok(archive)
 }
 
-/// An open zip file with what it may still expand to.
+/// An open zip file, and how many bytes may still be unpacked from it.
 struct Container<'p> {
     path: &'p Path,
     zip: ZipArchive<BufReader<File>>,
@@ -81,15 +81,11 @@ impl<'p> Container<'p> {
                  write its weights with torch.save(program.state_dict(), FILE)",
             ));
         }
-        let prefixes: Vec<String> = self
-            .zip
-            .file_names_raw()
-            .filter_map(|name| std::str::from_utf8(name).ok()?.strip_suffix(PICKLE))
-            .filter(|prefix| !prefix.contains('/'))
-            .map(str::to_string)
-            .collect();
-        match &prefixes[..] {
-            [prefix] => Ok(prefix.clone()),
+        let names = self.zip.file_names_raw();
+        let prefix = |name| std::str::from_utf8(name).ok()?.strip_suffix(PICKLE);
+        let prefixes = names.filter_map(prefix).filter(|prefix| !prefix.contains('/'));
+        match &prefixes.collect::<Vec<&str>>()[..] {
+            [prefix] => Ok(prefix.to_string()),
             found => Err(Error::format(
                 self.path,
                 0,
@@ -102,32 +98,32 @@ impl<'p> Container<'p> {
     /// PyTorch 2 notes the byte order; files without the note are little-endian.
     fn check_byte_order(&mut self, prefix: &str) -> Result<()> {
         let member = format!("{prefix}/byteorder");
-        if self.zip.index_for_name_raw(member.as_bytes()).is_none() {
-            return Ok(());
+        match self.optional(&member, 64)? {
+            Some(order) if order != b"little" => {
+                let found = quote(&String::from_utf8_lossy(&order));
+                let fault = Fault::new(0, "byte order \"little\"", found);
+                Err(Error::in_file(self.path, &member, fault))
+            }
+            _ => Ok(()),
         }
-        let order = self.member(&member, 64)?;
-        if order == b"little" {
-            return Ok(());
-        }
-        let found = quote(&String::from_utf8_lossy(&order));
-        Err(Error::in_file(self.path, &member, Fault::new(0, "byte order \"little\"", found)))
     }
 
     /// The texts that [`Archive::write_pth`] puts beside a state dict; none in files of PyTorch.
     fn metadata(&mut self, prefix: &str) -> Result<BTreeMap<String, String>> {
         let member = format!("{prefix}/{METADATA}");
-        if self.zip.index_for_name_raw(member.as_bytes()).is_none() {
+        let Some(text) = self.optional(&member, limits::TEXT_BYTES as u64)? else {
             return Ok(BTreeMap::new());
-        }
-        let text = self.member(&member, limits::TEXT_BYTES as u64)?;
+        };
         serde_json::from_slice(&text).map_err(|e| {
             let fault = Fault::new(0, "a JSON object of texts", e.to_string());
             Error::in_file(self.path, &member, fault)
         })
     }
 
-    fn storage(&mut self, prefix: &str, storage: &StorageRef) -> Result<Vec<u8>> {
-        self.member(&format!("{prefix}/data/{}", storage.key), u64::MAX)
+    /// [`Container::member`], or `None` where there is none of this name.
+    fn optional(&mut self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        let there = self.zip.index_for_name_raw(name.as_bytes()).is_some();
+        there.then(|| self.member(name, limit)).transpose()
     }
 
     /// A member's bytes, at most `limit`, and within what the whole file may expand to. The
@@ -161,7 +157,7 @@ impl<'p> Container<'p> {
     }
 }
 
-/// Nothing is extracted to disk, but a name that climbs out of the archive has no honest reason.
+/// Nothing is extracted to disk, but only hostile files have names that climb out of the archive.
 fn check_name(path: &Path, name: &[u8]) -> Result<()> {
     let name = String::from_utf8_lossy(name);
     let climbs = name.split(['/', '\\']).any(|part| part == "..");

@@ -1,13 +1,54 @@
-//! Pillow's bicubic resize of a float image (mode `F`), as clean-fid uses it for each channel.
+//! Resizing of planes of floats, as known scorers do it.
 //!
-//! Antialiased: downwards the filter is widened by the scale. Source: Pillow's `Resample.c`
-//! (coefficients normalised in `f64`, columns first, an `f32` image between the passes), filter
-//! parameter a = −0.5.
+//! Sizes are (height, width); a source plane is `from.0 · from.1` values, row after row.
+
+use autogan_ops::ResizeRule;
+
+/// Resizes planes `[C, H, W]` to `[C, h, w]` bilinearly without antialiasing, with the bits of
+/// [`autogan_ops::resize_bilinear`]: places are computed in `f32`, columns are mixed first, then rows.
+pub fn bilinear(
+    source: &[f32],
+    from: (usize, usize),
+    out: &mut [f32],
+    to: (usize, usize),
+    rule: ResizeRule,
+) {
+    let (rows, columns) = (taps(from.0, to.0, rule), taps(from.1, to.1, rule));
+    let planes = source.chunks_exact(from.0 * from.1);
+    for (plane, out) in planes.zip(out.chunks_exact_mut(to.0 * to.1)) {
+        for (line, &(upper, lower, down)) in out.chunks_exact_mut(to.1).zip(&rows) {
+            let (upper, lower) = (&plane[upper * from.1..], &plane[lower * from.1..]);
+            for (value, &(left, right, across)) in line.iter_mut().zip(&columns) {
+                let a = upper[left] + (upper[right] - upper[left]) * across;
+                let b = lower[left] + (lower[right] - lower[left]) * across;
+                *value = a + (b - a) * down;
+            }
+        }
+    }
+}
+
+/// The two source pixels of each output pixel, and the weight of the second.
+fn taps(from: usize, to: usize, rule: ResizeRule) -> Vec<(usize, usize, f32)> {
+    let scale = (from as f64 / to as f64) as f32;
+    let tap = |i: usize| {
+        let place = match rule {
+            ResizeRule::Tf1 => i as f32 * scale,
+            ResizeRule::HalfPixel => ((i as f32 + 0.5) * scale - 0.5).max(0.0),
+        };
+        let low = (place as usize).min(from - 1);
+        (low, (low + 1).min(from - 1), place - low as f32)
+    };
+    (0..to).map(tap).collect()
+}
 
 /// Half-width of the filter at scale 1.
 const SUPPORT: f64 = 2.0;
 
-/// Bicubic resize of one plane; values may leave the range of the source by overshooting.
+/// Pillow's bicubic resize of a float image (mode `F`), as clean-fid uses it for each channel: of one plane. Values may
+/// leave the range of the source.
+///
+/// Antialiased: downwards the filter is widened by the scale. Source: Pillow's `Resample.c` (coefficients normalised in
+/// `f64`, columns first, an `f32` image between the passes), filter parameter a = −0.5.
 pub fn bicubic_pillow(source: &[f32], from: (usize, usize), out: &mut [f32], to: (usize, usize)) {
     let mut wide = vec![0f32; from.0 * to.1];
     if from.1 == to.1 {
@@ -90,6 +131,7 @@ fn cubic(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::ResizeRule::{HalfPixel, Tf1};
     use super::*;
 
     #[test]
@@ -106,10 +148,36 @@ mod tests {
     }
 
     #[test]
-    fn the_same_size_changes_nothing() {
+    fn bicubic_to_the_same_size_changes_nothing() {
         let source: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let mut out = vec![0f32; 12];
         bicubic_pillow(&source, (3, 4), &mut out, (3, 4));
         assert_eq!(out, source);
+    }
+
+    #[test]
+    fn bilinear_by_hand() {
+        // Tf1 starts at the first pixel and repeats the last; half-pixel centres are symmetric: outputs 0 to 4 of 2 lie
+        // at −0.25, 0.25, 0.75 and 1.25.
+        for (source, from, to, rule, expected) in [
+            (&[0., 8.][..], (1, 2), (1, 4), Tf1, &[0., 4., 8., 8.][..]),
+            (&[1., 2., 3., 4.], (4, 1), (2, 1), Tf1, &[1., 3.]),
+            (&[0., 8.], (1, 2), (1, 4), HalfPixel, &[0., 2., 6., 8.]),
+            (&[1., 2., 3., 6.], (2, 2), (1, 1), HalfPixel, &[3.]),
+        ] {
+            let mut out = vec![0f32; expected.len()];
+            bilinear(source, from, &mut out, to, rule);
+            assert_eq!(out, expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn bilinear_to_the_same_size_changes_nothing() {
+        let source: Vec<f32> = (0..35).map(|i| (i * i % 17) as f32).collect();
+        for rule in [Tf1, HalfPixel] {
+            let mut out = vec![0f32; 35];
+            bilinear(&source, (5, 7), &mut out, (5, 7), rule);
+            assert_eq!(out, source);
+        }
     }
 }
