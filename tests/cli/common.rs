@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use autogan_testing::tiny;
+
 /// A run of the binary that ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -60,54 +62,16 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The quick preset, shrunk to a second or two.
-const TINY: [&str; 23] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-    "search.iterations=4",
-    "search.grow_at=[1, 2]",
-    "search.candidates=4",
-    "search.top_k=2",
-    "controller.hidden=8",
-    "controller.steps=2",
-    "reward.images=16",
-    "reward.splits=2",
-    "reward.batch=8",
-    "reward.recalibrate_batches=1",
-    "reward.recalibrate_batch=8",
-    "derive.candidates=4",
-    "derive.top_k=2",
-    "derive.images=16",
-    "derive.random=3",
-];
+/// The arguments that make `autogan train` take a second.
+pub fn tiny_training() -> impl Iterator<Item = &'static str> {
+    tiny::training_settings(&[]).into_iter().flat_map(|setting| ["--set", setting])
+}
 
-/// The quick preset of a training, shrunk to a second.
-pub const TINY_TRAINING: [&str; 13] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-    "schedule.g_iterations=4",
-    "schedule.score_every=2",
-    "schedule.samples_every=2",
-    "score.images=16",
-    "score.batch=8",
-];
-
-/// `autogan search` of the first in `dir`, with more arguments.
+/// `autogan search` of a second or two in `dir`, with more arguments.
 pub fn tiny_search(dir: &Path, more: &[&str]) -> Command {
     let mut command = command(dir);
-    command.arg("search").args(TINY.iter().flat_map(|setting| ["--set", setting])).args(more);
+    let settings = tiny::search_settings(&[]).into_iter().flat_map(|setting| ["--set", setting]);
+    command.arg("search").args(settings).args(more);
     command
 }
 

@@ -6,7 +6,7 @@ use autogan_space::{
     Arch, GeneratorShape, derived_generator_cost, discriminator_cost, supernet_cost,
 };
 
-use crate::common::{TINY_TRAINING, autogan, files, tiny_run, words};
+use crate::common::{autogan, files, tiny_run, tiny_training, words};
 
 /// Every preset, with whether it scores by Inception.
 const PRESETS: [(&str, bool); 6] = [
@@ -107,10 +107,9 @@ fn every_preset_of_a_training_says_what_it_would_do() {
 fn a_look_at_the_best_of_a_search_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     tiny_run(dir.path(), "found", &["--quiet"]);
-    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
     let args: Vec<&str> = ["train", "--from-run", "found", "--top", "2", "--dry-run"]
         .into_iter()
-        .chain(settings)
+        .chain(tiny_training())
         .collect();
     let out = autogan(dir.path(), &args).ok();
     let found = autogan_run::RunDir::open(&dir.path().join("found")).unwrap().arch().unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 
 use autogan_run::{Host, RunDir};
 
-use crate::common::{Ran, TINY_TRAINING, autogan, tiny_run, tiny_search, words};
+use crate::common::{Ran, autogan, tiny_run, tiny_search, tiny_training, words};
 
 #[test]
 fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
@@ -45,8 +45,8 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
     assert_eq!(commands.len(), 6, "{commands:?}");
     for line in commands {
         // A training at its full length takes minutes.
-        let shrunk = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
-        let more: Vec<&str> = if line.starts_with("train ") { shrunk.collect() } else { vec![] };
+        let more: Vec<&str> =
+            if line.starts_with("train ") { tiny_training().collect() } else { vec![] };
         autogan(dir.path(), &line.split(' ').chain(more).collect::<Vec<_>>()).ok();
     }
     assert!(dir.path().join("runs/00000-quick-s2-trained/winner.json").exists());

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use autogan_run::{RunDir, ScoresFile, WinnerFile};
 
-use crate::common::{Ran, TINY_TRAINING, autogan, files, interrupt, last_checkpoint, tiny_run};
+use crate::common::{Ran, autogan, files, interrupt, last_checkpoint, tiny_run, tiny_training};
 
 /// The arguments of a tiny training, with more of them.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
-    ["train"].into_iter().chain(settings).chain(more.iter().copied()).collect()
+    ["train"].into_iter().chain(tiny_training()).chain(more.iter().copied()).collect()
 }
 
 fn scores(run: &Path) -> ScoresFile {

@@ -2,12 +2,9 @@
 //!
 //! The weights are rebuilt here by the rule that `scripts/golden_inception.py` documents; the
 //! values of the few images under `tests/golden/inception` come from that script, those of
-//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them. `AUTOGAN_TEST_DEVICE` names a card to compute on.
+//! `AUTOGAN_GOLDEN_DIR` from the `make.py` beside them. `AUTOGAN_TEST_DEVICE` names a GPU to compute on.
 
 #![allow(clippy::unwrap_used)]
-
-#[path = "../../../tests/device.rs"]
-mod device;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,9 +14,9 @@ use autogan_metrics::{
     FeatureExtractor, InceptionScoreConfig, KernelDistanceConfig, Statistics, extract_batched,
     frechet_distance, frechet_distance_of_sets, inception_score, kernel_distance,
 };
+use autogan_testing::device_or;
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
-use device::device_or;
 
 const TAPS: [(&str, Tap); 6] = [
     ("64", Tap::D64),
@@ -114,7 +111,7 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
 }
 
-/// What a card runs, operator by operator, here by the CPU's own.
+/// The network operator by operator, as a GPU runs it, here with the operators of the CPU.
 #[test]
 fn taps_by_operators_equal_the_python_scorers() {
     let file = Archive::read_any(own_golden("features.safetensors")).unwrap();

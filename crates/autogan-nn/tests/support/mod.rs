@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use autogan_nn::ops::{Adam, AdamConfig};
 use autogan_nn::{DMode, Discriminator, Generator, NormMode, Params, Rules, checkpoint, loss};
 use autogan_space::Arch;
+use autogan_testing::device_or;
 use autogan_weights::Archive;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
-
-use super::device::device_or;
 
 pub type Values = BTreeMap<String, Tensor>;
 
@@ -34,6 +33,29 @@ pub fn files(directory: &Path, kind: &str) -> Vec<PathBuf> {
     files.sort();
     assert!(!files.is_empty(), "no .safetensors file in {}", directory.display());
     files
+}
+
+/// The project's own golden files.
+pub fn own_files() -> Vec<PathBuf> {
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"), "gan")
+}
+
+/// Reads a golden file.
+pub fn read(path: &Path) -> Archive {
+    Archive::read_safetensors(path).unwrap()
+}
+
+/// Compares the networks with golden files, and panics with all differences.
+pub fn assert_all_agree(paths: &[PathBuf]) {
+    let mut report = String::new();
+    for path in paths {
+        let golden = read(path);
+        let wrong = differences(&golden, &replay(&golden, Rules::RELEASED));
+        if !wrong.is_empty() {
+            report.push_str(&format!("{}:\n  {}\n", path.display(), wrong.join("\n  ")));
+        }
+    }
+    assert!(report.is_empty(), "{report}");
 }
 
 /// Everything that a golden file says about outcomes, computed by this project from the file's

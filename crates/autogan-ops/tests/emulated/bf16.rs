@@ -8,12 +8,12 @@ use autogan_ops::{
     self as ops, Before, ConvGeometry, GradientOf, Precision, Resize, Statistics, computing_in,
     conv2d_strided,
 };
+use autogan_testing::EmulatedGpu;
+use autogan_testing::kernels::Argument;
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use crate::case::{Case, Element, Memory, both_ways, cases, tensor};
-use crate::conv::{Sizes, tiles};
-use crate::gpu::Emulated;
-use crate::library::Argument;
+use super::case::{Case, Element, Memory, both_ways, cases, tensor};
+use super::conv::{Sizes, tiles};
 
 /// The bits of the nearest bf16 values, by candle's own conversion.
 fn nearest(values: &[f32]) -> Vec<u16> {
@@ -134,7 +134,7 @@ fn bias_and_relu_of_sums_in_bf16() {
 }
 
 /// Emulated kernels beside a library that convolves in every precision, in TF32 without rounding anything.
-struct Library(Emulated);
+struct Library(EmulatedGpu);
 
 /// Calls `f(place in x, place in the weight, place in y)` for every product of a convolution.
 fn products(sizes: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
@@ -269,7 +269,7 @@ fn compare(case: &mut Case, shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Result
     let inputs: Vec<(Vec<usize>, Vec<f32>)> =
         shapes.iter().map(|s| (s.to_vec(), case.floats(s.iter().product()))).collect();
     let expected = run(&inputs, Precision::Bf16, &f).unwrap();
-    let ours = || Emulated(2 * case.seed);
+    let ours = || EmulatedGpu(2 * case.seed);
     let gpus: [(&str, Rc<dyn Gpu>); 2] =
         [("our kernels", Rc::new(ours())), ("a library", Rc::new(Library(ours())))];
     for (name, gpu) in gpus {
@@ -286,7 +286,7 @@ fn some_cases(f: impl Fn(&mut Case)) {
 }
 
 #[test]
-fn convolutions_on_a_card_are_the_cpu_s() {
+fn convolutions_on_a_gpu_are_the_cpu_s() {
     some_cases(|case| {
         let (n, ci, co, k) = (case.size(4), case.size(6), case.size(6), case.pick(&[1, 3]));
         let (h, w) = (case.size(9), case.size(9));
@@ -307,7 +307,7 @@ fn convolutions_on_a_card_are_the_cpu_s() {
 }
 
 #[test]
-fn fused_convolutions_on_a_card_are_the_cpu_s() {
+fn fused_convolutions_on_a_gpu_are_the_cpu_s() {
     some_cases(|case| {
         let x = [case.size(3) + 1, case.size(6), 2 * case.size(4) + 2, 2 * case.size(4) + 2];
         let (c, co) = (x[1], case.size(6));
@@ -338,7 +338,7 @@ fn a_gradient_of_one_input_alone_is_that_of_both() {
             Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
         };
         let (x, w) = (constant(0), constant(1));
-        let gpu = || -> Rc<dyn Gpu> { Rc::new(Library(Emulated(case.seed))) };
+        let gpu = || -> Rc<dyn Gpu> { Rc::new(Library(EmulatedGpu(case.seed))) };
         let on_gpu = |inputs: &[_], f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
             cuda::stand_in(gpu(), || run(inputs, Precision::Bf16, f)).unwrap()
         };
@@ -356,7 +356,7 @@ fn tf32_is_a_library_s_alone() {
             .map(|s| (s.clone(), case.floats(s.iter().product())))
             .into();
         let f = |t: &[Tensor]| ops::conv2d(&t[0], &t[1], Some(&t[2]));
-        let ours = || Emulated(2 * case.seed);
+        let ours = || EmulatedGpu(2 * case.seed);
         let refused = cuda::stand_in(Rc::new(ours()), || run(&inputs, Precision::Tf32, &f));
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("--features cuda,cudnn"), "{error}");

@@ -1,10 +1,10 @@
 //! What a random case adds for single kernels: memory as a GPU would have it, launches, and comparison.
 
+use autogan_testing::kernels::{self, Argument, sanitized};
 use candle_core::{Device, Result, Shape, Tensor, Var};
 use rand::RngExt;
 
 pub use crate::cases::draw::Case;
-use crate::library::{self, Argument, sanitized};
 
 /// Cases of each test.
 pub const CASES: u64 = 200;
@@ -52,7 +52,7 @@ impl Case {
     /// Runs a kernel with one-dimensional blocks.
     #[track_caller]
     pub fn launch(&self, name: &str, grid: [u32; 3], threads: u32, arguments: &[Argument]) {
-        let error = library::launch(name, grid, threads, arguments, self.seed as u32);
+        let error = kernels::launch(name, grid, threads, arguments, self.seed as u32);
         assert_eq!(error.as_deref(), None, "{name}, case {}", self.seed);
     }
 

@@ -3,9 +3,9 @@
 use autogan_ops::{
     Before, ConvGeometry, Resize, conv2d_avg_pool2_ref, conv2d_fused_ref, conv2d_strided,
 };
+use autogan_testing::kernels::Argument;
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor};
 
 /// Sides of a kernel's tile.
 pub const TILE: usize = 64;

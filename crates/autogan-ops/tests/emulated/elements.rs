@@ -1,10 +1,10 @@
 //! Elementwise kernels: activations, sums, and the steps of the optimizer.
 
 use autogan_ops::{Adam, AdamConfig, GradientOf, add, ema_update, relu, tanh};
+use autogan_testing::kernels::Argument;
 use candle_core::{Device, Result, Tensor, Var};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor, values};
 
 type Operator = fn(&Tensor) -> Result<Tensor>;
 

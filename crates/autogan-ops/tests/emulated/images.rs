@@ -6,7 +6,7 @@ use autogan_ops::{
 };
 use candle_core::{DType, Device, Tensor};
 
-use crate::case::{cases, tensor, values};
+use super::case::{cases, tensor, values};
 
 fn bytes(data: &[u8], shape: &[usize]) -> Tensor {
     Tensor::from_slice(data, shape, &Device::Cpu).unwrap()

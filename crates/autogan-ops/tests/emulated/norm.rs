@@ -1,10 +1,10 @@
 //! Kernels of batch norm and instance norm, in the order in which a launcher calls them.
 
 use autogan_ops::{Activation, batch_norm_eval, batch_norm_train, instance_norm, update_running};
+use autogan_testing::kernels::Argument;
 use candle_core::{Result, Tensor};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 
 const EPS: f64 = 1e-5;
 

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use autogan_ops::cuda;
+use autogan_testing::EmulatedGpu;
 use candle_core::Device;
 
 use crate::cases::layers::Layer;
-use crate::gpu::Emulated;
 
 /// What outputs may differ by, relative to the largest.
 pub const LEAST_TOLERANCE: f64 = 1e-5;
@@ -28,7 +28,7 @@ pub fn device() -> Device {
 
 /// What `f` gives by the kernels, their blocks in the order that the seed gives.
 pub fn run<R>(seed: u64, f: impl FnOnce() -> R) -> R {
-    cuda::stand_in(Rc::new(Emulated(seed)), f)
+    cuda::stand_in(Rc::new(EmulatedGpu(seed)), f)
 }
 
 /// Layers that take a moment; those of real size are for GPUs.

@@ -2,8 +2,8 @@
 
 use autogan_ops::{conv_transpose2x2, linear, matmul};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
-use crate::conv::{sum_partials, tiles};
+use super::case::{Case, Memory, both_ways, cases, tensor};
+use super::conv::{sum_partials, tiles};
 
 type Operand<'a> = (&'a Memory<f32>, bool);
 

@@ -2,7 +2,7 @@
 
 use autogan_ops::{power_iterate, spectral_normalize};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
+use super::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 
 /// vector /= its length.
 fn normalise(case: &Case, vector: &mut Memory<f64>, block: u32) {

@@ -6,7 +6,7 @@ use autogan_search::{
     Job, SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
 };
 
-use crate::scratch::{config, finish, inputs, new};
+use super::scratch::{config, finish, inputs, new};
 use crate::tiny::Record;
 
 const BF16: &str = "precision=bf16";
@@ -54,7 +54,7 @@ fn threads_and_interruptions_change_no_bit() {
         training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
     }
     assert!(training.save().unwrap() == whole, "restoring changed something");
-    let single = finish(&mut new(&crate::scratch::config(7, &[])), &mut Silent);
+    let single = finish(&mut new(&super::scratch::config(7, &[])), &mut Silent);
     assert!(whole.tensors != single.tensors, "bf16 makes no difference");
 }
 

@@ -10,32 +10,14 @@ use autogan_search::{
     Job, KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
     TrainingEvent, TrainingInputs,
 };
-
 use candle_core::Tensor;
 
-use crate::tiny::{Colours, Record, inputs_of};
+use crate::tiny::{Colours, Record, inputs_of, training_config};
 
-/// The quick preset, shrunk.
+/// The configuration of a small training.
 pub fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
-    let small = [
-        "data.count=40",
-        "model.latent=4",
-        "model.gf=4",
-        "model.df=4",
-        "model.bottom=2",
-        "train.d_batch=8",
-        "train.g_batch=8",
-        "train.n_critic=2",
-        "schedule.g_iterations=5",
-        "schedule.score_every=2",
-        "schedule.samples_every=3",
-        "score.images=16",
-        "score.batch=8",
-    ];
-    let settings: Vec<String> = small.iter().chain(settings).map(|s| (*s).to_owned()).collect();
-    let mut config = TrainingConfig::preset("quick", &settings).unwrap();
-    config.seed = seed;
-    config
+    let longer = ["schedule.g_iterations=5", "schedule.samples_every=3"];
+    training_config(seed, &[&longer[..], settings].concat())
 }
 
 pub fn inputs(config: &TrainingConfig) -> TrainingInputs {

@@ -13,7 +13,7 @@ use autogan_search::{
     Training, TrainingConfig, TrainingEvent, best_is_intact,
 };
 
-use crate::scratch::{config, finish, inputs, new};
+use super::scratch::{config, finish, inputs, new};
 use crate::tiny::Record;
 
 /// A run of a training in `path`.

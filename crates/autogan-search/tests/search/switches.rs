@@ -6,7 +6,7 @@ use autogan_run::TrialKind;
 use autogan_search::{Search, SearchConfig, SearchEvent, Silent};
 use autogan_space::{Arch, derived_generator_cost};
 
-use crate::runs::finish;
+use super::runs::finish;
 use crate::tiny::{Record, config, inputs};
 
 const SINGLE: [&str; 2] = ["search.levels=single", "search.grow_at=[0, 0]"];

@@ -4,11 +4,14 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
-#[path = "../cases/mod.rs"]
 mod cases;
-#[path = "../../../../tests/device.rs"]
-mod device;
-mod place;
-#[cfg(feature = "cudnn")]
-mod tf32;
-mod transfers;
+
+/// The tests that only a GPU can pass, and the place of the cases.
+mod gpu {
+    pub mod place;
+    #[cfg(feature = "cudnn")]
+    mod tf32;
+    mod transfers;
+}
+
+use gpu::place;

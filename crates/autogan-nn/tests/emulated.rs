@@ -3,19 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
-#[path = "../golden.rs"]
-mod golden;
-#[path = "../../../autogan-ops/tests/emulated/gpu.rs"]
-mod gpu;
-#[expect(dead_code, reason = "what only tests of single kernels need")]
-#[path = "../../../autogan-ops/tests/emulated/library.rs"]
-mod library;
+mod support;
 
 use std::rc::Rc;
 
 use autogan_nn::ops::cuda;
-
-use gpu::Emulated;
+use autogan_testing::EmulatedGpu;
 
 #[test]
 fn kernels_agree_with_pytorch() {
@@ -23,8 +16,8 @@ fn kernels_agree_with_pytorch() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for seed in [0, 1] {
         pool.install(|| {
-            cuda::stand_in(Rc::new(Emulated(seed)), || {
-                golden::assert_all_agree(&golden::own_files());
+            cuda::stand_in(Rc::new(EmulatedGpu(seed)), || {
+                support::assert_all_agree(&support::own_files());
             });
         });
     }

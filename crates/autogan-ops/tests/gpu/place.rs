@@ -1,9 +1,9 @@
 //! The place under test: the GPU that `AUTOGAN_TEST_DEVICE` names.
 
+use autogan_testing::device_or;
 use candle_core::Device;
 
 use crate::cases::layers::Layer;
-use crate::device::device_or;
 
 /// What outputs may differ by, relative to the largest: cuDNN may convolve by Winograd's algorithm or by Fourier's, which
 /// lose some of f32's last digits.
