@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use autogan_run::store::{Row, StoreReader};
@@ -12,13 +13,9 @@ use autogan_run::{
 };
 use common::{event, for_each_damage, scalar, trial};
 
-/// Forty ticks of rows, closed.
-fn filled(path: &Path) {
-    let mut store = Store::open(path).unwrap();
-    let session =
-        Session { tick: 0, kind: "config".into(), json: "\"seed = 1\"".into(), seconds: f64::NAN };
-    store.add(&session).unwrap();
-    for tick in 1..=40 {
+/// Adds the rows of these ticks.
+fn add_ticks(store: &mut Store, ticks: RangeInclusive<u64>) {
+    for tick in ticks {
         store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
         store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
         store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
@@ -26,6 +23,15 @@ fn filled(path: &Path) {
             store.add(&event(tick, "reset")).unwrap();
         }
     }
+}
+
+/// Writes a store with forty ticks of rows, and closes it.
+fn filled(path: &Path) {
+    let mut store = Store::open(path).unwrap();
+    let session =
+        Session { tick: 0, kind: "config".into(), json: "\"seed = 1\"".into(), seconds: f64::NAN };
+    store.add(&session).unwrap();
+    add_ticks(&mut store, 1..=40);
     store.finish().unwrap();
 }
 
@@ -131,14 +137,7 @@ fn rolling_back_and_going_on_equals_going_on() {
     assert!(store.add(&trial(19, 0, 1.0)).is_err(), "ticks never fall");
     store.add(&scalar(20, "loss/d", 1.0)).unwrap();
     store.add(&event(20, "reset")).unwrap();
-    for tick in 21..=40 {
-        store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
-        store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
-        store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
-        if tick % 10 == 0 {
-            store.add(&event(tick, "reset")).unwrap();
-        }
-    }
+    add_ticks(&mut store, 21..=40);
     store.finish().unwrap();
     let (whole, cut) = (StoreReader::open(&whole).unwrap(), StoreReader::open(&cut).unwrap());
     assert_eq!(all(&whole), all(&cut));

@@ -38,7 +38,8 @@ impl Layer {
     }
 }
 
-fn layers(f: impl Fn(&mut Case, Inputs)) {
+/// Calls `f` with a case and the inputs of each layer.
+pub fn layers(f: impl Fn(&mut Case, Inputs)) {
     for (seed, layer) in (0..).zip(place::layers()) {
         let mut case = Case::new(seed);
         let inputs = layer.inputs(&mut case);

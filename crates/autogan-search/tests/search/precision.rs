@@ -6,7 +6,7 @@ use autogan_search::{
     Job, SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
 };
 
-use super::scratch::{config, finish, inputs, new};
+use super::scratch::{assert_reproducible, config, finish, inputs, new};
 use crate::tiny::Record;
 
 const BF16: &str = "precision=bf16";
@@ -40,21 +40,8 @@ fn losses_are_finite_and_at_first_near_to_those_in_f32() {
 
 #[test]
 fn threads_and_interruptions_change_no_bit() {
-    let config = config(7, &[BF16]);
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut new(&config), &mut Silent))
-    };
-    let whole = on(1);
-    assert!(whole == on(2), "two threads end elsewhere than one");
-    let mut training = new(&config);
-    while training.advance(&mut Silent).unwrap() {
-        let saved = training.save().unwrap();
-        assert_eq!(Training::config_of(&saved).unwrap(), config);
-        training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(training.save().unwrap() == whole, "restoring changed something");
-    let single = finish(&mut new(&super::scratch::config(7, &[])), &mut Silent);
+    let whole = assert_reproducible(&config(7, &[BF16]));
+    let single = finish(&mut new(&config(7, &[])), &mut Silent);
     assert!(whole.tensors != single.tensors, "bf16 makes no difference");
 }
 

@@ -2,16 +2,27 @@
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
-use autogan_search::{Phase, Reporter, Search, SearchEvent, Silent};
+use autogan_search::{Phase, Reporter, Search, SearchConfig, SearchEvent, Silent};
 
 use crate::tiny::{Record, config, inputs};
 
-/// Advances to the end, and what is saved there.
+/// Advances the search to its end, and saves it there.
 pub fn finish(search: &mut Search, reporter: &mut dyn Reporter<SearchEvent>) -> Checkpoint {
     while search.advance(reporter).unwrap() {}
     search.save().unwrap()
 }
 
+/// The end of a search that is saved and restored after every unit.
+pub fn interrupted(config: &SearchConfig) -> Checkpoint {
+    let mut search = Search::new(config.clone(), inputs(config)).unwrap();
+    while search.advance(&mut Silent).unwrap() {
+        let saved = search.save().unwrap();
+        search = Search::restore(&saved, config.clone(), inputs(config)).unwrap();
+    }
+    search.save().unwrap()
+}
+
+/// The end of a search on this number of threads.
 fn with_threads(threads: usize, seed: u64) -> Checkpoint {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -31,12 +42,7 @@ fn one_and_two_threads_end_in_the_same_bits_and_another_seed_does_not() {
 fn a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_same_bits() {
     let config = config(3, &[]);
     let whole = finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent);
-    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    while search.advance(&mut Silent).unwrap() {
-        let saved = search.save().unwrap();
-        search = Search::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(search.save().unwrap() == whole, "restoring changed something");
+    assert!(interrupted(&config) == whole, "restoring changed something");
 }
 
 #[test]

@@ -20,20 +20,45 @@ pub fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
     training_config(seed, &[&longer[..], settings].concat())
 }
 
+/// The images, the scorer and the device of a small training.
 pub fn inputs(config: &TrainingConfig) -> TrainingInputs {
     inputs_of(&config.data, config.side())
 }
 
+/// A small training at its beginning.
 pub fn new(config: &TrainingConfig) -> Training {
     Training::new(config.clone(), inputs(config)).unwrap()
 }
 
+/// Advances the training to its end, and saves it there.
 pub fn finish(training: &mut Training, reporter: &mut dyn Reporter<TrainingEvent>) -> Checkpoint {
     while training.advance(reporter).unwrap() {}
     training.save().unwrap()
 }
 
+/// The end of a training on this number of threads.
+fn with_threads(threads: usize, config: &TrainingConfig) -> Checkpoint {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| finish(&mut new(config), &mut Silent))
+}
+
+/// Panics unless the training ends in the same bits on one and two threads, and when it is saved and restored after every
+/// unit. Returns its end.
+pub fn assert_reproducible(config: &TrainingConfig) -> Checkpoint {
+    let whole = with_threads(1, config);
+    assert!(whole == with_threads(2, config), "two threads end elsewhere than one");
+    let mut training = new(config);
+    while training.advance(&mut Silent).unwrap() {
+        let saved = training.save().unwrap();
+        assert_eq!(Training::config_of(&saved).unwrap(), *config);
+        training = Training::restore(&saved, config.clone(), inputs(config)).unwrap();
+    }
+    assert!(training.save().unwrap() == whole, "restoring changed something");
+    whole
+}
+
 impl Record<TrainingEvent> {
+    /// The scores of the training, each with whether it is the best so far.
     pub fn measured(&self) -> Vec<(ModelScore, bool)> {
         let scores = self.0.iter().filter_map(|event| match event {
             TrainingEvent::Measured { score, best, .. } => Some((*score, *best)),
@@ -45,22 +70,9 @@ impl Record<TrainingEvent> {
 
 #[test]
 fn threads_and_interruptions_change_no_bit_and_the_seed_does() {
-    let on = |threads: usize, seed: u64| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut new(&config(seed, &[])), &mut Silent))
-    };
-    let whole = on(1, 7);
-    assert!(whole == on(2, 7), "two threads end elsewhere than one");
-    assert!(whole.tensors != on(1, 8).tensors, "the seed makes no difference");
-
-    let config = config(7, &[]);
-    let mut training = new(&config);
-    while training.advance(&mut Silent).unwrap() {
-        let saved = training.save().unwrap();
-        assert_eq!(Training::config_of(&saved).unwrap(), config);
-        training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(training.save().unwrap() == whole, "restoring changed something");
+    let whole = assert_reproducible(&config(7, &[]));
+    let other = with_threads(1, &config(8, &[]));
+    assert!(whole.tensors != other.tensors, "the seed makes no difference");
 }
 
 #[test]
