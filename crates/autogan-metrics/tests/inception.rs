@@ -70,7 +70,7 @@ fn extractor(preset: Preset) -> InceptionV3 {
     InceptionV3::from_archive(weights(), preset, Tap::D2048, &device_or("cpu")).unwrap()
 }
 
-/// Largest difference, relative to the largest magnitude expected.
+/// The largest difference, relative to the largest expected magnitude.
 fn gap(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.dims(), expected.dims());
     let [found, expected] = [found, expected].map(|t| t.to_device(&Device::Cpu).unwrap());
@@ -78,12 +78,12 @@ fn gap(found: &Tensor, expected: &Tensor) -> f32 {
     largest(&(found - &expected).unwrap()) / largest(&expected)
 }
 
-/// Checks every tap of a preset that the file holds under `PREFIX.TAP`; gives their number.
+/// Checks every tap of a preset that the file holds under `PREFIX.TAP`, and returns their number.
 fn check(file: &Archive, prefix: &str, preset: Preset, images: &Tensor) -> usize {
     check_taps(file, prefix, &extractor(preset), images)
 }
 
-/// [`check`] of an extractor.
+/// Like [`check`], for an extractor.
 fn check_taps(file: &Archive, prefix: &str, extractor: &InceptionV3, images: &Tensor) -> usize {
     let held: Vec<_> = TAPS
         .iter()

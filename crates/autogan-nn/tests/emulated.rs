@@ -1,4 +1,4 @@
-//! The golden training by the CUDA kernels that it launches, emulated.
+//! The golden training with emulated CUDA kernels:
 //! `cargo test --release --workspace --features emulate --test emulated`.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
@@ -12,7 +12,7 @@ use autogan_testing::EmulatedGpu;
 
 #[test]
 fn kernels_agree_with_pytorch() {
-    // They stand in on one thread, so that thread does all of the work.
+    // The emulated GPU stands in on one thread only, so that thread does all of the work.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for seed in [0, 1] {
         pool.install(|| {

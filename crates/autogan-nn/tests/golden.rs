@@ -26,7 +26,7 @@ fn golden_files_of_the_environment_agree() {
     }
 }
 
-/// `golden` with one element of one tensor made 1 % larger: the largest one.
+/// A copy of `golden` in which the largest element of one tensor is 1 % larger.
 fn disturbed(golden: &Archive, name: &str) -> Archive {
     let tensor = golden.require(name).unwrap();
     let mut elements = values(tensor);

@@ -1,4 +1,4 @@
-//! The networks against their own description: sizes, sharing, modes, prefixes, averages.
+//! The networks: sizes, shared weights, modes, prefixes, averages.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 

@@ -1,7 +1,7 @@
-//! The CUDA kernels, compiled as C++ and run without a GPU, against the operators that they are to replace.
+//! The CUDA kernels, compiled as C++ and run without a GPU, compared with the operators of the CPU.
 //!
 //! Every kernel is run on `CASES` random cases: odd sizes, one channel, batches of one, grids smaller than the
-//! work, memory that does not begin at a vector's boundary. What is expected comes from the operator in f64.
+//! work, memory that does not begin at a vector's boundary. The expected values come from the operator in f64.
 //! `cases` runs whole operators. `cargo test --release --workspace --features emulate --test emulated`.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
@@ -27,7 +27,7 @@ mod emulated {
 use autogan_testing::kernels;
 use emulated::place;
 
-/// The sources of these tests, in which every kernel has to be named.
+/// The sources of these tests. They have to name every kernel.
 const SOURCES: [&str; 10] = [
     include_str!("emulated/bf16.rs"),
     include_str!("emulated/conv.rs"),

@@ -1,4 +1,5 @@
-//! Every operator on a GPU against the CPU: the cases that `emulated` runs by the emulation, and layers of real size.
+//! Every operator on a GPU, compared with the CPU: the cases that `emulated` runs by emulation, and layers of real
+//! size.
 //!
 //! `AUTOGAN_TEST_DEVICE` names the GPU, `cuda:0` when unset. Run by `cargo xtask gpu-check`.
 

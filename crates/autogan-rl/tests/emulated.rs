@@ -1,4 +1,4 @@
-//! The golden controller by the CUDA kernels that it launches, emulated.
+//! The golden controller with emulated CUDA kernels:
 //! `cargo test --release --workspace --features emulate --test emulated`.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails

@@ -1,4 +1,4 @@
-//! The SQLite store: rows in and out, queries, rolling back, readers beside the writer, damage.
+//! The SQLite store: writing and reading rows, queries, rolling back, readers during writing, damage.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -231,7 +231,7 @@ fn damage_stops_the_writer_too() {
             }
             Err(_) => {}
         }
-        // What the attempt left beside the file belongs to the damaged one.
+        // The files that the attempt left belong to the damaged store.
         for suffix in ["s-wal", "s-shm", "s-journal"] {
             let _ = fs::remove_file(dir.path().join(suffix));
         }
@@ -295,7 +295,7 @@ fn tables_and_row_types_agree() {
     assert_eq!(columns(Session::TABLE), Session::COLUMNS);
 }
 
-/// A store as the first version made it, with the row that it wrote of `old_trial`.
+/// Writes a store as the first version did, with one row of that version.
 fn first_version(path: &Path) {
     filled(path);
     let conn = rusqlite::Connection::open(path).unwrap();
@@ -347,7 +347,7 @@ fn what_is_no_architecture_is_damage_of_its_row() {
     let path = dir.path().join("s");
     first_version(&path);
     let conn = rusqlite::Connection::open(&path).unwrap();
-    // As some other space would write it: with its checksum.
+    // The row is one of another search space, with a valid checksum.
     conn.execute_batch("UPDATE trials SET arch = '9 0 1 1'; UPDATE trials_crc SET crc = 114078992")
         .unwrap();
     drop(conn);

@@ -7,7 +7,7 @@ use super::compare::{Side, both_ways};
 use super::layers::layers;
 use crate::place;
 
-/// Output and gradients, twice, the second time under another seed for what runs the blocks.
+/// Computes output and gradients twice, with two seeds for the order of the blocks, and panics unless all bits agree.
 #[track_caller]
 fn same_bits(inputs: &[(Vec<usize>, Vec<f32>)], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let [first, second] =

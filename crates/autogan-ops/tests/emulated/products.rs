@@ -7,7 +7,7 @@ use super::conv::{sum_partials, tiles};
 
 type Operand<'a> = (&'a Memory<f32>, bool);
 
-/// y [m, n] of a [m, k] and b [k, n], each with its flag for a transposed operand.
+/// The product y [m, n] of a [m, k] and b [k, n]. Each operand has a flag that says whether it is transposed.
 fn product(
     case: &mut Case,
     a: Operand,

@@ -1,11 +1,11 @@
-//! What goes to the GPU and comes back without anybody waiting.
+//! Transfers to the GPU and back for which nobody waits.
 
 use autogan_ops::{self as ops, Readback};
 use candle_core::{DType, Device, Tensor};
 
 use crate::place::device;
 
-/// Numbers that a GPU works at for a while: sums of growing products, each of the one before.
+/// Numbers that take a GPU a while to compute: sums of a chain of matrix products.
 fn slow_sums(device: &Device, count: usize) -> Vec<Tensor> {
     let x = Tensor::full(1e-3f32, (2048, 2048), device).unwrap();
     let mut y = x.clone();

@@ -1,4 +1,5 @@
-//! Trainings whose convolutions compute in bf16: near to f32, the same bits however they are run, scored in f32.
+//! Trainings whose convolutions compute in bf16: they stay near to f32, are reproducible to the bit, and are scored in
+//! f32.
 
 use autogan_config::Configuration;
 use autogan_run::Checkpoint;
@@ -32,7 +33,7 @@ fn losses_are_finite_and_at_first_near_to_those_in_f32() {
         assert!((m - s).abs() < 0.01 * (1.0 + s.abs()), "{mixed:?} in bf16, {single:?} in f32");
     }
     assert!(mixed[0] != single[0], "the D step is f32");
-    // A discriminator that does not move: what differs in the G step is its own.
+    // The discriminator does not move, so a difference in the G step comes from the G step itself.
     let still = ["train.d_lr=1e-30", "schedule.g_iterations=1"];
     let (mixed, single) = (losses(&[&still[..], &[BF16]].concat()), losses(&still));
     assert!(mixed[1] != single[1], "the G step is f32");
@@ -45,7 +46,7 @@ fn threads_and_interruptions_change_no_bit() {
     assert!(whole.tensors != single.tensors, "bf16 makes no difference");
 }
 
-/// What is measured and shown from here to the next step.
+/// The scores and samples that come before the next training step.
 fn looked_at(checkpoint: &Checkpoint, config: &TrainingConfig) -> Vec<String> {
     let mut training = Training::restore(checkpoint, config.clone(), inputs(config)).unwrap();
     let mut record = Record::default();

@@ -1,4 +1,5 @@
-//! Training from scratch: the same bits however it is run, scores when they are due, weights that say what they are.
+//! Training from scratch: it is reproducible to the bit, scores come when they are due, and weights describe
+//! themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,7 +189,7 @@ fn a_training_can_go_on_for_longer_but_not_as_another() {
     let error = short.check_continues(&other, &["train".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("arch (was") && !error.contains("g_lr (was"), "{error}");
     assert!(short.check_continues(&other, &["arch".to_owned()]).is_err());
-    // Scores of two protocols are not to stand under one name.
+    // Scores of two protocols must not have the same name.
     let other = config(4, &["score.scorer=compact-cifar10"]);
     assert!(short.check_continues(&other, &["score".to_owned()]).is_err());
     let fewer = config(4, &["data.count=32"]);
@@ -232,10 +233,10 @@ fn too_few_images_for_the_scores_are_found_before_the_first_step() {
     }
 }
 
-/// Scores as [`Colours`] does, and counts the images.
-struct Counting(AtomicUsize);
+/// A scorer like [`Colours`] that counts the images.
+struct CountingScorer(AtomicUsize);
 
-impl FeatureExtractor for Counting {
+impl FeatureExtractor for CountingScorer {
     fn name(&self) -> &str {
         Colours.name()
     }
@@ -258,7 +259,7 @@ impl FeatureExtractor for Counting {
 fn trainings_on_the_same_images_look_at_them_once() {
     let known = KnownReals::default();
     let train = |config: &TrainingConfig, known: Option<&KnownReals>| {
-        let extractor = Arc::new(Counting(AtomicUsize::new(0)));
+        let extractor = Arc::new(CountingScorer(AtomicUsize::new(0)));
         let known = known.cloned().unwrap_or_default();
         let own = TrainingInputs { extractor: extractor.clone(), known, ..inputs(config) };
         let mut training = Training::new(config.clone(), own).unwrap();
