@@ -11,7 +11,10 @@ use crate::common::{
 
 /// The arguments of a tiny training, with more of them.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    ["train"].into_iter().chain(tiny_training()).chain(more.iter().copied()).collect()
+    let mut args = vec!["train"];
+    args.extend(tiny_training());
+    args.extend(more);
+    args
 }
 
 fn scores(run: &Path) -> ScoresFile {
