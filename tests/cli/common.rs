@@ -62,9 +62,10 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The arguments that make `autogan train` take a second.
-pub fn tiny_training() -> impl Iterator<Item = &'static str> {
-    tiny::training_settings(&[]).into_iter().flat_map(|setting| ["--set", setting])
+/// The arguments that make `autogan train` take a second, then `more`.
+pub fn tiny_training<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let settings = tiny::training_settings(&[]).into_iter().flat_map(|setting| ["--set", setting]);
+    settings.chain(more.iter().copied()).collect()
 }
 
 /// `autogan search` of a second or two in `dir`, with more arguments.

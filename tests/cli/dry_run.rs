@@ -107,10 +107,8 @@ fn every_preset_of_a_training_says_what_it_would_do() {
 fn a_look_at_the_best_of_a_search_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     tiny_run(dir.path(), "found", &["--quiet"]);
-    let args: Vec<&str> = ["train", "--from-run", "found", "--top", "2", "--dry-run"]
-        .into_iter()
-        .chain(tiny_training())
-        .collect();
+    let args = ["train", "--from-run", "found", "--top", "2", "--dry-run"];
+    let args = [&args[..], &tiny_training(&[])].concat();
     let out = autogan(dir.path(), &args).ok();
     let found = autogan_run::RunDir::open(&dir.path().join("found")).unwrap().arch().unwrap();
     let found = found.unwrap().top;

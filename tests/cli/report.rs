@@ -46,8 +46,7 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
     assert_eq!(commands.len(), 6, "{commands:?}");
     for line in commands {
         // A training at its full length takes minutes.
-        let more: Vec<&str> =
-            if line.starts_with("train ") { tiny_training().collect() } else { vec![] };
+        let more = if line.starts_with("train ") { tiny_training(&[]) } else { vec![] };
         autogan(dir.path(), &line.split(' ').chain(more).collect::<Vec<_>>()).ok();
     }
     assert!(dir.path().join("runs/00000-quick-s2-trained/winner.json").exists());

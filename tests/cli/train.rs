@@ -11,10 +11,7 @@ use crate::common::{
 
 /// The arguments of a tiny training, with more of them.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec!["train"];
-    args.extend(tiny_training());
-    args.extend(more);
-    args
+    [&["train"][..], &tiny_training(more)].concat()
 }
 
 fn scores(run: &Path) -> ScoresFile {
