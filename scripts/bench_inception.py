@@ -4,7 +4,7 @@
     pip install torch torchvision torch-fidelity pytorch-fid safetensors pillow
     python scripts/bench_inception.py --images 200 --batch 50 --json [--channels-last] [--device cuda:0]
 
-Features (2048) and bias-free logits of 32x32 u8 images, resize included. On a card the images come from the
+Features (2048) and bias-free logits of 32x32 u8 images, resize included. On a GPU the images come from the
 host and the values go back to it, as ours do, in f32, not in TF32.
 """
 
@@ -27,7 +27,7 @@ def measure(args):
     images = torch.randint(256, (args.images, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
     def run(batch):
-        # Bringing the values back waits for the card.
+        # Bringing the values back waits for the GPU.
         return [values.cpu() for values in network(batch.to(args.device))]
 
     run(images[: args.batch])

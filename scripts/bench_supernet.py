@@ -7,8 +7,8 @@
 A cycle is --n-critic D steps (hinge loss, one power iteration per forward pass of D, Adam), each with
 the next architecture of FILE, and one G step with the last of them, followed by the step of the moving
 average. The networks are those of golden_gan.py. What a careful user of PyTorch does is done here too:
-fakes of a D step are made without a graph, and D takes no weight gradients in the G step. On a card the
-clock is read when the card is done, cuDNN picks the fastest algorithm of each shape in warm-up cycles, and
+fakes of a D step are made without a graph, and D takes no weight gradients in the G step. On a GPU the
+clock is read when the GPU is done, cuDNN picks the fastest algorithm of each shape in warm-up cycles, and
 convolutions are in f32 as ours are, not in TF32.
 """
 
@@ -82,18 +82,18 @@ def measure(args):
     side = BOTTOM * 2 ** (args.stage + 1)
     real = [torch.rand(args.d_batch, 3, side, side) * 2 - 1 for _ in range(args.n_critic)]
     real = [x.to(args.device).contiguous(memory_format=training.layout) for x in real]
-    card = torch.device(args.device).type == "cuda"
-    # A card meets each architecture once before it is timed, as cuDNN tries its algorithms then.
-    warm_up = 1 + card * -(-len(archs) // args.n_critic)
+    gpu = torch.device(args.device).type == "cuda"
+    # A GPU meets each architecture once before it is timed, as cuDNN tries its algorithms then.
+    warm_up = 1 + gpu * -(-len(archs) // args.n_critic)
     for _ in range(warm_up + args.cycles):
-        if card:
+        if gpu:
             torch.cuda.synchronize(args.device)
         begun, d_loss = time.perf_counter(), 0.0
         for x in real:
             d_loss += training.d_step(archs[turn % len(archs)], x) / args.n_critic
             turn += 1
         g_loss = training.g_step(archs[(turn - 1) % len(archs)])
-        if card:
+        if gpu:
             torch.cuda.synchronize(args.device)
         cycles.append((time.perf_counter() - begun, d_loss, g_loss))
     seconds, d_loss, g_loss = zip(*cycles[warm_up:])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs NVIDIA's compiler from PyPI's wheels into a cache folder, for machines without CUDA's toolkit; no card and
+# Installs NVIDIA's compiler from PyPI's wheels into a cache folder, for machines without CUDA's toolkit; no GPU and
 # no driver are needed to compile. Prints the folder that CUDA_HOME is to name, and nothing else, on stdout.
 #
 #   scripts/install_cuda.sh              nvcc and its headers: what `cargo xtask check --cuda` needs

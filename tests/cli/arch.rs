@@ -1,10 +1,11 @@
-//! `autogan arch`: the published figures, the notations, and vectors that cannot be.
+//! `autogan arch`: the published numbers, the notations, and vectors that are no architecture.
 
 use serde_json::Value;
 
 use crate::common::{autogan, repository, words};
 
-/// Name, vector, parameters at 256 channels, multiply-accumulates at 32x32 in thousands of millions.
+/// The name, the vector, the parameters at 256 channels, and the multiply-accumulates at 32x32 in thousands of
+/// millions.
 const PUBLISHED: [(&str, &str, u64, f64); 3] = [
     ("autogan-a", "1 0 1 1 1 0 0 1 1 1 0 1 0 3", 4_405_251, 1.765),
     ("autogan-b", "1 0 1 1 1 0 1 1 1 1 0 1 1 3", 4_471_043, 1.832),

@@ -1,4 +1,4 @@
-//! Sets that `autogan score` refuses: each with exit code 1 and a reason that names what is wrong.
+//! Sets of images that `autogan score` refuses: the exit code is 1, and the error names the fault.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes
 }
 
-/// A picture that differs from pixel to pixel, so that half of its PNG is not the whole.
+/// A picture whose pixels all differ, so that half of its PNG file is not the whole picture.
 fn picture() -> DynamicImage {
     RgbImage::from_fn(32, 32, |x, y| Rgb([(x * 7) as u8, (y * 5) as u8, (x * y) as u8])).into()
 }
@@ -56,7 +56,7 @@ fn foreign(path: &Path, mean: [f64; 2]) {
     zip.finish().unwrap();
 }
 
-/// Statistics of our own, of two features that `extractor` gave.
+/// Statistics in our own format, of two features of `extractor`.
 fn own(path: &Path, extractor: &str, weights: &str) {
     let stats =
         GaussianStats { count: Some(9000), mean: vec![0.0, 1.0], cov: vec![1.0, 0.0, 0.0, 1.0] };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{Ran, autogan, words};
+use crate::common::{CommandOutput, autogan, words};
 
 const SMALL: [&str; 13] = [
     "bench",
@@ -22,7 +22,7 @@ const SMALL: [&str; 13] = [
     "--json",
 ];
 
-fn supernet(dir: &Path, archs: &str, more: &[&str]) -> Ran {
+fn supernet(dir: &Path, archs: &str, more: &[&str]) -> CommandOutput {
     std::fs::write(dir.join("archs.txt"), archs).unwrap();
     autogan(dir, &[&SMALL[..], &["--archs", "archs.txt"], more].concat())
 }

@@ -1,19 +1,21 @@
-//! Running the binary, and looking at what came of it.
+//! Helpers that run the binary and read its results.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A run of the binary that ended.
+use autogan_testing::tiny;
+
+/// The exit code and the output of a command that has ended.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Ran {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
@@ -23,14 +25,14 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
-    /// What it printed to stdout; it must have succeeded.
+impl CommandOutput {
+    /// The text on stdout. Panics unless the command succeeded.
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// What it printed to stderr; it must have failed with `code` and left stdout empty.
+    /// The text on stderr. Panics unless the command failed with `code` and left stdout empty.
     pub fn fails(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "results go to stdout, errors do not");
@@ -38,20 +40,20 @@ impl Ran {
     }
 }
 
-/// The binary, in `dir`.
+/// A command that starts the binary in `dir`.
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autogan"));
     command.current_dir(dir).env("HF_HUB_OFFLINE", "1").env_remove("RUST_LOG");
     command
 }
 
-/// Runs it in `dir`.
-pub fn autogan<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> Ran {
+/// Runs the binary in `dir`.
+pub fn autogan<S: AsRef<OsStr>>(dir: &Path, args: &[S]) -> CommandOutput {
     command(dir).args(args).output().unwrap().into()
 }
 
-/// Runs it with a line of words in the directory of the tests.
-pub fn words(line: &str) -> Ran {
+/// Runs the binary in the directory of the tests; `line` holds the arguments, with spaces between them.
+pub fn words(line: &str) -> CommandOutput {
     autogan(Path::new(env!("CARGO_MANIFEST_DIR")), &line.split_whitespace().collect::<Vec<_>>())
 }
 
@@ -60,65 +62,28 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The quick preset, shrunk to a second or two.
-const TINY: [&str; 23] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-    "search.iterations=4",
-    "search.grow_at=[1, 2]",
-    "search.candidates=4",
-    "search.top_k=2",
-    "controller.hidden=8",
-    "controller.steps=2",
-    "reward.images=16",
-    "reward.splits=2",
-    "reward.batch=8",
-    "reward.recalibrate_batches=1",
-    "reward.recalibrate_batch=8",
-    "derive.candidates=4",
-    "derive.top_k=2",
-    "derive.images=16",
-    "derive.random=3",
-];
+/// The arguments that make `autogan train` take a second, then `more`.
+pub fn tiny_training<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let settings = tiny::training_settings(&[]).into_iter().flat_map(|setting| ["--set", setting]);
+    settings.chain(more.iter().copied()).collect()
+}
 
-/// The quick preset of a training, shrunk to a second.
-pub const TINY_TRAINING: [&str; 13] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-    "schedule.g_iterations=4",
-    "schedule.score_every=2",
-    "schedule.samples_every=2",
-    "score.images=16",
-    "score.batch=8",
-];
-
-/// `autogan search` of the first in `dir`, with more arguments.
+/// `autogan search` of a second or two in `dir`, with more arguments.
 pub fn tiny_search(dir: &Path, more: &[&str]) -> Command {
     let mut command = command(dir);
-    command.arg("search").args(TINY.iter().flat_map(|setting| ["--set", setting])).args(more);
+    let settings = tiny::search_settings(&[]).into_iter().flat_map(|setting| ["--set", setting]);
+    command.arg("search").args(settings).args(more);
     command
 }
 
-/// Runs it to its end in `dir/NAME`, which is given back with what it printed.
+/// Runs a tiny search to its end in `dir/NAME`. Returns that path and the text on stdout.
 pub fn tiny_run(dir: &Path, name: &str, more: &[&str]) -> (PathBuf, String) {
-    let ran: Ran =
+    let ran: CommandOutput =
         tiny_search(dir, &[&["--run-dir", name], more].concat()).output().unwrap().into();
     (dir.join(name), ran.ok())
 }
 
-/// The files of a directory by name.
+/// The files of a directory, sorted by name.
 pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -132,14 +97,14 @@ pub fn last_checkpoint(run: &Path) -> PathBuf {
 }
 
 /// Starts the binary in `dir`, sends `signal` once a line on stderr starts with `when`, and waits for its end.
-pub fn interrupt(dir: &Path, args: &[&str], when: &str, signal: &str) -> Ran {
+pub fn interrupt(dir: &Path, args: &[&str], when: &str, signal: &str) -> CommandOutput {
     let mut command = command(dir);
     command.args(args);
     interrupt_command(command, when, signal)
 }
 
-/// As [`interrupt`], of a command that is complete.
-pub fn interrupt_command(mut command: Command, when: &str, signal: &str) -> Ran {
+/// Like [`interrupt`], for a command that has its arguments already.
+pub fn interrupt_command(mut command: Command, when: &str, signal: &str) -> CommandOutput {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -152,5 +117,5 @@ pub fn interrupt_command(mut command: Command, when: &str, signal: &str) -> Ran 
     stderr.read_to_string(&mut seen).unwrap();
     let mut stdout = String::new();
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-    Ran { code: child.wait().unwrap().code(), stdout, stderr: seen }
+    CommandOutput { code: child.wait().unwrap().code(), stdout, stderr: seen }
 }

@@ -1,4 +1,4 @@
-//! Searches that are killed, many times: they end as if they never were.
+//! Searches that are killed many times end like searches that nobody killed.
 //!
 //! `AUTOGAN_KILLS=200 cargo test -p autogan-cli --test cli killed` kills more often than the 25 times of every run.
 #![cfg(unix)]
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Ran, autogan, files, tiny_run, tiny_search};
+use crate::common::{CommandOutput, autogan, files, tiny_run, tiny_search};
 use crate::outcome::{assert_same, outcome};
 
 /// A checkpoint after every unit of work, so that many kills fall into writing one.
@@ -25,10 +25,10 @@ impl Random {
     }
 }
 
-/// When a process is killed.
+/// The moment at which a process is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// This long after its start, as a rule before it has resumed.
+    /// This long after its start, usually before it has resumed.
     Early(Duration),
     /// This long after the checkpoint of a tick.
     After(u64, Duration),
@@ -43,7 +43,7 @@ fn newest(run: &Path) -> u64 {
     names.filter_map(|name| name.strip_suffix(".safetensors")?.parse().ok()).max().unwrap_or(0)
 }
 
-/// Whether a checkpoint is being written, or was when its process was killed.
+/// Whether a process is writing a checkpoint, or was writing one when it was killed.
 fn is_writing(run: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(run) else { return false };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -63,13 +63,17 @@ fn spawn(dir: &Path, run: &Path, plan: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Kills the process at the moment; whether it was still there.
+/// Kills the process at the moment, and returns whether it was still running.
 fn kill_at(mut child: Child, run: &Path, moment: Moment) -> bool {
     let begun = Instant::now();
     let mut reached = None;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{:?}", Ran::from(child.wait_with_output().unwrap()));
+            assert!(
+                status.success(),
+                "{:?}",
+                CommandOutput::from(child.wait_with_output().unwrap())
+            );
             return false;
         }
         let now = match moment {
@@ -119,7 +123,7 @@ fn killed_at_many_random_moments_a_search_ends_as_if_it_never_was() {
             moments[which] += 1;
             within += u64::from(is_writing(&run));
         } else if newest(&run) >= end {
-            // It is over: what is left is to kill it while it finds that out.
+            // The search is over: a last kill comes while the process finds that out.
             let early = Moment::Early(Duration::from_millis(random.below(60)));
             kills += u64::from(kill_at(spawn(dir.path(), &run, &plan), &run, early));
         }
@@ -139,7 +143,7 @@ fn killed_at_many_random_moments_a_search_ends_as_if_it_never_was() {
 }
 
 /// Runs `autogan` in `dir` where no file can grow beyond `blocks` of 512 bytes, as on a device that is full.
-fn limited(dir: &Path, blocks: u32, search: &Command) -> Ran {
+fn limited(dir: &Path, blocks: u32, search: &Command) -> CommandOutput {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(format!("ulimit -f {blocks}; exec \"$0\" \"$@\""));
     shell.arg(search.get_program()).args(search.get_args());
@@ -151,7 +155,7 @@ fn a_disk_that_is_full_loses_nothing_and_the_search_goes_on_when_there_is_room()
     let dir = tempfile::tempdir().unwrap();
     let (whole, _) = tiny_run(dir.path(), "whole", &["--seed", "4"]);
     let run = dir.path().join("run");
-    // First not even the run can be made, then the store and then the checkpoints cannot grow.
+    // At first the run cannot even be created, then the store and then the checkpoints cannot grow.
     let checkpoint = std::fs::metadata(crate::common::last_checkpoint(&whole)).unwrap().len() / 512;
     let mut tick = 0;
     for blocks in [0, 8, 64, 200, checkpoint as u32 - 8, checkpoint as u32 - 1] {

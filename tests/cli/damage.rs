@@ -1,4 +1,4 @@
-//! Every file of a run directory damaged in turn: each command falls back or says what is wrong. None panics, and none
+//! Every file of a run directory is damaged in turn: each command falls back or names the fault. None panics, and none
 //! gives a wrong result.
 
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::common::{Ran, autogan, files, tiny_run};
+use crate::common::{CommandOutput, autogan, files, tiny_run};
 use crate::outcome::{Outcome, assert_same, outcome, trials};
 
-/// Copies a run, as to another machine.
+/// Copies a run, as if to another machine.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for path in files(from) {
@@ -22,7 +22,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The files of a run by their paths in it; of the pictures one.
+/// The paths of the files in a run, with only one of the pictures.
 fn parts(run: &Path) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = Vec::new();
     for path in files(run) {
@@ -35,7 +35,7 @@ fn parts(run: &Path) -> Vec<PathBuf> {
     all.into_iter().map(|path| path.strip_prefix(run).unwrap().to_owned()).collect()
 }
 
-/// A file's bytes, damaged in several ways.
+/// The bytes of a file, damaged in several ways, each with its description.
 fn damages(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let flipped = |at: usize| {
         let mut bytes = good.to_vec();
@@ -53,8 +53,8 @@ fn damages(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Its stdout if it succeeded; it must have failed with an explanation otherwise.
-fn done(ran: Ran, what: &str) -> Option<String> {
+/// The text on stdout if the command succeeded. Otherwise panics unless it failed with an explanation.
+fn done(ran: CommandOutput, what: &str) -> Option<String> {
     assert!(!ran.stderr.contains("panicked"), "{what}: {ran:?}");
     match ran.code {
         Some(0) => Some(ran.stdout),
@@ -66,7 +66,7 @@ fn done(ran: Ran, what: &str) -> Option<String> {
     }
 }
 
-/// What the run's line in `autogan runs` says, if nothing is reported to be wrong.
+/// The run's entry in `autogan runs`, if that reports no problem.
 fn listed(dir: &Path) -> Option<Value> {
     let text = done(autogan(dir, &["runs", ".", "--format", "json"]), "runs").unwrap();
     let all: Value = serde_json::from_str(&text).unwrap();
@@ -74,8 +74,8 @@ fn listed(dir: &Path) -> Option<Value> {
     run["problems"].as_array().unwrap().is_empty().then(|| run["summary"].clone())
 }
 
-/// The good run's answers.
-struct Good {
+/// The results of all commands on the undamaged run.
+struct GoodResults {
     trials: Vec<String>,
     listed: Value,
     compared: Value,
@@ -87,8 +87,8 @@ fn compared(dir: &Path) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// Checks every command on every damage of every file of `original`, in directories beside it.
-fn check(home: &Path, original: &Path, good: &Good, keep: &str) {
+/// Damages every file of a copy of `original` in every way, and checks every command on it.
+fn check(home: &Path, original: &Path, good: &GoodResults, keep: &str) {
     for (number, part) in parts(original).into_iter().enumerate() {
         for (how, bytes) in damages(&fs::read(original.join(&part)).unwrap()) {
             let what = format!("{keep}: {} {how}", part.display());
@@ -116,9 +116,9 @@ fn check(home: &Path, original: &Path, good: &Good, keep: &str) {
     }
 }
 
-fn good(home: &Path, run: &Path, whole: &Path) -> Good {
+fn good(home: &Path, run: &Path, whole: &Path) -> GoodResults {
     let dir = run.parent().unwrap();
-    Good {
+    GoodResults {
         trials: trials(&autogan(dir, &["trials", "run", "--format", "csv"]).ok()),
         listed: listed(dir).unwrap(),
         compared: compared(dir).unwrap(),

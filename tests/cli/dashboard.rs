@@ -1,4 +1,4 @@
-//! `autogan dashboard`: that it prints where it listens and answers there, and what it refuses.
+//! `autogan dashboard`: it prints its address and answers there, and it refuses bad arguments.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

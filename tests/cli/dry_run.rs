@@ -1,4 +1,4 @@
-//! `--dry-run` of a search and of a training: for every preset a configuration that can be used, sizes and times.
+//! `--dry-run` of a search and of a training prints, for every preset, a valid configuration, sizes and times.
 
 use autogan_config::Configuration;
 use autogan_search::{SearchConfig, TrainingConfig};
@@ -6,7 +6,7 @@ use autogan_space::{
     Arch, GeneratorShape, derived_generator_cost, discriminator_cost, supernet_cost,
 };
 
-use crate::common::{TINY_TRAINING, autogan, files, tiny_run, words};
+use crate::common::{autogan, files, tiny_run, tiny_training, words};
 
 /// Every preset, with whether it scores by Inception.
 const PRESETS: [(&str, bool); 6] = [
@@ -55,7 +55,7 @@ fn settings_and_seed_are_in_the_resolved_configuration() {
     let out = words("search --dry-run --set train.d_batch=7 --set train.g_lr=1e-2 --seed 9").ok();
     let config = SearchConfig::from_toml(&out, "the output", &[]).unwrap();
     assert_eq!((config.train.d_batch, config.train.g_lr, config.seed), (7, 1e-2, 9));
-    // What was printed serves as a configuration file, and nothing was made.
+    // The output serves as a configuration file, and the command wrote no file.
     std::fs::write(dir.path().join("config.toml"), &out).unwrap();
     let again = autogan(dir.path(), &["search", "--config", "config.toml", "--dry-run"]).ok();
     assert_eq!(
@@ -107,11 +107,8 @@ fn every_preset_of_a_training_says_what_it_would_do() {
 fn a_look_at_the_best_of_a_search_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     tiny_run(dir.path(), "found", &["--quiet"]);
-    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
-    let args: Vec<&str> = ["train", "--from-run", "found", "--top", "2", "--dry-run"]
-        .into_iter()
-        .chain(settings)
-        .collect();
+    let args = ["train", "--from-run", "found", "--top", "2", "--dry-run"];
+    let args = [&args[..], &tiny_training(&[])].concat();
     let out = autogan(dir.path(), &args).ok();
     let found = autogan_run::RunDir::open(&dir.path().join("found")).unwrap().arch().unwrap();
     let found = found.unwrap().top;
@@ -123,7 +120,7 @@ fn a_look_at_the_best_of_a_search_makes_nothing() {
     }
     assert!(out.contains("# estimated time: training "), "{out}");
     assert_eq!(files(dir.path()).len(), 1);
-    // What would be refused is refused.
+    // A dry run refuses the same settings as a real run.
     let few = [&args[..], &["--set", "score.splits=41", "--set", "score.images=50"]].concat();
     assert!(autogan(dir.path(), &few).fails(1).contains("score.splits: expected at most 40"));
 }

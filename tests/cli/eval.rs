@@ -4,19 +4,19 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{Ran, command};
+use crate::common::{CommandOutput, command};
 use crate::common::{files, last_checkpoint, repository, tiny_run};
 use crate::score::compact;
 
 const ON_SHAPES: [&str; 4] = ["--extractor", "compact-shapes", "--splits", "2"];
 
-fn eval(dir: &Path, args: &[&str]) -> Ran {
+fn eval(dir: &Path, args: &[&str]) -> CommandOutput {
     let mut command = command(dir);
     command.env("XDG_CACHE_HOME", dir.join("cache")).arg("eval").args(args).args(ON_SHAPES);
     command.output().unwrap().into()
 }
 
-fn json(ran: Ran) -> Value {
+fn json(ran: CommandOutput) -> Value {
     serde_json::from_str(&ran.ok()).unwrap()
 }
 
@@ -52,7 +52,7 @@ fn a_run_is_scored_as_its_pictures_are() {
     assert_eq!(found["arch"].as_array().unwrap().len(), 14);
     assert_eq!(found["extractor"], "compact-shapes");
 
-    // Its checkpoint is the run, and other architectures and latents are other images.
+    // The checkpoint gives the same score as the run; another architecture or seed gives another.
     let checkpoint = last_checkpoint(&run);
     let score = |args: &[&str]| json(eval(dir.path(), &[args, &["-n", "40", "--json"]].concat()));
     let value = |json: Value| json["compact_shapes_is_40_2splits"].as_f64().unwrap();
@@ -72,7 +72,7 @@ fn without_a_reference_there_is_only_the_inception_score() {
     assert!(text.starts_with("compact_shapes_is_20_2splits:  ") && text.lines().count() == 1);
     let silent = eval(dir.path(), &["run", "-n", "20", "--silent"]);
     assert_eq!((silent.stderr.as_str(), silent.stdout), ("", text));
-    // A run is no set of images, and the way out is named.
+    // A run is not a set of images, and the error says which command to use.
     let error = compact(dir.path(), &["run", "run"]).fails(1);
     assert!(error.contains("autogan eval run"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! `autogan export`: what is written is the generator, and says which.
+//! `autogan export`: the file holds the generator and names its architecture.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use autogan_weights::Archive;
 use crate::common::{autogan, files, repository, tiny_run};
 use crate::released::images;
 
-fn ran(dir: &Path, line: &str) -> crate::common::Ran {
+fn ran(dir: &Path, line: &str) -> crate::common::CommandOutput {
     autogan(dir, &line.split_whitespace().collect::<Vec<_>>())
 }
 
@@ -22,7 +22,7 @@ fn a_released_checkpoint_becomes_safetensors_pth_and_onnx() {
     for name in ["s.safetensors", "p.pth", "o.onnx"] {
         assert!(said.contains(&format!("parameters in {name}")), "{said}");
     }
-    // The file alone says what it is.
+    // The file describes itself.
     let converted = Archive::read_any(at("s.safetensors")).unwrap();
     let metadata = converted.metadata();
     assert_eq!(metadata["autogan.arch"], "1 0 1 1 1 0 0 1 1 1 0 1 0 3");
@@ -39,7 +39,7 @@ fn a_released_checkpoint_becomes_safetensors_pth_and_onnx() {
     let model = autogan_onnx::read(&model).unwrap();
     assert_eq!(model.metadata_props[0].value, metadata["autogan.arch"]);
 
-    // Under the released derived names it is the dictionary that came.
+    // With the released derived names, the result equals the original dictionary.
     ran(dir.path(), "export p.pth --pth d.pth --names derived").ok();
     let (derived, original) =
         (Archive::read_any(at("d.pth")).unwrap(), Archive::read_any(at("a.pth")).unwrap());

@@ -1,4 +1,4 @@
-//! What of a run must not depend on interruptions: everything but wall-clock times.
+//! The parts of a run that must not depend on interruptions: everything but wall-clock times.
 
 use std::fs;
 use std::path::Path;
@@ -57,7 +57,7 @@ pub fn trials(csv: &str) -> Vec<String> {
     csv.lines().map(without).collect()
 }
 
-/// Asserts that two runs came to the same, and says where they differ without printing all of it.
+/// Asserts that two runs have the same outcome. The message names the first difference and does not print everything.
 pub fn assert_same(whole: &Outcome, other: &Outcome, what: &str) {
     assert_eq!(whole.trials, other.trials, "{what}: trials");
     assert_eq!(whole.arch, other.arch, "{what}: arch.json");

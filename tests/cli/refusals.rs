@@ -1,8 +1,8 @@
-//! What `autogan` refuses, and what it says then.
+//! Arguments that `autogan` refuses, and its error messages.
 
 use std::path::Path;
 
-use crate::common::{Ran, autogan, files, tiny_run, tiny_search, words};
+use crate::common::{CommandOutput, autogan, files, tiny_run, tiny_search, words};
 
 #[test]
 fn no_command_and_unknown_ones_are_usage_errors() {
@@ -28,7 +28,7 @@ fn unknown_presets_and_keys_are_named_with_the_known_ones() {
         ("search --set data.dataset=mnist", "cifar10"),
         ("search --device tpu", "expected cpu, cuda (the first NVIDIA card) or cuda:N"),
         ("search --device cuda:x", "expected cpu, cuda (the first NVIDIA card) or cuda:N"),
-        // No driver here, or one but no such program beside this one: either is said in one message.
+        // This machine has no driver, or no program for GPUs lies beside this one. Each gives a single message.
         ("search --device cuda:0", "--device cuda:0: "),
         ("train --arch a --device cuda:1", "--device cuda:1: "),
         ("--threads 0 arch count", "--threads"),
@@ -59,7 +59,7 @@ fn a_directory_that_holds_a_run_or_anything_else_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (run, _) = tiny_run(dir.path(), "mine", &[]);
     let before = std::fs::read(run.join("run.sqlite")).unwrap();
-    let again = |name: &str| -> Ran {
+    let again = |name: &str| -> CommandOutput {
         tiny_search(dir.path(), &["--run-dir", name]).output().unwrap().into()
     };
     let error = again("mine").fails(1);

@@ -1,5 +1,5 @@
-//! Checkpoints as the released code writes them: PyTorch's files (`scripts/check_released.py --golden`) give PyTorch's
-//! images, and what is wrong with a file is named.
+//! Checkpoints of the released code: files that PyTorch wrote (`scripts/check_released.py --golden`) give the images
+//! that PyTorch made, and an error names the fault of a file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::common::{autogan, repository};
 
-/// File, architecture, and what its tensors are called before and after what the network's are.
+/// Each file, its architecture, the prefix of its tensors' names, and the name of one tensor without the prefix.
 const FILES: [(&str, &str, &str, &str); 4] = [
     ("a_checkpoint", "a", "avg_gen_state_dict.", "cell3.c1.weight"),
     ("b_plain", "b", "", "cell2.c_sc.bias"),

@@ -1,15 +1,16 @@
-//! `autogan report` and `autogan arch show --svg`: what they write, and what they refuse.
+//! `autogan report` and `autogan arch show --svg`: the files that they write, and the arguments that they refuse.
 
 use std::fs;
 
 use autogan_run::{Host, RunDir};
 
-use crate::common::{Ran, TINY_TRAINING, autogan, tiny_run, tiny_search, words};
+use crate::common::{CommandOutput, autogan, tiny_run, tiny_search, tiny_training, words};
 
 #[test]
 fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
     let dir = tempfile::tempdir().unwrap();
-    let ran: Ran = tiny_search(dir.path(), &["--seed", "2", "--quiet"]).output().unwrap().into();
+    let ran: CommandOutput =
+        tiny_search(dir.path(), &["--seed", "2", "--quiet"]).output().unwrap().into();
     assert!(ran.ok().contains("report.html"));
     let run = dir.path().join("runs/00000-quick-s2");
     let page = fs::read_to_string(run.join("report.html")).unwrap();
@@ -45,8 +46,7 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
     assert_eq!(commands.len(), 6, "{commands:?}");
     for line in commands {
         // A training at its full length takes minutes.
-        let shrunk = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
-        let more: Vec<&str> = if line.starts_with("train ") { shrunk.collect() } else { vec![] };
+        let more = if line.starts_with("train ") { tiny_training(&[]) } else { vec![] };
         autogan(dir.path(), &line.split(' ').chain(more).collect::<Vec<_>>()).ok();
     }
     assert!(dir.path().join("runs/00000-quick-s2-trained/winner.json").exists());

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use autogan_run::{Checkpoint, StoreReader};
 
-use crate::common::{Ran, autogan, command, files, last_checkpoint, words};
+use crate::common::{CommandOutput, autogan, command, files, last_checkpoint, words};
 
-fn repro(dir: &Path, line: &str) -> Ran {
+fn repro(dir: &Path, line: &str) -> CommandOutput {
     let line = format!("repro --scale tiny {line}");
     autogan(dir, &line.split_whitespace().collect::<Vec<_>>())
 }
@@ -86,7 +86,7 @@ fn every_item_has_a_page_and_they_make_one_document() {
     figure_9_counts_resets_that_fired(&dir.path().join("repro/tiny"));
 }
 
-/// Its page says what the stores say: the reset fires where it is on, there alone, and ends shared training early.
+/// The page agrees with the stores: the reset fires only where it is on, and ends shared training early.
 fn figure_9_counts_resets_that_fired(tiny: &Path) {
     let resets = |job: &str| {
         let store = tiny.join("jobs").join(job).join("run.sqlite");
@@ -108,7 +108,7 @@ fn figure_9_counts_resets_that_fired(tiny: &Path) {
     assert!(with.iter().zip(&without).all(|(with, without)| with < without), "{csv:?}");
 }
 
-/// Puts a finished training back to before its last iteration, with weights that are no numbers.
+/// Sets a finished training back to before its last iteration, with weights that are NaN.
 fn poison(job: &Path) {
     let path = last_checkpoint(job);
     let mut checkpoint = Checkpoint::read(&path).unwrap();
@@ -135,15 +135,15 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     repro(dir.path(), "random").ok();
     poison(&jobs.join("short-random0-shapes-s0"));
     poison(&jobs.join("train-controller-shapes-s1"));
-    // All that the best of seed 1 could be picked from.
+    // All runs from which the best of seed 1 could be picked.
     let picked: Vec<String> = (0..4).map(|i| format!("short-random{i}-shapes-s1")).collect();
     picked.iter().for_each(|job| poison(&jobs.join(job)));
     fs::remove_dir_all(jobs.join("train-scratch-shapes-s1")).unwrap();
-    // To be trained after those.
+    // These trainings come after those runs.
     fs::remove_dir_all(jobs.join("train-scratch-shapes-s0")).unwrap();
     fs::remove_dir_all(jobs.join("train-baseline-shapes-s1")).unwrap();
 
-    let failed = |ran: &Ran| {
+    let failed = |ran: &CommandOutput| {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stdout.contains("random/index.md"), "the page is written: {ran:?}");
         let list = ran.stderr.split("7 of 20 runs failed").nth(1).expect("a list");
@@ -168,7 +168,7 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     assert!(list.contains("- `short-random0-shapes-s0`: ") && list.contains("diverged"), "{page}");
     assert!(page.contains("13 of 20 runs are finished, 7 failed"), "{page}");
 
-    // What failed is not tried again, and what needs it cannot begin.
+    // A run that failed is not tried again, and a run that needs it cannot begin.
     let before = modified(&jobs.join("train-controller-shapes-s1"));
     failed(&repro(dir.path(), "random"));
     assert_eq!(modified(&jobs.join("train-controller-shapes-s1")), before);
@@ -176,7 +176,7 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     let page = fs::read_to_string(dir.path().join(shown.trim())).unwrap();
     assert!(page.contains("Seed 1: diverged.") && page.contains("Seed 0, 64 images"), "{page}");
 
-    // Without its directory it is a run like any other; what was picked without it may be another now.
+    // A failed run without its directory is run again, and then another run may be the best.
     let again =
         ["short-random0-shapes-s0", "train-scratch-shapes-s0", "train-controller-shapes-s1"];
     for job in again.into_iter().chain(picked.iter().map(String::as_str)) {
@@ -208,6 +208,6 @@ fn what_cannot_be_is_explained() {
     assert!(error.contains("gf = 5") && error.contains("--out"), "{error}");
     let mut full = command(dir.path());
     full.args(["repro", "fig3", "--scale", "full", "--offline"]);
-    let error = Ran::from(full.output().unwrap()).fails(1);
+    let error = CommandOutput::from(full.output().unwrap()).fails(1);
     assert!(error.contains("--data"), "{error}");
 }

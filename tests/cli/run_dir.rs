@@ -1,4 +1,4 @@
-//! A whole search, small: what its directory holds, and that its result follows from the seed alone.
+//! A small search as a whole: the content of its directory, and a result that depends only on the seed.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use autogan_search::SearchConfig;
 use autogan_space::Arch;
 use serde_json::Value;
 
-use crate::common::{Ran, command, files, last_checkpoint, tiny_run, tiny_search};
+use crate::common::{CommandOutput, command, files, last_checkpoint, tiny_run, tiny_search};
 
 #[test]
 fn a_run_leaves_everything_that_is_promised() {
     let dir = tempfile::tempdir().unwrap();
-    let ran: Ran = tiny_search(dir.path(), &["--seed", "5"]).output().unwrap().into();
+    let ran: CommandOutput = tiny_search(dir.path(), &["--seed", "5"]).output().unwrap().into();
     let stderr = ran.stderr.clone();
     let out = ran.ok();
     let run = dir.path().join("runs/00000-quick-s5");
@@ -79,14 +79,14 @@ fn arch_json_holds_what_was_found_beside_its_scores() {
     // The other commands read it.
     let arch = |arg: &str| -> String {
         let args = ["arch", "convert", arg, "--to", "json"];
-        Ran::from(command(dir.path()).args(args).output().unwrap()).ok().trim().to_owned()
+        CommandOutput::from(command(dir.path()).args(args).output().unwrap()).ok().trim().to_owned()
     };
     let vectors: Vec<String> = top.iter().map(|entry| entry["arch"].to_string()).collect();
     assert_eq!(arch("run"), vectors[0]);
     assert_eq!(arch("run:2"), vectors[1]);
     assert_eq!(arch("run/arch.json"), vectors[0]);
     let args = ["arch", "show", "run:3"];
-    let error = Ran::from(command(dir.path()).args(args).output().unwrap()).fails(1);
+    let error = CommandOutput::from(command(dir.path()).args(args).output().unwrap()).fails(1);
     assert!(error.contains("a rank from 1 to 2, found 3"), "{error}");
 }
 

@@ -1,4 +1,4 @@
-//! `autogan sample`: from a run, and from weights under the released names against PyTorch's images.
+//! `autogan sample`: images of a run, and images of weights with the released names, compared with PyTorch's images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,12 +41,12 @@ fn a_run_gives_grids_pictures_and_tensors() {
     let (shape, pixels) = values(&at("a.safetensors"), "images");
     assert_eq!(shape, [9, 3, 16, 16]);
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)));
-    // The pictures are the tensors, cut to 8 bits.
+    // The pictures hold the values of the tensors, cut to 8 bits.
     let red = picture.get_pixel(5, 4)[0];
     let expected = (pixels[8 * 3 * 256 + 4 * 16 + 5] + 1.0) / 2.0 * 255.0;
     assert!((f32::from(red) - expected).abs() <= 1.0, "{red} is not {expected}");
 
-    // The seed decides, and its checkpoint is the run.
+    // Another seed gives other images; the checkpoint gives the same images as the run.
     sample("sample run -n 9 --tensor-out b.safetensors").ok();
     sample("sample run -n 9 --seed 1 --tensor-out c.safetensors").ok();
     let checkpoint = last_checkpoint(&run);
@@ -81,7 +81,7 @@ fn latents_decide_the_images() {
     let (shape, pixels) = values(&at("a.safetensors"), "images");
     assert_eq!(shape, [3, 3, 16, 16]);
     assert_eq!(pixels, values(&at("b.safetensors"), "images").1);
-    // One image alone is the same as among others.
+    // An image does not depend on the other images of its batch.
     write(&at("one.safetensors"), &[("z", &z.narrow(0, 1, 1).unwrap())]);
     sample("one.safetensors", "c.safetensors").ok();
     let one = values(&at("c.safetensors"), "images").1;

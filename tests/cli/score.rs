@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use crate::common::{Ran, command};
+use crate::common::{CommandOutput, command};
 
-/// Scores in `dir`, with a cache that lies there.
-pub fn score(dir: &Path, args: &[&str]) -> Ran {
+/// Runs `autogan score` in `dir`, with its cache in `dir`.
+pub fn score(dir: &Path, args: &[&str]) -> CommandOutput {
     let mut command = command(dir);
     command.env("XDG_CACHE_HOME", dir.join("cache")).env("HF_HUB_CACHE", dir.join("hub"));
     command.arg("score").args(args).output().unwrap().into()
 }
 
-/// Scores with the embedded extractor `compact-shapes`.
-pub fn compact(dir: &Path, args: &[&str]) -> Ran {
+/// Runs `autogan score` with the embedded extractor `compact-shapes`.
+pub fn compact(dir: &Path, args: &[&str]) -> CommandOutput {
     score(dir, &[args, &["--extractor", "compact-shapes"]].concat())
 }
 
-/// A CIFAR-10 file of `n` images that follow from `seed`: two bands of random colours.
+/// A CIFAR-10 file of `n` images, which depend only on `seed`: two bands of random colours.
 pub fn records(dir: &Path, name: &str, n: u32, seed: u32) {
     let mut state = seed;
     let mut next = || {

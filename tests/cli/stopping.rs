@@ -1,4 +1,4 @@
-//! Ctrl-C, and going on from there.
+//! A search that Ctrl-C stops, and that is resumed.
 #![cfg(unix)]
 
 use std::fs;
@@ -8,11 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Ran, autogan, command, interrupt_command, last_checkpoint, tiny_run, tiny_search,
+    CommandOutput, autogan, command, interrupt_command, last_checkpoint, tiny_run, tiny_search,
 };
 
 /// Starts a tiny search, sends `signal` once a line on stderr starts with `when`, and waits for its end.
-pub fn interrupted(dir: &Path, args: &[&str], when: &str, signal: &str) -> Ran {
+pub fn interrupted(dir: &Path, args: &[&str], when: &str, signal: &str) -> CommandOutput {
     interrupt_command(tiny_search(dir, args), when, signal)
 }
 
@@ -68,18 +68,19 @@ fn the_newest_run_is_resumed_and_a_finished_one_stays_finished() {
 fn a_run_without_a_checkpoint_starts_from_its_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, _) = tiny_run(dir.path(), "whole", &[]);
-    // What a kill right after the start leaves behind.
+    // A process that is killed right after its start leaves this file behind.
     let bare = dir.path().join("bare");
     fs::create_dir(&bare).unwrap();
     fs::copy(whole.join("config.toml"), bare.join("config.toml")).unwrap();
-    Ran::from(command(dir.path()).args(["search", "--resume", "bare"]).output().unwrap()).ok();
+    CommandOutput::from(command(dir.path()).args(["search", "--resume", "bare"]).output().unwrap())
+        .ok();
     assert_eq!(
         fs::read(bare.join("arch.json")).unwrap(),
         fs::read(whole.join("arch.json")).unwrap()
     );
 }
 
-/// A search whose every unit of work takes long.
+/// A search in which each unit of work takes long.
 fn slow(dir: &Path, args: &[&str]) -> Child {
     let mut search = tiny_search(dir, &["--set", "reward.images=400000", "--run-dir", "slow"]);
     search.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -123,7 +124,7 @@ fn the_second_process_is_told_who_holds_the_run_and_a_kill_leaves_nothing_to_cle
     let holder = format!("process {} on ", child.id());
     assert!(error.contains(&holder) && error.contains(" since 20"), "{error}");
     let again = tiny_search(dir.path(), &["--run-dir", "slow"]).output().unwrap();
-    assert!(Ran::from(again).fails(1).contains("already holds a run"));
+    assert!(CommandOutput::from(again).fails(1).contains("already holds a run"));
     assert!(autogan(dir.path(), &["runs", "."]).ok().contains("running"));
     autogan(dir.path(), &["trials", "slow"]).ok();
     child.kill().unwrap();

@@ -1,10 +1,11 @@
-//! Searches with a single level, without a controller, within a budget, with other rewards: their runs as readers see them.
+//! The runs of searches with a single level, without a controller, within a budget, or with other rewards, as commands
+//! show them.
 
 use autogan_run::{StoreReader, Trial, TrialKind};
 
 use crate::common::{autogan, tiny_run};
 
-/// Name and settings of each, with the protocol of its scores.
+/// The name and the settings of each search, with the protocol of its scores.
 const VARIANTS: [(&str, &[&str], &str); 4] = [
     (
         "single",
@@ -35,7 +36,7 @@ fn every_variant_leaves_a_run_that_can_be_read() {
         assert_eq!(of(TrialKind::Controller).count(), 4 * 2 * 2, "{name}");
         assert_eq!(of(TrialKind::Candidate).count(), (stages - 1) * 4, "{name}");
         assert_eq!(of(TrialKind::Derive).count(), 4, "{name}");
-        // The images that it took, and when, can be compared between runs.
+        // Runs can be compared by the number of images that they used over time.
         let last = |tag: &str| store.series(tag).unwrap().pop().unwrap().row;
         assert_eq!((last("images/real").value, last("images/fake").value), (160.0, 240.0));
         assert_eq!(last("images/scored").value, 16.0 * (trials.len() + 2) as f64, "{name}");

@@ -1,10 +1,10 @@
-//! What a search says on stderr: for people, for programs, more, less.
+//! The messages of a search on stderr: for people, for programs, and with more or less detail.
 
 use serde_json::Value;
 
-use crate::common::{Ran, autogan, tiny_search};
+use crate::common::{CommandOutput, autogan, tiny_search};
 
-fn ran(args: &[&str]) -> Ran {
+fn ran(args: &[&str]) -> CommandOutput {
     let dir = tempfile::tempdir().unwrap();
     tiny_search(dir.path(), &[&["--run-dir", "run"], args].concat()).output().unwrap().into()
 }

@@ -1,16 +1,17 @@
-//! `autogan train`: from an architecture to scores and weights; the best of a search in turn.
+//! `autogan train`: it trains one architecture, or the best ones of a search in turn, and writes scores and weights.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use autogan_run::{RunDir, ScoresFile, WinnerFile};
 
-use crate::common::{Ran, TINY_TRAINING, autogan, files, interrupt, last_checkpoint, tiny_run};
+use crate::common::{
+    CommandOutput, autogan, files, interrupt, last_checkpoint, tiny_run, tiny_training,
+};
 
 /// The arguments of a tiny training, with more of them.
 fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let settings = TINY_TRAINING.iter().flat_map(|setting| ["--set", *setting]);
-    ["train"].into_iter().chain(settings).chain(more.iter().copied()).collect()
+    [&["train"][..], &tiny_training(more)].concat()
 }
 
 fn scores(run: &Path) -> ScoresFile {
@@ -31,7 +32,7 @@ fn a_training_leaves_scores_and_weights_that_say_what_they_are() {
     assert_eq!((file.seed, file.g_iterations, file.images_seen), (3, 4, 64));
     assert_eq!(file.arch.to_string(), "1 0 1 1 1 0 0 1 1");
 
-    // The best weights, the last ones and the run itself need no other word.
+    // The best weights, the last weights and the run can each be sampled without another argument.
     let last = last_checkpoint(&run);
     let best = run.join("best.safetensors");
     for (n, checkpoint) in [&best, &last, &run].into_iter().enumerate() {
@@ -46,7 +47,7 @@ fn a_training_leaves_scores_and_weights_that_say_what_they_are() {
         autogan(dir.path(), &["eval", best, "-n", "20", "--extractor", "compact-shapes", "--json"]);
     assert!(eval.ok().contains("is_20_10splits"));
 
-    // What reads runs reads this one.
+    // The commands that read runs read this one.
     let listed = autogan(dir.path(), &["runs"]).ok();
     assert!(listed.contains("finished") && listed.contains("4/4"), "{listed}");
     autogan(dir.path(), &["report", "0"]).ok();
@@ -109,11 +110,11 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     assert_eq!(winner.trained[1].arch, found.top[1].arch);
     assert_eq!(of(2).arch, found.top[1].arch);
 
-    // The rules that they were found under are those that they are trained by; sizes are the training's own.
+    // The architectures are trained under the rules of their search; the sizes come from the training's configuration.
     let config = fs::read_to_string(trained.join("rank-1/config.toml")).unwrap();
     assert!(config.contains("skip_tap = \"after_add\"") && config.contains("df = 4"), "{config}");
 
-    // What is finished is not trained again; what is missing is.
+    // A finished training is not repeated; a missing one is.
     let before = fs::metadata(trained.join("rank-1/run.sqlite")).unwrap().modified().unwrap();
     fs::remove_dir_all(trained.join("rank-2")).unwrap();
     let again = autogan(dir.path(), &args);
@@ -122,7 +123,7 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let after = fs::metadata(trained.join("rank-1/run.sqlite")).unwrap().modified().unwrap();
     assert_eq!(after, before);
 
-    // A lost file of a finished run is no reason to name it.
+    // The same command repairs a finished run that has lost a file.
     fs::remove_file(trained.join("rank-2/best.safetensors")).unwrap();
     let mended = autogan(dir.path(), &args);
     assert!(mended.stderr.contains("warning: best.safetensors, of iteration"), "{mended:?}");
@@ -173,7 +174,7 @@ fn what_cannot_be_trained_is_refused_before_anything_is_made() {
     ];
     for (line, message) in cases {
         let dir = tempfile::tempdir().unwrap();
-        let ran: Ran = autogan(dir.path(), &line.split(' ').collect::<Vec<_>>());
+        let ran: CommandOutput = autogan(dir.path(), &line.split(' ').collect::<Vec<_>>());
         let error = ran.fails(1);
         assert!(error.starts_with("error: ") && error.contains(message), "{line}: {error}");
         assert!(files(dir.path()).is_empty(), "{line}: something was made");

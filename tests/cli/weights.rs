@@ -7,10 +7,10 @@ use autogan_metrics::inception::tensor_shapes;
 use autogan_weights::{Archive, sha256_file};
 use candle_core::{DType, Device, Tensor};
 
-use crate::common::{Ran, autogan, command, files, repository};
+use crate::common::{CommandOutput, autogan, command, files, repository};
 use crate::score::{records, score};
 
-/// Inception weights that no one has published: small values that follow from their place.
+/// Inception weights made for this test: small values that depend only on their position.
 fn synthetic() -> Archive {
     let mut state = 1u32;
     let mut next = || {
@@ -42,7 +42,7 @@ fn weights() -> &'static Path {
     path
 }
 
-fn run(dir: &Path, args: &[&str]) -> Ran {
+fn run(dir: &Path, args: &[&str]) -> CommandOutput {
     autogan(dir, &[&["weights"], args].concat())
 }
 
@@ -169,7 +169,7 @@ fn unknown_weights_work_with_a_warning_and_their_hash_is_in_the_output() {
     assert_eq!((&json["preset"], &json["input1_count"]), (&"torch-fidelity".into(), &4.into()));
     assert_eq!(json["extractor"], "inception-v3-torch-fidelity");
     assert!(json["frechet_inception_distance"].as_f64().unwrap().abs() < 1e-6, "{json}");
-    // Another preset gives statistics that are not mixed with these.
+    // Statistics of another preset are not mixed with these.
     let stats = ["stats", "a.bin", "-o", "clean.npz", "--preset", "clean", "--weights", path];
     score(dir.path(), &stats).ok();
     let mixed = score(dir.path(), &["a.bin", "clean.npz", "--weights", path, "--silent"]).fails(1);
@@ -179,7 +179,7 @@ fn unknown_weights_work_with_a_warning_and_their_hash_is_in_the_output() {
 #[test]
 fn weights_that_are_not_here_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let hub = |args: &[&str]| -> Ran {
+    let hub = |args: &[&str]| -> CommandOutput {
         let mut command = command(dir.path());
         command.env("HF_HUB_CACHE", dir.path().join("hub")).arg("weights").args(args);
         command.output().unwrap().into()
@@ -198,7 +198,7 @@ fn weights_that_are_not_here_are_asked_for() {
         let mut command = command(dir.path());
         let environment = [("HF_HUB_OFFLINE", "0"), ("HF_ENDPOINT", "http://127.0.0.1:9")];
         command.env("HF_HUB_CACHE", dir.path().join("hub")).env("NO_PROXY", "127.0.0.1");
-        let ran: Ran = command.envs(environment).args(line).output().unwrap().into();
+        let ran: CommandOutput = command.envs(environment).args(line).output().unwrap().into();
         let error = ran.fails(1);
         for word in [file, "HF_ENDPOINT", "put it at", "snapshots"] {
             assert!(error.contains(word), "expected {word:?} in {error}");

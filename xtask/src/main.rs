@@ -128,13 +128,13 @@ fn gpu_check(root: &Path, rest: &[OsString]) -> anyhow::Result<ExitCode> {
 }
 
 /// Builds `autogan`, and the program for GPUs where it is asked for, with cuDNN or without.
-fn build(features: Option<String>, cards: Option<bool>) -> anyhow::Result<ExitCode> {
+fn build(features: Option<String>, gpu: Option<bool>) -> anyhow::Result<ExitCode> {
     let mut features = features.unwrap_or_default();
-    if let Some(cudnn) = cards {
+    if let Some(cudnn) = gpu {
         features.push_str(if cudnn { ",cuda,cudnn" } else { ",cuda" });
     }
     let binary = handover::build(Some(&features))?;
-    match cards {
+    match gpu {
         Some(cudnn) => cuda::build::tell(&binary, cudnn)?,
         None => say(&binary.display().to_string()),
     }

@@ -1,4 +1,4 @@
-//! CIFAR-10 from every layout on disk, and what is said about files that are not it.
+//! CIFAR-10 in every layout on disk, and the errors about files that are not CIFAR-10.
 // Clippy takes helpers outside test functions for library code.
 #![allow(clippy::unwrap_used)]
 
@@ -130,7 +130,7 @@ fn the_usual_sub_folders_and_single_files_are_found() {
     assert!(python.description().contains("Python files data_batch_1"));
 }
 
-/// Of every protocol, and as other programs write them: keys of bytes, labels as numpy numbers or
+/// Files of every pickle protocol and of other programs: keys of bytes, labels as numpy numbers or
 /// arrays of any integer type, images as `[N, 3, 32, 32]` or `[N, 32, 32, 3]`, rows in a list.
 #[test]
 fn pickles_of_every_kind_hold_the_same_images() {
@@ -280,7 +280,7 @@ fn parquet_without_the_feature_says_so() {
     assert!(text.contains("train-00000-of-00001.parquet") && text.contains("feature `hub`"));
 }
 
-/// The real files, where `AUTOGAN_CIFAR10_DIR` says that they are.
+/// The real files, in the directory that `AUTOGAN_CIFAR10_DIR` names.
 #[test]
 fn real_files_are_balanced_photographs() {
     let Ok(dir) = std::env::var("AUTOGAN_CIFAR10_DIR") else {

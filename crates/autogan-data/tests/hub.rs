@@ -16,11 +16,11 @@ fn the_pins_are_commits() {
     }
 }
 
-/// Set in the child process of the test below; says whether the cache holds the file.
+/// A variable that is set in the child process of the test below. It says whether the cache holds the file.
 const CHILD: &str = "AUTOGAN_TEST_HUB_CHILD";
 
-/// The environment is read once per process, so this test looks at it in a process of its own:
-/// as itself it does nothing, as the child it loads CIFAR-10 without a directory.
+/// The environment is read once per process, so this test needs a process of its own. In the ordinary run it does
+/// nothing; in the child process it loads CIFAR-10 without a directory.
 #[test]
 fn child_loads_from_the_environment_s_cache() {
     let Ok(filled) = std::env::var(CHILD) else {

@@ -1,4 +1,4 @@
-//! `Images` itself: construction, subsets, buffers, hash; and the bits of the embedded dataset.
+//! The type `Images`: construction, subsets, buffers, hash; and the bits of the embedded dataset.
 // Clippy takes helpers outside test functions for library code.
 #![allow(clippy::unwrap_used)]
 

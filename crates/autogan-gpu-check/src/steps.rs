@@ -42,13 +42,13 @@ pub const STEPS: [Step<'static>; 17] = [
     ("driver", &driver),
     ("toolkit", &find_toolkit),
     ("build", &build),
-    ("operators", &|s| test(s, "autogan-ops", "card", &["--skip", "twice::"])),
-    ("determinism: operators", &|s| test(s, "autogan-ops", "card", &["twice::"])),
-    ("determinism: steps", &|s| test(s, "autogan-search", "card", &["same_bits"])),
+    ("operators", &|s| test(s, "autogan-ops", "gpu", &["--skip", "twice::"])),
+    ("determinism: operators", &|s| test(s, "autogan-ops", "gpu", &["twice::"])),
+    ("determinism: steps", &|s| test(s, "autogan-search", "gpu", &["same_bits"])),
     ("golden: networks", &|s| test(s, "autogan-nn", "golden", &[])),
     ("golden: controller", &|s| test(s, "autogan-rl", "golden", &[])),
     ("golden: scorer", &|s| test(s, "autogan-metrics", "inception", &[])),
-    ("search and training", &|s| test(s, "autogan-search", "card", &["--skip", "same_bits"])),
+    ("search and training", &|s| test(s, "autogan-search", "gpu", &["--skip", "same_bits"])),
     ("memcheck", &|s| sanitizer(s, "memcheck")),
     ("racecheck", &|s| sanitizer(s, "racecheck")),
     ("leaks", &leaks),
@@ -59,7 +59,7 @@ pub const STEPS: [Step<'static>; 17] = [
 ];
 
 /// The test targets that the steps run.
-const TESTS: [&str; 3] = ["card", "golden", "inception"];
+const TESTS: [&str; 3] = ["gpu", "golden", "inception"];
 
 /// Cases of each operator where they are to be few: under `--quick`, and under tools that make kernels slow.
 const FEW: &str = "2";
@@ -267,7 +267,7 @@ fn sanitized(session: &Session, options: &[&str], cases: &str) -> Result<Call, O
     if session.quick {
         return Err(Outcome::Skipped("--quick".into()));
     }
-    let (tests, toolkit) = session.program("autogan-ops", "card")?;
+    let (tests, toolkit) = session.program("autogan-ops", "gpu")?;
     let Some(program) = &toolkit.sanitizer else {
         let why = "no compute-sanitizer on the path or in CUDA_HOME/bin";
         return Err(Outcome::Skipped(why.into()));

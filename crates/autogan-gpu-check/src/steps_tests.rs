@@ -46,8 +46,8 @@ fn built() -> String {
                          "target": {"name": "autogan_ops"}, "executable": null});
     let lines = [
         ("autogan-cli", "autogan", "/r/autogan"),
-        ("autogan-ops", "card", "/r/card-1"),
-        ("autogan-search", "card", "/r/card-2"),
+        ("autogan-ops", "gpu", "/r/gpu-1"),
+        ("autogan-search", "gpu", "/r/gpu-2"),
         ("autogan-nn", "golden", "/r/golden-1"),
         ("autogan-rl", "golden", "/r/golden-2"),
         ("autogan-metrics", "inception", "/r/inception-1"),
@@ -77,7 +77,7 @@ fn one_build_of_everything_goes_into_a_folder_of_its_own() {
     assert_eq!(session.programs.len(), 6);
     let call = fake.asked.borrow()[0].clone();
     let words = "build --release --workspace --features cuda,cudnn --target-dir built --bin autogan \
-                 --test card --test golden --test inception --keep-going --message-format json-render-diagnostics";
+                 --test gpu --test golden --test inception --keep-going --message-format json-render-diagnostics";
     assert!(call.line().ends_with(words), "{}", call.line());
     assert_eq!(call.env, [("CUDA_HOME".into(), "/opt/cuda".into())]);
     session.cudnn = false;
@@ -119,13 +119,13 @@ fn tests_run_on_the_gpu_that_was_named() {
         lines.push(call.line().replace(" --test-threads 1", ""));
     }
     let expected = [
-        "/r/card-1 --skip twice::",
-        "/r/card-1 twice::",
-        "/r/card-2 same_bits",
+        "/r/gpu-1 --skip twice::",
+        "/r/gpu-1 twice::",
+        "/r/gpu-2 same_bits",
         "/r/golden-1",
         "/r/golden-2",
         "/r/inception-1",
-        "/r/card-2 --skip same_bits",
+        "/r/gpu-2 --skip same_bits",
     ];
     assert_eq!(lines, expected);
 }
@@ -141,7 +141,7 @@ fn the_tests_that_steps_name_exist() {
         include_str!("../../autogan-ops/Cargo.toml"),
         include_str!("../../autogan-search/Cargo.toml"),
     ] {
-        assert!(manifest.contains("name = \"card\""));
+        assert!(manifest.contains("name = \"gpu\""));
     }
 }
 
@@ -188,7 +188,7 @@ fn the_sanitizer_runs_the_program_that_cargo_names() {
     session.toolkit = Some(Toolkit::fake(dir.path(), true, Vec::new()));
     assert!(matches!(step("memcheck")(&mut session), Outcome::Passed(_)));
     let call = fake.asked.borrow().last().unwrap().clone();
-    let words = "--tool memcheck --error-exitcode 9 /r/card-1 cases:: --test-threads 1";
+    let words = "--tool memcheck --error-exitcode 9 /r/gpu-1 cases:: --test-threads 1";
     assert_eq!(call.line(), format!("{} {words}", tool.display()));
     assert!(call.env.contains(&("AUTOGAN_TEST_CASES".into(), "2".into())));
     session.toolkit = Some(Toolkit::fake("/no/such/folder", true, Vec::new()));

@@ -1,4 +1,4 @@
-//! The resize of the preset `clean` alone, as `scripts/compare_scorers.py` compares it with clean-fid's:
+//! Resizes images as the preset `clean` does; `scripts/compare_scorers.py` compares the result with that of clean-fid:
 //! `cargo run -p autogan-metrics --example clean_resize -- IN.safetensors OUT.safetensors`.
 //!
 //! Every tensor of IN is a plane `f32 [H, W]` of grey levels in 0..=255; OUT holds `f32 [299, 299]` under its name.
@@ -7,7 +7,7 @@ use autogan_metrics::inception::resize::bicubic_pillow;
 use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
 
-/// Side of the network's input.
+/// The side of the network's input.
 const SIDE: usize = 299;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

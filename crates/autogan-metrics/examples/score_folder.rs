@@ -1,4 +1,4 @@
-//! Inception Score of a folder with the embedded CIFAR-10 classifier:
+//! Computes the Inception Score of a folder with the embedded CIFAR-10 classifier:
 //! `cargo run -p autogan-metrics --features io --example score_folder -- FOLDER`.
 
 #![allow(clippy::print_stdout)] // printing the score is this program's task

@@ -1,4 +1,4 @@
-//! Scores a generator that is not ours by an extractor that is not ours, without a folder in between:
+//! Scores a generator of another program with an extractor of another program, without image files:
 //! `cargo run -p autogan-metrics --example score_generator`.
 //!
 //! Both are small modules of candle-nn with fixed weights, so that the example needs no download.

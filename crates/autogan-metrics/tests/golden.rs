@@ -134,7 +134,7 @@ fn frechet_of_singular_sets() {
         let mut second = Statistics::of(other).unwrap();
         close(frechet_distance(&first, &second).unwrap(), &golden[key], 1e-8);
         close(frechet_distance(&second, &first).unwrap(), &golden[key], 1e-8);
-        // Foreign statistics do not tell their count.
+        // Statistics of other programs do not hold the number of images.
         (first.count, second.count) = (None, None);
         close(frechet_distance(&first, &second).unwrap(), &golden[key], 1e-6);
     }

@@ -1,4 +1,4 @@
-//! Extractors and generators that are not ours: any module, any closure that makes images.
+//! Extractors and generators of other programs: any module, and any closure that makes images.
 #![allow(clippy::unwrap_used)]
 
 use autogan_metrics::{
@@ -7,7 +7,7 @@ use autogan_metrics::{
 };
 use candle_core::{DType, Device, Tensor};
 
-/// Means of the channels, `[N, 3]`.
+/// The means of the channels, `[N, 3]`.
 fn means(x: &Tensor) -> candle_core::Result<Tensor> {
     x.mean(3)?.mean(2)
 }
@@ -53,13 +53,13 @@ fn logits_come_from_the_features_and_wrong_shapes_are_refused() {
     assert!(error.contains("[1, 3, 4, 4]") && error.contains("pool"), "{error}");
 }
 
-/// Images of one level each, as floats in [-1, 1], and the same as bytes.
+/// Images of a single colour each, as floats in [-1, 1] or as bytes.
 fn levels(from: usize, n: usize, floats: bool) -> candle_core::Result<Tensor> {
     let level = |i: usize, c: usize| (i * 37 + c * (11 + i * i)) % 256;
     let pixels = (from..from + n).flat_map(|i| (0..3 * 4).map(move |p| level(i, p / 4)));
     let bytes = Tensor::from_iter(pixels.map(|v| v as u8), &Device::Cpu)?;
     let bytes = bytes.reshape((n, 3, 2, 2))?;
-    // In the middle of what becomes each byte.
+    // Each value lies in the middle of the interval that becomes one byte.
     let middle = (bytes.to_dtype(DType::F32)? + 0.5)?;
     if floats { middle.affine(1.0 / 127.5, -1.0) } else { Ok(bytes) }
 }

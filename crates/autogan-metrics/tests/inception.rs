@@ -6,9 +6,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../../tests/device.rs"]
-mod device;
-
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -17,9 +14,9 @@ use autogan_metrics::{
     FeatureExtractor, InceptionScoreConfig, KernelDistanceConfig, Statistics, extract_batched,
     frechet_distance, frechet_distance_of_sets, inception_score, kernel_distance,
 };
+use autogan_testing::device_or;
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
-use device::device_or;
 
 const TAPS: [(&str, Tap); 6] = [
     ("64", Tap::D64),
@@ -73,7 +70,7 @@ fn extractor(preset: Preset) -> InceptionV3 {
     InceptionV3::from_archive(weights(), preset, Tap::D2048, &device_or("cpu")).unwrap()
 }
 
-/// Largest difference, relative to the largest magnitude expected.
+/// The largest difference, relative to the largest expected magnitude.
 fn gap(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.dims(), expected.dims());
     let [found, expected] = [found, expected].map(|t| t.to_device(&Device::Cpu).unwrap());
@@ -81,12 +78,12 @@ fn gap(found: &Tensor, expected: &Tensor) -> f32 {
     largest(&(found - &expected).unwrap()) / largest(&expected)
 }
 
-/// Checks every tap of a preset that the file holds under `PREFIX.TAP`; gives their number.
+/// Checks every tap of a preset that the file holds under `PREFIX.TAP`, and returns their number.
 fn check(file: &Archive, prefix: &str, preset: Preset, images: &Tensor) -> usize {
     check_taps(file, prefix, &extractor(preset), images)
 }
 
-/// [`check`] of an extractor.
+/// Like [`check`], for an extractor.
 fn check_taps(file: &Archive, prefix: &str, extractor: &InceptionV3, images: &Tensor) -> usize {
     let held: Vec<_> = TAPS
         .iter()
@@ -114,7 +111,11 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
 }
 
+<<<<<<< HEAD
 /// What a GPU runs, operator by operator, here by the CPU's own.
+=======
+/// The network operator by operator, as a GPU runs it, here with the operators of the CPU.
+>>>>>>> test
 #[test]
 fn taps_by_operators_equal_the_python_scorers() {
     let file = Archive::read_any(own_golden("features.safetensors")).unwrap();

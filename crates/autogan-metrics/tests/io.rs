@@ -17,10 +17,10 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, RgbaImage
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// Mean of each channel as features, the first two again as logits; counts images.
-struct Means(AtomicUsize);
+/// An extractor that counts images. The features are the means of the channels, the logits the first two of them.
+struct ChannelMeans(AtomicUsize);
 
-impl FeatureExtractor for Means {
+impl FeatureExtractor for ChannelMeans {
     fn name(&self) -> &str {
         "means"
     }
@@ -40,8 +40,8 @@ impl FeatureExtractor for Means {
     }
 }
 
-fn means() -> Means {
-    Means(AtomicUsize::new(0))
+fn means() -> ChannelMeans {
+    ChannelMeans(AtomicUsize::new(0))
 }
 
 fn rgb(width: u32, height: u32, level: u8) -> DynamicImage {
@@ -54,7 +54,7 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes
 }
 
-/// Names and content of a small collection: several formats, sizes and cases.
+/// The names and the content of a small collection of images: several formats, sizes and cases.
 fn collection() -> Vec<(&'static str, Vec<u8>)> {
     let grey = GrayImage::from_pixel(3, 3, Luma([77]));
     vec![

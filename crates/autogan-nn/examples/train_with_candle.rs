@@ -1,4 +1,5 @@
-//! A generator of this project learns by candle-nn's AdamW, its discriminator by our Adam behind candle's `Optimizer`:
+//! Trains a generator of this project with candle-nn's AdamW, and its discriminator with our Adam through candle's
+//! trait `Optimizer`:
 //! `cargo run -p autogan-nn --example train_with_candle`.
 //!
 //! The images are stripes that are made here, so that the example needs no dataset.

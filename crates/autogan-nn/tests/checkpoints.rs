@@ -1,5 +1,5 @@
-//! Checkpoints: what is written comes back, under both kinds of names, and what does not fit is
-//! named.
+//! Checkpoints: written tensors come back unchanged under both kinds of names, and errors name the tensors that do not
+//! fit.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
@@ -181,7 +181,8 @@ fn zeros(shape: &[usize]) -> Tensor {
     Tensor::zeros(shape, F32, &Device::Cpu).unwrap()
 }
 
-/// A released training checkpoint: both generators under `module.`, a discriminator, an optimizer's state.
+/// A training checkpoint of the released code: both generators under `module.`, a discriminator, the state of an
+/// optimizer.
 fn training_checkpoint(names: Names) -> Archive {
     let mut archive = Archive::new();
     for (prefix, seed) in [("gen_state_dict.module.", 9), ("avg_gen_state_dict.module.", 10)] {

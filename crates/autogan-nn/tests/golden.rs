@@ -1,42 +1,18 @@
 //! Networks, losses and optimiser against PyTorch: two iterations of training from stored weights.
 //!
 //! The project's own files (`tests/golden/gan`, made by `scripts/golden_gan.py`) are always run;
-//! those of `AUTOGAN_GOLDEN_DIR` too where it is set. `AUTOGAN_TEST_DEVICE` names a card to compute on.
+//! those of `AUTOGAN_GOLDEN_DIR` too where it is set. `AUTOGAN_TEST_DEVICE` names a GPU to compute on.
 
-#![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
+#![allow(clippy::unwrap_used, reason = "an unwrap is how a test fails")]
 
-#[path = "../../../tests/device.rs"]
-mod device;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autogan_nn::Rules;
 use autogan_weights::Archive;
 use candle_core::{Device, Tensor};
-use support::{differences, files, replay, values};
-
-/// The files of the project itself.
-pub fn own_files() -> Vec<PathBuf> {
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"), "gan")
-}
-
-fn read(path: &Path) -> Archive {
-    Archive::read_safetensors(path).unwrap()
-}
-
-/// Panics with all that differs.
-pub fn assert_all_agree(paths: &[PathBuf]) {
-    let mut report = String::new();
-    for path in paths {
-        let golden = read(path);
-        let wrong = differences(&golden, &replay(&golden, Rules::RELEASED));
-        if !wrong.is_empty() {
-            report.push_str(&format!("{}:\n  {}\n", path.display(), wrong.join("\n  ")));
-        }
-    }
-    assert!(report.is_empty(), "{report}");
-}
+use support::{assert_all_agree, differences, files, own_files, read, replay, values};
 
 #[test]
 fn own_golden_files_agree() {
@@ -50,7 +26,7 @@ fn golden_files_of_the_environment_agree() {
     }
 }
 
-/// `golden` with one element of one tensor made 1 % larger: the largest one.
+/// A copy of `golden` in which the largest element of one tensor is 1 % larger.
 fn disturbed(golden: &Archive, name: &str) -> Archive {
     let tensor = golden.require(name).unwrap();
     let mut elements = values(tensor);

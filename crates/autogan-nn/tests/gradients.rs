@@ -1,5 +1,4 @@
-//! Gradients of the whole system in f64: against finite differences, and against networks written
-//! out plainly.
+//! Gradients of the whole networks in f64, compared with finite differences and with plainly written networks.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
@@ -32,8 +31,8 @@ fn networks(rules: Rules) -> (Generator, Discriminator) {
     (g, d)
 }
 
-/// Both losses at once; batch norm by the batch, spectral norm by kept vectors, so nothing changes
-/// from call to call.
+/// The sum of both losses. Batch norm uses the batch, and spectral norm its stored vectors, so nothing changes from
+/// call to call.
 fn joint_loss(g: &Generator, d: &Discriminator, arch: &Arch, z: &Tensor, real: &Tensor) -> Tensor {
     let stats = BatchNormStats::new();
     let fake = g.forward(z, arch, NormMode::Collect(&stats)).unwrap();
@@ -88,14 +87,13 @@ fn the_whole_systems_gradient_is_that_of_finite_differences() {
     }
 }
 
-/// The generator as it is written in the paper: every 1x1 convolution at the large side, plain
-/// operators.
-struct Plain<'a> {
+/// The generator as the paper describes it, with plain operators and every 1x1 convolution at the large side.
+struct PlainGenerator<'a> {
     params: &'a Params,
     rules: Rules,
 }
 
-impl Plain<'_> {
+impl PlainGenerator<'_> {
     fn conv(&self, x: &Tensor, name: &str) -> Tensor {
         let (w, b) = self.pair(name);
         let pad = w.dim(3).unwrap() / 2;
@@ -200,7 +198,7 @@ fn the_generator_equals_its_plain_form_forward_and_backward() {
     let figure = Rules { pre_order: PreOrder::UpsampleFirst, ..Rules::STANDARD };
     for rules in [Rules::STANDARD, Rules::RELEASED, figure] {
         let (g, _) = networks(rules);
-        let plain = Plain { params: g.params(), rules };
+        let plain = PlainGenerator { params: g.params(), rules };
         for stage in [1, 2] {
             for _ in 0..15 {
                 let arch = Arch::random(stage, &mut rng).unwrap();

@@ -1,4 +1,4 @@
-//! The networks against their own description: sizes, sharing, modes, prefixes, averages.
+//! The networks: sizes, shared weights, modes, prefixes, averages.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
@@ -34,6 +34,13 @@ fn latents(n: usize, seed: u64) -> Tensor {
 
 fn values(t: &Tensor) -> Vec<f32> {
     t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The values of all parameters and statistics, without the counters of batches.
+fn without_counters(net: &Generator) -> Vec<Vec<f32>> {
+    let all = net.params().all();
+    let values_of = all.iter().filter(|(name, _)| !name.ends_with("tracked"));
+    values_of.map(|(_, value)| values(value)).collect()
 }
 
 fn arch(vector: &str) -> Arch {
@@ -142,13 +149,7 @@ fn a_shared_prefix_gives_the_same_images_as_the_whole() {
 fn recalibrated_statistics_belong_to_the_child_and_leave_the_supernet_alone() {
     let net = supernet(9);
     let (a, b) = (arch("0 1 1 1 1 1 0 1 1"), arch("0 1 1 1 1 1 2 0 0"));
-    let before: Vec<Vec<f32>> = net
-        .params()
-        .all()
-        .iter()
-        .filter(|(n, _)| !n.ends_with("tracked"))
-        .map(|(_, v)| values(v))
-        .collect();
+    let before = without_counters(&net);
     let stats = BatchNormStats::new();
     // Two batches: the mean of their statistics.
     for seed in [10, 11] {
@@ -166,14 +167,7 @@ fn recalibrated_statistics_belong_to_the_child_and_leave_the_supernet_alone() {
             "to_rgb.0:2"
         ]
     );
-    let after: Vec<Vec<f32>> = net
-        .params()
-        .all()
-        .iter()
-        .filter(|(n, _)| !n.ends_with("tracked"))
-        .map(|(_, v)| values(v))
-        .collect();
-    assert_eq!(before, after);
+    assert_eq!(before, without_counters(&net));
     // On one batch alone, fixed statistics repeat it up to the unbiased variance's factor.
     let (one, z) = (BatchNormStats::new(), latents(16, 12));
     let by_batch = net.forward_frozen(&z, &b, NormMode::Collect(&one)).unwrap();

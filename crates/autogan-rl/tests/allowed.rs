@@ -1,4 +1,4 @@
-//! Drawing within a rule: what is drawn, with which probabilities, and that the gradient is that of the same policy.
+//! Drawing under a rule: the sequences that are drawn, their probabilities, and the gradient of the same policy.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ fn controller(space: ActionSpace, dtype: DType) -> Controller {
     Controller::new(&tokens, &config, dtype, &Device::Cpu, &mut rng).unwrap()
 }
 
-/// What AutoGAN's top architecture costs, as the most.
+/// A budget that AutoGAN's top architecture just fits.
 fn budget() -> Budget {
     let cost = derived_generator_cost(&Arch::AUTOGAN_A, &SHAPE);
     Budget::new(SHAPE, Some(cost.params), Some(cost.macs)).unwrap()
@@ -55,7 +55,7 @@ fn probabilities_are_renormalised_over_what_is_allowed() {
         let total: f64 = rollout.sequence_log_probs().unwrap().iter().map(|l| l.exp()).sum();
         assert!((total - 1.0).abs() < 1e-6, "{total}");
         let free = controller.evaluate(&starts, &all).unwrap();
-        // In each row and token: 0 where it is not allowed, in the old proportions elsewhere.
+        // In each row and token, a forbidden choice has probability 0, and the others keep their proportions.
         for token in 0..rollout.probs.len() {
             let (p, q) = (values(&rollout.probs[token]), values(&free.probs[token]));
             let choices = p.len() / all.len();
@@ -79,7 +79,8 @@ fn the_gradient_is_that_of_the_policy_that_draws() {
     let all = sequences(&budget);
     let rule = affordable(SPACE, &budget, all.len());
     let starts = controller.zero_starts(all.len());
-    // What each sequence is worth; its expectation under the policy, differentiated directly and by the score function.
+    // A reward for each sequence. Its expectation under the policy is differentiated directly and by the score
+    // function.
     let worth: Vec<f64> = (0..all.len()).map(|i| (i as f64 * 1.7).sin()).collect();
     let worth = Tensor::from_vec(worth, all.len(), &Device::Cpu).unwrap();
     let log_probs = || {
@@ -162,15 +163,16 @@ fn without_a_rule_nothing_changes_and_what_a_rule_forbids_is_an_error() {
     assert_eq!(free.actions, within.actions);
     assert_eq!(values(&free.log_probs), values(&within.log_probs));
 
-    struct NoSecond;
-    impl ChoiceRule for NoSecond {
+    struct FirstChoiceRule;
+    impl ChoiceRule for FirstChoiceRule {
         fn next(&self, _start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>> {
             Ok((actions.len() == 3).then(|| vec![true, false]))
         }
     }
-    let drawn = controller.within(&NoSecond).sample(&starts, &mut rng()).unwrap();
+    let drawn = controller.within(&FirstChoiceRule).sample(&starts, &mut rng()).unwrap();
     assert!(drawn.actions.iter().all(|row| row[3] == 0));
     let one = controller.zero_starts(1);
-    let error = controller.within(&NoSecond).evaluate(&one, &[vec![0, 0, 0, 1]]).unwrap_err();
+    let error =
+        controller.within(&FirstChoiceRule).evaluate(&one, &[vec![0, 0, 0, 1]]).unwrap_err();
     assert!(matches!(error, RlError::Forbidden { row: 0, index: 3, found: 1, .. }), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Drawing: sizes, initial values, distributions, start states, state in and out.
+//! The controller: sizes, initial values, distributions, start states, saved state.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use autogan_rl::{
@@ -22,7 +22,7 @@ fn small(stage: usize, seed: u64) -> Controller {
     make(&stage_tokens(stage, TokenOrder::SkipsFirst), 8, FirstInput::PreviousToken, seed)
 }
 
-/// A state as an earlier stage could hand it over.
+/// A start state that an earlier stage could hand over.
 fn start(hidden: usize, previous: Option<(TokenKind, usize)>, seed: u64) -> StartState {
     let mut rng = rng(seed);
     let mut draw = || (0..hidden).map(|_| rng.random::<f32>() - 0.5).collect();

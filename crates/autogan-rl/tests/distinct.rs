@@ -54,7 +54,7 @@ fn a_nearly_certain_policy_still_gives_different_draws() {
     assert_eq!(draws[0].actions, likeliest.actions[0]);
 }
 
-/// How often each sequence is among the first two of one drawing, over `n` drawings.
+/// The number of times, in `n` drawings, that each sequence is among the first two.
 fn inclusion(n: usize, mut draw: impl FnMut() -> [Vec<usize>; 2]) -> BTreeMap<Vec<usize>, f64> {
     let mut counts = BTreeMap::new();
     for _ in 0..n {

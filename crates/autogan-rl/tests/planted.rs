@@ -1,5 +1,5 @@
-//! A controller finds a planted optimum: the whole space of 373,248 architectures in one controller, a separable
-//! reward, and random search as the yardstick.
+//! A controller finds a planted optimum. It draws from the whole space of 373,248 architectures, the reward is
+//! separable, and random search is the comparison.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use autogan_config::{Configuration, PolicyConfig, SearchConfig};
@@ -13,19 +13,19 @@ use rand_distr::{Distribution, StandardNormal};
 
 const SPACE: ActionSpace = ActionSpace::Joint { stage: 2, order: TokenOrder::SkipsFirst };
 
-/// Other seeds than those (100 to 124) on which the second learning rate was chosen.
+/// The seeds of this test. The second learning rate was chosen on other seeds (100 to 124).
 const SEEDS: std::ops::RangeInclusive<u64> = 0..=8;
 
-/// Where a search gives up; far above what is asked of either.
+/// The number of samples after which a search gives up, far above the limits of this test.
 const LIMIT: usize = 20_000;
 
-/// Every choice of every token adds its own N(0, 1) value, whatever the others are.
-struct Planted {
+/// A reward to which every choice of every token adds a value of its own, drawn from N(0, 1).
+struct PlantedReward {
     values: Vec<Vec<f64>>,
     calls: usize,
 }
 
-impl Planted {
+impl PlantedReward {
     fn new(tokens: &[TokenKind], rng: &mut impl Rng) -> Self {
         let row = |t: &TokenKind| (0..t.choices()).map(|_| StandardNormal.sample(rng)).collect();
         Self { values: tokens.iter().map(row).collect(), calls: 0 }
@@ -35,7 +35,7 @@ impl Planted {
         self.values.iter().zip(actions).map(|(row, &a)| row[a]).sum()
     }
 
-    /// The reward that only one in a thousand architectures reaches, over the whole space.
+    /// The reward that only one in a thousand architectures of the whole space reaches.
     fn top_thousandth(&self) -> f64 {
         let mut all = vec![0.0];
         for row in &self.values {
@@ -47,7 +47,7 @@ impl Planted {
     }
 }
 
-impl Reward for Planted {
+impl Reward for PlantedReward {
     type Error = autogan_rl::RlError;
 
     fn reward(&mut self, arch: &Arch) -> Result<RewardValue, Self::Error> {
@@ -56,20 +56,20 @@ impl Reward for Planted {
     }
 }
 
-/// A reward for a seed, and what reaching the top 0.1 % means under it.
-fn planted(seed: u64) -> (Planted, f64, ChaCha8Rng) {
+/// The reward of a seed, and the value that the top 0.1 % of architectures reach.
+fn planted(seed: u64) -> (PlantedReward, f64, ChaCha8Rng) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let reward = Planted::new(&SPACE.tokens().unwrap(), &mut rng);
+    let reward = PlantedReward::new(&SPACE.tokens().unwrap(), &mut rng);
     let goal = reward.top_thousandth();
     (reward, goal, rng)
 }
 
-/// The controller's section in the preset of a search.
+/// The section `controller` of a preset.
 fn policy(preset: &str) -> PolicyConfig {
     SearchConfig::preset(preset, &[]).unwrap().controller
 }
 
-/// How many architectures the controller draws until one is good enough.
+/// The number of architectures that the controller draws until one is good enough.
 fn controller_samples(seed: u64, lr: f64) -> usize {
     let (mut reward, goal, mut rng) = planted(seed);
     let (tokens, config) = (SPACE.tokens().unwrap(), policy("paper"));
@@ -89,7 +89,7 @@ fn controller_samples(seed: u64, lr: f64) -> usize {
     reward.calls
 }
 
-/// The same for architectures that are drawn evenly.
+/// The number of architectures that random search draws until one is good enough.
 fn random_samples(seed: u64) -> usize {
     let (mut reward, goal, mut rng) = planted(seed);
     while reward.calls < LIMIT {
@@ -101,7 +101,7 @@ fn random_samples(seed: u64) -> usize {
     reward.calls
 }
 
-/// The median over all seeds, which run side by side.
+/// The median over all seeds, which run in parallel.
 fn median(samples: impl Fn(u64) -> usize + Sync) -> usize {
     let samples = &samples;
     let mut all: Vec<usize> = std::thread::scope(|scope| {

@@ -19,7 +19,7 @@ fn controller(tokens: &[TokenKind], seed: u64) -> Controller {
     Controller::new(tokens, &config, DType::F64, &Device::Cpu, &mut rng).unwrap()
 }
 
-/// The controller's section in the preset of a search.
+/// The section `controller` of a preset.
 fn policy(preset: &str) -> PolicyConfig {
     SearchConfig::preset(preset, &[]).unwrap().controller
 }
@@ -32,7 +32,7 @@ fn adam(lr: f64) -> AdamConfig {
     AdamConfig { lr, ..PolicyTrainer::adam(&policy("paper")) }
 }
 
-/// One decision among three, whose bias is set so that its probabilities are exactly 1/2, 1/4, 1/4.
+/// A controller of one decision among three choices, whose probabilities are exactly 1/2, 1/4, 1/4.
 fn one_decision() -> Controller {
     let mut c = controller(&[TokenKind::Norm], 1);
     let bias = |name: &str, v: Tensor| match name {
@@ -46,7 +46,7 @@ fn one_decision() -> Controller {
     c
 }
 
-/// Value of a configured loss, its gradient by the decoder's bias, and the baseline after it.
+/// The value of a configured loss, its gradient with respect to the decoder's bias, and the baseline after it.
 fn loss_and_bias_gradient(
     config: &ReinforceConfig,
     earlier: f64,
@@ -157,7 +157,7 @@ fn presets_differ_where_the_table_says() {
     }
 }
 
-/// Mean entropy of a controller after steps that only the entropy weight steers.
+/// The mean entropy of a controller after training steps in which only the entropy weight acts.
 fn entropy_after(config: &ReinforceConfig, steps: usize) -> (f64, f64) {
     let mut c = controller(&stage_tokens(2, TokenOrder::SkipsFirst), 4);
     let sharper: Vec<_> = c

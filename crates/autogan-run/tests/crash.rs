@@ -1,4 +1,4 @@
-//! Kills and full disks, with a child process that is really killed and really limited.
+//! Killed processes and full disks: a child process is really killed, and its file sizes are really limited.
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
@@ -18,7 +18,7 @@ use common::{child, child_dir, host, scalar, trial};
 
 const LAST: u64 = 150;
 
-/// A search in miniature: its whole state is a number that the next depends on.
+/// The state of a miniature search: a number, on which the next number depends.
 fn advance(state: u64) -> u64 {
     state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
 }
@@ -35,7 +35,7 @@ fn checkpoint(tick: u64, state: u64) -> Checkpoint {
     checkpoint
 }
 
-/// Starts or resumes the run at `path` and carries it to its end.
+/// Starts or resumes the run at `path`, and runs it to its end.
 fn search(path: &Path) -> autogan_run::Result<()> {
     let (mut writer, found) = match RunDir::open(path) {
         Ok(dir) => {
@@ -72,7 +72,7 @@ fn search(path: &Path) -> autogan_run::Result<()> {
     writer.finish()
 }
 
-/// Not a test of its own: what the children of the others run.
+/// The child processes of other tests run this function. It is not a test of its own.
 #[test]
 fn child_searches() {
     if let Some(Err(error)) = child_dir().map(|path| search(&path)) {
@@ -137,7 +137,7 @@ fn killed_at_random_moments_ends_as_if_never_killed() {
     }
 }
 
-/// Not a test of its own: holds a lock until its input ends.
+/// Holds a lock until its input ends, in a child process. It is not a test of its own.
 #[test]
 fn child_holds_the_lock() {
     if let Some(path) = child_dir() {

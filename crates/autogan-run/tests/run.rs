@@ -1,4 +1,4 @@
-//! The run directory and its writer: making, finding, locking, resuming, damage.
+//! The run directory and its writer: creating, finding, locking, resuming, damage.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -45,7 +45,7 @@ fn step(writer: &mut RunWriter, tick: u64) {
     }
 }
 
-/// Ten ticks, checkpoints at 4 and 8.
+/// A run of ten ticks, with checkpoints at 4 and 8.
 fn ten_ticks(path: &Path) -> RunWriter {
     let mut writer = begin(path);
     for tick in 1..=10 {
@@ -105,7 +105,7 @@ fn a_place_that_is_taken_is_refused() {
     assert!(error.to_string().contains("thesis.tex"), "{error}");
     fs::write(at("file"), "x").unwrap();
     assert!(matches!(create("file"), Err(Error::NotARun { .. })));
-    // What a process killed before it made its run leaves behind is no obstacle.
+    // Files of a process that was killed before it created its run do no harm.
     fs::create_dir(at("killed")).unwrap();
     fs::write(at("killed/run.lock"), "process 1 on there\n").unwrap();
     fs::write(at("killed/.config.toml.1-0.tmp"), "se").unwrap();
@@ -147,7 +147,7 @@ fn layout_is_as_documented() {
     assert_eq!(fs::read(path.join("run.lock")).unwrap(), b"");
 }
 
-/// Everything that must not depend on interruptions.
+/// Everything in a run that must not depend on interruptions.
 fn content(path: &Path) -> (Vec<Trial>, Vec<Scalar>, Vec<u64>, Vec<u8>) {
     let run = RunDir::open(path).unwrap();
     let reader = StoreReader::open(&run.store_path()).unwrap();
@@ -278,7 +278,7 @@ fn the_event_file_is_made_anew_from_the_store() {
     }
 }
 
-/// Copies a run, as to another machine.
+/// Copies a run, as if to another machine.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

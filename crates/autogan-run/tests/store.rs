@@ -1,9 +1,10 @@
-//! The SQLite store: rows in and out, queries, rolling back, readers beside the writer, damage.
+//! The SQLite store: writing and reading rows, queries, rolling back, readers during writing, damage.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use autogan_run::store::{Row, StoreReader};
@@ -12,13 +13,9 @@ use autogan_run::{
 };
 use common::{event, for_each_damage, scalar, trial};
 
-/// Forty ticks of rows, closed.
-fn filled(path: &Path) {
-    let mut store = Store::open(path).unwrap();
-    let session =
-        Session { tick: 0, kind: "config".into(), json: "\"seed = 1\"".into(), seconds: f64::NAN };
-    store.add(&session).unwrap();
-    for tick in 1..=40 {
+/// Adds the rows of these ticks.
+fn add_ticks(store: &mut Store, ticks: RangeInclusive<u64>) {
+    for tick in ticks {
         store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
         store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
         store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
@@ -26,6 +23,15 @@ fn filled(path: &Path) {
             store.add(&event(tick, "reset")).unwrap();
         }
     }
+}
+
+/// Writes a store with forty ticks of rows, and closes it.
+fn filled(path: &Path) {
+    let mut store = Store::open(path).unwrap();
+    let session =
+        Session { tick: 0, kind: "config".into(), json: "\"seed = 1\"".into(), seconds: f64::NAN };
+    store.add(&session).unwrap();
+    add_ticks(&mut store, 1..=40);
     store.finish().unwrap();
 }
 
@@ -131,14 +137,7 @@ fn rolling_back_and_going_on_equals_going_on() {
     assert!(store.add(&trial(19, 0, 1.0)).is_err(), "ticks never fall");
     store.add(&scalar(20, "loss/d", 1.0)).unwrap();
     store.add(&event(20, "reset")).unwrap();
-    for tick in 21..=40 {
-        store.add(&trial(tick, (tick / 20) as u32, (tick * 7 % 11) as f64)).unwrap();
-        store.add(&scalar(tick, "loss/g", 0.5 * tick as f64)).unwrap();
-        store.add(&scalar(tick, "loss/d", 1.0)).unwrap();
-        if tick % 10 == 0 {
-            store.add(&event(tick, "reset")).unwrap();
-        }
-    }
+    add_ticks(&mut store, 21..=40);
     store.finish().unwrap();
     let (whole, cut) = (StoreReader::open(&whole).unwrap(), StoreReader::open(&cut).unwrap());
     assert_eq!(all(&whole), all(&cut));
@@ -232,7 +231,7 @@ fn damage_stops_the_writer_too() {
             }
             Err(_) => {}
         }
-        // What the attempt left beside the file belongs to the damaged one.
+        // The files that the attempt left belong to the damaged store.
         for suffix in ["s-wal", "s-shm", "s-journal"] {
             let _ = fs::remove_file(dir.path().join(suffix));
         }
@@ -296,7 +295,7 @@ fn tables_and_row_types_agree() {
     assert_eq!(columns(Session::TABLE), Session::COLUMNS);
 }
 
-/// A store as the first version made it, with the row that it wrote of `old_trial`.
+/// Writes a store as the first version did, with one row of that version.
 fn first_version(path: &Path) {
     filled(path);
     let conn = rusqlite::Connection::open(path).unwrap();
@@ -348,7 +347,7 @@ fn what_is_no_architecture_is_damage_of_its_row() {
     let path = dir.path().join("s");
     first_version(&path);
     let conn = rusqlite::Connection::open(&path).unwrap();
-    // As some other space would write it: with its checksum.
+    // The row is one of another search space, with a valid checksum.
     conn.execute_batch("UPDATE trials SET arch = '9 0 1 1'; UPDATE trials_crc SET crc = 114078992")
         .unwrap();
     drop(conn);

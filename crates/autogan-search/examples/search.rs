@@ -1,4 +1,5 @@
-//! A small search from a library: the images, what they are worth and the progress display are the program's own.
+//! Runs a small search from a program that uses the library. The images, the score and the progress display are its
+//! own.
 //!
 //! `cargo run -p autogan-search --example search` takes a few seconds.
 
@@ -11,7 +12,7 @@ use autogan_search::{
 };
 use candle_core::{DType, Device, Tensor};
 
-/// A score that likes red images.
+/// A score that is high for red images.
 struct Redness;
 
 impl ImageScore for Redness {
@@ -25,7 +26,7 @@ impl ImageScore for Redness {
     }
 }
 
-/// A line for each iteration.
+/// A reporter that prints a line for each step of the controller.
 struct Lines;
 
 impl Reporter<SearchEvent> for Lines {

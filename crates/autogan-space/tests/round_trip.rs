@@ -1,4 +1,4 @@
-//! Every written form of every architecture reads back, and what is wrong with a form is said.
+//! Every written form of every architecture can be read back, and errors name the fault of a wrong form.
 
 use autogan_space::{Arch, CellArch, SpaceError, count_archs};
 use proptest::prelude::*;

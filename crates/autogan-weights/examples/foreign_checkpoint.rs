@@ -1,4 +1,4 @@
-//! A model of candle's loads a PyTorch checkpoint: `cargo run -p autogan-weights --example foreign_checkpoint`.
+//! Loads a PyTorch checkpoint into a model of candle: `cargo run -p autogan-weights --example foreign_checkpoint`.
 //!
 //! The checkpoint is made here, so that the example needs no download; a file of `torch.save` is read the same way.
 
@@ -8,7 +8,7 @@ use autogan_weights::{Archive, var_builder};
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Linear, VarBuilder, conv2d, linear};
 
-/// A classifier as anybody would write it with candle-nn.
+/// An ordinary classifier of candle-nn.
 struct Classifier {
     conv: Conv2d,
     fc: Linear,
@@ -47,7 +47,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What `torch.save({"state_dict": model.state_dict()}, path)` would write.
+/// The bytes that `torch.save({"state_dict": model.state_dict()}, path)` would write.
 fn write_checkpoint(path: &std::path::Path) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut archive = Archive::new();
     for (name, shape) in [

@@ -88,7 +88,7 @@ fn a_layer_of_candle_takes_its_tensors_from_a_pth_file() {
     assert!(error.contains("did you mean `net.l.weight`"), "{error}");
 }
 
-/// What `scripts/golden_weights.py` wrote: two wrapped networks, and things that are no tensors.
+/// A file of `scripts/golden_weights.py`: two wrapped networks, and objects that are not tensors.
 fn beside() -> Archive {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/weights/beside_zip.pth");
     Archive::read_any(path).unwrap()

@@ -15,7 +15,7 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
     safetensors::View::data(&tensor.contiguous().unwrap()).into_owned()
 }
 
-/// Same names, shapes, types, elements to the bit, and metadata; the first difference otherwise.
+/// Compares names, shapes, types, elements to the bit, and metadata, and returns the first difference.
 fn difference(a: &Archive, b: &Archive) -> Option<String> {
     if a.len() != b.len() {
         return Some(format!("{} and {} tensors", a.len(), b.len()));
@@ -93,7 +93,7 @@ fn a_sub_dictionary_of_a_checkpoint_is_a_state_dict() {
     }
 }
 
-/// Names in [`Archive::opaque`] and what they are, in part.
+/// Some names in [`Archive::opaque`], and their descriptions in part.
 const OPAQUE: [(&str, &str); 13] = [
     ("array", "numpy._core.multiarray._reconstruct"),
     ("complex", "builtins.complex"),
@@ -199,7 +199,7 @@ fn converting_to_safetensors_loses_nothing() {
     assert!(back.names().eq(read.names()));
 }
 
-/// All of the shared golden files are read, when they are there.
+/// Reads all of the larger golden files, if they are there.
 #[test]
 fn shared_golden_files_are_read() {
     let Ok(root) = std::env::var("AUTOGAN_GOLDEN_DIR") else {

@@ -1,4 +1,4 @@
-//! Hand-made bad files: each offence is an error that names the file and what is wrong with it.
+//! Bad files made by hand: each gives an error that names the file and its fault.
 
 #![allow(clippy::unwrap_used)]
 
@@ -130,7 +130,7 @@ fn an_unexpected_opcode_is_named_with_its_offset() {
     }
 }
 
-/// Reads the file, which holds a tensor `w` beside `t`; the error of asking for `t`.
+/// Reads a file that holds a tensor `w` and the value `t`, and returns the error of a request for `t`.
 #[track_caller]
 fn set_aside(value: &[u8]) -> String {
     let entries = [text("w"), tensor(4, 0, &[4], &[1]), text("t"), value.to_vec()].concat();
@@ -165,7 +165,7 @@ fn what_is_no_tensor_is_recorded_and_never_called() {
         let error = set_aside(&format!("c{global}\n").into_bytes());
         assert!(error.contains(&name), "{error}");
     }
-    // At the top it is all that there is.
+    // Here the call is the whole pickle.
     let call = [b"\x80\x02(".to_vec(), text("rm"), b"ios\nsystem\n.".to_vec()].concat();
     let words = ["a dictionary of tensors", "a call of os.system (not made)"];
     refused(&legacy(&call, &[]), &words);
@@ -218,7 +218,7 @@ fn storage(class: &str, part: &[u8]) -> Vec<u8> {
     [b"(".to_vec(), parts.concat(), int(4), part.to_vec(), b"tQ".to_vec()].concat()
 }
 
-/// A call that builds a tensor of four elements, with more arguments behind the strides.
+/// A call that builds a tensor of four elements, with more arguments after the strides.
 fn rebuilt(function: &str, storage: &[u8], rest: &[u8]) -> Vec<u8> {
     let call = format!("ctorch._utils\n{function}\n(").into_bytes();
     [call, storage.to_vec(), int(0), tuple(&[4]), tuple(&[1]), rest.to_vec(), b"tR".to_vec()]

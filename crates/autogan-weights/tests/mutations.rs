@@ -10,8 +10,8 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-/// Counts the bytes that the current thread holds.
-struct Counting;
+/// An allocator that counts the bytes that the current thread holds.
+struct CountingAllocator;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -27,7 +27,7 @@ fn count(change: isize) {
 }
 
 // SAFETY: every call is passed on to the system's allocator with the caller's own arguments.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
         unsafe { System.alloc(layout) }
@@ -40,9 +40,9 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Most bytes held at once while `work` ran, beyond those held before.
+/// The most bytes that were held at once while `work` ran, without those held before.
 fn peak(work: impl FnOnce()) -> isize {
     let before = HELD.get();
     PEAK.set(before);
@@ -71,7 +71,7 @@ fn golden(name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// The member `data.pkl` of a zip container, and the container with another one, checksums right.
+/// A copy of a zip container with its member `data.pkl` changed, and with valid checksums.
 fn repack(zip: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut source = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let mut target = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -141,7 +141,7 @@ fn apply(bytes: &mut Vec<u8>, damage: &Damage) {
     }
 }
 
-/// Reads the bytes as a file; a panic fails the test, and so does too much memory.
+/// Reads the bytes as a file. A panic fails the test, and so does too much memory.
 fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("damaged");

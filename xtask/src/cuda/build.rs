@@ -1,4 +1,4 @@
-//! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA cards.
+//! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA GPUs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,21 +14,21 @@ use crate::say;
 
 /// Says where the programs lie that were built, and what the second needs.
 pub fn tell(autogan: &Path, cudnn: bool) -> Result<()> {
-    let cards = cards(autogan);
-    let bytes = fs::metadata(&cards)?.len();
+    let program = gpu_program(autogan);
+    let bytes = fs::metadata(&program)?.len();
     say(&format!(
         "{}\n{} ({:.1} MB) takes over where a command says --device cuda:N. It needs NVIDIA's driver, and the \
          libraries of CUDA 13{} where the system's loader finds them (LD_LIBRARY_PATH).",
         autogan.display(),
-        cards.display(),
+        program.display(),
         bytes as f64 / 1e6,
         if cudnn { " and cuDNN 9" } else { "" }
     ));
     Ok(())
 }
 
-/// `autogan-cuda` beside `autogan`.
-pub fn cards(autogan: &Path) -> PathBuf {
+/// The path of `autogan-cuda`, which lies beside `autogan`.
+pub fn gpu_program(autogan: &Path) -> PathBuf {
     autogan.with_file_name(format!("autogan-cuda{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -47,7 +47,7 @@ pub fn beside(
     command.envs([linking(root, toolkit)?]);
     succeed(command)?;
     let name = format!("autogan{}", std::env::consts::EXE_SUFFIX);
-    let built = cards(autogan);
+    let built = gpu_program(autogan);
     place(&target.join("release").join(name), &built)?;
     Ok(built)
 }

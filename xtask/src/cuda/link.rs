@@ -19,7 +19,7 @@ const LIBRARIES: [&str; 6] = ["cublas", "cublasLt", "cudart", "cudnn", "curand",
 const DRIVER: &str = "libcuda.so.1";
 
 /// Fills a folder that the linker is to search after all others: links under unversioned names to the toolkit's
-/// libraries, and a stand-in for the driver's, whose functions say that there is no card.
+/// libraries, and a stand-in for the driver's, whose functions say that there is no GPU.
 pub fn folder(root: &Path, toolkit: &Toolkit, at: &Path) -> Result<()> {
     fs::create_dir_all(at).with_context(|| format!("cannot make {}", at.display()))?;
     for name in LIBRARIES {

@@ -1,4 +1,4 @@
-//! `cargo xtask check --cuda`: the CUDA kernels without a card. NVIDIA's compiler translates every kernel for every
+//! `cargo xtask check --cuda`: the CUDA kernels without a GPU. NVIDIA's compiler translates every kernel for every
 //! architecture that is supported, and the emulation runs them, also under sanitizers.
 
 pub mod build;
@@ -22,7 +22,7 @@ const ARCHITECTURES: [&str; 4] = ["75", "80", "86", "90"];
 /// Crates whose sources hold kernels.
 const SOURCES: &str = "crates/autogan-ops/src";
 
-/// Everything that can be known of the kernels without a card.
+/// Everything that can be known of the kernels without a GPU.
 pub fn run(root: &Path) -> Result<ExitCode> {
     every(&[
         ("nvcc", &|| compile(root)),
@@ -39,14 +39,14 @@ const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emul
 
 /// The whole workspace with both features, tests and benches too.
 fn features(root: &Path) -> Result<Command> {
-    // What only runs on a card is no test to `--all-targets`.
-    let targets = ["--workspace", "--all-targets", "--test", "card"];
+    // `--all-targets` leaves out the tests that only run on a GPU.
+    let targets = ["--workspace", "--all-targets", "--test", "gpu"];
     let with = ["--features", "cuda,cudnn", "--", "-D", "warnings"];
     Toolkit::find(root, false)?.cargo(root, &[&["clippy"], &targets[..], &with].concat())
 }
 
 fn lints(root: &Path) -> Command {
-    let mut command = in_root(root, &["clippy", "--example", "card_memory"]);
+    let mut command = in_root(root, &["clippy", "--example", "gpu_memory"]);
     command.args(TEST).args(["--", "-D", "warnings"]);
     command
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::check::in_root;
 
-/// The oldest architecture that is supported (Turing), for which kernels are compiled where no card tells its own: a
+/// The oldest architecture that is supported (Turing), for which kernels are compiled where no GPU tells its own: a
 /// driver translates them for every later one.
 const OLDEST: &str = "75";
 

@@ -52,8 +52,12 @@ const RULES: &[Rule] = &[
     rule("autogan-repro", BELOW_REPRO, true),
     rule("autogan-cli", BELOW_CLI, true),
     rule("autogan-gpu-check", &[], false),
+    rule(TESTING, &["autogan-ops"], true),
     rule("xtask", &[], false),
 ];
+
+/// The helpers of tests: every crate may use them as a dev-dependency, and no crate otherwise.
+const TESTING: &str = "autogan-testing";
 
 const BELOW_METRICS: &[&str] =
     &["autogan-files", "autogan-hub", "autogan-kernels", "autogan-ops", "autogan-weights"];
@@ -189,7 +193,8 @@ fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> 
     {
         return Some(format!("{name} turns on {package}'s feature `{feature}`; only {BINARY} may"));
     }
-    if !RULES.iter().any(|other| other.name == package) || rule.may_use.contains(&package) {
+    let known = RULES.iter().any(|other| other.name == package);
+    if !known || rule.may_use.contains(&package) || (package == TESTING && dependency.dev) {
         return None;
     }
     match rule.behind_feature.iter().find(|(ours, _)| *ours == package) {
@@ -306,6 +311,15 @@ mod tests {
         assert_eq!(breaches("autogan-metrics", optional), Vec::<String>::new());
         let dev = "[dev-dependencies]\nautogan-data.workspace = true\n";
         assert_eq!(breaches("autogan-metrics", dev), Vec::<String>::new());
+    }
+
+    #[test]
+    fn helpers_of_tests_are_for_tests_alone() {
+        let of = |kind: &str| {
+            breaches("autogan-rl", &format!("[{kind}]\nautogan-testing = {{ path = \"x\" }}\n"))
+        };
+        assert_eq!(of("dev-dependencies"), Vec::<String>::new());
+        assert_eq!((of("dependencies").len(), of("build-dependencies").len()), (1, 1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Fetching pinned files from a local server that plays the hub: good file, wrong hash, truncated, resumed, 404, 401,
+//! Fetching pinned files from a local server in place of the hub: good file, wrong hash, truncated, resumed, 404, 401,
 //! 500 then good, slow, silent, redirected; offline mode and the environment.
 
 use crate::server::{Request, Server, answer, head};
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// How the server answers, in order; the last answer repeats.
+/// An answer of the server. Answers are given in order, and the last one repeats.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// The file, or what the request wants of it.
+    /// The file, or the range of it that the request names.
     Good,
-    /// The whole file, whatever the request wants of it.
+    /// The whole file, even if the request names a range.
     Whole,
     /// Another content of the same length.
     Other,
@@ -38,7 +38,7 @@ fn content() -> Vec<u8> {
 
 const HALF: usize = 150_000;
 
-/// Starts a hub that answers so.
+/// Starts a hub that gives these answers.
 fn hub(answers: &[Answer]) -> Server {
     let answers = answers.to_vec();
     Server::start(move |number, request, stream| {
@@ -95,18 +95,18 @@ fn file() -> PinnedFile {
     }
 }
 
-/// Where an interrupted download waits for the next one.
+/// The path of the file that an interrupted download leaves for the next one.
 fn part(cache: &Path) -> PathBuf {
     cache.join(format!("models--someone--weights/blobs/{}.incomplete", file().sha256))
 }
 
-/// Puts the beginning of the file there.
+/// Writes the beginning of the file to that path.
 fn leave(cache: &Path, content: &[u8]) {
     std::fs::create_dir_all(part(cache).parent().unwrap()).unwrap();
     std::fs::write(part(cache), content).unwrap();
 }
 
-/// Regular files of more than 0 bytes anywhere below.
+/// All regular files below a folder that hold more than 0 bytes.
 fn files_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -122,8 +122,8 @@ fn files_below(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Fetches from a hub that answers so, and checks that a failure left nothing that is taken for the file, and no more
-/// than `kept` bytes to go on from.
+/// Fetches from a hub with these answers. After a failure it checks that nothing in the cache passes for the file, and
+/// that at most `kept` bytes wait for the next download.
 fn fails(answers: &[Answer], stall: Duration, kept: usize) -> (HubError, Server) {
     let server = hub(answers);
     let cache = tempfile::tempdir().unwrap();
@@ -223,7 +223,7 @@ fn a_break_midway_is_taken_up_where_it_was() {
 
 #[test]
 fn an_earlier_download_is_continued_unless_it_was_of_something_else() {
-    // What is there, and what is asked for, one request after another.
+    // The bytes that are there already, and the ranges of the requests in order.
     let cases: [(&[u8], &[&str]); 4] = [
         (&content()[..HALF], &["bytes=150000-"]),
         (&content(), &["bytes=300000-"]),

@@ -1,4 +1,4 @@
-//! Fetching from a local server that plays the hub, and reading its cache.
+//! Fetching from a local server in place of the hub, and reading the cache.
 #![cfg(feature = "fetch")]
 // Clippy takes helpers outside test functions for library code.
 #![allow(clippy::unwrap_used)]

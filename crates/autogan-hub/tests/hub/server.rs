@@ -1,4 +1,4 @@
-//! A server on this machine that plays the hub: it answers one connection after another and keeps what was asked.
+//! A local server in place of the hub. It answers one connection after another and keeps the requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,20 +21,20 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
     }
 
-    /// The path that is asked for.
+    /// The path of the request.
     pub fn path(&self) -> &str {
         self.line.split(' ').nth(1).unwrap()
     }
 }
 
-/// The server's address and what it was asked so far.
+/// The server's address and the requests so far.
 pub struct Server {
     pub address: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// Starts; `respond` answers request number N. The threads end with the test process.
+    /// Starts a server whose request number N is answered by `respond`. Its threads end with the test process.
     pub fn start(respond: impl Fn(usize, &Request, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -54,12 +54,12 @@ impl Server {
         Self { address, requests }
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// A client of it with its cache in `cache`.
+    /// A client of this server, with its cache in `cache`.
     pub fn hub(&self, cache: &Path) -> Hub {
         Hub {
             offline: false,

@@ -1,4 +1,4 @@
-//! Datasets from a local server that plays the hub, and from the cache in offline mode.
+//! Datasets from a local server in place of the hub, and from the cache in offline mode.
 
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn a_mirror_is_asked_once_and_the_cache_answers_afterwards() {
     assert_eq!(online.tables(&PIN, "train").unwrap(), shards);
     assert_eq!(server.requests().len(), 3, "the cache was not used");
 
-    // What was damaged is an error offline, and fetched again with the network.
+    // A damaged file is an error offline; with the network it is fetched again.
     std::fs::write(&shards[0], "the content of no shard").unwrap();
     let text = offline.tables(&PIN, "train").unwrap_err().to_string();
     assert!(text.contains("is damaged in the cache"), "{text}");

@@ -1,4 +1,4 @@
-//! Repeats in f32 what a golden file holds from PyTorch in f64, and compares the two.
+//! Repeats a golden training in f32, and compares its results with those of PyTorch in f64.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use autogan_nn::ops::{Adam, AdamConfig};
 use autogan_nn::{DMode, Discriminator, Generator, NormMode, Params, Rules, checkpoint, loss};
 use autogan_space::Arch;
+use autogan_testing::device_or;
 use autogan_weights::Archive;
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor};
-
-use super::device::device_or;
 
 pub type Values = BTreeMap<String, Tensor>;
 
@@ -36,8 +35,30 @@ pub fn files(directory: &Path, kind: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Everything that a golden file says about outcomes, computed by this project from the file's
-/// starting point.
+/// The project's own golden files.
+pub fn own_files() -> Vec<PathBuf> {
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"), "gan")
+}
+
+/// Reads a golden file.
+pub fn read(path: &Path) -> Archive {
+    Archive::read_safetensors(path).unwrap()
+}
+
+/// Compares the networks with golden files, and panics with all differences.
+pub fn assert_all_agree(paths: &[PathBuf]) {
+    let mut report = String::new();
+    for path in paths {
+        let golden = read(path);
+        let wrong = differences(&golden, &replay(&golden, Rules::RELEASED));
+        if !wrong.is_empty() {
+            report.push_str(&format!("{}:\n  {}\n", path.display(), wrong.join("\n  ")));
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+/// Computes every result that a golden file holds, from the starting point of that file.
 pub fn replay(golden: &Archive, rules: Rules) -> Values {
     let numbers: Vec<i64> = golden.require("arch").unwrap().to_vec1().unwrap();
     let arch = Arch::from_released(&numbers).unwrap();
@@ -63,7 +84,7 @@ pub fn replay(golden: &Archive, rules: Rules) -> Values {
     out
 }
 
-/// Discriminator steps; the generator's step follows the first of each iteration.
+/// Takes the D steps; a G step follows the first D step of each iteration.
 fn train(golden: &Archive, g: &Generator, d: &Discriminator, arch: &Arch, out: &mut Values) {
     let device = device_or("cpu");
     let get = |name: &str| golden.require(name).unwrap().to_device(&device).unwrap();
@@ -112,7 +133,7 @@ fn keep_gradients(prefix: &str, params: &Params, grads: &GradStore, out: &mut Va
     }
 }
 
-/// Every way in which `ours` differs from `golden` by more than the tolerances allow.
+/// All differences between `ours` and `golden` that exceed the tolerances.
 pub fn differences(golden: &Archive, ours: &Values) -> Vec<String> {
     let mut wrong = Vec::new();
     let outcome = |name: &str| {
@@ -149,8 +170,7 @@ pub fn differences(golden: &Archive, ours: &Values) -> Vec<String> {
     wrong
 }
 
-/// The largest absolute difference allowed; `None` for gradients and parameters, which have rules
-/// of their own.
+/// The largest absolute difference that is allowed. Gradients and parameters have rules of their own and give `None`.
 fn bound(name: &str, expected: &[f64]) -> Option<f64> {
     let relative = 1e-4 * expected.iter().map(|x| x.abs()).fold(0.0, maximum);
     match name {
@@ -160,14 +180,14 @@ fn bound(name: &str, expected: &[f64]) -> Option<f64> {
         "eval.scores" | "step0.real_scores" | "d_loss" | "g_loss" => Some(relative),
         _ if name.ends_with(".num_batches_tracked") => Some(0.0),
         _ if name.contains(".running_") => Some(2e-3),
-        // Unit vectors that follow the weights.
+        // Unit vectors that depend on the weights.
         _ if is_spectral_vector(name) => Some(2e-3),
         _ => None,
     }
 }
 
-/// 1e-4 relative L2 per tensor; where the true gradient is zero, both stay below 1e-5 of the
-/// network's largest.
+/// The differences of gradients above the relative L2 distance 1e-4 of a tensor. Where the true gradient is zero, both
+/// must stay below 1e-5 of the network's largest.
 fn gradient_differences(
     stored: &BTreeMap<&str, &Tensor>,
     ours: &Values,
@@ -189,7 +209,8 @@ fn gradient_differences(
     wrong
 }
 
-/// 99 % of a network's elements within 1e-5, the rest within Adam's reach.
+/// The differences of parameters: 99 % of a network's elements must lie within 1e-5, and the rest within the distance
+/// that Adam can move them.
 fn parameter_differences(
     stored: &BTreeMap<&str, &Tensor>,
     ours: &Values,
@@ -229,7 +250,7 @@ fn is_spectral_vector(name: &str) -> bool {
     name.ends_with(".weight_u") || name.ends_with(".weight_v")
 }
 
-/// `f64::max` that keeps a NaN, so that one cannot slip through.
+/// Like `f64::max`, but keeps NaN, so that no NaN passes a test.
 fn maximum(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }

@@ -1,5 +1,5 @@
-//! A plain interpreter of the operators that models here use, in f64, written from their specification: what a model
-//! means, independently of `autogan-nn`. Slow, and strict: an attribute that it does not know is a failure.
+//! A plain interpreter in f64 of the operators that exported models use. It follows the specification of ONNX and uses
+//! nothing of `autogan-nn`. It is slow and strict: an attribute that it does not know is a failure.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Array {
         self
     }
 
-    /// Each pixel by a function of its value and its channel.
+    /// Maps each pixel by a function of its value and its channel.
     fn map_channels(mut self, f: impl Fn(f64, usize) -> f64) -> Self {
         let [_, c, h, w] = self.dims4();
         for (i, x) in self.data.iter_mut().enumerate() {
@@ -82,7 +82,7 @@ fn ints(bytes: &[u8]) -> Vec<i64> {
     bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
-/// Attributes by name; each must be asked for.
+/// The attributes by name. Each must be read, or the interpreter fails.
 struct Attributes<'a>(BTreeMap<&'a str, &'a AttributeProto>);
 
 impl<'a> Attributes<'a> {
@@ -228,7 +228,7 @@ fn resize(x: &Array, scales: [f64; 2], attributes: &mut Attributes<'_>) -> Array
         "asymmetric" => |at, scale| at / scale,
         other => panic!("{other}"),
     };
-    // The pixels that one output pixel is made of, with their weights, along one axis.
+    // The input pixels of one output pixel along one axis, with their weights.
     let taps = |at: usize, scale: f64, size: usize| -> [(usize, f64); 2] {
         let place = place(at as f64, scale);
         let clamp = |at: f64| at.clamp(0.0, size as f64 - 1.0) as usize;

@@ -1,4 +1,4 @@
-//! What a model means, interpreted operator by operator, is what the network computes, for every choice of a cell.
+//! An exported model, interpreted operator by operator, computes the same as the network, for every choice of a cell.
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test may panic")]
 
@@ -50,7 +50,7 @@ fn array(tensor: &Tensor) -> Array {
     Array::new(tensor.dims(), data)
 }
 
-/// The largest difference between what the model means and `images`.
+/// The largest difference between the output of the interpreted model and `images`.
 fn difference(model: &ModelProto, z: &Tensor, images: &Tensor) -> f64 {
     let (found, expected) = (interpreter::run(model, array(z)), array(images));
     assert_eq!(found.dims, expected.dims);
@@ -157,7 +157,7 @@ fn a_model_says_what_it_is_and_holds_nothing_else() {
     assert_eq!(graph.output[0].name, OUTPUT);
     assert_eq!(sizes(&graph.output[0]), [n(), number(3), number(16), number(16)]);
 
-    // Exactly the tensors of the derived network, without its counters, and what operators need beside them.
+    // The tensors of the derived network without its counters, and the constants of the operators; no others.
     let derived = net.derive(&arch).unwrap();
     let own = derived.params().all().into_iter().map(|(name, _)| name);
     let expected: BTreeSet<&str> = own

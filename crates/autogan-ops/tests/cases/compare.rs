@@ -1,4 +1,4 @@
-//! An operator at the place under test against the same on the CPU in f64.
+//! Compares an operator at the place under test with the same operator on the CPU in f64.
 
 use autogan_ops::{self as ops, GradientOf};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
@@ -6,17 +6,17 @@ use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use super::draw::Case;
 use crate::place;
 
-/// Who computes.
+/// One of the two sides of a comparison.
 #[derive(Clone, Copy)]
 pub enum Side {
-    /// The CPU in f64: what is expected.
+    /// The CPU in f64, which gives the expected values.
     Reference,
     /// The place under test, in f32.
     Tested,
 }
 
 impl Side {
-    /// What `f` gives on this side.
+    /// Runs `f` on this side.
     pub fn run<R>(self, case: &Case, f: impl FnOnce() -> R) -> R {
         match self {
             Self::Reference => f(),
@@ -24,7 +24,7 @@ impl Side {
         }
     }
 
-    /// A tensor of these values where the side computes.
+    /// A tensor of these values on the device and in the type of this side.
     pub fn tensor(self, values: &[f32], shape: impl Into<Shape>) -> Tensor {
         let (dtype, device) = match self {
             Self::Reference => (DType::F64, Device::Cpu),
@@ -35,13 +35,13 @@ impl Side {
     }
 }
 
-/// Tensors as numbers.
+/// The elements of several tensors.
 pub type Values = Vec<Vec<f64>>;
 
-/// Shapes and values of an operator's inputs.
+/// The shapes and the values of an operator's inputs.
 pub type Inputs = Vec<(Vec<usize>, Vec<f32>)>;
 
-/// The output of `f` and the gradients of its inputs behind a function that is not linear.
+/// The output of `f`, and the gradients of its inputs when a nonlinear function follows `f`.
 pub fn both_ways(
     inputs: &[(Vec<usize>, Vec<f32>)],
     side: Side,
@@ -64,7 +64,7 @@ pub fn both_ways(
     found.iter().map(read).collect()
 }
 
-/// A vector in f64, as statistics and vectors of spectral norm are kept, beside another tensor.
+/// A vector in f64 on the device of another tensor. Statistics and the vectors of spectral norm have this type.
 pub fn vector(values: &[f64], beside: &Tensor) -> Result<Tensor> {
     Tensor::from_slice(values, values.len(), beside.device())
 }
@@ -87,8 +87,8 @@ pub fn close(case: &Case, found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-/// The operator by kernels against the operator on the CPU, on inputs of these shapes: outputs within 1e-5 of the
-/// largest, gradients within `tolerance`.
+/// Compares the operator at the place under test with the operator on the CPU, on inputs of these shapes: outputs
+/// within 1e-5 of the largest, gradients within `tolerance`.
 #[track_caller]
 pub fn compare(
     case: &mut Case,
@@ -101,7 +101,7 @@ pub fn compare(
     compare_values(case, &inputs, tolerance, f);
 }
 
-/// [`compare`] on inputs of these values.
+/// Like [`compare`], on inputs of these values.
 #[track_caller]
 pub fn compare_values(
     case: &Case,

@@ -1,4 +1,4 @@
-//! The operators that a training spends its time in, on layers as large as the place can bear.
+//! The operators that take most of the time of a training, on layers as large as the place can compute.
 
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 
@@ -6,19 +6,19 @@ use super::compare::{Inputs, compare_values};
 use super::draw::Case;
 use crate::place;
 
-/// Sizes of a layer of convolution.
+/// The sizes of a convolution layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer {
     pub images: usize,
     pub channels: usize,
     pub outputs: usize,
-    /// Of the square images that go in; even.
+    /// The side of the square input images, an even number.
     pub side: usize,
 }
 
 impl Layer {
-    /// Images, a 3x3 kernel, a bias, and weights and biases for each channel that goes in. The kernel is scaled as an
-    /// initialised one is, so that values behind it stay near one and no gradient is cut off.
+    /// The input images, a 3x3 kernel, a bias, and a weight and a bias of a norm for each input channel. The kernel has
+    /// the scale of an initialised one, so that its outputs stay near one and no gradient vanishes.
     pub fn inputs(&self, case: &mut Case) -> Inputs {
         let Self { images, channels, outputs, side } = *self;
         let scale = (1.0 / (9 * channels) as f32).sqrt();
@@ -38,7 +38,8 @@ impl Layer {
     }
 }
 
-fn layers(f: impl Fn(&mut Case, Inputs)) {
+/// Calls `f` with a case and the inputs of each layer.
+pub fn layers(f: impl Fn(&mut Case, Inputs)) {
     for (seed, layer) in (0..).zip(place::layers()) {
         let mut case = Case::new(seed);
         let inputs = layer.inputs(&mut case);

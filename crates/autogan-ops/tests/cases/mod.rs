@@ -1,6 +1,6 @@
-//! Cases of operators that run at a place: by emulated kernels in `emulated`, on a GPU in `gpu`. Each of these targets
-//! has a module `place` that says which device it is, what has to stand around the calls, how many cases are run, and on
-//! layers of which sizes.
+//! Tests of operators at a place: with emulated kernels in the target `emulated`, on a GPU in the target `gpu`. Each of
+//! these targets has a module `place`, which names the device, runs a call there, and sets the number of cases and the
+//! sizes of layers.
 
 pub mod compare;
 pub mod draw;

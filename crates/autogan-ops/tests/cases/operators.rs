@@ -1,5 +1,4 @@
-//! Whole operators as they run on a GPU: what they launch, in which order and on what memory, forward and backward.
-//! What is expected comes from the CPU in f64.
+//! Whole operators as they run on a GPU, forward and backward. The expected values come from the CPU in f64.
 
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 use candle_core::{DType, Error, Tensor, Var, bail};
@@ -12,7 +11,7 @@ fn cases(f: impl Fn(&mut Case)) {
     (0..place::cases()).for_each(|seed| f(&mut Case::new(seed)));
 }
 
-/// An image of random sizes: images, channels, rows, columns.
+/// The random sizes of a tensor of images: images, channels, rows, columns.
 fn image(case: &mut Case) -> [usize; 4] {
     [case.size(4), case.size(6), case.size(9), case.size(9)]
 }
@@ -92,7 +91,7 @@ fn convolution_and_relu_without_gradient() {
     });
 }
 
-/// An image whose groups have enough values for a norm to mean something.
+/// The sizes of a tensor of images whose groups have enough values for a norm.
 fn normal_image(case: &mut Case) -> [usize; 4] {
     let [n, c, h, w] = image(case);
     [n + 1, c, 2 * h.div_ceil(2) + 2, 2 * w.div_ceil(2) + 2]
@@ -123,7 +122,7 @@ fn statistics_of_a_batch() {
         let [expected, found] = [Side::Reference, Side::Tested].map(|side| {
             let ones = side.tensor(&vec![1.0; shape[1]], shape[1]);
             let x = side.tensor(&x, shape.as_slice());
-            // The running ones, which move in place, begin at zeros and ones.
+            // The running statistics, which change in place, begin at zeros and ones.
             let (mean, var) = (ones.zeros_like().unwrap(), ones.copy().unwrap());
             let norm = || {
                 let out = ops::batch_norm_train(&x, &ones, &ones, 1e-5, Activation::Linear)?;
@@ -184,7 +183,7 @@ fn spectral_norm() {
         });
         close(case, &found_u, &u, 1e-9);
         close(case, &found_v, &v, 1e-9);
-        // Away from a largest singular value of nothing, where everything is rounding.
+        // The values keep the largest singular value away from zero, where everything is rounding.
         compare(case, &[&shape], 1e-4, |t| {
             let side = if t[0].dtype() == DType::F64 { Side::Reference } else { Side::Tested };
             let lifted = ops::add(&t[0], &weight(side))?;

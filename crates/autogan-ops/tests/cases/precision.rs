@@ -1,4 +1,4 @@
-//! Convolutions in bf16 at the place under test beside the CPU's own in bf16.
+//! Convolutions in bf16 at the place under test, compared with those of the CPU in bf16.
 
 use autogan_ops::{self as ops, Before, Precision, Resize, computing_in};
 use candle_core::{DType, Device, Result, Tensor, Var};
@@ -7,8 +7,8 @@ use super::compare::{Inputs, Values, read};
 use super::draw::Case;
 use crate::place;
 
-/// Half of what lies between two neighbours among bf16 values, relative to them, and as much again: sums in another order
-/// may be rounded to the other neighbour, and gradients follow from outputs that were.
+/// The allowed difference, relative to the largest value: the distance of two neighbouring bf16 values. Sums in another
+/// order may be rounded to the other neighbour, and gradients depend on such outputs.
 const APART: f64 = 1.0 / 128.0;
 
 /// The output of `f` in bf16, and the gradients of its inputs for a fixed gradient of the output.
@@ -34,7 +34,7 @@ fn both_ways(inputs: &Inputs, device: &Device, f: &dyn Fn(&[Tensor]) -> Result<T
 #[test]
 fn convolutions_in_bf16_are_the_cpu_s() {
     if !place::has_bf16() {
-        // What is said there instead is part of the documentation, too.
+        // The documentation promises this error on such GPUs.
         let x = Tensor::zeros((1, 1, 4, 4), DType::F32, &place::device()).unwrap();
         let w = Tensor::zeros((1, 1, 3, 3), DType::F32, &place::device()).unwrap();
         let error = computing_in(Precision::Bf16, || ops::conv2d(&x, &w, None)).unwrap_err();

@@ -1,5 +1,5 @@
-//! What scorers run on a GPU, as whole operators and put together: bytes in, features out. What is expected comes from
-//! the CPU, whose bits are met where nothing is summed.
+//! The operators of scorers as they run on a GPU, alone and together: bytes in, features out. The expected values come
+//! from the CPU, and agree to the bit where nothing is summed.
 
 use autogan_ops::{self as ops, ConvGeometry, PixelScale, ResizeRule};
 use candle_core::{DType, Device, Result, Tensor, Var};
@@ -12,12 +12,12 @@ fn cases(f: impl Fn(&mut Case)) {
     (0..place::cases()).for_each(|seed| f(&mut Case::new(seed)));
 }
 
-/// What `f` gives by the kernels.
+/// Runs `f` at the place under test.
 fn by_kernels<R>(case: &Case, f: impl FnOnce() -> R) -> R {
     place::run(case.seed, f)
 }
 
-/// `f` by kernels against `f` on the CPU: within `tolerance` of the largest element, or of 1.
+/// Compares `f` at the place under test with `f` on the CPU: within `tolerance` of the largest element, or of 1.
 #[track_caller]
 fn compare(case: &Case, x: &Tensor, tolerance: f64, f: impl Fn(&Tensor) -> Result<Tensor>) {
     let expected = f(x).unwrap();
@@ -32,11 +32,11 @@ fn compare(case: &Case, x: &Tensor, tolerance: f64, f: impl Fn(&Tensor) -> Resul
     }
 }
 
-/// An image of random sizes, of bytes.
+/// A tensor of byte images of random sizes.
 fn bytes(case: &mut Case) -> Tensor {
     let shape = [case.size(4), case.size(4), case.size(9), case.size(9)];
     let data = case.bytes(shape.iter().product());
-    // Half of it is cut off at the front, so that the memory of what is left does not begin at a boundary.
+    // The front half is cut off, so that the memory of the rest does not begin at a boundary.
     let x = Tensor::from_vec(data, &shape[..], &Device::Cpu).unwrap();
     x.narrow(0, shape[0] / 2, shape[0] - shape[0] / 2).unwrap()
 }
@@ -84,7 +84,7 @@ fn squares_and_neighbourhoods() {
     });
 }
 
-/// The kinds of layers that Inception has, on few channels and a small side.
+/// The kinds of layers of Inception, with few channels and a small side.
 #[test]
 fn a_small_inception() {
     cases(|case| {

@@ -3,11 +3,11 @@
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 use candle_core::{Result, Tensor};
 
-use super::compare::{Inputs, Side, both_ways};
-use super::draw::Case;
+use super::compare::{Side, both_ways};
+use super::layers::layers;
 use crate::place;
 
-/// Output and gradients, twice, the second time under another seed for what runs the blocks.
+/// Computes output and gradients twice, with two seeds for the order of the blocks, and panics unless all bits agree.
 #[track_caller]
 fn same_bits(inputs: &[(Vec<usize>, Vec<f32>)], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let [first, second] =
@@ -18,15 +18,9 @@ fn same_bits(inputs: &[(Vec<usize>, Vec<f32>)], f: impl Fn(&[Tensor]) -> Result<
     }
 }
 
-fn layers(f: impl Fn(Inputs)) {
-    for (seed, layer) in (0..).zip(place::layers()) {
-        f(layer.inputs(&mut Case::new(seed)));
-    }
-}
-
 #[test]
 fn convolutions_and_their_gradients() {
-    layers(|inputs| {
+    layers(|_, inputs| {
         same_bits(&inputs[..3], |t| ops::conv2d(&t[0], &t[1], Some(&t[2])));
         same_bits(&inputs[..3], |t| ops::conv2d_avg_pool2(&t[0], &t[1], Some(&t[2])));
         same_bits(&inputs[..3], |t| {
@@ -42,7 +36,7 @@ fn convolutions_and_their_gradients() {
 
 #[test]
 fn sums_of_images_and_products() {
-    layers(|inputs| {
+    layers(|_, inputs| {
         same_bits(&inputs[..1], |t| ops::sum_pool(&t[0]));
         same_bits(&inputs[..1], |t| ops::hinge_mean(&t[0], -1.0));
         same_bits(&inputs[..1], |t| ops::instance_norm(&t[0], 1e-5, Activation::Relu));

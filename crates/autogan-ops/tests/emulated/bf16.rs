@@ -1,5 +1,5 @@
-//! Convolutions in bf16: their kernels, and the operators as they run on a GPU, with a library's convolutions and with
-//! our own.
+//! Convolutions in bf16: the kernels alone, and the operators as they run on a GPU, with the convolutions of a library
+//! and with our own.
 
 use std::rc::Rc;
 
@@ -8,12 +8,12 @@ use autogan_ops::{
     self as ops, Before, ConvGeometry, GradientOf, Precision, Resize, Statistics, computing_in,
     conv2d_strided,
 };
+use autogan_testing::EmulatedGpu;
+use autogan_testing::kernels::Argument;
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use crate::case::{Case, Element, Memory, both_ways, cases, tensor};
-use crate::conv::{Sizes, tiles};
-use crate::gpu::Emulated;
-use crate::library::Argument;
+use super::case::{Case, Element, Memory, both_ways, cases, tensor};
+use super::conv::{Sizes, tiles};
 
 /// The bits of the nearest bf16 values, by candle's own conversion.
 fn nearest(values: &[f32]) -> Vec<u16> {
@@ -31,7 +31,7 @@ fn any(case: &mut Case, count: usize) -> Vec<u16> {
     nearest(&case.floats(count))
 }
 
-/// Panics unless each element is the expected sum, rounded after an error that f32 may make.
+/// Panics unless each element is the expected sum, rounded, where the sum may have the error of f32.
 #[track_caller]
 fn is_rounded(case: &Case, what: &str, found: &Memory<u16>, expected: &[f64]) {
     let error = 2e-6 * expected.iter().fold(1.0f64, |most, v| most.max(v.abs()));
@@ -48,7 +48,7 @@ fn is_rounded(case: &Case, what: &str, found: &Memory<u16>, expected: &[f64]) {
 #[test]
 fn floats_become_the_nearest_bf16_values_and_back() {
     cases(|case| {
-        // Any bits: subnormal values, infinities, no numbers of all kinds; and ties.
+        // Any bits: subnormal values, infinities, all kinds of NaN; and ties.
         let mut values: Vec<f32> = (0..case.size(300))
             .map(|_| f32::from_bits(u32::from_le_bytes(case.bytes(4).try_into().unwrap())))
             .collect();
@@ -133,8 +133,8 @@ fn bias_and_relu_of_sums_in_bf16() {
     });
 }
 
-/// Emulated kernels beside a library that convolves in every precision, in TF32 without rounding anything.
-struct Library(Emulated);
+/// An emulated GPU with a library that convolves in every precision. In TF32 it rounds nothing.
+struct Library(EmulatedGpu);
 
 /// Calls `f(place in x, place in the weight, place in y)` for every product of a convolution.
 fn products(sizes: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
@@ -154,7 +154,7 @@ fn products(sizes: &ConvSizes, mut f: impl FnMut(usize, usize, usize)) {
 }
 
 fn read(precision: Precision, at: u64, count: usize) -> Vec<f64> {
-    // SAFETY: an operator gives memory of the sizes and the type that it names.
+    // SAFETY: an operator hands over memory of the sizes and the type that it names.
     unsafe {
         match precision {
             Precision::Bf16 => {
@@ -224,7 +224,7 @@ impl Gpu for Library {
     }
 }
 
-/// The output of `f` and the gradients of its inputs behind a function that is not linear, in f32.
+/// The output of `f` in f32, and the gradients of its inputs when a nonlinear function follows `f`.
 fn run(
     inputs: &[(Vec<usize>, Vec<f32>)],
     precision: Precision,
@@ -245,8 +245,8 @@ fn run(
     found.iter().map(|t| t.flatten_all()?.to_vec1()).collect()
 }
 
-/// Panics unless all lie within one bf16 step of the largest, and nine of ten within f32's error: sums in another order
-/// are rounded otherwise now and then.
+/// Panics unless all elements lie within one bf16 step of the largest, and nine of ten within the error of f32. Sums in
+/// another order are sometimes rounded differently.
 #[track_caller]
 fn close(case: &Case, gpu: &str, what: usize, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{gpu}, case {}", case.seed);
@@ -263,13 +263,13 @@ fn close(case: &Case, gpu: &str, what: usize, found: &[f32], expected: &[f32]) {
     assert!(far <= most, "{gpu}, case {}, {what}: {far} of {} are off", case.seed, found.len());
 }
 
-/// The operator on GPUs against the operator on the CPU, in bf16.
+/// Compares the operator on emulated GPUs with the operator on the CPU, in bf16.
 #[track_caller]
 fn compare(case: &mut Case, shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let inputs: Vec<(Vec<usize>, Vec<f32>)> =
         shapes.iter().map(|s| (s.to_vec(), case.floats(s.iter().product()))).collect();
     let expected = run(&inputs, Precision::Bf16, &f).unwrap();
-    let ours = || Emulated(2 * case.seed);
+    let ours = || EmulatedGpu(2 * case.seed);
     let gpus: [(&str, Rc<dyn Gpu>); 2] =
         [("our kernels", Rc::new(ours())), ("a library", Rc::new(Library(ours())))];
     for (name, gpu) in gpus {
@@ -280,13 +280,13 @@ fn compare(case: &mut Case, shapes: &[&[usize]], f: impl Fn(&[Tensor]) -> Result
     }
 }
 
-/// Cases of the operators, whose kernels have more of their own.
+/// Runs `f` on some cases. The tests of the kernels have more.
 fn some_cases(f: impl Fn(&mut Case)) {
     (0..24).for_each(|seed| f(&mut Case::new(seed)));
 }
 
 #[test]
-fn convolutions_on_a_card_are_the_cpu_s() {
+fn convolutions_on_a_gpu_are_the_cpu_s() {
     some_cases(|case| {
         let (n, ci, co, k) = (case.size(4), case.size(6), case.size(6), case.pick(&[1, 3]));
         let (h, w) = (case.size(9), case.size(9));
@@ -307,7 +307,7 @@ fn convolutions_on_a_card_are_the_cpu_s() {
 }
 
 #[test]
-fn fused_convolutions_on_a_card_are_the_cpu_s() {
+fn fused_convolutions_on_a_gpu_are_the_cpu_s() {
     some_cases(|case| {
         let x = [case.size(3) + 1, case.size(6), 2 * case.size(4) + 2, 2 * case.size(4) + 2];
         let (c, co) = (x[1], case.size(6));
@@ -325,7 +325,7 @@ fn fused_convolutions_on_a_card_are_the_cpu_s() {
     });
 }
 
-/// Gradients of one input alone take another way than those of both.
+/// The gradient of one input alone runs other code than the gradients of both.
 #[test]
 fn a_gradient_of_one_input_alone_is_that_of_both() {
     some_cases(|case| {
@@ -338,7 +338,7 @@ fn a_gradient_of_one_input_alone_is_that_of_both() {
             Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
         };
         let (x, w) = (constant(0), constant(1));
-        let gpu = || -> Rc<dyn Gpu> { Rc::new(Library(Emulated(case.seed))) };
+        let gpu = || -> Rc<dyn Gpu> { Rc::new(Library(EmulatedGpu(case.seed))) };
         let on_gpu = |inputs: &[_], f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
             cuda::stand_in(gpu(), || run(inputs, Precision::Bf16, f)).unwrap()
         };
@@ -356,7 +356,7 @@ fn tf32_is_a_library_s_alone() {
             .map(|s| (s.clone(), case.floats(s.iter().product())))
             .into();
         let f = |t: &[Tensor]| ops::conv2d(&t[0], &t[1], Some(&t[2]));
-        let ours = || Emulated(2 * case.seed);
+        let ours = || EmulatedGpu(2 * case.seed);
         let refused = cuda::stand_in(Rc::new(ours()), || run(&inputs, Precision::Tf32, &f));
         let error = refused.unwrap_err().to_string();
         assert!(error.contains("--features cuda,cudnn"), "{error}");

@@ -1,15 +1,16 @@
-//! What a random case adds for single kernels: memory as a GPU would have it, launches, and comparison.
+//! What the tests of single kernels add to a random case: memory as on a GPU, launches, and comparison.
 
+use autogan_testing::kernels::{self, Argument, sanitized};
 use candle_core::{Device, Result, Shape, Tensor, Var};
 use rand::RngExt;
 
 pub use crate::cases::draw::Case;
-use crate::library::{self, Argument, sanitized};
 
-/// Cases of each test.
+/// The number of cases of each test.
 pub const CASES: u64 = 200;
 
-/// Elements before and behind each piece of memory that no kernel may touch. Sanitizers watch the ends themselves.
+/// The number of elements before and after each piece of memory that no kernel may touch. Sanitizers watch the ends
+/// themselves.
 const GUARD: usize = 64;
 
 /// Runs `f` on [`CASES`] cases, each with its own seed.
@@ -29,7 +30,7 @@ impl Case {
         Memory { all, before, len: data.len() }
     }
 
-    /// Memory that nobody has written yet.
+    /// Memory that no kernel has written yet.
     pub fn fresh<T: Element>(&mut self, len: usize) -> Memory<T> {
         self.memory(&vec![T::GUARD; len])
     }
@@ -44,7 +45,7 @@ impl Case {
         [self.rng.random_range(1..=3), self.rng.random_range(1..=3), 1]
     }
 
-    /// Whole warps.
+    /// A number of threads that is a multiple of a warp.
     pub fn block(&mut self) -> u32 {
         self.pick(&[32, 32, 64, 96, 256])
     }
@@ -52,7 +53,7 @@ impl Case {
     /// Runs a kernel with one-dimensional blocks.
     #[track_caller]
     pub fn launch(&self, name: &str, grid: [u32; 3], threads: u32, arguments: &[Argument]) {
-        let error = library::launch(name, grid, threads, arguments, self.seed as u32);
+        let error = kernels::launch(name, grid, threads, arguments, self.seed as u32);
         assert_eq!(error.as_deref(), None, "{name}, case {}", self.seed);
     }
 
@@ -81,12 +82,12 @@ impl Case {
 
 /// An element of a kernel's memory.
 pub trait Element: Copy + PartialEq + std::fmt::Debug {
-    /// A value that is not met otherwise; reading it shows.
+    /// A value that does not occur otherwise, so that a kernel that reads it is noticed.
     const GUARD: Self;
     /// The letter of a pointer to constants, and of one to variables.
     const LETTERS: (char, char);
     fn to_f64(self) -> f64;
-    /// Equal, bit for bit.
+    /// Whether both have the same bits.
     fn same(self, other: Self) -> bool;
 }
 
@@ -143,12 +144,12 @@ pub struct Memory<T> {
 }
 
 impl<T: Element> Memory<T> {
-    /// As an argument that is only read.
+    /// The memory as an argument that a kernel only reads.
     pub fn input(&self) -> Argument {
         Argument::pointer(T::LETTERS.0, self.all[self.before..].as_ptr().cast())
     }
 
-    /// As an argument that is written.
+    /// The memory as an argument that a kernel writes.
     pub fn output(&mut self) -> Argument {
         Argument::pointer(T::LETTERS.1, self.start().cast_const().cast())
     }
@@ -170,7 +171,7 @@ impl<T: Element> Memory<T> {
     }
 }
 
-/// An f64 tensor of f32 values, for the operators that are compared with.
+/// An f64 tensor of f32 values, for the operators that give the expected values.
 pub fn tensor(data: &[f32], shape: impl Into<Shape>) -> Tensor {
     let data: Vec<f64> = data.iter().map(|&v| v.into()).collect();
     Tensor::from_vec(data, shape.into(), &Device::Cpu).unwrap()
@@ -186,8 +187,8 @@ pub fn values(t: &Tensor) -> Vec<f64> {
     t.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// The operator's output, and for the gradient `dy` of it the gradients of all inputs. `dy` is read once, as many
-/// elements as the output has.
+/// The operator's output, and the gradients of all inputs when `dy` is the gradient of the output. `dy` has as many
+/// elements as the output.
 pub fn both_ways(
     inputs: &[Tensor],
     dy: &[f32],

@@ -3,11 +3,11 @@
 use autogan_ops::{
     Before, ConvGeometry, Resize, conv2d_avg_pool2_ref, conv2d_fused_ref, conv2d_strided,
 };
+use autogan_testing::kernels::Argument;
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor};
 
-/// Sides of a kernel's tile.
+/// The side of a kernel's tile.
 pub const TILE: usize = 64;
 
 /// The grid that covers a matrix with tiles.
@@ -49,7 +49,8 @@ fn bias_and_relu_of_a_library_s_convolution() {
 }
 
 impl Sizes {
-    /// Any kernel, stride and padding; images not square, sometimes no larger than the kernel.
+    /// A convolution with any kernel, stride and padding. Its images are not square and sometimes no larger than the
+    /// kernel.
     fn any(case: &mut Case) -> Self {
         let (kh, kw) = case.pick(&[(1, 1), (3, 3), (3, 3), (1, 7), (5, 2), (4, 4)]);
         let geometry = ConvGeometry {
@@ -63,7 +64,7 @@ impl Sizes {
         Self { n, ci, h, w, co, kh, kw, geometry }
     }
 
-    /// Sometimes more than one tile of output channels and of pixels.
+    /// A convolution that sometimes needs more than one tile of output channels or of pixels.
     pub fn several_tiles(case: &mut Case) -> Self {
         let mut sizes = Self::any(case);
         if case.seed.is_multiple_of(8) {
@@ -147,7 +148,7 @@ fn weight_gradient(case: &mut Case, s: Sizes, x: &Memory<f32>, dy: &Memory<f32>)
     dw
 }
 
-/// Adds up what the shares of a launch left.
+/// Adds up the partial results of a launch.
 pub fn sum_partials(case: &mut Case, partial: &Memory<f32>, out: &mut Memory<f32>, parts: usize) {
     let count = partial.read().len() / parts;
     let (grid, block) = (case.grid(), case.block());
@@ -224,7 +225,7 @@ fn phases_equal_nearest_upsampling_and_a_convolution() {
         let assembled = [&[phases.input(), mb.input(), my.output()], &sizes[..]].concat();
         case.launch("phase_assemble_forward", planes, block, &assembled);
         case.close("phase_assemble_forward", &my, &y, 1e-5);
-        // And back.
+        // The backward pass.
         let mut dphases = case.fresh::<f32>(s.outputs());
         let taken = [&[md.input(), dphases.output()], &sizes[..]].concat();
         case.launch("phase_assemble_backward", planes, block, &taken);

@@ -1,10 +1,10 @@
 //! Elementwise kernels: activations, sums, and the steps of the optimizer.
 
 use autogan_ops::{Adam, AdamConfig, GradientOf, add, ema_update, relu, tanh};
+use autogan_testing::kernels::Argument;
 use candle_core::{Device, Result, Tensor, Var};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor, values};
 
 type Operator = fn(&Tensor) -> Result<Tensor>;
 
@@ -47,7 +47,7 @@ fn sums_equal_the_operator_also_in_place() {
     });
 }
 
-/// `AdamTensor` of optim.cu.
+/// The struct `AdamTensor` of optim.cu.
 #[repr(C)]
 struct AdamTensor {
     p: *mut f32,
@@ -60,7 +60,7 @@ struct AdamTensor {
     unused: f32,
 }
 
-/// `EmaTensor` of optim.cu.
+/// The struct `EmaTensor` of optim.cu.
 #[repr(C)]
 struct EmaTensor {
     average: *mut f32,
@@ -69,24 +69,24 @@ struct EmaTensor {
     unused: i32,
 }
 
-/// The gradient of one step, for every variable by its place.
-struct Given(Vec<(Var, Tensor)>);
+/// The gradients of one step, each with its variable.
+struct StepGradients(Vec<(Var, Tensor)>);
 
-impl GradientOf for Given {
+impl GradientOf for StepGradients {
     fn gradient_of(&self, variable: &Tensor) -> Option<&Tensor> {
         let same = |v: &Var| v.as_tensor().id() == variable.id();
         self.0.iter().find(|(v, _)| same(v)).map(|(_, g)| g)
     }
 }
 
-/// One parameter on both sides.
+/// One parameter, as the operator has it and as the kernel has it.
 struct Parameter {
     name: String,
     var: Var,
     p: Memory<f32>,
     m: Memory<f32>,
     v: Memory<f32>,
-    /// Steps that it took part in.
+    /// The number of steps that it took part in.
     steps: i32,
 }
 
@@ -145,7 +145,7 @@ fn adam_equals_the_optimizer_over_several_steps() {
         let mut adam = Adam::new(config);
         let mut all: Vec<Parameter> = (0..case.size(4)).map(|i| Parameter::new(case, i)).collect();
         for step in 0..3 {
-            let mut given = Given(Vec::new());
+            let mut given = StepGradients(Vec::new());
             let mut with = Vec::new();
             for (i, p) in all.iter_mut().enumerate() {
                 if (i + step) % 3 == 1 {

@@ -1,4 +1,4 @@
-//! Kernels between bytes and numbers, the scorers' resizing, and 3x3 pools of evaluation.
+//! Kernels of scorers: between bytes and numbers, resizing, and 3x3 pools.
 
 use autogan_ops::{
     PixelScale, ResizeRule, avg_pool3_ref, bytes_to_floats, floats_to_bytes, max_pool3_ref,
@@ -6,13 +6,13 @@ use autogan_ops::{
 };
 use candle_core::{DType, Device, Tensor};
 
-use crate::case::{cases, tensor, values};
+use super::case::{cases, tensor, values};
 
 fn bytes(data: &[u8], shape: &[usize]) -> Tensor {
     Tensor::from_slice(data, shape, &Device::Cpu).unwrap()
 }
 
-/// The elements of what an operator gives, whose bits are to be met.
+/// The elements of an operator's output, which a kernel has to match to the bit.
 fn exact(t: &Tensor) -> Vec<f64> {
     values(&t.to_dtype(DType::F64).unwrap())
 }
@@ -30,7 +30,7 @@ fn bytes_and_floats_equal_the_operators_bit_for_bit() {
         let expected = bytes_to_floats(&bytes(&data, &[n]), center, divide).unwrap();
         case.close("bytes_to_floats", &floats, &exact(&expected), 0.0);
 
-        // What lies outside, borders of two bytes, and what is no number are among the values.
+        // Among the values are some outside of the range, some on the border of two bytes, and NaN.
         let mut x: Vec<f32> = case.floats(n).iter().map(|v| 1.1 * v).collect();
         let border = (case.size(255) as f32 - 127.5) / 127.5;
         x[0] = case.pick(&[-1.0, 1.0, 0.0, f32::NAN, f32::INFINITY, border, border.next_down()]);

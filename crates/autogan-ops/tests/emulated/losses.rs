@@ -2,7 +2,7 @@
 
 use autogan_ops::{hinge_mean, log_softmax, scaled_mean};
 
-use crate::case::{both_ways, cases, tensor};
+use super::case::{both_ways, cases, tensor};
 
 #[test]
 fn means_equal_the_operators() {

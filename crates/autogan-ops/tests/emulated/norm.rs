@@ -1,21 +1,21 @@
 //! Kernels of batch norm and instance norm, in the order in which a launcher calls them.
 
 use autogan_ops::{Activation, batch_norm_eval, batch_norm_train, instance_norm, update_running};
+use autogan_testing::kernels::Argument;
 use candle_core::{Result, Tensor};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
-use crate::library::Argument;
+use super::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 
 const EPS: f64 = 1e-5;
 
-/// Which norm, and the sizes of its tensors.
+/// The kind of the norm, and the sizes of its tensors.
 #[derive(Clone, Copy)]
 struct Sizes {
     n: usize,
     c: usize,
     h: usize,
     w: usize,
-    /// Instance norm; batch norm without.
+    /// Instance norm if true, batch norm if false.
     per_plane: bool,
     relu: bool,
 }
@@ -23,7 +23,7 @@ struct Sizes {
 impl Sizes {
     fn any(case: &mut Case, per_plane: bool) -> Self {
         let (n, c, h, w) = (case.size(4), case.size(5), case.size(8), case.size(8));
-        // The variance of a single value is nothing but rounding.
+        // The variance of a single value consists of rounding errors.
         Self { n, c, h, w: if h * w == 1 { 6 } else { w }, per_plane, relu: case.flag() }
     }
 
@@ -43,12 +43,12 @@ impl Sizes {
         (self.n, self.c, self.h, self.w)
     }
 
-    /// n, c, pixels, per_plane: what kernels of groups take.
+    /// The arguments of kernels over groups: n, c, pixels, per_plane.
     fn of_groups(&self) -> [Argument; 4] {
         [self.n.into(), self.c.into(), self.pixels().into(), self.per_plane.into()]
     }
 
-    /// planes, c, pixels, per_plane, relu: what kernels of planes take.
+    /// The arguments of kernels over planes: planes, c, pixels, per_plane, relu.
     fn of_planes(&self) -> [Argument; 5] {
         let planes = self.n * self.c;
         [
@@ -61,7 +61,7 @@ impl Sizes {
     }
 }
 
-/// Mean, variance, factor, shift and 1 / √(var + eps) of each group.
+/// The mean, variance, factor, shift and 1 / √(var + eps) of each group.
 struct Factors {
     mean: Memory<f64>,
     var: Memory<f64>,
@@ -119,7 +119,7 @@ fn forward(case: &mut Case, s: Sizes, x: &Memory<f32>, f: &Factors) -> Memory<f3
     y
 }
 
-/// What the gradient needs of each group.
+/// The numbers of each group that the gradient needs.
 struct Slopes {
     sum: Memory<f64>,
     dot: Memory<f64>,
@@ -151,7 +151,7 @@ fn no_output() -> Argument {
     Argument::pointer('F', std::ptr::null())
 }
 
-/// dx, in place of a copy of dy, by statistics of the input or by constants.
+/// Computes dx in place of a copy of dy, with the statistics of the input or with constants.
 fn input_gradient(
     case: &mut Case,
     s: Sizes,
@@ -179,7 +179,7 @@ fn input_gradient(
     dx
 }
 
-/// Slope and shift of each group; gradients of weight and bias where there are any.
+/// The slope and the shift of each group, and the gradients of weight and bias if there are any.
 fn gradient_factors(
     case: &mut Case,
     s: Sizes,

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use autogan_ops::cuda;
+use autogan_testing::EmulatedGpu;
 use candle_core::Device;
 
 use crate::cases::layers::Layer;
-use crate::gpu::Emulated;
 
-/// What outputs may differ by, relative to the largest.
+/// The tolerance of outputs, relative to the largest.
 pub const LEAST_TOLERANCE: f64 = 1e-5;
 
 /// Whether convolutions compute in bf16 here.
@@ -16,22 +16,22 @@ pub fn has_bf16() -> bool {
     true
 }
 
-/// Cases of each operator: its kernels have more of their own.
+/// The number of cases of each operator. The tests of its kernels have more.
 pub fn cases() -> u64 {
     24
 }
 
-/// Where inputs lie.
+/// The device of the inputs.
 pub fn device() -> Device {
     Device::Cpu
 }
 
-/// What `f` gives by the kernels, their blocks in the order that the seed gives.
+/// Runs `f` with the kernels. The seed decides the order of their blocks.
 pub fn run<R>(seed: u64, f: impl FnOnce() -> R) -> R {
-    cuda::stand_in(Rc::new(Emulated(seed)), f)
+    cuda::stand_in(Rc::new(EmulatedGpu(seed)), f)
 }
 
-/// Layers that take a moment; those of real size are for GPUs.
+/// Small layers, because the emulation is slow.
 pub fn layers() -> &'static [Layer] {
     &[
         Layer { images: 2, channels: 9, outputs: 66, side: 6 },

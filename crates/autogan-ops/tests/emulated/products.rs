@@ -2,12 +2,12 @@
 
 use autogan_ops::{conv_transpose2x2, linear, matmul};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor};
-use crate::conv::{sum_partials, tiles};
+use super::case::{Case, Memory, both_ways, cases, tensor};
+use super::conv::{sum_partials, tiles};
 
 type Operand<'a> = (&'a Memory<f32>, bool);
 
-/// y [m, n] of a [m, k] and b [k, n], each with its flag for a transposed operand.
+/// The product y [m, n] of a [m, k] and b [k, n]. Each operand has a flag that says whether it is transposed.
 fn product(
     case: &mut Case,
     a: Operand,

@@ -3,7 +3,7 @@
 use autogan_ops::{avg_pool_global, avg_pool2, sum_pool, upsample_bilinear, upsample_nearest};
 use candle_core::{Result, Tensor};
 
-use crate::case::{Case, both_ways, cases, tensor};
+use super::case::{Case, both_ways, cases, tensor};
 
 fn upsampling(case: &mut Case, names: [&str; 2], operator: fn(&Tensor, usize) -> Result<Tensor>) {
     let (n, c, h, w) = (case.size(3), case.size(3), case.size(7), case.size(7));

@@ -1,7 +1,8 @@
 //! The emulation itself: launches that no GPU would take are errors.
 
-use crate::case::cases;
-use crate::library::{Argument, launch};
+use autogan_testing::kernels::{Argument, launch};
+
+use super::case::cases;
 
 #[test]
 fn a_block_above_the_bound_is_an_error() {

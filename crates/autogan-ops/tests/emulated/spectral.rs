@@ -2,15 +2,15 @@
 
 use autogan_ops::{power_iterate, spectral_normalize};
 
-use crate::case::{Case, Memory, both_ways, cases, tensor, values, vector};
+use super::case::{Case, Memory, both_ways, cases, tensor, values, vector};
 
-/// vector /= its length.
+/// Divides a vector by its length.
 fn normalise(case: &Case, vector: &mut Memory<f64>, block: u32) {
     let count = vector.read().len().into();
     case.launch("spectral_normalise", [1, 1, 1], block, &[vector.output(), count]);
 }
 
-/// W v.
+/// The product W v.
 fn rows_of(case: &mut Case, w: &Memory<f32>, v: &Memory<f64>, rows: usize) -> Memory<f64> {
     let cols = v.read().len();
     let mut out = case.fresh::<f64>(rows);

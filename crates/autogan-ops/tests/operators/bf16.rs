@@ -1,7 +1,7 @@
 //! Convolutions in bf16 against f64 on rounded operands.
 //!
-//! Before its last rounding a sum is off by f32's error alone. So what is found has to lie between the expected value,
-//! less that error, rounded, and the same plus that error: nearly always that is one bf16 value.
+//! Before its last rounding, a sum has only the error of f32. So the result has to lie between the expected value minus
+//! that error, rounded, and the expected value plus that error, rounded: nearly always that is a single bf16 value.
 
 use autogan_ops::{
     self as ops, Activation, Before, ConvGeometry, GradientOf, Precision, Resize, Statistics,
@@ -11,14 +11,14 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use crate::common::{random, values};
 
-/// Of the largest sum.
+/// The error of f32, relative to the largest sum.
 const F32_ERROR: f64 = 1e-6;
 
 fn single(seed: u64, shape: &[usize]) -> Tensor {
     random(seed, shape).to_dtype(DType::F32).unwrap()
 }
 
-/// By candle's own conversion.
+/// The nearest bf16 values, by candle's conversion.
 fn rounded(t: &Tensor) -> Tensor {
     t.to_dtype(DType::BF16).unwrap().to_dtype(DType::F64).unwrap()
 }
@@ -43,7 +43,8 @@ fn is_rounded(what: &str, found: &Tensor, expected: &Tensor, shift: impl Fn(usiz
     assert!(exact * 5 >= found.len() * 4, "{what}: only {exact} of {} are sharp", found.len());
 }
 
-/// 3x3 and 1x1, by Winograd and by flat loops, strided, one-sided.
+/// Convolutions of 3x3 and 1x1 kernels, by Winograd's algorithm and by flat loops, with strides, and with a kernel of
+/// one row.
 const SHAPES: [([usize; 4], [usize; 3], [usize; 3]); 6] = [
     ([2, 6, 9, 7], [5, 3, 3], [1, 1, 1]),
     ([3, 3, 6, 6], [4, 3, 3], [1, 1, 1]),
@@ -63,7 +64,7 @@ fn a_convolution_and_its_gradients_are_sums_of_rounded_products_rounded() {
         let y = computing_in(Precision::Bf16, || {
             ops::conv2d_strided(&vars[0], &vars[1], Some(&vars[2]), geometry).unwrap()
         });
-        // Outside of the scope: the operator has noted it.
+        // The scope has ended; the operator remembers the precision.
         let dy = single(seed + 3, y.dims());
         let grads = y.mul(&dy).unwrap().sum_all().unwrap().backward().unwrap();
 
@@ -78,7 +79,7 @@ fn a_convolution_and_its_gradients_are_sums_of_rounded_products_rounded() {
             let (found, expected) = (grads.get(var).unwrap(), sum.get(exact).unwrap());
             is_rounded(what, found, expected, |_| 0.0);
         }
-        // The bias's gradient is f32, of what is not rounded.
+        // The gradient of the bias is f32, of values that are not rounded.
         let db = dy.to_dtype(DType::F64).unwrap().sum((0, 2, 3)).unwrap();
         for (f, e) in values(grads.get(&vars[2]).unwrap()).iter().zip(values(&db)) {
             assert!((f - e).abs() <= 1e-6 * (1.0 + e.abs()), "db: expected {e}, found {f}");
@@ -98,7 +99,7 @@ fn relu_follows_in_f32_and_no_number_stays_none() {
     assert!(y[3].is_nan() && y[4] == f32::INFINITY);
 }
 
-/// In the tape the walk back comes after the scope has ended.
+/// The tape computes gradients after the scope has ended.
 #[test]
 fn the_way_back_computes_as_the_way_there_did() {
     let (x, w) = (single(1, &[2, 5, 6, 6]), single(2, &[4, 5, 3, 3]));
@@ -127,8 +128,8 @@ fn coarse(seed: u64, shape: &[usize]) -> Tensor {
     t.affine(1.0 / 1024.0, 0.0).unwrap().to_dtype(DType::F32).unwrap()
 }
 
-/// Nearest upsampling and a 3x3 kernel, pixel by pixel: an output pixel reads 2x2 pixels of the image, by sums of taps,
-/// which are what is rounded.
+/// Nearest upsampling and a 3x3 kernel, pixel by pixel. An output pixel reads 2x2 pixels of the image, weighted with
+/// sums of taps. These sums are rounded.
 fn upsampled(x: &Tensor, w: &Tensor) -> Tensor {
     let ((n, ci, h, width), co) = (x.dims4().unwrap(), w.dim(0).unwrap());
     let (xs, ws) = (values(&rounded(x)), values(w));
@@ -186,7 +187,7 @@ fn upsampling_and_averaging_round_the_kernels_that_they_convolve_with() {
 
 type Network<'a> = &'a dyn Fn(&[Var]) -> candle_core::Result<Tensor>;
 
-/// Value and gradients of a network in a precision.
+/// The value and the gradients of a network in a precision.
 fn run(network: Network<'_>, inputs: &[Tensor], dtype: DType, precision: Precision) -> Vec<Tensor> {
     let vars: Vec<Var> =
         inputs.iter().map(|t| Var::from_tensor(&t.to_dtype(dtype).unwrap()).unwrap()).collect();
@@ -195,7 +196,7 @@ fn run(network: Network<'_>, inputs: &[Tensor], dtype: DType, precision: Precisi
     [value].into_iter().chain(vars.iter().map(gradient)).collect()
 }
 
-/// Every fused form, one behind the other.
+/// A network of every fused form, one after the other.
 fn chain(t: &[Var]) -> candle_core::Result<Tensor> {
     let (w, b, scale, shift) = (&t[1], &t[2], &t[3], &t[4]);
     let own =

@@ -17,7 +17,7 @@ pub fn constant(value: f64, len: usize) -> Tensor {
     Tensor::full(value, len, &Device::Cpu).unwrap()
 }
 
-/// The elements as f64.
+/// The elements of a tensor as f64.
 pub fn values(t: &Tensor) -> Vec<f64> {
     t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }

@@ -1,12 +1,12 @@
-//! The fused convolution in f32 against the single operators in f64: output and every gradient, on the forms and sizes
-//! that take different ways through it.
+//! The fused convolution in f32, compared with the single operators in f64: the output and every gradient, on forms and
+//! sizes that run different code.
 
 use autogan_ops::{self as ops, Before, Resize, Statistics};
 use candle_core::{DType, Tensor, Var};
 
 use crate::common::{assert_close, constant, random, values};
 
-/// Images, input and output channels, height, width.
+/// The number of images, the input and output channels, the height, the width.
 const SHAPES: [[usize; 5]; 14] = [
     [1, 1, 1, 2, 2],
     [2, 3, 5, 6, 4],
@@ -26,7 +26,7 @@ const SHAPES: [[usize; 5]; 14] = [
 
 const KINDS: [&str; 5] = ["nothing", "relu", "batch norm", "given statistics", "instance norm"];
 
-/// `x`, `w`, `b`, the norm's weight and bias.
+/// The inputs: `x`, `w`, `b`, the norm's weight and bias.
 fn inputs(seed: u64, [n, ci, co, h, w]: [usize; 5]) -> [Tensor; 5] {
     [
         random(seed, (n, ci, h, w)),
@@ -55,7 +55,7 @@ fn run(fused: Fused, kind: usize, resize: Resize, t: &[Tensor]) -> Tensor {
     fused(&t[0], before, resize, &t[1], &t[2]).unwrap().y
 }
 
-/// Output and gradients of `Σ r · y` for the inputs that the kind uses.
+/// The output, and the gradients of `Σ r · y` for the inputs that the kind uses.
 fn all(
     fused: Fused,
     kind: usize,

@@ -1,10 +1,10 @@
-//! Every operator: its gradient against finite differences in f64, on random shapes.
+//! The gradient of every operator, compared with finite differences in f64 on random shapes.
 
 use crate::common::{check_gradient, constant, random};
 use autogan_ops as ops;
 use proptest::prelude::*;
 
-/// Values pushed away from 0, where ReLU has a kink.
+/// Random values away from 0, where ReLU has a kink.
 fn off_zero(seed: u64, shape: (usize, usize, usize, usize)) -> candle_core::Tensor {
     let x = random(seed, shape);
     let sign = x.ge(0.0).unwrap().to_dtype(x.dtype()).unwrap().affine(2.0, -1.0).unwrap();

@@ -1,4 +1,4 @@
-//! The operators against finite differences, plain forms and other numbers of threads.
+//! The operators, compared with finite differences, with plain forms, and with other numbers of threads.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 

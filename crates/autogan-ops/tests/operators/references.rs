@@ -1,4 +1,4 @@
-//! Every fast path against its plain form, on random and odd shapes, and against values worked out by hand.
+//! Every fast operator, compared with its plain form on random and odd shapes, and with values worked out by hand.
 
 use crate::common::{assert_close, constant, random, values};
 use autogan_ops as ops;

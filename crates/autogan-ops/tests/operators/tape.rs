@@ -1,4 +1,4 @@
-//! The tape gives candle's gradients, for every operator that it can hold.
+//! The tape gives the same gradients as candle, for every operator that it can record.
 
 use autogan_ops::{self as ops, Activation, Before, GradientOf, Resize, Statistics};
 use candle_core::{DType, Result, Tensor, Var};
@@ -9,7 +9,7 @@ fn var(seed: u64, shape: &[usize]) -> Var {
     Var::from_tensor(&random(seed, shape).to_dtype(DType::F32).unwrap()).unwrap()
 }
 
-/// One number from every operator, some of whose results are used twice.
+/// A number that every operator takes part in; some of their results are used twice.
 fn network(v: &[Var]) -> Result<Tensor> {
     let t = |i: usize| v[i].as_tensor();
     let h = ops::linear(t(0), t(1), Some(t(2)))?;
@@ -91,7 +91,7 @@ fn misuse_is_an_error_and_leaves_nothing_behind() {
     assert!(grads.get(&x).is_some());
 }
 
-/// A function whose gradient would be wrong without a word if what `bypass` makes of an activation counted as constant.
+/// A function whose gradient would be wrong without an error if the result of `bypass` counted as a constant.
 fn bypassed(bypass: impl Fn(&Tensor) -> Result<Tensor>) -> Result<ops::Gradients> {
     let x = var(1, &[2, 3]);
     let (_, grads) = ops::gradients(|| {

@@ -1,4 +1,4 @@
-//! Damaged runs: said in the list, never a crash, never a wrong number.
+//! Damaged runs: the list names the problem, nothing crashes, and no number is wrong.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fixture::{finished, get};
 
-/// The run's line in the list.
+/// The run's entry in the list.
 fn line(dashboard: &Dashboard) -> Value {
     let list = get(dashboard, "/api/runs");
     assert_eq!(list.status, StatusCode::OK);
@@ -45,7 +45,7 @@ fn every_file_truncated_zeroed_or_flipped_is_an_error_in_the_list() {
     assert_eq!(line(&Dashboard::open(&runs).unwrap()), good);
 }
 
-/// The file cut, zeroed, and with a bit flipped at several places.
+/// Damaged copies of a file: cut, zeroed, and with a bit flipped at several places.
 fn damages(whole: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut found = vec![
         ("empty", Vec::new()),

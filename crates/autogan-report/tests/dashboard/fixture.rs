@@ -1,4 +1,4 @@
-//! A small run, written as a search writes one, and a way to ask the dashboard.
+//! A small run, written as a search writes it, and requests to the dashboard.
 
 use std::path::{Path, PathBuf};
 
@@ -15,24 +15,24 @@ pub fn config() -> String {
     SearchConfig::preset("quick", &settings.map(str::to_owned)).unwrap().to_toml().unwrap()
 }
 
-/// A run that is being written: children of the first stage, two an iteration.
-pub struct Writing {
+/// A run that a test writes: each iteration has two children of the first stage.
+pub struct RunInProgress {
     pub writer: RunWriter,
     tick: u64,
 }
 
-impl Writing {
-    pub fn start(path: &Path) -> Writing {
+impl RunInProgress {
+    pub fn start(path: &Path) -> RunInProgress {
         let (dir, lock) = RunDir::create_at(path, &config(), &Host::detect("cpu")).unwrap();
-        Writing { writer: RunWriter::start(dir, lock).unwrap(), tick: 0 }
+        RunInProgress { writer: RunWriter::start(dir, lock).unwrap(), tick: 0 }
     }
 
-    /// A run that goes on after `tick`.
-    pub fn resumed(writer: RunWriter, tick: u64) -> Writing {
-        Writing { writer, tick }
+    /// A run that continues after `tick`.
+    pub fn resumed(writer: RunWriter, tick: u64) -> RunInProgress {
+        RunInProgress { writer, tick }
     }
 
-    /// An iteration with its losses, two children and a picture.
+    /// Writes an iteration with its losses, two children and a picture.
     pub fn iteration(&mut self, iteration: u32) {
         for (step, score) in [(0, 1.0), (1, 1.5)] {
             self.tick += 1;
@@ -85,18 +85,18 @@ fn trial(tick: u64, iteration: u32, step: u32, score: f64) -> Trial {
     }
 }
 
-/// A directory with one run of two iterations, which is over, and the directory itself.
+/// A temporary directory, and in it a directory of runs with one finished run of two iterations.
 pub fn finished() -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let runs = home.path().join("runs");
-    let mut run = Writing::start(&runs.join("00000-tiny-s5"));
+    let mut run = RunInProgress::start(&runs.join("00000-tiny-s5"));
     run.iteration(0);
     run.iteration(1);
     run.writer.finish().unwrap();
     (home, runs)
 }
 
-/// An answer.
+/// An answer of the dashboard.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -110,12 +110,12 @@ impl Answer {
     }
 }
 
-/// Asks for a path as a browser on this machine does.
+/// Requests a path as a browser on this machine does.
 pub fn get(dashboard: &Dashboard, path: &str) -> Answer {
     ask(dashboard, path, &[("host", "127.0.0.1:8765")])
 }
 
-/// Asks for a path with these headers.
+/// Requests a path with these headers.
 pub fn ask(dashboard: &Dashboard, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::get(path);
     for (name, value) in headers {

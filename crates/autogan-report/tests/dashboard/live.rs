@@ -1,17 +1,17 @@
-//! Following a run: what is new comes, what is known is not sent again, a resumed run is read anew.
+//! Following a run: the server sends new rows once, and reads a resumed run anew.
 
 use autogan_report::dashboard::Dashboard;
 use autogan_run::{Checkpoint, Host, RunDir, RunWriter};
 use axum::http::StatusCode;
 
-use crate::fixture::{Writing, ask, get};
+use crate::fixture::{RunInProgress, ask, get};
 
 const RUN: &str = "/api/runs/live";
 
 #[test]
 fn new_rows_come_while_the_run_is_written() {
     let home = tempfile::tempdir().unwrap();
-    let mut run = Writing::start(&home.path().join("live"));
+    let mut run = RunInProgress::start(&home.path().join("live"));
     let dashboard = Dashboard::open(home.path()).unwrap();
     let empty = get(&dashboard, RUN).json();
     assert_eq!(empty["summary"]["status"]["state"], "running");
@@ -47,7 +47,7 @@ fn new_rows_come_while_the_run_is_written() {
 #[test]
 fn what_is_followed_is_what_is_read_at_once() {
     let home = tempfile::tempdir().unwrap();
-    let mut run = Writing::start(&home.path().join("live"));
+    let mut run = RunInProgress::start(&home.path().join("live"));
     let following = Dashboard::open(home.path()).unwrap();
     for iteration in 0..4 {
         run.iteration(iteration);
@@ -61,7 +61,7 @@ fn what_is_followed_is_what_is_read_at_once() {
 fn a_resumed_run_is_read_anew() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("live");
-    let mut run = Writing::start(&path);
+    let mut run = RunInProgress::start(&path);
     run.iteration(0);
     run.writer.save(Checkpoint::new(2)).unwrap();
     run.iteration(1);
@@ -71,7 +71,7 @@ fn a_resumed_run_is_read_anew() {
 
     // Back to the checkpoint, and then as many rows again, but others.
     let resumed = RunWriter::resume(RunDir::open(&path).unwrap(), &Host::detect("cpu")).unwrap();
-    let mut again = Writing::resumed(resumed.writer, 2);
+    let mut again = RunInProgress::resumed(resumed.writer, 2);
     again.iteration(3);
     let run = get(&dashboard, RUN).json();
     let scores: Vec<f64> =

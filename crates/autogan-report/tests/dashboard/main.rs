@@ -1,4 +1,4 @@
-//! The dashboard's server: what it answers, what it refuses, and that it follows a run.
+//! The dashboard's server: its answers, its refusals, and how it follows a run.
 
 #![allow(clippy::unwrap_used)]
 

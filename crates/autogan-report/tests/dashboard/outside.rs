@@ -1,4 +1,4 @@
-//! Nothing outside the directory is served, however it is asked for; nothing inside is changed.
+//! The dashboard serves nothing outside of its directory, whatever the request, and changes nothing inside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use autogan_report::dashboard::Dashboard;
 use axum::http::StatusCode;
 
-use crate::fixture::{Writing, finished, get};
+use crate::fixture::{RunInProgress, finished, get};
 
-/// A picture by its first bytes, so that only its place keeps it from being served.
+/// The first bytes of a picture. Only its place keeps the server from serving it.
 const SECRET: &[u8] = b"\x89PNG\r\n\x1a\n secret =";
 
 #[test]
@@ -64,7 +64,7 @@ fn no_link_leads_out() {
     // A picture, a run, and each file of a run.
     symlink(home.path().join("secret.png"), run.join("samples/out.png")).unwrap();
     symlink(run.join("samples/s0-i0000-child.png"), run.join("samples/in.png")).unwrap();
-    let mut elsewhere = Writing::start(&home.path().join("elsewhere"));
+    let mut elsewhere = RunInProgress::start(&home.path().join("elsewhere"));
     elsewhere.iteration(0);
     elsewhere.writer.finish().unwrap();
     symlink(home.path().join("elsewhere"), runs.join("linked")).unwrap();
@@ -104,7 +104,7 @@ fn no_link_leads_out() {
 fn looking_changes_no_file() {
     let (_home, runs) = finished();
     // A run that was killed, its store left in WAL mode; and a copy of it with its log.
-    let mut killed = Writing::start(&runs.join("killed"));
+    let mut killed = RunInProgress::start(&runs.join("killed"));
     killed.iteration(0);
     fs::create_dir(runs.join("copied")).unwrap();
     for file in ["config.toml", "run.sqlite", "run.sqlite-wal"] {
@@ -123,7 +123,7 @@ fn looking_changes_no_file() {
     assert_eq!(files(&runs), before);
 }
 
-/// Every file with its content.
+/// Every file below a folder with its content.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {

@@ -25,21 +25,21 @@ pub static CONFIG: LazyLock<String> = LazyLock::new(|| {
     SearchConfig::preset("quick", &settings.map(str::to_owned)).unwrap().to_toml().unwrap()
 });
 
-/// How much of the search is there.
+/// How far the search has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Upto {
+pub enum Progress {
     /// Nothing but the configuration.
     Empty,
     /// Two stages, three iterations of four, a reset.
     Stopped,
-    /// All of it.
+    /// The whole search.
     Finished,
 }
 
-/// A child: iteration, vector, reward.
+/// A child of the controller: iteration, vector, reward.
 type Child = (u32, &'static str, f64);
 
-/// Stage 1: `pre` and `post` beside each other in two iterations of different level.
+/// The children of stage 1: `pre` and `post` in two iterations whose rewards have different levels.
 pub const FIRST: [Child; 6] = [
     (0, "1 0 1 0", 1.0),
     (0, "0 0 1 0", 3.0),
@@ -52,15 +52,15 @@ const SECOND: [Child; 2] = [(2, "1 0 1 0 1 0 1 1 1", 2.0), (2, "1 0 1 0 0 1 2 0 
 const THIRD: [Child; 1] = [(3, "1 0 1 0 1 0 1 1 1 1 0 1 0 3", 3.5)];
 
 /// Makes the run at `path`.
-pub fn run(path: &Path, config: &str, upto: Upto) -> RunDir {
+pub fn run(path: &Path, config: &str, progress: Progress) -> RunDir {
     let (dir, lock) = RunDir::create_at(path, config, &Host::detect("cpu")).unwrap();
     let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
     let mut tick = 0;
     let stages = [&FIRST[..], &SECOND[..], &THIRD[..]];
-    let wanted = match upto {
-        Upto::Empty => 0,
-        Upto::Stopped => 2,
-        Upto::Finished => 3,
+    let wanted = match progress {
+        Progress::Empty => 0,
+        Progress::Stopped => 2,
+        Progress::Finished => 3,
     };
     for (stage, children) in stages.into_iter().take(wanted).enumerate() {
         scalar(&mut writer, tick, &format!("score/real/stage{stage}"), 9.0);
@@ -73,7 +73,7 @@ pub fn run(path: &Path, config: &str, upto: Upto) -> RunDir {
             event(&mut writer, tick, "beam", &json.to_string());
         }
     }
-    if upto == Upto::Finished {
+    if progress == Progress::Finished {
         writer.write_arch(&found()).unwrap();
         event(&mut writer, tick, "found", "{\"score\": {}}");
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use autogan_report::stats::{by_choice, difference};
 use autogan_report::{RunData, Status, report_html, write_report};
 use autogan_run::RunDir;
-use common::{CONFIG, Upto, run};
+use common::{CONFIG, Progress, run};
 use roxmltree::{Document, Node, ParsingOptions};
 
 fn parsed(html: &str) -> Document<'_> {
@@ -27,7 +27,7 @@ fn classed<'a>(page: &'a Document<'_>, class: &str) -> Vec<Node<'a, 'a>> {
     page.descendants().filter(has).collect()
 }
 
-/// Well-formed, and nothing in it that would be fetched or run.
+/// Panics unless the page is well-formed and fetches and runs nothing.
 fn check_self_contained(html: &str) {
     let page = parsed(html);
     for forbidden in ["script", "link", "iframe", "object", "embed", "base", "form", "a"] {
@@ -59,7 +59,7 @@ fn check_self_contained(html: &str) {
 #[test]
 fn a_finished_run_gives_the_whole_page() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), &CONFIG, Upto::Finished);
+    let run = run(&dir.path().join("r"), &CONFIG, Progress::Finished);
     let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
@@ -84,7 +84,7 @@ fn a_finished_run_gives_the_whole_page() {
 fn an_unfinished_run_says_so_and_shows_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("my run");
-    let run = run(&path, &CONFIG, Upto::Stopped);
+    let run = run(&path, &CONFIG, Progress::Stopped);
     let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
@@ -107,7 +107,7 @@ fn an_unfinished_run_says_so_and_shows_what_there_is() {
 #[test]
 fn an_empty_run_gives_an_honest_page() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), &CONFIG, Upto::Empty);
+    let run = run(&dir.path().join("r"), &CONFIG, Progress::Empty);
     let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
@@ -125,7 +125,7 @@ fn text_from_outside_is_never_markup() {
     let dir = tempfile::tempdir().unwrap();
     let evil = "<script>alert('x')</script>&\"";
     let config = CONFIG.replace("\"tiny\"", &toml_string(evil));
-    let run = run(&dir.path().join("a<b>&'c"), &config, Upto::Finished);
+    let run = run(&dir.path().join("a<b>&'c"), &config, Progress::Finished);
     let (html, _) = report_html(&run);
     check_self_contained(&html);
     assert!(html.contains("&lt;script&gt;"));
@@ -139,7 +139,7 @@ fn toml_string(text: &str) -> String {
 #[test]
 fn damage_is_said_and_never_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), &CONFIG, Upto::Finished);
+    let run = run(&dir.path().join("r"), &CONFIG, Progress::Finished);
     let (good, _) = report_html(&run);
     let picture = fs::read_dir(run.samples_path()).unwrap().next().unwrap().unwrap().path();
     let files = [run.store_path(), run.arch_path(), run.host_path(), picture];
@@ -184,7 +184,7 @@ fn each_damage(path: &Path, mut check: impl FnMut(&str)) {
 #[test]
 fn statistics_by_choice_are_those_worked_out_by_hand() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), &CONFIG, Upto::Stopped);
+    let run = run(&dir.path().join("r"), &CONFIG, Progress::Stopped);
     let data = RunData::read(&run);
     let stats = by_choice(&data);
     let conv = stats.iter().find(|s| s.cell == 0 && s.token == "conv").unwrap();
@@ -209,7 +209,7 @@ fn statistics_by_choice_are_those_worked_out_by_hand() {
 #[test]
 fn the_data_knows_iterations_stages_and_policy() {
     let dir = tempfile::tempdir().unwrap();
-    let run = run(&dir.path().join("r"), &CONFIG, Upto::Stopped);
+    let run = run(&dir.path().join("r"), &CONFIG, Progress::Stopped);
     let data = RunData::read(&run);
     let spans: Vec<_> = data.stages.iter().map(|s| (s.stage, s.first, s.end, s.side)).collect();
     assert_eq!(spans, [(0, 0, 2, Some(8)), (1, 2, 3, Some(16))]);
@@ -230,7 +230,7 @@ fn the_data_knows_iterations_stages_and_policy() {
 #[test]
 fn a_copy_elsewhere_gives_the_same_page_and_an_old_page_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let original = run(&dir.path().join("one/r"), &CONFIG, Upto::Finished);
+    let original = run(&dir.path().join("one/r"), &CONFIG, Progress::Finished);
     let copy = dir.path().join("two/r");
     copy_dir(original.path(), &copy);
     let copy = RunDir::open(&copy).unwrap();

@@ -53,7 +53,7 @@ fn scores() -> ScoresFile {
     }
 }
 
-/// A training of `d_steps` of its twelve D steps, scored and shown after each third G iteration.
+/// A training that has taken `d_steps` of its twelve D steps, with scores and samples after every third G iteration.
 fn training(path: &Path, d_steps: u64) -> RunDir {
     let (dir, lock) = RunDir::create_at(path, &config(), &Host::detect("cpu")).unwrap();
     let mut writer = RunWriter::start(dir.clone(), lock).unwrap();

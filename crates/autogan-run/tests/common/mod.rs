@@ -1,4 +1,4 @@
-//! What the tests of this crate share: sample rows, a damager of files, a child process.
+//! Helpers of this crate's tests: sample rows, damaged files, a child process.
 #![allow(clippy::unwrap_used, dead_code)]
 
 use std::fs;
@@ -40,8 +40,8 @@ pub fn event(tick: u64, kind: &str) -> Event {
     Event { tick, kind: kind.into(), json: "{}".into(), seconds: 0.5 }
 }
 
-/// Calls `check` with `path` damaged in every way in turn, then restores it: emptied, cut,
-/// zeroed whole and in part, and one bit flipped in bytes spread over it.
+/// Damages the file in every way in turn, calls `check` each time, and restores the file. It is emptied, cut, zeroed as
+/// a whole and in part, and has one bit flipped in bytes all over it.
 pub fn for_each_damage(path: &Path, flips: usize, mut check: impl FnMut(&str)) {
     let good = fs::read(path).unwrap();
     let mut attempt = |what: String, bad: &[u8]| {
@@ -65,7 +65,7 @@ pub fn for_each_damage(path: &Path, flips: usize, mut check: impl FnMut(&str)) {
     fs::write(path, good).unwrap();
 }
 
-/// This test program again, running only the test `name`, which finds `dir` in [`child_dir`].
+/// A command that runs this test program with only the test `name`, which gets `dir` from [`child_dir`].
 pub fn child(name: &str, dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -74,7 +74,7 @@ pub fn child(name: &str, dir: &Path) -> Command {
     command
 }
 
-/// Where a child is to work; `None` in an ordinary test run.
+/// The directory that a child process works in; `None` in an ordinary test run.
 pub fn child_dir() -> Option<std::path::PathBuf> {
     std::env::var_os("AUTOGAN_RUN_TEST_CHILD").map(Into::into)
 }

@@ -1,23 +1,23 @@
-//! Two courses of events side by side.
+//! Compares the events of two searches or trainings.
 
 use std::fmt;
 
 use autogan_run::ModelScore;
 use autogan_search::{SearchEvent, StepLosses, TrainingEvent};
 
-/// How far losses may lie apart after so many steps, relative to one and to themselves. The first is what rounding makes
-/// of one pass through both networks. Adam divides a gradient by its own size, so a gradient that is nothing but rounding
-/// (a bias before a norm) takes a whole step in a direction of its own, and the two courses part slowly. By emulated
-/// kernels the first lie 1e-7 apart, and those after a dozen steps up to 7e-5.
+/// The allowed difference of losses after this many training steps, relative to one and to themselves. The first value
+/// covers the rounding of one pass through both networks. Adam divides a gradient by its own size, so a gradient that
+/// consists of rounding (a bias before a norm) takes a whole step in a random direction, and the two sides drift apart
+/// slowly. With emulated kernels the first losses lie 1e-7 apart, and those after a dozen steps up to 7e-5.
 pub fn apart(steps: usize) -> f64 {
     if steps == 0 { 1e-5 } else { 5e-5 * steps as f64 }
 }
 
-/// How far scores may lie apart: pixels are cut off to whole numbers, so that rounding moves some by one. By emulated
-/// kernels they lie up to 4e-5 apart.
+/// The allowed difference of scores. Pixels are cut to whole numbers, so rounding moves some pixels by one. With
+/// emulated kernels scores lie up to 4e-5 apart.
 const SCORES: f64 = 5e-4;
 
-/// Panics where the courses of two searches differ by more than rounding makes of them.
+/// Panics where the events of two searches differ by more than rounding.
 pub fn same_search(here: &[SearchEvent], there: &[SearchEvent]) {
     same_course(here, there, |place, here, there| match (here, there) {
         (SearchEvent::Step(here), SearchEvent::Step(there)) => place.step(here, there),
@@ -59,7 +59,7 @@ pub fn same_search(here: &[SearchEvent], there: &[SearchEvent]) {
     });
 }
 
-/// Panics where the courses of two trainings differ by more than rounding makes of them.
+/// Panics where the events of two trainings differ by more than rounding.
 pub fn same_training(here: &[TrainingEvent], there: &[TrainingEvent]) {
     same_course(here, there, |place, here, there| match (here, there) {
         (TrainingEvent::Step(here), TrainingEvent::Step(there)) => place.step(here, there),
@@ -80,12 +80,12 @@ fn same_course<E>(here: &[E], there: &[E], compare: impl Fn(&mut Place, &E, &E))
     assert_eq!(here.len(), there.len(), "one course is longer");
 }
 
-/// Where in a course.
+/// A position among the events.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Number of the event.
+    /// The number of the event.
     at: usize,
-    /// Steps of training before it.
+    /// The training steps before it.
     steps: usize,
 }
 

@@ -1,23 +1,22 @@
-//! The same seed on the CPU and at another place: what both tell, step by step.
+//! Compares a run on the CPU with a run of the same seed at another place, step by step.
 //!
-//! A target that includes this has a module `place`, which says which device that is and what has to stand around the
-//! work, and `tiny`.
+//! Each test target with this module has the modules `tiny` and `place`. `place` names the other device, and runs work
+//! there.
 
 mod events;
 mod steps;
 
-use autogan_config::Configuration;
-use autogan_search::{Search, SearchEvent, Training, TrainingConfig, TrainingEvent};
+use autogan_search::{Search, SearchEvent, Training, TrainingEvent};
 use candle_core::Device;
 
 use crate::{place, tiny};
 use events::{same_search, same_training};
 use tiny::Record;
 
-/// The paper's learning rates. What rounding does grows with each step, and the faster, the longer the steps are.
+/// The paper's learning rates. They are small, because rounding errors grow faster with larger steps.
 pub const SLOW: [&str; 2] = ["train.d_lr=2e-4", "train.g_lr=2e-4"];
 
-/// What `course` tells on the CPU, and what it tells at the other place.
+/// The events of `course` on the CPU, and its events at the other place.
 fn both<E: Send>(course: impl Fn(&Device, &mut Record<E>) + Sync) -> [Vec<E>; 2] {
     let mut here = Record::default();
     course(&Device::Cpu, &mut here);
@@ -54,24 +53,15 @@ fn a_search_takes_the_same_course() {
 
 #[test]
 fn a_training_from_scratch_takes_the_same_course() {
-    let small = [
-        "data.count=40",
-        "model.latent=4",
+    let other = [
         "model.gf=8",
         "model.df=8",
-        "model.bottom=2",
         "train.d_batch=4",
-        "train.g_batch=8",
-        "train.n_critic=2",
         "schedule.g_iterations=6",
         "schedule.score_every=3",
         "schedule.samples_every=0",
-        "score.images=16",
-        "score.batch=8",
     ];
-    let settings: Vec<String> = small.iter().chain(&SLOW).map(|&s| s.to_owned()).collect();
-    let mut config = TrainingConfig::preset("quick", &settings).unwrap();
-    config.seed = 1;
+    let config = tiny::training_config(1, &[&other[..], &SLOW].concat());
     let [here, there] = both(|device, record| {
         let mut inputs = tiny::inputs_of(&config.data, config.side());
         inputs.device = device.clone();

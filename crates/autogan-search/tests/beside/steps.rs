@@ -1,4 +1,4 @@
-//! Single steps of shared training: beside the CPU's, and twice in the same bits.
+//! Single steps of shared training: compared with those of the CPU, and taken twice for the same bits.
 
 use autogan_search::SharedTraining;
 use autogan_space::Arch;
@@ -8,7 +8,7 @@ use super::SLOW;
 use super::events::apart;
 use crate::{place, tiny};
 
-/// The losses of D and G steps at a stage, each with another architecture.
+/// The losses of D and G steps at a stage, one pair for each architecture.
 fn losses(device: &Device, stage: usize, archs: &[Arch]) -> Vec<f64> {
     let wider = ["model.gf=8", "model.df=8", "train.g_batch=4"];
     let config = tiny::config(5, &[&wider[..], &SLOW].concat());
@@ -25,7 +25,7 @@ fn losses(device: &Device, stage: usize, archs: &[Arch]) -> Vec<f64> {
     losses
 }
 
-/// The first architectures of a stage in a list that was drawn at random.
+/// The first architectures of a stage, from a list that was drawn at random.
 fn archs(stage: usize, count: usize) -> Vec<Arch> {
     let text = match stage {
         0 => include_str!("../../../../benches/archs-stage0.txt"),

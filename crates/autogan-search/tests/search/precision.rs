@@ -1,12 +1,13 @@
-//! Trainings whose convolutions compute in bf16: near to f32, the same bits however they are run, scored in f32.
+//! Trainings whose convolutions compute in bf16: they stay near to f32, are reproducible to the bit, and are scored in
+//! f32.
 
 use autogan_config::Configuration;
 use autogan_run::Checkpoint;
 use autogan_search::{
-    Job, SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
+    SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
 };
 
-use crate::scratch::{config, finish, inputs, new};
+use super::scratch::{assert_reproducible, config, finish, inputs, new};
 use crate::tiny::Record;
 
 const BF16: &str = "precision=bf16";
@@ -32,7 +33,7 @@ fn losses_are_finite_and_at_first_near_to_those_in_f32() {
         assert!((m - s).abs() < 0.01 * (1.0 + s.abs()), "{mixed:?} in bf16, {single:?} in f32");
     }
     assert!(mixed[0] != single[0], "the D step is f32");
-    // A discriminator that does not move: what differs in the G step is its own.
+    // The discriminator does not move, so a difference in the G step comes from the G step itself.
     let still = ["train.d_lr=1e-30", "schedule.g_iterations=1"];
     let (mixed, single) = (losses(&[&still[..], &[BF16]].concat()), losses(&still));
     assert!(mixed[1] != single[1], "the G step is f32");
@@ -40,25 +41,12 @@ fn losses_are_finite_and_at_first_near_to_those_in_f32() {
 
 #[test]
 fn threads_and_interruptions_change_no_bit() {
-    let config = config(7, &[BF16]);
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut new(&config), &mut Silent))
-    };
-    let whole = on(1);
-    assert!(whole == on(2), "two threads end elsewhere than one");
-    let mut training = new(&config);
-    while training.advance(&mut Silent).unwrap() {
-        let saved = training.save().unwrap();
-        assert_eq!(Training::config_of(&saved).unwrap(), config);
-        training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(training.save().unwrap() == whole, "restoring changed something");
-    let single = finish(&mut new(&crate::scratch::config(7, &[])), &mut Silent);
+    let whole = assert_reproducible(&config(7, &[BF16]));
+    let single = finish(&mut new(&config(7, &[])), &mut Silent);
     assert!(whole.tensors != single.tensors, "bf16 makes no difference");
 }
 
-/// What is measured and shown from here to the next step.
+/// The scores and samples that come before the next training step.
 fn looked_at(checkpoint: &Checkpoint, config: &TrainingConfig) -> Vec<String> {
     let mut training = Training::restore(checkpoint, config.clone(), inputs(config)).unwrap();
     let mut record = Record::default();

@@ -2,16 +2,27 @@
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
-use autogan_search::{Phase, Reporter, Search, SearchEvent, Silent};
+use autogan_search::{Phase, Reporter, Search, SearchConfig, SearchEvent, Silent};
 
 use crate::tiny::{Record, config, inputs};
 
-/// Advances to the end, and what is saved there.
+/// Advances the search to its end, and saves it there.
 pub fn finish(search: &mut Search, reporter: &mut dyn Reporter<SearchEvent>) -> Checkpoint {
     while search.advance(reporter).unwrap() {}
     search.save().unwrap()
 }
 
+/// The end of a search that is saved and restored after every unit.
+pub fn interrupted(config: &SearchConfig) -> Checkpoint {
+    let mut search = Search::new(config.clone(), inputs(config)).unwrap();
+    while search.advance(&mut Silent).unwrap() {
+        let saved = search.save().unwrap();
+        search = Search::restore(&saved, config.clone(), inputs(config)).unwrap();
+    }
+    search.save().unwrap()
+}
+
+/// The end of a search on this number of threads.
 fn with_threads(threads: usize, seed: u64) -> Checkpoint {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -31,12 +42,7 @@ fn one_and_two_threads_end_in_the_same_bits_and_another_seed_does_not() {
 fn a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_same_bits() {
     let config = config(3, &[]);
     let whole = finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent);
-    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    while search.advance(&mut Silent).unwrap() {
-        let saved = search.save().unwrap();
-        search = Search::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(search.save().unwrap() == whole, "restoring changed something");
+    assert!(interrupted(&config) == whole, "restoring changed something");
 }
 
 #[test]
@@ -55,7 +61,7 @@ fn a_run_can_go_on_for_longer_but_not_as_another_search() {
     assert!(end == whole, "the longer run differs from one that was so long from the start");
     let behind = Search::restore(&end, short.clone(), inputs(&short)).err().unwrap().to_string();
     assert!(behind.contains("search.iterations") && behind.contains("found 4"), "{behind}");
-    // A search that was over goes on, too.
+    // A finished search can go on, too.
     let over = finish(&mut Search::new(short.clone(), inputs(&short)).unwrap(), &mut Silent);
     let mut search = Search::restore(&over, longer.clone(), inputs(&longer)).unwrap();
     finish(&mut search, &mut Silent);
@@ -177,13 +183,14 @@ fn stages_grow_and_the_result_is_scored_against_four_things() {
 
 #[test]
 fn a_reset_ends_shared_training_and_starts_the_weights_over() {
-    // D steps 1 and 3 have a G step; the second of them fills the window, which is heard of behind step 4.
+    // D steps 1 and 3 have a G step. The second one fills the window, and its event comes after step 4.
     reset_ends_shared_training(2, (3, 4));
-    // All have one, also the last, which is heard of behind the reset.
+    // All of these D steps have a G step. The event of the last one comes after the reset.
     reset_ends_shared_training(1, (2, 3));
 }
 
-/// A threshold that every spread lies below: the window of two is full at the second G step.
+/// Panics unless the reset comes at D step `full` and shared training ends after D step `last`. Every spread lies below
+/// the threshold, so the reset comes when the window of two is full: at the second G step.
 fn reset_ends_shared_training(n_critic: usize, (full, last): (u64, usize)) {
     let n_critic = format!("train.n_critic={n_critic}");
     let config = config(5, &["reset.window=2", "reset.threshold=1e9", &n_critic]);

@@ -1,4 +1,5 @@
-//! Training from scratch: the same bits however it is run, scores when they are due, weights that say what they are.
+//! Training from scratch: it is reproducible to the bit, scores come when they are due, and weights describe
+//! themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,48 +11,55 @@ use autogan_search::{
     Job, KnownReals, Reporter, SampleGrid, Search, SearchEvent, Silent, Training, TrainingConfig,
     TrainingEvent, TrainingInputs,
 };
-
 use candle_core::Tensor;
 
-use crate::tiny::{Colours, Record, inputs_of};
+use crate::tiny::{Colours, Record, inputs_of, training_config};
 
-/// The quick preset, shrunk.
+/// The configuration of a small training.
 pub fn config(seed: u64, settings: &[&str]) -> TrainingConfig {
-    let small = [
-        "data.count=40",
-        "model.latent=4",
-        "model.gf=4",
-        "model.df=4",
-        "model.bottom=2",
-        "train.d_batch=8",
-        "train.g_batch=8",
-        "train.n_critic=2",
-        "schedule.g_iterations=5",
-        "schedule.score_every=2",
-        "schedule.samples_every=3",
-        "score.images=16",
-        "score.batch=8",
-    ];
-    let settings: Vec<String> = small.iter().chain(settings).map(|s| (*s).to_owned()).collect();
-    let mut config = TrainingConfig::preset("quick", &settings).unwrap();
-    config.seed = seed;
-    config
+    let longer = ["schedule.g_iterations=5", "schedule.samples_every=3"];
+    training_config(seed, &[&longer[..], settings].concat())
 }
 
+/// The images, the scorer and the device of a small training.
 pub fn inputs(config: &TrainingConfig) -> TrainingInputs {
     inputs_of(&config.data, config.side())
 }
 
+/// A small training at its beginning.
 pub fn new(config: &TrainingConfig) -> Training {
     Training::new(config.clone(), inputs(config)).unwrap()
 }
 
+/// Advances the training to its end, and saves it there.
 pub fn finish(training: &mut Training, reporter: &mut dyn Reporter<TrainingEvent>) -> Checkpoint {
     while training.advance(reporter).unwrap() {}
     training.save().unwrap()
 }
 
+/// The end of a training on this number of threads.
+fn with_threads(threads: usize, config: &TrainingConfig) -> Checkpoint {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| finish(&mut new(config), &mut Silent))
+}
+
+/// Panics unless the training ends in the same bits on one and two threads, and when it is saved and restored after every
+/// unit. Returns its end.
+pub fn assert_reproducible(config: &TrainingConfig) -> Checkpoint {
+    let whole = with_threads(1, config);
+    assert!(whole == with_threads(2, config), "two threads end elsewhere than one");
+    let mut training = new(config);
+    while training.advance(&mut Silent).unwrap() {
+        let saved = training.save().unwrap();
+        assert_eq!(Training::config_of(&saved).unwrap(), *config);
+        training = Training::restore(&saved, config.clone(), inputs(config)).unwrap();
+    }
+    assert!(training.save().unwrap() == whole, "restoring changed something");
+    whole
+}
+
 impl Record<TrainingEvent> {
+    /// The scores of the training, each with whether it is the best so far.
     pub fn measured(&self) -> Vec<(ModelScore, bool)> {
         let scores = self.0.iter().filter_map(|event| match event {
             TrainingEvent::Measured { score, best, .. } => Some((*score, *best)),
@@ -63,22 +71,9 @@ impl Record<TrainingEvent> {
 
 #[test]
 fn threads_and_interruptions_change_no_bit_and_the_seed_does() {
-    let on = |threads: usize, seed: u64| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| finish(&mut new(&config(seed, &[])), &mut Silent))
-    };
-    let whole = on(1, 7);
-    assert!(whole == on(2, 7), "two threads end elsewhere than one");
-    assert!(whole.tensors != on(1, 8).tensors, "the seed makes no difference");
-
-    let config = config(7, &[]);
-    let mut training = new(&config);
-    while training.advance(&mut Silent).unwrap() {
-        let saved = training.save().unwrap();
-        assert_eq!(Training::config_of(&saved).unwrap(), config);
-        training = Training::restore(&saved, config.clone(), inputs(&config)).unwrap();
-    }
-    assert!(training.save().unwrap() == whole, "restoring changed something");
+    let whole = assert_reproducible(&config(7, &[]));
+    let other = with_threads(1, &config(8, &[]));
+    assert!(whole.tensors != other.tensors, "the seed makes no difference");
 }
 
 #[test]
@@ -194,7 +189,7 @@ fn a_training_can_go_on_for_longer_but_not_as_another() {
     let error = short.check_continues(&other, &["train".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("arch (was") && !error.contains("g_lr (was"), "{error}");
     assert!(short.check_continues(&other, &["arch".to_owned()]).is_err());
-    // Scores of two protocols are not to stand under one name.
+    // Scores of two protocols must not have the same name.
     let other = config(4, &["score.scorer=compact-cifar10"]);
     assert!(short.check_continues(&other, &["score".to_owned()]).is_err());
     let fewer = config(4, &["data.count=32"]);
@@ -238,10 +233,10 @@ fn too_few_images_for_the_scores_are_found_before_the_first_step() {
     }
 }
 
-/// Scores as [`Colours`] does, and counts the images.
-struct Counting(AtomicUsize);
+/// A scorer like [`Colours`] that counts the images.
+struct CountingScorer(AtomicUsize);
 
-impl FeatureExtractor for Counting {
+impl FeatureExtractor for CountingScorer {
     fn name(&self) -> &str {
         Colours.name()
     }
@@ -264,7 +259,7 @@ impl FeatureExtractor for Counting {
 fn trainings_on_the_same_images_look_at_them_once() {
     let known = KnownReals::default();
     let train = |config: &TrainingConfig, known: Option<&KnownReals>| {
-        let extractor = Arc::new(Counting(AtomicUsize::new(0)));
+        let extractor = Arc::new(CountingScorer(AtomicUsize::new(0)));
         let known = known.cloned().unwrap_or_default();
         let own = TrainingInputs { extractor: extractor.clone(), known, ..inputs(config) };
         let mut training = Training::new(config.clone(), own).unwrap();

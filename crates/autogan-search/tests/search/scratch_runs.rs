@@ -1,4 +1,4 @@
-//! A training in its run directory: what is in it after a stop, a crash, a lost file, a divergence.
+//! A training in its run directory, after a stop, a crash, a lost file or a divergence.
 
 use std::fs;
 use std::path::Path;
@@ -13,30 +13,30 @@ use autogan_search::{
     Training, TrainingConfig, TrainingEvent, best_is_intact,
 };
 
-use crate::scratch::{config, finish, inputs, new};
+use super::scratch::{config, finish, inputs, new};
 use crate::tiny::Record;
 
-/// A run of a training in `path`.
+/// Starts a run of a training in `path`.
 fn create(config: &TrainingConfig, path: &Path) -> Session<Training> {
     Session::start(new(config), RunPlace::At(path), &Host::detect("cpu")).unwrap()
 }
 
-/// That run, to go on.
+/// Opens the run to continue it.
 fn resume(config: &TrainingConfig, dir: &RunDir) -> Session<Training> {
     let resumption = Resumption::open(dir.clone(), &Host::detect("cpu")).unwrap();
     resumption.session(config.clone(), &[], || Ok(inputs(config))).unwrap()
 }
 
-/// Checkpoints when a job asks for one alone.
+/// Options with which a checkpoint is written only when the job asks for one.
 fn options(stop: &AtomicBool) -> RunOptions<'_> {
     RunOptions { checkpoint_every: Duration::from_secs(3600), stop }
 }
 
-/// Dies in the first D step after a score.
+/// A reporter that panics in the first D step after a score.
 #[derive(Default)]
-struct DiesAfterScore(bool);
+struct PanicAfterScore(bool);
 
-impl Reporter<TrainingEvent> for DiesAfterScore {
+impl Reporter<TrainingEvent> for PanicAfterScore {
     fn event(&mut self, event: &TrainingEvent) {
         self.0 |= matches!(event, TrainingEvent::Measured { .. });
         assert!(!(self.0 && matches!(event, TrainingEvent::Step(_))), "on purpose");
@@ -50,7 +50,7 @@ fn a_score_is_in_a_checkpoint_before_training_goes_on() {
     let path = parent.path().join("run");
     let stop = AtomicBool::new(false);
     let died = std::panic::catch_unwind(|| {
-        let mut reporter = DiesAfterScore::default();
+        let mut reporter = PanicAfterScore::default();
         create(&config, &path).run(&mut reporter, &options(&stop)).map(drop)
     });
     assert!(died.is_err());
@@ -60,14 +60,14 @@ fn a_score_is_in_a_checkpoint_before_training_goes_on() {
     assert_eq!(training.position().g_iterations, 2);
     let mut rest = Record::default();
     finish(&mut training, &mut rest);
-    // Two more scores, and not the first again.
+    // There are two more scores, and the first does not come again.
     assert_eq!(rest.measured().len(), 2);
 }
 
-/// Asks to stop when so many D steps have been heard of, which is one step later.
-struct StopAt<'a>(u64, &'a AtomicBool);
+/// A reporter that asks to stop at the event of this D step, which comes one step later.
+struct StopRequest<'a>(u64, &'a AtomicBool);
 
-impl Reporter<TrainingEvent> for StopAt<'_> {
+impl Reporter<TrainingEvent> for StopRequest<'_> {
     fn event(&mut self, event: &TrainingEvent) {
         if matches!(event, TrainingEvent::Step(losses) if losses.step == self.0) {
             self.1.store(true, Ordering::Relaxed);
@@ -77,7 +77,8 @@ impl Reporter<TrainingEvent> for StopAt<'_> {
 
 #[test]
 fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
-    // Scores after G iterations 2, 4 and 5; the stop comes within the fourth, behind a step that is not heard of.
+    // Scores come after G iterations 2, 4 and 5. The stop comes within the fourth, after a step whose event is not out
+    // yet.
     let config = config(6, &["schedule.score_every=2", "schedule.samples_every=2"]);
     let parent = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
@@ -88,7 +89,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     session.finish().unwrap();
 
     let mut session = create(&config, &parent.path().join("stopped"));
-    let report = session.run(&mut StopAt(6, &stop), &options(&stop));
+    let report = session.run(&mut StopRequest(6, &stop), &options(&stop));
     assert_eq!(report.unwrap().outcome, Outcome::Stopped);
     let stopped = session.dir().clone();
     assert!(stopped.scores().unwrap().is_none());
@@ -109,7 +110,7 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     assert!(last(&whole).tensors == last(&stopped).tensors);
     let scores: ScoresFile = whole.scores().unwrap().unwrap();
     assert_eq!(scores.g_iterations, 5);
-    // The loss that was not heard of when the run stopped is in the curve, too.
+    // The loss whose event was not out when the run stopped is in the curve, too.
     let losses = |dir: &RunDir| -> Vec<(u64, u64)> {
         let series = StoreReader::open(&dir.store_path()).unwrap().series("loss/d").unwrap();
         series.iter().map(|stored| (stored.row.step, stored.row.value.to_bits())).collect()
@@ -123,30 +124,30 @@ fn a_run_that_was_stopped_leaves_the_same_files_as_one_that_was_not() {
     same(RunDir::scores_path);
 }
 
-/// A run that was begun in a directory for temporary files.
-struct Kept {
+/// A run in a temporary directory.
+struct TemporaryRun {
     _parent: tempfile::TempDir,
     dir: RunDir,
     config: TrainingConfig,
     stop: AtomicBool,
 }
 
-impl Kept {
+impl TemporaryRun {
     /// Trains until the D step `stop_at`, or to the end.
-    fn begin(config: &TrainingConfig, stop_at: u64) -> (Kept, Result<RunReport, SearchError>) {
+    fn begin(config: &TrainingConfig, stop_at: u64) -> (Self, Result<RunReport, SearchError>) {
         let parent = tempfile::tempdir().unwrap();
         let stop = AtomicBool::new(false);
         let mut session = create(config, &parent.path().join("run"));
-        let report = session.run(&mut StopAt(stop_at, &stop), &options(&stop));
+        let report = session.run(&mut StopRequest(stop_at, &stop), &options(&stop));
         let dir = session.dir().clone();
         session.finish().unwrap();
         (
-            Kept { _parent: parent, dir, config: config.clone(), stop: AtomicBool::new(false) },
+            Self { _parent: parent, dir, config: config.clone(), stop: AtomicBool::new(false) },
             report,
         )
     }
 
-    /// Goes on to the end; gives the last weights as a file, and the events.
+    /// Continues to the end, and returns the bytes of the last weights' file and the events.
     fn resume(&self) -> (Vec<u8>, Vec<TrainingEvent>) {
         let mut session = resume(&self.config, &self.dir);
         let mut record = Record::default();
@@ -175,7 +176,7 @@ fn lost(events: &[TrainingEvent]) -> Vec<(u64, Option<u64>)> {
 fn best_weights_that_are_lost_after_the_end_give_way_to_the_last_ones() {
     // A seed whose best score is not its last.
     let of = |seed| config(seed, &["schedule.score_every=1", "train.g_lr=0.5"]);
-    let mut runs = (0..20).map(|seed| Kept::begin(&of(seed), u64::MAX).0);
+    let mut runs = (0..20).map(|seed| TemporaryRun::begin(&of(seed), u64::MAX).0);
     let kept = runs
         .find(|kept| kept.scores().best != kept.scores().last)
         .expect("twenty trainings that only get better");
@@ -188,7 +189,7 @@ fn best_weights_that_are_lost_after_the_end_give_way_to_the_last_ones() {
     let bytes = fs::read(&path).unwrap();
     assert!(bytes == last);
 
-    // From now on the last weights are the best; of those nothing is lost.
+    // From now on the last weights are the best, and nothing of them is lost.
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(!best_is_intact(&kept.dir).unwrap());
     assert_eq!(lost(&kept.resume().1), [(5, Some(5))]);
@@ -199,7 +200,7 @@ fn best_weights_that_are_lost_after_the_end_give_way_to_the_last_ones() {
 #[test]
 fn best_weights_that_are_lost_on_the_way_are_found_again() {
     // Scored after D step 4, stopped after the next: the average is a step further by then.
-    let (kept, ran) = Kept::begin(&config(6, &[]), 5);
+    let (kept, ran) = TemporaryRun::begin(&config(6, &[]), 5);
     assert_eq!(ran.unwrap().outcome, Outcome::Stopped);
     fs::remove_file(kept.dir.best_path()).unwrap();
     let (_, events) = kept.resume();
@@ -216,7 +217,7 @@ fn best_weights_that_are_lost_on_the_way_are_found_again() {
 
 #[test]
 fn a_divergence_is_noted_in_the_run_directory() {
-    let (kept, _) = Kept::begin(&config(6, &[]), 5);
+    let (kept, _) = TemporaryRun::begin(&config(6, &[]), 5);
     let resumed = RunWriter::resume(kept.dir.clone(), &Host::detect("cpu")).unwrap();
     let (mut writer, mut checkpoint) = (resumed.writer, resumed.checkpoint.unwrap());
     for tensor in checkpoint.tensors.iter_mut().filter(|tensor| tensor.name.starts_with("g.")) {

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
-mod precision;
-mod runs;
-mod scratch;
-mod scratch_runs;
-mod switches;
 mod tiny;
+
+mod search {
+    mod precision;
+    mod runs;
+    mod scratch;
+    mod scratch_runs;
+    mod switches;
+}

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 use crate::cases::draw::Case;
 use crate::place;
 
-/// Ten bits of fraction, of two factors.
+/// The allowed difference: both factors have ten bits of fraction.
 const APART: f64 = 2.0 / 1024.0;
 
 #[test]

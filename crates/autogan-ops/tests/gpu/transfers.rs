@@ -1,11 +1,11 @@
-//! What goes to the GPU and comes back without anybody waiting.
+//! Transfers to the GPU and back for which nobody waits.
 
 use autogan_ops::{self as ops, Readback};
 use candle_core::{DType, Device, Tensor};
 
 use crate::place::device;
 
-/// Numbers that a GPU works at for a while: sums of growing products, each of the one before.
+/// Numbers that take a GPU a while to compute: sums of a chain of matrix products.
 fn slow_sums(device: &Device, count: usize) -> Vec<Tensor> {
     let x = Tensor::full(1e-3f32, (2048, 2048), device).unwrap();
     let mut y = x.clone();
@@ -17,7 +17,7 @@ fn slow_sums(device: &Device, count: usize) -> Vec<Tensor> {
 }
 
 #[test]
-fn numbers_are_those_that_the_card_has_worked_out() {
+fn numbers_are_those_that_the_gpu_has_worked_out() {
     let sums = slow_sums(&device(), 40);
     let coming: Vec<Readback> = sums.iter().map(|s| Readback::begin(&[s]).unwrap()).collect();
     let found: Vec<f64> = coming.iter().map(|c| c.wait().unwrap()[0]).collect();
@@ -27,7 +27,7 @@ fn numbers_are_those_that_the_card_has_worked_out() {
 }
 
 #[test]
-fn values_that_are_sent_while_the_card_is_busy_arrive() {
+fn values_that_are_sent_while_the_gpu_is_busy_arrive() {
     let device = device();
     let busy = slow_sums(&device, 40);
     let values = |i: usize| (0..3000 + i).map(|k| (k * (i + 1)) as f32).collect::<Vec<f32>>();

@@ -1,15 +1,15 @@
 //! The place under test: the GPU that `AUTOGAN_TEST_DEVICE` names.
 
+use autogan_testing::device_or;
 use candle_core::Device;
 
 use crate::cases::layers::Layer;
-use crate::device::device_or;
 
-/// What outputs may differ by, relative to the largest: cuDNN may convolve by Winograd's algorithm or by Fourier's, which
-/// lose some of f32's last digits.
+/// The tolerance of outputs, relative to the largest. cuDNN may convolve by Winograd's algorithm or by Fourier
+/// transforms, which lose some of the last digits of f32.
 pub const LEAST_TOLERANCE: f64 = if cfg!(feature = "cudnn") { 1e-4 } else { 1e-5 };
 
-/// Whether convolutions compute in bf16 here: by our own kernels always, by cuDNN from compute capability 8.0.
+/// Whether convolutions compute in bf16 here: our own kernels always do, cuDNN does from compute capability 8.0.
 pub fn has_bf16() -> bool {
     let device = device();
     let gpu = device.as_cuda_device().unwrap().cuda_stream();
@@ -17,7 +17,7 @@ pub fn has_bf16() -> bool {
     !cfg!(feature = "cudnn") || major >= 8
 }
 
-/// Cases of each operator: 24, or as many as `AUTOGAN_TEST_CASES` says, for tools that make kernels slow.
+/// The number of cases of each operator: 24, or `AUTOGAN_TEST_CASES`, for tools that make kernels slow.
 pub fn cases() -> u64 {
     few().unwrap_or(24)
 }
@@ -32,7 +32,7 @@ fn few() -> Option<u64> {
     )
 }
 
-/// Layers as searches have them; small ones where few cases are asked for.
+/// Layers of real searches, or small ones where few cases are wanted.
 pub fn layers() -> &'static [Layer] {
     const LARGE: &[Layer] = &[
         Layer { images: 64, channels: 64, outputs: 64, side: 32 },
@@ -44,14 +44,14 @@ pub fn layers() -> &'static [Layer] {
     if few().is_some() { SMALL } else { LARGE }
 }
 
-/// Where inputs lie.
+/// The device of the inputs.
 pub fn device() -> Device {
     let device = device_or("cuda:0");
     assert!(device.is_cuda(), "AUTOGAN_TEST_DEVICE: these tests are for a GPU, expected cuda:N");
     device
 }
 
-/// What `f` gives; a GPU runs blocks in an order of its own, whatever the seed.
+/// Runs `f`. The seed has no effect, because a GPU runs blocks in an order of its own.
 pub fn run<R>(_: u64, f: impl FnOnce() -> R) -> R {
     f()
 }

@@ -1,11 +1,11 @@
-//! Memory that a preset's networks ask a card for, worked out without one: what operators launch goes nowhere, while
-//! the memory that they ask for is counted.
+//! Counts the memory that a preset's networks need on a GPU, without a GPU: the kernels that operators launch do nothing,
+//! and only the memory that operators ask for is counted.
 //!
-//! `cargo run --release -p autogan-search --features emulate --example card_memory -- cifar10`
+//! `cargo run --release -p autogan-search --features emulate --example gpu_memory -- cifar10`
 //!
-//! Counted are weights, their averages, gradients and moments, activations, images and scratch memory, at the peak of a
-//! D step and a G step: of a search for an architecture that keeps much, of a training for its own. Not counted is what
-//! CUDA and cuDNN keep for themselves.
+//! The count holds weights, their averages, gradients and moments, activations, images and scratch memory, at the peak of
+//! a D step and a G step. A search takes these steps with an architecture that keeps many activations, a training with its
+//! own architecture. The memory of CUDA and cuDNN themselves is not counted.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::rc::Rc;
@@ -26,14 +26,14 @@ use candle_core::{DType, Device, Result, Tensor};
 
 type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Memory in use, and the most that was.
-struct Counted;
+/// An allocator that counts the memory in use, and the most that has been in use.
+struct CountingAllocator;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: the system's allocator does the work.
-unsafe impl GlobalAlloc for Counted {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         MOST.fetch_max(now, Ordering::Relaxed);
@@ -49,12 +49,12 @@ unsafe impl GlobalAlloc for Counted {
 }
 
 #[global_allocator]
-static COUNTED: Counted = Counted;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// A card that has memory and does nothing with it. Convolutions are a library's, without memory of its own.
-struct Idle;
+/// A GPU that has memory and computes nothing. A library makes its convolutions, without memory of its own.
+struct IdleGpu;
 
-impl Gpu for Idle {
+impl Gpu for IdleGpu {
     fn launch(&self, _: &Launch) -> Result<()> {
         Ok(())
     }
@@ -79,16 +79,16 @@ impl Gpu for Idle {
     }
 }
 
-/// GiB at the peak of `f`, beyond what was in use before.
+/// The memory in GiB that `f` uses at its peak, without the memory in use before.
 fn peak(f: impl FnOnce() -> Outcome<()>) -> Outcome<f64> {
     let before = NOW.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
-    stand_in(Rc::new(Idle), f)?;
+    stand_in(Rc::new(IdleGpu), f)?;
     Ok((MOST.load(Ordering::Relaxed) - before) as f64 / (1u64 << 30) as f64)
 }
 
-/// Of those that a search draws, one that keeps much: batch norm before each convolution, bilinear upsampling, every
-/// shortcut and skip.
+/// An architecture that a search may draw and that keeps many activations: batch norm before each convolution, bilinear
+/// upsampling, every shortcut and skip.
 const LARGE: &str = "1 1 0 1 1 1 0 1 1 1 1 0 1 3";
 
 /// A D step and a G step of shared training at a stage.
@@ -118,7 +118,7 @@ fn training(preset: &str, precision: &str) -> Outcome<f64> {
         device: Device::Cpu,
     };
     peak(move || match Training::new(config, inputs)?.advance(&mut Silent) {
-        // What nobody computed need not be finite.
+        // Nothing was computed, so the losses need not be finite.
         Ok(_) | Err(SearchError::Diverged { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     })

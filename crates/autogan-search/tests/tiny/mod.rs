@@ -1,4 +1,4 @@
-//! A search that takes a second: eight channels, a few dozen images, a scorer that needs no weights.
+//! A search that takes a second: few channels, a few dozen images, a scorer that needs no weights.
 
 use std::sync::Arc;
 
@@ -6,10 +6,13 @@ use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
 use autogan_metrics::{Extraction, FeatureExtractor};
 use autogan_search::config::DataConfig;
-use autogan_search::{ExtractorScore, Inputs, KnownReals, Reporter, SearchConfig, TrainingInputs};
+use autogan_search::{
+    ExtractorScore, Inputs, KnownReals, Reporter, SearchConfig, TrainingConfig, TrainingInputs,
+};
+use autogan_testing::tiny::{search_settings, training_settings};
 use candle_core::{DType, Device, Tensor};
 
-/// Scores by the mean colour: three features, which are also the logits of three classes.
+/// A scorer by the mean colour: three features, which are also the logits of three classes.
 pub struct Colours;
 
 impl FeatureExtractor for Colours {
@@ -31,47 +34,32 @@ impl FeatureExtractor for Colours {
     }
 }
 
-/// The quick preset, shrunk.
+/// The configuration of a small search.
 pub fn config(seed: u64, settings: &[&str]) -> SearchConfig {
-    let small = [
-        "data.count=40",
-        "model.latent=4",
-        "model.gf=4",
-        "model.df=4",
-        "model.bottom=2",
-        "train.d_batch=8",
-        "train.g_batch=8",
-        "train.n_critic=2",
-        "search.iterations=4",
-        "search.grow_at=[1, 2]",
-        "search.candidates=4",
-        "search.top_k=2",
-        "controller.hidden=8",
-        "controller.steps=2",
-        "reward.images=16",
-        "reward.splits=2",
-        "reward.batch=8",
-        "reward.recalibrate_batches=1",
-        "reward.recalibrate_batch=8",
-        "derive.candidates=4",
-        "derive.top_k=2",
-        "derive.images=16",
-        "derive.random=3",
-    ];
-    let settings: Vec<String> = small.iter().chain(settings).map(|s| (*s).to_owned()).collect();
-    let mut config = SearchConfig::preset("quick", &settings).unwrap();
+    let mut config = SearchConfig::preset("quick", &owned(search_settings(settings))).unwrap();
     config.seed = seed;
     config
 }
 
-/// Images, score and device for it.
+/// The configuration of a small training from scratch.
+pub fn training_config(seed: u64, settings: &[&str]) -> TrainingConfig {
+    let mut config = TrainingConfig::preset("quick", &owned(training_settings(settings))).unwrap();
+    config.seed = seed;
+    config
+}
+
+fn owned(settings: Vec<&str>) -> Vec<String> {
+    settings.into_iter().map(str::to_owned).collect()
+}
+
+/// The images, the score and the device of a small search.
 pub fn inputs(config: &SearchConfig) -> Inputs {
     let TrainingInputs { images, extractor, device, .. } =
         inputs_of(&config.data, config.model.bottom * 8);
     Inputs { images, score: Box::new(ExtractorScore::new(extractor, &config.reward)), device }
 }
 
-/// Images of this side, scorer and device.
+/// Images of this side, the scorer and the device.
 pub fn inputs_of(data: &DataConfig, side: usize) -> TrainingInputs {
     let mut options = LoadOptions::new(Split::Train);
     options.side = Some(side);
@@ -85,7 +73,7 @@ pub fn inputs_of(data: &DataConfig, side: usize) -> TrainingInputs {
     }
 }
 
-/// Keeps every event.
+/// A reporter that keeps every event.
 pub struct Record<E>(pub Vec<E>);
 
 impl<E> Default for Record<E> {

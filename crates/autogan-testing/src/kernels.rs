@@ -1,18 +1,20 @@
-//! The kernels as a shared library, which is compiled when the first test needs it, and calls into it.
+//! The CUDA kernels, compiled as C++ into a shared library when the first test needs it, and calls into that library.
 
 use std::collections::hash_map::DefaultHasher;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_char, c_uint, c_void};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-/// What a kernel's definition begins with.
+use libloading::os::unix::{Library as Loaded, RTLD_NOW};
+
+/// The text that begins the definition of a kernel.
 const MARK: &str = "KERNEL(";
 
-/// Fast enough for thousands of launches, lines for the sanitizers. Vectors are read through pointers to floats, pragmas
-/// are CUDA's, and fortified jumps refuse to change stacks.
+/// Options of the compiler. `-O2` makes thousands of launches fast enough, `-g1` gives the sanitizers lines to name. The
+/// kernels read vectors through pointers to floats, their pragmas are CUDA's, and fortified jumps refuse to change stacks.
 const FLAGS: &[&str] = &[
     "-std=c++17",
     "-O2",
@@ -27,18 +29,9 @@ const FLAGS: &[&str] = &[
     "-U_FORTIFY_SOURCE",
 ];
 
-/// What the sanitizers add.
+/// The options that the sanitizers add.
 const SANITIZERS: &[&str] =
     &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
-
-unsafe extern "C" {
-    fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn dlerror() -> *const c_char;
-}
-
-/// Resolves all symbols at once.
-const RTLD_NOW: c_int = 2;
 
 type Signature = unsafe extern "C" fn(*const c_char) -> *const c_char;
 type Name = unsafe extern "C" fn(c_uint) -> *const c_char;
@@ -50,18 +43,21 @@ type Launch = unsafe extern "C" fn(
     c_uint,
 ) -> *const c_char;
 
+/// The functions of the library.
 struct Library {
     signature: Signature,
     name: Name,
     launch: Launch,
+    /// Never closed, so that the functions stay where they are.
+    _loaded: Loaded,
 }
 
-/// Whether AddressSanitizer and UndefinedBehaviorSanitizer watch the kernels. The former's library has to be preloaded.
+/// Whether AddressSanitizer and UndefinedBehaviorSanitizer watch the kernels. The first one's library has to be preloaded.
 pub fn sanitized() -> bool {
     env::var_os("AUTOGAN_EMULATE_SANITIZE").is_some_and(|value| !value.is_empty())
 }
 
-/// What went wrong in a launch with one-dimensional blocks.
+/// Launches a kernel with one-dimensional blocks, and returns the error if there is one.
 ///
 /// Panics when there is no such kernel, or arguments have other types than it takes.
 pub fn launch(
@@ -112,20 +108,22 @@ pub struct Argument {
 }
 
 impl Argument {
+    /// A pointer of the type that the letter names.
     pub fn pointer(letter: char, to: *const c_void) -> Self {
         Self { letter, value: [to as u64, 0, 0, 0, 0, 0] }
     }
 
-    /// No memory, of floats that would be read.
+    /// A null pointer to constant floats.
     pub fn null() -> Self {
         Self::pointer('f', std::ptr::null())
     }
 
+    /// A whole number.
     pub fn int(v: i32) -> Self {
         Self { letter: 'i', value: [u64::from(v as u32), 0, 0, 0, 0, 0] }
     }
 
-    /// The sizes of a convolution, as the struct has them.
+    /// The sizes of a convolution, in the order of the struct `ConvSizes`.
     pub fn sizes(sizes: [i32; 12]) -> Self {
         let pair =
             |i: usize| u64::from(sizes[2 * i] as u32) | (u64::from(sizes[2 * i + 1] as u32) << 32);
@@ -160,33 +158,27 @@ impl From<f64> for Argument {
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let path = CString::new(build().to_str().unwrap()).unwrap();
+        let path = build();
         // SAFETY: the library is ours and has no initialisers beyond those of C++'s own; its three functions have the
-        // types that shim.cpp gives them, and it is never closed.
+        // types that shim.cpp gives them, and it is never closed. All symbols are resolved at once: the small stacks of
+        // fibres have no room for that later.
         unsafe {
-            let library = dlopen(path.as_ptr(), RTLD_NOW);
-            assert!(!library.is_null(), "{:?}", CStr::from_ptr(dlerror()));
-            let symbol = |name: &CStr| {
-                let found = dlsym(library, name.as_ptr());
-                assert!(!found.is_null(), "{name:?} is not in the library");
-                found
-            };
+            let loaded = Loaded::open(Some(&path), RTLD_NOW).unwrap();
             Library {
-                signature: std::mem::transmute::<*mut c_void, Signature>(symbol(
-                    c"emulated_signature",
-                )),
-                name: std::mem::transmute::<*mut c_void, Name>(symbol(c"emulated_name")),
-                launch: std::mem::transmute::<*mut c_void, Launch>(symbol(c"emulated_launch")),
+                signature: *loaded.get(c"emulated_signature").unwrap(),
+                name: *loaded.get(c"emulated_name").unwrap(),
+                launch: *loaded.get(c"emulated_launch").unwrap(),
+                _loaded: loaded,
             }
         }
     })
 }
 
-/// Compiles what has changed since the last time, and links it.
+/// Compiles the files that have changed since the last time, links the library, and returns its path.
 fn build() -> PathBuf {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
+    // Beside the test programs, which all use it.
+    let out = env::current_exe().unwrap().with_file_name("emulated-kernels");
     fs::create_dir_all(&out).unwrap();
-    // Where the operators are, whichever crate's tests this is in.
     let ops = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("autogan-ops");
     let root = ops.join("src");
     let (mut kernels, mut headers) = (Vec::new(), Vec::new());
@@ -226,7 +218,7 @@ fn build() -> PathBuf {
     library
 }
 
-/// An object file, compiled unless one of the same content is there.
+/// Compiles an object file unless one of the same content is there already.
 fn compile(root: &Path, unit: &str, object: PathBuf) -> PathBuf {
     if !object.is_file() {
         let source = object.with_extension("cpp");
@@ -241,13 +233,13 @@ fn compile(root: &Path, unit: &str, object: PathBuf) -> PathBuf {
 fn compiler() -> Command {
     let mut command = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
     if sanitized() {
-        // The compiler itself is not to be watched.
+        // The sanitizers do not watch the compiler itself.
         command.args(SANITIZERS).env_remove("LD_PRELOAD");
     }
     command
 }
 
-/// Runs a compiler, and puts its output in place only when it is whole.
+/// Runs a compiler, and moves its output into place only when it is complete.
 fn finish(mut command: Command, output: &Path) {
     let aside = output.with_extension(format!("{}.part", std::process::id()));
     let result = command.arg("-o").arg(&aside).output();
@@ -259,14 +251,14 @@ fn finish(mut command: Command, output: &Path) {
     fs::rename(&aside, output).unwrap();
 }
 
-/// Of a content, of how it is compiled, and by what.
+/// A hash of the content, of the options and of the compiler.
 fn hash(content: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     (content, FLAGS, sanitized(), env::var_os("CXX")).hash(&mut hasher);
     hasher.finish()
 }
 
-/// The kernel files and the headers below a folder, in the order of their names.
+/// Finds the kernel files and the headers below a folder, in the order of their names.
 fn sources(folder: &Path, kernels: &mut Vec<PathBuf>, headers: &mut Vec<PathBuf>) {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -281,7 +273,7 @@ fn sources(folder: &Path, kernels: &mut Vec<PathBuf>, headers: &mut Vec<PathBuf>
     }
 }
 
-/// The C++ file of a kernel file: the file itself, and a list of its kernels.
+/// The C++ text that includes a kernel file and lists its kernels.
 fn table(index: usize, path: &Path) -> String {
     let rows: String = read(path)
         .lines()

@@ -1,6 +1,4 @@
-//! A GPU whose kernels are emulated: what `cuda::stand_in` takes.
-//!
-//! Tests of other crates include this file and `library.rs`, both at their root, by their path.
+//! A GPU whose kernels are emulated on the CPU. `autogan_ops::cuda::stand_in` takes it in place of a real GPU.
 
 use std::ffi::c_void;
 
@@ -8,25 +6,25 @@ use autogan_ops::Precision;
 use autogan_ops::cuda::{self, ConvSizes, Convolution, Gpu, Launch, Room};
 use candle_core::{Result, bail};
 
-use crate::library::{self, Argument};
+use crate::kernels::{self, Argument};
 
-/// Side of a tile of the kernel `conv_forward`.
+/// The side of a tile of the kernel `conv_forward`.
 const TILE: usize = 64;
 
-/// Runs launches by the emulation, in the order of their blocks that a seed gives.
-pub struct Emulated(pub u64);
+/// Runs launches by the emulation. The number is a seed, which decides the order of the blocks.
+pub struct EmulatedGpu(pub u64);
 
-impl Gpu for Emulated {
+impl Gpu for EmulatedGpu {
     fn launch(&self, launch: &Launch) -> Result<()> {
         let arguments: Vec<Argument> = launch.arguments.iter().map(Argument::from).collect();
         let seed = self.0 as u32;
-        match library::launch(launch.kernel, launch.grid, launch.threads, &arguments, seed) {
+        match kernels::launch(launch.kernel, launch.grid, launch.threads, &arguments, seed) {
             None => Ok(()),
             Some(error) => bail!("{}: {error}", launch.kernel),
         }
     }
 
-    /// For odd seeds a library of its own for the forward pass, which knows neither bias nor ReLU.
+    /// With an odd seed, the GPU computes the forward pass like a library that knows neither bias nor ReLU.
     fn convolve(
         &self,
         which: Convolution,
@@ -60,7 +58,7 @@ impl Gpu for Emulated {
 
     fn upload(&self, bytes: &[u8]) -> Result<Room> {
         let room = self.room(bytes.len())?;
-        // SAFETY: the room is as large, and nobody else has its address.
+        // SAFETY: the room has this size, and nobody else has its address.
         unsafe { std::ptr::copy(bytes.as_ptr(), room.address() as *mut u8, bytes.len()) };
         Ok(room)
     }

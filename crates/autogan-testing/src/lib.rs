@@ -1,0 +1,14 @@
+//! Helpers that the tests of several crates use. It is a dev-dependency only, and no release contains it.
+
+#![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+mod device;
+#[cfg(unix)]
+mod emulated;
+#[cfg(unix)]
+pub mod kernels;
+pub mod tiny;
+
+pub use device::device_or;
+#[cfg(unix)]
+pub use emulated::EmulatedGpu;
