@@ -40,7 +40,7 @@ pub use controller::{Controller, ControllerConfig};
 pub use distinct::Draw;
 pub use error::{Result, RlError};
 pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_loss};
-pub use reinforce::{PolicyStep, Reinforce, ReinforceConfig};
+pub use reinforce::{PolicyStep, Reinforce};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use rule::{AnyChoice, BudgetRule, ChoiceRule};

@@ -76,7 +76,7 @@ fn controller_samples(seed: u64, lr: f64) -> usize {
     let mut controller =
         Controller::new(&tokens, &(&config).into(), DType::F32, &Device::Cpu, &mut rng).unwrap();
     let adam = AdamConfig { lr, ..PolicyTrainer::adam(&config) };
-    let mut trainer = PolicyTrainer::new(&(&policy("cifar10")).into(), adam).unwrap();
+    let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam).unwrap();
     while reward.calls < LIMIT {
         let rollout = controller.sample(&controller.zero_starts(1), &mut rng).unwrap();
         let arch = SPACE.decode(None, &rollout.actions[0]).unwrap();

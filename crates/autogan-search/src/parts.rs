@@ -66,5 +66,5 @@ pub(crate) fn new_controller(
     let tokens = action_space(config, stage).tokens()?;
     let rng = &mut streams.rng("init.controller", stage as u64);
     let controller = Controller::new(&tokens, &c.into(), DType::F32, device, rng)?;
-    Ok((controller, PolicyTrainer::new(&c.into(), PolicyTrainer::adam(c))?))
+    Ok((controller, PolicyTrainer::new(c, PolicyTrainer::adam(c))?))
 }
