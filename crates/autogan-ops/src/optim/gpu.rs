@@ -74,7 +74,7 @@ pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Re
             float(1.0 - beta2),
             float(eps),
         ];
-        over_list(gpu, "adam_step", (updates.len(), longest), &arguments)
+        over_list(gpu, "adam_step", (updates.len(), longest), &[&arguments])
     })
 }
 
@@ -95,6 +95,6 @@ pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
         let list = gpu.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [Argument::Ema(list.address()), float(decay), float(1.0 - decay)];
-        over_list(gpu, "ema_step", (averages.len(), longest), &arguments)
+        over_list(gpu, "ema_step", (averages.len(), longest), &[&arguments])
     })
 }
