@@ -24,12 +24,8 @@ impl Baseline {
     /// When `decay` is not in [0, 1).
     pub fn new(decay: f64, order: BaselineOrder) -> Result<Self> {
         if !(0.0..1.0).contains(&decay) {
-            let found = decay.to_string();
-            return Err(RlError::Config {
-                key: "baseline_decay",
-                expected: "a number in [0, 1)",
-                found,
-            });
+            let (key, expected) = ("baseline_decay", "a number in [0, 1)");
+            return Err(RlError::Config { key, expected, found: decay.to_string() });
         }
         Ok(Self { decay, order, values: Vec::new() })
     }

@@ -133,3 +133,15 @@ pub enum RlError {
     #[error("the controller's tensors: {0}")]
     State(#[from] autogan_weights::Error),
 }
+
+impl RlError {
+    /// Refuses things of different lengths.
+    pub(crate) fn check_length(
+        what: &'static str,
+        expected: usize,
+        found: usize,
+        per: &'static str,
+    ) -> Result<()> {
+        if expected == found { Ok(()) } else { Err(Self::Length { what, expected, found, per }) }
+    }
+}

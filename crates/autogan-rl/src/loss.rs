@@ -75,23 +75,19 @@ pub fn released_loss(
         return Err(RlError::ReleasedBatch { found: batch });
     }
     let rewards = ((entropies * entropy_weight)? + reward)?;
-    let updated = match previous {
-        None => rewards.clone(),
-        Some(old) if old.len() == tokens => {
-            let old = Tensor::from_slice(old, (1, tokens), rewards.device())?;
-            ((old.to_dtype(rewards.dtype())? * decay)? + (&rewards * (1.0 - decay))?)?
-        }
-        Some(old) => {
-            let (what, per) = ("previous baseline", "token");
-            return Err(RlError::Length { what, expected: tokens, found: old.len(), per });
-        }
+    let known = |old: &[f64]| -> Result<Tensor> {
+        RlError::check_length("previous baseline", tokens, old.len(), "token")?;
+        let old = Tensor::from_slice(old, (1, tokens), rewards.device())?;
+        Ok(old.to_dtype(rewards.dtype())?)
     };
-    let subtracted = match (order, previous) {
-        (BaselineOrder::UpdateThenSubtract, _) => updated.clone(),
-        (BaselineOrder::SubtractThenUpdate, None) => updated.detach(),
-        (BaselineOrder::SubtractThenUpdate, Some(old)) => {
-            Tensor::from_slice(old, (1, tokens), rewards.device())?.to_dtype(rewards.dtype())?
-        }
+    let previous = previous.map(known).transpose()?;
+    let updated = match &previous {
+        None => rewards.clone(),
+        Some(old) => ((old * decay)? + (&rewards * (1.0 - decay))?)?,
+    };
+    let subtracted = match order {
+        BaselineOrder::UpdateThenSubtract => updated.clone(),
+        BaselineOrder::SubtractThenUpdate => previous.unwrap_or_else(|| updated.detach()),
     };
     let advantages = (&rewards - &subtracted)?;
     Ok(ReleasedStep {
@@ -104,16 +100,9 @@ pub fn released_loss(
 
 /// −Σ_t log π_t · A for each row, `[B]`.
 fn policy_term(log_probs: &Tensor, advantages: &[f64]) -> Result<Tensor> {
-    let (expected, found) = (log_probs.dim(0)?, advantages.len());
-    if expected != found {
-        return Err(RlError::Length {
-            what: "advantages",
-            expected,
-            found,
-            per: "row of the batch",
-        });
-    }
-    let advantages = Tensor::from_slice(advantages, found, log_probs.device())?;
+    let rows = log_probs.dim(0)?;
+    RlError::check_length("advantages", rows, advantages.len(), "row of the batch")?;
+    let advantages = Tensor::from_slice(advantages, rows, log_probs.device())?;
     Ok((log_probs.sum(1)? * advantages.to_dtype(log_probs.dtype())?.neg()?)?)
 }
 

@@ -81,15 +81,7 @@ impl Reinforce {
     /// When there is not one finite reward for each row, or the released loss gets more than one row; the baseline
     /// is then unchanged.
     pub fn loss(&mut self, rollout: &Rollout, rewards: &[f64]) -> Result<PolicyStep> {
-        let (expected, found) = (rollout.batch(), rewards.len());
-        if expected != found {
-            return Err(RlError::Length {
-                what: "rewards",
-                expected,
-                found,
-                per: "row of the batch",
-            });
-        }
+        RlError::check_length("rewards", rollout.batch(), rewards.len(), "row of the batch")?;
         check_finite(rewards)?;
         let c = self.config.entropy_weight;
         match self.config.loss {

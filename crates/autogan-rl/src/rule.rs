@@ -46,13 +46,10 @@ impl ChoiceRule for BudgetRule<'_> {
             return Ok(None);
         }
         let (stages, order) = self.space.stages()?;
-        let (what, expected, per) = ("prefixes", self.prefixes.len(), "start state");
-        let prefix = self.prefixes.get(start).ok_or(RlError::Length {
-            what,
-            expected,
-            found: start + 1,
-            per,
-        })?;
+        let (expected, found) = (self.prefixes.len(), start + 1);
+        let (what, per) = ("prefixes", "start state");
+        let wrong = RlError::Length { what, expected, found, per };
+        let prefix = self.prefixes.get(start).ok_or(wrong)?;
         let mut cells = prefix.map_or_else(Vec::new, |arch| arch.cells().to_vec());
         let mut drawn = actions;
         for stage in stages {
