@@ -192,7 +192,7 @@ impl<'a> Runner<'a> {
         path: Option<&Path>,
     ) -> anyhow::Result<RunEnd<J>> {
         let inputs = self.load::<J>(&config)?;
-        let job = J::begin(config, inputs)?;
+        let job = J::new(config, inputs)?;
         let place = path.map_or(RunPlace::Under(&self.args.runs_dir), RunPlace::At);
         self.carry_on(Session::start(job, place, &self.host())?)
     }

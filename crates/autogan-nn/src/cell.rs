@@ -81,27 +81,22 @@ impl Cell {
             Conv2d::new(builder, &format!("{name}.{part}"), width, width, 1)
         };
         Ok(Self {
-            post: wanted(|a| a.conv == Conv::Post).then(|| halves(builder, "post")).transpose()?,
-            pre: wanted(|a| a.conv == Conv::Pre).then(|| halves(builder, "pre")).transpose()?,
-            shortcut: wanted(|a| a.shortcut).then(|| conv1x1(builder, "c_sc")).transpose()?,
-            shortcut_deconv: (with_deconv && wanted(|a| a.shortcut))
-                .then(|| deconv(builder, "deconv_sc"))
-                .transpose()?,
+            post: made_if(wanted(|a| a.conv == Conv::Post), || halves(builder, "post"))?,
+            pre: made_if(wanted(|a| a.conv == Conv::Pre), || halves(builder, "pre"))?,
+            shortcut: made_if(wanted(|a| a.shortcut), || conv1x1(builder, "c_sc"))?,
+            shortcut_deconv: made_if(with_deconv && wanted(|a| a.shortcut), || {
+                deconv(builder, "deconv_sc")
+            })?,
             skips: (0..index)
                 .map(|from| {
                     let used = arch.is_none_or(|a| a.skips.get(from));
-                    used.then(|| conv1x1(builder, &format!("skip_in_ops.{from}"))).transpose()
+                    made_if(used, || conv1x1(builder, &format!("skip_in_ops.{from}")))
                 })
                 .collect::<Result<_>>()?,
-            skip_deconv_x2: factor(2).then(|| deconv(builder, "skip_deconvx2")).transpose()?,
-            skip_deconv_x4: factor(4)
-                .then(|| {
-                    Ok::<_, NnError>([
-                        deconv(builder, "skip_deconvx4.0")?,
-                        deconv(builder, "skip_deconvx4.1")?,
-                    ])
-                })
-                .transpose()?,
+            skip_deconv_x2: made_if(factor(2), || deconv(builder, "skip_deconvx2"))?,
+            skip_deconv_x4: made_if(factor(4), || {
+                Ok([deconv(builder, "skip_deconvx4.0")?, deconv(builder, "skip_deconvx4.1")?])
+            })?,
             name,
         })
     }
@@ -137,12 +132,6 @@ impl Cell {
         let conv = conv.ok_or_else(|| self.missing("1x1 convolution of this skip"))?;
         let factor = arch.skip_factor(from);
         match arch.upsample {
-            Upsample::Bilinear => {
-                Ok(ops::upsample_bilinear(&conv.forward_with(tap, pass.grad)?, factor)?)
-            }
-            Upsample::Nearest => {
-                Ok(ops::upsample_nearest(&conv.forward_with(tap, pass.grad)?, factor)?)
-            }
             Upsample::Deconv if factor == 2 => {
                 let deconv = self.part(&self.skip_deconv_x2, "skip_deconvx2")?;
                 deconv.forward_then(conv, tap, pass.grad)
@@ -150,6 +139,12 @@ impl Cell {
             Upsample::Deconv => {
                 let [first, second] = self.part(&self.skip_deconv_x4, "skip_deconvx4")?;
                 second.forward_then(conv, &first.forward_with(tap, pass.grad)?, pass.grad)
+            }
+            Upsample::Bilinear => {
+                Ok(ops::upsample_bilinear(&conv.forward_with(tap, pass.grad)?, factor)?)
+            }
+            Upsample::Nearest => {
+                Ok(ops::upsample_nearest(&conv.forward_with(tap, pass.grad)?, factor)?)
             }
         }
     }
@@ -194,12 +189,10 @@ impl Half {
     ) -> Result<Self> {
         Ok(Self {
             conv: Conv2d::new(builder, &format!("{name}.conv"), width, width, 3)?,
-            batch_norm: batch_norm
-                .then(|| BatchNorm::new(builder, &format!("{name}.bn"), width))
-                .transpose()?,
-            deconv: deconv
-                .then(|| Deconv::new(builder, &format!("{name}.deconv"), width))
-                .transpose()?,
+            batch_norm: made_if(batch_norm, || {
+                BatchNorm::new(builder, &format!("{name}.bn"), width)
+            })?,
+            deconv: made_if(deconv, || Deconv::new(builder, &format!("{name}.deconv"), width))?,
             name: name.to_owned(),
         })
     }
@@ -284,6 +277,11 @@ impl Half {
     fn missing(&self, part: &'static str) -> NnError {
         NnError::MissingPart { cell: self.name.clone(), part }
     }
+}
+
+/// A part of a network that is used.
+fn made_if<T>(used: bool, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    used.then(make).transpose()
 }
 
 /// The upsamplings that a convolution does by itself.

@@ -92,7 +92,7 @@ impl Discriminator {
     /// # Errors
     /// When the stage does not exist or the images have another shape.
     pub fn forward(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.prepare_and_run(x, stage, mode, Grad::Tracked)
+        self.pass(x, stage, mode, Grad::Tracked)
     }
 
     /// Prepares forward passes at a stage, one for each mode, in the order in which they would run. The passes
@@ -126,7 +126,7 @@ impl Discriminator {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_frozen(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.prepare_and_run(x, stage, mode, Grad::Frozen)
+        self.pass(x, stage, mode, Grad::Frozen)
     }
 
     /// The sizes.
@@ -157,8 +157,7 @@ impl Discriminator {
     ) -> Result<Self> {
         let width = config.width;
         if width == 0 {
-            let (expected, found) = ("1 or more".to_owned(), "0".to_owned());
-            return Err(NnError::Config { field: "width", expected, found });
+            return Err(NnError::zero("width"));
         }
         let mut builder = ParamsBuilder::new(dtype, device)?;
         let mut block =
@@ -220,7 +219,7 @@ impl Discriminator {
         }
     }
 
-    fn prepare_and_run(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn pass(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
         self.check_stage(stage)?;
         // Before a power iteration, which is kept.
         self.check_images(x, stage)?;

@@ -89,6 +89,13 @@ pub enum NnError {
     },
 }
 
+impl NnError {
+    /// A size that is 0.
+    pub(crate) fn zero(field: &'static str) -> Self {
+        Self::Config { field, expected: "1 or more".to_owned(), found: "0".to_owned() }
+    }
+}
+
 /// So that networks and layers are candle's modules.
 impl From<NnError> for candle_core::Error {
     fn from(error: NnError) -> Self {

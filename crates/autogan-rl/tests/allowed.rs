@@ -153,12 +153,18 @@ fn distinct_draws_end_with_all_that_is_allowed() {
 }
 
 #[test]
-fn without_a_rule_nothing_changes_and_what_a_rule_forbids_is_an_error() {
+fn a_rule_that_allows_everything_changes_nothing_and_what_a_rule_forbids_is_an_error() {
     let controller = controller(SPACE, DType::F32);
     let starts = controller.zero_starts(5);
     let rng = || ChaCha8Rng::seed_from_u64(6);
+    struct Every;
+    impl ChoiceRule for Every {
+        fn next(&self, _start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>> {
+            Ok(Some(vec![true; SPACE.tokens()?[actions.len()].choices()]))
+        }
+    }
     let free = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
-    let within = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
+    let within = controller.within(&Every).sample(&starts, &mut rng()).unwrap();
     assert_eq!(free.actions, within.actions);
     assert_eq!(values(&free.log_probs), values(&within.log_probs));
 

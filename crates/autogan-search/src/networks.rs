@@ -13,7 +13,7 @@ use crate::config::{ModelConfig, TrainConfig};
 use crate::error::Result;
 use crate::parts::{adam, generator_sizes, new_discriminator};
 use crate::streams::Streams;
-use crate::tensors::{Steps, Stored, put_adam, put_network};
+use crate::tensors::{Steps, StoredTensors, put_adam, put_network};
 
 /// Generator and discriminator, with what follows and what updates them.
 pub(crate) struct Networks {
@@ -81,7 +81,7 @@ impl Networks {
     }
 
     /// Takes what [`Networks::save`] added and gave.
-    pub fn restore(&mut self, stored: &Stored<'_>, steps: &AdamSteps) -> Result<()> {
+    pub fn restore(&mut self, stored: &StoredTensors<'_>, steps: &AdamSteps) -> Result<()> {
         for (prefix, params) in self.params() {
             stored.fill(prefix, params)?;
         }

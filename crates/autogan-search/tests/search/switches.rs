@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use autogan_run::TrialKind;
-use autogan_search::{Search, SearchConfig, SearchEvent, Silent};
+use autogan_search::{Job, ScoredArch, Search, SearchConfig, SearchEvent, Silent};
 use autogan_space::{Arch, derived_generator_cost};
 
 use crate::runs::finish;
@@ -45,9 +45,7 @@ fn scored(events: &[SearchEvent]) -> Vec<(TrialKind, usize, Arch, f64)> {
     for event in events {
         match event {
             SearchEvent::Iteration { iteration, .. } => at = *iteration,
-            SearchEvent::Scored { kind, arch, score, .. } => {
-                all.push((*kind, at, arch.clone(), *score));
-            }
+            SearchEvent::Scored(one) => all.push((one.kind, at, one.arch.clone(), one.score)),
             _ => {}
         }
     }
@@ -275,7 +273,7 @@ fn steps(events: &[SearchEvent]) -> Vec<Vec<Child>> {
     let (mut steps, mut children) = (Vec::new(), Vec::new());
     for event in events {
         match event {
-            SearchEvent::Scored {
+            SearchEvent::Scored(ScoredArch {
                 arch,
                 score,
                 reward,
@@ -283,7 +281,7 @@ fn steps(events: &[SearchEvent]) -> Vec<Vec<Child>> {
                 advantage: Some(advantage),
                 baseline: Some(baseline),
                 ..
-            } => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
+            }) => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
             SearchEvent::Controller { .. } => steps.push(std::mem::take(&mut children)),
             _ => {}
         }
