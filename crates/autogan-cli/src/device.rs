@@ -33,10 +33,8 @@ impl Place {
 }
 
 /// The device of this name. In a build without the feature `cuda`, the name of a card does not return where
-/// `autogan-cuda` can take over.
-///
-/// # Errors
-/// When there is no such name, no such card, no driver, or no program that computes on cards; what to do is said.
+/// `autogan-cuda` can take over. It fails when there is no such name, no such card, no driver, or no program that
+/// computes on cards; what to do is said.
 pub fn open(name: &str) -> anyhow::Result<Device> {
     match Place::of(name)? {
         Place::Cpu => Ok(Device::Cpu),

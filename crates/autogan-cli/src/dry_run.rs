@@ -26,10 +26,8 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Looks for the images of `data` at `side` pixels, and for `scorer`; `kind` is what would run.
-    ///
-    /// # Errors
-    /// When there are no such images. A scorer that is missing is told by [`Preview::missing`].
+    /// Looks for the images of `data` at `side` pixels, and for `scorer`; `kind` is what would run. It fails when there
+    /// are no such images. A scorer that is missing is told by [`Preview::missing`].
     pub fn new(
         args: &RunArgs,
         kind: &str,
@@ -58,10 +56,7 @@ impl Preview {
         Ok(Self { images, note, extractor, missing, device: device.clone() })
     }
 
-    /// Measures the device.
-    ///
-    /// # Errors
-    /// When an operator fails.
+    /// Measures the device. It fails when an operator fails.
     pub fn speed(&self, model: &ModelConfig, batch: usize) -> anyhow::Result<Speed> {
         Ok(Speed::measure(model, batch, self.extractor.as_deref(), &self.device)?)
     }

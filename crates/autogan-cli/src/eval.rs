@@ -39,11 +39,8 @@ pub struct Args {
     options: Options,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the checkpoint cannot be read, the architecture does not fit it, the reference cannot be read or follows
-/// another protocol, or the extractor's weights cannot be had.
+/// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, the
+/// reference cannot be read or follows another protocol, or the extractor's weights cannot be had.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.n >= 2, "-n: expected 2 or more, found {}", args.n);
     ensure!(

@@ -70,10 +70,8 @@ pub struct Loaded {
 }
 
 impl GeneratorArgs {
-    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be read, or the architecture does not fit it.
+    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`. It fails
+    /// when the checkpoint cannot be read, or the architecture does not fit it.
     pub fn load(&self, device: &Device) -> anyhow::Result<Loaded> {
         let source = open(&self.checkpoint)?;
         let whole = self.architecture(&source)?;
@@ -188,10 +186,7 @@ impl Loaded {
     }
 
     /// Images `[n, 3, S, S]` in [-1, 1] of the latents `z` `[N, latent]`, batch by batch, to `each`; `seed` decides the
-    /// latents of a recalibration.
-    ///
-    /// # Errors
-    /// When an operator or `each` fails.
+    /// latents of a recalibration. It fails when an operator or `each` fails.
     pub fn generate(
         &self,
         z: &Tensor,
@@ -208,10 +203,8 @@ impl Loaded {
         Ok(())
     }
 
-    /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses.
-    ///
-    /// # Errors
-    /// When an operator fails.
+    /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses. It fails
+    /// when an operator fails.
     pub fn derived(&self, seed: u64) -> anyhow::Result<Generator> {
         let derived = self.generator.derive(&self.arch)?;
         if let Some(stats) = self.statistics(seed)? {

@@ -44,10 +44,8 @@ pub struct Args {
     device: String,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the checkpoint cannot be read, the architecture does not fit it, or a file cannot be written.
+/// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, or a file
+/// cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = [&args.out, &args.out_dir, &args.tensor_out];
     ensure!(

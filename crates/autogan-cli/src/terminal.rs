@@ -97,10 +97,8 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// A result on stdout. A reader that has seen enough (`| head`) is no error.
-///
-/// # Errors
-/// When stdout cannot be written for another reason, such as a full disk.
+/// A result on stdout. A reader that has seen enough (`| head`) is no error. It fails when stdout cannot be written for
+/// another reason, such as a full disk.
 pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -122,10 +120,7 @@ pub fn put(text: &str) {
     }
 }
 
-/// A result on stdout, or in a file that is replaced as a whole.
-///
-/// # Errors
-/// When it cannot be written.
+/// A result on stdout, or in a file that is replaced as a whole. It fails when it cannot be written.
 pub fn deliver(bytes: &[u8], file: Option<&std::path::Path>) -> anyhow::Result<()> {
     match file {
         None => print(bytes),

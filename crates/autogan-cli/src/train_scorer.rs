@@ -35,10 +35,7 @@ pub struct Args {
     device: String,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the images cannot be read, training diverges, or the file cannot be written.
+/// Carries the command out. It fails when the images cannot be read, training diverges, or the file cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let mut config = match args.dataset.as_str() {

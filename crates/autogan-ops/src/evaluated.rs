@@ -27,10 +27,8 @@ pub(crate) trait Evaluation {
     ) -> Result<()>;
 }
 
-/// Runs the operator on `x`; its output has this shape.
-///
-/// # Errors
-/// When `x` has another element type than the operator takes, or a gradient of it is wanted.
+/// Runs the operator on `x`; its output has this shape. It fails when `x` has another element type than the operator
+/// takes, or a gradient of it is wanted.
 pub(crate) fn apply<E: Evaluation>(x: &Tensor, shape: impl Into<Shape>, op: E) -> Result<Tensor> {
     if x.dtype() != E::From::DTYPE {
         bail!("{}: expected {} tensors, found {:?}", E::NAME, E::From::DTYPE.as_str(), x.dtype());

@@ -64,10 +64,9 @@ pub(crate) trait Operator<const N: usize>: Send + Sync + 'static {
     fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, N>, dx: [Floats; N]) -> Result<()>;
 }
 
-/// Runs an operator whose output has this shape: on the tape while gradients are being recorded, else in candle's graph.
-///
-/// # Errors
-/// Those of the operator; while gradients are being recorded, when an input has a gradient that the tape cannot know.
+/// Runs an operator whose output has this shape: on the tape while gradients are being recorded, else in candle's
+/// graph. Its error says those of the operator; while gradients are being recorded, when an input has a gradient that
+/// the tape cannot know.
 pub(crate) fn apply<const N: usize, O: Operator<N>>(
     inputs: [&Tensor; N],
     shape: impl Into<Shape>,

@@ -69,9 +69,7 @@ pub(crate) fn check(inputs: &[&Tensor]) -> Result<()> {
 }
 
 /// Puts the operator that made `output` on the tape; nothing without a recording, or where no input wants a gradient.
-///
-/// # Errors
-/// Those of [`check`].
+/// Its error says those of [`check`].
 pub(crate) fn note(inputs: &[&Tensor], output: &Tensor, back: Back) -> Result<()> {
     if !recording() || !inputs.iter().any(|t| tracked(t)) {
         return Ok(());

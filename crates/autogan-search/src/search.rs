@@ -111,10 +111,7 @@ impl Search {
     }
 
     /// Fits a restored position to the number of iterations, which may have changed: a search that was over goes on
-    /// where there are more.
-    ///
-    /// # Errors
-    /// When the new end lies behind.
+    /// where there are more. It fails when the new end lies behind.
     pub(crate) fn fit_iterations(&mut self) -> Result<()> {
         let over = matches!(self.position.phase, Phase::Derive | Phase::Done);
         let (done, wanted) = (self.position.iteration, self.config.search.iterations);

@@ -36,10 +36,7 @@ pub struct Args {
 /// Side of the images.
 const SIDE: usize = 32;
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a count is zero or an operator fails.
+/// Carries the command out. It fails when a count is zero or an operator fails.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--images", args.images)?;
     at_least_one("--batch", args.batch)?;

@@ -56,10 +56,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a size is impossible, the file holds no architecture of the stage, or the networks diverge.
+/// Carries the command out. It fails when a size is impossible, the file holds no architecture of the stage, or the
+/// networks diverge.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--cycles", args.cycles)?;
     let device = device::open(&args.device)?;

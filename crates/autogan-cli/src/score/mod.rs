@@ -157,10 +157,7 @@ fn tap(text: &str) -> Result<Tap, autogan_metrics::Error> {
 }
 
 impl Options {
-    /// The device that is asked for.
-    ///
-    /// # Errors
-    /// As [`device::open`].
+    /// The device that is asked for. It fails as [`device::open`] does.
     pub fn device(&self) -> anyhow::Result<Device> {
         device::open(&self.device)
     }
@@ -183,10 +180,8 @@ impl Options {
     }
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When an input cannot be read or does not suit a metric, weights cannot be had, or protocols are mixed.
+/// Carries the command out. It fails when an input cannot be read or does not suit a metric, weights cannot be had, or
+/// protocols are mixed.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(Command::Stats(stats)) = &args.command {
         return write_stats(stats);

@@ -35,10 +35,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// What went wrong, for a person to read.
+/// Carries the command out. Its error says what went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let runner = Runner::new(&args.run, terminal)?;
     if args.run.dry_run {
