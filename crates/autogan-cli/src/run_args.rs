@@ -74,11 +74,6 @@ impl RunArgs {
         sources
     }
 
-    /// Opens the device. It fails as [`device::open`] does.
-    pub fn device(&self) -> anyhow::Result<Device> {
-        device::open(&self.device)
-    }
-
     /// Puts the directory of the images and the seed in place that the command line names. It fails when the directory
     /// is not named in UTF-8.
     pub fn fill_in(&self, data: &mut DataConfig, seed: &mut u64) -> anyhow::Result<()> {
@@ -130,7 +125,7 @@ pub struct RunEnd<J: Job> {
 pub struct Runner<'a> {
     pub args: &'a RunArgs,
     pub terminal: &'a Terminal,
-    device: Device,
+    pub device: Device,
     signals: Signals,
     sources: Sources,
 }
@@ -139,7 +134,7 @@ impl<'a> Runner<'a> {
     /// Opens the device and listens to signals. It fails when there is no such device, or the operating system refuses
     /// a handler.
     pub fn new(args: &'a RunArgs, terminal: &'a Terminal) -> anyhow::Result<Self> {
-        let (device, signals) = (args.device()?, Signals::listen()?);
+        let (device, signals) = (device::open(&args.device)?, Signals::listen()?);
         Ok(Self { args, terminal, device, signals, sources: args.sources(false) })
     }
 
@@ -232,11 +227,6 @@ impl<'a> Runner<'a> {
 
     fn host(&self) -> Host {
         Host::detect(&device::describe(&self.device))
-    }
-
-    /// The device.
-    pub fn device(&self) -> &Device {
-        &self.device
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 /// In place of the standard macros, which panic when nobody reads: results of the simple commands.
@@ -90,6 +91,17 @@ impl Terminal {
             say(&format!("{prefix}: {text}"));
         }
     }
+}
+
+/// A bar of `length` steps, or one that is never seen.
+pub fn bar(length: usize, template: &str, hidden: bool) -> ProgressBar {
+    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
+    bar.with_style(style(template))
+}
+
+/// How a bar looks. Templates are constants of this program; the plain style serves if one were wrong.
+pub fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// A line on stderr. A stderr that nobody reads is no reason to stop working.

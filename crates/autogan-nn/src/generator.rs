@@ -6,7 +6,7 @@
 //! architectures that begin with the same cells can share the activations of these cells.
 
 use autogan_ops::{self as ops, Resize};
-use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
+use autogan_space::{Arch, CellArch, MAX_CELLS};
 use autogan_weights::{Params, ParamsBuilder};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -49,11 +49,6 @@ pub struct GeneratorConfig {
 }
 
 impl GeneratorConfig {
-    /// The sizes alone, as the cost formulas take them.
-    pub fn shape(&self) -> GeneratorShape {
-        GeneratorShape { latent: self.latent, width: self.width, bottom: self.bottom }
-    }
-
     fn validate(&self) -> Result<()> {
         let sizes = [("latent", self.latent), ("width", self.width), ("bottom", self.bottom)];
         match sizes.into_iter().find(|(_, size)| *size == 0) {

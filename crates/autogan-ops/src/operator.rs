@@ -65,8 +65,7 @@ pub(crate) trait Operator<const N: usize>: Send + Sync + 'static {
 }
 
 /// Runs an operator whose output has this shape: on the tape while gradients are being recorded, else in candle's
-/// graph. Its error says those of the operator; while gradients are being recorded, when an input has a gradient that
-/// the tape cannot know.
+/// graph. It fails when the operator does, and on the tape when an input has a gradient that the tape cannot know.
 pub(crate) fn apply<const N: usize, O: Operator<N>>(
     inputs: [&Tensor; N],
     shape: impl Into<Shape>,

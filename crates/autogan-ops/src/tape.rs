@@ -69,7 +69,7 @@ pub(crate) fn check(inputs: &[&Tensor]) -> Result<()> {
 }
 
 /// Puts the operator that made `output` on the tape; nothing without a recording, or where no input wants a gradient.
-/// Its error says those of [`check`].
+/// It fails when [`check`] does.
 pub(crate) fn note(inputs: &[&Tensor], output: &Tensor, back: Back) -> Result<()> {
     if !recording() || !inputs.iter().any(|t| tracked(t)) {
         return Ok(());

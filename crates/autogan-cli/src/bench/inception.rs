@@ -25,7 +25,7 @@ pub struct Args {
     /// Times to do it, after one batch that is not timed; the median counts
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: usize,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where to compute: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print one line of JSON

@@ -40,7 +40,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let runner = Runner::new(&args.run, terminal)?;
     if args.run.dry_run {
         let config = configuration(args)?;
-        return dry_run::print(&args.run, &config, runner.device()).map(|()| ExitCode::SUCCESS);
+        return dry_run::print(&args.run, &config, &runner.device).map(|()| ExitCode::SUCCESS);
     }
     runner.run::<Search>(|| configuration(args))
 }

@@ -57,9 +57,9 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     match &from {
         Some(run) if args.run.dry_run => {
             let candidates = several::candidates(args, run)?;
-            dry_run::several(&args.run, &candidates, runner.device())?;
+            dry_run::several(&args.run, &candidates, &runner.device)?;
         }
-        None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, runner.device())?,
+        None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, &runner.device)?,
         Some(run) => return several::run(args, &runner, run),
         None => return runner.run::<Training>(|| args.one()),
     }

@@ -16,9 +16,10 @@ use autogan_metrics::{
     inception_score,
 };
 use candle_core::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{inception_file, order};
+use crate::score::EXTRACTING;
+use crate::terminal::bar;
 
 /// Inception Score of the training images.
 const PUBLISHED_IS: InceptionScore = InceptionScore { mean: 11.23678, std: 0.09514 };
@@ -109,12 +110,7 @@ fn extract(
     network: &dyn FeatureExtractor,
     source: &ImageSource,
 ) -> anyhow::Result<FeatureSet> {
-    let bar =
-        if args.silent { ProgressBar::hidden() } else { ProgressBar::new(source.len() as u64) };
-    bar.set_style(ProgressStyle::with_template(
-        "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}",
-    )?);
-    bar.set_prefix(source.label().to_string());
+    let bar = bar(source.len(), EXTRACTING, args.silent).with_prefix(source.label().to_string());
     let options = ExtractOptions { batch: args.batch_size as usize, workers: 1, cache: None };
     let set = extract_set(source, network, &options, &mut |done| bar.set_position(done as u64));
     bar.finish_and_clear();

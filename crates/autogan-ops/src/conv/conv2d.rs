@@ -78,7 +78,7 @@ fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// What an operator that is called now on `x` computes in. Its error says in TF32 on the CPU.
+/// What an operator that is called now on `x` computes in. TF32 on the CPU is an error.
 pub(super) fn precision_of(op: &str, x: &Tensor) -> Result<Precision> {
     match current() {
         _ if x.dtype() != DType::F32 => Ok(Precision::F32),

@@ -215,7 +215,7 @@ const MOST_ROWS: usize = 65_535;
 /// Rows and columns of a tile of `tile_product`.
 const TILE: usize = 64;
 
-/// A size as an argument. Its error says above 2^30: kernels find their way in 32 bits.
+/// A size as an argument. One above 2^30 is an error: kernels find their way in 32 bits.
 pub(crate) fn int(size: usize) -> Result<Argument> {
     Ok(Argument::Int(narrow(size)?))
 }
