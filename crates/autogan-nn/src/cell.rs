@@ -1,14 +1,12 @@
 //! One cell of the generator, section 3.1: two halves with a convolution each, skips from earlier cells, and a shortcut
 //! past both halves.
 //!
-//! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out =
-//! half2(h)`, plus `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,]
-//! convolution 3x3, norm, ReLU; pre-activation: norm, ReLU, [upsampling,] convolution 3x3. Only the
-//! first half upsamples.
+//! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out = half2(h)`, plus
+//! `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,] convolution 3x3, norm, ReLU;
+//! pre-activation: norm, ReLU, [upsampling,] convolution 3x3. Only the first half upsamples.
 //!
-//! A 1x1 convolution commutes with nearest and bilinear upsampling (the weights of each output
-//! pixel sum to one, so the bias commutes too): it runs at the small side, for 4 or 16 times fewer
-//! multiplications.
+//! A 1x1 convolution commutes with nearest and bilinear upsampling (the weights of each output pixel sum to one, so the
+//! bias commutes too): it runs at the small side, for 4 or 16 times fewer multiplications.
 
 use autogan_ops::{self as ops, Activation, Before, Resize};
 use autogan_space::{CellArch, Conv, Norm, Upsample};
@@ -101,8 +99,7 @@ impl Cell {
         })
     }
 
-    /// Runs the cell on `x` `[N, C, H, W]`; `taps` are those of the earlier cells, the oldest
-    /// first.
+    /// Runs the cell on `x` `[N, C, H, W]`; `taps` are those of the earlier cells, the oldest first.
     pub fn forward(
         &self,
         x: &Tensor,

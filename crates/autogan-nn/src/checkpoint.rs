@@ -85,8 +85,7 @@ fn is_averaged(prefix: &str) -> bool {
     prefix.contains("ema") || prefix.contains("avg")
 }
 
-/// Whether the generator under `prefix` is a supernet: only a supernet's first cell has both kinds
-/// of halves.
+/// Whether the generator under `prefix` is a supernet: only a supernet's first cell has both kinds of halves.
 pub fn is_supernet(archive: &Archive, prefix: &str) -> bool {
     ["post_", "pre_"].iter().all(|kind| {
         let begin = format!("{prefix}cell1.{kind}");
@@ -143,11 +142,9 @@ pub fn discriminator_width(archive: &Archive, prefix: &str) -> Result<usize> {
     }
 }
 
-/// The generator under `prefix`, with sizes from its weights: a supernet, or the derived network of
-/// `arch`.
+/// The generator under `prefix`, with sizes from its weights: a supernet, or the derived network of `arch`.
 ///
-/// `arch` is needed for a derived network only. Checkpoints of the released code want
-/// [`Rules::RELEASED`].
+/// `arch` is needed for a derived network only. Checkpoints of the released code want [`Rules::RELEASED`].
 ///
 /// # Errors
 /// When sizes cannot be read, when a derived network comes without `arch`, or as [`Params::load`].

@@ -1,10 +1,9 @@
 //! The discriminator, section 3.2: fixed residual blocks under spectral norm, of which more run as the generator grows.
 //!
-//! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image.
-//! Block 2: ReLU, convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3
-//! and 4: ReLU, convolution, ReLU, convolution, plus the input. Stage s runs blocks 1 to s+1, then
-//! block 4, ReLU, the *sum* over pixels and a linear layer without bias. Pooling is the 2x2
-//! average; it commutes with a 1x1 convolution, so block 2 pools first.
+//! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image. Block 2: ReLU,
+//! convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3 and 4: ReLU, convolution, ReLU,
+//! convolution, plus the input. Stage s runs blocks 1 to s+1, then block 4, ReLU, the *sum* over pixels and a linear
+//! layer without bias. Pooling is the 2x2 average; it commutes with a 1x1 convolution, so block 2 pools first.
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_space::MAX_CELLS;
@@ -86,8 +85,7 @@ impl Discriminator {
         BoundDiscriminator { discriminator: self, stage, mode, grad: Grad::Tracked }
     }
 
-    /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the
-    /// parameters.
+    /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the parameters.
     ///
     /// # Errors
     /// When the stage does not exist or the images have another shape.

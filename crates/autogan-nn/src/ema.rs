@@ -1,5 +1,4 @@
-//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the
-//! decay 0.999.
+//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the decay 0.999.
 
 use autogan_ops as ops;
 use autogan_weights::{Params, assign};

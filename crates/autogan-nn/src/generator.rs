@@ -58,8 +58,7 @@ impl GeneratorConfig {
     }
 }
 
-/// Activations on their way through a generator. A clone shares them, so a prefix can be continued
-/// many times.
+/// Activations on their way through a generator. A clone shares them, so a prefix can be continued many times.
 #[derive(Debug, Clone)]
 pub struct Trace {
     x: Tensor,
@@ -148,8 +147,7 @@ impl Generator {
         BoundGenerator { generator: self, arch, mode, grad: Grad::Tracked }
     }
 
-    /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the
-    /// parameters.
+    /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the parameters.
     ///
     /// # Errors
     /// When the latents have another shape, or the network lacks a part that `arch` uses.
@@ -173,8 +171,7 @@ impl Generator {
         self.begin(z, Grad::Tracked)
     }
 
-    /// [`Self::stem`] with the parameters as constants, here and in the cells and the head that
-    /// follow.
+    /// [`Self::stem`] with the parameters as constants, here and in the cells and the head that follow.
     ///
     /// # Errors
     /// As [`Self::stem`].

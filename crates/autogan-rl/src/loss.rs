@@ -10,8 +10,7 @@ use crate::error::{Result, RlError};
 
 /// Mean over the batch of −Σ_t log π_t · stop_grad(A) − c · Σ_t H_t, with A = R − b: the project's default.
 ///
-/// `advantages` holds A for each row. The entropy term is differentiated: minimising raises entropy. Returns a
-/// scalar.
+/// `advantages` holds A for each row. The entropy term is differentiated: minimising raises entropy. Returns a scalar.
 ///
 /// # Errors
 /// When there is not one advantage for each row.
@@ -29,9 +28,8 @@ pub fn advantage_loss(
 /// Mean over the batch of −Σ_t log π_t · stop_grad(R + c · Σ_t H_t − b): the paper's text, which adds the entropy
 /// to the reward.
 ///
-/// `advantages` holds R + c · Σ_t H_t − b for each row ([`crate::Reinforce`] makes them). Nothing of the entropy
-/// is differentiated: an architecture that was drawn from a broad distribution counts as a better one. Returns a
-/// scalar.
+/// `advantages` holds R + c · Σ_t H_t − b for each row ([`crate::Reinforce`] makes them). Nothing of the entropy is
+/// differentiated: an architecture that was drawn from a broad distribution counts as a better one. Returns a scalar.
 ///
 /// # Errors
 /// When there is not one advantage for each row.

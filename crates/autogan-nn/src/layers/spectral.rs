@@ -1,10 +1,8 @@
-//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`,
-//! `weight_u`, `weight_v`.
+//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`, `weight_u`, `weight_v`.
 //!
-//! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power
-//! iteration first and keeps u and v; they are constants in the gradient. u and v start as
-//! normalised normal draws followed by [`WARM_UP`] power iterations, as in PyTorch's current
-//! parametrisation, so that σ is near the true norm from the first step.
+//! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power iteration first and
+//! keeps u and v; they are constants in the gradient. u and v start as normalised normal draws followed by [`WARM_UP`]
+//! power iterations, as in PyTorch's current parametrisation, so that σ is near the true norm from the first step.
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_weights::{Init, ParamsBuilder, assign};

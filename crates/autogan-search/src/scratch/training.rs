@@ -1,8 +1,7 @@
 //! The state of a training from scratch and its walk through steps, scores and sample grids.
 //!
-//! A state machine like the search's: `advance` does one unit of work, and what it draws at random follows
-//! from seed and position alone, so a training that is saved between two units and continued later ends in the same
-//! bits.
+//! A state machine like the search's: `advance` does one unit of work, and what it draws at random follows from seed
+//! and position alone, so a training that is saved between two units and continued later ends in the same bits.
 
 use std::sync::Arc;
 use std::time::Instant;
