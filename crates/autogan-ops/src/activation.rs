@@ -29,7 +29,7 @@ struct Relu(usize);
 
 impl Operator<1> for Relu {
     const NAME: &'static str = "relu";
-    const KEEP: Keep = Keep::OUTPUT;
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         Ok(map(
@@ -66,7 +66,7 @@ struct Tanh(usize);
 
 impl Operator<1> for Tanh {
     const NAME: &'static str = "tanh";
-    const KEEP: Keep = Keep::OUTPUT;
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         // A hundred times the work of a sum: smaller pieces than elsewhere are worth a thread.

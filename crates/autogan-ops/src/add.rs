@@ -24,7 +24,7 @@ struct Add(usize);
 
 impl Operator<2> for Add {
     const NAME: &'static str = "add";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
     const PASSED: [bool; 2] = [true; 2];
 
     fn forward<T: Real>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {

@@ -197,7 +197,7 @@ impl Deconv {
 
 impl Operator<3> for Deconv {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x, w, bias]: [&[T]; 3]) -> Result<Vec<T>> {
         Ok(self.run(x, w, bias))

@@ -38,7 +38,7 @@ struct Mean {
 
 impl Operator<1> for Mean {
     const NAME: &'static str = "mean";
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let sum = if self.hinge {

@@ -113,7 +113,7 @@ fn launch_product(
 
 impl Operator<2> for Product {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {
         Ok(Self::run(Mat::new(self.m, self.n), a, Mat::new(self.m, self.k), b, self.b()))
@@ -175,7 +175,7 @@ struct AddRow {
 
 impl Operator<2> for AddRow {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
     const PASSED: [bool; 2] = [true, false];
 
     fn forward<T: Real>(&self, [x, b]: [&[T]; 2]) -> Result<Vec<T>> {

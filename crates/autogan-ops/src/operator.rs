@@ -14,19 +14,11 @@ use crate::real::{Real, dispatch};
 use crate::tape::{self, tracked};
 
 /// What the way back of an operator reads. The rest is dropped.
-#[derive(Clone, Copy)]
-pub(crate) struct Keep {
-    pub inputs: bool,
-    pub output: bool,
-}
-
-impl Keep {
-    /// Neither inputs nor output.
-    pub const NOTHING: Self = Self { inputs: false, output: false };
-    /// The inputs.
-    pub const INPUTS: Self = Self { inputs: true, output: false };
-    /// The output.
-    pub const OUTPUT: Self = Self { inputs: false, output: true };
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Nothing,
+    Inputs,
+    Output,
 }
 
 /// What gradients are made from: elements on the CPU, addresses on a GPU. What [`Operator::KEEP`] leaves out is empty or
@@ -86,8 +78,8 @@ where
     let op = Frame { op, shape: shape.into() };
     let y = tape::output(op.run(inputs.each_ref())?)?;
     let shapes = inputs.each_ref().map(|x| x.shape().clone());
-    let kept_x = O::KEEP.inputs.then(|| inputs.clone());
-    let kept_y = O::KEEP.output.then(|| y.clone());
+    let kept_x = (O::KEEP == Keep::Inputs).then(|| inputs.clone());
+    let kept_y = (O::KEEP == Keep::Output).then(|| y.clone());
     let back = move |dy: &Tensor| {
         let kept = Tensors {
             x: kept_x.as_ref().map(|x| x.each_ref()),
@@ -238,8 +230,8 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
             let (mut from, mut to) = (from.iter(), to.iter());
             let given = Basis {
                 wanted,
-                x: std::array::from_fn(|_| next(&mut from, O::KEEP.inputs)),
-                y: next(&mut from, O::KEEP.output),
+                x: std::array::from_fn(|_| next(&mut from, O::KEEP == Keep::Inputs)),
+                y: next(&mut from, O::KEEP == Keep::Output),
                 dy: next(&mut from, true),
             };
             self.op.launch_backward(gpu, given, wanted.map(|wanted| next(&mut to, wanted)))
@@ -291,8 +283,8 @@ macro_rules! in_graph {
             ) -> Result<$gradients> {
                 let x = [$x $(, $xs)*];
                 let kept = Tensors {
-                    x: O::KEEP.inputs.then_some(x),
-                    y: O::KEEP.output.then_some(y),
+                    x: (O::KEEP == Keep::Inputs).then_some(x),
+                    y: (O::KEEP == Keep::Output).then_some(y),
                     shapes: x.map(Tensor::shape),
                 };
                 let [$x $(, $xs)*] = self.back(kept, dy, x.map(tracked))?;

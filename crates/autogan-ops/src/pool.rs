@@ -64,7 +64,7 @@ impl AvgPool2 {
 
 impl Operator<1> for AvgPool2 {
     const NAME: &'static str = "avg_pool2";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let (ho, wo) = (self.h / 2, self.w / 2);
@@ -125,7 +125,7 @@ struct GlobalPool {
 
 impl Operator<1> for GlobalPool {
     const NAME: &'static str = "global pooling";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let planes = (0..self.planes).map(|i| &x[i * self.pixels..][..self.pixels]);

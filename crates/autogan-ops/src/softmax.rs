@@ -44,7 +44,7 @@ struct LogSoftmax {
 
 impl Operator<1> for LogSoftmax {
     const NAME: &'static str = "log_softmax";
-    const KEEP: Keep = Keep::OUTPUT;
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut y = zeros(x.len());

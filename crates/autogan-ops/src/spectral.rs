@@ -142,7 +142,7 @@ impl SpectralNorm {
 
 impl Operator<1> for SpectralNorm {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let inv = 1.0 / self.sigma()?;

@@ -85,7 +85,7 @@ struct Nearest(Grid);
 
 impl Operator<1> for Nearest {
     const NAME: &'static str = "upsample_nearest";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.0;
@@ -163,7 +163,7 @@ struct Bilinear {
 
 impl Operator<1> for Bilinear {
     const NAME: &'static str = "upsample_bilinear";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.g;

@@ -110,7 +110,7 @@ impl Conv {
 
 impl<const N: usize> Operator<N> for Conv {
     const NAME: &'static str = "conv2d";
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>> {
         let after = After { bias: x.get(2).copied(), activation: self.activation };

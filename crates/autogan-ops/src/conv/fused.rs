@@ -270,7 +270,7 @@ impl Fused {
 
 impl Operator<3> for Fused {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x, w, vectors]: [&[T]; 3]) -> Result<Vec<T>> {
         let (x, w, vectors) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(vectors)?);

@@ -55,7 +55,7 @@ impl Weights {
 
 impl Operator<1> for Weights {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut phases = zeros(16 * self.co * self.ci);
@@ -111,7 +111,7 @@ impl Assemble {
 
 impl Operator<2> for Assemble {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [phases, bias]: [&[T]; 2]) -> Result<Vec<T>> {
         let mut y = zeros(4 * self.n * self.co * self.h * self.w);

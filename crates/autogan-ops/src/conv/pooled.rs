@@ -62,7 +62,7 @@ impl Averaging {
 
 impl Operator<1> for Averaging {
     const NAME: &'static str = "conv2d_avg_pool2";
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let (small, large) = (self.k * self.k, (self.k + 1) * (self.k + 1));

@@ -210,7 +210,7 @@ impl Operation {
 /// Batch norm of the input, its weight and its bias; instance norm of the input alone.
 impl<const N: usize> Operator<N> for Operation {
     const NAME: &'static str = if N == 1 { INSTANCE } else { BATCH };
-    const KEEP: Keep = Keep::INPUTS;
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>> {
         Ok(self.on_cpu()?.forward(x[0], parameters(&x)))
