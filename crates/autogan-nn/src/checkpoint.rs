@@ -36,10 +36,7 @@ pub fn save(params: &Params, archive: &mut Archive, prefix: &str, names: Names) 
 }
 
 /// [`Params::load`] for a derived generator, from the names of the released derived models or from ours.
-///
-/// # Errors
-/// As [`Params::load`].
-pub fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
+fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
     let ours = |name: &str| from_released_derived(name, arch);
     let mut names = archive.names().filter_map(|name| name.strip_prefix(prefix));
     let released = names.any(|name| ours(name) != name);

@@ -177,7 +177,7 @@ impl Discriminator {
 
     /// The weights of a stage, block by block.
     fn weights(&self, stage: usize) -> Vec<&SpectralWeight> {
-        self.blocks(stage).flat_map(Block::weights).chain([self.linear.weight()]).collect()
+        self.blocks(stage).flat_map(Block::weights).chain([&self.linear.weight]).collect()
     }
 
     /// Calls `f` on each weight of a stage; on the CPU, at the same time.
@@ -281,7 +281,7 @@ impl Block {
 
     /// The block's weights, in the order in which [`Self::forward`] takes their vectors.
     fn weights(&self) -> impl Iterator<Item = &SpectralWeight> {
-        [&self.first, &self.second].into_iter().chain(&self.shortcut).map(SpectralConv::weight)
+        [&self.first, &self.second].into_iter().chain(&self.shortcut).map(|conv| &conv.weight)
     }
 
     fn forward(&self, x: &Tensor, vectors: &[Vectors], grad: Grad) -> Result<Tensor> {

@@ -71,11 +71,6 @@ impl Trace {
     pub fn cells(&self) -> usize {
         self.taps.len()
     }
-
-    /// The current feature map, `[N, C, H, W]`.
-    pub fn features(&self) -> &Tensor {
-        &self.x
-    }
 }
 
 /// A generator: the supernet, or the network of one architecture.
@@ -247,10 +242,7 @@ impl Generator {
     }
 
     /// A second network of the same kind with the same values in tensors of its own.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn twin(&self) -> Result<Self> {
+    pub(crate) fn twin(&self) -> Result<Self> {
         self.copy(self.derived.as_ref())
     }
 

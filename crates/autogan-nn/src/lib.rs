@@ -42,5 +42,5 @@ pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, PreparedPass}
 pub use ema::Ema;
 pub use error::{NnError, Result};
 pub use generator::{Generator, GeneratorConfig, Rules, Trace};
-pub use layers::Grad;
+pub(crate) use layers::Grad;
 pub use norm_stats::{BatchNormStats, NormMode};

@@ -73,11 +73,6 @@ impl Controller {
         &self.tokens
     }
 
-    /// The configuration that the controller was made with.
-    pub fn config(&self) -> &ControllerConfig {
-        &self.config
-    }
-
     /// Parameters with their PyTorch names, always in the same order.
     pub fn named_vars(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.params.store.trainable().into_iter()

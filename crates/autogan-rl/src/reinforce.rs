@@ -44,11 +44,6 @@ impl Reinforce {
         Ok(Self { config: config.clone(), baseline })
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &PolicyConfig {
-        &self.config
-    }
-
     /// The moving average, for a checkpoint or a plot.
     pub fn baseline(&self) -> &Baseline {
         &self.baseline

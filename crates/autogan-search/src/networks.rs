@@ -11,7 +11,7 @@ use candle_core::{DType, Device};
 
 use crate::config::{ModelConfig, TrainConfig};
 use crate::error::Result;
-use crate::parts::{adam, generator_sizes, new_discriminator};
+use crate::parts::{adam, generator_sizes};
 use crate::streams::Streams;
 use crate::tensors::{Steps, StoredTensors, put_adam, put_network};
 
@@ -42,7 +42,9 @@ impl Networks {
             None => Generator::supernet(&sizes, rng, dtype, device)?,
             Some(arch) => Generator::derived(&sizes, arch, rng, dtype, device)?,
         };
-        let discriminator = new_discriminator(model, &mut streams.rng("init.d", 0), device)?;
+        let sizes = DiscriminatorConfig { width: model.df, init: model.discriminator_init };
+        let rng = &mut streams.rng("init.d", 0);
+        let discriminator = Discriminator::new(&sizes, rng, dtype, device)?;
         Ok(Self {
             ema: Ema::new(&generator, train.ema_decay, train.ema_buffers)?,
             g_adam: Adam::new(adam(train, train.g_lr)),

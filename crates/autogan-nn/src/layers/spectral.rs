@@ -82,7 +82,7 @@ impl SpectralWeight {
 /// A convolution with stride 1 and "same" padding under spectral norm.
 #[derive(Debug, Clone)]
 pub struct SpectralConv {
-    weight: SpectralWeight,
+    pub(crate) weight: SpectralWeight,
     bias: Var,
 }
 
@@ -125,16 +125,12 @@ impl SpectralConv {
         let weight = self.weight.value(vectors, grad)?;
         Ok(ops::conv2d_fused(x, before, resize, &weight, &grad.value(&self.bias))?.y)
     }
-
-    pub(crate) fn weight(&self) -> &SpectralWeight {
-        &self.weight
-    }
 }
 
 /// A linear layer without bias under spectral norm: `[N, I]` to `[N, O]`.
 #[derive(Debug, Clone)]
 pub struct SpectralLinear {
-    weight: SpectralWeight,
+    pub(crate) weight: SpectralWeight,
 }
 
 impl SpectralLinear {
@@ -154,10 +150,6 @@ impl SpectralLinear {
 
     pub(crate) fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
         Ok(ops::linear(x, &self.weight.value(vectors, grad)?, None)?)
-    }
-
-    pub(crate) fn weight(&self) -> &SpectralWeight {
-        &self.weight
     }
 }
 
