@@ -71,8 +71,10 @@ pub fn find_generator(archive: &Archive) -> Result<String> {
     // One part alone may be another network's.
     found.retain(|(_, parts)| parts.iter().filter(|there| **there).count() >= 2);
     let averaged = found.iter().find(|(prefix, _)| is_averaged(prefix));
-    let (prefix, _) = averaged.or(found.first()).ok_or_else(|| NnError::Infer {
-        reason: "the file holds no generator: there is no l1.weight beside to_rgb.2.weight".into(),
+    let (prefix, _) = averaged.or(found.first()).ok_or_else(|| {
+        NnError::Infer(
+            "the file holds no generator: there is no l1.weight beside to_rgb.2.weight".into(),
+        )
     })?;
     generator_shape(archive, prefix)?;
     Ok((*prefix).to_owned())
@@ -98,8 +100,8 @@ pub fn is_supernet(archive: &Archive, prefix: &str) -> bool {
 pub fn generator_shape(archive: &Archive, prefix: &str) -> Result<GeneratorShape> {
     let first = dims(archive, &format!("{prefix}l1.weight"))?;
     let last = dims(archive, &format!("{prefix}to_rgb.2.weight"))?;
-    let wrong = |name: &str, expected: String, found: &[usize]| NnError::Infer {
-        reason: format!("{prefix}{name}: expected {expected}, found {found:?}"),
+    let wrong = |name: &str, expected: String, found: &[usize]| {
+        NnError::Infer(format!("{prefix}{name}: expected {expected}, found {found:?}"))
     };
     let &[outputs, latent] = first else {
         return Err(wrong("l1.weight", "[width·bottom², latent]".to_owned(), first));
@@ -133,9 +135,9 @@ pub fn generator_shape(archive: &Archive, prefix: &str) -> Result<GeneratorShape
 pub fn discriminator_width(archive: &Archive, prefix: &str) -> Result<usize> {
     match dims(archive, &format!("{prefix}l5.weight_orig"))? {
         &[1, width] => Ok(width),
-        found => Err(NnError::Infer {
-            reason: format!("expected l5.weight_orig as [1, width], found {found:?}"),
-        }),
+        found => {
+            Err(NnError::Infer(format!("expected l5.weight_orig as [1, width], found {found:?}")))
+        }
     }
 }
 
@@ -160,8 +162,8 @@ pub fn read_generator(
         net.params().load(archive, prefix)?;
         return Ok(net);
     }
-    let arch = arch.ok_or_else(|| NnError::Infer {
-        reason: "this is a derived generator; name its architecture".to_owned(),
+    let arch = arch.ok_or_else(|| {
+        NnError::Infer("this is a derived generator; name its architecture".to_owned())
     })?;
     let net = Generator::build(&config, Some(arch), dtype, device)?;
     load_derived(net.params(), archive, prefix, arch)?;

@@ -81,12 +81,10 @@ pub enum NnError {
         /// The layers that have statistics.
         found: Vec<String>,
     },
-    /// A checkpoint from which the sizes of a network cannot be read.
-    #[error("cannot read the network's sizes from the checkpoint: {reason}")]
-    Infer {
-        /// Which tensor is missing or has which impossible shape.
-        reason: String,
-    },
+    /// A checkpoint from which the sizes of a network cannot be read: which tensor is missing or has which impossible
+    /// shape.
+    #[error("cannot read the network's sizes from the checkpoint: {0}")]
+    Infer(String),
 }
 
 impl NnError {

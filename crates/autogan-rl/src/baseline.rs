@@ -57,7 +57,7 @@ impl Baseline {
     /// When there is no reward or one is not finite; the baseline is then unchanged.
     pub fn advantages(&mut self, rewards: &[f64]) -> Result<(Vec<f64>, f64)> {
         if rewards.is_empty() {
-            return Err(RlError::Empty { what: "reward" });
+            return Err(RlError::Empty("reward"));
         }
         check_finite(rewards)?;
         let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;

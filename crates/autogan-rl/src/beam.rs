@@ -32,7 +32,7 @@ impl Beam {
     /// When `k` is 0, there is no candidate, or a reward is not finite.
     pub fn top_k(mut candidates: Vec<Candidate>, k: usize) -> Result<Self> {
         if k == 0 || candidates.is_empty() {
-            return Err(RlError::Empty { what: "candidate for the beam" });
+            return Err(RlError::Empty("candidate for the beam"));
         }
         let values: Vec<f64> = candidates.iter().map(|c| c.reward.value).collect();
         crate::baseline::check_finite(&values)?;

@@ -57,7 +57,7 @@ impl Controller {
         rng: &mut R,
     ) -> Result<Self> {
         if tokens.is_empty() {
-            return Err(RlError::Empty { what: "token" });
+            return Err(RlError::Empty("token"));
         }
         if config.hidden == 0 {
             let found = config.hidden.to_string();
@@ -108,7 +108,7 @@ impl Controller {
     /// First input `[B, hidden]` and first state.
     pub(crate) fn start(&self, starts: &[StartState]) -> Result<(Tensor, LstmState)> {
         if starts.is_empty() {
-            return Err(RlError::Empty { what: "start state" });
+            return Err(RlError::Empty("start state"));
         }
         let h = self.rows(starts.iter().map(|s| s.h.as_slice()))?;
         let c = self.rows(starts.iter().map(|s| s.c.as_slice()))?;

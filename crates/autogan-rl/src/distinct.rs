@@ -48,7 +48,7 @@ impl RuledController<'_> {
         rng: &mut R,
     ) -> Result<Vec<Draw>> {
         if m == 0 {
-            return Err(RlError::Empty { what: "distinct sequence" });
+            return Err(RlError::Empty("distinct sequence"));
         }
         let controller = self.controller;
         let (mut x, mut state) = controller.start(starts)?;

@@ -64,7 +64,7 @@ impl ChoiceRule for BudgetRule<'_> {
                 }
                 return match allowed.contains(&true) {
                     true => Ok(Some(allowed)),
-                    false => Err(RlError::Empty { what: "architecture within the budget" }),
+                    false => Err(RlError::Empty("architecture within the budget")),
                 };
             }
             let (own, others) = drawn.split_at(tokens.len());
@@ -141,7 +141,7 @@ mod tests {
             derived_generator_cost(&"0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap(), &SHAPE);
         let tight = Budget::new(SHAPE, Some(cheapest.params), None).unwrap();
         let error = rule(&tight).next(0, &[]).unwrap_err();
-        assert!(matches!(error, RlError::Empty { .. }), "{error}");
+        assert!(matches!(error, RlError::Empty(_)), "{error}");
         assert!(rule(&tight).next(1, &[]).is_err(), "there is one start state");
     }
 }

@@ -270,7 +270,7 @@ fn misuse_is_an_error_that_names_the_place() {
     assert!(matches!(e, RlError::Action { row: 0, index: 2, choices: 3, found: 3, .. }), "{e}");
     assert!(matches!(error(&[vec![0; 4]]), RlError::Length { expected: 5, found: 4, .. }));
     assert!(matches!(error(&[]), RlError::Length { expected: 1, found: 0, .. }));
-    assert!(matches!(controller.within(&AnyChoice).greedy(&[]), Err(RlError::Empty { .. })));
+    assert!(matches!(controller.within(&AnyChoice).greedy(&[]), Err(RlError::Empty(_))));
     let short = StartState::zeros(7);
     assert!(matches!(
         controller.within(&AnyChoice).greedy(&[short]),

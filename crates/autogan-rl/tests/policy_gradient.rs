@@ -128,7 +128,7 @@ fn released_loss_for_batch_one_only() {
     let rollout =
         c.within(&AnyChoice).sample(&c.zero_starts(3), &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
     let error = Reinforce::new(&config).unwrap().loss(&rollout, &[1.0; 3]).unwrap_err();
-    assert!(matches!(error, RlError::ReleasedBatch { found: 3 }), "{error}");
+    assert!(matches!(error, RlError::ReleasedBatch(3)), "{error}");
 }
 
 #[test]
