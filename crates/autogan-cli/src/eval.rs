@@ -5,7 +5,7 @@ use autogan_metrics::io::ImageSource;
 use autogan_search::to_u8;
 use serde_json::json;
 
-use crate::generator::{GeneratorArgs, Loaded};
+use crate::generator::{ArchGenerator, GeneratorArgs};
 use crate::score::{Names, Options, Report, Sets};
 
 /// Score what a checkpoint's generator makes.
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The generator's images, u8, in memory.
-fn images(args: &Args, generator: &Loaded) -> anyhow::Result<ImageSource> {
+fn images(args: &Args, generator: &ArchGenerator) -> anyhow::Result<ImageSource> {
     let label = args.generator.checkpoint.display().to_string();
     let template = "generating {bar:30} {pos}/{len} images {per_sec} left {eta}";
     let bar = args.options.bar(args.n, template);

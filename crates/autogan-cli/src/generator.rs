@@ -61,7 +61,7 @@ struct Source {
 }
 
 /// A generator with the architecture that it runs.
-pub struct Loaded {
+pub struct ArchGenerator {
     generator: Generator,
     /// The cells that are run.
     pub arch: Arch,
@@ -72,14 +72,14 @@ pub struct Loaded {
 impl GeneratorArgs {
     /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`. It fails
     /// when the checkpoint cannot be read, or the architecture does not fit it.
-    pub fn load(&self, device: &Device) -> anyhow::Result<Loaded> {
+    pub fn load(&self, device: &Device) -> anyhow::Result<ArchGenerator> {
         let source = open(&self.checkpoint)?;
         let whole = self.architecture(&source)?;
         let generator = self.generator(&source, &whole, device)?;
         let arch = self.up_to_stage(&whole)?;
         let own_supernet = source.config.is_some() && generator.arch().is_none();
         let recalibrate = self.recalibrate.unwrap_or(if own_supernet { RECALIBRATE } else { 0 });
-        Ok(Loaded { generator, arch, recalibrate, device: device.clone() })
+        Ok(ArchGenerator { generator, arch, recalibrate, device: device.clone() })
     }
 
     /// The architecture that the arguments or the run name.
@@ -172,7 +172,7 @@ fn best_of_run(checkpoint: &Path) -> anyhow::Result<Option<Arch>> {
     Ok(found.map(|found| found.arch))
 }
 
-impl Loaded {
+impl ArchGenerator {
     /// Length of a latent.
     pub fn latent(&self) -> usize {
         self.generator.config().latent

@@ -10,7 +10,7 @@ use autogan_weights::Archive;
 use candle_core::{DType, Tensor};
 
 use crate::device;
-use crate::generator::{GeneratorArgs, Loaded};
+use crate::generator::{ArchGenerator, GeneratorArgs};
 use crate::interpolate::between_pairs;
 
 /// Generate images from a checkpoint.
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     write(args, &Tensor::cat(&parts, 0)?)
 }
 
-fn latents(args: &Args, generator: &Loaded) -> anyhow::Result<Tensor> {
+fn latents(args: &Args, generator: &ArchGenerator) -> anyhow::Result<Tensor> {
     let Some(path) = &args.latents else {
         let n = match args.interpolate {
             None => args.n.unwrap_or(64),

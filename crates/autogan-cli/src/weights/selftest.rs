@@ -119,24 +119,24 @@ fn extract(
 
 /// The two scores.
 #[derive(Debug)]
-struct Found {
+struct Scores {
     is: InceptionScore,
     fid: f64,
 }
 
 /// The scores of whole sets, in their original order.
-fn measure(train: &FeatureSet, test: &FeatureSet) -> anyhow::Result<Found> {
+fn measure(train: &FeatureSet, test: &FeatureSet) -> anyhow::Result<Scores> {
     let picked = |set: &FeatureSet| -> anyhow::Result<_> {
         let indices = RandomState::new(SEED).choice(set.features.rows(), PICKED)?;
         Ok(set.features.select(&indices))
     };
-    Ok(Found {
+    Ok(Scores {
         is: inception_score(&train.logits, &InceptionScoreConfig::torch_fidelity())?,
         fid: frechet_distance_of_sets(&picked(train)?, &picked(test)?)?,
     })
 }
 
-impl Found {
+impl Scores {
     /// Compares with the published values. They were made in f32 on a GPU: torch-fidelity itself agrees with them to
     /// about 1e-4.
     fn compare(&self) -> anyhow::Result<()> {
@@ -192,9 +192,9 @@ mod tests {
 
     #[test]
     fn differences_are_found() {
-        let published = || Found { is: PUBLISHED_IS, fid: PUBLISHED_FID };
+        let published = || Scores { is: PUBLISHED_IS, fid: PUBLISHED_FID };
         published().compare().unwrap();
-        let off = Found { fid: PUBLISHED_FID * 1.001, ..published() };
+        let off = Scores { fid: PUBLISHED_FID * 1.001, ..published() };
         let error = off.compare().unwrap_err().to_string();
         assert!(error.contains("FID differs by 1.0e-3"), "{error}");
         let mut off = published();

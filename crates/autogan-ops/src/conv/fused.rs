@@ -127,7 +127,7 @@ pub fn conv2d_fused(
         None => b.clone(),
     };
     let (rows, columns) = winograd.output();
-    let op = Fused { winograd, norm, affine };
+    let op = FusedConv { winograd, norm, affine };
     let y = apply([&x, w, &vectors], (n, co, rows, columns), op)?;
     Ok(FusedOutput { y, statistics })
 }
@@ -215,14 +215,14 @@ fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
 }
 
 /// The operator on `x`, `w` and the vectors `[bias, norm's weight, norm's bias]`, one after the other.
-struct Fused {
+struct FusedConv {
     winograd: Winograd,
     norm: Option<Normaliser>,
     /// The norm has parameters.
     affine: bool,
 }
 
-impl Fused {
+impl FusedConv {
     /// The convolution's bias, and the norm's parameters.
     fn split<'a>(&self, vectors: &'a [f32]) -> (&'a [f32], Parameters<'a, f32>) {
         let (bias, rest) = vectors.split_at(self.winograd.co);
@@ -268,7 +268,7 @@ impl Fused {
     }
 }
 
-impl Operator<3> for Fused {
+impl Operator<3> for FusedConv {
     const NAME: &'static str = OP;
     const KEEP: Keep = Keep::Inputs;
 
