@@ -63,7 +63,7 @@ fn describe_gpu(device: &Device) -> String {
     format!("{:?}", device.location())
 }
 
-/// Cards, where they are compiled in.
+/// GPUs, where they are compiled in.
 #[cfg(feature = "cuda")]
 mod gpu {
     use std::sync::{Mutex, PoisonError};
@@ -72,7 +72,7 @@ mod gpu {
     use candle_core::Device;
     use candle_core::cuda_backend::cudarc::driver::CudaContext;
 
-    /// Cards that are open, each opened once: tensors of two openings cannot meet.
+    /// GPUs that are open, each opened once: tensors of two openings cannot meet.
     static OPEN: Mutex<Vec<(usize, Device)>> = Mutex::new(Vec::new());
 
     /// GPU `gpu`, which all threads share.

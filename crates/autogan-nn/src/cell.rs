@@ -129,6 +129,12 @@ impl Cell {
         let conv = conv.ok_or_else(|| self.missing("1x1 convolution of this skip"))?;
         let factor = arch.skip_factor(from);
         match arch.upsample {
+            Upsample::Bilinear => {
+                Ok(ops::upsample_bilinear(&conv.forward_with(tap, pass.grad)?, factor)?)
+            }
+            Upsample::Nearest => {
+                Ok(ops::upsample_nearest(&conv.forward_with(tap, pass.grad)?, factor)?)
+            }
             Upsample::Deconv if factor == 2 => {
                 let deconv = self.part(&self.skip_deconv_x2, "skip_deconvx2")?;
                 deconv.forward_then(conv, tap, pass.grad)
@@ -136,12 +142,6 @@ impl Cell {
             Upsample::Deconv => {
                 let [first, second] = self.part(&self.skip_deconv_x4, "skip_deconvx4")?;
                 second.forward_then(conv, &first.forward_with(tap, pass.grad)?, pass.grad)
-            }
-            Upsample::Bilinear => {
-                Ok(ops::upsample_bilinear(&conv.forward_with(tap, pass.grad)?, factor)?)
-            }
-            Upsample::Nearest => {
-                Ok(ops::upsample_nearest(&conv.forward_with(tap, pass.grad)?, factor)?)
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use autogan_nn::{Discriminator, Ema, Generator, Params};
+use autogan_nn::{Discriminator, DiscriminatorConfig, Ema, Generator, Params};
 use autogan_ops::Adam;
 use autogan_run::Checkpoint;
 use autogan_space::Arch;

@@ -1,8 +1,8 @@
 //! The state of a search.
 //!
-//! A search is a state machine: [`advance`](crate::Job::advance) does one unit of work (a D step, a controller step, a ranked child)
-//! and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position alone, so a search that is
-//! saved between two units and continued later ends in the same bits.
+//! A search is a state machine: [`advance`](crate::Job::advance) does one unit of work (a D step, a controller step, a
+//! ranked child) and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position
+//! alone, so a search that is saved between two units and continued later ends in the same bits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -99,6 +99,7 @@ impl Job for Search {
         search.fit_iterations()?;
         Ok(search)
     }
+
     fn config(&self) -> &SearchConfig {
         &self.config
     }
