@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::thread::LocalKey;
 
 /// Runs `f` while `place` holds `value`, and puts back what it held before, however `f` ends.
-pub(crate) fn holding<T, R>(
+pub(crate) fn holding<T: 'static, R>(
     place: &'static LocalKey<RefCell<T>>,
     value: T,
     f: impl FnOnce() -> R,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use autogan_config::{ConfigError, Configuration, LrDecay, TrainingConfig, TrainingPrecision};
+use autogan_config::{ConfigError, LrDecay, TrainingConfig, TrainingPrecision};
 use autogan_metrics::FeatureExtractor;
 use autogan_nn::NormMode;
 use autogan_ops::{Precision, computing_in};
@@ -20,7 +20,6 @@ use super::measure::{Reals, protocol, score_generator, score_reals};
 use crate::error::Result;
 use crate::event::{Reporter, SampleGrid, TrainingEvent};
 use crate::images::{StageImages, to_u8};
-use crate::inputs::TrainingInputs;
 use crate::losses::{ComingLosses, StepPlace};
 use crate::networks::Networks;
 use crate::step::Step;
