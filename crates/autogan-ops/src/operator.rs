@@ -5,7 +5,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::op::BackpropOp;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape,
-    Storage, Tensor,
+    Storage, Tensor, WithDType,
 };
 
 use crate::cuda::{self, Floats, Gpu};
