@@ -26,8 +26,8 @@ fn unknown_presets_and_keys_are_named_with_the_known_ones() {
         ("search --max-params 9", "budget.max_params: expected 0 (no limit) or at least 44619"),
         ("arch random --max-macs 9", "multiply-accumulates"),
         ("search --set data.dataset=mnist", "cifar10"),
-        ("search --device tpu", "expected cpu, cuda (the first NVIDIA card) or cuda:N"),
-        ("search --device cuda:x", "expected cpu, cuda (the first NVIDIA card) or cuda:N"),
+        ("search --device tpu", "expected cpu, cuda (the first NVIDIA GPU) or cuda:N"),
+        ("search --device cuda:x", "expected cpu, cuda (the first NVIDIA GPU) or cuda:N"),
         // This machine has no driver, or no program for GPUs lies beside this one. Each gives a single message.
         ("search --device cuda:0", "--device cuda:0: "),
         ("train --arch a --device cuda:1", "--device cuda:1: "),

@@ -103,10 +103,7 @@ pub enum Notation {
     Tokens,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When an architecture cannot be read or a stage does not exist.
+/// Carries the command out. It fails when an architecture cannot be read or a stage does not exist.
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Show { arch, sizes, json, svg } => {

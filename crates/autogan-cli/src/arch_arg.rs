@@ -9,11 +9,8 @@ use autogan_space::Arch;
 /// An architecture given as one argument or as several numbers.
 ///
 /// In this order: a released vector, a named form or a published name; a file (`.toml` with the key `arch` as those in
-/// `models/archs`, `arch.json` of a run, or any of the former as text); a run's directory. `:2` after the last two takes
-/// the second best of a run.
-///
-/// # Errors
-/// When it is none of them, or the file or the run holds no architecture.
+/// `models/archs`, `arch.json` of a run, or any of the former as text); a run's directory. `:2` after the last two
+/// takes the second best of a run. It fails when it is none of them, or the file or the run holds no architecture.
 pub fn parse(words: &[String]) -> anyhow::Result<Arch> {
     let text = words.join(" ");
     let error = match text.parse() {

@@ -31,10 +31,7 @@ pub struct Args {
 /// A line of the comparison: what it is, and its value in each run.
 type Line = (String, Vec<Value>);
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a run is not there or damaged: a comparison with parts missing would mislead.
+/// Carries the command out. It fails when a run is not there or damaged: a comparison with parts missing would mislead.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
     let mut runs = Vec::new();
     for wanted in &args.runs {

@@ -16,7 +16,7 @@ const HANDED_OVER: &str = "AUTOGAN_HANDED_OVER";
 
 /// Has `autogan-cuda` carry out the command that this process was started with; returns only when it cannot, with the
 /// reason and what to do about it. Nothing may have been printed or written before.
-pub fn hand_over(card: usize) -> anyhow::Error {
+pub fn hand_over(gpu: usize) -> anyhow::Error {
     let attempt = || -> anyhow::Result<std::convert::Infallible> {
         let own = std::env::current_exe().context("cannot tell where this program lies")?;
         if std::env::var_os(HANDED_OVER).is_some() {
@@ -33,19 +33,19 @@ pub fn hand_over(card: usize) -> anyhow::Error {
         become_it(command).with_context(|| format!("{} does not start", program.display()))
     };
     match attempt() {
-        Err(error) => error.context(format!("--device cuda:{card}")),
+        Err(error) => error.context(format!("--device cuda:{gpu}")),
         Ok(never) => match never {},
     }
 }
 
 /// An error where the driver's library cannot be loaded.
 fn driver(name: &str) -> anyhow::Result<()> {
-    // SAFETY: loading the driver's library runs its initialisers, which every program that computes on a card runs.
+    // SAFETY: loading the driver's library runs its initialisers, which every program that computes on a GPU runs.
     match unsafe { libloading::Library::new(name) } {
         Ok(_) => Ok(()),
         Err(error) => Err(anyhow!(
             "no NVIDIA driver: {name}, which it installs, cannot be loaded ({}). Install the driver, in a container \
-             pass the card through (`--gpus all`), or leave --device out to compute on the CPU",
+             pass the GPU through (`--gpus all`), or leave --device out to compute on the CPU",
             reason(&error)
         )),
     }
@@ -63,7 +63,7 @@ fn beside(own: &Path) -> anyhow::Result<PathBuf> {
     let program = own.with_file_name(name);
     if !program.is_file() {
         return Err(anyhow!(
-            "this program computes on the CPU, and there is no {}, which computes on NVIDIA cards; \
+            "this program computes on the CPU, and there is no {}, which computes on NVIDIA GPUs; \
              `cargo xtask build --cuda` builds it (docs/cuda.md)",
             program.display()
         ));

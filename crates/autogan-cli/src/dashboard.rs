@@ -18,10 +18,7 @@ pub struct Args {
     port: u16,
 }
 
-/// Serves until the process ends.
-///
-/// # Errors
-/// When there is no such directory, or the port is not to be had.
+/// Serves until the process ends. It fails when there is no such directory, or the port is not to be had.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let dashboard = Dashboard::open(&args.runs)
         .context("name the directory of runs, as `autogan dashboard runs`")?;

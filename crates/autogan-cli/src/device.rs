@@ -1,13 +1,13 @@
 //! `--device`: where networks compute, under one spelling for all commands.
 //!
 //! CUDA's libraries are linked, not loaded, so a program that has them does not start where there is no driver. The
-//! operators on NVIDIA cards therefore live in a program of their own, `autogan-cuda`, which this crate becomes with the
+//! operators on NVIDIA GPUs therefore live in a program of their own, `autogan-cuda`, which this crate becomes with the
 //! feature `cuda`; without it [`open`] hands over to the one that lies beside `autogan`.
 
 use anyhow::bail;
 use candle_core::Device;
 
-/// Where to compute; `cuda:1` is the second card.
+/// Where to compute; `cuda:1` is the second GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Cpu,
@@ -17,30 +17,28 @@ enum Place {
 impl Place {
     /// The place of this name.
     fn of(name: &str) -> anyhow::Result<Self> {
-        let card = |number: &str| {
+        let gpu = |number: &str| {
             let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
             number.parse().ok().filter(|_| digits)
         };
-        match (name, name.strip_prefix("cuda:").map(card)) {
+        match (name, name.strip_prefix("cuda:").map(gpu)) {
             ("cpu", _) => Ok(Self::Cpu),
             ("cuda", _) => Ok(Self::Cuda(0)),
-            (_, Some(Some(card))) => Ok(Self::Cuda(card)),
+            (_, Some(Some(gpu))) => Ok(Self::Cuda(gpu)),
             _ => bail!(
-                "--device: expected cpu, cuda (the first NVIDIA card) or cuda:N with N from 0, found {name:?}"
+                "--device: expected cpu, cuda (the first NVIDIA GPU) or cuda:N with N from 0, found {name:?}"
             ),
         }
     }
 }
 
-/// The device of this name. In a build without the feature `cuda`, the name of a card does not return where
-/// `autogan-cuda` can take over.
-///
-/// # Errors
-/// When there is no such name, no such card, no driver, or no program that computes on cards; what to do is said.
+/// The device of this name. In a build without the feature `cuda`, the name of a GPU does not return where
+/// `autogan-cuda` can take over. It fails when there is no such name, no such GPU, no driver, or no program that
+/// computes on GPUs; what to do is said.
 pub fn open(name: &str) -> anyhow::Result<Device> {
     match Place::of(name)? {
         Place::Cpu => Ok(Device::Cpu),
-        Place::Cuda(card) => open_card(card),
+        Place::Cuda(gpu) => open_gpu(gpu),
     }
 }
 
@@ -48,74 +46,74 @@ pub fn open(name: &str) -> anyhow::Result<Device> {
 pub fn describe(device: &Device) -> String {
     match device {
         Device::Cpu => "cpu".into(),
-        other => describe_card(other),
+        other => describe_gpu(other),
     }
 }
 
 #[cfg(feature = "cuda")]
-use card::{describe as describe_card, open as open_card};
+use gpu::{describe as describe_gpu, open as open_gpu};
 
 #[cfg(not(feature = "cuda"))]
-fn open_card(card: usize) -> anyhow::Result<Device> {
-    Err(crate::cuda_program::hand_over(card))
+fn open_gpu(gpu: usize) -> anyhow::Result<Device> {
+    Err(crate::cuda_program::hand_over(gpu))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn describe_card(device: &Device) -> String {
+fn describe_gpu(device: &Device) -> String {
     format!("{:?}", device.location())
 }
 
-/// Cards, where they are compiled in.
+/// GPUs, where they are compiled in.
 #[cfg(feature = "cuda")]
-mod card {
+mod gpu {
     use std::sync::{Mutex, PoisonError};
 
     use anyhow::{Context, bail};
     use candle_core::Device;
     use candle_core::cuda_backend::cudarc::driver::CudaContext;
 
-    /// Cards that are open, each opened once: tensors of two openings cannot meet.
+    /// GPUs that are open, each opened once: tensors of two openings cannot meet.
     static OPEN: Mutex<Vec<(usize, Device)>> = Mutex::new(Vec::new());
 
-    /// Card `card`, which all threads share.
-    pub fn open(card: usize) -> anyhow::Result<Device> {
+    /// GPU `gpu`, which all threads share.
+    pub fn open(gpu: usize) -> anyhow::Result<Device> {
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, device)) = open.iter().find(|(number, _)| *number == card) {
+        if let Some((_, device)) = open.iter().find(|(number, _)| *number == gpu) {
             return Ok(device.clone());
         }
-        let device = first(card)?;
-        open.push((card, device.clone()));
+        let device = first(gpu)?;
+        open.push((gpu, device.clone()));
         Ok(device)
     }
 
     /// [`open`] for the first time.
-    fn first(card: usize) -> anyhow::Result<Device> {
+    fn first(gpu: usize) -> anyhow::Result<Device> {
         let count = CudaContext::device_count().with_context(|| {
             format!(
-                "--device cuda:{card}: the NVIDIA driver finds no card; `nvidia-smi` says why (a container needs \
-                 `--gpus all`, and CUDA_VISIBLE_DEVICES hides cards)"
+                "--device cuda:{gpu}: the NVIDIA driver finds no GPU; `nvidia-smi` says why (a container needs \
+                 `--gpus all`, and CUDA_VISIBLE_DEVICES hides GPUs)"
             )
         })?;
         let count = usize::try_from(count).unwrap_or(0);
-        if card >= count {
+        if gpu >= count {
             bail!(
-                "--device cuda:{card}: expected a number below {count}, the cards that the driver shows \
+                "--device cuda:{gpu}: expected a number below {count}, the GPUs that the driver shows \
                  (`nvidia-smi -L` lists them, CUDA_VISIBLE_DEVICES hides some)"
             );
         }
-        let device = autogan_nn::ops::cuda::open(card).with_context(|| {
+        let device = autogan_nn::ops::cuda::open(gpu).with_context(|| {
             format!(
-                "--device cuda:{card}: the card cannot be opened; `nvidia-smi` shows whether it works and who else \
+                "--device cuda:{gpu}: the GPU cannot be opened; `nvidia-smi` shows whether it works and who else \
                  holds its memory"
             )
         })?;
         Ok(device)
     }
 
-    /// The number and the name of a card.
+    /// The number and the name of a GPU.
     pub fn describe(device: &Device) -> String {
-        let Ok(card) = device.as_cuda_device() else { return format!("{:?}", device.location()) };
-        let stream = card.cuda_stream();
+        let Ok(gpu) = device.as_cuda_device() else { return format!("{:?}", device.location()) };
+        let stream = gpu.cuda_stream();
         let context = stream.context();
         let name = context.name().unwrap_or_else(|_| "unknown".into());
         format!("cuda:{} ({name})", context.ordinal())

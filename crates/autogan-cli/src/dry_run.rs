@@ -1,7 +1,6 @@
 //! A [`Preview`] is what `search --dry-run` and `train --dry-run` have in common: images, scorer and the speed of this
 //! machine. Nothing is fetched and nothing is made.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +25,8 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Looks for the images of `data` at `side` pixels, and for `scorer`; `kind` is what would run.
-    ///
-    /// # Errors
-    /// When there are no such images. A scorer that is missing is told by [`Preview::missing`].
+    /// Looks for the images of `data` at `side` pixels, and for `scorer`; `kind` is what would run. It fails when there
+    /// are no such images. A scorer that is missing is told by [`Preview::missing`].
     pub fn new(
         args: &RunArgs,
         kind: &str,
@@ -58,10 +55,7 @@ impl Preview {
         Ok(Self { images, note, extractor, missing, device: device.clone() })
     }
 
-    /// Measures the device.
-    ///
-    /// # Errors
-    /// When an operator fails.
+    /// Measures the device. It fails when an operator fails.
     pub fn speed(&self, model: &ModelConfig, batch: usize) -> anyhow::Result<Speed> {
         Ok(Speed::measure(model, batch, self.extractor.as_deref(), &self.device)?)
     }
@@ -71,9 +65,31 @@ impl Preview {
         format!("# {} images{}\n", self.images, self.note)
     }
 
-    /// What is missing, as lines.
-    pub fn missing(&self) -> &str {
-        &self.missing
+    /// What a run takes on this machine, where `what` is its training's name: the time of that, of generating images, and
+    /// of `scored` images in the extractor; then what is missing.
+    pub fn times(
+        &self,
+        speed: Speed,
+        what: &str,
+        (training, generating): (Duration, Duration),
+        scored: u64,
+    ) -> String {
+        let show = |d: Duration| time(d.as_secs_f64());
+        let (macs, training, generating) =
+            (speed.macs_per_s / 1e9, show(training), show(generating));
+        let scoring = match (speed.scoring(scored), speed.scored_per_s) {
+            (Some(time), Some(rate)) => {
+                let time = show(time);
+                format!("estimated time: scoring {time} (extractor at {rate:.0} images per second)")
+            }
+            _ => format!("scoring: {scored} images, at a speed that cannot be measured here"),
+        };
+        format!(
+            "# this machine: {macs:.1} G multiply-accumulates per second (measured)\n\
+             # estimated time: {what} {training}, generating images to score {generating}\n\
+             # {scoring}\n{}",
+            self.missing
+        )
     }
 }
 
@@ -84,37 +100,4 @@ fn missing(args: &RunArgs, scorer: &str, kind: &str, error: &SearchError) -> Str
     }
     let reason = error.to_string().replace('\n', "\n# ");
     format!("# This {kind} cannot run as it is: {reason}\n")
-}
-
-/// What a run takes on this machine, where `what` is its training's name: the time of that, of generating images, and of
-/// `scored` images in the extractor.
-pub fn times(
-    speed: Speed,
-    what: &str,
-    training: Duration,
-    generating: Duration,
-    scored: u64,
-) -> Result<String, std::fmt::Error> {
-    let show = |d: Duration| time(d.as_secs_f64());
-    let mut out = String::new();
-    writeln!(
-        out,
-        "# this machine: {:.1} G multiply-accumulates per second (measured)",
-        speed.macs_per_s / 1e9
-    )?;
-    writeln!(
-        out,
-        "# estimated time: {what} {}, generating images to score {}",
-        show(training),
-        show(generating)
-    )?;
-    match (speed.scoring(scored), speed.scored_per_s) {
-        (Some(time), Some(rate)) => writeln!(
-            out,
-            "# estimated time: scoring {} (extractor at {rate:.0} images per second)",
-            show(time)
-        )?,
-        _ => writeln!(out, "# scoring: {scored} images, at a speed that cannot be measured here")?,
-    }
-    Ok(out)
 }

@@ -3,11 +3,10 @@
 use anyhow::ensure;
 use autogan_metrics::io::ImageSource;
 use autogan_search::to_u8;
-use indicatif::ProgressStyle;
 use serde_json::json;
 
-use crate::generator::{GeneratorArgs, Loaded};
-use crate::score::{Names, Options, Report, Sets, check_comparable};
+use crate::generator::{ArchGenerator, GeneratorArgs};
+use crate::score::{Names, Options, Report, Sets};
 
 /// Score what a checkpoint's generator makes.
 ///
@@ -39,11 +38,8 @@ pub struct Args {
     options: Options,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the checkpoint cannot be read, the architecture does not fit it, the reference cannot be read or follows
-/// another protocol, or the extractor's weights cannot be had.
+/// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, the
+/// reference cannot be read or follows another protocol, or the extractor's weights cannot be had.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.n >= 2, "-n: expected 2 or more, found {}", args.n);
     ensure!(
@@ -66,25 +62,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     report.count(&generated, reference.as_ref());
     report.inception_score(&generated)?;
     if let Some(reference) = &reference {
-        check_comparable(&args.options, &generated, reference)?;
-        report.fid(&generated, reference)?;
-        if args.kid {
-            report.kid(&generated, reference)?;
-        }
-        if args.prc {
-            report.prc(&generated, reference)?;
-        }
+        report.compare(&generated, reference, (true, args.kid, args.prc))?;
     }
     report.print(args.json)
 }
 
 /// The generator's images, u8, in memory.
-fn images(args: &Args, generator: &Loaded) -> anyhow::Result<ImageSource> {
+fn images(args: &Args, generator: &ArchGenerator) -> anyhow::Result<ImageSource> {
     let label = args.generator.checkpoint.display().to_string();
-    let bar = args.options.bar(args.n as u64);
-    bar.set_style(ProgressStyle::with_template(
-        "generating {bar:30} {pos}/{len} images {per_sec} left {eta}",
-    )?);
+    let template = "generating {bar:30} {pos}/{len} images {per_sec} left {eta}";
+    let bar = args.options.bar(args.n, template);
     let z = generator.latents(args.n, args.latent_seed)?;
     let (mut pixels, mut side) = (Vec::new(), 0);
     generator.generate(&z, args.latent_seed, &mut |images| {

@@ -63,21 +63,10 @@ fn search_fields(event: &SearchEvent) -> Value {
         SearchEvent::Reset { step, g_spread, d_spread } => json!({
             "event": "reset", "step": step, "g_spread": g_spread, "d_spread": d_spread,
         }),
-        SearchEvent::Scored {
-            kind,
-            step,
-            arch,
-            score,
-            spread,
-            reward,
-            entropy,
-            advantage,
-            baseline,
-            seconds,
-        } => json!({
-            "event": "scored", "kind": kind.name(), "step": step, "arch": arch.to_string(),
-            "named": arch.named(), "score": score, "spread": spread, "reward": reward,
-            "entropy": entropy, "advantage": advantage, "baseline": baseline, "seconds": seconds,
+        SearchEvent::Scored(s) => json!({
+            "event": "scored", "kind": s.kind.name(), "step": s.step, "arch": s.arch.to_string(),
+            "named": s.arch.named(), "score": s.score, "spread": s.spread, "reward": s.reward,
+            "entropy": s.entropy, "advantage": s.advantage, "baseline": s.baseline, "seconds": s.seconds,
         }),
         SearchEvent::Controller { step, report } => json!({
             "event": "controller", "step": step, "reward": report.mean_reward,

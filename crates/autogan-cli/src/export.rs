@@ -48,10 +48,8 @@ enum NamesArg {
     Derived,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the checkpoint cannot be read, the architecture does not fit it, or a file exists or cannot be written.
+/// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, or a file
+/// exists or cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let outputs = [&args.onnx, &args.safetensors, &args.pth];
     ensure!(

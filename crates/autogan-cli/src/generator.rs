@@ -61,7 +61,7 @@ struct Source {
 }
 
 /// A generator with the architecture that it runs.
-pub struct Loaded {
+pub struct ArchGenerator {
     generator: Generator,
     /// The cells that are run.
     pub arch: Arch,
@@ -70,18 +70,16 @@ pub struct Loaded {
 }
 
 impl GeneratorArgs {
-    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`.
-    ///
-    /// # Errors
-    /// When the checkpoint cannot be read, or the architecture does not fit it.
-    pub fn load(&self, device: &Device) -> anyhow::Result<Loaded> {
+    /// Loads the averaged weights where the checkpoint has them, and its other ones otherwise, onto `device`. It fails
+    /// when the checkpoint cannot be read, or the architecture does not fit it.
+    pub fn load(&self, device: &Device) -> anyhow::Result<ArchGenerator> {
         let source = open(&self.checkpoint)?;
         let whole = self.architecture(&source)?;
         let generator = self.generator(&source, &whole, device)?;
         let arch = self.up_to_stage(&whole)?;
         let own_supernet = source.config.is_some() && generator.arch().is_none();
         let recalibrate = self.recalibrate.unwrap_or(if own_supernet { RECALIBRATE } else { 0 });
-        Ok(Loaded { generator, arch, recalibrate, device: device.clone() })
+        Ok(ArchGenerator { generator, arch, recalibrate, device: device.clone() })
     }
 
     /// The architecture that the arguments or the run name.
@@ -174,7 +172,7 @@ fn best_of_run(checkpoint: &Path) -> anyhow::Result<Option<Arch>> {
     Ok(found.map(|found| found.arch))
 }
 
-impl Loaded {
+impl ArchGenerator {
     /// Length of a latent.
     pub fn latent(&self) -> usize {
         self.generator.config().latent
@@ -188,10 +186,7 @@ impl Loaded {
     }
 
     /// Images `[n, 3, S, S]` in [-1, 1] of the latents `z` `[N, latent]`, batch by batch, to `each`; `seed` decides the
-    /// latents of a recalibration.
-    ///
-    /// # Errors
-    /// When an operator or `each` fails.
+    /// latents of a recalibration. It fails when an operator or `each` fails.
     pub fn generate(
         &self,
         z: &Tensor,
@@ -208,10 +203,8 @@ impl Loaded {
         Ok(())
     }
 
-    /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses.
-    ///
-    /// # Errors
-    /// When an operator fails.
+    /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses. It fails
+    /// when an operator fails.
     pub fn derived(&self, seed: u64) -> anyhow::Result<Generator> {
         let derived = self.generator.derive(&self.arch)?;
         if let Some(stats) = self.statistics(seed)? {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use autogan_hub::Hub;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+
+use crate::terminal::style;
 
 /// The hub, or its cache alone when `offline`; without a bar when `silent`.
 pub fn open(offline: bool, silent: bool) -> Hub {
@@ -24,11 +26,7 @@ pub fn open(offline: bool, silent: bool) -> Hub {
 
 fn draw(bar: &ProgressBar, name: &str, done: u64, total: u64) {
     if bar.message() != name {
-        let template = "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta}";
-        // The template is a constant; the plain style serves if it were wrong.
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        bar.set_style(style("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta}"));
         bar.set_message(name.to_string());
     }
     bar.set_length(total);

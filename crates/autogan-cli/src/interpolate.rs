@@ -7,10 +7,8 @@
 use candle_core::{DType, Device, Tensor};
 
 /// From each latent at an even place of `z` `[2·N, L]` to the one after it, in `steps` latents that begin with the one
-/// and end with the other: `[N·steps, L]`.
-///
-/// # Errors
-/// When `z` does not have this shape, or there are fewer than two steps.
+/// and end with the other: `[N·steps, L]`. It fails when `z` does not have this shape, or there are fewer than two
+/// steps.
 pub fn between_pairs(z: &Tensor, steps: usize) -> anyhow::Result<Tensor> {
     let rows = z.to_dtype(DType::F32)?.to_vec2::<f32>()?;
     anyhow::ensure!(steps >= 2, "--interpolate: expected 2 images or more, found {steps}");

@@ -137,30 +137,27 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
     let terminal = &cli.terminal;
-    match cli.command {
-        Command::Search(args) => search::run(&args, terminal),
-        Command::Train(args) => train::run(&args, terminal),
-        Command::Arch(command) => arch::run(&command).map(|()| ExitCode::SUCCESS),
-        Command::Report(args) => report::run(&args, terminal).map(|()| ExitCode::SUCCESS),
-        Command::Sample(args) => sample::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Export(args) => export::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Eval(args) => eval::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Score(args) => score::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Weights(command) => weights::run(&command).map(|()| ExitCode::SUCCESS),
-        Command::TrainScorer(args) => {
-            in_pool(|| train_scorer::run(&args).map(|()| ExitCode::SUCCESS))
-        }
-        Command::Dashboard(args) => dashboard::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Bench(command) => in_pool(|| bench::run(&command).map(|()| ExitCode::SUCCESS)),
-        Command::Trials(args) => trials::run(&args).map(|()| ExitCode::SUCCESS),
-        Command::Runs(args) => runs::run(&args, terminal).map(|()| ExitCode::SUCCESS),
-        Command::Compare(args) => compare::run(&args, terminal).map(|()| ExitCode::SUCCESS),
-        Command::Repro(args) => repro::run(&args, terminal),
-        Command::Completions(args) => {
-            manual::completions(&args, Cli::command()).map(|()| ExitCode::SUCCESS)
-        }
-        Command::Man(args) => manual::man(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
-    }
+    let done = match cli.command {
+        Command::Search(args) => return search::run(&args, terminal),
+        Command::Train(args) => return train::run(&args, terminal),
+        Command::Repro(args) => return repro::run(&args, terminal),
+        Command::Arch(command) => arch::run(&command),
+        Command::Report(args) => report::run(&args, terminal),
+        Command::Sample(args) => sample::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Weights(command) => weights::run(&command),
+        Command::TrainScorer(args) => in_pool(|| train_scorer::run(&args)),
+        Command::Dashboard(args) => dashboard::run(&args),
+        Command::Bench(command) => in_pool(|| bench::run(&command)),
+        Command::Trials(args) => trials::run(&args),
+        Command::Runs(args) => runs::run(&args, terminal),
+        Command::Compare(args) => compare::run(&args, terminal),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, Cli::command()),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs `f` on a thread of the pool, so that each parallel loop begins where it is called: handing every loop of a

@@ -22,20 +22,14 @@ pub struct Man {
     dir: Option<PathBuf>,
 }
 
-/// Carries `autogan completions` out.
-///
-/// # Errors
-/// When stdout cannot be written.
+/// Carries `autogan completions` out. It fails when stdout cannot be written.
 pub fn completions(args: &Completions, mut command: Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "autogan", &mut script);
     print(&script)
 }
 
-/// Carries `autogan man` out.
-///
-/// # Errors
-/// When a page cannot be written.
+/// Carries `autogan man` out. It fails when a page cannot be written.
 pub fn man(args: &Man, mut command: Command) -> anyhow::Result<()> {
     command.build();
     match &args.dir {

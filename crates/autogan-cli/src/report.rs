@@ -25,10 +25,7 @@ pub struct Args {
     runs_dir: PathBuf,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When there is no such run, or the file cannot be written.
+/// Carries the command out. It fails when there is no such run, or the file cannot be written.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
     let run = RunDir::find_or_newest(&args.runs_dir, args.run.as_deref())?;
     let written = write_report(&run, args.out.as_deref()).context("no report was written")?;

@@ -74,18 +74,8 @@ impl RunArgs {
         sources
     }
 
-    /// Opens the device.
-    ///
-    /// # Errors
-    /// As [`device::open`].
-    pub fn device(&self) -> anyhow::Result<Device> {
-        device::open(&self.device)
-    }
-
-    /// Puts the directory of the images and the seed in place that the command line names.
-    ///
-    /// # Errors
-    /// When the directory is not named in UTF-8.
+    /// Puts the directory of the images and the seed in place that the command line names. It fails when the directory
+    /// is not named in UTF-8.
     pub fn fill_in(&self, data: &mut DataConfig, seed: &mut u64) -> anyhow::Result<()> {
         if let Some(dir) = &self.data {
             let dir = dir.to_str().context("--data: expected a path in UTF-8")?;
@@ -135,25 +125,21 @@ pub struct RunEnd<J: Job> {
 pub struct Runner<'a> {
     pub args: &'a RunArgs,
     pub terminal: &'a Terminal,
-    device: Device,
+    pub device: Device,
     signals: Signals,
     sources: Sources,
 }
 
 impl<'a> Runner<'a> {
-    /// Opens the device and listens to signals.
-    ///
-    /// # Errors
-    /// When there is no such device, or the operating system refuses a handler.
+    /// Opens the device and listens to signals. It fails when there is no such device, or the operating system refuses
+    /// a handler.
     pub fn new(args: &'a RunArgs, terminal: &'a Terminal) -> anyhow::Result<Self> {
-        let (device, signals) = (args.device()?, Signals::listen()?);
+        let (device, signals) = (device::open(&args.device)?, Signals::listen()?);
         Ok(Self { args, terminal, device, signals, sources: args.sources(false) })
     }
 
-    /// The whole command: the run that `--resume` names goes on, or one with `config` begins.
-    ///
-    /// # Errors
-    /// As [`Runner::start`] and [`Runner::resume`].
+    /// The whole command: the run that `--resume` names goes on, or one with `config` begins. It fails as
+    /// [`Runner::start`] and [`Runner::resume`] do.
     pub fn run<J: JobCommand>(
         &self,
         config: impl FnOnce() -> anyhow::Result<J::Config>,
@@ -182,25 +168,21 @@ impl<'a> Runner<'a> {
         self.signals.exit_code()
     }
 
-    /// Begins a run in `path`, or in a new directory among all runs.
-    ///
-    /// # Errors
-    /// When something is wrong with the input, which is found before a directory is made; when the job fails.
+    /// Begins a run in `path`, or in a new directory among all runs. It fails when something is wrong with the input,
+    /// which is found before a directory is made; when the job fails.
     pub fn start<J: JobCommand>(
         &self,
         config: J::Config,
         path: Option<&Path>,
     ) -> anyhow::Result<RunEnd<J>> {
         let inputs = self.load::<J>(&config)?;
-        let job = J::begin(config, inputs)?;
+        let job = J::new(config, inputs)?;
         let place = path.map_or(RunPlace::Under(&self.args.runs_dir), RunPlace::At);
         self.carry_on(Session::start(job, place, &self.host())?)
     }
 
-    /// Continues a run: with `wanted`, or with its own configuration and what the command line changes in it.
-    ///
-    /// # Errors
-    /// When the run cannot go on so, or fails.
+    /// Continues a run: with `wanted`, or with its own configuration and what the command line changes in it. It fails
+    /// when the run cannot go on so, or fails.
     pub fn resume<J: JobCommand>(
         &self,
         dir: RunDir,
@@ -246,17 +228,10 @@ impl<'a> Runner<'a> {
     fn host(&self) -> Host {
         Host::detect(&device::describe(&self.device))
     }
-
-    /// The device.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
 }
 
-/// The configuration of a run, with settings over it.
-///
-/// # Errors
-/// When it is that of another kind of job, or a setting does not fit.
+/// The configuration of a run, with settings over it. It fails when it is that of another kind of job, or a setting
+/// does not fit.
 pub fn config_of<J: JobCommand>(dir: &RunDir, settings: &[String]) -> anyhow::Result<J::Config> {
     let text = dir.config()?;
     if <J::Other as Job>::Config::stored(&text, "").is_ok() {

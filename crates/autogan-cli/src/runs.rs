@@ -30,10 +30,8 @@ pub enum Form {
     Json,
 }
 
-/// Carries the command out. A damaged run is listed with what can still be read, after a warning.
-///
-/// # Errors
-/// When the directory cannot be read or stdout cannot be written.
+/// Carries the command out. A damaged run is listed with what can still be read, after a warning. It fails when the
+/// directory cannot be read or stdout cannot be written.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
     let runs = RunDir::list(&args.dir)?;
     if runs.is_empty() {

@@ -10,7 +10,7 @@ use autogan_weights::Archive;
 use candle_core::{DType, Tensor};
 
 use crate::device;
-use crate::generator::{GeneratorArgs, Loaded};
+use crate::generator::{ArchGenerator, GeneratorArgs};
 use crate::interpolate::between_pairs;
 
 /// Generate images from a checkpoint.
@@ -39,15 +39,13 @@ pub struct Args {
     /// What the latents follow from
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where to compute: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the checkpoint cannot be read, the architecture does not fit it, or a file cannot be written.
+/// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, or a file
+/// cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let wanted = [&args.out, &args.out_dir, &args.tensor_out];
     ensure!(
@@ -68,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     write(args, &Tensor::cat(&parts, 0)?)
 }
 
-fn latents(args: &Args, generator: &Loaded) -> anyhow::Result<Tensor> {
+fn latents(args: &Args, generator: &ArchGenerator) -> anyhow::Result<Tensor> {
     let Some(path) = &args.latents else {
         let n = match args.interpolate {
             None => args.n.unwrap_or(64),

@@ -6,10 +6,10 @@ use std::io::Write;
 
 use autogan_run::LogFile;
 use autogan_search::StepLosses;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde_json::Value;
 
-use crate::terminal::{Terminal, say};
+use crate::terminal::{Terminal, bar, say};
 
 /// Decay of the losses that are shown, so that they can be read.
 const SMOOTH: f64 = 0.95;
@@ -33,12 +33,7 @@ impl<'a> Screen<'a> {
 
     /// A bar below the others.
     pub fn bar(&self, prefix: &'static str, template: &str) -> ProgressBar {
-        let bar = self.bars.add(ProgressBar::new(1));
-        // Templates are constants of this program; the plain style serves if one were wrong.
-        let style = ProgressStyle::with_template(template);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(prefix);
-        bar
+        self.bars.add(bar(1, template, false).with_prefix(prefix))
     }
 
     /// A line for the reader and for the log.

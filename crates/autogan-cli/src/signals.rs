@@ -14,10 +14,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on.
-    ///
-    /// # Errors
-    /// When the operating system refuses a handler.
+    /// Listens from now on. It fails when the operating system refuses a handler.
     pub fn listen() -> anyhow::Result<Self> {
         let (stop, which) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         for signal in [SIGINT, SIGTERM] {

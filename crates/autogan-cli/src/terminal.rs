@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 /// In place of the standard macros, which panic when nobody reads: results of the simple commands.
@@ -92,15 +93,24 @@ impl Terminal {
     }
 }
 
+/// A bar of `length` steps, or one that is never seen.
+pub fn bar(length: usize, template: &str, hidden: bool) -> ProgressBar {
+    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
+    bar.with_style(style(template))
+}
+
+/// How a bar looks. Templates are constants of this program; the plain style serves if one were wrong.
+pub fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// A line on stderr. A stderr that nobody reads is no reason to stop working.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// A result on stdout. A reader that has seen enough (`| head`) is no error.
-///
-/// # Errors
-/// When stdout cannot be written for another reason, such as a full disk.
+/// A result on stdout. A reader that has seen enough (`| head`) is no error. It fails when stdout cannot be written for
+/// another reason, such as a full disk.
 pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -122,10 +132,7 @@ pub fn put(text: &str) {
     }
 }
 
-/// A result on stdout, or in a file that is replaced as a whole.
-///
-/// # Errors
-/// When it cannot be written.
+/// A result on stdout, or in a file that is replaced as a whole. It fails when it cannot be written.
 pub fn deliver(bytes: &[u8], file: Option<&std::path::Path>) -> anyhow::Result<()> {
     match file {
         None => print(bytes),

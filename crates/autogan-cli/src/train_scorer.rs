@@ -6,9 +6,9 @@ use anyhow::{Context, bail};
 use autogan_config::Configuration;
 use autogan_data::{LoadOptions, Split, load};
 use autogan_search::scorer::{ScorerConfig, ScorerEvent, train_scorer};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::device;
+use crate::terminal::bar;
 
 /// Train the compact classifier that scores images.
 #[derive(Debug, clap::Args)]
@@ -35,10 +35,7 @@ pub struct Args {
     device: String,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When the images cannot be read, training diverges, or the file cannot be written.
+/// Carries the command out. It fails when the images cannot be read, training diverges, or the file cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let mut config = match args.dataset.as_str() {
@@ -58,9 +55,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .with_context(|| format!("cannot load the dataset {}", args.dataset))
     };
     let (train, test) = (images(Split::Train)?, images(Split::Test)?);
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
-        "{prefix:12} {bar:30} {pos}/{len} steps {per_sec} left {eta} {msg}",
-    )?);
+    let template = "{prefix:12} {bar:30} {pos}/{len} steps {per_sec} left {eta} {msg}";
+    let bar = bar(0, template, false);
     let trained = train_scorer(&config, &train, &test, &device, &mut |event| match event {
         ScorerEvent::Step { step, steps, loss } => {
             bar.set_length(steps as u64);

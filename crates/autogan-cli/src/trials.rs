@@ -37,10 +37,8 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When there is no such run, its store is not intact, or the result cannot be written.
+/// Carries the command out. It fails when there is no such run, its store is not intact, or the result cannot be
+/// written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let for_programs = args.format == Format::Parquet && args.out.is_none();
     ensure!(

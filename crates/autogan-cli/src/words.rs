@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
+use autogan_space::Arch;
+
 pub use autogan_run::clock::duration as time;
 
 /// A generator's size in words.
-pub fn size(params: u64, macs: u64) -> String {
+fn size(params: u64, macs: u64) -> String {
     let macs = macs as f64 / 1e6;
     let params = match params {
         ..100_000 => params.to_string(),
         _ => format!("{:.2} M", params as f64 / 1e6),
     };
     format!("{params} parameters, {macs:.1} M multiply-accumulates per image")
+}
+
+/// An architecture in the closing summary of a run: a line for each cell, its vector and its size.
+pub fn architecture(named: &str, arch: &Arch, (params, macs): (u64, u64)) -> String {
+    let cells = named.split('/').zip(1..).map(|(cell, i)| format!("  cell {i}  {}\n", cell.trim()));
+    format!("{}  vector  {arch}\n  size    {}\n", cells.collect::<String>(), size(params, macs))
 }
 
 /// A duration as `4:07` or `1:02:09`.

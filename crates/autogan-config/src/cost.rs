@@ -15,11 +15,6 @@ impl ModelConfig {
 }
 
 impl SearchConfig {
-    /// The sizes that cost is counted for.
-    pub fn shape(&self) -> GeneratorShape {
-        self.model.shape()
-    }
-
     /// The stage that a search begins with, from 0.
     pub fn first_stage(&self) -> usize {
         match self.search.levels {
@@ -36,7 +31,7 @@ impl SearchConfig {
         let limit = |value: u64| (value > 0).then_some(value);
         let (params, macs) = (limit(self.budget.max_params), limit(self.budget.max_macs));
         let alone = |key: &str, params, macs| {
-            Budget::new(self.shape(), params, macs).map_err(|error| match error {
+            Budget::new(self.model.shape(), params, macs).map_err(|error| match error {
                 SpaceError::Budget { least, found, what } => {
                     let expected = format!(
                         "0 (no limit) or at least {least}, the {what} of the cheapest generator of these sizes"
@@ -58,7 +53,7 @@ impl SearchConfig {
             RewardCost::Params => |cost| cost.params,
             RewardCost::Macs => |cost| cost.macs,
         };
-        let shape = self.shape();
+        let shape = self.model.shape();
         let own = part(derived_generator_cost(arch, &shape));
         let reference = part(dearest_cost(arch.stage(), &shape));
         self.reward.cost_weight * own as f64 / reference as f64

@@ -51,10 +51,8 @@ impl Values {
         }
     }
 
-    /// Checks the numbers in `value`, found at the dotted `key`.
-    ///
-    /// # Errors
-    /// When one is out of its range; the message names its key.
+    /// Checks the numbers in `value`, found at the dotted `key`. It fails when one is out of its range; the message
+    /// names its key.
     pub(crate) fn check(&self, key: &str, value: &toml::Value) -> Result<()> {
         match (self, value) {
             (Values::Section(keys), toml::Value::Table(table)) => keys.iter().try_for_each(|at| {

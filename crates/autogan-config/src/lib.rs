@@ -4,8 +4,8 @@
 //! configuration. The choices on which the paper, the released code and this project differ are named after what they
 //! do, so that `paper` and `released` are configurations like any other.
 //!
-//! [`Configuration`] reads, changes, checks and writes each kind; [`RunConfig`] is what a run's directory holds;
-//! [`reference()`] describes every key, as `docs/configuration.md`.
+//! [`Configuration`] reads, changes, checks and writes each kind; [`RunConfig`] is what a run's directory holds. A [`Key`]
+//! says of itself what `docs/configuration.md` says of it.
 
 mod change;
 mod check;
@@ -15,7 +15,6 @@ mod error;
 mod keys;
 mod networks;
 mod policy;
-mod reference;
 mod scorer;
 mod search;
 mod stored;
@@ -30,7 +29,6 @@ pub use networks::{
     SkipTap, TrainConfig,
 };
 pub use policy::{BaselineOrder, FirstInput, Policy, PolicyConfig, PolicyLoss};
-pub use reference::reference;
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
     BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetConfig,

@@ -28,17 +28,6 @@ impl RunConfig {
         })
     }
 
-    /// The configuration as TOML, as a run stores it.
-    ///
-    /// # Errors
-    /// When a number cannot be written as TOML.
-    pub fn to_toml(&self) -> Result<String> {
-        match self {
-            Self::Search(config) => config.to_toml(),
-            Self::Training(config) => config.to_toml(),
-        }
-    }
-
     /// Every value by its dotted key.
     ///
     /// # Errors

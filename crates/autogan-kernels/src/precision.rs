@@ -7,7 +7,7 @@ use crate::slices::map;
 pub enum Precision {
     /// f32 throughout.
     F32,
-    /// f32, of whose factors a card may take TF32's ten bits of fraction. By cuDNN alone: elsewhere it is an error.
+    /// f32, of whose factors a GPU may take TF32's ten bits of fraction. By cuDNN alone: elsewhere it is an error.
     Tf32,
     /// Operands and results rounded to bf16, sums in f32.
     Bf16,

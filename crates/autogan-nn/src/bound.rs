@@ -25,10 +25,7 @@ impl BoundGenerator<'_> {
 
 impl Module for BoundGenerator<'_> {
     fn forward(&self, z: &Tensor) -> candle_core::Result<Tensor> {
-        Ok(match self.grad {
-            Grad::Tracked => self.generator.forward(z, self.arch, self.mode)?,
-            Grad::Frozen => self.generator.forward_frozen(z, self.arch, self.mode)?,
-        })
+        Ok(self.generator.pass(z, self.arch, self.mode, self.grad)?)
     }
 }
 
@@ -52,9 +49,6 @@ impl BoundDiscriminator<'_> {
 
 impl Module for BoundDiscriminator<'_> {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        Ok(match self.grad {
-            Grad::Tracked => self.discriminator.forward(x, self.stage, self.mode)?,
-            Grad::Frozen => self.discriminator.forward_frozen(x, self.stage, self.mode)?,
-        })
+        Ok(self.discriminator.pass(x, self.stage, self.mode, self.grad)?)
     }
 }

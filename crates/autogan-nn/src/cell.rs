@@ -1,14 +1,12 @@
 //! One cell of the generator, section 3.1: two halves with a convolution each, skips from earlier cells, and a shortcut
 //! past both halves.
 //!
-//! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out =
-//! half2(h)`, plus `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,]
-//! convolution 3x3, norm, ReLU; pre-activation: norm, ReLU, [upsampling,] convolution 3x3. Only the
-//! first half upsamples.
+//! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out = half2(h)`, plus
+//! `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,] convolution 3x3, norm, ReLU;
+//! pre-activation: norm, ReLU, [upsampling,] convolution 3x3. Only the first half upsamples.
 //!
-//! A 1x1 convolution commutes with nearest and bilinear upsampling (the weights of each output
-//! pixel sum to one, so the bias commutes too): it runs at the small side, for 4 or 16 times fewer
-//! multiplications.
+//! A 1x1 convolution commutes with nearest and bilinear upsampling (the weights of each output pixel sum to one, so the
+//! bias commutes too): it runs at the small side, for 4 or 16 times fewer multiplications.
 
 use autogan_ops::{self as ops, Activation, Before, Resize};
 use autogan_space::{CellArch, Conv, Norm, Upsample};
@@ -81,33 +79,27 @@ impl Cell {
             Conv2d::new(builder, &format!("{name}.{part}"), width, width, 1)
         };
         Ok(Self {
-            post: wanted(|a| a.conv == Conv::Post).then(|| halves(builder, "post")).transpose()?,
-            pre: wanted(|a| a.conv == Conv::Pre).then(|| halves(builder, "pre")).transpose()?,
-            shortcut: wanted(|a| a.shortcut).then(|| conv1x1(builder, "c_sc")).transpose()?,
-            shortcut_deconv: (with_deconv && wanted(|a| a.shortcut))
-                .then(|| deconv(builder, "deconv_sc"))
-                .transpose()?,
+            post: made_if(wanted(|a| a.conv == Conv::Post), || halves(builder, "post"))?,
+            pre: made_if(wanted(|a| a.conv == Conv::Pre), || halves(builder, "pre"))?,
+            shortcut: made_if(wanted(|a| a.shortcut), || conv1x1(builder, "c_sc"))?,
+            shortcut_deconv: made_if(with_deconv && wanted(|a| a.shortcut), || {
+                deconv(builder, "deconv_sc")
+            })?,
             skips: (0..index)
                 .map(|from| {
                     let used = arch.is_none_or(|a| a.skips.get(from));
-                    used.then(|| conv1x1(builder, &format!("skip_in_ops.{from}"))).transpose()
+                    made_if(used, || conv1x1(builder, &format!("skip_in_ops.{from}")))
                 })
                 .collect::<Result<_>>()?,
-            skip_deconv_x2: factor(2).then(|| deconv(builder, "skip_deconvx2")).transpose()?,
-            skip_deconv_x4: factor(4)
-                .then(|| {
-                    Ok::<_, NnError>([
-                        deconv(builder, "skip_deconvx4.0")?,
-                        deconv(builder, "skip_deconvx4.1")?,
-                    ])
-                })
-                .transpose()?,
+            skip_deconv_x2: made_if(factor(2), || deconv(builder, "skip_deconvx2"))?,
+            skip_deconv_x4: made_if(factor(4), || {
+                Ok([deconv(builder, "skip_deconvx4.0")?, deconv(builder, "skip_deconvx4.1")?])
+            })?,
             name,
         })
     }
 
-    /// Runs the cell on `x` `[N, C, H, W]`; `taps` are those of the earlier cells, the oldest
-    /// first.
+    /// Runs the cell on `x` `[N, C, H, W]`; `taps` are those of the earlier cells, the oldest first.
     pub fn forward(
         &self,
         x: &Tensor,
@@ -194,12 +186,10 @@ impl Half {
     ) -> Result<Self> {
         Ok(Self {
             conv: Conv2d::new(builder, &format!("{name}.conv"), width, width, 3)?,
-            batch_norm: batch_norm
-                .then(|| BatchNorm::new(builder, &format!("{name}.bn"), width))
-                .transpose()?,
-            deconv: deconv
-                .then(|| Deconv::new(builder, &format!("{name}.deconv"), width))
-                .transpose()?,
+            batch_norm: made_if(batch_norm, || {
+                BatchNorm::new(builder, &format!("{name}.bn"), width)
+            })?,
+            deconv: made_if(deconv, || Deconv::new(builder, &format!("{name}.deconv"), width))?,
             name: name.to_owned(),
         })
     }
@@ -284,6 +274,11 @@ impl Half {
     fn missing(&self, part: &'static str) -> NnError {
         NnError::MissingPart { cell: self.name.clone(), part }
     }
+}
+
+/// A part of a network that is used.
+fn made_if<T>(used: bool, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    used.then(make).transpose()
 }
 
 /// The upsamplings that a convolution does by itself.

@@ -36,10 +36,7 @@ pub fn save(params: &Params, archive: &mut Archive, prefix: &str, names: Names) 
 }
 
 /// [`Params::load`] for a derived generator, from the names of the released derived models or from ours.
-///
-/// # Errors
-/// As [`Params::load`].
-pub fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
+fn load_derived(params: &Params, archive: &Archive, prefix: &str, arch: &Arch) -> Result<()> {
     let ours = |name: &str| from_released_derived(name, arch);
     let mut names = archive.names().filter_map(|name| name.strip_prefix(prefix));
     let released = names.any(|name| ours(name) != name);
@@ -74,8 +71,10 @@ pub fn find_generator(archive: &Archive) -> Result<String> {
     // One part alone may be another network's.
     found.retain(|(_, parts)| parts.iter().filter(|there| **there).count() >= 2);
     let averaged = found.iter().find(|(prefix, _)| is_averaged(prefix));
-    let (prefix, _) = averaged.or(found.first()).ok_or_else(|| NnError::Infer {
-        reason: "the file holds no generator: there is no l1.weight beside to_rgb.2.weight".into(),
+    let (prefix, _) = averaged.or(found.first()).ok_or_else(|| {
+        NnError::Infer(
+            "the file holds no generator: there is no l1.weight beside to_rgb.2.weight".into(),
+        )
     })?;
     generator_shape(archive, prefix)?;
     Ok((*prefix).to_owned())
@@ -85,8 +84,7 @@ fn is_averaged(prefix: &str) -> bool {
     prefix.contains("ema") || prefix.contains("avg")
 }
 
-/// Whether the generator under `prefix` is a supernet: only a supernet's first cell has both kinds
-/// of halves.
+/// Whether the generator under `prefix` is a supernet: only a supernet's first cell has both kinds of halves.
 pub fn is_supernet(archive: &Archive, prefix: &str) -> bool {
     ["post_", "pre_"].iter().all(|kind| {
         let begin = format!("{prefix}cell1.{kind}");
@@ -102,8 +100,8 @@ pub fn is_supernet(archive: &Archive, prefix: &str) -> bool {
 pub fn generator_shape(archive: &Archive, prefix: &str) -> Result<GeneratorShape> {
     let first = dims(archive, &format!("{prefix}l1.weight"))?;
     let last = dims(archive, &format!("{prefix}to_rgb.2.weight"))?;
-    let wrong = |name: &str, expected: String, found: &[usize]| NnError::Infer {
-        reason: format!("{prefix}{name}: expected {expected}, found {found:?}"),
+    let wrong = |name: &str, expected: String, found: &[usize]| {
+        NnError::Infer(format!("{prefix}{name}: expected {expected}, found {found:?}"))
     };
     let &[outputs, latent] = first else {
         return Err(wrong("l1.weight", "[width·bottom², latent]".to_owned(), first));
@@ -137,17 +135,15 @@ pub fn generator_shape(archive: &Archive, prefix: &str) -> Result<GeneratorShape
 pub fn discriminator_width(archive: &Archive, prefix: &str) -> Result<usize> {
     match dims(archive, &format!("{prefix}l5.weight_orig"))? {
         &[1, width] => Ok(width),
-        found => Err(NnError::Infer {
-            reason: format!("expected l5.weight_orig as [1, width], found {found:?}"),
-        }),
+        found => {
+            Err(NnError::Infer(format!("expected l5.weight_orig as [1, width], found {found:?}")))
+        }
     }
 }
 
-/// The generator under `prefix`, with sizes from its weights: a supernet, or the derived network of
-/// `arch`.
+/// The generator under `prefix`, with sizes from its weights: a supernet, or the derived network of `arch`.
 ///
-/// `arch` is needed for a derived network only. Checkpoints of the released code want
-/// [`Rules::RELEASED`].
+/// `arch` is needed for a derived network only. Checkpoints of the released code want [`Rules::RELEASED`].
 ///
 /// # Errors
 /// When sizes cannot be read, when a derived network comes without `arch`, or as [`Params::load`].
@@ -166,8 +162,8 @@ pub fn read_generator(
         net.params().load(archive, prefix)?;
         return Ok(net);
     }
-    let arch = arch.ok_or_else(|| NnError::Infer {
-        reason: "this is a derived generator; name its architecture".to_owned(),
+    let arch = arch.ok_or_else(|| {
+        NnError::Infer("this is a derived generator; name its architecture".to_owned())
     })?;
     let net = Generator::build(&config, Some(arch), dtype, device)?;
     load_derived(net.params(), archive, prefix, arch)?;

@@ -1,10 +1,9 @@
 //! The discriminator, section 3.2: fixed residual blocks under spectral norm, of which more run as the generator grows.
 //!
-//! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image.
-//! Block 2: ReLU, convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3
-//! and 4: ReLU, convolution, ReLU, convolution, plus the input. Stage s runs blocks 1 to s+1, then
-//! block 4, ReLU, the *sum* over pixels and a linear layer without bias. Pooling is the 2x2
-//! average; it commutes with a 1x1 convolution, so block 2 pools first.
+//! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image. Block 2: ReLU,
+//! convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3 and 4: ReLU, convolution, ReLU,
+//! convolution, plus the input. Stage s runs blocks 1 to s+1, then block 4, ReLU, the *sum* over pixels and a linear
+//! layer without bias. Pooling is the 2x2 average; it commutes with a 1x1 convolution, so block 2 pools first.
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_space::MAX_CELLS;
@@ -86,13 +85,12 @@ impl Discriminator {
         BoundDiscriminator { discriminator: self, stage, mode, grad: Grad::Tracked }
     }
 
-    /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the
-    /// parameters.
+    /// Scores `[N, 1]` of images `[N, 3, S, S]` at a stage (from 0), with gradients to the parameters.
     ///
     /// # Errors
     /// When the stage does not exist or the images have another shape.
     pub fn forward(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.prepare_and_run(x, stage, mode, Grad::Tracked)
+        self.pass(x, stage, mode, Grad::Tracked)
     }
 
     /// Prepares forward passes at a stage, one for each mode, in the order in which they would run. The passes
@@ -126,7 +124,7 @@ impl Discriminator {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_frozen(&self, x: &Tensor, stage: usize, mode: DMode) -> Result<Tensor> {
-        self.prepare_and_run(x, stage, mode, Grad::Frozen)
+        self.pass(x, stage, mode, Grad::Frozen)
     }
 
     /// The sizes.
@@ -157,8 +155,7 @@ impl Discriminator {
     ) -> Result<Self> {
         let width = config.width;
         if width == 0 {
-            let (expected, found) = ("1 or more".to_owned(), "0".to_owned());
-            return Err(NnError::Config { field: "width", expected, found });
+            return Err(NnError::zero("width"));
         }
         let mut builder = ParamsBuilder::new(dtype, device)?;
         let mut block =
@@ -180,7 +177,7 @@ impl Discriminator {
 
     /// The weights of a stage, block by block.
     fn weights(&self, stage: usize) -> Vec<&SpectralWeight> {
-        self.blocks(stage).flat_map(Block::weights).chain([self.linear.weight()]).collect()
+        self.blocks(stage).flat_map(Block::weights).chain([&self.linear.weight]).collect()
     }
 
     /// Calls `f` on each weight of a stage; on the CPU, at the same time.
@@ -220,7 +217,7 @@ impl Discriminator {
         }
     }
 
-    fn prepare_and_run(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn pass(&self, x: &Tensor, stage: usize, mode: DMode, grad: Grad) -> Result<Tensor> {
         self.check_stage(stage)?;
         // Before a power iteration, which is kept.
         self.check_images(x, stage)?;
@@ -284,7 +281,7 @@ impl Block {
 
     /// The block's weights, in the order in which [`Self::forward`] takes their vectors.
     fn weights(&self) -> impl Iterator<Item = &SpectralWeight> {
-        [&self.first, &self.second].into_iter().chain(&self.shortcut).map(SpectralConv::weight)
+        [&self.first, &self.second].into_iter().chain(&self.shortcut).map(|conv| &conv.weight)
     }
 
     fn forward(&self, x: &Tensor, vectors: &[Vectors], grad: Grad) -> Result<Tensor> {

@@ -1,5 +1,4 @@
-//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the
-//! decay 0.999.
+//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the decay 0.999.
 
 use autogan_ops as ops;
 use autogan_weights::{Params, assign};
@@ -22,11 +21,8 @@ impl Ema {
     /// When `decay` is not in [0, 1].
     pub fn new(generator: &Generator, decay: f64, buffers: EmaBuffers) -> Result<Self> {
         if !(0.0..=1.0).contains(&decay) {
-            return Err(NnError::Config {
-                field: "decay",
-                expected: "0 to 1".to_owned(),
-                found: decay.to_string(),
-            });
+            let (expected, found) = ("0 to 1".to_owned(), decay.to_string());
+            return Err(NnError::Config { field: "decay", expected, found });
         }
         Ok(Self { average: generator.twin()?, decay, buffers })
     }
@@ -38,10 +34,8 @@ impl Ema {
     pub fn update(&self, generator: &Generator) -> Result<()> {
         let (average, source) = (self.average.params(), generator.params());
         self.mix(&average.trainable(), source, self.decay)?;
-        match self.buffers {
-            EmaBuffers::Averaged => self.mix(&average.buffers(), source, self.decay),
-            EmaBuffers::Live => self.mix(&average.buffers(), source, 0.0),
-        }
+        let decay = if self.buffers == EmaBuffers::Live { 0.0 } else { self.decay };
+        self.mix(&average.buffers(), source, decay)
     }
 
     /// Starts over at the present values, as after a reset of the shared weights.

@@ -81,12 +81,17 @@ pub enum NnError {
         /// The layers that have statistics.
         found: Vec<String>,
     },
-    /// A checkpoint from which the sizes of a network cannot be read.
-    #[error("cannot read the network's sizes from the checkpoint: {reason}")]
-    Infer {
-        /// Which tensor is missing or has which impossible shape.
-        reason: String,
-    },
+    /// A checkpoint from which the sizes of a network cannot be read: which tensor is missing or has which impossible
+    /// shape.
+    #[error("cannot read the network's sizes from the checkpoint: {0}")]
+    Infer(String),
+}
+
+impl NnError {
+    /// A size that is 0.
+    pub(crate) fn zero(field: &'static str) -> Self {
+        Self::Config { field, expected: "1 or more".to_owned(), found: "0".to_owned() }
+    }
 }
 
 /// So that networks and layers are candle's modules.

@@ -6,7 +6,7 @@
 //! architectures that begin with the same cells can share the activations of these cells.
 
 use autogan_ops::{self as ops, Resize};
-use autogan_space::{Arch, CellArch, GeneratorShape, MAX_CELLS};
+use autogan_space::{Arch, CellArch, MAX_CELLS};
 use autogan_weights::{Params, ParamsBuilder};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -49,26 +49,16 @@ pub struct GeneratorConfig {
 }
 
 impl GeneratorConfig {
-    /// The sizes alone, as the cost formulas take them.
-    pub fn shape(&self) -> GeneratorShape {
-        GeneratorShape { latent: self.latent, width: self.width, bottom: self.bottom }
-    }
-
     fn validate(&self) -> Result<()> {
-        for (field, value) in
-            [("latent", self.latent), ("width", self.width), ("bottom", self.bottom)]
-        {
-            if value == 0 {
-                let (expected, found) = ("1 or more".to_owned(), value.to_string());
-                return Err(NnError::Config { field, expected, found });
-            }
+        let sizes = [("latent", self.latent), ("width", self.width), ("bottom", self.bottom)];
+        match sizes.into_iter().find(|(_, size)| *size == 0) {
+            Some((field, _)) => Err(NnError::zero(field)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// Activations on their way through a generator. A clone shares them, so a prefix can be continued
-/// many times.
+/// Activations on their way through a generator. A clone shares them, so a prefix can be continued many times.
 #[derive(Debug, Clone)]
 pub struct Trace {
     x: Tensor,
@@ -80,11 +70,6 @@ impl Trace {
     /// The number of cells that have run.
     pub fn cells(&self) -> usize {
         self.taps.len()
-    }
-
-    /// The current feature map, `[N, C, H, W]`.
-    pub fn features(&self) -> &Tensor {
-        &self.x
     }
 }
 
@@ -157,13 +142,12 @@ impl Generator {
         BoundGenerator { generator: self, arch, mode, grad: Grad::Tracked }
     }
 
-    /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the
-    /// parameters.
+    /// Images `[N, 3, S, S]` in [-1, 1] from latents `[N, latent]`, with gradients to the parameters.
     ///
     /// # Errors
     /// When the latents have another shape, or the network lacks a part that `arch` uses.
     pub fn forward(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
-        self.run(self.stem(z)?, arch, mode)
+        self.pass(z, arch, mode, Grad::Tracked)
     }
 
     /// [`Self::forward`] with the parameters as constants: nothing is kept for a backward pass.
@@ -171,7 +155,7 @@ impl Generator {
     /// # Errors
     /// As [`Self::forward`].
     pub fn forward_frozen(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
-        self.run(self.stem_frozen(z)?, arch, mode)
+        self.pass(z, arch, mode, Grad::Frozen)
     }
 
     /// Runs the linear layer: latents `[N, latent]` to `[N, width, bottom, bottom]`.
@@ -182,8 +166,7 @@ impl Generator {
         self.begin(z, Grad::Tracked)
     }
 
-    /// [`Self::stem`] with the parameters as constants, here and in the cells and the head that
-    /// follow.
+    /// [`Self::stem`] with the parameters as constants, here and in the cells and the head that follow.
     ///
     /// # Errors
     /// As [`Self::stem`].
@@ -209,16 +192,10 @@ impl Generator {
                 return Err(NnError::CellOrder { expected: next + 1, found: place + 1 });
             }
         }
-        let cell = self
-            .cells
-            .get(index)
-            .ok_or(NnError::Stage { last: self.cells.len().saturating_sub(1), found: index })?;
-        let output = cell.forward(
-            &trace.x,
-            &trace.taps,
-            arch,
-            Pass { grad: trace.grad, mode, pre_order: self.config.rules.pre_order },
-        )?;
+        let beyond = NnError::Stage { last: self.cells.len().saturating_sub(1), found: index };
+        let cell = self.cells.get(index).ok_or(beyond)?;
+        let pass = Pass { grad: trace.grad, mode, pre_order: self.config.rules.pre_order };
+        let output = cell.forward(&trace.x, &trace.taps, arch, pass)?;
         trace.x = output.out;
         trace.taps.push(match self.config.rules.skip_tap {
             SkipTap::BeforeAdd => output.before_add,
@@ -265,14 +242,8 @@ impl Generator {
     }
 
     /// A second network of the same kind with the same values in tensors of its own.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn twin(&self) -> Result<Self> {
-        let (dtype, device) = (self.params.dtype(), self.params.device());
-        let twin = Self::build(&self.config, self.derived.as_ref(), dtype, device)?;
-        twin.params.copy_from(&self.params)?;
-        Ok(twin)
+    pub(crate) fn twin(&self) -> Result<Self> {
+        self.copy(self.derived.as_ref())
     }
 
     /// The network of one architecture with this network's values in tensors of its own.
@@ -280,8 +251,12 @@ impl Generator {
     /// # Errors
     /// When this network lacks a part that `arch` uses.
     pub fn derive(&self, arch: &Arch) -> Result<Self> {
+        self.copy(Some(arch))
+    }
+
+    fn copy(&self, arch: Option<&Arch>) -> Result<Self> {
         let (dtype, device) = (self.params.dtype(), self.params.device());
-        let net = Self::build(&self.config, Some(arch), dtype, device)?;
+        let net = Self::build(&self.config, arch, dtype, device)?;
         net.params.copy_from(&self.params)?;
         Ok(net)
     }
@@ -296,17 +271,10 @@ impl Generator {
         config.validate()?;
         let GeneratorConfig { latent, width, bottom, .. } = *config;
         let mut builder = ParamsBuilder::new(dtype, device)?;
-        let cells = match arch {
-            None => (0..MAX_CELLS)
-                .map(|i| Cell::new(&mut builder, i, width, None))
-                .collect::<Result<_>>()?,
-            Some(arch) => arch
-                .cells()
-                .iter()
-                .enumerate()
-                .map(|(i, cell)| Cell::new(&mut builder, i, width, Some(cell)))
-                .collect::<Result<_>>()?,
-        };
+        let cells = 0..arch.map_or(MAX_CELLS, |arch| arch.cells().len());
+        let cells =
+            cells.map(|i| Cell::new(&mut builder, i, width, arch.map(|arch| &arch.cells()[i])));
+        let cells = cells.collect::<Result<_>>()?;
         Ok(Self {
             config: config.clone(),
             derived: arch.cloned(),
@@ -331,7 +299,14 @@ impl Generator {
         Ok(Trace { x: ops::reshape(&h, &[n, width, bottom, bottom])?, taps: Vec::new(), grad })
     }
 
-    fn run(&self, mut trace: Trace, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
+    pub(crate) fn pass(
+        &self,
+        z: &Tensor,
+        arch: &Arch,
+        mode: NormMode<'_>,
+        grad: Grad,
+    ) -> Result<Tensor> {
+        let mut trace = self.begin(z, grad)?;
         for (i, cell) in arch.cells().iter().enumerate() {
             self.cell(&mut trace, i, cell, mode)?;
         }

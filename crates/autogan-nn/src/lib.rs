@@ -1,9 +1,7 @@
-//! The networks of AutoGAN: the weight-sharing generator, the derived generator and the growing
-//! discriminator.
+//! The networks of AutoGAN: the weight-sharing generator, the derived generator and the growing discriminator.
 //!
-//! They follow section 3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). The
-//! tensors are named as in the released code (VITA-Group/AutoGAN at a5eeef0), so its checkpoints load
-//! here and ours load there.
+//! They follow section 3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). The tensors are named as
+//! in the released code (VITA-Group/AutoGAN at a5eeef0), so its checkpoints load here and ours load there.
 //!
 //! - [`Generator`]: a supernet or a derived network. The architecture is an argument of
 //!   [`Generator::forward`]; no network keeps a current one. Only the branches that the
@@ -44,5 +42,5 @@ pub use discriminator::{DMode, Discriminator, DiscriminatorConfig, PreparedPass}
 pub use ema::Ema;
 pub use error::{NnError, Result};
 pub use generator::{Generator, GeneratorConfig, Rules, Trace};
-pub use layers::Grad;
+pub(crate) use layers::Grad;
 pub use norm_stats::{BatchNormStats, NormMode};

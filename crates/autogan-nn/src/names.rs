@@ -9,11 +9,9 @@ use autogan_space::{Arch, Conv};
 /// Parts of a half: ours, and the released derived name without its number.
 const PARTS: [(&str, &str); 2] = [("conv", "c"), ("bn", "n")];
 
-/// The released derived model's name of one of our tensors: `cell1.pre_conv2.bn.weight` is
-/// `cell1.n2.weight`.
+/// The released derived model's name of one of our tensors: `cell1.pre_conv2.bn.weight` is `cell1.n2.weight`.
 ///
-/// Names that are the same in both, or that the released derived models have no word for, stay as
-/// they are.
+/// Names that are the same in both, or that the released derived models have no word for, stay as they are.
 pub fn to_released_derived(name: &str) -> String {
     let renamed = || {
         let (cell, rest) = name.split_once('.')?;
@@ -27,8 +25,7 @@ pub fn to_released_derived(name: &str) -> String {
     renamed().unwrap_or_else(|| name.to_owned())
 }
 
-/// Our name of a tensor of a released derived model; `arch` says whether a cell is pre- or
-/// post-activation.
+/// Our name of a tensor of a released derived model; `arch` says whether a cell is pre- or post-activation.
 ///
 /// Names that are the same in both, and names of no released tensor, stay as they are.
 pub fn from_released_derived(name: &str, arch: &Arch) -> String {

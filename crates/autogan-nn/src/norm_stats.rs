@@ -35,8 +35,7 @@ struct Entry {
     var: Tensor,
 }
 
-/// Recalibrated batch-norm statistics, by the names of the batch norm layers
-/// (`cell1.post_conv1.bn`, `to_rgb.0`, …).
+/// Recalibrated batch-norm statistics, by the names of the batch norm layers (`cell1.post_conv1.bn`, `to_rgb.0`, …).
 ///
 /// Each is the plain mean, over the collected batches, of the batch's mean and of its unbiased
 /// variance, kept in f64; this is what PyTorch's running statistics become with `momentum=None`.

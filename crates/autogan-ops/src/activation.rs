@@ -1,11 +1,11 @@
 //! ReLU and tanh, elementwise and in parallel.
 
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::cuda::{Floats, Gpu, int, over_elements};
 use crate::host::{map, zip};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 /// `max(x, 0)` for any shape; the gradient at 0 is 0, as PyTorch has it.
@@ -13,7 +13,7 @@ use crate::real::Real;
 /// # Errors
 /// When the element type is neither f32 nor f64.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    apply([x], Relu(x.shape().clone()))
+    apply([x], x.dims(), Relu(x.elem_count()))
 }
 
 /// Hyperbolic tangent for any shape.
@@ -21,18 +21,15 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When the element type is neither f32 nor f64.
 pub fn tanh(x: &Tensor) -> Result<Tensor> {
-    apply([x], Tanh(x.shape().clone()))
+    apply([x], x.dims(), Tanh(x.elem_count()))
 }
 
-struct Relu(Shape);
+/// Of so many elements.
+struct Relu(usize);
 
 impl Operator<1> for Relu {
     const NAME: &'static str = "relu";
-    const KEEP: Keep = Keep::OUTPUT;
-
-    fn shape(&self) -> Shape {
-        self.0.clone()
-    }
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         Ok(map(
@@ -42,7 +39,7 @@ impl Operator<1> for Relu {
         ))
     }
 
-    fn backward<T: Real>(&self, Given { y, dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { y, dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         Ok([Some(zip(
             y,
             dy,
@@ -52,36 +49,31 @@ impl Operator<1> for Relu {
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
-        let count = self.0.elem_count();
-        over_elements(gpu, "relu_forward", count, &[x.read(), y.write(), int(count)?])
+        over_elements(gpu, "relu_forward", self.0, &[&[x.read(), y.write(), int(self.0)?]])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
-        let count = self.0.elem_count();
-        let arguments = [at.y.read(), at.dy.read(), dx[0].write(), int(count)?];
-        over_elements(gpu, "relu_backward", count, &arguments)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let arguments = [at.y.read(), at.dy.read(), dx[0].write(), int(self.0)?];
+        over_elements(gpu, "relu_backward", self.0, &[&arguments])
     }
 }
 
 /// Elements that a task has at least.
 const TANH_CHUNK: usize = 1 << 10;
 
-struct Tanh(Shape);
+/// Of so many elements.
+struct Tanh(usize);
 
 impl Operator<1> for Tanh {
     const NAME: &'static str = "tanh";
-    const KEEP: Keep = Keep::OUTPUT;
-
-    fn shape(&self) -> Shape {
-        self.0.clone()
-    }
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         // A hundred times the work of a sum: smaller pieces than elsewhere are worth a thread.
         Ok(x.par_iter().with_min_len(TANH_CHUNK).map(|x| x.tanh()).collect())
     }
 
-    fn backward<T: Real>(&self, Given { y, dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { y, dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         Ok([Some(zip(
             y,
             dy,
@@ -91,13 +83,11 @@ impl Operator<1> for Tanh {
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
-        let count = self.0.elem_count();
-        over_elements(gpu, "tanh_forward", count, &[x.read(), y.write(), int(count)?])
+        over_elements(gpu, "tanh_forward", self.0, &[&[x.read(), y.write(), int(self.0)?]])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
-        let count = self.0.elem_count();
-        let arguments = [at.y.read(), at.dy.read(), dx[0].write(), int(count)?];
-        over_elements(gpu, "tanh_backward", count, &arguments)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let arguments = [at.y.read(), at.dy.read(), dx[0].write(), int(self.0)?];
+        over_elements(gpu, "tanh_backward", self.0, &[&arguments])
     }
 }

@@ -1,9 +1,9 @@
 //! Images between bytes and numbers, for evaluation only: no gradients.
 
-use candle_core::{DType, Result, Shape, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use crate::cuda::{Argument, Bytes, Floats, Gpu, int, over_elements};
-use crate::evaluated::{Evaluated, apply};
+use crate::evaluated::{Evaluation, apply};
 use crate::host::map;
 
 /// `(x − center) / divide` of bytes, u8 to f32, any shape: `(127.5, 127.5)` takes 0..=255 to -1..=1. It takes no part in
@@ -12,7 +12,7 @@ use crate::host::map;
 /// # Errors
 /// When the tensor is not u8.
 pub fn bytes_to_floats(x: &Tensor, center: f32, divide: f32) -> Result<Tensor> {
-    apply(x, ToFloats { shape: x.shape().clone(), center, divide })
+    apply(x, x.dims(), ToFloats { count: x.elem_count(), center, divide })
 }
 
 /// [`bytes_to_floats`] from candle's elementary operators, in f64.
@@ -29,7 +29,7 @@ pub fn bytes_to_floats_ref(x: &Tensor, center: f32, divide: f32) -> Result<Tenso
 /// # Errors
 /// When the tensor is not f32, or a gradient of it is wanted.
 pub fn floats_to_bytes(x: &Tensor) -> Result<Tensor> {
-    apply(x, ToBytes(x.shape().clone()))
+    apply(x, x.dims(), ToBytes(x.elem_count()))
 }
 
 /// [`floats_to_bytes`] from candle's elementary operators.
@@ -41,19 +41,15 @@ pub fn floats_to_bytes_ref(x: &Tensor) -> Result<Tensor> {
 }
 
 struct ToFloats {
-    shape: Shape,
+    count: usize,
     center: f32,
     divide: f32,
 }
 
-impl Evaluated for ToFloats {
+impl Evaluation for ToFloats {
     const NAME: &'static str = "bytes_to_floats";
     type From = u8;
     type To = f32;
-
-    fn shape(&self) -> Shape {
-        self.shape.clone()
-    }
 
     fn forward(&self, x: &[u8]) -> Vec<f32> {
         map(
@@ -64,23 +60,19 @@ impl Evaluated for ToFloats {
     }
 
     fn launch(&self, gpu: &dyn Gpu, x: Bytes, y: Floats) -> Result<()> {
-        let count = self.shape.elem_count();
         let constants = [Argument::Float(self.center), Argument::Float(self.divide)];
-        let arguments = [&[x.read(), y.write(), int(count)?][..], &constants].concat();
-        over_elements(gpu, "bytes_to_floats", count, &arguments)
+        let arguments = [x.read(), y.write(), int(self.count)?];
+        over_elements(gpu, "bytes_to_floats", self.count, &[&arguments, &constants])
     }
 }
 
-struct ToBytes(Shape);
+/// Of so many elements.
+struct ToBytes(usize);
 
-impl Evaluated for ToBytes {
+impl Evaluation for ToBytes {
     const NAME: &'static str = "floats_to_bytes";
     type From = f32;
     type To = u8;
-
-    fn shape(&self) -> Shape {
-        self.0.clone()
-    }
 
     fn forward(&self, x: &[f32]) -> Vec<u8> {
         map(
@@ -92,8 +84,7 @@ impl Evaluated for ToBytes {
     }
 
     fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Bytes) -> Result<()> {
-        let count = self.0.elem_count();
-        over_elements(gpu, "floats_to_bytes", count, &[x.read(), y.write(), int(count)?])
+        over_elements(gpu, "floats_to_bytes", self.0, &[&[x.read(), y.write(), int(self.0)?]])
     }
 }
 

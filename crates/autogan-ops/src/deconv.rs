@@ -3,13 +3,13 @@
 
 use autogan_kernels::conv::bias_gradient;
 use autogan_kernels::memory::{Unwritten, filled_by};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::conv::{channel_sums, sum_shares};
 use crate::cuda::{Argument, Floats, Gpu, floats, int, over_tiles, shares};
 use crate::host::{sum_of_groups, zeros};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::{Mat, Real, dispatch, gemm, same_dtype};
 
 const OP: &str = "conv_transpose2x2";
@@ -23,7 +23,8 @@ const GROUPS: usize = 8;
 /// # Errors
 /// When the shapes or element types do not fit each other.
 pub fn conv_transpose2x2(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    apply([x, w, b], Deconv::new(x, w, b)?)
+    let op = Deconv::new(x, w, b)?;
+    apply([x, w, b], (op.n, op.co, 2 * op.h, 2 * op.w), op)
 }
 
 /// [`conv_transpose2x2`] written as its definition, forward only.
@@ -173,9 +174,9 @@ impl Deconv {
         (dy, w): (Floats, Floats),
         dx: Floats,
     ) -> Result<()> {
-        let arguments = [&[dy.read(), w.read(), dx.write()][..], &self.sizes()?].concat();
-        let (rows, columns) = (self.ci, self.n * self.pixels());
-        over_tiles(gpu, "deconv_input_gradient", (rows, columns, 1), &arguments)
+        let (tiles, tensors) =
+            ((self.ci, self.n * self.pixels(), 1), [dy.read(), w.read(), dx.write()]);
+        over_tiles(gpu, "deconv_input_gradient", tiles, &[&tensors, &self.sizes()?])
     }
 
     fn launch_weight_gradient(
@@ -188,26 +189,22 @@ impl Deconv {
         let parts = shares(rows, columns, self.n * self.pixels());
         let partial = floats(gpu, parts * rows * columns)?;
         let tensors = [x.read(), dy.read(), partial.floats().write()];
-        let arguments = [&tensors[..], &self.sizes()?].concat();
-        over_tiles(gpu, "deconv_weight_gradient", (rows, columns, parts), &arguments)?;
+        let tiles = (rows, columns, parts);
+        over_tiles(gpu, "deconv_weight_gradient", tiles, &[&tensors, &self.sizes()?])?;
         sum_shares(gpu, partial.floats(), dw, (parts, rows * columns))
     }
 }
 
 impl Operator<3> for Deconv {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        (self.n, self.co, 2 * self.h, 2 * self.w).into()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x, w, bias]: [&[T]; 3]) -> Result<Vec<T>> {
         Ok(self.run(x, w, bias))
     }
 
-    fn backward<T: Real>(&self, given: Given<&[T], 3>) -> Gradients<T, 3> {
-        let Given { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. } = given;
+    fn backward<T: Real>(&self, given: Basis<&[T], 3>) -> Gradients<T, 3> {
+        let Basis { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. } = given;
         Ok([
             to_x.then(|| self.input_gradient(dy, w)),
             to_w.then(|| self.weight_gradient(x, dy)),
@@ -217,14 +214,14 @@ impl Operator<3> for Deconv {
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x, w, b]: [Floats; 3], y: Floats) -> Result<()> {
         let tensors = [x.read(), w.read(), b.read(), y.write()];
-        let arguments = [&tensors[..], &self.sizes()?].concat();
-        over_tiles(gpu, "deconv_forward", (4 * self.co, self.n * self.pixels(), 1), &arguments)
+        let tiles = (4 * self.co, self.n * self.pixels(), 1);
+        over_tiles(gpu, "deconv_forward", tiles, &[&tensors, &self.sizes()?])
     }
 
     fn launch_backward(
         &self,
         gpu: &dyn Gpu,
-        Given { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. }: Given<Floats, 3>,
+        Basis { x: [x, w, _], dy, wanted: [to_x, to_w, to_b], .. }: Basis<Floats, 3>,
         [dx, dw, db]: [Floats; 3],
     ) -> Result<()> {
         if to_b {

@@ -1,10 +1,10 @@
 //! Squares of pixels as channels, for evaluation only: no gradients.
 
 use autogan_kernels::memory::{filled, write, write_pieces};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Floats, Gpu, int, over_elements};
-use crate::evaluated::{Evaluated, apply};
+use crate::evaluated::{Evaluation, apply};
 
 /// Each 2x2 square of pixels as four channels: `[N, C, H, W]` → `[N, 4·C, H/2, W/2]`, f32; channel `c·4 + dy·2 + dx` holds
 /// the pixels `(2i + dy, 2j + dx)` of channel `c`. It takes no part in gradients.
@@ -12,7 +12,8 @@ use crate::evaluated::{Evaluated, apply};
 /// # Errors
 /// When the input is not 4-dimensional f32 with even sides, or a gradient of it is wanted.
 pub fn space_to_depth(x: &Tensor) -> Result<Tensor> {
-    apply(x, SpaceToDepth::new(x)?)
+    let (shape, op) = SpaceToDepth::new(x)?;
+    apply(x, &shape, op)
 }
 
 /// [`space_to_depth`] from candle's elementary operators.
@@ -20,36 +21,33 @@ pub fn space_to_depth(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// As [`space_to_depth`], which also refuses gradients.
 pub fn space_to_depth_ref(x: &Tensor) -> Result<Tensor> {
-    let op = SpaceToDepth::new(x)?;
-    let squares = x.reshape(&[op.n, op.c, op.h / 2, 2, op.w / 2, 2][..])?;
-    squares.permute([0, 1, 3, 5, 2, 4])?.contiguous()?.reshape(op.shape())
+    let (shape, _) = SpaceToDepth::new(x)?;
+    let [n, channels, h, w] = shape;
+    let squares = x.reshape(&[n, channels / 4, h, 2, w, 2][..])?;
+    squares.permute([0, 1, 3, 5, 2, 4])?.contiguous()?.reshape(&shape)
 }
 
 struct SpaceToDepth {
-    n: usize,
-    c: usize,
+    planes: usize,
     h: usize,
     w: usize,
 }
 
 impl SpaceToDepth {
-    fn new(x: &Tensor) -> Result<Self> {
+    /// With the shape of the output.
+    fn new(x: &Tensor) -> Result<([usize; 4], Self)> {
         let (n, c, h, w) = x.dims4()?;
         if h % 2 + w % 2 > 0 {
             bail!("space_to_depth: expected even sides, found {h}x{w}");
         }
-        Ok(Self { n, c, h, w })
+        Ok(([n, 4 * c, h / 2, w / 2], Self { planes: n * c, h, w }))
     }
 }
 
-impl Evaluated for SpaceToDepth {
+impl Evaluation for SpaceToDepth {
     const NAME: &'static str = "space_to_depth";
     type From = f32;
     type To = f32;
-
-    fn shape(&self) -> Shape {
-        (self.n, 4 * self.c, self.h / 2, self.w / 2).into()
-    }
 
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         let (ho, wo) = (self.h / 2, self.w / 2);
@@ -64,10 +62,9 @@ impl Evaluated for SpaceToDepth {
     }
 
     fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
-        let planes = self.n * self.c;
-        let sizes = [int(planes)?, int(self.h)?, int(self.w)?];
-        let arguments = [&[x.read(), y.write()][..], &sizes].concat();
-        over_elements(gpu, "space_to_depth", planes * self.h * self.w, &arguments)
+        let Self { planes, h, w } = *self;
+        let arguments = [x.read(), y.write(), int(planes)?, int(h)?, int(w)?];
+        over_elements(gpu, "space_to_depth", planes * h * w, &[&arguments])
     }
 }
 

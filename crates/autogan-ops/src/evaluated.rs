@@ -9,15 +9,13 @@ use crate::host::{Storages, slice, with_storages};
 use crate::tape::tracked;
 
 /// What such an operator has to say.
-pub(crate) trait Evaluated {
+pub(crate) trait Evaluation {
     /// Its name, for messages.
     const NAME: &'static str;
     /// The element type of its input.
     type From: Element;
     /// The element type of its output.
     type To: Element;
-    /// The shape of its output.
-    fn shape(&self) -> Shape;
     /// Input elements to output elements.
     fn forward(&self, x: &[Self::From]) -> Vec<Self::To>;
     /// [`Self::forward`] on a GPU: launches what writes `y`.
@@ -29,32 +27,28 @@ pub(crate) trait Evaluated {
     ) -> Result<()>;
 }
 
-/// Runs the operator on `x`.
-///
-/// # Errors
-/// When `x` has another element type than the operator takes, or a gradient of it is wanted.
-pub(crate) fn apply<E: Evaluated>(x: &Tensor, op: E) -> Result<Tensor> {
+/// Runs the operator on `x`; its output has this shape. It fails when `x` has another element type than the operator
+/// takes, or a gradient of it is wanted.
+pub(crate) fn apply<E: Evaluation>(x: &Tensor, shape: impl Into<Shape>, op: E) -> Result<Tensor> {
     if x.dtype() != E::From::DTYPE {
         bail!("{}: expected {} tensors, found {:?}", E::NAME, E::From::DTYPE.as_str(), x.dtype());
     }
     check_constant(E::NAME, &[x])?;
-    let (x, shape) = (x.contiguous()?, op.shape());
-    let count = shape.elem_count();
+    let (x, shape) = (x.contiguous()?, shape.into());
+    let (types, count) = ((E::From::DTYPE, E::To::DTYPE), shape.elem_count());
     let launch =
         |gpu: &dyn Gpu, x: &[u64], y| op.launch(gpu, E::From::address(x[0]), E::To::address(y));
     let made = with_storages(E::NAME, x.device(), &[&x], |open| {
         Ok(match open {
             Storages::Cpu(x) if cuda::stands_in() => {
-                Storage::Cpu(cuda::emulated::<E::From, E::To>(E::NAME, &x, count, launch)?)
+                Storage::Cpu(cuda::emulated(E::NAME, &x, types, count, launch)?)
             }
             Storages::Cpu(x) => {
                 let (x, layout) = x[0];
                 let y = op.forward(slice::<E::From>(E::NAME, x, layout)?);
                 Storage::Cpu(E::To::to_cpu_storage_owned(y))
             }
-            Storages::Cuda(x) => {
-                Storage::Cuda(cuda::forward::<E::From, E::To>(E::NAME, &x, count, launch)?)
-            }
+            Storages::Cuda(x) => Storage::Cuda(cuda::forward(E::NAME, &x, types, count, launch)?),
         })
     })?;
     Ok(Tensor::from_storage(made, shape, BackpropOp::none(), false))

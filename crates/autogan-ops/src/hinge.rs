@@ -1,10 +1,10 @@
 //! Means over all elements, alone and behind a hinge (the losses of section 3.3).
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Argument, Floats, Gpu, flag, int, over_elements, over_groups};
 use crate::host::sum_by;
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 /// `mean(max(1 + sign · x, 0))` over all elements, a scalar.
@@ -27,7 +27,7 @@ fn mean(x: &Tensor, factor: f64, hinge: bool) -> Result<Tensor> {
     if x.elem_count() == 0 {
         bail!("mean: expected at least one element, found a tensor {:?}", x.dims());
     }
-    apply([x], Mean { count: x.elem_count(), factor, hinge })
+    apply([x], (), Mean { count: x.elem_count(), factor, hinge })
 }
 
 struct Mean {
@@ -38,11 +38,7 @@ struct Mean {
 
 impl Operator<1> for Mean {
     const NAME: &'static str = "mean";
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        ().into()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let sum = if self.hinge {
@@ -55,7 +51,7 @@ impl Operator<1> for Mean {
         Ok(vec![T::from_f64(sum / x.len() as f64)])
     }
 
-    fn backward<T: Real>(&self, Given { x: [x], dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { x: [x], dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let slope = dy[0].to_f64() * self.factor / x.len() as f64;
         let open = |v: f64| !self.hinge || 1.0 + self.factor * v > 0.0;
         Ok([Some(
@@ -67,14 +63,12 @@ impl Operator<1> for Mean {
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
         let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
-        let arguments = [&[x.read(), y.write()][..], &settings].concat();
-        over_groups(gpu, "mean_forward", 1, &arguments)
+        over_groups(gpu, "mean_forward", 1, &[&[x.read(), y.write()], &settings])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let settings = [int(self.count)?, Argument::Double(self.factor), flag(self.hinge)];
         let tensors = [at.x[0].read(), at.dy.read(), dx[0].write()];
-        let arguments = [&tensors[..], &settings].concat();
-        over_elements(gpu, "mean_backward", self.count, &arguments)
+        over_elements(gpu, "mean_backward", self.count, &[&tensors, &settings])
     }
 }

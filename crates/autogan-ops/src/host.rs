@@ -66,10 +66,8 @@ pub(crate) struct Host<'a, G> {
     op: &'static str,
 }
 
-/// Opens a contiguous CPU tensor for reading.
-///
-/// # Errors
-/// When the tensor is on another device: the operator `op` then has no path there.
+/// Opens a contiguous CPU tensor for reading. It fails when the tensor is on another device: the operator `op` then has
+/// no path there.
 pub(crate) fn host<'a>(
     op: &'static str,
     t: &'a Tensor,
@@ -97,10 +95,8 @@ pub(crate) enum Storages<'a> {
     Cuda(Vec<(&'a CudaStorage, &'a Layout)>),
 }
 
-/// What `f` makes of the storages of tensors, which stay open meanwhile; `device` is where all of them lie.
-///
-/// # Errors
-/// When a tensor lies elsewhere.
+/// What `f` makes of the storages of tensors, which stay open meanwhile; `device` is where all of them lie. It fails
+/// when a tensor lies elsewhere.
 pub(crate) fn with_storages<R>(
     op: &str,
     device: &Device,

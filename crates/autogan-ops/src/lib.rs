@@ -33,6 +33,7 @@ mod precision;
 mod readback;
 mod real;
 mod resize;
+mod scope;
 mod softmax;
 mod spectral;
 mod tape;

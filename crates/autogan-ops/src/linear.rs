@@ -2,13 +2,13 @@
 //! never depend on threads.
 
 use autogan_kernels::memory::{filled, write};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use rayon::prelude::*;
 
 use crate::cuda::{Floats, Gpu, flag, int, over_elements, over_tiles};
 use crate::host::{for_pieces, zeros};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::{Mat, Real, gemm, same_dtype};
 
 const OP: &str = "matmul";
@@ -47,7 +47,7 @@ fn product(a: &Tensor, b: &Tensor, transposed: bool) -> Result<Tensor> {
     if k != kb {
         bail!("{OP}: inner sizes differ: {:?} by {:?}", a.dims(), b.dims());
     }
-    apply([a, b], Product { m, k, n, transposed })
+    apply([a, b], (m, n), Product { m, k, n, transposed })
 }
 
 struct Product {
@@ -108,24 +108,19 @@ fn launch_product(
     y: Floats,
 ) -> Result<()> {
     let sizes = [int(m)?, int(k)?, int(n)?, flag(a_transposed), flag(b_transposed)];
-    let arguments = [&[a.read(), b.read(), y.write()][..], &sizes].concat();
-    over_tiles(gpu, "matmul", (m, n, 1), &arguments)
+    over_tiles(gpu, "matmul", (m, n, 1), &[&[a.read(), b.read(), y.write()], &sizes])
 }
 
 impl Operator<2> for Product {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        (self.m, self.n).into()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [a, b]: [&[T]; 2]) -> Result<Vec<T>> {
         Ok(Self::run(Mat::new(self.m, self.n), a, Mat::new(self.m, self.k), b, self.b()))
     }
 
-    fn backward<T: Real>(&self, given: Given<&[T], 2>) -> Gradients<T, 2> {
-        let Given { x: [a, b], dy, wanted: [to_a, to_b], .. } = given;
+    fn backward<T: Real>(&self, given: Basis<&[T], 2>) -> Gradients<T, 2> {
+        let Basis { x: [a, b], dy, wanted: [to_a, to_b], .. } = given;
         let (ma, md) = (Mat::new(self.m, self.k), Mat::new(self.m, self.n));
         let da = to_a.then(|| Self::run(ma, dy, md, b, self.b().t()));
         let db = to_b.then(|| {
@@ -145,7 +140,7 @@ impl Operator<2> for Product {
     fn launch_backward(
         &self,
         gpu: &dyn Gpu,
-        Given { x: [a, b], dy, wanted: [to_a, to_b], .. }: Given<Floats, 2>,
+        Basis { x: [a, b], dy, wanted: [to_a, to_b], .. }: Basis<Floats, 2>,
         [da, db]: [Floats; 2],
     ) -> Result<()> {
         let Self { m, k, n, transposed } = *self;
@@ -167,7 +162,7 @@ fn add_row(x: &Tensor, b: &Tensor) -> Result<Tensor> {
     if b.dims() != [o] {
         bail!("{OP}: expected a bias of shape [{o}], found {:?}", b.dims());
     }
-    apply([x, b], AddRow { n, o })
+    apply([x, b], (n, o), AddRow { n, o })
 }
 
 /// Columns that are summed at a time.
@@ -180,12 +175,8 @@ struct AddRow {
 
 impl Operator<2> for AddRow {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
+    const KEEP: Keep = Keep::Nothing;
     const PASSED: [bool; 2] = [true, false];
-
-    fn shape(&self) -> Shape {
-        (self.n, self.o).into()
-    }
 
     fn forward<T: Real>(&self, [x, b]: [&[T]; 2]) -> Result<Vec<T>> {
         Ok(filled(
@@ -197,7 +188,7 @@ impl Operator<2> for AddRow {
     }
 
     /// The sums of all columns, in `f64` and in the order of the rows.
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 2>) -> Gradients<T, 2> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 2>) -> Gradients<T, 2> {
         let mut sums = zeros(self.o);
         for_pieces(
             &mut sums,
@@ -217,11 +208,11 @@ impl Operator<2> for AddRow {
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x, b]: [Floats; 2], y: Floats) -> Result<()> {
         let arguments = [x.read(), b.read(), y.write(), int(self.n)?, int(self.o)?];
-        over_elements(gpu, "add_row", self.n * self.o, &arguments)
+        over_elements(gpu, "add_row", self.n * self.o, &[&arguments])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
         let arguments = [at.dy.read(), dx[1].write(), int(self.n)?, int(self.o)?];
-        over_elements(gpu, "column_sums", self.o, &arguments)
+        over_elements(gpu, "column_sums", self.o, &[&arguments])
     }
 }

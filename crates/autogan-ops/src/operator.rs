@@ -4,35 +4,27 @@
 use candle_core::backend::BackendStorage;
 use candle_core::op::BackpropOp;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Error, Layout, Result, Shape,
-    Storage, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape,
+    Storage, Tensor, WithDType,
 };
 
 use crate::cuda::{self, Floats, Gpu};
 use crate::host::{Storages, host, slice, tensor, with_storages};
-use crate::real::{Real, dispatch, storage};
+use crate::real::{Real, dispatch};
 use crate::tape::{self, tracked};
 
-/// What the way back of an operator reads. The rest is let go of.
-#[derive(Clone, Copy)]
-pub(crate) struct Keep {
-    pub inputs: bool,
-    pub output: bool,
-}
-
-impl Keep {
-    /// Neither inputs nor output.
-    pub const NOTHING: Self = Self { inputs: false, output: false };
-    /// The inputs.
-    pub const INPUTS: Self = Self { inputs: true, output: false };
-    /// The output.
-    pub const OUTPUT: Self = Self { inputs: false, output: true };
+/// What the way back of an operator reads. The rest is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Nothing,
+    Inputs,
+    Output,
 }
 
 /// What gradients are made from: elements on the CPU, addresses on a GPU. What [`Operator::KEEP`] leaves out is empty or
 /// null.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<V, const N: usize> {
+pub(crate) struct Basis<V, const N: usize> {
     /// The inputs whose gradient is to be computed.
     pub wanted: [bool; N],
     /// The inputs.
@@ -54,42 +46,42 @@ pub(crate) trait Operator<const N: usize>: Send + Sync + 'static {
     const KEEP: Keep;
     /// The inputs whose gradient is that of the output, as it is: nothing is computed for them.
     const PASSED: [bool; N] = [false; N];
-    /// The shape of its output.
-    fn shape(&self) -> Shape;
     /// Elements of the inputs to those of the output.
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>>;
     /// The gradients of the wanted inputs.
-    fn backward<T: Real>(&self, given: Given<&[T], N>) -> Gradients<T, N>;
+    fn backward<T: Real>(&self, given: Basis<&[T], N>) -> Gradients<T, N>;
     /// [`Self::forward`] on a GPU: launches what writes `y`.
     fn launch_forward(&self, gpu: &dyn Gpu, x: [Floats; N], y: Floats) -> Result<()>;
     /// [`Self::backward`] on a GPU: launches what writes the gradients; null where none is wanted.
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, N>, dx: [Floats; N]) -> Result<()>;
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, N>, dx: [Floats; N]) -> Result<()>;
 }
 
-/// Runs an operator: on the tape while gradients are being recorded, else in candle's graph.
-///
-/// # Errors
-/// Those of the operator; while gradients are being recorded, when an input has a gradient that the tape cannot know.
-pub(crate) fn apply<const N: usize, O: Operator<N>>(inputs: [&Tensor; N], op: O) -> Result<Tensor>
+/// Runs an operator whose output has this shape: on the tape while gradients are being recorded, else in candle's
+/// graph. It fails when the operator does, and on the tape when an input has a gradient that the tape cannot know.
+pub(crate) fn apply<const N: usize, O: Operator<N>>(
+    inputs: [&Tensor; N],
+    shape: impl Into<Shape>,
+    op: O,
+) -> Result<Tensor>
 where
     Frame<N, O>: InGraph<N>,
 {
     let inputs = all(inputs.map(Tensor::contiguous))?;
     if !tape::recording() {
-        return Frame(op).in_graph(inputs.each_ref());
+        return Frame { op, shape: shape.into() }.in_graph(inputs.each_ref());
     }
     let wanted = inputs.each_ref().map(tracked);
     if !wanted.contains(&true) {
-        return evaluate(inputs.each_ref(), op);
+        return evaluate(inputs.each_ref(), shape, op);
     }
     tape::check(&inputs.each_ref())?;
-    let op = Frame(op);
+    let op = Frame { op, shape: shape.into() };
     let y = tape::output(op.run(inputs.each_ref())?)?;
     let shapes = inputs.each_ref().map(|x| x.shape().clone());
-    let kept_x = O::KEEP.inputs.then(|| inputs.clone());
-    let kept_y = O::KEEP.output.then(|| y.clone());
+    let kept_x = (O::KEEP == Keep::Inputs).then(|| inputs.clone());
+    let kept_y = (O::KEEP == Keep::Output).then(|| y.clone());
     let back = move |dy: &Tensor| {
-        let kept = Kept {
+        let kept = Tensors {
             x: kept_x.as_ref().map(|x| x.each_ref()),
             y: kept_y.as_ref(),
             shapes: shapes.each_ref(),
@@ -100,15 +92,19 @@ where
     Ok(y)
 }
 
-/// Runs an operator whose output is a constant, whatever its inputs are.
+/// Runs an operator whose output has this shape and is a constant, whatever its inputs are.
 pub(crate) fn evaluate<const N: usize, O: Operator<N>>(
     inputs: [&Tensor; N],
+    shape: impl Into<Shape>,
     op: O,
 ) -> Result<Tensor> {
     let inputs = all(inputs.map(Tensor::contiguous))?;
-    let (made, shape) = Frame(op).run(inputs.each_ref())?;
+    let (made, shape) = Frame { op, shape: shape.into() }.run(inputs.each_ref())?;
     Ok(Tensor::from_storage(made, shape, BackpropOp::none(), false))
 }
+
+/// The element types of inputs and outputs on a GPU.
+const FLOATS: (DType, DType) = (DType::F32, DType::F32);
 
 /// An array of what was expected, or the first error.
 fn all<V, const N: usize>(results: [Result<V>; N]) -> Result<[V; N]> {
@@ -116,8 +112,11 @@ fn all<V, const N: usize>(results: [Result<V>; N]) -> Result<[V; N]> {
     found.try_into().map_err(|_| Error::msg("an array lost an element"))
 }
 
-/// An operator with `N` inputs as candle runs it.
-pub(crate) struct Frame<const N: usize, O>(O);
+/// An operator with `N` inputs as candle runs it, and the shape of its output.
+pub(crate) struct Frame<const N: usize, O> {
+    op: O,
+    shape: Shape,
+}
 
 /// Running an operator with `N` inputs in candle's graph.
 pub(crate) trait InGraph<const N: usize> {
@@ -125,7 +124,7 @@ pub(crate) trait InGraph<const N: usize> {
 }
 
 /// What the way back has at hand.
-struct Kept<'a, const N: usize> {
+struct Tensors<'a, const N: usize> {
     x: Option<[&'a Tensor; N]>,
     y: Option<&'a Tensor>,
     shapes: [&'a Shape; N],
@@ -142,32 +141,30 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
     }
 
     fn cpu(&self, from: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
-        let shape = self.0.shape();
+        let shape = self.shape.clone();
         if cuda::stands_in() {
             let launch = |gpu: &dyn Gpu, x: &[u64], y| self.launch(gpu, x, y);
-            let y = cuda::emulated::<f32, f32>(O::NAME, from, shape.elem_count(), launch)?;
-            return Ok((y, shape));
+            return Ok((cuda::emulated(O::NAME, from, FLOATS, shape.elem_count(), launch)?, shape));
         }
         dispatch!(O::NAME, from[0].0.dtype(), T => {
             let x = std::array::from_fn(|i| slice::<T>(O::NAME, from[i].0, from[i].1));
-            Ok(storage(self.0.forward(all(x)?)?, shape))
+            Ok((T::to_cpu_storage_owned(self.op.forward(all(x)?)?), shape))
         })
     }
 
     fn cuda(&self, from: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
-        let shape = self.0.shape();
-        let launch = |gpu: &dyn Gpu, x: &[u64], y| self.launch(gpu, x, y);
-        let y = cuda::forward::<f32, f32>(O::NAME, from, shape.elem_count(), launch)?;
-        Ok((y, shape))
+        let (count, launch) =
+            (self.shape.elem_count(), |gpu: &dyn Gpu, x: &[u64], y| self.launch(gpu, x, y));
+        Ok((cuda::forward(O::NAME, from, FLOATS, count, launch)?, self.shape.clone()))
     }
 
     fn launch(&self, gpu: &dyn Gpu, x: &[u64], y: u64) -> Result<()> {
-        self.0.launch_forward(gpu, std::array::from_fn(|i| Floats(x[i])), Floats(y))
+        self.op.launch_forward(gpu, std::array::from_fn(|i| Floats(x[i])), Floats(y))
     }
 
     fn back(
         &self,
-        kept: Kept<'_, N>,
+        kept: Tensors<'_, N>,
         dy: &Tensor,
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
@@ -191,7 +188,7 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
 
     fn back_on_cpu(
         &self,
-        kept: &Kept<'_, N>,
+        kept: &Tensors<'_, N>,
         dy: &Tensor,
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
@@ -199,7 +196,7 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
         let x = kept.x.map(|x| all(x.map(open))).transpose()?;
         let (y, of_y) = (kept.y.map(open).transpose()?, open(dy)?);
         let gradients = dispatch!(O::NAME, dy.dtype(), T => {
-            let given = Given {
+            let given = Basis {
                 wanted,
                 x: match &x {
                     Some(x) => all(x.each_ref().map(|x| x.slice::<T>()))?,
@@ -208,7 +205,7 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
                 y: y.as_ref().map_or(Ok(&[][..]), |y| y.slice::<T>())?,
                 dy: of_y.slice::<T>()?,
             };
-            let mut gradients = self.0.backward(given)?.into_iter().zip(kept.shapes);
+            let mut gradients = self.op.backward(given)?.into_iter().zip(kept.shapes);
             std::array::from_fn(|_| {
                 let (gradient, shape) = gradients.next()?;
                 gradient.map(|gradient| tensor(gradient, shape))
@@ -219,7 +216,7 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
 
     fn back_on_gpu(
         &self,
-        kept: &Kept<'_, N>,
+        kept: &Tensors<'_, N>,
         dy: &Tensor,
         wanted: [bool; N],
     ) -> Result<[Option<Tensor>; N]> {
@@ -231,13 +228,13 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
                 if there { all.next().copied().unwrap_or(Floats::NONE) } else { Floats::NONE }
             };
             let (mut from, mut to) = (from.iter(), to.iter());
-            let given = Given {
+            let given = Basis {
                 wanted,
-                x: std::array::from_fn(|_| next(&mut from, O::KEEP.inputs)),
-                y: next(&mut from, O::KEEP.output),
+                x: std::array::from_fn(|_| next(&mut from, O::KEEP == Keep::Inputs)),
+                y: next(&mut from, O::KEEP == Keep::Output),
                 dy: next(&mut from, true),
             };
-            self.0.launch_backward(gpu, given, wanted.map(|wanted| next(&mut to, wanted)))
+            self.op.launch_backward(gpu, given, wanted.map(|wanted| next(&mut to, wanted)))
         })?;
         let mut made = made.into_iter();
         Ok(wanted.map(|wanted| if wanted { made.next() } else { None }))
@@ -285,9 +282,9 @@ macro_rules! in_graph {
                 dy: &Tensor,
             ) -> Result<$gradients> {
                 let x = [$x $(, $xs)*];
-                let kept = Kept {
-                    x: O::KEEP.inputs.then_some(x),
-                    y: O::KEEP.output.then_some(y),
+                let kept = Tensors {
+                    x: (O::KEEP == Keep::Inputs).then_some(x),
+                    y: (O::KEEP == Keep::Output).then_some(y),
                     shapes: x.map(Tensor::shape),
                 };
                 let [$x $(, $xs)*] = self.back(kept, dy, x.map(tracked))?;

@@ -57,11 +57,6 @@ impl Adam {
         Self { config, moments: BTreeMap::new() }
     }
 
-    /// The numbers in use.
-    pub fn config(&self) -> AdamConfig {
-        self.config
-    }
-
     /// Changes the step size.
     pub fn set_lr(&mut self, lr: f64) {
         self.config.lr = lr;
@@ -141,11 +136,6 @@ impl AdamOptimizer {
     /// As [`Adam::step`].
     pub fn step_with(&mut self, grads: &impl GradientOf) -> Result<()> {
         self.adam.step(self.vars.iter().map(|(name, var)| (name.as_str(), var)), grads)
-    }
-
-    /// The Adam inside, with its moments.
-    pub fn adam(&self) -> &Adam {
-        &self.adam
     }
 }
 

@@ -1,10 +1,10 @@
 //! Pooling: 2x2 averages, sums and means over all pixels, and maxima (inference only).
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Argument, Floats, Gpu, int, over_elements, over_groups, over_planes};
 use crate::host::{for_pieces, sum_by, zeros};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 /// 2x2 average pooling with stride 2: `[N, C, H, W]` → `[N, C, ⌊H/2⌋, ⌊W/2⌋]`; an odd last row or column is left out.
@@ -16,7 +16,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
     if h < 2 || w < 2 {
         bail!("avg_pool2: expected at least 2x2 pixels, found {h}x{w}");
     }
-    apply([x], AvgPool2 { planes: n * c, n, c, h, w })
+    apply([x], (n, c, h / 2, w / 2), AvgPool2 { planes: n * c, h, w })
 }
 
 /// Sum over all pixels: `[N, C, H, W]` → `[N, C]` (the discriminator's last reduction).
@@ -25,7 +25,7 @@ pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
 /// When the input is not 4-dimensional.
 pub fn sum_pool(x: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    apply([x], GlobalPool { n, c, pixels: h * w, scale: 1.0 })
+    apply([x], (n, c), GlobalPool { planes: n * c, pixels: h * w, scale: 1.0 })
 }
 
 /// Mean over all pixels: `[N, C, H, W]` → `[N, C]`.
@@ -37,13 +37,12 @@ pub fn avg_pool_global(x: &Tensor) -> Result<Tensor> {
     if h * w == 0 {
         bail!("avg_pool_global: expected at least one pixel, found {h}x{w}");
     }
-    apply([x], GlobalPool { n, c, pixels: h * w, scale: 1.0 / (h * w) as f64 })
+    let scale = 1.0 / (h * w) as f64;
+    apply([x], (n, c), GlobalPool { planes: n * c, pixels: h * w, scale })
 }
 
 struct AvgPool2 {
     planes: usize,
-    n: usize,
-    c: usize,
     h: usize,
     w: usize,
 }
@@ -59,18 +58,13 @@ impl AvgPool2 {
         pixels: usize,
     ) -> Result<()> {
         let sizes = [int(self.planes)?, int(self.h)?, int(self.w)?];
-        let arguments = [&[from.read(), to.write()][..], &sizes].concat();
-        over_planes(gpu, kernel, (self.planes, pixels), &arguments)
+        over_planes(gpu, kernel, (self.planes, pixels), &[&[from.read(), to.write()], &sizes])
     }
 }
 
 impl Operator<1> for AvgPool2 {
     const NAME: &'static str = "avg_pool2";
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        (self.n, self.c, self.h / 2, self.w / 2).into()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let (ho, wo) = (self.h / 2, self.w / 2);
@@ -93,7 +87,7 @@ impl Operator<1> for AvgPool2 {
         Ok(y)
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let (ho, wo) = (self.h / 2, self.w / 2);
         let mut dx = zeros(self.planes * self.h * self.w);
         let quarter = T::from_f64(0.25);
@@ -118,32 +112,27 @@ impl Operator<1> for AvgPool2 {
         self.launch(gpu, "avg_pool2_forward", x, y, self.h / 2 * (self.w / 2))
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         self.launch(gpu, "avg_pool2_backward", at.dy, dx[0], self.h * self.w)
     }
 }
 
 struct GlobalPool {
-    n: usize,
-    c: usize,
+    planes: usize,
     pixels: usize,
     scale: f64,
 }
 
 impl Operator<1> for GlobalPool {
     const NAME: &'static str = "global pooling";
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        (self.n, self.c).into()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
-        let planes = (0..self.n * self.c).map(|i| &x[i * self.pixels..][..self.pixels]);
+        let planes = (0..self.planes).map(|i| &x[i * self.pixels..][..self.pixels]);
         Ok(planes.map(|p| T::from_f64(sum_by(p, |v| v) * self.scale)).collect())
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let mut dx = zeros(dy.len() * self.pixels);
         let scale = T::from_f64(self.scale);
         for_pieces(
@@ -156,16 +145,13 @@ impl Operator<1> for GlobalPool {
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
-        let planes = self.n * self.c;
-        let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
-        let arguments = [&[x.read(), y.write()][..], &sizes].concat();
-        over_groups(gpu, "global_pool_forward", planes, &arguments)
+        let sizes = [int(self.planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
+        over_groups(gpu, "global_pool_forward", self.planes, &[&[x.read(), y.write()], &sizes])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
-        let planes = self.n * self.c;
-        let sizes = [int(planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
-        let arguments = [&[at.dy.read(), dx[0].write()][..], &sizes].concat();
-        over_elements(gpu, "global_pool_backward", planes * self.pixels, &arguments)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let sizes = [int(self.planes)?, int(self.pixels)?, Argument::Float(self.scale as f32)];
+        let (count, tensors) = (self.planes * self.pixels, [at.dy.read(), dx[0].write()]);
+        over_elements(gpu, "global_pool_backward", count, &[&tensors, &sizes])
     }
 }

@@ -3,10 +3,10 @@
 //! With the channels last, [`autogan_kernels::inference`] has its own.
 
 use autogan_kernels::memory::{filled, write, write_pieces};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Floats, Gpu, int, narrow, over_planes};
-use crate::evaluated::{Evaluated, apply};
+use crate::evaluated::{Evaluation, apply};
 
 /// Side of the kernels.
 const KERNEL: usize = 3;
@@ -18,7 +18,8 @@ const KERNEL: usize = 3;
 /// When the input is not 4-dimensional f32 or smaller than the kernel with its padding, the stride is 0 or `pad` above 2,
 /// or a gradient of it is wanted.
 pub fn max_pool3(x: &Tensor, stride: usize, pad: usize) -> Result<Tensor> {
-    apply(x, Maximum(Pool::new("max_pool3", x, stride, pad)?))
+    let pool = Pool::new("max_pool3", x, stride, pad)?;
+    apply(x, pool.shape(), Maximum(pool))
 }
 
 /// [`max_pool3`] by candle's pool, of an image with its outermost pixels repeated: each is in a window already.
@@ -37,7 +38,8 @@ pub fn max_pool3_ref(x: &Tensor, stride: usize, pad: usize) -> Result<Tensor> {
 /// # Errors
 /// When the input is not 4-dimensional f32, has no pixels, or a gradient of it is wanted.
 pub fn avg_pool3(x: &Tensor) -> Result<Tensor> {
-    apply(x, Average(Pool::new("avg_pool3", x, 1, 1)?))
+    let pool = Pool::new("avg_pool3", x, 1, 1)?;
+    apply(x, pool.shape(), Average(pool))
 }
 
 /// [`avg_pool3`] by candle's pool, which counts padding, divided by the share of it that is image.
@@ -77,8 +79,9 @@ impl Pool {
         Ok(Self { n, c, from: (h, w), to: (side(h), side(w)), stride, pad })
     }
 
-    fn shape(&self) -> Shape {
-        (self.n, self.c, self.to.0, self.to.1).into()
+    /// Of the output.
+    fn shape(&self) -> (usize, usize, usize, usize) {
+        (self.n, self.c, self.to.0, self.to.1)
     }
 
     /// Pixels under output `i` along a side of `len`, without padding.
@@ -122,14 +125,10 @@ impl Pool {
 
 struct Maximum(Pool);
 
-impl Evaluated for Maximum {
+impl Evaluation for Maximum {
     const NAME: &'static str = "max_pool3";
     type From = f32;
     type To = f32;
-
-    fn shape(&self) -> Shape {
-        self.0.shape()
-    }
 
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         self.0.forward(x, |a, b| if b > a || b.is_nan() { b } else { a }, |value, _| value)
@@ -140,21 +139,16 @@ impl Evaluated for Maximum {
         narrow(n * c * h * w)?;
         let tensors = [x.read(), y.write()];
         let sizes = [int(n * c)?, int(h)?, int(w)?, int(ho)?, int(wo)?, int(stride)?, int(pad)?];
-        let arguments = [&tensors[..], &sizes].concat();
-        over_planes(gpu, "max_pool3", (n * c, ho * wo), &arguments)
+        over_planes(gpu, "max_pool3", (n * c, ho * wo), &[&tensors, &sizes])
     }
 }
 
 struct Average(Pool);
 
-impl Evaluated for Average {
+impl Evaluation for Average {
     const NAME: &'static str = "avg_pool3";
     type From = f32;
     type To = f32;
-
-    fn shape(&self) -> Shape {
-        self.0.shape()
-    }
 
     fn forward(&self, x: &[f32]) -> Vec<f32> {
         self.0.forward(x, |a, b| a + b, |sum, pixels| sum / pixels as f32)
@@ -163,7 +157,7 @@ impl Evaluated for Average {
     fn launch(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let Pool { n, c, from: (h, w), .. } = self.0;
         let arguments = [x.read(), y.write(), int(n * c)?, int(h)?, int(w)?];
-        over_planes(gpu, "avg_pool3", (n * c, h * w), &arguments)
+        over_planes(gpu, "avg_pool3", (n * c, h * w), &[&arguments])
     }
 }
 

@@ -4,31 +4,26 @@
 //! the even one; products are summed in f32; the sum (y before its bias, dx, dw) is rounded to bf16 and kept as f32. Bias,
 //! activation and the bias's gradient are f32. So cuDNN computes on bf16 tensors, and so does every path here.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 pub use autogan_kernels::Precision;
 
+use crate::scope::holding;
+
 thread_local! {
-    static SCOPE: Cell<Precision> = const { Cell::new(Precision::F32) };
+    static SCOPE: RefCell<Precision> = const { RefCell::new(Precision::F32) };
 }
 
 /// Runs `f`, in which convolutions (`conv2d` and what is made of it, fused ones included) compute in `precision`, and so
 /// do their gradients, whenever those are taken. The innermost scope counts. It holds on this thread and inside of
 /// [`join`](crate::join); other threads know nothing of it.
 pub fn computing_in<R>(precision: Precision, f: impl FnOnce() -> R) -> R {
-    struct Restore(Precision);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SCOPE.set(self.0);
-        }
-    }
-    let _restore = Restore(SCOPE.replace(precision));
-    f()
+    holding(&SCOPE, precision, f)
 }
 
 /// The precision of the scope around this call.
 pub(crate) fn current() -> Precision {
-    SCOPE.get()
+    SCOPE.with_borrow(|precision| *precision)
 }
 
 #[cfg(test)]

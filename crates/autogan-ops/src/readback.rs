@@ -8,7 +8,7 @@ pub struct Readback(Values);
 enum Values {
     Here(Vec<f64>),
     #[cfg(feature = "cuda")]
-    Coming(gpu::Coming),
+    Coming(gpu::Download),
 }
 
 impl Readback {
@@ -24,7 +24,7 @@ impl Readback {
         let all = Tensor::cat(&flat.collect::<Result<Vec<_>>>()?, 0)?;
         #[cfg(feature = "cuda")]
         if all.device().is_cuda() {
-            return Ok(Self(Values::Coming(gpu::Coming::begin(&all)?)));
+            return Ok(Self(Values::Coming(gpu::Download::begin(&all)?)));
         }
         Ok(Self(Values::Here(all.to_vec1()?)))
     }
@@ -52,12 +52,12 @@ mod gpu {
     use crate::cuda::Pinned;
 
     /// Memory that the GPU writes by itself.
-    pub struct Coming {
+    pub struct Download {
         values: Pinned,
         count: usize,
     }
 
-    impl Coming {
+    impl Download {
         pub fn begin(all: &Tensor) -> Result<Self> {
             let (guard, layout) = all.storage_and_layout();
             let (Storage::Cuda(storage), Some((from, to))) = (&*guard, layout.contiguous_offsets())

@@ -1,6 +1,6 @@
 //! The two element types that the operators are written for.
 
-use candle_core::{CpuStorage, DType, Result, Shape, Tensor, WithDType, bail};
+use candle_core::{DType, Result, Tensor, WithDType, bail};
 
 use autogan_kernels::conv::Kernels;
 pub(crate) use autogan_kernels::{Mat, gemm};
@@ -56,11 +56,6 @@ macro_rules! dispatch {
     };
 }
 pub(crate) use dispatch;
-
-/// The output of an operator's CPU path.
-pub(crate) fn storage<T: WithDType>(data: Vec<T>, shape: impl Into<Shape>) -> (CpuStorage, Shape) {
-    (T::to_cpu_storage_owned(data), shape.into())
-}
 
 /// Checks that both tensors have the same element type.
 pub(crate) fn same_dtype(op: &str, tensors: &[&Tensor]) -> Result<DType> {

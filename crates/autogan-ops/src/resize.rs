@@ -1,10 +1,10 @@
 //! Bilinear resizing of images to floats as scorers do it, for evaluation only: no gradients.
 
 use autogan_kernels::memory::{filled, write, write_pieces};
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_core::{DType, Device, Result, Tensor, bail};
 
 use crate::cuda::{Argument, Bytes, Floats, Gpu, flag, int, narrow, over_planes};
-use crate::evaluated::{Evaluated, apply};
+use crate::evaluated::{Evaluation, apply};
 
 /// Where output `i` of `to` pixels reads, of `from` pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,8 @@ pub fn resize_bilinear(
     rule: ResizeRule,
     pixels: PixelScale,
 ) -> Result<Tensor> {
-    apply(x, Bilinear::new(x, to, rule, pixels)?)
+    let (shape, op) = Bilinear::new(x, to, rule, pixels)?;
+    apply(x, &shape, op)
 }
 
 /// [`resize_bilinear`] as two products with the matrices of its weights, in f64: `rows · image · columns`.
@@ -76,7 +77,7 @@ pub fn resize_bilinear_ref(
     rule: ResizeRule,
     pixels: PixelScale,
 ) -> Result<Tensor> {
-    let op = Bilinear::new(x, to, rule, pixels)?;
+    let (_, op) = Bilinear::new(x, to, rule, pixels)?;
     let weights = |from: usize, to: usize| {
         let mut all = vec![0.0; to * from];
         for i in 0..to {
@@ -94,8 +95,7 @@ pub fn resize_bilinear_ref(
 }
 
 struct Bilinear {
-    n: usize,
-    c: usize,
+    planes: usize,
     from: (usize, usize),
     to: (usize, usize),
     rule: ResizeRule,
@@ -103,7 +103,13 @@ struct Bilinear {
 }
 
 impl Bilinear {
-    fn new(x: &Tensor, to: (usize, usize), rule: ResizeRule, pixels: PixelScale) -> Result<Self> {
+    /// With the shape of the output.
+    fn new(
+        x: &Tensor,
+        to: (usize, usize),
+        rule: ResizeRule,
+        pixels: PixelScale,
+    ) -> Result<([usize; 4], Self)> {
         let (n, c, h, w) = x.dims4()?;
         if h * w == 0 || to.0 * to.1 == 0 {
             bail!(
@@ -112,18 +118,14 @@ impl Bilinear {
                 to.1
             );
         }
-        Ok(Self { n, c, from: (h, w), to, rule, pixels })
+        Ok(([n, c, to.0, to.1], Self { planes: n * c, from: (h, w), to, rule, pixels }))
     }
 }
 
-impl Evaluated for Bilinear {
+impl Evaluation for Bilinear {
     const NAME: &'static str = "resize_bilinear";
     type From = u8;
     type To = f32;
-
-    fn shape(&self) -> Shape {
-        (self.n, self.c, self.to.0, self.to.1).into()
-    }
 
     fn forward(&self, x: &[u8]) -> Vec<f32> {
         let ((h, w), (ho, wo)) = (self.from, self.to);
@@ -133,7 +135,7 @@ impl Evaluated for Bilinear {
             (0..to).map(|i| self.rule.tap(i, from, to)).collect()
         };
         let (rows, columns) = (taps(h, ho), taps(w, wo));
-        filled(self.n * self.c * ho * wo, ho * wo, |plane, out| {
+        filled(self.planes * ho * wo, ho * wo, |plane, out| {
             let x = &x[plane * h * w..][..h * w];
             write_pieces(out, wo, |i, line| {
                 let (top, bottom, down) = rows[i];
@@ -152,14 +154,14 @@ impl Evaluated for Bilinear {
     }
 
     fn launch(&self, gpu: &dyn Gpu, x: Bytes, y: Floats) -> Result<()> {
-        let (planes, (h, w), (ho, wo)) = (self.n * self.c, self.from, self.to);
+        let (planes, (h, w), (ho, wo)) = (self.planes, self.from, self.to);
         narrow(planes * h * w)?;
         let sizes = [int(planes)?, int(h)?, int(w)?, int(ho)?, int(wo)?];
         let PixelScale { center, divide, scale, shift } = self.pixels;
         let steps = [step(h, ho), step(w, wo)].map(Argument::Float);
         let constants = [center, divide, scale, shift].map(Argument::Float);
         let rule = [flag(self.rule == ResizeRule::HalfPixel)];
-        let arguments = [&[x.read(), y.write()][..], &sizes, &steps, &rule, &constants].concat();
+        let arguments = [&[x.read(), y.write()][..], &sizes, &steps, &rule, &constants];
         over_planes(gpu, "resize_bilinear", (planes, ho * wo), &arguments)
     }
 }

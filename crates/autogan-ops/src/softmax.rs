@@ -1,10 +1,10 @@
 //! Log-softmax and cross-entropy with gradient (candle-nn's `softmax_last_dim` has none).
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Floats, Gpu, int, over_groups};
 use crate::host::zeros;
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 /// `x − log Σ exp x` along the last of two dimensions: `[N, K]` → `[N, K]`.
@@ -12,11 +12,11 @@ use crate::real::Real;
 /// # Errors
 /// When the input is not 2-dimensional or K is 0.
 pub fn log_softmax(x: &Tensor) -> Result<Tensor> {
-    let (_, classes) = x.dims2()?;
+    let (rows, classes) = x.dims2()?;
     if classes == 0 {
         bail!("log_softmax: expected at least one class");
     }
-    apply([x], LogSoftmax { shape: x.shape().clone(), classes })
+    apply([x], (rows, classes), LogSoftmax { rows, classes })
 }
 
 /// [`log_softmax`] from candle's elementary operators, with candle's gradient.
@@ -38,17 +38,13 @@ pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
 }
 
 struct LogSoftmax {
-    shape: Shape,
+    rows: usize,
     classes: usize,
 }
 
 impl Operator<1> for LogSoftmax {
     const NAME: &'static str = "log_softmax";
-    const KEEP: Keep = Keep::OUTPUT;
-
-    fn shape(&self) -> Shape {
-        self.shape.clone()
-    }
+    const KEEP: Keep = Keep::Output;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut y = zeros(x.len());
@@ -62,7 +58,7 @@ impl Operator<1> for LogSoftmax {
         Ok(y)
     }
 
-    fn backward<T: Real>(&self, Given { y, dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { y, dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let mut dx = zeros(y.len());
         let rows = y.chunks_exact(self.classes).zip(dy.chunks_exact(self.classes));
         for (out, (y, dy)) in dx.chunks_exact_mut(self.classes).zip(rows) {
@@ -75,15 +71,13 @@ impl Operator<1> for LogSoftmax {
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
-        let rows = self.shape.elem_count() / self.classes;
-        let arguments = [x.read(), y.write(), int(rows)?, int(self.classes)?];
-        over_groups(gpu, "log_softmax_forward", rows, &arguments)
+        let arguments = [x.read(), y.write(), int(self.rows)?, int(self.classes)?];
+        over_groups(gpu, "log_softmax_forward", self.rows, &[&arguments])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
-        let rows = self.shape.elem_count() / self.classes;
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let sizes = [int(self.rows)?, int(self.classes)?];
         let tensors = [at.y.read(), at.dy.read(), dx[0].write()];
-        let arguments = [&tensors[..], &[int(rows)?, int(self.classes)?]].concat();
-        over_groups(gpu, "log_softmax_backward", rows, &arguments)
+        over_groups(gpu, "log_softmax_backward", self.rows, &[&tensors, &sizes])
     }
 }

@@ -4,11 +4,11 @@
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
 
 use autogan_kernels::memory::{filled, write};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{self, Floats, Gpu, doubles_of};
 use crate::host::{check_doubles, dot, doubles, host, map, tensor, vectorised};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::{Real, dispatch};
 
 mod gpu;
@@ -76,7 +76,7 @@ pub fn spectral_normalize(w: &Tensor, u: &Tensor, v: &Tensor) -> Result<Tensor> 
         });
         tensor(vec![sigma], 1)?
     };
-    apply([&w], SpectralNorm { shape: w.shape().clone(), sigma, u, v })
+    apply([&w], w.dims(), SpectralNorm { sigma, u, v })
 }
 
 /// [`spectral_normalize`] from candle's elementary operators, with candle's gradient.
@@ -110,7 +110,6 @@ fn normalise(v: &mut [f64]) {
 
 /// The division by σ, which is one f64 value; all three lie beside the weight.
 struct SpectralNorm {
-    shape: Shape,
     sigma: Tensor,
     u: Tensor,
     v: Tensor,
@@ -143,11 +142,7 @@ impl SpectralNorm {
 
 impl Operator<1> for SpectralNorm {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        self.shape.clone()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let inv = 1.0 / self.sigma()?;
@@ -158,16 +153,16 @@ impl Operator<1> for SpectralNorm {
         ))
     }
 
-    fn backward<T: Real>(&self, Given { x: [w], dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { x: [w], dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         Ok([Some(self.weight_gradient(w, dy)?)])
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [w]: [Floats; 1], y: Floats) -> Result<()> {
         let sigma = doubles_of(OP, &self.sigma)?;
-        gpu::divide(gpu, (w, sigma), y, self.shape.elem_count())
+        gpu::divide(gpu, (w, sigma), y, self.u.elem_count() * self.v.elem_count())
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         let place = |t| doubles_of(OP, t);
         let constants = (place(&self.sigma)?, place(&self.u)?, place(&self.v)?);
         let sizes = (self.u.elem_count(), self.v.elem_count());

@@ -6,7 +6,7 @@
 //! where two meet, and lets go of each activation once it has been used.
 //!
 //! candle's own operators know nothing of the tape. So that none of them hides a gradient, the output of a recorded
-//! operator looks to candle like the result of an operator ([`Made`]): whatever candle makes of it carries a graph, and
+//! operator looks to candle like the result of an operator ([`Mark`]): whatever candle makes of it carries a graph, and
 //! [`check`] refuses every tensor with a graph that the tape does not hold.
 
 use std::cell::RefCell;
@@ -17,6 +17,8 @@ use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor, TensorId,
     Var, bail,
 };
+
+use crate::scope::holding;
 
 /// From the gradient of an output to those of the inputs.
 pub(crate) type Back = Box<dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>>;
@@ -67,9 +69,7 @@ pub(crate) fn check(inputs: &[&Tensor]) -> Result<()> {
 }
 
 /// Puts the operator that made `output` on the tape; nothing without a recording, or where no input wants a gradient.
-///
-/// # Errors
-/// Those of [`check`].
+/// It fails when [`check`] does.
 pub(crate) fn note(inputs: &[&Tensor], output: &Tensor, back: Back) -> Result<()> {
     if !recording() || !inputs.iter().any(|t| tracked(t)) {
         return Ok(());
@@ -97,19 +97,19 @@ pub(crate) fn output(made: (Storage, Shape)) -> Result<Tensor> {
         tape.anchors.push(anchor.clone());
         Ok(anchor)
     })?;
-    anchor.apply_op1(Made(Mutex::new(Some(made))))
+    anchor.apply_op1(Mark(Mutex::new(Some(made))))
 }
 
 /// The operator that candle sees: it hands over what was made before.
-struct Made(Mutex<Option<(Storage, Shape)>>);
+struct Mark(Mutex<Option<(Storage, Shape)>>);
 
-impl Made {
+impl Mark {
     fn take(&self) -> Option<(Storage, Shape)> {
         self.0.lock().ok()?.take()
     }
 }
 
-impl CustomOp1 for Made {
+impl CustomOp1 for Mark {
     fn name(&self) -> &'static str {
         "recorded"
     }
@@ -138,14 +138,7 @@ impl CustomOp1 for Made {
 
 /// Runs `f` without the tape of this thread: a thread that waits for others may take up any work, this too.
 pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Tape>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            TAPE.with_borrow_mut(|tape| *tape = self.0.take());
-        }
-    }
-    let _restore = Restore(TAPE.with_borrow_mut(Option::take));
-    f()
+    holding(&TAPE, None, f)
 }
 
 /// The tape of this thread is there while this is.

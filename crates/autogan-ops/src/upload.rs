@@ -32,7 +32,7 @@ mod gpu {
             );
         }
         let stream = device.cuda_stream();
-        // SAFETY: the copy writes all of it before anything that is launched later reads.
+        // SAFETY: the copy writes every value before anything that is launched later reads one; the tensor owns the memory.
         let mut memory = unsafe { device.alloc::<f32>(values.len())? };
         let to = memory.device_ptr_mut(&stream).0;
         Pinned::upload(&stream, values, to)?;

@@ -4,11 +4,11 @@
 use std::mem::MaybeUninit;
 
 use autogan_kernels::memory::{Unwritten, filled, filled_by, write, write_pieces};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::cuda::{Floats, Gpu, int, over_planes};
 use crate::host::{for_pieces, zeros};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 /// Nearest upsampling: `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
@@ -17,7 +17,7 @@ use crate::real::Real;
 /// When the input is not 4-dimensional or the factor is 0.
 pub fn upsample_nearest(x: &Tensor, factor: usize) -> Result<Tensor> {
     let g = Grid::new("upsample_nearest", x, factor)?;
-    if factor == 1 { Ok(x.clone()) } else { apply([x], Nearest(g)) }
+    if factor == 1 { Ok(x.clone()) } else { apply([x], g.shape(), Nearest(g)) }
 }
 
 /// Bilinear upsampling with half-pixel centres (`align_corners=False`): `[N, C, H, W]` → `[N, C, H·factor, W·factor]`.
@@ -30,7 +30,7 @@ pub fn upsample_bilinear(x: &Tensor, factor: usize) -> Result<Tensor> {
         return Ok(x.clone());
     }
     let (rows, cols) = (taps(g.h, factor), taps(g.w, factor));
-    apply([x], Bilinear { g, rows, cols })
+    apply([x], g.shape(), Bilinear { g, rows, cols })
 }
 
 #[derive(Clone, Copy)]
@@ -53,8 +53,9 @@ impl Grid {
         Ok(Self { n, c, h, w, factor })
     }
 
-    fn shape(&self) -> Shape {
-        (self.n, self.c, self.h * self.factor, self.w * self.factor).into()
+    /// Of the output.
+    fn shape(&self) -> (usize, usize, usize, usize) {
+        (self.n, self.c, self.h * self.factor, self.w * self.factor)
     }
 
     /// A kernel that writes planes of `pixels` pixels.
@@ -68,8 +69,7 @@ impl Grid {
     ) -> Result<()> {
         let planes = self.n * self.c;
         let sizes = [int(planes)?, int(self.h)?, int(self.w)?, int(self.factor)?];
-        let arguments = [&[from.read(), to.write()][..], &sizes].concat();
-        over_planes(gpu, kernel, (planes, pixels), &arguments)
+        over_planes(gpu, kernel, (planes, pixels), &[&[from.read(), to.write()], &sizes])
     }
 
     fn small(&self) -> usize {
@@ -85,11 +85,7 @@ struct Nearest(Grid);
 
 impl Operator<1> for Nearest {
     const NAME: &'static str = "upsample_nearest";
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        self.0.shape()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.0;
@@ -109,7 +105,7 @@ impl Operator<1> for Nearest {
         Ok(unsafe { filled_by(g.n * g.c * g.large(), |y| for_pieces(y, g.large(), fill)) })
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let g = self.0;
         let mut dx = zeros(g.n * g.c * g.small());
         for_pieces(
@@ -135,7 +131,7 @@ impl Operator<1> for Nearest {
         self.0.launch(gpu, "upsample_nearest_forward", x, y, self.0.large())
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         self.0.launch(gpu, "upsample_nearest_backward", at.dy, dx[0], self.0.small())
     }
 }
@@ -167,11 +163,7 @@ struct Bilinear {
 
 impl Operator<1> for Bilinear {
     const NAME: &'static str = "upsample_bilinear";
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        self.g.shape()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [x]: [&[T]; 1]) -> Result<Vec<T>> {
         let g = self.g;
@@ -204,7 +196,7 @@ impl Operator<1> for Bilinear {
         ))
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let g = self.g;
         let mut dx = zeros(g.n * g.c * g.small());
         for_pieces(
@@ -236,7 +228,7 @@ impl Operator<1> for Bilinear {
         self.g.launch(gpu, "upsample_bilinear_forward", x, y, self.g.large())
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
         self.g.launch(gpu, "upsample_bilinear_backward", at.dy, dx[0], self.g.small())
     }
 }

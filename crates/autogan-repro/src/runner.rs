@@ -209,7 +209,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Session<J>> {
         let (path, host) = (self.results.dir(&job.name), Host::detect(&self.device_name));
         let Ok(run) = RunDir::open(&path) else {
-            let begun = J::begin(config, inputs)?;
+            let begun = J::new(config, inputs)?;
             return Ok(Session::start(begun, RunPlace::At(&path), &host)?);
         };
         let resumption = Resumption::open(run, &host)?;

@@ -48,10 +48,7 @@ impl ActionSpace {
             return Err(RlError::Prefix { expected, found });
         }
         let total: usize = stages.clone().map(|s| stage_tokens(s, order).len()).sum();
-        if total != actions.len() {
-            let (what, per) = ("actions", "token");
-            return Err(RlError::Length { what, expected: total, found: actions.len(), per });
-        }
+        RlError::check_length("actions", total, actions.len(), "token")?;
         let mut cells = prefix.map_or_else(Vec::new, |p| p.cells().to_vec());
         let mut rest = actions;
         for stage in stages {

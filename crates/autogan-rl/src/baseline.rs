@@ -24,12 +24,8 @@ impl Baseline {
     /// When `decay` is not in [0, 1).
     pub fn new(decay: f64, order: BaselineOrder) -> Result<Self> {
         if !(0.0..1.0).contains(&decay) {
-            let found = decay.to_string();
-            return Err(RlError::Config {
-                key: "baseline_decay",
-                expected: "a number in [0, 1)",
-                found,
-            });
+            let (key, expected) = ("baseline_decay", "a number in [0, 1)");
+            return Err(RlError::Config { key, expected, found: decay.to_string() });
         }
         Ok(Self { decay, order, values: Vec::new() })
     }
@@ -61,7 +57,7 @@ impl Baseline {
     /// When there is no reward or one is not finite; the baseline is then unchanged.
     pub fn advantages(&mut self, rewards: &[f64]) -> Result<(Vec<f64>, f64)> {
         if rewards.is_empty() {
-            return Err(RlError::Empty { what: "reward" });
+            return Err(RlError::Empty("reward"));
         }
         check_finite(rewards)?;
         let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;

@@ -32,7 +32,7 @@ impl Beam {
     /// When `k` is 0, there is no candidate, or a reward is not finite.
     pub fn top_k(mut candidates: Vec<Candidate>, k: usize) -> Result<Self> {
         if k == 0 || candidates.is_empty() {
-            return Err(RlError::Empty { what: "candidate for the beam" });
+            return Err(RlError::Empty("candidate for the beam"));
         }
         let values: Vec<f64> = candidates.iter().map(|c| c.reward.value).collect();
         crate::baseline::check_finite(&values)?;
@@ -49,14 +49,6 @@ impl Beam {
     /// Draws `batch` entries, each as likely as any other, with repetition; returns their places in the beam.
     pub fn draw<R: Rng + ?Sized>(&self, batch: usize, rng: &mut R) -> Vec<usize> {
         (0..batch).map(|_| rng.random_range(0..self.0.len())).collect()
-    }
-
-    /// The start states of the given entries.
-    ///
-    /// # Panics
-    /// When a place is not in the beam.
-    pub fn starts(&self, places: &[usize]) -> Vec<StartState> {
-        places.iter().map(|&i| self.0[i].state.clone()).collect()
     }
 }
 
@@ -79,7 +71,6 @@ mod tests {
         let beam = Beam::top_k(all, 3).unwrap();
         let order: Vec<f32> = beam.candidates().iter().map(|c| c.state.h[0]).collect();
         assert_eq!(order, [1.0, 3.0, 2.0]);
-        assert_eq!(beam.starts(&[2, 0])[0].h[0], 2.0);
     }
 
     #[test]

@@ -9,19 +9,17 @@ use autogan_ops::linear;
 use autogan_space::TokenKind;
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::FirstInput;
 use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
 use crate::params::ControllerParams;
-use crate::rollout::{PreviousToken, Rollout, StartState};
-use crate::rule::{AnyChoice, ChoiceRule};
+use crate::rollout::{PreviousToken, StartState};
+use crate::rule::ChoiceRule;
 use crate::ruled::RuledController;
 
 /// Size and input rule of a controller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControllerConfig {
     /// Length of the hidden vector and of the embeddings, 1 or more.
     pub hidden: usize,
@@ -59,7 +57,7 @@ impl Controller {
         rng: &mut R,
     ) -> Result<Self> {
         if tokens.is_empty() {
-            return Err(RlError::Empty { what: "token" });
+            return Err(RlError::Empty("token"));
         }
         if config.hidden == 0 {
             let found = config.hidden.to_string();
@@ -73,11 +71,6 @@ impl Controller {
     /// The decisions, in the order in which they are taken.
     pub fn tokens(&self) -> &[TokenKind] {
         &self.tokens
-    }
-
-    /// The configuration that the controller was made with.
-    pub fn config(&self) -> &ControllerConfig {
-        &self.config
     }
 
     /// Parameters with their PyTorch names, always in the same order.
@@ -106,35 +99,8 @@ impl Controller {
         vec![StartState::zeros(self.config.hidden); batch]
     }
 
-    /// Draws one sequence for each start state.
-    ///
-    /// Row by row, `T` uniform numbers are taken from `rng`, so that one call with `B` rows draws what `B` calls
-    /// with one row would.
-    ///
-    /// # Errors
-    /// When `starts` is empty or does not fit this controller.
-    pub fn sample<R: Rng + ?Sized>(&self, starts: &[StartState], rng: &mut R) -> Result<Rollout> {
-        self.within(&AnyChoice).sample(starts, rng)
-    }
-
-    /// Takes the most probable choice at every step; the first of equals.
-    ///
-    /// # Errors
-    /// When `starts` is empty or does not fit this controller.
-    pub fn greedy(&self, starts: &[StartState]) -> Result<Rollout> {
-        self.within(&AnyChoice).greedy(starts)
-    }
-
-    /// Follows the given actions, one row of `T` for each start state.
-    ///
-    /// # Errors
-    /// When `starts` is empty or does not fit, when there are not as many rows as start states, when a row has not
-    /// `T` actions, or when an action is not below its token's number of choices.
-    pub fn evaluate(&self, starts: &[StartState], actions: &[Vec<usize>]) -> Result<Rollout> {
-        self.within(&AnyChoice).evaluate(starts, actions)
-    }
-
-    /// This controller, drawing only what `rule` allows.
+    /// This controller as it draws and follows sequences: those that `rule` allows, such as
+    /// [`AnyChoice`](crate::AnyChoice).
     pub fn within<'a>(&'a self, rule: &'a dyn ChoiceRule) -> RuledController<'a> {
         RuledController { controller: self, rule }
     }
@@ -142,7 +108,7 @@ impl Controller {
     /// First input `[B, hidden]` and first state.
     pub(crate) fn start(&self, starts: &[StartState]) -> Result<(Tensor, LstmState)> {
         if starts.is_empty() {
-            return Err(RlError::Empty { what: "start state" });
+            return Err(RlError::Empty("start state"));
         }
         let h = self.rows(starts.iter().map(|s| s.h.as_slice()))?;
         let c = self.rows(starts.iter().map(|s| s.c.as_slice()))?;
@@ -221,15 +187,7 @@ impl Controller {
         let (n, expected) = (rows.len(), self.config.hidden);
         let mut data = Vec::with_capacity(n * expected);
         for row in rows {
-            let found = row.len();
-            if found != expected {
-                return Err(RlError::Length {
-                    what: "start vector",
-                    expected,
-                    found,
-                    per: "hidden unit",
-                });
-            }
+            RlError::check_length("start vector", expected, row.len(), "hidden unit")?;
             data.extend_from_slice(row);
         }
         Ok(Tensor::from_vec(data, (n, expected), self.params.store.device())?

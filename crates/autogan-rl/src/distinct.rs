@@ -9,10 +9,8 @@ use autogan_ops::log_softmax;
 use candle_core::DType;
 use rand::{Rng, RngExt};
 
-use crate::controller::Controller;
 use crate::error::{Result, RlError};
 use crate::rollout::StartState;
-use crate::rule::AnyChoice;
 use crate::ruled::{RuledController, masked};
 
 /// One sequence and the start state that it belongs to.
@@ -35,29 +33,14 @@ struct Partial {
     gumbel: f64,
 }
 
-impl Controller {
+impl RuledController<'_> {
     /// Draws `m` different sequences, start states being equally likely; fewer when there are no more.
     ///
     /// They come in the order in which they would be drawn one after the other: the first is an ordinary sample.
-    /// Follow with [`Controller::evaluate`] for their probabilities and end states.
+    /// Follow with [`RuledController::evaluate`] for their probabilities and end states.
     ///
     /// # Errors
-    /// When `m` is 0, or when `starts` is empty or does not fit this controller.
-    pub fn sample_distinct<R: Rng + ?Sized>(
-        &self,
-        starts: &[StartState],
-        m: usize,
-        rng: &mut R,
-    ) -> Result<Vec<Draw>> {
-        self.within(&AnyChoice).sample_distinct(starts, m, rng)
-    }
-}
-
-impl RuledController<'_> {
-    /// As [`Controller::sample_distinct`], within the rule.
-    ///
-    /// # Errors
-    /// As there, and when the rule does not fit.
+    /// When `m` is 0, when `starts` is empty or does not fit the controller, or when the rule does not fit.
     pub fn sample_distinct<R: Rng + ?Sized>(
         &self,
         starts: &[StartState],
@@ -65,7 +48,7 @@ impl RuledController<'_> {
         rng: &mut R,
     ) -> Result<Vec<Draw>> {
         if m == 0 {
-            return Err(RlError::Empty { what: "distinct sequence" });
+            return Err(RlError::Empty("distinct sequence"));
         }
         let controller = self.controller;
         let (mut x, mut state) = controller.start(starts)?;

@@ -27,12 +27,9 @@ pub enum RlError {
         found: String,
     },
 
-    /// A batch has no rows.
-    #[error("expected at least one {what}, found none; ask for a batch of 1 or more")]
-    Empty {
-        /// What the batch is made of.
-        what: &'static str,
-    },
+    /// A batch of this has no rows.
+    #[error("expected at least one {0}, found none; ask for a batch of 1 or more")]
+    Empty(&'static str),
 
     /// Two things that belong together have different lengths.
     #[error(
@@ -119,17 +116,26 @@ pub enum RlError {
         value: f64,
     },
 
-    /// A loss that is defined for one child a step was given more.
+    /// A loss that is defined for one child a step was given so many.
     #[error(
-        "policy loss `released`: expected a batch of 1, found {found}; the released code fails with a shape error \
+        "policy loss `released`: expected a batch of 1, found {0}; the released code fails with a shape error \
          here, so set children per step to 1 or choose another loss"
     )]
-    ReleasedBatch {
-        /// Rows in the batch.
-        found: usize,
-    },
+    ReleasedBatch(usize),
 
     /// The controller's tensors could not be made, or a saved state does not fit them.
     #[error("the controller's tensors: {0}")]
     State(#[from] autogan_weights::Error),
+}
+
+impl RlError {
+    /// Refuses things of different lengths.
+    pub(crate) fn check_length(
+        what: &'static str,
+        expected: usize,
+        found: usize,
+        per: &'static str,
+    ) -> Result<()> {
+        if expected == found { Ok(()) } else { Err(Self::Length { what, expected, found, per }) }
+    }
 }

@@ -4,10 +4,10 @@
 //! order in which a search uses them:
 //!
 //! - [`ActionSpace`] says which decisions are taken: those of one cell (MLAS) or of all cells (SLAS).
-//! - [`Controller`] draws them ([`Controller::sample`], [`Controller::sample_distinct`],
-//!   [`Controller::greedy`]) from start states that an earlier stage's [`Beam`] hands over.
-//! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]); [`Controller::within`]
-//!   draws no others.
+//! - [`Controller`] draws them from start states that an earlier stage's [`Beam`] hands over
+//!   ([`RuledController::sample`], [`RuledController::sample_distinct`], [`RuledController::greedy`]).
+//! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]) or any at all
+//!   ([`AnyChoice`]); [`Controller::within`] draws no others.
 //! - [`Reward`] is what the caller implements: architecture in, score out.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
@@ -40,7 +40,7 @@ pub use controller::{Controller, ControllerConfig};
 pub use distinct::Draw;
 pub use error::{Result, RlError};
 pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_loss};
-pub use reinforce::{PolicyStep, Reinforce, ReinforceConfig};
+pub use reinforce::{PolicyStep, Reinforce};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use rule::{AnyChoice, BudgetRule, ChoiceRule};

@@ -10,8 +10,7 @@ use crate::error::{Result, RlError};
 
 /// Mean over the batch of −Σ_t log π_t · stop_grad(A) − c · Σ_t H_t, with A = R − b: the project's default.
 ///
-/// `advantages` holds A for each row. The entropy term is differentiated: minimising raises entropy. Returns a
-/// scalar.
+/// `advantages` holds A for each row. The entropy term is differentiated: minimising raises entropy. Returns a scalar.
 ///
 /// # Errors
 /// When there is not one advantage for each row.
@@ -29,9 +28,8 @@ pub fn advantage_loss(
 /// Mean over the batch of −Σ_t log π_t · stop_grad(R + c · Σ_t H_t − b): the paper's text, which adds the entropy
 /// to the reward.
 ///
-/// `advantages` holds R + c · Σ_t H_t − b for each row ([`crate::Reinforce`] makes them). Nothing of the entropy
-/// is differentiated: an architecture that was drawn from a broad distribution counts as a better one. Returns a
-/// scalar.
+/// `advantages` holds R + c · Σ_t H_t − b for each row ([`crate::Reinforce`] makes them). Nothing of the entropy is
+/// differentiated: an architecture that was drawn from a broad distribution counts as a better one. Returns a scalar.
 ///
 /// # Errors
 /// When there is not one advantage for each row.
@@ -72,26 +70,22 @@ pub fn released_loss(
 ) -> Result<ReleasedStep> {
     let (batch, tokens) = log_probs.dims2()?;
     if batch != 1 {
-        return Err(RlError::ReleasedBatch { found: batch });
+        return Err(RlError::ReleasedBatch(batch));
     }
     let rewards = ((entropies * entropy_weight)? + reward)?;
-    let updated = match previous {
-        None => rewards.clone(),
-        Some(old) if old.len() == tokens => {
-            let old = Tensor::from_slice(old, (1, tokens), rewards.device())?;
-            ((old.to_dtype(rewards.dtype())? * decay)? + (&rewards * (1.0 - decay))?)?
-        }
-        Some(old) => {
-            let (what, per) = ("previous baseline", "token");
-            return Err(RlError::Length { what, expected: tokens, found: old.len(), per });
-        }
+    let known = |old: &[f64]| -> Result<Tensor> {
+        RlError::check_length("previous baseline", tokens, old.len(), "token")?;
+        let old = Tensor::from_slice(old, (1, tokens), rewards.device())?;
+        Ok(old.to_dtype(rewards.dtype())?)
     };
-    let subtracted = match (order, previous) {
-        (BaselineOrder::UpdateThenSubtract, _) => updated.clone(),
-        (BaselineOrder::SubtractThenUpdate, None) => updated.detach(),
-        (BaselineOrder::SubtractThenUpdate, Some(old)) => {
-            Tensor::from_slice(old, (1, tokens), rewards.device())?.to_dtype(rewards.dtype())?
-        }
+    let previous = previous.map(known).transpose()?;
+    let updated = match &previous {
+        None => rewards.clone(),
+        Some(old) => ((old * decay)? + (&rewards * (1.0 - decay))?)?,
+    };
+    let subtracted = match order {
+        BaselineOrder::UpdateThenSubtract => updated.clone(),
+        BaselineOrder::SubtractThenUpdate => previous.unwrap_or_else(|| updated.detach()),
     };
     let advantages = (&rewards - &subtracted)?;
     Ok(ReleasedStep {
@@ -104,16 +98,9 @@ pub fn released_loss(
 
 /// −Σ_t log π_t · A for each row, `[B]`.
 fn policy_term(log_probs: &Tensor, advantages: &[f64]) -> Result<Tensor> {
-    let (expected, found) = (log_probs.dim(0)?, advantages.len());
-    if expected != found {
-        return Err(RlError::Length {
-            what: "advantages",
-            expected,
-            found,
-            per: "row of the batch",
-        });
-    }
-    let advantages = Tensor::from_slice(advantages, found, log_probs.device())?;
+    let rows = log_probs.dim(0)?;
+    RlError::check_length("advantages", rows, advantages.len(), "row of the batch")?;
+    let advantages = Tensor::from_slice(advantages, rows, log_probs.device())?;
     Ok((log_probs.sum(1)? * advantages.to_dtype(log_probs.dtype())?.neg()?)?)
 }
 
@@ -131,117 +118,95 @@ mod tests {
     use super::*;
     use candle_core::{Device, Var};
 
-    /// Value, gradient by log π and gradient by H of a loss, flattened.
-    fn differentiate(
-        log_probs: &[&[f64]],
-        entropies: &[&[f64]],
-        loss: impl Fn(&Tensor, &Tensor) -> Tensor,
-    ) -> (f64, Vec<f64>, Vec<f64>) {
-        let var = |rows: &[&[f64]]| {
-            let shape = (rows.len(), rows[0].len());
-            let tensor = Tensor::from_vec(rows.concat(), shape, &Device::Cpu).unwrap();
-            Var::from_tensor(&tensor).unwrap()
+    const LOG_PROBS: [[f64; 2]; 3] = [[-0.5, -1.0], [-2.0, -0.25], [-0.75, -0.5]];
+    const ENTROPIES: [[f64; 2]; 3] = [[0.5, 1.0], [0.6, 0.4], [0.2, 0.3]];
+
+    /// Compares a loss of so many rows and its gradients by log π and by H.
+    #[track_caller]
+    fn check(
+        rows: usize,
+        loss: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+        (expected, dl, dh): (f64, &[f64], &[f64]),
+    ) {
+        let var = |values: &[[f64; 2]]| {
+            Var::from_slice(values[..rows].as_flattened(), (rows, 2), &Device::Cpu).unwrap()
         };
-        let (l, h) = (var(log_probs), var(entropies));
-        let loss = loss(&l, &h);
+        let (l, h) = (var(&LOG_PROBS), var(&ENTROPIES));
+        let loss = loss(&l, &h).unwrap();
         let grads = loss.backward().unwrap();
-        let flat = |v: &Var| match grads.get(v) {
-            Some(g) => g.flatten_all().unwrap().to_vec1().unwrap(),
-            None => vec![0.0; v.elem_count()],
-        };
-        (loss.to_scalar().unwrap(), flat(&l), flat(&h))
+        close(&[loss.to_scalar().unwrap()], &[expected]);
+        for (var, expected) in [(l, dl), (h, dh)] {
+            match grads.get(&var) {
+                Some(g) => close(&host_row(g).unwrap(), expected),
+                None => close(&vec![0.0; 2 * rows], expected),
+            }
+        }
     }
 
+    #[track_caller]
     fn close(found: &[f64], expected: &[f64]) {
         let fits = found.len() == expected.len()
             && found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-12);
         assert!(fits, "expected {expected:?}, found {found:?}");
     }
 
-    const LOG_PROBS: [&[f64]; 3] = [&[-0.5, -1.0], &[-2.0, -0.25], &[-0.75, -0.5]];
-    const ENTROPIES: [&[f64]; 3] = [&[0.5, 1.0], &[0.6, 0.4], &[0.2, 0.3]];
-
     #[test]
-    fn entropy_bonus_for_one_row() {
-        let (loss, dl, dh) = differentiate(&LOG_PROBS[..1], &ENTROPIES[..1], |l, h| {
-            advantage_loss(l, h, &[2.0], 0.1).unwrap()
-        });
+    fn the_entropy_bonus_is_differentiated() {
         // 1.5 · 2 − 0.1 · 1.5
-        close(&[loss], &[2.85]);
-        close(&dl, &[-2.0, -2.0]);
-        close(&dh, &[-0.1, -0.1]);
-    }
-
-    #[test]
-    fn entropy_bonus_for_three_rows() {
-        let (loss, dl, dh) = differentiate(&LOG_PROBS, &ENTROPIES, |l, h| {
-            advantage_loss(l, h, &[2.0, -1.0, 0.4], 0.3).unwrap()
-        });
+        let loss = |l: &Tensor, h: &Tensor| advantage_loss(l, h, &[2.0], 0.1);
+        check(1, loss, (2.85, &[-2.0; 2], &[-0.1; 2]));
         // Rows: 1.5 · 2 − 0.45 = 2.55; 2.25 · −1 − 0.3 = −2.55; 1.25 · 0.4 − 0.15 = 0.35.
-        close(&[loss], &[0.35 / 3.0]);
-        let third = 1.0 / 3.0;
-        close(&dl, &[-2.0, -2.0, 1.0, 1.0, -0.4, -0.4].map(|v| v * third));
-        close(&dh, &[-0.1; 6]);
+        let loss = |l: &Tensor, h: &Tensor| advantage_loss(l, h, &[2.0, -1.0, 0.4], 0.3);
+        let dl = [-2.0, -2.0, 1.0, 1.0, -0.4, -0.4].map(|v| v / 3.0);
+        check(3, loss, (0.35 / 3.0, &dl, &[-0.1; 6]));
     }
 
     #[test]
     fn entropy_in_the_reward_is_not_differentiated() {
         // R = 3, b = 1.2, c = 0.1: A = 3 + 0.1 · 1.5 − 1.2 = 1.95.
-        let (loss, dl, dh) = differentiate(&LOG_PROBS[..1], &ENTROPIES[..1], |l, h| {
-            let raised = h.sum(1).unwrap().to_vec1::<f64>().unwrap()[0] * 0.1 + 3.0 - 1.2;
-            entropy_in_reward_loss(l, &[raised]).unwrap()
-        });
-        close(&[loss], &[1.5 * 1.95]);
-        close(&dl, &[-1.95, -1.95]);
-        close(&dh, &[0.0, 0.0]);
-
-        let advantages = [1.95, -0.5, 0.8];
-        let (loss, dl, dh) = differentiate(&LOG_PROBS, &ENTROPIES, |l, _| {
-            entropy_in_reward_loss(l, &advantages).unwrap()
-        });
-        close(&[loss], &[(1.5 * 1.95 - 2.25 * 0.5 + 1.25 * 0.8) / 3.0]);
-        close(&dl, &[-1.95, -1.95, 0.5, 0.5, -0.8, -0.8].map(|v| v / 3.0));
-        close(&dh, &[0.0; 6]);
+        let loss = |l: &Tensor, h: &Tensor| {
+            let raised = h.sum(1)?.to_vec1::<f64>()?[0] * 0.1 + 3.0 - 1.2;
+            entropy_in_reward_loss(l, &[raised])
+        };
+        check(1, loss, (1.5 * 1.95, &[-1.95; 2], &[0.0; 2]));
+        let loss = |l: &Tensor, _: &Tensor| entropy_in_reward_loss(l, &[1.95, -0.5, 0.8]);
+        let dl = [-1.95, -1.95, 0.5, 0.5, -0.8, -0.8].map(|v| v / 3.0);
+        check(3, loss, ((1.5 * 1.95 - 2.25 * 0.5 + 1.25 * 0.8) / 3.0, &dl, &[0.0; 6]));
     }
 
-    fn released(previous: Option<&[f64]>, order: BaselineOrder) -> (f64, Vec<f64>, Vec<f64>) {
-        differentiate(&LOG_PROBS[..1], &ENTROPIES[..1], |l, h| {
-            released_loss(l, h, 3.0, previous, 0.9, order, 0.1).unwrap().loss
-        })
+    #[track_caller]
+    fn check_released(
+        previous: Option<&[f64]>,
+        order: BaselineOrder,
+        expected: (f64, &[f64], &[f64]),
+    ) {
+        let loss =
+            |l: &Tensor, h: &Tensor| Ok(released_loss(l, h, 3.0, previous, 0.9, order, 0.1)?.loss);
+        check(1, loss, expected);
     }
 
     #[test]
     fn released_loss_has_the_quirks_of_the_released_code() {
+        let previous = Some(&[2.0, 2.5][..]);
         // r = 3 + 0.1 · (0.5, 1.0) = (3.05, 3.1); old b = (2, 2.5); adv = 0.9 · (r − b) = (0.945, 0.54).
-        let (loss, dl, dh) = released(Some(&[2.0, 2.5]), BaselineOrder::UpdateThenSubtract);
-        close(&[loss], &[1.5 * 1.485]);
-        close(&dl, &[-1.485, -1.485]);
         // −Σ log π · 0.9 · c: positive, so descending *lowers* the entropy.
-        close(&dh, &[1.5 * 0.9 * 0.1; 2]);
-
-        let (loss, dl, dh) = released(Some(&[2.0, 2.5]), BaselineOrder::SubtractThenUpdate);
-        close(&[loss], &[1.5 * 1.65]);
-        close(&dl, &[-1.65, -1.65]);
-        close(&dh, &[1.5 * 0.1; 2]);
+        let expected = (1.5 * 1.485, &[-1.485; 2][..], &[1.5 * 0.9 * 0.1; 2][..]);
+        check_released(previous, BaselineOrder::UpdateThenSubtract, expected);
+        let expected = (1.5 * 1.65, &[-1.65; 2][..], &[1.5 * 0.1; 2][..]);
+        check_released(previous, BaselineOrder::SubtractThenUpdate, expected);
     }
 
     #[test]
     fn the_first_released_step_learns_nothing() {
-        let (loss, dl, dh) = released(None, BaselineOrder::UpdateThenSubtract);
-        close(&[loss], &[0.0]);
-        close(&dl, &[0.0; 2]);
-        close(&dh, &[0.0; 2]);
+        check_released(None, BaselineOrder::UpdateThenSubtract, (0.0, &[0.0; 2], &[0.0; 2]));
         // Subtracted before the update, the first baseline is a constant: the entropy still gets its gradient.
-        let (loss, dl, dh) = released(None, BaselineOrder::SubtractThenUpdate);
-        close(&[loss], &[0.0]);
-        close(&dl, &[0.0; 2]);
-        close(&dh, &[1.5 * 0.1; 2]);
+        check_released(None, BaselineOrder::SubtractThenUpdate, (0.0, &[0.0; 2], &[1.5 * 0.1; 2]));
     }
 
     #[test]
     fn released_baseline_is_kept_for_each_token() {
         let tensor = |row: &[f64]| Tensor::from_slice(row, (1, 2), &Device::Cpu).unwrap();
-        let (l, h) = (tensor(LOG_PROBS[0]), tensor(ENTROPIES[0]));
+        let (l, h) = (tensor(&LOG_PROBS[0]), tensor(&ENTROPIES[0]));
         let order = BaselineOrder::UpdateThenSubtract;
         let first = released_loss(&l, &h, 3.0, None, 0.9, order, 0.1).unwrap();
         close(&first.baseline, &[3.05, 3.1]);
@@ -260,7 +225,7 @@ mod tests {
         let rows = Tensor::zeros((3, 2), DType::F64, &Device::Cpu).unwrap();
         let order = BaselineOrder::UpdateThenSubtract;
         let error = released_loss(&rows, &rows, 1.0, None, 0.9, order, 0.1).unwrap_err();
-        assert!(matches!(error, RlError::ReleasedBatch { found: 3 }), "{error}");
+        assert!(matches!(error, RlError::ReleasedBatch(3)), "{error}");
         assert!(advantage_loss(&rows, &rows, &[1.0], 0.1).is_err());
         assert!(entropy_in_reward_loss(&rows, &[1.0, 2.0]).is_err());
     }

@@ -2,42 +2,13 @@
 
 use autogan_config::PolicyConfig;
 use candle_core::{DType, Tensor};
-use serde::{Deserialize, Serialize};
 
+use crate::PolicyLoss;
 use crate::baseline::{Baseline, check_finite};
 use crate::error::{Result, RlError};
 use crate::loss::{advantage_loss, entropy_in_reward_loss, released_loss};
 use crate::rollout::Rollout;
 use crate::trainer::mean;
-use crate::{BaselineOrder, PolicyLoss};
-
-/// Everything about the policy gradient but the optimiser.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReinforceConfig {
-    /// Where the entropy goes.
-    pub loss: PolicyLoss,
-    /// Weight c of the entropy, 0 or more, in units of reward per nat.
-    pub entropy_weight: f64,
-    /// Weight of the old value in the moving average, in [0, 1).
-    pub baseline_decay: f64,
-    /// Whether a reward counts in the baseline that is subtracted from it.
-    pub baseline_order: BaselineOrder,
-    /// Whether every search iteration starts with a fresh baseline.
-    pub restart_baseline: bool,
-}
-
-impl From<&PolicyConfig> for ReinforceConfig {
-    fn from(config: &PolicyConfig) -> Self {
-        Self {
-            loss: config.loss,
-            entropy_weight: config.entropy_weight,
-            baseline_decay: config.baseline_decay,
-            baseline_order: config.baseline_order,
-            restart_baseline: config.restart_baseline,
-        }
-    }
-}
 
 /// A loss and what went into it.
 #[derive(Debug, Clone)]
@@ -54,7 +25,7 @@ pub struct PolicyStep {
 /// The policy gradient's state: its configuration and the moving average.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reinforce {
-    config: ReinforceConfig,
+    config: PolicyConfig,
     baseline: Baseline,
 }
 
@@ -63,7 +34,7 @@ impl Reinforce {
     ///
     /// # Errors
     /// When the entropy weight is negative or not finite, or the decay is not in [0, 1).
-    pub fn new(config: &ReinforceConfig) -> Result<Self> {
+    pub fn new(config: &PolicyConfig) -> Result<Self> {
         let c = config.entropy_weight;
         if !(c.is_finite() && c >= 0.0) {
             let found = c.to_string();
@@ -71,11 +42,6 @@ impl Reinforce {
         }
         let baseline = Baseline::new(config.baseline_decay, config.baseline_order)?;
         Ok(Self { config: config.clone(), baseline })
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> &ReinforceConfig {
-        &self.config
     }
 
     /// The moving average, for a checkpoint or a plot.
@@ -110,15 +76,7 @@ impl Reinforce {
     /// When there is not one finite reward for each row, or the released loss gets more than one row; the baseline
     /// is then unchanged.
     pub fn loss(&mut self, rollout: &Rollout, rewards: &[f64]) -> Result<PolicyStep> {
-        let (expected, found) = (rollout.batch(), rewards.len());
-        if expected != found {
-            return Err(RlError::Length {
-                what: "rewards",
-                expected,
-                found,
-                per: "row of the batch",
-            });
-        }
+        RlError::check_length("rewards", rollout.batch(), rewards.len(), "row of the batch")?;
         check_finite(rewards)?;
         let c = self.config.entropy_weight;
         match self.config.loss {
@@ -156,14 +114,15 @@ impl Reinforce {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BaselineOrder;
     use autogan_config::{Configuration, SearchConfig};
     use autogan_space::TokenKind;
     use candle_core::Device;
 
     /// The controller's settings in the preset of a search, with a weight of the entropy that shows.
-    fn preset(name: &str) -> ReinforceConfig {
+    fn preset(name: &str) -> PolicyConfig {
         let controller = SearchConfig::preset(name, &[]).unwrap().controller;
-        ReinforceConfig { entropy_weight: 0.1, ..(&controller).into() }
+        PolicyConfig { entropy_weight: 0.1, ..controller }
     }
 
     /// One rollout of two tokens with these entropies; nothing else of it counts here.
@@ -213,7 +172,7 @@ mod tests {
         close(&reinforce.loss(&rows, &[4.0, 2.0]).unwrap(), &[2.025, -0.025], 2.125);
         let order = BaselineOrder::UpdateThenSubtract;
         let mut reinforce =
-            Reinforce::new(&ReinforceConfig { baseline_order: order, ..config }).unwrap();
+            Reinforce::new(&PolicyConfig { baseline_order: order, ..config }).unwrap();
         reinforce.loss(&rows, &[3.0, 1.0]).unwrap();
         // 0.9 · 2.125 + 0.1 · 3.125 = 2.225
         close(&reinforce.loss(&rows, &[4.0, 2.0]).unwrap(), &[1.925, -0.125], 2.225);

@@ -46,13 +46,10 @@ impl ChoiceRule for BudgetRule<'_> {
             return Ok(None);
         }
         let (stages, order) = self.space.stages()?;
-        let (what, expected, per) = ("prefixes", self.prefixes.len(), "start state");
-        let prefix = self.prefixes.get(start).ok_or(RlError::Length {
-            what,
-            expected,
-            found: start + 1,
-            per,
-        })?;
+        let (expected, found) = (self.prefixes.len(), start + 1);
+        let (what, per) = ("prefixes", "start state");
+        let wrong = RlError::Length { what, expected, found, per };
+        let prefix = self.prefixes.get(start).ok_or(wrong)?;
         let mut cells = prefix.map_or_else(Vec::new, |arch| arch.cells().to_vec());
         let mut drawn = actions;
         for stage in stages {
@@ -67,7 +64,7 @@ impl ChoiceRule for BudgetRule<'_> {
                 }
                 return match allowed.contains(&true) {
                     true => Ok(Some(allowed)),
-                    false => Err(RlError::Empty { what: "architecture within the budget" }),
+                    false => Err(RlError::Empty("architecture within the budget")),
                 };
             }
             let (own, others) = drawn.split_at(tokens.len());
@@ -144,7 +141,7 @@ mod tests {
             derived_generator_cost(&"0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap(), &SHAPE);
         let tight = Budget::new(SHAPE, Some(cheapest.params), None).unwrap();
         let error = rule(&tight).next(0, &[]).unwrap_err();
-        assert!(matches!(error, RlError::Empty { .. }), "{error}");
+        assert!(matches!(error, RlError::Empty(_)), "{error}");
         assert!(rule(&tight).next(1, &[]).is_err(), "there is one start state");
     }
 }

@@ -22,10 +22,13 @@ pub struct RuledController<'a> {
 }
 
 impl RuledController<'_> {
-    /// As [`Controller::sample`], within the rule.
+    /// Draws one sequence for each start state.
+    ///
+    /// Row by row, `T` uniform numbers are taken from `rng`, so that one call with `B` rows draws what `B` calls
+    /// with one row would.
     ///
     /// # Errors
-    /// As there, and when the rule does not fit.
+    /// When `starts` is empty or does not fit the controller, or when the rule does not fit.
     pub fn sample<R: Rng + ?Sized>(&self, starts: &[StartState], rng: &mut R) -> Result<Rollout> {
         let tokens = self.controller.tokens();
         let uniforms: Vec<Vec<f64>> =
@@ -35,30 +38,24 @@ impl RuledController<'_> {
         })
     }
 
-    /// As [`Controller::greedy`], within the rule.
+    /// Takes the most probable choice at every step; the first of equals.
     ///
     /// # Errors
-    /// As there, and when the rule does not fit.
+    /// As [`Self::sample`].
     pub fn greedy(&self, starts: &[StartState]) -> Result<Rollout> {
         self.unroll(starts, |_, log_probs| log_probs.iter().map(|row| argmax(row)).collect())
     }
 
-    /// As [`Controller::evaluate`], within the rule.
+    /// Follows the given actions, one row of `T` for each start state.
     ///
     /// # Errors
-    /// As there, and when an action is not allowed.
+    /// As [`Self::sample`]; when there are not as many rows as start states, when a row has not `T` actions, or when an
+    /// action is not below its token's number of choices or not allowed.
     pub fn evaluate(&self, starts: &[StartState], actions: &[Vec<usize>]) -> Result<Rollout> {
-        let (expected, found) = (starts.len(), actions.len());
-        if expected != found {
-            return Err(RlError::Length { what: "actions", expected, found, per: "start state" });
-        }
+        RlError::check_length("actions", starts.len(), actions.len(), "start state")?;
         let tokens = self.controller.tokens();
         for (row, line) in actions.iter().enumerate() {
-            let (expected, found) = (tokens.len(), line.len());
-            if expected != found {
-                let (what, per) = ("actions of a row", "token");
-                return Err(RlError::Length { what, expected, found, per });
-            }
+            RlError::check_length("actions of a row", tokens.len(), line.len(), "token")?;
             for (index, (&found, token)) in line.iter().zip(tokens).enumerate() {
                 let choices = token.choices();
                 if found >= choices {

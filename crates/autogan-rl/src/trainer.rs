@@ -6,7 +6,7 @@ use candle_core::DType;
 
 use crate::controller::Controller;
 use crate::error::Result;
-use crate::reinforce::{Reinforce, ReinforceConfig};
+use crate::reinforce::Reinforce;
 use crate::rollout::Rollout;
 
 /// The numbers of one controller step.
@@ -45,7 +45,7 @@ impl PolicyTrainer {
     ///
     /// # Errors
     /// When a number of the configuration is out of range.
-    pub fn new(reinforce: &ReinforceConfig, adam: AdamConfig) -> Result<Self> {
+    pub fn new(reinforce: &PolicyConfig, adam: AdamConfig) -> Result<Self> {
         Ok(Self { optimizer: Adam::new(adam), reinforce: Reinforce::new(reinforce)? })
     }
 

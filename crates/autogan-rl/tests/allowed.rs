@@ -54,7 +54,7 @@ fn probabilities_are_renormalised_over_what_is_allowed() {
         let rollout = controller.within(&rule).evaluate(&starts, &all).unwrap();
         let total: f64 = rollout.sequence_log_probs().unwrap().iter().map(|l| l.exp()).sum();
         assert!((total - 1.0).abs() < 1e-6, "{total}");
-        let free = controller.evaluate(&starts, &all).unwrap();
+        let free = controller.within(&AnyChoice).evaluate(&starts, &all).unwrap();
         // In each row and token, a forbidden choice has probability 0, and the others keep their proportions.
         for token in 0..rollout.probs.len() {
             let (p, q) = (values(&rollout.probs[token]), values(&free.probs[token]));
@@ -154,12 +154,18 @@ fn distinct_draws_end_with_all_that_is_allowed() {
 }
 
 #[test]
-fn without_a_rule_nothing_changes_and_what_a_rule_forbids_is_an_error() {
+fn a_rule_that_allows_everything_changes_nothing_and_what_a_rule_forbids_is_an_error() {
     let controller = controller(SPACE, DType::F32);
     let starts = controller.zero_starts(5);
     let rng = || ChaCha8Rng::seed_from_u64(6);
-    let free = controller.sample(&starts, &mut rng()).unwrap();
-    let within = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
+    struct Every;
+    impl ChoiceRule for Every {
+        fn next(&self, _start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>> {
+            Ok(Some(vec![true; SPACE.tokens()?[actions.len()].choices()]))
+        }
+    }
+    let free = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
+    let within = controller.within(&Every).sample(&starts, &mut rng()).unwrap();
     assert_eq!(free.actions, within.actions);
     assert_eq!(values(&free.log_probs), values(&within.log_probs));
 

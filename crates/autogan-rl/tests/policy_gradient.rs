@@ -5,8 +5,8 @@
 use autogan_config::{Configuration, PolicyConfig, SearchConfig};
 use autogan_ops::AdamConfig;
 use autogan_rl::{
-    Baseline, BaselineOrder, Controller, ControllerConfig, FirstInput, PolicyLoss, PolicyTrainer,
-    Reinforce, ReinforceConfig, RlError, Rollout,
+    AnyChoice, Baseline, BaselineOrder, Controller, ControllerConfig, FirstInput, PolicyLoss,
+    PolicyTrainer, Reinforce, RlError, Rollout,
 };
 use autogan_space::{TokenKind, TokenOrder, stage_tokens};
 use candle_core::{DType, Device, Tensor};
@@ -22,10 +22,6 @@ fn controller(tokens: &[TokenKind], seed: u64) -> Controller {
 /// The section `controller` of a preset.
 fn policy(preset: &str) -> PolicyConfig {
     SearchConfig::preset(preset, &[]).unwrap().controller
-}
-
-fn reinforce(preset: &str) -> ReinforceConfig {
-    (&policy(preset)).into()
 }
 
 fn adam(lr: f64) -> AdamConfig {
@@ -48,7 +44,7 @@ fn one_decision() -> Controller {
 
 /// The value of a configured loss, its gradient with respect to the decoder's bias, and the baseline after it.
 fn loss_and_bias_gradient(
-    config: &ReinforceConfig,
+    config: &PolicyConfig,
     earlier: f64,
     actions: &[usize],
     rewards: &[f64],
@@ -56,7 +52,7 @@ fn loss_and_bias_gradient(
     let c = one_decision();
     let forced = |actions: &[usize]| -> Rollout {
         let rows: Vec<Vec<usize>> = actions.iter().map(|&a| vec![a]).collect();
-        c.evaluate(&c.zero_starts(rows.len()), &rows).unwrap()
+        c.within(&AnyChoice).evaluate(&c.zero_starts(rows.len()), &rows).unwrap()
     };
     let mut reinforce = Reinforce::new(config).unwrap();
     reinforce.loss(&forced(&[0]), &[earlier]).unwrap();
@@ -81,7 +77,7 @@ const ENTROPY_SLOPE: [f64; 3] = [-LN2 / 4.0, LN2 / 8.0, LN2 / 8.0];
 #[test]
 fn default_loss_for_batch_one() {
     // b = 1 from the earlier reward; action 1, R = 3: A = 2.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("cifar10") };
+    let config = PolicyConfig { entropy_weight: 0.1, ..policy("cifar10") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[2.0 * 2.0 * LN2 - 0.15 * LN2]);
     let policy = [1.0, -1.5, 0.5];
@@ -93,7 +89,7 @@ fn default_loss_for_batch_one() {
 #[test]
 fn default_loss_for_batch_three() {
     // b = 1; actions 0, 1, 2 with R = 2, 0, 4: A = 1, −1, 3.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("cifar10") };
+    let config = PolicyConfig { entropy_weight: 0.1, ..policy("cifar10") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[0, 1, 2], &[2.0, 0.0, 4.0]);
     close(&[loss], &[(LN2 - 2.0 * LN2 + 6.0 * LN2) / 3.0 - 0.15 * LN2]);
     // −Σ A ([a = k] − p_k) / 3, with Σ A = 3: −(1 − 3/2)/3, −(−1 − 3/4)/3, −(3 − 3/4)/3.
@@ -106,7 +102,7 @@ fn default_loss_for_batch_three() {
 #[test]
 fn paper_loss_for_batch_one_and_three() {
     // Both R + c·H and the baseline hold c·H = 0.15 ln 2, which is the same for every row here and cancels.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("paper") };
+    let config = PolicyConfig { entropy_weight: 0.1, ..policy("paper") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[4.0 * LN2]);
     close(&grad, &[1.0, -1.5, 0.5]);
@@ -119,7 +115,7 @@ fn paper_loss_for_batch_one_and_three() {
 #[test]
 fn released_loss_for_batch_one_only() {
     // adv = 0.9 · (R − 1) = 1.8; the entropy's gradient comes in as +2 ln 2 · 0.9 · c · ∂H/∂z.
-    let config = ReinforceConfig { entropy_weight: 0.1, ..reinforce("released") };
+    let config = PolicyConfig { entropy_weight: 0.1, ..policy("released") };
     let (loss, grad, baseline) = loss_and_bias_gradient(&config, 1.0, &[1], &[3.0]);
     close(&[loss], &[1.8 * 2.0 * LN2]);
     let policy = [0.9, -1.35, 0.45];
@@ -129,15 +125,15 @@ fn released_loss_for_batch_one_only() {
     close(&[baseline], &[1.2 + 0.15 * LN2]);
 
     let c = one_decision();
-    let rollout = c.sample(&c.zero_starts(3), &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
+    let rollout =
+        c.within(&AnyChoice).sample(&c.zero_starts(3), &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
     let error = Reinforce::new(&config).unwrap().loss(&rollout, &[1.0; 3]).unwrap_err();
-    assert!(matches!(error, RlError::ReleasedBatch { found: 3 }), "{error}");
+    assert!(matches!(error, RlError::ReleasedBatch(3)), "{error}");
 }
 
 #[test]
 fn presets_differ_where_the_table_says() {
-    let (default, paper, released) =
-        (reinforce("cifar10"), reinforce("paper"), reinforce("released"));
+    let (default, paper, released) = (policy("cifar10"), policy("paper"), policy("released"));
     assert_eq!(default.loss, PolicyLoss::EntropyBonus);
     assert_eq!(paper.loss, PolicyLoss::EntropyInReward);
     assert_eq!(released.loss, PolicyLoss::Released);
@@ -148,9 +144,9 @@ fn presets_differ_where_the_table_says() {
     assert!(released.restart_baseline && !default.restart_baseline && !paper.restart_baseline);
     for (config, kept) in [(default, Some(2.0)), (released, None)] {
         let c = one_decision();
-        let rollout = c.evaluate(&c.zero_starts(1), &[vec![0]]).unwrap();
+        let rollout = c.within(&AnyChoice).evaluate(&c.zero_starts(1), &[vec![0]]).unwrap();
         let mut reinforce =
-            Reinforce::new(&ReinforceConfig { entropy_weight: 0.0, ..config }).unwrap();
+            Reinforce::new(&PolicyConfig { entropy_weight: 0.0, ..config }).unwrap();
         reinforce.loss(&rollout, &[2.0]).unwrap();
         reinforce.begin_iteration();
         assert_eq!(reinforce.baseline().value(), kept);
@@ -158,7 +154,7 @@ fn presets_differ_where_the_table_says() {
 }
 
 /// The mean entropy of a controller after training steps in which only the entropy weight acts.
-fn entropy_after(config: &ReinforceConfig, steps: usize) -> (f64, f64) {
+fn entropy_after(config: &PolicyConfig, steps: usize) -> (f64, f64) {
     let mut c = controller(&stage_tokens(2, TokenOrder::SkipsFirst), 4);
     let sharper: Vec<_> = c
         .state()
@@ -171,7 +167,7 @@ fn entropy_after(config: &ReinforceConfig, steps: usize) -> (f64, f64) {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut entropies = Vec::new();
     for _ in 0..steps {
-        let rollout = c.sample(&c.zero_starts(1), &mut rng).unwrap();
+        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(1), &mut rng).unwrap();
         entropies.push(trainer.step(&mut c, &rollout, &[1.0]).unwrap().mean_entropy);
     }
     (entropies[0], entropies[steps - 1])
@@ -179,47 +175,49 @@ fn entropy_after(config: &ReinforceConfig, steps: usize) -> (f64, f64) {
 
 #[test]
 fn the_entropy_bonus_raises_entropy_and_the_released_one_lowers_it() {
-    let weight = |entropy_weight, config| ReinforceConfig { entropy_weight, ..config };
+    let weight = |entropy_weight, config| PolicyConfig { entropy_weight, ..config };
     // Rewards are constant, so that nothing but the entropy acts.
-    let (before, after) = entropy_after(&weight(0.5, reinforce("cifar10")), 60);
+    let (before, after) = entropy_after(&weight(0.5, policy("cifar10")), 60);
     assert!(after > before + 0.1, "entropy bonus: {before} to {after}");
-    let (before, after) = entropy_after(&weight(0.0, reinforce("cifar10")), 60);
+    let (before, after) = entropy_after(&weight(0.0, policy("cifar10")), 60);
     assert!((after - before).abs() < 0.3 * before, "without bonus: {before} to {after}");
-    let (before, after) = entropy_after(&weight(0.5, reinforce("released")), 60);
+    let (before, after) = entropy_after(&weight(0.5, policy("released")), 60);
     assert!(after < before - 0.1, "released, gradient of the wrong sign: {before} to {after}");
 }
 
 #[test]
 fn rewarded_actions_become_likelier() {
     let mut c = one_decision();
-    let mut trainer = PolicyTrainer::new(&reinforce("cifar10"), adam(1e-2)).unwrap();
+    let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam(1e-2)).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(6);
     for _ in 0..80 {
-        let rollout = c.sample(&c.zero_starts(4), &mut rng).unwrap();
+        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(4), &mut rng).unwrap();
         let rewards: Vec<f64> =
             rollout.actions.iter().map(|a| f64::from(u8::from(a[0] == 2))).collect();
         trainer.step(&mut c, &rollout, &rewards).unwrap();
     }
-    let p = c.greedy(&c.zero_starts(1)).unwrap().probs[0].to_vec2::<f64>().unwrap()[0][2];
+    let p = c.within(&AnyChoice).greedy(&c.zero_starts(1)).unwrap().probs[0]
+        .to_vec2::<f64>()
+        .unwrap()[0][2];
     assert!(p > 0.8, "the rewarded choice went from 0.25 to {p}");
 }
 
 #[test]
 fn bad_rewards_change_nothing() {
     let mut c = one_decision();
-    let mut trainer = PolicyTrainer::new(&reinforce("cifar10"), adam(1e-2)).unwrap();
-    let rollout = c.evaluate(&c.zero_starts(1), &[vec![1]]).unwrap();
+    let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam(1e-2)).unwrap();
+    let rollout = c.within(&AnyChoice).evaluate(&c.zero_starts(1), &[vec![1]]).unwrap();
     assert!(trainer.step(&mut c, &rollout, &[f64::NAN]).is_err());
     assert!(trainer.step(&mut c, &rollout, &[1.0, 2.0]).is_err());
     assert_eq!(trainer.reinforce.baseline().value(), None);
     assert!(trainer.optimizer.moments().is_empty());
-    let negative = ReinforceConfig { entropy_weight: -1.0, ..reinforce("cifar10") };
+    let negative = PolicyConfig { entropy_weight: -1.0, ..policy("cifar10") };
     assert!(PolicyTrainer::new(&negative, adam(1e-2)).is_err());
 }
 
 fn train(c: &mut Controller, trainer: &mut PolicyTrainer, rng: &mut ChaCha8Rng, steps: usize) {
     for _ in 0..steps {
-        let rollout = c.sample(&c.zero_starts(2), rng).unwrap();
+        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(2), rng).unwrap();
         let rewards: Vec<f64> =
             rollout.actions.iter().map(|a| a.iter().sum::<usize>() as f64).collect();
         trainer.step(c, &rollout, &rewards).unwrap();
@@ -229,7 +227,7 @@ fn train(c: &mut Controller, trainer: &mut PolicyTrainer, rng: &mut ChaCha8Rng, 
 #[test]
 fn training_goes_on_from_saved_state_bit_for_bit() {
     let tokens = stage_tokens(1, TokenOrder::SkipsFirst);
-    let config = reinforce("cifar10");
+    let config = policy("cifar10");
     let (mut c, mut trainer) =
         (controller(&tokens, 7), PolicyTrainer::new(&config, adam(1e-2)).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(8);

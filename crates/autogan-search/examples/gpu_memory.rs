@@ -18,7 +18,7 @@ use autogan_metrics::compact::CompactClassifier;
 use autogan_ops::Precision;
 use autogan_ops::cuda::{ConvSizes, Convolution, Gpu, Launch, Room, stand_in};
 use autogan_search::{
-    KnownReals, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
+    Job, KnownReals, SearchConfig, SearchError, SharedTraining, Silent, Training, TrainingConfig,
     TrainingInputs,
 };
 use autogan_space::Arch;

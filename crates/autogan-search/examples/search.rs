@@ -7,7 +7,7 @@
 
 use autogan_data::Hub;
 use autogan_search::{
-    Configuration, ImageScore, Inputs, Reporter, Result, RewardValue, Search, SearchConfig,
+    Configuration, ImageScore, Inputs, Job, Reporter, Result, RewardValue, Search, SearchConfig,
     SearchEvent, Sources,
 };
 use candle_core::{DType, Device, Tensor};

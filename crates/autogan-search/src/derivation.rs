@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
 use crate::error::{Result, SearchError};
-use crate::parts::generator_sizes;
 
 /// How far the final derivation has come; complete, it is the result.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -58,7 +57,7 @@ impl Derivation {
 
     /// The kept architectures as `arch.json` lists them.
     pub fn found(&self, config: &SearchConfig) -> Vec<FoundArch> {
-        let shape = generator_sizes(&config.model).shape();
+        let shape = config.model.shape();
         let ranked = self.top(config).into_iter().enumerate();
         let found = ranked.map(|(i, (arch, reward))| {
             let cost = derived_generator_cost(&arch, &shape);

@@ -10,7 +10,6 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use crate::config::{ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
-use crate::parts::generator_sizes;
 use crate::position::{Phase, Position};
 
 /// Mean MACs of a D step with its share of a G step, where an image costs `g` in the generator and `d` in the
@@ -69,7 +68,7 @@ pub struct Speed {
 impl Estimate {
     /// The cost of `config` on a dataset of `images` images.
     pub fn new(config: &SearchConfig, images: usize) -> Self {
-        let shape = generator_sizes(&config.model).shape();
+        let shape = config.model.shape();
         let plan = &config.search;
         let bounds = [0, plan.grow_at[0], plan.grow_at[1], plan.iterations];
         let (r, c, d) = (&config.reward, &config.controller, &config.derive);

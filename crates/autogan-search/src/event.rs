@@ -46,6 +46,31 @@ pub struct SampleGrid {
     pub pixels: Vec<u8>,
 }
 
+/// An architecture with its score.
+#[derive(Clone, Debug)]
+pub struct ScoredArch {
+    /// For what purpose.
+    pub kind: TrialKind,
+    /// Which of its kind in this iteration, from 0.
+    pub step: u64,
+    /// The architecture.
+    pub arch: Arch,
+    /// Its score.
+    pub score: f64,
+    /// Standard deviation of the score over the splits.
+    pub spread: f64,
+    /// What it is ranked by and learnt from: the score, less what its cost takes from it.
+    pub reward: f64,
+    /// Mean entropy of the policy's tokens in nats, where the controller drew it.
+    pub entropy: Option<f64>,
+    /// What the policy gradient weighed it by, where the controller learnt from it.
+    pub advantage: Option<f64>,
+    /// The baseline that was subtracted to get it.
+    pub baseline: Option<f64>,
+    /// Seconds that scoring took.
+    pub seconds: f64,
+}
+
 /// Something that happened in a search.
 #[derive(Clone, Debug)]
 pub enum SearchEvent {
@@ -81,28 +106,7 @@ pub enum SearchEvent {
         d_spread: f64,
     },
     /// An architecture was scored.
-    Scored {
-        /// For what purpose.
-        kind: TrialKind,
-        /// Which of its kind in this iteration, from 0.
-        step: u64,
-        /// The architecture.
-        arch: Arch,
-        /// Its score.
-        score: f64,
-        /// Standard deviation of the score over the splits.
-        spread: f64,
-        /// What it is ranked by and learnt from: the score, less what its cost takes from it.
-        reward: f64,
-        /// Mean entropy of the policy's tokens in nats, where the controller drew it.
-        entropy: Option<f64>,
-        /// What the policy gradient weighed it by, where the controller learnt from it.
-        advantage: Option<f64>,
-        /// The baseline that was subtracted to get it.
-        baseline: Option<f64>,
-        /// Seconds that scoring took.
-        seconds: f64,
-    },
+    Scored(ScoredArch),
     /// A step of the controller.
     Controller {
         /// Steps of this iteration that are done.

@@ -21,7 +21,6 @@ impl Search {
         self.seen.clear();
         self.position.stage_steps = 0;
         self.set_stage(stage + 1)?;
-        self.renew_controller()?;
         if self.config.reset.clear_on_growth {
             self.windows.clear();
         }

@@ -31,13 +31,15 @@ pub trait Job: Sized {
     ///
     /// # Errors
     /// When the configuration is impossible or the images cannot be used.
-    fn begin(config: Self::Config, inputs: Self::Inputs) -> Result<Self>;
+    fn new(config: Self::Config, inputs: Self::Inputs) -> Result<Self>;
 
-    /// The job that a checkpoint holds, to go on with `config`.
+    /// The job that a checkpoint holds, to go on with `config`: its own, [`Job::config_of`], for the same bits as without
+    /// the interruption, or one that differs in what [`Configuration::check_continues`] allows.
     ///
     /// # Errors
     /// When the checkpoint lacks something or holds it in another shape, or the inputs do not fit it.
-    fn resume(checkpoint: &Checkpoint, config: Self::Config, inputs: Self::Inputs) -> Result<Self>;
+    fn restore(checkpoint: &Checkpoint, config: Self::Config, inputs: Self::Inputs)
+    -> Result<Self>;
 
     /// The configuration that a checkpoint was written with.
     ///
@@ -60,10 +62,11 @@ pub trait Job: Sized {
     /// Does one unit of work. Returns false when nothing is left to do.
     ///
     /// # Errors
-    /// When the networks diverge or an operator fails; the job must not be saved then.
+    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not be
+    /// saved.
     fn advance(&mut self, reporter: &mut dyn Reporter<Self::Event>) -> Result<bool>;
 
-    /// The whole state.
+    /// The whole state at the present position.
     ///
     /// # Errors
     /// When the last step's loss is not finite, or a tensor cannot be read back.

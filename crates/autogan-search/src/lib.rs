@@ -12,7 +12,6 @@
 #[doc = include_str!("../../../docs/candle.md")]
 struct PageForCandle;
 
-mod checkpoint;
 mod child;
 mod derivation;
 mod derive;
@@ -30,7 +29,6 @@ mod parts;
 mod policy;
 mod position;
 mod rank;
-mod ranking;
 mod score;
 pub mod scorer;
 mod scratch;
@@ -53,7 +51,7 @@ pub use autogan_config::{
 pub use autogan_rl::RewardValue;
 pub use error::{Result, SearchError};
 pub use estimate::{Estimate, Speed, StageCost};
-pub use event::{Reporter, SampleGrid, SearchEvent, Silent, StepLosses, TrainingEvent};
+pub use event::{Reporter, SampleGrid, ScoredArch, SearchEvent, Silent, StepLosses, TrainingEvent};
 pub use images::to_u8;
 pub use inputs::{Inputs, Sources, TrainingInputs};
 pub use job::Job;

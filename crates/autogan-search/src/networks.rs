@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use autogan_nn::{Discriminator, Ema, Generator, Params};
+use autogan_nn::{Discriminator, DiscriminatorConfig, Ema, Generator, Params};
 use autogan_ops::Adam;
 use autogan_run::Checkpoint;
 use autogan_space::Arch;
@@ -11,9 +11,9 @@ use candle_core::{DType, Device};
 
 use crate::config::{ModelConfig, TrainConfig};
 use crate::error::Result;
-use crate::parts::{adam, generator_sizes, new_discriminator};
+use crate::parts::{adam, generator_sizes};
 use crate::streams::Streams;
-use crate::tensors::{Steps, Stored, put_adam, put_network};
+use crate::tensors::{Steps, StoredTensors, put_adam, put_network};
 
 /// Generator and discriminator, with what follows and what updates them.
 pub(crate) struct Networks {
@@ -42,7 +42,9 @@ impl Networks {
             None => Generator::supernet(&sizes, rng, dtype, device)?,
             Some(arch) => Generator::derived(&sizes, arch, rng, dtype, device)?,
         };
-        let discriminator = new_discriminator(model, &mut streams.rng("init.d", 0), device)?;
+        let sizes = DiscriminatorConfig { width: model.df, init: model.discriminator_init };
+        let rng = &mut streams.rng("init.d", 0);
+        let discriminator = Discriminator::new(&sizes, rng, dtype, device)?;
         Ok(Self {
             ema: Ema::new(&generator, train.ema_decay, train.ema_buffers)?,
             g_adam: Adam::new(adam(train, train.g_lr)),
@@ -81,7 +83,7 @@ impl Networks {
     }
 
     /// Takes what [`Networks::save`] added and gave.
-    pub fn restore(&mut self, stored: &Stored<'_>, steps: &AdamSteps) -> Result<()> {
+    pub fn restore(&mut self, stored: &StoredTensors<'_>, steps: &AdamSteps) -> Result<()> {
         for (prefix, params) in self.params() {
             stored.fill(prefix, params)?;
         }

@@ -1,7 +1,7 @@
 //! These functions make the parts of a search or a training from its configuration.
 
 use autogan_data::Images;
-use autogan_nn::{Discriminator, DiscriminatorConfig, GeneratorConfig, Rules};
+use autogan_nn::{GeneratorConfig, Rules};
 use autogan_ops::AdamConfig;
 use autogan_rl::{ActionSpace, Controller, PolicyTrainer};
 use candle_core::{DType, Device};
@@ -19,16 +19,6 @@ pub(crate) fn generator_sizes(model: &ModelConfig) -> GeneratorConfig {
         bottom: model.bottom,
         rules: Rules { skip_tap: model.skip_tap, pre_order: model.pre_order },
     }
-}
-
-/// The discriminator with its initial values.
-pub(crate) fn new_discriminator(
-    model: &ModelConfig,
-    rng: &mut impl rand::Rng,
-    device: &Device,
-) -> Result<Discriminator> {
-    let sizes = DiscriminatorConfig { width: model.df, init: model.discriminator_init };
-    Ok(Discriminator::new(&sizes, rng, DType::F32, device)?)
 }
 
 /// Adam with this step size, for either network.
@@ -66,5 +56,5 @@ pub(crate) fn new_controller(
     let tokens = action_space(config, stage).tokens()?;
     let rng = &mut streams.rng("init.controller", stage as u64);
     let controller = Controller::new(&tokens, &c.into(), DType::F32, device, rng)?;
-    Ok((controller, PolicyTrainer::new(&c.into(), PolicyTrainer::adam(c))?))
+    Ok((controller, PolicyTrainer::new(c, PolicyTrainer::adam(c))?))
 }

@@ -10,7 +10,7 @@ use candle_core::DType;
 use crate::child::Latents;
 use crate::config::{Levels, Policy};
 use crate::error::Result;
-use crate::event::{Reporter, SampleGrid, SearchEvent};
+use crate::event::{Reporter, SampleGrid, ScoredArch, SearchEvent};
 use crate::position::Phase;
 use crate::search::Search;
 
@@ -41,7 +41,7 @@ impl Search {
             self.note_favourite(arch, rewards[i]);
             self.note_seen(arch, rewards[i]);
             let learnt = learnt.as_ref();
-            reporter.event(&SearchEvent::Scored {
+            reporter.event(&SearchEvent::Scored(ScoredArch {
                 kind: TrialKind::Controller,
                 step: self.position.step * archs.len() as u64 + i as u64,
                 arch: arch.clone(),
@@ -52,7 +52,7 @@ impl Search {
                 advantage: learnt.map(|(report, _)| report.advantages[i]),
                 baseline: learnt.map(|(report, _)| report.subtracted),
                 seconds,
-            });
+            }));
         }
         self.position.step += 1;
         let step = self.position.step;

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// What a search is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// About to begin an iteration, and with it perhaps a stage.
+    #[default]
     Begin,
     /// Shared training.
     Shared,
@@ -20,8 +21,8 @@ pub enum Phase {
     Done,
 }
 
-/// Where a search is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a search is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
     /// Units of work done; it only grows.

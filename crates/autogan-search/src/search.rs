@@ -1,8 +1,8 @@
 //! The state of a search.
 //!
-//! A search is a state machine: [`Search::advance`] does one unit of work (a D step, a controller step, a ranked child)
-//! and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position alone, so a search that is
-//! saved between two units and continued later ends in the same bits.
+//! A search is a state machine: [`advance`](crate::Job::advance) does one unit of work (a D step, a controller step, a
+//! ranked child) and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position
+//! alone, so a search that is saved between two units and continued later ends in the same bits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::inputs::Inputs;
 use crate::losses::ComingLosses;
 use crate::networks::Networks;
 use crate::parts::{new_controller, stage_images};
-use crate::position::{ImageCount, Phase, Position};
-use crate::ranking::Ranking;
+use crate::position::{Phase, Position};
+use crate::rank::Ranking;
 use crate::score::ImageScore;
 use crate::streams::Streams;
 use crate::window::LossWindows;
@@ -59,14 +59,6 @@ pub struct Search {
 }
 
 impl Search {
-    /// A search before its first unit of work.
-    ///
-    /// # Errors
-    /// When the configuration is impossible or the images cannot be used.
-    pub fn new(config: SearchConfig, inputs: Inputs) -> Result<Self> {
-        Self::at_stage(config.first_stage(), config, inputs)
-    }
-
     /// A search with its initial weights, and the images and the controller of `stage`.
     pub(crate) fn at_stage(stage: usize, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let config = config.checked()?;
@@ -89,18 +81,7 @@ impl Search {
             beam: None,
             windows: LossWindows::default(),
             losses: None,
-            position: Position {
-                tick: 0,
-                stage,
-                iteration: 0,
-                phase: Phase::Begin,
-                step: 0,
-                d_steps: 0,
-                stage_steps: 0,
-                reset_due: false,
-                resets: 0,
-                images: ImageCount::default(),
-            },
+            position: Position { stage, ..Position::default() },
             prefixes: BTreeMap::new(),
             favourite: None,
             seen: Vec::new(),
@@ -111,11 +92,6 @@ impl Search {
         };
         search.begin_scoring()?;
         Ok(search)
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> &SearchConfig {
-        &self.config
     }
 
     /// The number of training images.
@@ -135,10 +111,7 @@ impl Search {
     }
 
     /// Fits a restored position to the number of iterations, which may have changed: a search that was over goes on
-    /// where there are more.
-    ///
-    /// # Errors
-    /// When the new end lies behind.
+    /// where there are more. It fails when the new end lies behind.
     pub(crate) fn fit_iterations(&mut self) -> Result<()> {
         let over = matches!(self.position.phase, Phase::Derive | Phase::Done);
         let (done, wanted) = (self.position.iteration, self.config.search.iterations);
@@ -182,19 +155,13 @@ impl Search {
         self.config.search.shared_epochs as u64 * self.stage_images.batches()
     }
 
-    /// Takes the state of another stage: its images and the reference that they give.
+    /// Takes the state of another stage: its images with the reference that they give, and a fresh controller.
     pub(crate) fn set_stage(&mut self, stage: usize) -> Result<()> {
         self.position.stage = stage;
         self.stage_images = stage_images(&self.config, &self.images, stage)?;
-        self.begin_scoring()
-    }
-
-    /// Puts a fresh controller in place.
-    pub(crate) fn renew_controller(&mut self) -> Result<()> {
-        let stage = self.position.stage;
         (self.controller, self.policy) =
             new_controller(&self.config, stage, self.streams, &self.device)?;
-        Ok(())
+        self.begin_scoring()
     }
 
     /// What was computed from the weights no longer holds.

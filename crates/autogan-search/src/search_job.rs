@@ -1,22 +1,54 @@
-//! A search as a [`Job`]: what it leaves in its run directory.
+//! A search as a [`Job`]: its units of work, its checkpoints, and what it leaves in its run directory.
 
+use autogan_config::Configuration;
+use autogan_rl::{Baseline, Beam};
 use autogan_run::{Checkpoint, Result as RunResult, RunDir, Trial};
-use autogan_space::derived_generator_cost;
+use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
-use crate::error::Result;
-use crate::event::{Reporter, SearchEvent};
+use crate::derivation::Derivation;
+use crate::error::{Result, SearchError};
+use crate::event::{Reporter, ScoredArch, SearchEvent};
 use crate::inputs::{Inputs, Sources};
 use crate::job::Job;
-use crate::parts::generator_sizes;
-use crate::position::Phase;
+use crate::losses::{ComingLosses, KnownLosses};
+use crate::networks::AdamSteps;
+use crate::position::{Phase, Position};
+use crate::rank::Ranking;
 use crate::score::ExtractorScore;
 use crate::search::Search;
+use crate::tensors::{StoredTensors, broken, check_images, put, put_adam};
 use crate::unit::{Place, Unit};
+use crate::window::LossWindows;
+
+/// Metadata key of everything that is no tensor, JSON.
+const STATE: &str = "state";
+/// The prefix of the tensors of the controller's optimizer.
+const CONTROLLER_ADAM: &str = "controller_adam";
 
 /// Points of a loss curve that are stored for each iteration.
 const CURVE_POINTS: u64 = 100;
+
+/// Everything of a search that is no tensor and does not follow from the configuration.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedState {
+    position: Position,
+    beam: Option<Beam>,
+    windows: LossWindows,
+    #[serde(rename = "unheard")]
+    losses: Option<KnownLosses>,
+    baseline: Baseline,
+    favourite: Option<(Arch, f64)>,
+    seen: Vec<(Arch, f64)>,
+    ranking: Option<Ranking>,
+    derivation: Option<Derivation>,
+    /// Training images, which say how long an epoch is.
+    images: usize,
+    adam_steps: AdamSteps,
+}
 
 impl Job for Search {
     type Config = SearchConfig;
@@ -31,12 +63,41 @@ impl Job for Search {
         Ok(Inputs { images, score, device: device.clone() })
     }
 
-    fn begin(config: SearchConfig, inputs: Inputs) -> Result<Self> {
-        Self::new(config, inputs)
+    fn new(config: SearchConfig, inputs: Inputs) -> Result<Self> {
+        Self::at_stage(config.first_stage(), config, inputs)
     }
 
-    fn resume(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
-        Self::restore(checkpoint, config, inputs)
+    fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
+        let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
+        check_images(saved.images, inputs.images.len())?;
+        let stage = saved.position.stage;
+        if stage >= MAX_CELLS {
+            return Err(SearchError::Checkpoint(format!("stage {stage} is beyond the last")));
+        }
+        let mut search = Self::at_stage(stage, config, inputs)?;
+        let stored = StoredTensors::new(checkpoint);
+        search.networks.restore(&stored, &saved.adam_steps)?;
+        search.position = saved.position;
+        search.controller.load_state(&stored.state("controller")?)?;
+        search.policy.reinforce.set_baseline(saved.baseline)?;
+        let (policy, steps) =
+            (search.controller.named_vars(), saved.adam_steps.get(CONTROLLER_ADAM));
+        let moments = stored.moments(CONTROLLER_ADAM, policy, steps)?;
+        search.policy.optimizer.set_moments(moments);
+        search.beam = saved.beam;
+        search.windows = saved.windows;
+        search.losses = saved.losses.map(ComingLosses::known);
+        search.favourite = saved.favourite;
+        search.seen = saved.seen;
+        search.ranking = saved.ranking;
+        search.derivation = saved.derivation;
+        let derived_otherwise = Self::config_of(checkpoint)?.derive != search.config.derive;
+        let derives = matches!(search.position.phase, Phase::Derive | Phase::Done);
+        if derives && derived_otherwise {
+            search.derive_anew(Phase::Derive);
+        }
+        search.fit_iterations()?;
+        Ok(search)
     }
 
     fn config(&self) -> &SearchConfig {
@@ -59,11 +120,43 @@ impl Job for Search {
     }
 
     fn advance(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<bool> {
-        Self::advance(self, reporter)
+        match self.position.phase {
+            Phase::Begin => self.begin_iteration(reporter)?,
+            Phase::Shared => self.shared_step(reporter)?,
+            Phase::Controller => self.controller_step(reporter)?,
+            Phase::End => self.end_iteration(reporter)?,
+            Phase::Derive => self.derive(reporter)?,
+            Phase::Done => return Ok(false),
+        }
+        self.position.tick += 1;
+        Ok(true)
     }
 
     fn save(&self) -> Result<Checkpoint> {
-        Self::save(self)
+        let mut checkpoint = Checkpoint::new(self.position.tick);
+        let mut adam_steps = self.networks.save(&mut checkpoint)?;
+        for (name, tensor) in self.controller.state()? {
+            put(&mut checkpoint, format!("controller.{name}"), &tensor)?;
+        }
+        let controller = put_adam(&mut checkpoint, CONTROLLER_ADAM, &self.policy.optimizer)?;
+        adam_steps.insert(CONTROLLER_ADAM.to_owned(), controller);
+        let saved = SavedState {
+            position: self.position,
+            beam: self.beam.clone(),
+            windows: self.windows.clone(),
+            losses: self.losses.as_ref().map(ComingLosses::read).transpose()?,
+            baseline: self.policy.reinforce.baseline().clone(),
+            favourite: self.favourite.clone(),
+            seen: self.seen.clone(),
+            ranking: self.ranking.clone(),
+            derivation: self.derivation.clone(),
+            images: self.images.len(),
+            adam_steps,
+        };
+        let state = serde_json::to_string(&saved).map_err(broken)?;
+        checkpoint.metadata.insert(STATE.into(), state);
+        checkpoint.metadata.insert(Self::CONFIG_KEY.into(), self.config.to_toml()?);
+        Ok(checkpoint)
     }
 
     fn record(config: &SearchConfig, event: &SearchEvent, unit: &mut Unit<'_>) -> RunResult<()> {
@@ -77,7 +170,7 @@ impl Job for Search {
                 "reset",
                 serde_json::json!({ "step": step, "g_spread": g_spread, "d_spread": d_spread }),
             ),
-            SearchEvent::Scored { .. } => trial(config, event, unit),
+            SearchEvent::Scored(scored) => trial(config, scored, unit),
             SearchEvent::Controller { report, .. } => {
                 unit.scalar("controller/reward", report.mean_reward)?;
                 unit.scalar("controller/baseline", report.baseline)?;
@@ -121,40 +214,25 @@ impl Job for Search {
 }
 
 /// The row of a scored architecture.
-fn trial(config: &SearchConfig, event: &SearchEvent, unit: &mut Unit<'_>) -> RunResult<()> {
-    let SearchEvent::Scored {
-        kind,
-        step,
-        arch,
-        score,
-        spread,
-        reward,
-        entropy,
-        advantage,
-        baseline,
-        seconds,
-    } = event
-    else {
-        return Ok(());
-    };
-    let cost = derived_generator_cost(arch, &generator_sizes(&config.model).shape());
-    let place = unit.place();
+fn trial(config: &SearchConfig, scored: &ScoredArch, unit: &mut Unit<'_>) -> RunResult<()> {
+    let (arch, place) = (scored.arch.clone(), unit.place());
+    let cost = derived_generator_cost(&arch, &config.model.shape());
     unit.trial(&Trial {
         tick: place.tick,
-        kind: *kind,
+        kind: scored.kind,
         stage: arch.stage() as u32,
         iteration: place.iteration as u32,
-        step: *step as u32,
-        arch: arch.clone(),
+        step: scored.step as u32,
         named: arch.named(),
-        score: *score,
-        spread: *spread,
-        entropy: *entropy,
-        advantage: *advantage,
-        baseline: *baseline,
-        reward: Some(*reward),
+        arch,
+        score: scored.score,
+        spread: scored.spread,
+        entropy: scored.entropy,
+        advantage: scored.advantage,
+        baseline: scored.baseline,
+        reward: Some(scored.reward),
         params: cost.params,
         macs: cost.macs,
-        seconds: *seconds,
+        seconds: scored.seconds,
     })
 }

@@ -11,7 +11,7 @@ use autogan_run::{Checkpoint, Host, RunDir, RunWriter};
 use crate::error::{Result, SearchError};
 use crate::event::Reporter;
 use crate::job::Job;
-use crate::unit::{Marks, Unit};
+use crate::unit::Unit;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +102,14 @@ impl<J: Job> Session<J> {
         let outcome = loop {
             let before = self.job.place();
             let unit = Unit::new(&mut self.writer, before);
-            let mut recorder = Recorder::<J>::new(&config, unit, reporter);
+            let (failure, spent) = (None, Duration::ZERO);
+            let mut recorder = Recorder::<J> { config: &config, unit, reporter, failure, spent };
             let advanced = self.job.advance(&mut recorder);
-            let (marks, spent) = recorder.finish()?;
-            recording += spent;
+            if let Some(failure) = recorder.failure {
+                return Err(failure.into());
+            }
+            let marks = recorder.unit.marks();
+            recording += recorder.spent;
             if !advanced.or_else(|error| self.diverged(error, before.tick))? {
                 // It may be gone or damaged in a run that was over.
                 self.job.write_result(self.writer.dir())?;
@@ -183,28 +187,6 @@ struct Recorder<'a, J: Job> {
     spent: Duration,
 }
 
-impl<'a, J: Job> Recorder<'a, J> {
-    /// A recorder that has seen nothing yet.
-    fn new(
-        config: &'a J::Config,
-        unit: Unit<'a>,
-        reporter: &'a mut dyn Reporter<J::Event>,
-    ) -> Self {
-        Self { config, unit, reporter, failure: None, spent: Duration::ZERO }
-    }
-
-    /// What is to be done next, and the time that storing took.
-    ///
-    /// # Errors
-    /// The first that storing met.
-    fn finish(self) -> Result<(Marks, Duration)> {
-        match self.failure {
-            Some(failure) => Err(failure.into()),
-            None => Ok((self.unit.marks(), self.spent)),
-        }
-    }
-}
-
 impl<J: Job> Reporter<J::Event> for Recorder<'_, J> {
     fn event(&mut self, event: &J::Event) {
         if self.failure.is_none() {
@@ -272,8 +254,8 @@ impl Resumption {
         self.newest_config::<J>()?.check_continues(&config, allowed)?;
         let inputs = load()?;
         let job = match &self.checkpoint {
-            Some(checkpoint) => J::resume(checkpoint, config.clone(), inputs)?,
-            None => J::begin(config.clone(), inputs)?,
+            Some(checkpoint) => J::restore(checkpoint, config.clone(), inputs)?,
+            None => J::new(config.clone(), inputs)?,
         };
         if config != stored {
             self.writer.replace_config(&config.to_toml()?, job.place().tick)?;

@@ -1,15 +1,12 @@
 //! Shared training: a D step with a fresh architecture, and the G step that follows the first of each group.
 
-use autogan_space::Arch;
-use candle_core::Tensor;
-
 use crate::config::LrDecay;
 use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
 use crate::losses::{ComingLosses, KnownLosses, StepPlace};
 use crate::position::{Phase, Position};
 use crate::search::Search;
-use crate::step::{ComingLoss, Step};
+use crate::step::Step;
 
 impl Search {
     /// One D step, and a G step where one is due.
@@ -19,10 +16,12 @@ impl Search {
         let arch = self.draw_child("arch.shared")?;
         let real = self.stage_images.batch(self.position.stage_steps, &self.device)?;
         let images = real.dim(0)?;
-        let d_loss = self.d_step(&arch, &real)?;
-        let d_steps = self.position.d_steps;
-        let g_due = d_steps.is_multiple_of(self.config.train.n_critic as u64);
-        let g_loss = if g_due { Some(self.g_step(&arch)?) } else { None };
+        let Position { stage, iteration, tick: index, d_steps, .. } = self.position;
+        let (train, streams) = (&self.config.train, self.streams);
+        let step = Step { train, stage, iteration, streams, index };
+        let d_loss = self.networks.d_step(&step, &arch, &real)?;
+        let g_due = d_steps.is_multiple_of(train.n_critic as u64);
+        let g_loss = if g_due { Some(self.networks.g_step(&step, &arch)?) } else { None };
         let counted = &mut self.position.images;
         counted.real += images as u64;
         counted.fake += images as u64;
@@ -44,26 +43,6 @@ impl Search {
             }
         }
         Ok(())
-    }
-
-    fn latents(&self, stream: &str, n: usize) -> Result<Tensor> {
-        let sizes = (n, self.config.model.latent);
-        self.streams.latents(stream, self.position.tick, sizes, &self.device)
-    }
-
-    fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<ComingLoss> {
-        // As many fakes as reals, also in a short last batch.
-        let z = self.latents("latents.d", real.dim(0)?)?;
-        let Position { stage, iteration, .. } = self.position;
-        let step = Step { train: &self.config.train, stage, iteration };
-        self.networks.d_step(&step, arch, real, &z)
-    }
-
-    fn g_step(&mut self, arch: &Arch) -> Result<ComingLoss> {
-        let z = self.latents("latents.g", self.config.train.g_batch)?;
-        let Position { stage, iteration, .. } = self.position;
-        let step = Step { train: &self.config.train, stage, iteration };
-        self.networks.g_step(&step, arch, &z)
     }
 
     /// Looks at the losses of a step, where there was one; true when they stand still, and shared training of this

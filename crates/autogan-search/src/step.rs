@@ -9,25 +9,24 @@ use candle_core::Tensor;
 use crate::config::{PowerIterations, TrainConfig};
 use crate::error::{Result, SearchError};
 use crate::networks::Networks;
+use crate::streams::Streams;
 
-/// How a step is made, and where it is.
+/// How a step is made, where it is, and which latents it takes.
 pub(crate) struct Step<'a> {
     pub train: &'a TrainConfig,
     pub stage: usize,
     pub iteration: usize,
+    pub streams: Streams,
+    /// The position of its latents in their streams.
+    pub index: u64,
 }
 
 impl Networks {
-    /// Updates the discriminator on `real` `[N, 3, S, S]` in [-1, 1] and the fakes of `z` `[N, latent]`; gives the loss
-    /// before the update.
-    pub fn d_step(
-        &mut self,
-        at: &Step<'_>,
-        arch: &Arch,
-        real: &Tensor,
-        z: &Tensor,
-    ) -> Result<ComingLoss> {
-        let fake = self.generator.forward_frozen(z, arch, NormMode::Train)?.detach();
+    /// Updates the discriminator on `real` `[N, 3, S, S]` in [-1, 1] and as many fakes; gives the loss before the update.
+    pub fn d_step(&mut self, at: &Step<'_>, arch: &Arch, real: &Tensor) -> Result<ComingLoss> {
+        // A last batch may be short.
+        let z = self.latents(at, "latents.d", real.dim(0)?)?;
+        let fake = self.generator.forward_frozen(&z, arch, NormMode::Train)?.detach();
         let again = match at.train.power_iterations {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
@@ -60,10 +59,11 @@ impl Networks {
         Ok(value)
     }
 
-    /// Updates the generator on the fakes of `z` `[N, latent]`, and its average; gives the loss before the update.
-    pub fn g_step(&mut self, at: &Step<'_>, arch: &Arch, z: &Tensor) -> Result<ComingLoss> {
+    /// Updates the generator, and its average; gives the loss before the update.
+    pub fn g_step(&mut self, at: &Step<'_>, arch: &Arch) -> Result<ComingLoss> {
+        let z = self.latents(at, "latents.g", at.train.g_batch)?;
         let (loss, grads) = ops::gradients(|| {
-            let fake = self.generator.forward(z, arch, NormMode::Train)?;
+            let fake = self.generator.forward(&z, arch, NormMode::Train)?;
             let scores = self.discriminator.forward_frozen(&fake, at.stage, DMode::Train)?;
             loss::g_hinge(&scores)
         })?;
@@ -71,6 +71,12 @@ impl Networks {
         self.g_adam.step(self.generator.params().trainable(), &grads)?;
         self.ema.update(&self.generator)?;
         Ok(value)
+    }
+
+    /// Latents of `n` images.
+    fn latents(&self, at: &Step<'_>, stream: &str, n: usize) -> Result<Tensor> {
+        let sizes = (n, self.generator.config().latent);
+        at.streams.latents(stream, at.index, sizes, self.generator.params().device())
     }
 }
 
@@ -129,7 +135,6 @@ mod tests {
 
     use super::*;
     use crate::config::{Configuration, SearchConfig};
-    use crate::streams::Streams;
 
     const STAGE: usize = 1;
     const SEED: u64 = 2;
@@ -150,7 +155,7 @@ mod tests {
             let values = Streams::new(3).normal(name, 0, shape.iter().product());
             Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
         };
-        let (real, z) = (normal("real", &[3, 3, 16, 16]), normal("z", &[3, 5]));
+        let (real, z) = (normal("real", &[3, 3, 16, 16]), normal("latents.d", &[3, 5]));
         let arch = Arch::AUTOGAN_A.prefix(STAGE + 1);
 
         let mut plain = networks(&config);
@@ -170,8 +175,9 @@ mod tests {
         plain.d_adam.step(plain.discriminator.params().trainable(), &grads).unwrap();
 
         let mut ours = networks(&config);
-        let at = Step { train: &config.train, stage: STAGE, iteration: 0 };
-        let found = ours.d_step(&at, &arch, &real, &z).unwrap().read().unwrap();
+        let (train, streams) = (&config.train, Streams::new(3));
+        let at = Step { train, stage: STAGE, iteration: 0, streams, index: 0 };
+        let found = ours.d_step(&at, &arch, &real).unwrap().read().unwrap();
         let expected = f64::from(loss.to_scalar::<f32>().unwrap());
         assert!((found - expected).abs() < 1e-6 * expected, "{found} {expected}");
         assert_eq!(plain.d_adam.moments().len(), ours.d_adam.moments().len());

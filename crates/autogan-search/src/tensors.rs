@@ -37,10 +37,20 @@ pub(crate) fn put(into: &mut Checkpoint, name: String, tensor: &Tensor) -> Resul
     Ok(())
 }
 
-/// The tensors of a checkpoint by name.
-pub(crate) struct Stored<'a>(BTreeMap<&'a str, &'a TensorData>);
+/// Refuses other training images than those that a checkpoint was written with.
+pub(crate) fn check_images(written: usize, loaded: usize) -> Result<()> {
+    if written == loaded {
+        return Ok(());
+    }
+    Err(SearchError::Checkpoint(format!(
+        "it was written with {written} training images, {loaded} were loaded: give the same --data"
+    )))
+}
 
-impl<'a> Stored<'a> {
+/// The tensors of a checkpoint by name.
+pub(crate) struct StoredTensors<'a>(BTreeMap<&'a str, &'a TensorData>);
+
+impl<'a> StoredTensors<'a> {
     /// Of this checkpoint.
     pub fn new(checkpoint: &'a Checkpoint) -> Self {
         Self(checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect())

@@ -16,7 +16,6 @@ pub struct SharedTraining {
     config: SearchConfig,
     stage: usize,
     streams: Streams,
-    device: Device,
     networks: Networks,
     tick: u64,
 }
@@ -33,7 +32,6 @@ impl SharedTraining {
             networks: Networks::new(&config.model, &config.train, None, streams, device)?,
             stage,
             streams,
-            device: device.clone(),
             tick: 0,
             config,
         })
@@ -50,9 +48,8 @@ impl SharedTraining {
     /// # Errors
     /// When `arch` does not belong to the stage or an operator fails.
     pub fn d_step(&mut self, arch: &Arch, real: &Tensor) -> Result<ComingLoss> {
-        let z = self.latents("latents.d", real.dim(0)?)?;
-        let step = Step { train: &self.config.train, stage: self.stage, iteration: 0 };
-        self.networks.d_step(&step, arch, real, &z)
+        let step = next(&self.config, self.stage, self.streams, &mut self.tick);
+        self.networks.d_step(&step, arch, real)
     }
 
     /// One G step with the configured batch, and the step of the average; gives the loss before it.
@@ -60,14 +57,13 @@ impl SharedTraining {
     /// # Errors
     /// As [`SharedTraining::d_step`].
     pub fn g_step(&mut self, arch: &Arch) -> Result<ComingLoss> {
-        let z = self.latents("latents.g", self.config.train.g_batch)?;
-        let step = Step { train: &self.config.train, stage: self.stage, iteration: 0 };
-        self.networks.g_step(&step, arch, &z)
+        let step = next(&self.config, self.stage, self.streams, &mut self.tick);
+        self.networks.g_step(&step, arch)
     }
+}
 
-    fn latents(&mut self, stream: &str, n: usize) -> Result<Tensor> {
-        self.tick += 1;
-        let sizes = (n, self.config.model.latent);
-        self.streams.latents(stream, self.tick, sizes, &self.device)
-    }
+/// The next step.
+fn next<'a>(config: &'a SearchConfig, stage: usize, streams: Streams, tick: &mut u64) -> Step<'a> {
+    *tick += 1;
+    Step { train: &config.train, stage, iteration: 0, streams, index: *tick }
 }

@@ -1,4 +1,4 @@
-//! [`Search::advance`] walks through stages and iterations (sections 3.2 and 3.3): it does the next unit of work.
+//! A search walks through stages and iterations (sections 3.2 and 3.3): here they begin and end.
 
 use autogan_run::TrialKind;
 
@@ -9,25 +9,10 @@ use crate::position::Phase;
 use crate::search::Search;
 
 impl Search {
-    /// Does one unit of work. Returns false when nothing is left to do.
-    ///
-    /// # Errors
-    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not
-    /// be saved.
-    pub fn advance(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<bool> {
-        match self.position.phase {
-            Phase::Begin => self.begin_iteration(reporter)?,
-            Phase::Shared => self.shared_step(reporter)?,
-            Phase::Controller => self.controller_step(reporter)?,
-            Phase::End => self.end_iteration(reporter)?,
-            Phase::Derive => self.derive(reporter)?,
-            Phase::Done => return Ok(false),
-        }
-        self.position.tick += 1;
-        Ok(true)
-    }
-
-    fn begin_iteration(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
+    pub(crate) fn begin_iteration(
+        &mut self,
+        reporter: &mut dyn Reporter<SearchEvent>,
+    ) -> Result<()> {
         let (stage, iteration) = (self.position.stage, self.position.iteration);
         let begins = self.stage_iterations(stage);
         if iteration == begins.0 {
@@ -44,7 +29,7 @@ impl Search {
         Ok(())
     }
 
-    fn end_iteration(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
+    pub(crate) fn end_iteration(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         if self.position.step == 0 {
             self.report_policy(reporter)?;
             self.report_samples(reporter)?;

@@ -29,10 +29,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a count is zero, the covariances would be singular, or a decomposition fails.
+/// Carries the command out. It fails when a count is zero, the covariances would be singular, or a decomposition fails.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--dim", args.dim)?;
     at_least_one("--repeat", args.repeat)?;

@@ -25,7 +25,7 @@ pub struct Args {
     /// Times to do it, after one batch that is not timed; the median counts
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: usize,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where to compute: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print one line of JSON
@@ -36,10 +36,7 @@ pub struct Args {
 /// Side of the images.
 const SIDE: usize = 32;
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a count is zero or an operator fails.
+/// Carries the command out. It fails when a count is zero or an operator fails.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--images", args.images)?;
     at_least_one("--batch", args.batch)?;

@@ -21,10 +21,7 @@ pub enum Command {
     Frechet(frechet::Args),
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a size is impossible, a file cannot be read, or the networks diverge.
+/// Carries the command out. It fails when a size is impossible, a file cannot be read, or the networks diverge.
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Supernet(args) => supernet::run(args),

@@ -39,7 +39,7 @@ pub struct Args {
     /// D steps of a cycle
     #[arg(long, value_name = "N", default_value_t = 5)]
     n_critic: usize,
-    /// Cycles to time, after one that is not; on a card after as many as show it every architecture
+    /// Cycles to time, after one that is not; on a GPU after as many as show it every architecture
     #[arg(long, value_name = "N", default_value_t = 5)]
     cycles: usize,
     /// Architectures of the stage, one released vector a line, taken in turn, one for each D step
@@ -48,7 +48,7 @@ pub struct Args {
     /// What every random draw follows from
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Where to compute: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where to compute: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Print one line of JSON
@@ -56,10 +56,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a size is impossible, the file holds no architecture of the stage, or the networks diverge.
+/// Carries the command out. It fails when a size is impossible, the file holds no architecture of the stage, or the
+/// networks diverge.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     at_least_one("--cycles", args.cycles)?;
     let device = device::open(&args.device)?;
@@ -77,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             turn += 1;
         }
         let g_loss = training.g_step(&archs[(turn - 1) % archs.len()])?.read()?;
-        // A card still updates weights when the loss is known.
+        // A GPU still updates weights when the loss is known.
         device.synchronize()?;
         let mut d_loss = 0.0;
         for loss in &d_losses {
@@ -85,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         Ok(Cycle { seconds: begun.elapsed().as_secs_f64(), d_loss, g_loss })
     };
-    // A card meets each architecture once before it is timed: what it makes for a shape it makes then.
+    // A GPU meets each architecture once before it is timed: what it makes for a shape it makes then.
     let warm_up = if device.is_cuda() { 1 + archs.len().div_ceil(args.n_critic.max(1)) } else { 1 };
     for _ in 0..warm_up {
         cycle()?;

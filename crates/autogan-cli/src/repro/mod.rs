@@ -72,10 +72,7 @@ fn names() -> Vec<&'static str> {
     std::iter::once(ALL).chain(Item::ALL.map(Item::name)).collect()
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When data or weights are missing, a run fails, or a page cannot be written.
+/// Carries the command out. It fails when data or weights are missing, a run fails, or a page cannot be written.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let scale: Scale = args.scale.parse().map_err(anyhow::Error::msg)?;
     let items = items(&args.items)?;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use autogan_repro::{Job, JobEvent, Monitor, Notice};
 use autogan_search::{Reporter, SearchEvent, StepLosses, TrainingEvent};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
-use crate::terminal::{Terminal, say};
+use crate::terminal::{Terminal, bar, say};
 use crate::train::best_lost;
 use crate::words::time;
 
@@ -29,15 +29,9 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// A view of jobs that are expected to take `times`.
     pub fn new(terminal: &'a Terminal, times: Vec<Duration>) -> Self {
-        let bar = ProgressBar::new(times.iter().sum::<Duration>().as_millis() as u64);
-        if terminal.quiet || terminal.is_json() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        // The template is a constant of this file; the plain style serves if it were wrong.
-        bar.set_style(
-            ProgressStyle::with_template("{bar:28.cyan/dim} {percent:>3} %  {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let (length, hidden) =
+            (times.iter().sum::<Duration>().as_millis(), terminal.quiet || terminal.is_json());
+        let bar = bar(length as usize, "{bar:28.cyan/dim} {percent:>3} %  {msg}", hidden);
         Self {
             terminal,
             bar,

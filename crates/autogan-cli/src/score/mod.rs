@@ -7,7 +7,7 @@ mod sets;
 
 pub use names::Names;
 pub use report::Report;
-pub use sets::{Set, Sets, check_comparable};
+pub use sets::{EXTRACTING, Set, Sets};
 
 use std::path::PathBuf;
 
@@ -18,6 +18,7 @@ use candle_core::Device;
 use indicatif::ProgressBar;
 
 use crate::device;
+use crate::terminal::bar;
 
 /// Score images: FID of two sets, or the metrics that are asked for.
 ///
@@ -99,7 +100,7 @@ pub struct Options {
     /// Never touch the network
     #[arg(long)]
     offline: bool,
-    /// Where scorers compute, and for eval the generator: cpu, cuda (the first NVIDIA card) or cuda:N
+    /// Where scorers compute, and for eval the generator: cpu, cuda (the first NVIDIA GPU) or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: String,
     /// Images that go through the network together
@@ -157,10 +158,7 @@ fn tap(text: &str) -> Result<Tap, autogan_metrics::Error> {
 }
 
 impl Options {
-    /// The device that is asked for.
-    ///
-    /// # Errors
-    /// As [`device::open`].
+    /// The device that is asked for. It fails as [`device::open`] does.
     pub fn device(&self) -> anyhow::Result<Device> {
         device::open(&self.device)
     }
@@ -171,8 +169,8 @@ impl Options {
     }
 
     /// A progress bar of `length` steps, hidden where nothing is to be shown.
-    pub fn bar(&self, length: u64) -> ProgressBar {
-        if self.silent { ProgressBar::hidden() } else { ProgressBar::new(length) }
+    pub fn bar(&self, length: usize, template: &str) -> ProgressBar {
+        bar(length, template, self.silent)
     }
 
     /// Says something that a careful reader of the scores must know.
@@ -183,10 +181,8 @@ impl Options {
     }
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When an input cannot be read or does not suit a metric, weights cannot be had, or protocols are mixed.
+/// Carries the command out. It fails when an input cannot be read or does not suit a metric, weights cannot be had, or
+/// protocols are mixed.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(Command::Stats(stats)) = &args.command {
         return write_stats(stats);
@@ -216,16 +212,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         report.inception_score(&generated)?;
     }
     if let Some(reference) = &reference {
-        check_comparable(&args.options, &generated, reference)?;
-        if fid {
-            report.fid(&generated, reference)?;
-        }
-        if args.kid {
-            report.kid(&generated, reference)?;
-        }
-        if args.prc {
-            report.prc(&generated, reference)?;
-        }
+        report.compare(&generated, reference, (fid, args.kid, args.prc))?;
     }
     report.print(args.json)
 }

@@ -17,13 +17,18 @@ pub enum Metric {
     FScore,
 }
 
-/// What of a score is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// Its value, or mean.
-    Value,
-    /// Its standard deviation.
-    Std,
+impl Metric {
+    /// The title and the key that torch-fidelity gives it.
+    fn torch_fidelity(self) -> (&'static str, &'static str) {
+        match self {
+            Self::InceptionScore => ("Inception Score", "inception_score"),
+            Self::Fid => ("FID", "frechet_inception_distance"),
+            Self::Kid => ("KID", "kernel_inception_distance"),
+            Self::Precision => ("Precision", "precision"),
+            Self::Recall => ("Recall", "recall"),
+            Self::FScore => ("F-score", "f_score"),
+        }
+    }
 }
 
 /// How scores are named.
@@ -69,31 +74,22 @@ impl Names {
         }
     }
 
-    /// The key in JSON.
-    pub fn key(&self, metric: Metric, part: Part) -> String {
-        match self {
-            Self::TorchFidelity { .. } => torch_fidelity_key(metric, part).to_string(),
-            Self::Protocol { .. } => {
-                let std = if part == Part::Std { "_std" } else { "" };
-                format!("{}{std}", self.title(metric))
+    /// The keys in JSON of a score, which has a spread or not, and of its standard deviation.
+    pub fn keys(&self, metric: Metric, has_spread: bool) -> (String, String) {
+        let title = self.title(metric);
+        match (self, metric.torch_fidelity().1) {
+            (Self::TorchFidelity { .. }, key) if has_spread => {
+                (format!("{key}_mean"), format!("{key}_std"))
             }
+            (Self::TorchFidelity { .. }, key) => (key.to_owned(), format!("{key}_std")),
+            (Self::Protocol { .. }, _) => (title.clone(), title + "_std"),
         }
     }
 
     /// The name on a line of text.
     pub fn title(&self, metric: Metric) -> String {
         match self {
-            Self::TorchFidelity { label } => {
-                let name = match metric {
-                    Metric::InceptionScore => "Inception Score",
-                    Metric::Fid => "FID",
-                    Metric::Kid => "KID",
-                    Metric::Precision => "Precision",
-                    Metric::Recall => "Recall",
-                    Metric::FScore => "F-score",
-                };
-                format!("{name}{label}")
-            }
+            Self::TorchFidelity { label } => format!("{}{label}", metric.torch_fidelity().0),
             Self::Protocol { scope, count, reference, splits, kid } => {
                 let rest = match metric {
                     Metric::InceptionScore => format!("is_{count}_{splits}splits"),
@@ -106,19 +102,6 @@ impl Names {
                 format!("{scope}{rest}")
             }
         }
-    }
-}
-
-fn torch_fidelity_key(metric: Metric, part: Part) -> &'static str {
-    match (metric, part) {
-        (Metric::InceptionScore, Part::Value) => "inception_score_mean",
-        (Metric::InceptionScore, Part::Std) => "inception_score_std",
-        (Metric::Fid, _) => "frechet_inception_distance",
-        (Metric::Kid, Part::Value) => "kernel_inception_distance_mean",
-        (Metric::Kid, Part::Std) => "kernel_inception_distance_std",
-        (Metric::Precision, _) => "precision",
-        (Metric::Recall, _) => "recall",
-        (Metric::FScore, _) => "f_score",
     }
 }
 
@@ -154,7 +137,7 @@ mod tests {
     fn protocols_are_told_by_the_name() {
         let names = Names::protocol(&options(""), 50_000, Some("cifar10-train"));
         assert_eq!(names.title(Metric::InceptionScore), "is_50k_10splits");
-        assert_eq!(names.key(Metric::InceptionScore, Part::Std), "is_50k_10splits_std");
+        assert_eq!(names.keys(Metric::InceptionScore, true).1, "is_50k_10splits_std");
         assert_eq!(names.title(Metric::Fid), "fid_50k_cifar10_train");
         assert_eq!(names.title(Metric::Kid), "kid_50k_cifar10_train_100x1000");
         let names =

@@ -8,8 +8,8 @@ use autogan_metrics::{
 use serde_json::{Map, Value, json};
 
 use super::Options;
-use super::names::{INCEPTION, Metric, Names, Part};
-use super::sets::{Protocol, Set};
+use super::names::{INCEPTION, Metric, Names};
+use super::sets::{Protocol, Set, check_comparable};
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
@@ -74,10 +74,11 @@ impl<'a> Report<'a> {
 
     /// Adds a score with its spread, where it has one.
     fn add(&mut self, metric: Metric, value: f64, std: Option<f64>) {
-        self.json.insert(self.names.key(metric, Part::Value), json!(value));
+        let (key, key_of_std) = self.names.keys(metric, std.is_some());
+        self.json.insert(key, json!(value));
         let spread = std.map_or(String::new(), |std| format!(" ± {std}"));
         if let Some(std) = std {
-            self.json.insert(self.names.key(metric, Part::Std), json!(std));
+            self.json.insert(key_of_std, json!(std));
         }
         self.lines.push(format!("{}:  {value}{spread}", self.names.title(metric)));
     }
@@ -93,8 +94,28 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// What compares two sets: the Fréchet distance, the kernel distance, precision and recall, each if it is asked for.
+    pub fn compare(
+        &mut self,
+        generated: &Set,
+        reference: &Set,
+        (fid, kid, prc): (bool, bool, bool),
+    ) -> anyhow::Result<()> {
+        check_comparable(self.options, generated, reference)?;
+        if fid {
+            self.fid(generated, reference)?;
+        }
+        if kid {
+            self.kid(generated, reference)?;
+        }
+        if prc {
+            self.prc(generated, reference)?;
+        }
+        Ok(())
+    }
+
     /// Fréchet distance.
-    pub fn fid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
+    fn fid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let distance = match (generated, reference) {
             (Set::Features { features: a, .. }, Set::Features { features: b, .. }) => {
                 frechet_distance_of_sets(&a.features, &b.features)?
@@ -106,7 +127,7 @@ impl<'a> Report<'a> {
     }
 
     /// Kernel distance.
-    pub fn kid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
+    fn kid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let config = KernelDistanceConfig {
             subsets: self.options.kid_subsets,
             subset_size: self.options.kid_subset_size,
@@ -119,7 +140,7 @@ impl<'a> Report<'a> {
     }
 
     /// Precision and recall; the reference is the real set.
-    pub fn prc(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
+    fn prc(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let need = "precision and recall";
         let (a, b) = (generated.features(need)?, reference.features(need)?);
         let found = precision_recall(&b.features, &a.features, NEIGHBOURS)?;

@@ -9,10 +9,12 @@ use autogan_metrics::io::{
     StoredStatistics, extract_set, open,
 };
 use autogan_metrics::{FeatureExtractor, GaussianStats, Statistics};
-use indicatif::ProgressStyle;
 
 use super::Options;
 use super::extractor::load;
+
+/// How a bar looks while images go through an extractor; its prefix is their name.
+pub const EXTRACTING: &str = "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}";
 
 /// One input.
 pub enum Set {
@@ -178,11 +180,7 @@ impl<'a> Sets<'a> {
             workers: options.num_workers.map_or(workers, |n| n as usize),
             cache,
         };
-        let bar = options.bar(source.len() as u64);
-        bar.set_style(ProgressStyle::with_template(
-            "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}",
-        )?);
-        bar.set_prefix(source.label().to_string());
+        let bar = options.bar(source.len(), EXTRACTING).with_prefix(source.label().to_string());
         let features = extract_set(source, extractor, &how, &mut |done| {
             bar.set_position(done as u64);
         });

@@ -8,7 +8,7 @@ use autogan_search::{Estimate, SearchConfig, action_space};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 use candle_core::Device;
 
-use crate::dry_run::{Preview, times};
+use crate::dry_run::Preview;
 use crate::run_args::RunArgs;
 
 /// Prints it all to stdout.
@@ -23,15 +23,14 @@ pub fn print(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::
     out += &look.images_line();
     sizes(&mut out, config)?;
     stages(&mut out, &estimate)?;
-    let (training, generating) = (estimate.training(speed), estimate.generating(speed));
-    out += &times(speed, "shared training", training, generating, estimate.scored())?;
-    out += look.missing();
+    let times = (estimate.training(speed), estimate.generating(speed));
+    out += &look.times(speed, "shared training", times, estimate.scored());
     crate::terminal::print(out.as_bytes())
 }
 
 fn sizes(out: &mut String, config: &SearchConfig) -> anyhow::Result<()> {
     let m = &config.model;
-    let shape = config.shape();
+    let shape = m.shape();
     let stages = config.first_stage()..3;
     writeln!(
         out,

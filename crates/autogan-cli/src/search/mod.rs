@@ -35,15 +35,12 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// What went wrong, for a person to read.
+/// Carries the command out. Its error says what went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let runner = Runner::new(&args.run, terminal)?;
     if args.run.dry_run {
         let config = configuration(args)?;
-        return dry_run::print(&args.run, &config, runner.device()).map(|()| ExitCode::SUCCESS);
+        return dry_run::print(&args.run, &config, &runner.device).map(|()| ExitCode::SUCCESS);
     }
     runner.run::<Search>(|| configuration(args))
 }

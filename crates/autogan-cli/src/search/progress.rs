@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use autogan_run::TrialKind;
 use autogan_search::{
-    Estimate, Phase, Position, Reporter, RunReport, Search, SearchConfig, SearchEvent, StepLosses,
-    metric_name,
+    Estimate, Job, Phase, Position, Reporter, RunReport, ScoredArch, Search, SearchConfig,
+    SearchEvent, StepLosses, metric_name,
 };
 use autogan_space::Arch;
 use indicatif::ProgressBar;
@@ -100,7 +100,8 @@ impl<'a> Progress<'a> {
             ));
         }
         if verbose >= 2
-            && let SearchEvent::Scored { kind, arch, score, spread, seconds, .. } = event
+            && let SearchEvent::Scored(ScoredArch { kind, arch, score, spread, seconds, .. }) =
+                event
         {
             self.screen.show(&format!(
                 "  {:<10} {score:.3} ± {spread:.3} in {seconds:.1} s: {}",
@@ -296,7 +297,7 @@ impl Progress<'_> {
             SearchEvent::Reset { step, g_spread, d_spread } => self.screen.line(&format!(
                 "the losses stand still after step {step} (spread G {g_spread:.1e}, D {d_spread:.1e}): the weights start over after this iteration"
             )),
-            SearchEvent::Scored { kind, arch, reward, .. } => {
+            SearchEvent::Scored(ScoredArch { kind, arch, reward, .. }) => {
                 if *kind == TrialKind::Controller && self.best.as_ref().is_none_or(|(_, best)| reward > best) {
                     self.best = Some((arch.clone(), *reward));
                 }

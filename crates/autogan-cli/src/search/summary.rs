@@ -7,7 +7,7 @@ use anyhow::Context;
 use autogan_run::RunDir;
 use autogan_search::{SearchConfig, metric_name};
 
-use crate::words::{size, time};
+use crate::words::{architecture, time};
 
 /// Prints what was found and what it is to be read against, to stdout.
 pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Result<()> {
@@ -16,11 +16,7 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     let best = file.top.first().context("arch.json holds no architecture")?;
     let mut out = String::new();
     writeln!(out, "\nFound in {}:", time(seconds))?;
-    for (i, cell) in best.named.split('/').enumerate() {
-        writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
-    }
-    writeln!(out, "  vector  {}", best.arch)?;
-    writeln!(out, "  size    {}", size(best.params, best.macs))?;
+    out += &architecture(&best.named, &best.arch, (best.params, best.macs));
     writeln!(
         out,
         "\n{} by the scorer {}, {}; higher is better",

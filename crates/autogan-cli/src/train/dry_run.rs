@@ -6,11 +6,11 @@ use std::time::Duration;
 use autogan_config::Configuration;
 use autogan_run::FoundArch;
 use autogan_search::{TrainingConfig, TrainingEstimate};
-use autogan_space::{GeneratorShape, derived_generator_cost, discriminator_cost};
+use autogan_space::{derived_generator_cost, discriminator_cost};
 use candle_core::Device;
 
 use super::several::Candidates;
-use crate::dry_run::{Preview, times};
+use crate::dry_run::Preview;
 use crate::run_args::RunArgs;
 use crate::words::time;
 
@@ -21,9 +21,8 @@ pub fn one(args: &RunArgs, config: &TrainingConfig, device: &Device) -> anyhow::
     schedule(&mut out, config)?;
     let speed = look.speed(&config.model, config.score.batch)?;
     let estimate = TrainingEstimate::new(config, look.images);
-    let (training, generating) = (estimate.training(speed), estimate.generating(speed));
-    out += &times(speed, "training", training, generating, estimate.scored)?;
-    out += look.missing();
+    let times = (estimate.training(speed), estimate.generating(speed));
+    out += &look.times(speed, "training", times, estimate.scored);
     crate::terminal::print(out.as_bytes())
 }
 
@@ -45,8 +44,7 @@ pub fn several(args: &RunArgs, candidates: &Candidates, device: &Device) -> anyh
     // Training images are looked at once for all of them.
     let again = candidates.len() as u64 - 1;
     scored -= again * TrainingEstimate::new(first, look.images).reals;
-    out += &times(speed, "training", training, generating, scored)?;
-    out += look.missing();
+    out += &look.times(speed, "training", (training, generating), scored);
     crate::terminal::print(out.as_bytes())
 }
 
@@ -62,13 +60,8 @@ fn begin(
     Ok((out, look))
 }
 
-fn shape(config: &TrainingConfig) -> GeneratorShape {
-    let m = &config.model;
-    GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom }
-}
-
 fn sizes(out: &mut String, config: &TrainingConfig) -> std::fmt::Result {
-    let g = derived_generator_cost(&config.arch, &shape(config));
+    let g = derived_generator_cost(&config.arch, &config.model.shape());
     let d = discriminator_cost(config.arch.stage(), config.model.df, config.model.bottom);
     writeln!(out, "# architecture: {}", config.arch.named())?;
     writeln!(out, "# parameters: generator {}, discriminator {}", g.params, d.params)?;
@@ -86,7 +79,7 @@ fn rank(
     config: &TrainingConfig,
     takes: Duration,
 ) -> std::fmt::Result {
-    let g = derived_generator_cost(&config.arch, &shape(config));
+    let g = derived_generator_cost(&config.arch, &config.model.shape());
     writeln!(
         out,
         "# rank {}: {}; {} parameters, {:.1} M multiply-accumulates per image, {}",

@@ -49,10 +49,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// What went wrong, for a person to read.
+/// Carries the command out. Its error says what went wrong, for a person to read.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let runner = Runner::new(&args.run, terminal)?;
     let runs = &args.run.runs_dir;
@@ -60,9 +57,9 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     match &from {
         Some(run) if args.run.dry_run => {
             let candidates = several::candidates(args, run)?;
-            dry_run::several(&args.run, &candidates, runner.device())?;
+            dry_run::several(&args.run, &candidates, &runner.device)?;
         }
-        None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, runner.device())?,
+        None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, &runner.device)?,
         Some(run) => return several::run(args, &runner, run),
         None => return runner.run::<Training>(|| args.one()),
     }

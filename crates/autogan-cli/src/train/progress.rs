@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use autogan_run::ModelScore;
 use autogan_search::{
-    Reporter, StepLosses, Training, TrainingConfig, TrainingEvent, TrainingPosition,
+    Job, Reporter, StepLosses, Training, TrainingConfig, TrainingEvent, TrainingPosition,
 };
 use indicatif::ProgressBar;
 

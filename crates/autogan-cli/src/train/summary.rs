@@ -7,7 +7,7 @@ use autogan_run::export::{Align, aligned};
 use autogan_run::{RunDir, ScoresFile};
 
 use crate::called::program;
-use crate::words::size;
+use crate::words::architecture;
 
 /// Prints what the training came to, to stdout.
 pub fn print(dir: &RunDir) -> anyhow::Result<()> {
@@ -18,11 +18,8 @@ pub fn print(dir: &RunDir) -> anyhow::Result<()> {
         "\nTrained for {} iterations on {} images:",
         file.g_iterations, file.images_seen
     )?;
-    for (i, cell) in file.named.split('/').enumerate() {
-        writeln!(out, "  cell {}  {}", i + 1, cell.trim())?;
-    }
-    writeln!(out, "  vector  {}", file.arch)?;
-    writeln!(out, "  size    {}\n", size(file.params, file.macs))?;
+    out += &architecture(&file.named, &file.arch, (file.params, file.macs));
+    out += "\n";
     out += &table(&file);
     let path = dir.path().display();
     writeln!(out, "\nIn {path}:")?;

@@ -35,10 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// The Inception weights from the hub or its cache, checked by hash; without `repo` either of the known files will do
-/// when it is in the cache.
-///
-/// # Errors
-/// When they are not in the cache and cannot be fetched.
+/// when it is in the cache. It fails when they are not in the cache and cannot be fetched.
 pub fn inception_file(
     repo: Option<&str>,
     revision: Option<&str>,

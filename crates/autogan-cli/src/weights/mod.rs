@@ -21,10 +21,8 @@ pub enum Command {
     Selftest(selftest::Args),
 }
 
-/// Carries the command out.
-///
-/// # Errors
-/// When a file cannot be had, read or written, is not what it should be, or a score is not the published one.
+/// Carries the command out. It fails when a file cannot be had, read or written, is not what it should be, or a score
+/// is not the published one.
 pub fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Fetch(args) => fetch::run(args),

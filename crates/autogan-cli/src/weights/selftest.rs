@@ -16,9 +16,10 @@ use autogan_metrics::{
     inception_score,
 };
 use candle_core::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{inception_file, order};
+use crate::score::EXTRACTING;
+use crate::terminal::bar;
 
 /// Inception Score of the training images.
 const PUBLISHED_IS: InceptionScore = InceptionScore { mean: 11.23678, std: 0.09514 };
@@ -109,12 +110,7 @@ fn extract(
     network: &dyn FeatureExtractor,
     source: &ImageSource,
 ) -> anyhow::Result<FeatureSet> {
-    let bar =
-        if args.silent { ProgressBar::hidden() } else { ProgressBar::new(source.len() as u64) };
-    bar.set_style(ProgressStyle::with_template(
-        "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}",
-    )?);
-    bar.set_prefix(source.label().to_string());
+    let bar = bar(source.len(), EXTRACTING, args.silent).with_prefix(source.label().to_string());
     let options = ExtractOptions { batch: args.batch_size as usize, workers: 1, cache: None };
     let set = extract_set(source, network, &options, &mut |done| bar.set_position(done as u64));
     bar.finish_and_clear();
@@ -123,24 +119,24 @@ fn extract(
 
 /// The two scores.
 #[derive(Debug)]
-struct Found {
+struct Scores {
     is: InceptionScore,
     fid: f64,
 }
 
 /// The scores of whole sets, in their original order.
-fn measure(train: &FeatureSet, test: &FeatureSet) -> anyhow::Result<Found> {
+fn measure(train: &FeatureSet, test: &FeatureSet) -> anyhow::Result<Scores> {
     let picked = |set: &FeatureSet| -> anyhow::Result<_> {
         let indices = RandomState::new(SEED).choice(set.features.rows(), PICKED)?;
         Ok(set.features.select(&indices))
     };
-    Ok(Found {
+    Ok(Scores {
         is: inception_score(&train.logits, &InceptionScoreConfig::torch_fidelity())?,
         fid: frechet_distance_of_sets(&picked(train)?, &picked(test)?)?,
     })
 }
 
-impl Found {
+impl Scores {
     /// Compares with the published values. They were made in f32 on a GPU: torch-fidelity itself agrees with them to
     /// about 1e-4.
     fn compare(&self) -> anyhow::Result<()> {
@@ -196,9 +192,9 @@ mod tests {
 
     #[test]
     fn differences_are_found() {
-        let published = || Found { is: PUBLISHED_IS, fid: PUBLISHED_FID };
+        let published = || Scores { is: PUBLISHED_IS, fid: PUBLISHED_FID };
         published().compare().unwrap();
-        let off = Found { fid: PUBLISHED_FID * 1.001, ..published() };
+        let off = Scores { fid: PUBLISHED_FID * 1.001, ..published() };
         let error = off.compare().unwrap_err().to_string();
         assert!(error.contains("FID differs by 1.0e-3"), "{error}");
         let mut off = published();

@@ -98,13 +98,13 @@ fn offsets(planes: &Planes, ci: usize, kh: usize, kw: usize) -> Vec<usize> {
 }
 
 /// Weights as blocks of output channels: `[block][k][rows]`, zeros where the last block has no channel.
-struct Packed {
+struct PackedWeights {
     data: Vec<f32>,
     rows: usize,
     k: usize,
 }
 
-impl Packed {
+impl PackedWeights {
     /// `weight(o, k)` for output channels `0..co` and `0..k`.
     fn new(co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
         let rows = block_rows(Arch::new());
@@ -132,7 +132,7 @@ struct Scratch {
 
 /// Correlates one padded image with the weights; `take(o, flat)` receives the outputs of each channel at all positions.
 fn correlate(
-    packed: &Packed,
+    packed: &PackedWeights,
     offsets: &[usize],
     x: &[f32],
     len: usize,
@@ -155,7 +155,7 @@ pub(super) fn forward(p: &Problem, x: &[f32], w: &[f32], after: After<'_, f32>) 
     let g = p.geometry;
     let planes = Planes::new((p.h, p.w), (g.pad_h, g.pad_h), (g.pad_w, g.pad_w), g.stride);
     let offsets = offsets(&planes, p.ci, p.kh, p.kw);
-    let packed = Packed::new(p.co, p.k(), |o, k| w[o * p.k() + k]);
+    let packed = PackedWeights::new(p.co, p.k(), |o, k| w[o * p.k() + k]);
     let len = planes.positions(p.ho, p.wo);
     assert!(p.wo <= planes.row, "a line of outputs is longer than one of the padded image");
     let fill = |y: &mut Unwritten<f32>| {
@@ -212,7 +212,7 @@ struct Phase {
     cols: usize,
     planes: Planes,
     offsets: Vec<usize>,
-    packed: Packed,
+    packed: PackedWeights,
 }
 
 impl Phase {
@@ -230,7 +230,7 @@ impl Phase {
         let right = (cols + uw - 1).saturating_sub(p.wo + uw - 1);
         let planes = Planes::new((p.ho, p.wo), (uh - 1, below), (uw - 1, right), 1);
         let k = p.co * uh * uw;
-        let packed = Packed::new(p.ci, k, |c, k| {
+        let packed = PackedWeights::new(p.ci, k, |c, k| {
             let (o, u, v) = (k / (uh * uw), k / uw % uh, k % uw);
             // The offset grows with (uh − 1 − u): the kernel is mirrored.
             let (u, v) = (uh - 1 - u, uw - 1 - v);

@@ -38,10 +38,7 @@ impl Conv2d {
     }
 
     /// `[N, Ci, H, W]` to `[N, Co, H, W]`.
-    ///
-    /// # Errors
-    /// When `x` has another shape.
-    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::conv2d(x, &grad.value(&self.weight), Some(&grad.value(&self.bias)))?)
     }
 
@@ -80,10 +77,7 @@ impl Deconv {
     }
 
     /// `[N, C, H, W]` to `[N, C, 2H, 2W]`.
-    ///
-    /// # Errors
-    /// When `x` has another shape.
-    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::conv_transpose2x2(x, &grad.value(&self.weight), &grad.value(&self.bias))?)
     }
 
@@ -130,10 +124,7 @@ impl Linear {
     }
 
     /// `[N, I]` to `[N, O]`.
-    ///
-    /// # Errors
-    /// When `x` has another shape.
-    pub fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
+    pub(crate) fn forward_with(&self, x: &Tensor, grad: Grad) -> Result<Tensor> {
         Ok(ops::linear(x, &grad.value(&self.weight), Some(&grad.value(&self.bias)))?)
     }
 }

@@ -23,7 +23,7 @@ use crate::Result;
 
 /// Whether a forward pass leads gradients to the network's own parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grad {
+pub(crate) enum Grad {
     /// Parameters receive gradients.
     Tracked,
     /// Parameters are constants; gradients still pass through to a tracked input. Without one,

@@ -42,12 +42,9 @@ impl BatchNorm {
         })
     }
 
-    /// The norm and what follows it; `[N, C, H, W]` stays `[N, C, H, W]`.
-    ///
-    /// # Errors
-    /// When `x` has another shape; when `mode` takes the batch's statistics and there is one value per channel; when
-    /// `mode` has no statistics for this layer.
-    pub fn forward(
+    /// The norm and what follows it; `[N, C, H, W]` stays `[N, C, H, W]`. It fails when `mode` takes the batch's
+    /// statistics and there is one value per channel, and when it has no statistics for this layer.
+    pub(crate) fn forward(
         &self,
         x: &Tensor,
         mode: NormMode<'_>,

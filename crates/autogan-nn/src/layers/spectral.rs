@@ -1,10 +1,8 @@
-//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`,
-//! `weight_u`, `weight_v`.
+//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`, `weight_u`, `weight_v`.
 //!
-//! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power
-//! iteration first and keeps u and v; they are constants in the gradient. u and v start as
-//! normalised normal draws followed by [`WARM_UP`] power iterations, as in PyTorch's current
-//! parametrisation, so that σ is near the true norm from the first step.
+//! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power iteration first and
+//! keeps u and v; they are constants in the gradient. u and v start as normalised normal draws followed by [`WARM_UP`]
+//! power iterations, as in PyTorch's current parametrisation, so that σ is near the true norm from the first step.
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_weights::{Init, ParamsBuilder, assign};
@@ -84,7 +82,7 @@ impl SpectralWeight {
 /// A convolution with stride 1 and "same" padding under spectral norm.
 #[derive(Debug, Clone)]
 pub struct SpectralConv {
-    weight: SpectralWeight,
+    pub(crate) weight: SpectralWeight,
     bias: Var,
 }
 
@@ -127,16 +125,12 @@ impl SpectralConv {
         let weight = self.weight.value(vectors, grad)?;
         Ok(ops::conv2d_fused(x, before, resize, &weight, &grad.value(&self.bias))?.y)
     }
-
-    pub(crate) fn weight(&self) -> &SpectralWeight {
-        &self.weight
-    }
 }
 
 /// A linear layer without bias under spectral norm: `[N, I]` to `[N, O]`.
 #[derive(Debug, Clone)]
 pub struct SpectralLinear {
-    weight: SpectralWeight,
+    pub(crate) weight: SpectralWeight,
 }
 
 impl SpectralLinear {
@@ -156,10 +150,6 @@ impl SpectralLinear {
 
     pub(crate) fn forward(&self, x: &Tensor, vectors: &Vectors, grad: Grad) -> Result<Tensor> {
         Ok(ops::linear(x, &self.weight.value(vectors, grad)?, None)?)
-    }
-
-    pub(crate) fn weight(&self) -> &SpectralWeight {
-        &self.weight
     }
 }
 

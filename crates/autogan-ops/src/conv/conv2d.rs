@@ -7,12 +7,12 @@
 
 use autogan_kernels::conv::{After, Problem, bias_gradient};
 use autogan_kernels::{Activation, ConvGeometry};
-use candle_core::{DType, Error, Result, Shape, Tensor, bail};
+use candle_core::{DType, Error, Result, Tensor, bail};
 
 use super::gpu::{OnGpu, channel_sums};
 use crate::cuda::{self, Floats, Gpu};
 use crate::evaluated::check_constant;
-use crate::operator::{Given, Gradients, Keep, Operator, apply, evaluate};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply, evaluate};
 use crate::precision::{Precision, current};
 use crate::real::{Real, same_dtype};
 
@@ -43,12 +43,12 @@ pub fn conv2d_strided(
 ) -> Result<Tensor> {
     let problem = problem("conv2d", x, w, geometry)?;
     same_dtype("conv2d", &[&[x, w], b.as_slice()].concat())?;
-    let op = Conv::new(problem, Activation::Linear, x)?;
+    let (shape, op) = Conv::new(problem, Activation::Linear, x)?;
     match b {
-        None => apply([x, w], op),
+        None => apply([x, w], &shape, op),
         Some(b) => {
             check_bias(&problem, b)?;
-            apply([x, w, b], op)
+            apply([x, w, b], &shape, op)
         }
     }
 }
@@ -62,7 +62,8 @@ pub fn conv2d_relu(x: &Tensor, w: &Tensor, b: &Tensor, geometry: ConvGeometry) -
     same_dtype("conv2d_relu", &[x, w, b])?;
     check_bias(&problem, b)?;
     check_constant("conv2d_relu", &[x, w, b])?;
-    evaluate([x, w, b], Conv::new(problem, Activation::Relu, x)?)
+    let (shape, op) = Conv::new(problem, Activation::Relu, x)?;
+    evaluate([x, w, b], &shape, op)
 }
 
 /// The sizes of a convolution of `x` with `w`.
@@ -77,10 +78,7 @@ fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// What an operator that is called now on `x` computes in.
-///
-/// # Errors
-/// In TF32 on the CPU.
+/// What an operator that is called now on `x` computes in. TF32 on the CPU is an error.
 pub(super) fn precision_of(op: &str, x: &Tensor) -> Result<Precision> {
     match current() {
         _ if x.dtype() != DType::F32 => Ok(Precision::F32),
@@ -99,9 +97,10 @@ struct Conv {
 }
 
 impl Conv {
-    /// On `x`, in the precision of the scope around this call.
-    fn new(problem: Problem, activation: Activation, x: &Tensor) -> Result<Self> {
-        Ok(Self { problem, activation, precision: precision_of("conv2d", x)? })
+    /// On `x`, in the precision of the scope around this call; with the shape of the output.
+    fn new(problem: Problem, activation: Activation, x: &Tensor) -> Result<([usize; 4], Self)> {
+        let shape = [problem.n, problem.co, problem.ho, problem.wo];
+        Ok((shape, Self { problem, activation, precision: precision_of("conv2d", x)? }))
     }
 
     fn on<'a>(&'a self, gpu: &'a dyn Gpu) -> Result<OnGpu<'a>> {
@@ -111,19 +110,14 @@ impl Conv {
 
 impl<const N: usize> Operator<N> for Conv {
     const NAME: &'static str = "conv2d";
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        let p = &self.problem;
-        (p.n, p.co, p.ho, p.wo).into()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>> {
         let after = After { bias: x.get(2).copied(), activation: self.activation };
         Ok(T::forward(&self.problem, self.precision, (x[0], x[1]), after))
     }
 
-    fn backward<T: Real>(&self, Given { x, dy, wanted, .. }: Given<&[T], N>) -> Gradients<T, N> {
+    fn backward<T: Real>(&self, Basis { x, dy, wanted, .. }: Basis<&[T], N>) -> Gradients<T, N> {
         let (p, precision) = (&self.problem, self.precision);
         // Neither needs the other; together they keep all threads busy to their ends.
         let (mut dx, mut dw) = rayon::join(
@@ -143,7 +137,7 @@ impl<const N: usize> Operator<N> for Conv {
         self.on(gpu)?.forward((x[0], x[1]), bias, y, relu)
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, N>, dx: [Floats; N]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, N>, dx: [Floats; N]) -> Result<()> {
         let (p, wanted) = (&self.problem, at.wanted);
         if wanted[0] || wanted[1] {
             let conv = self.on(gpu)?;

@@ -6,7 +6,7 @@
 
 use autogan_kernels::conv::winograd::{Form, Pixel, Prologue, Winograd};
 use autogan_kernels::conv::{After, bias_gradient};
-use candle_core::{DType, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::conv2d::{conv2d, precision_of};
 use super::phases;
@@ -14,9 +14,10 @@ use super::pooled::conv2d_avg_pool2;
 use crate::activation::relu;
 use crate::cuda::{self, Floats, Gpu};
 use crate::norm::{
-    Activation, Measured, Normaliser, Parameters, batch_norm_eval, batch_norm_train, instance_norm,
+    Activation, MeasuredNorm, Normaliser, Parameters, batch_norm_eval, batch_norm_train,
+    instance_norm,
 };
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::pool::avg_pool2;
 use crate::precision::Precision;
 use crate::real::{Real, same_dtype};
@@ -125,7 +126,9 @@ pub fn conv2d_fused(
         Some((weight, bias)) => concat(&[b, weight, bias])?,
         None => b.clone(),
     };
-    let y = apply([&x, w, &vectors], Fused { winograd, norm, affine })?;
+    let (rows, columns) = winograd.output();
+    let op = FusedConv { winograd, norm, affine };
+    let y = apply([&x, w, &vectors], (n, co, rows, columns), op)?;
     Ok(FusedOutput { y, statistics })
 }
 
@@ -197,29 +200,29 @@ fn normaliser<'a>(x: &Tensor, before: Before<'a>) -> Result<Norm<'a>> {
             (Some(Normaliser::relu((n, c, h * w))), None, None)
         }
         Before::InstanceNorm { eps } => {
-            (Some(Measured::plane(x, eps, Activation::Relu)?.on_cpu()?), None, None)
+            (Some(MeasuredNorm::plane(x, eps, Activation::Relu)?.on_cpu()?), None, None)
         }
         Before::BatchNorm { weight, bias, statistics: Statistics::Given(mean, var), eps } => {
             let affine = [weight, bias];
-            let norm = Measured::given(x, affine, (mean, var), eps, Activation::Relu)?;
+            let norm = MeasuredNorm::given(x, affine, (mean, var), eps, Activation::Relu)?;
             (Some(norm.on_cpu()?), Some((weight, bias)), None)
         }
         Before::BatchNorm { weight, bias, statistics: Statistics::Own, eps } => {
-            let norm = Measured::own(x, [weight, bias], eps, Activation::Relu)?;
+            let norm = MeasuredNorm::own(x, [weight, bias], eps, Activation::Relu)?;
             (Some(norm.on_cpu()?), Some((weight, bias)), Some((norm.mean, norm.var)))
         }
     })
 }
 
 /// The operator on `x`, `w` and the vectors `[bias, norm's weight, norm's bias]`, one after the other.
-struct Fused {
+struct FusedConv {
     winograd: Winograd,
     norm: Option<Normaliser>,
     /// The norm has parameters.
     affine: bool,
 }
 
-impl Fused {
+impl FusedConv {
     /// The convolution's bias, and the norm's parameters.
     fn split<'a>(&self, vectors: &'a [f32]) -> (&'a [f32], Parameters<'a, f32>) {
         let (bias, rest) = vectors.split_at(self.winograd.co);
@@ -265,14 +268,9 @@ impl Fused {
     }
 }
 
-impl Operator<3> for Fused {
+impl Operator<3> for FusedConv {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        let (h, width) = self.winograd.output();
-        (self.winograd.n, self.winograd.co, h, width).into()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, [x, w, vectors]: [&[T]; 3]) -> Result<Vec<T>> {
         let (x, w, vectors) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(vectors)?);
@@ -283,8 +281,8 @@ impl Operator<3> for Fused {
         T::from_f32(self.winograd.forward(x, w, after, prologue))
     }
 
-    fn backward<T: Real>(&self, given: Given<&[T], 3>) -> Gradients<T, 3> {
-        let Given { x: [x, w, vectors], dy, wanted: [to_x, to_w, to_vectors], .. } = given;
+    fn backward<T: Real>(&self, given: Basis<&[T], 3>) -> Gradients<T, 3> {
+        let Basis { x: [x, w, vectors], dy, wanted: [to_x, to_w, to_vectors], .. } = given;
         let (x, w, dy) = (T::as_f32(x)?, T::as_f32(w)?, T::as_f32(dy)?);
         let (_, parameters) = self.split(T::as_f32(vectors)?);
         let through = to_x || (self.affine && to_vectors);
@@ -310,7 +308,7 @@ impl Operator<3> for Fused {
         bail!("{OP}: expected the single operators on a GPU")
     }
 
-    fn launch_backward(&self, _: &dyn Gpu, _: Given<Floats, 3>, _: [Floats; 3]) -> Result<()> {
+    fn launch_backward(&self, _: &dyn Gpu, _: Basis<Floats, 3>, _: [Floats; 3]) -> Result<()> {
         bail!("{OP}: expected the single operators on a GPU")
     }
 }

@@ -87,7 +87,7 @@ impl<'a> OnGpu<'a> {
         }
         let room = self.gpu.room(2 * count)?;
         let arguments = [given.read(), Argument::Bf16Out(room.address()), int(count)?];
-        over_elements(self.gpu, "to_bf16", count, &arguments)?;
+        over_elements(self.gpu, "to_bf16", count, &[&arguments])?;
         Ok(Factor::Rounded(room))
     }
 
@@ -122,7 +122,7 @@ impl<'a> OnGpu<'a> {
         let sums = self.gpu.room(2 * count)?;
         products(sums.address())?;
         let arguments = [Argument::Bf16(sums.address()), out.write(), int(count)?];
-        over_elements(self.gpu, "from_bf16", count, &arguments)
+        over_elements(self.gpu, "from_bf16", count, &[&arguments])
     }
 
     /// `y [n, co, ho, wo]` of `x` and `w`, plus `bias [co]` unless that is null, then ReLU if asked for.
@@ -174,7 +174,7 @@ impl<'a> OnGpu<'a> {
     fn finish(&self, kernel: &'static str, tensors: &[Argument], relu: bool) -> Result<()> {
         let (planes, pixels) = (self.p.n * self.p.co, self.p.pixels());
         let sizes = [int(planes)?, int(self.p.co)?, int(pixels)?, flag(relu)];
-        over_planes(self.gpu, kernel, (planes, pixels), &[tensors, &sizes].concat())
+        over_planes(self.gpu, kernel, (planes, pixels), &[tensors, &sizes])
     }
 
     fn forward_tiles(
@@ -183,9 +183,8 @@ impl<'a> OnGpu<'a> {
         tensors: &[Argument],
         flags: &[Argument],
     ) -> Result<()> {
-        let arguments = [tensors, &[Argument::Conv(self.sizes)], flags].concat();
-        let (rows, columns) = (self.p.co, self.p.n * self.p.pixels());
-        over_tiles(self.gpu, kernel, (rows, columns, 1), &arguments)
+        let tiles = (self.p.co, self.p.n * self.p.pixels(), 1);
+        over_tiles(self.gpu, kernel, tiles, &[tensors, &[Argument::Conv(self.sizes)], flags])
     }
 
     /// `dx [n, ci, h, w]` of `dy` and `w`.
@@ -200,7 +199,7 @@ impl<'a> OnGpu<'a> {
                 _ => ("conv_input_gradient", Floats(dx).write()),
             };
             let arguments = [dy.read(), w.read(), out, Argument::Conv(self.sizes)];
-            over_tiles(self.gpu, kernel, (p.ci, p.n * p.h * p.w, 1), &arguments)
+            over_tiles(self.gpu, kernel, (p.ci, p.n * p.h * p.w, 1), &[&arguments])
         })
     }
 
@@ -223,9 +222,9 @@ impl<'a> OnGpu<'a> {
             };
             let to = partial.floats();
             let arguments = [x.read(), dy.read(), to.write(), Argument::Conv(self.sizes)];
-            over_tiles(self.gpu, kernel, (rows, columns, parts), &arguments)?;
+            over_tiles(self.gpu, kernel, (rows, columns, parts), &[&arguments])?;
             let arguments = [to.read(), out, int(parts)?, int(rows * columns)?];
-            over_elements(self.gpu, sums, rows * columns, &arguments)
+            over_elements(self.gpu, sums, rows * columns, &[&arguments])
         })
     }
 }
@@ -238,7 +237,7 @@ pub(crate) fn sum_shares(
     (parts, count): (usize, usize),
 ) -> Result<()> {
     let arguments = [partial.read(), out.write(), int(parts)?, int(count)?];
-    over_elements(gpu, "sum_partials", count, &arguments)
+    over_elements(gpu, "sum_partials", count, &[&arguments])
 }
 
 /// `db [c]`, the sums of `dy [n, c, pixels]` over images and pixels.
@@ -250,5 +249,5 @@ pub(crate) fn channel_sums(
 ) -> Result<()> {
     narrow(n * c * pixels)?;
     let arguments = [dy.read(), db.write(), int(n)?, int(c)?, int(pixels)?];
-    over_groups(gpu, "channel_sums", c, &arguments)
+    over_groups(gpu, "channel_sums", c, &[&arguments])
 }

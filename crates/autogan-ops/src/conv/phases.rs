@@ -6,13 +6,13 @@
 
 use autogan_kernels::ConvGeometry;
 use autogan_kernels::conv::bias_gradient;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::conv2d::conv2d_strided;
 use super::gpu::channel_sums;
 use crate::cuda::{Argument, Floats, Gpu, int, over_elements, over_planes};
 use crate::host::zeros;
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::Real;
 
 const OP: &str = "conv2d_up";
@@ -21,10 +21,10 @@ const OP: &str = "conv2d_up";
 /// caller has checked the shapes.
 pub(super) fn conv2d_up(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let ((n, _, h, width), (co, ci, _, _)) = (x.dims4()?, w.dims4()?);
-    let weights = apply([w], Weights { co, ci })?;
+    let weights = apply([w], (4 * co, ci, 2, 2), Weights { co, ci })?;
     let geometry = ConvGeometry { stride: 1, pad_h: 1, pad_w: 1 };
     let phases = conv2d_strided(x, &weights, None, geometry)?;
-    apply([&phases, b], Assemble { n, co, h, w: width })
+    apply([&phases, b], (n, co, 2 * h, 2 * width), Assemble { n, co, h, w: width })
 }
 
 /// `[co, ci, 3, 3]` → `[4·co, ci, 2, 2]`, in the order (a, b, o).
@@ -55,11 +55,7 @@ impl Weights {
 
 impl Operator<1> for Weights {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        (4 * self.co, self.ci, 2, 2).into()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let mut phases = zeros(16 * self.co * self.ci);
@@ -67,7 +63,7 @@ impl Operator<1> for Weights {
         Ok(phases)
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let mut dw = zeros(9 * self.co * self.ci);
         self.places(|to, from| dw[to] += dy[from]);
         Ok([Some(dw)])
@@ -75,12 +71,12 @@ impl Operator<1> for Weights {
 
     fn launch_forward(&self, gpu: &dyn Gpu, [w]: [Floats; 1], phases: Floats) -> Result<()> {
         let arguments = [w.read(), phases.write(), int(self.co)?, int(self.ci)?];
-        over_elements(gpu, "phase_weights_forward", 16 * self.co * self.ci, &arguments)
+        over_elements(gpu, "phase_weights_forward", 16 * self.co * self.ci, &[&arguments])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dw: [Floats; 1]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dw: [Floats; 1]) -> Result<()> {
         let arguments = [at.dy.read(), dw[0].write(), int(self.co)?, int(self.ci)?];
-        over_elements(gpu, "phase_weights_backward", 9 * self.co * self.ci, &arguments)
+        over_elements(gpu, "phase_weights_backward", 9 * self.co * self.ci, &[&arguments])
     }
 }
 
@@ -115,11 +111,7 @@ impl Assemble {
 
 impl Operator<2> for Assemble {
     const NAME: &'static str = OP;
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        (self.n, self.co, 2 * self.h, 2 * self.w).into()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [phases, bias]: [&[T]; 2]) -> Result<Vec<T>> {
         let mut y = zeros(4 * self.n * self.co * self.h * self.w);
@@ -127,7 +119,7 @@ impl Operator<2> for Assemble {
         Ok(y)
     }
 
-    fn backward<T: Real>(&self, Given { dy, wanted, .. }: Given<&[T], 2>) -> Gradients<T, 2> {
+    fn backward<T: Real>(&self, Basis { dy, wanted, .. }: Basis<&[T], 2>) -> Gradients<T, 2> {
         let Self { n, co, h, w } = *self;
         let dphases = wanted[0].then(|| {
             let mut dphases = zeros(n * 4 * co * (h + 1) * (w + 1));
@@ -139,17 +131,16 @@ impl Operator<2> for Assemble {
 
     fn launch_forward(&self, gpu: &dyn Gpu, [phases, b]: [Floats; 2], y: Floats) -> Result<()> {
         let tensors = [phases.read(), b.read(), y.write()];
-        let arguments = [&tensors[..], &self.sizes()?].concat();
         let sizes = (self.n * self.co, 4 * self.h * self.w);
-        over_planes(gpu, "phase_assemble_forward", sizes, &arguments)
+        over_planes(gpu, "phase_assemble_forward", sizes, &[&tensors, &self.sizes()?])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 2>, dx: [Floats; 2]) -> Result<()> {
         let Self { n, co, h, w } = *self;
         if at.wanted[0] {
-            let arguments = [&[at.dy.read(), dx[0].write()][..], &self.sizes()?].concat();
-            let sizes = (n * 4 * co, (h + 1) * (w + 1));
-            over_planes(gpu, "phase_assemble_backward", sizes, &arguments)?;
+            let planes = (n * 4 * co, (h + 1) * (w + 1));
+            let tensors = [at.dy.read(), dx[0].write()];
+            over_planes(gpu, "phase_assemble_backward", planes, &[&tensors, &self.sizes()?])?;
         }
         if at.wanted[1] {
             channel_sums(gpu, at.dy, dx[1], (n, co, 4 * h * w))?;

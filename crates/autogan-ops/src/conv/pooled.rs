@@ -5,12 +5,12 @@
 //! included: zero padding stays zero padding.
 
 use autogan_kernels::ConvGeometry;
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use super::conv2d::{conv2d, conv2d_strided};
 use crate::cuda::{Floats, Gpu, int, over_elements};
 use crate::host::zeros;
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::pool::avg_pool2;
 use crate::real::Real;
 
@@ -28,7 +28,7 @@ pub fn conv2d_avg_pool2(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Te
     if kh != kw || kh % 2 == 0 {
         bail!("conv2d_avg_pool2: expected an odd square kernel, found {kh}x{kw}");
     }
-    let averaged = apply([w], Averaged { co, ci, k: kh })?;
+    let averaged = apply([w], (co, ci, kh + 1, kh + 1), Averaging { kernels: co * ci, k: kh })?;
     let geometry = ConvGeometry { stride: 2, pad_h: kh / 2, pad_w: kw / 2 };
     conv2d_strided(x, &averaged, b, geometry)
 }
@@ -42,13 +42,12 @@ pub fn conv2d_avg_pool2_ref(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Resul
 }
 
 /// `[co, ci, k, k]` → `[co, ci, k+1, k+1]`: each tap spread over the four pixels that pooling averages.
-struct Averaged {
-    co: usize,
-    ci: usize,
+struct Averaging {
+    kernels: usize,
     k: usize,
 }
 
-impl Averaged {
+impl Averaging {
     /// Calls `f(tap, place)` for every tap of a kernel and each of its four places.
     fn places(k: usize, mut f: impl FnMut(usize, usize)) {
         for u in 0..k {
@@ -61,17 +60,13 @@ impl Averaged {
     }
 }
 
-impl Operator<1> for Averaged {
+impl Operator<1> for Averaging {
     const NAME: &'static str = "conv2d_avg_pool2";
-    const KEEP: Keep = Keep::NOTHING;
-
-    fn shape(&self) -> Shape {
-        (self.co, self.ci, self.k + 1, self.k + 1).into()
-    }
+    const KEEP: Keep = Keep::Nothing;
 
     fn forward<T: Real>(&self, [w]: [&[T]; 1]) -> Result<Vec<T>> {
         let (small, large) = (self.k * self.k, (self.k + 1) * (self.k + 1));
-        let mut out = zeros(self.co * self.ci * large);
+        let mut out = zeros(self.kernels * large);
         let quarter = T::from_f64(0.25);
         for (out, w) in out.chunks_exact_mut(large).zip(w.chunks_exact(small)) {
             Self::places(self.k, |tap, place| out[place] += w[tap] * quarter);
@@ -79,9 +74,9 @@ impl Operator<1> for Averaged {
         Ok(out)
     }
 
-    fn backward<T: Real>(&self, Given { dy, .. }: Given<&[T], 1>) -> Gradients<T, 1> {
+    fn backward<T: Real>(&self, Basis { dy, .. }: Basis<&[T], 1>) -> Gradients<T, 1> {
         let (small, large) = (self.k * self.k, (self.k + 1) * (self.k + 1));
-        let mut dw = zeros(self.co * self.ci * small);
+        let mut dw = zeros(self.kernels * small);
         let quarter = T::from_f64(0.25);
         for (dw, dy) in dw.chunks_exact_mut(small).zip(dy.chunks_exact(large)) {
             Self::places(self.k, |tap, place| dw[tap] += dy[place] * quarter);
@@ -90,14 +85,13 @@ impl Operator<1> for Averaged {
     }
 
     fn launch_forward(&self, gpu: &dyn Gpu, [x]: [Floats; 1], y: Floats) -> Result<()> {
-        let kernels = self.co * self.ci;
-        let arguments = [x.read(), y.write(), int(kernels)?, int(self.k)?];
-        over_elements(gpu, "averaged_forward", kernels * (self.k + 1) * (self.k + 1), &arguments)
+        let count = self.kernels * (self.k + 1) * (self.k + 1);
+        let arguments = [x.read(), y.write(), int(self.kernels)?, int(self.k)?];
+        over_elements(gpu, "averaged_forward", count, &[&arguments])
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
-        let kernels = self.co * self.ci;
-        let arguments = [at.dy.read(), dx[0].write(), int(kernels)?, int(self.k)?];
-        over_elements(gpu, "averaged_backward", kernels * self.k * self.k, &arguments)
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, 1>, dx: [Floats; 1]) -> Result<()> {
+        let arguments = [at.dy.read(), dx[0].write(), int(self.kernels)?, int(self.k)?];
+        over_elements(gpu, "averaged_backward", self.kernels * self.k * self.k, &[&arguments])
     }
 }

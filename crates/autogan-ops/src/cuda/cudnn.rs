@@ -39,7 +39,7 @@ struct Library {
 impl Drop for Library {
     fn drop(&mut self) {
         self.plans.borrow_mut().clear();
-        // SAFETY: the handle was made with this; nothing can be done about an error here.
+        // SAFETY: `of` made the handle, this is its only owner, and it ends here. An error cannot be passed on.
         let _ = unsafe { result::destroy_handle(self.handle) };
     }
 }
@@ -52,7 +52,8 @@ impl Library {
         let handle = result::create_handle().map_err(library)?;
         let made = Rc::new(Self { handle, plans: RefCell::default() });
         let stream = device.cuda_stream().cu_stream();
-        // SAFETY: the stream lives as long as the device, which candle's tensors keep.
+        // SAFETY: the handle is new and nobody else's. The device owns the stream, and whoever calls cuDNN through this
+        // library holds tensors, which own the device.
         unsafe { result::set_stream(handle, stream.cast()) }.map_err(library)?;
         LIBRARIES.with_borrow_mut(|all| all.insert(device.id(), made.clone()));
         Ok(made)
@@ -71,13 +72,13 @@ impl Library {
 
 /// An algorithm, the bytes that it works in, and the arithmetic with which it takes as many.
 #[derive(Clone, Copy)]
-struct Chosen<A> {
+struct Choice<A> {
     algorithm: A,
     memory: usize,
     math: sys::cudnnMathType_t,
 }
 
-impl<A> Chosen<A> {
+impl<A> Choice<A> {
     fn needs(&self) -> (usize, sys::cudnnMathType_t) {
         (self.memory, self.math)
     }
@@ -92,14 +93,15 @@ struct Plan {
     y: sys::cudnnTensorDescriptor_t,
     weight: sys::cudnnFilterDescriptor_t,
     convolution: sys::cudnnConvolutionDescriptor_t,
-    forward: OnceCell<Chosen<sys::cudnnConvolutionFwdAlgo_t>>,
-    input: OnceCell<Chosen<sys::cudnnConvolutionBwdDataAlgo_t>>,
-    kernel: OnceCell<Chosen<sys::cudnnConvolutionBwdFilterAlgo_t>>,
+    forward: OnceCell<Choice<sys::cudnnConvolutionFwdAlgo_t>>,
+    input: OnceCell<Choice<sys::cudnnConvolutionBwdDataAlgo_t>>,
+    kernel: OnceCell<Choice<sys::cudnnConvolutionBwdFilterAlgo_t>>,
 }
 
 impl Drop for Plan {
     fn drop(&mut self) {
-        // SAFETY: each was made with this and is used by nobody else; null ones are those that could not be made.
+        // SAFETY: `Plan::new` made each that is not null, the plan is its only owner and ends here, and cuDNN keeps none of
+        // them beyond a call.
         unsafe {
             if !self.x.is_null() {
                 let _ = result::destroy_tensor_descriptor(self.x);
@@ -120,7 +122,8 @@ impl Drop for Plan {
 /// The first algorithm, in cuDNN's order from the fastest, that works, always gives the same bits, and fits.
 macro_rules! choose {
     ($plan:expr, $ask:expr, $kind:ty, $what:literal) => {{
-        // SAFETY: plain numbers, for which zero is a value; cuDNN fills as many as it counts.
+        // SAFETY: a struct of C's numbers and enumerations, each of which has a value 0; only the first `count` elements,
+        // which cuDNN fills, are looked at.
         let mut found: [$kind; ALGORITHMS] = unsafe { std::mem::zeroed() };
         let mut count: c_int = 0;
         $plan.reset_math()?;
@@ -134,7 +137,7 @@ macro_rules! choose {
         };
         match found.iter().take(count.max(0) as usize).find(fits) {
             Some(found) => {
-                Chosen { algorithm: found.algo, memory: found.memory, math: found.mathType }
+                Choice { algorithm: found.algo, memory: found.memory, math: found.mathType }
             }
             None => {
                 let (what, remedy) = ($what, $plan.remedy());
@@ -179,7 +182,7 @@ impl Plan {
         plan.y = tensor(kind, [n, co, ho, wo])?;
         plan.weight = result::create_filter_descriptor().map_err(library)?;
         plan.convolution = result::create_convolution_descriptor().map_err(library)?;
-        // SAFETY: both descriptors were just made.
+        // SAFETY: both descriptors were just made, and the plan owns them.
         unsafe {
             result::set_filter4d_descriptor(plan.weight, kind, LAYOUT, [co, ci, kh, kw])
                 .map_err(library)?;
@@ -201,18 +204,19 @@ impl Plan {
 
     /// What is looked for depends on the descriptor's arithmetic, of which a run may have left another.
     fn reset_math(&self) -> Result<()> {
-        // SAFETY: the descriptor is alive.
+        // SAFETY: the plan made the descriptor and owns it.
         unsafe { result::set_convolution_math_type(self.convolution, self.math) }.map_err(library)
     }
 
     fn forward(
         &self,
         handle: sys::cudnnHandle_t,
-    ) -> Result<Chosen<sys::cudnnConvolutionFwdAlgo_t>> {
+    ) -> Result<Choice<sys::cudnnConvolutionFwdAlgo_t>> {
         if let Some(known) = self.forward.get() {
             return Ok(*known);
         }
-        // SAFETY: handle and descriptors are alive; the list is as long as is said.
+        // SAFETY: the library owns the handle and the plan its descriptors, and both are borrowed here; `list` has room for
+        // `most` elements.
         let ask = |most, count: &mut c_int, list| unsafe {
             let (x, w, c, y) = (self.x, self.weight, self.convolution, self.y);
             result::get_convolution_forward_algorithm(handle, x, w, c, y, most, count, list)
@@ -224,7 +228,7 @@ impl Plan {
     fn input(
         &self,
         handle: sys::cudnnHandle_t,
-    ) -> Result<Chosen<sys::cudnnConvolutionBwdDataAlgo_t>> {
+    ) -> Result<Choice<sys::cudnnConvolutionBwdDataAlgo_t>> {
         if let Some(known) = self.input.get() {
             return Ok(*known);
         }
@@ -240,7 +244,7 @@ impl Plan {
     fn kernel(
         &self,
         handle: sys::cudnnHandle_t,
-    ) -> Result<Chosen<sys::cudnnConvolutionBwdFilterAlgo_t>> {
+    ) -> Result<Choice<sys::cudnnConvolutionBwdFilterAlgo_t>> {
         if let Some(known) = self.kernel.get() {
             return Ok(*known);
         }
@@ -262,7 +266,7 @@ const LAYOUT: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_
 
 fn tensor(kind: sys::cudnnDataType_t, shape: [c_int; 4]) -> Result<sys::cudnnTensorDescriptor_t> {
     let made = result::create_tensor_descriptor().map_err(library)?;
-    // SAFETY: it was just made.
+    // SAFETY: the descriptor was just made and is ours.
     unsafe { result::set_tensor4d_descriptor(made, LAYOUT, kind, shape) }.map_err(library)?;
     Ok(made)
 }
@@ -290,13 +294,15 @@ pub(super) fn convolve(
     };
     if precision != Precision::F32 {
         // cuDNN lists an algorithm with tensor cores and without them, each with its memory.
-        // SAFETY: the descriptor is alive.
+        // SAFETY: the plan, which is held here, owns the descriptor.
         unsafe { result::set_convolution_math_type(convolution, math) }.map_err(library)?;
     }
     let room = gpu.room(memory)?;
     let work = room.address() as *mut c_void;
-    // SAFETY: addresses are of memory of the shapes in the plan, which the operator checked; the room is as large as the
-    // algorithm asked, and is freed in the stream's order.
+    // SAFETY: the operator checked that the tensors behind the addresses have the plan's shapes, and holds them until this
+    // returns; in bf16 they are rooms of as many values, which it holds as well. The room is as large as the algorithm
+    // asks. All this memory is given back in the stream's order, behind the convolution. `alpha` and `beta` are read before
+    // the call returns.
     unsafe {
         match which {
             Convolution::Forward => result::convolution_forward(

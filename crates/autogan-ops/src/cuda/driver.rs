@@ -5,8 +5,9 @@ use candle_core::cuda_backend::cudarc::driver::{
     CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
 };
 use candle_core::cuda_backend::{CudaDType, WrapErr};
-use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, WithDType, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, bail};
 
+use super::first_element;
 #[cfg(feature = "cudnn")]
 use super::launch::Convolution;
 use super::launch::{Argument, ConvSizes, Gpu, Launch, Room};
@@ -15,13 +16,9 @@ use crate::precision::Precision;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
-// SAFETY: twelve `int`, laid out as in C.
+// SAFETY: the type is `repr(C)` around twelve `i32`, and the kernels' struct is twelve `int`: the bytes that the driver
+// copies mean the same on both sides.
 unsafe impl DeviceRepr for ConvSizes {}
-
-/// What lies in a GPU's memory.
-pub(crate) trait OnGpu: CudaDType + DeviceRepr {}
-
-impl<T: CudaDType + DeviceRepr> OnGpu for T {}
 
 struct Driver<'a>(&'a CudaDevice);
 
@@ -55,8 +52,10 @@ impl Gpu for Driver<'_> {
             block_dim: (launch.threads, 1, 1),
             shared_mem_bytes: 0,
         };
-        // SAFETY: arguments have the kernel's types, which the emulation checks launch by launch, and memory as large as
-        // the operator's shapes, which it checked.
+        // SAFETY: the arguments are those of the kernel, in number, order and type: the emulation compares each launch
+        // with the kernel's definition. A kernel stays within the sizes that it is given, and the operator checked that
+        // its tensors have them. The tensors and rooms behind the addresses live until the launch is queued, and their
+        // memory is given back in the stream's order, behind it.
         unsafe { builder.launch(config) }.w()?;
         Ok(())
     }
@@ -74,7 +73,7 @@ impl Gpu for Driver<'_> {
     }
 
     fn room(&self, bytes: usize) -> Result<Room> {
-        // SAFETY: kernels write what they read.
+        // SAFETY: no launch reads bytes of a room that none before it wrote; the room that is returned owns the memory.
         let memory = unsafe { self.0.alloc::<u8>(bytes.max(1))? };
         Ok(self.own(memory))
     }
@@ -93,28 +92,38 @@ impl Driver<'_> {
     }
 }
 
-/// Runs a program from the addresses of inputs to those of new memory, all of which it writes.
-pub(super) fn fill<X: WithDType, Y: WithDType + OnGpu>(
+/// Runs a program from the addresses of inputs of one type to those of new memory of another, all of which it writes.
+pub(super) fn fill(
     op: &str,
     device: &CudaDevice,
     inputs: &[(&CudaStorage, &Layout)],
+    (from, to): (DType, DType),
     lengths: &[usize],
     program: impl FnOnce(&dyn Gpu, &[u64], &[u64]) -> Result<()>,
 ) -> Result<Vec<CudaStorage>> {
-    let from = inputs
-        .iter()
-        .map(|(storage, layout)| address(op, storage, layout, X::DTYPE))
-        .collect::<Result<Vec<_>>>()?;
-    let stream = device.cuda_stream();
-    let mut made = Vec::with_capacity(lengths.len());
-    for &length in lengths {
-        // SAFETY: every kernel writes each element of its output.
-        made.push(unsafe { device.alloc::<Y>(length)? });
-    }
-    let to: Vec<u64> = made.iter_mut().map(|memory| memory.device_ptr_mut(&stream).0).collect();
-    program(&Driver(device), &from, &to)?;
-    let storage = |memory| CudaStorage::wrap_cuda_slice(memory, device.clone());
-    Ok(made.into_iter().map(storage).collect())
+    let inputs = inputs.iter().map(|(storage, layout)| address(op, storage, layout, from));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    let outputs = lengths.iter().map(|&length| match to {
+        DType::F32 => output::<f32>(device, length),
+        DType::U8 => output::<u8>(device, length),
+        other => bail!("{op}: kernels make no {} tensors", other.as_str()),
+    });
+    let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let (addresses, made): (Vec<u64>, Vec<CudaStorage>) = outputs.into_iter().unzip();
+    program(&Driver(device), &inputs, &addresses)?;
+    Ok(made)
+}
+
+/// New memory, and where it begins.
+fn output<T: CudaDType + DeviceRepr>(
+    device: &CudaDevice,
+    length: usize,
+) -> Result<(u64, CudaStorage)> {
+    // SAFETY: the program that is given the address launches kernels that write every element, before any launch reads
+    // one; the storage that is returned owns the memory.
+    let mut memory = unsafe { device.alloc::<T>(length)? };
+    let address = memory.device_ptr_mut(&device.cuda_stream()).0;
+    Ok((address, CudaStorage::wrap_cuda_slice(memory, device.clone())))
 }
 
 /// Where the elements of a contiguous tensor of this type begin.
@@ -124,12 +133,7 @@ pub(super) fn address(
     layout: &Layout,
     dtype: DType,
 ) -> Result<u64> {
-    if storage.dtype() != dtype {
-        bail!("{op}: expected {} tensors on a GPU, found {:?}", dtype.as_str(), storage.dtype());
-    }
-    let Some((start, _)) = layout.contiguous_offsets() else {
-        bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
-    };
+    let start = first_element(op, storage.dtype(), layout, dtype)?;
     let stream = storage.device().cuda_stream();
     let begin = match dtype {
         DType::F32 => f32::as_cuda_slice(storage)?.device_ptr(&stream).0,

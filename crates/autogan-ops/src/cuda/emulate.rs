@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, Layout, Result, WithDType, bail};
+use candle_core::{CpuStorage, DType, Layout, Result, bail};
 
+use super::first_element;
 use super::launch::Gpu;
-use crate::host::slice;
+use crate::scope::holding;
 
 thread_local! {
     static STAND_IN: RefCell<Option<Rc<dyn Gpu>>> = const { RefCell::new(None) };
@@ -16,39 +17,38 @@ thread_local! {
 /// Runs `f`, during which every operator that this thread calls launches its kernels on `gpu` instead of doing the
 /// CPU's work. The GPU finds tensors in the CPU's memory; they have to be f32, statistics and vectors f64.
 pub fn stand_in<R>(gpu: Rc<dyn Gpu>, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Rc<dyn Gpu>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            STAND_IN.with_borrow_mut(|place| *place = self.0.take());
-        }
-    }
-    let _restore = Restore(STAND_IN.with_borrow_mut(|place| place.replace(gpu)));
-    f()
+    holding(&STAND_IN, Some(gpu), f)
 }
 
 pub(crate) fn stands_in() -> bool {
     STAND_IN.with_borrow(Option::is_some)
 }
 
-/// Runs a program from the addresses of inputs to those of new memory, whose content is NaN before, bytes 0.
-pub(super) fn fill<X: WithDType, Y: WithDType>(
+/// Runs a program from the addresses of inputs of one type to those of new memory of another, whose content is NaN before,
+/// bytes 0.
+pub(super) fn fill(
     op: &str,
     inputs: &[(&CpuStorage, &Layout)],
+    (from, to): (DType, DType),
     lengths: &[usize],
     program: impl FnOnce(&dyn Gpu, &[u64], &[u64]) -> Result<()>,
 ) -> Result<Vec<CpuStorage>> {
     let Some(gpu) = STAND_IN.with_borrow(Clone::clone) else {
         bail!("{op}: nothing stands in for a GPU")
     };
-    let from = inputs
-        .iter()
-        .map(|(storage, layout)| address(op, storage, layout, X::DTYPE))
-        .collect::<Result<Vec<_>>>()?;
-    let mut made: Vec<Vec<Y>> =
-        lengths.iter().map(|&length| vec![Y::from_f64(f64::NAN); length]).collect();
-    let to: Vec<u64> = made.iter_mut().map(|values| values.as_mut_ptr() as u64).collect();
-    program(&*gpu, &from, &to)?;
-    Ok(made.into_iter().map(Y::to_cpu_storage_owned).collect())
+    let inputs = inputs.iter().map(|(storage, layout)| address(op, storage, layout, from));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    let outputs = lengths.iter().map(|&length| {
+        let mut made = match to {
+            DType::U8 => CpuStorage::U8(vec![0; length]),
+            _ => CpuStorage::F32(vec![f32::NAN; length]),
+        };
+        Ok((address_to_change(op, &mut made, &Layout::contiguous(length), to)?, made))
+    });
+    let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let (addresses, made): (Vec<u64>, Vec<CpuStorage>) = outputs.into_iter().unzip();
+    program(&*gpu, &inputs, &addresses)?;
+    Ok(made)
 }
 
 /// Where the elements of a contiguous tensor of this type begin.
@@ -61,14 +61,12 @@ pub(super) fn address(
     if !stands_in() {
         bail!("{op}: expected all tensors on a GPU, found one on the CPU");
     }
-    if storage.dtype() != dtype {
-        bail!("{op}: expected {} tensors on a GPU, found {:?}", dtype.as_str(), storage.dtype());
-    }
-    match dtype {
-        DType::F32 => Ok(slice::<f32>(op, storage, layout)?.as_ptr() as u64),
-        DType::F64 => Ok(slice::<f64>(op, storage, layout)?.as_ptr() as u64),
-        DType::U8 => Ok(slice::<u8>(op, storage, layout)?.as_ptr() as u64),
-        other => bail!("{op}: kernels take no {} tensors", other.as_str()),
+    let start = first_element(op, storage.dtype(), layout, dtype)?;
+    match storage {
+        CpuStorage::F32(values) => Ok(values[start..].as_ptr() as u64),
+        CpuStorage::F64(values) => Ok(values[start..].as_ptr() as u64),
+        CpuStorage::U8(values) => Ok(values[start..].as_ptr() as u64),
+        _ => bail!("{op}: kernels take no {} tensors", dtype.as_str()),
     }
 }
 
@@ -80,9 +78,11 @@ pub(super) fn address_to_change(
     dtype: DType,
 ) -> Result<u64> {
     address(op, storage, layout, dtype)?;
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, _))) => Ok(values[start..].as_mut_ptr() as u64),
-        (CpuStorage::F64(values), Some((start, _))) => Ok(values[start..].as_mut_ptr() as u64),
-        _ => bail!("{op}: expected a contiguous f32 or f64 tensor"),
+    let start = first_element(op, storage.dtype(), layout, dtype)?;
+    match storage {
+        CpuStorage::F32(values) => Ok(values[start..].as_mut_ptr() as u64),
+        CpuStorage::F64(values) => Ok(values[start..].as_mut_ptr() as u64),
+        CpuStorage::U8(values) => Ok(values[start..].as_mut_ptr() as u64),
+        _ => bail!("{op}: kernels take no {} tensors", dtype.as_str()),
     }
 }

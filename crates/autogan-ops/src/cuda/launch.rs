@@ -215,10 +215,7 @@ const MOST_ROWS: usize = 65_535;
 /// Rows and columns of a tile of `tile_product`.
 const TILE: usize = 64;
 
-/// A size as an argument.
-///
-/// # Errors
-/// Above 2^30: kernels find their way in 32 bits.
+/// A size as an argument. One above 2^30 is an error: kernels find their way in 32 bits.
 pub(crate) fn int(size: usize) -> Result<Argument> {
     Ok(Argument::Int(narrow(size)?))
 }
@@ -240,10 +237,10 @@ fn start(
     gpu: &dyn Gpu,
     kernel: &'static str,
     grid: [usize; 3],
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     let grid = grid.map(|blocks| blocks.max(1) as u32);
-    gpu.launch(&Launch { kernel, grid, threads: THREADS as u32, arguments: arguments.to_vec() })
+    gpu.launch(&Launch { kernel, grid, threads: THREADS as u32, arguments: arguments.concat() })
 }
 
 /// A kernel that strides over `count` elements.
@@ -251,7 +248,7 @@ pub(crate) fn over_elements(
     gpu: &dyn Gpu,
     kernel: &'static str,
     count: usize,
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     narrow(count)?;
     start(gpu, kernel, [blocks_of(count), 1, 1], arguments)
@@ -267,7 +264,7 @@ pub(crate) fn over_planes(
     gpu: &dyn Gpu,
     kernel: &'static str,
     (planes, pixels): (usize, usize),
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     narrow(planes * pixels)?;
     start(gpu, kernel, [blocks_of(pixels), planes.min(MOST_ROWS), 1], arguments)
@@ -278,7 +275,7 @@ pub(crate) fn over_groups(
     gpu: &dyn Gpu,
     kernel: &'static str,
     groups: usize,
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     start(gpu, kernel, [groups.min(MOST_ROWS), 1, 1], arguments)
 }
@@ -288,7 +285,7 @@ pub(crate) fn over_tiles(
     gpu: &dyn Gpu,
     kernel: &'static str,
     (rows, columns, parts): (usize, usize, usize),
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     let (down, across) = (rows.div_ceil(TILE), columns.div_ceil(TILE));
     if down > MOST_ROWS {
@@ -312,7 +309,7 @@ pub(crate) fn over_list(
     gpu: &dyn Gpu,
     kernel: &'static str,
     (tensors, longest): (usize, usize),
-    arguments: &[Argument],
+    arguments: &[&[Argument]],
 ) -> Result<()> {
     if tensors > MOST_ROWS {
         bail!("{kernel}: expected at most {MOST_ROWS} tensors in one launch, found {tensors}");

@@ -59,7 +59,7 @@ pub(crate) fn taken(t: &Tensor) -> bool {
 }
 
 /// An element type of kernels, with the type of its addresses.
-pub(crate) trait Element: WithDType + driver::OnGpu {
+pub(crate) trait Element: WithDType {
     /// Where elements of this type are.
     type Address: Copy;
     fn address(at: u64) -> Self::Address;
@@ -80,27 +80,29 @@ impl Element for u8 {
 }
 
 /// New memory for `count` elements on the GPU of the inputs, which the program fills: it is given the addresses of the
-/// inputs, all of type `X`, and of the memory.
-pub(crate) fn forward<X: Element, Y: Element>(
+/// inputs, all of the first type, and of the memory, which is of the second.
+pub(crate) fn forward(
     op: &str,
     inputs: &[(&CudaStorage, &Layout)],
+    types: (DType, DType),
     count: usize,
     program: impl FnOnce(&dyn Gpu, &[u64], u64) -> Result<()>,
 ) -> Result<CudaStorage> {
     let Some((first, _)) = inputs.first() else { bail!("{op}: expected an input") };
     let program = |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, from, to[0]);
-    Ok(driver::fill::<X, Y>(op, first.device(), inputs, &[count], program)?.remove(0))
+    Ok(driver::fill(op, first.device(), inputs, types, &[count], program)?.remove(0))
 }
 
 /// [`forward`] by what [stands in](stands_in) for the CPU.
-pub(crate) fn emulated<X: Element, Y: Element>(
+pub(crate) fn emulated(
     op: &str,
     inputs: &[(&CpuStorage, &Layout)],
+    types: (DType, DType),
     count: usize,
     program: impl FnOnce(&dyn Gpu, &[u64], u64) -> Result<()>,
 ) -> Result<CpuStorage> {
     let program = |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, from, to[0]);
-    Ok(emulate::fill::<X, Y>(op, inputs, &[count], program)?.remove(0))
+    Ok(emulate::fill(op, inputs, types, &[count], program)?.remove(0))
 }
 
 /// New tensors beside `like`, where all inputs lie; the program fills them.
@@ -115,20 +117,17 @@ pub(crate) fn make(
     let floats = |all: &[u64]| all.iter().map(|&at| Floats(at)).collect::<Vec<_>>();
     let program =
         |gpu: &dyn Gpu, from: &[u64], to: &[u64]| program(gpu, &floats(from), &floats(to));
-    let device = like.device();
-    let made: Vec<Storage> = with_storages(op, device, inputs, |open| {
-        Ok(match open {
-            Storages::Cpu(from) => emulate::fill::<f32, f32>(op, &from, &lengths, program)?
-                .into_iter()
-                .map(Storage::Cpu)
-                .collect(),
-            Storages::Cuda(from) => {
-                driver::fill::<f32, f32>(op, device.as_cuda_device()?, &from, &lengths, program)?
-                    .into_iter()
-                    .map(Storage::Cuda)
-                    .collect()
-            }
-        })
+    let (device, types) = (like.device(), (DType::F32, DType::F32));
+    let made: Vec<Storage> = with_storages(op, device, inputs, |open| match open {
+        Storages::Cpu(from) => {
+            let made = emulate::fill(op, &from, types, &lengths, program)?;
+            Ok(made.into_iter().map(Storage::Cpu).collect())
+        }
+        Storages::Cuda(from) => {
+            let gpu = device.as_cuda_device()?;
+            let made = driver::fill(op, gpu, &from, types, &lengths, program)?;
+            Ok(made.into_iter().map(Storage::Cuda).collect())
+        }
     })?;
     let tensor = |(made, shape): (Storage, &&Shape)| {
         Tensor::from_storage(made, (*shape).clone(), BackpropOp::none(), false)
@@ -169,13 +168,26 @@ pub(crate) fn new_doubles(
     count: usize,
 ) -> Result<(Tensor, Doubles)> {
     let t = match like.device() {
-        // SAFETY: every kernel writes each element of its output.
+        // SAFETY: the kernels that are launched next write each of the `count` values before any launch reads one, and
+        // the host reads none before they have run; the tensor owns the memory.
         Device::Cuda(_) => unsafe { Tensor::empty(count, DType::F64, like.device())? },
         // What nobody writes shows.
         _ => Tensor::full(f64::NAN, count, like.device())?,
     };
     let place = ToChange::address(op, &t, DType::F64)?;
     Ok((t, Doubles(place)))
+}
+
+/// The first element of a tensor of type `wanted`, counted from where its memory begins.
+#[cfg(any(feature = "cuda", feature = "emulate"))]
+fn first_element(op: &str, found: DType, layout: &Layout, wanted: DType) -> Result<usize> {
+    if found != wanted {
+        bail!("{op}: expected {} tensors on a GPU, found {found:?}", wanted.as_str());
+    }
+    let Some((start, _)) = layout.contiguous_offsets() else {
+        bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride());
+    };
+    Ok(start)
 }
 
 fn address(op: &'static str, t: &Tensor, dtype: DType) -> Result<u64> {

@@ -15,8 +15,8 @@ use candle_core::{Device, Result};
 pub fn open(gpu: usize) -> Result<Device> {
     let device = Device::new_cuda_with_stream(gpu)?;
     let cuda = device.as_cuda_device()?;
-    // SAFETY: nothing else makes a stream in this context, and work on one stream is done in its order; the events that
-    // candle would record at each use of a tensor order different streams.
+    // SAFETY: the device was made here, so all that uses its memory goes through its one stream, and a stream does its work
+    // in order. The events that candle would record at each use of a tensor order different streams.
     unsafe { cuda.disable_event_tracking() };
     keep_memory(cuda.cuda_stream().context())?;
     Ok(device)
@@ -30,7 +30,8 @@ fn keep_memory(context: &CudaContext) -> Result<()> {
     }
     let mut pool = std::ptr::null_mut();
     let most = u64::MAX;
-    // SAFETY: the pool belongs to the GPU, and the driver copies the number.
+    // SAFETY: the driver fills `pool` before it is read, with the pool that the GPU owns as long as the process lives, and
+    // copies the number before it returns.
     unsafe {
         sys::cuDeviceGetDefaultMemPool(&mut pool, context.cu_device()).result().w()?;
         let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;

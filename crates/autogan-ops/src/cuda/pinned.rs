@@ -33,7 +33,8 @@ impl Pinned {
         let mut memory = Self::take(stream, size_of_val(values))?;
         let staged = memory.values_mut::<T>(values.len())?;
         staged.copy_from_slice(values);
-        // SAFETY: the memory stays as it is until the event that is recorded behind the copy.
+        // SAFETY: the caller owns the memory at `to`, which has room for the values. `memory` owns those that are copied:
+        // when it is dropped it is kept in FREE, and `take` gives it to nobody before the event that is recorded next.
         unsafe { result::memcpy_htod_async(to, staged, stream.cu_stream()) }.w()?;
         memory.record(stream)
     }
@@ -42,7 +43,8 @@ impl Pinned {
     pub fn download<T: Number>(stream: &Arc<CudaStream>, from: u64, count: usize) -> Result<Self> {
         let mut memory = Self::take(stream, count * size_of::<T>())?;
         let to = memory.values_mut::<T>(count)?;
-        // SAFETY: nobody reads before the event that is recorded behind the copy.
+        // SAFETY: the caller owns `count` values at `from`, and the stream keeps them until the copy is done. `memory` owns
+        // the place that they go to, of as many; `wait` reads it after the event that is recorded next.
         unsafe { result::memcpy_dtoh_async(to, from, stream.cu_stream()) }.w()?;
         memory.record(stream)?;
         Ok(memory)
@@ -53,7 +55,8 @@ impl Pinned {
         let Some(memory) = &self.0 else { candle_core::bail!("pinned memory was given back") };
         memory.done.synchronize().w()?;
         let from = memory.bytes.as_ptr().w()?.cast::<T>();
-        // SAFETY: `download` asked for as many, and the GPU has written them.
+        // SAFETY: `take` made room for as many values, and the event says that the GPU has written them; any bits are a
+        // number, and nobody writes while this is borrowed.
         Ok(unsafe { std::slice::from_raw_parts(from, count) }.to_vec())
     }
 
@@ -73,7 +76,7 @@ impl Pinned {
         }
         drop(free);
         let room = bytes.max(SMALLEST).next_power_of_two();
-        // SAFETY: it is written before it is read, by the host or by the GPU.
+        // SAFETY: `upload` has the host write it, `download` the GPU, before anything reads.
         let bytes = unsafe { context.alloc_pinned_with_flags::<u8>(room, 0) }.w()?;
         let done = stream.record_event(Some(CUevent_flags::CU_EVENT_DISABLE_TIMING)).w()?;
         Ok(Self(Some(Memory { bytes, done })))
@@ -83,7 +86,8 @@ impl Pinned {
     fn values_mut<T: Number>(&mut self, count: usize) -> Result<&mut [T]> {
         let Some(memory) = &mut self.0 else { candle_core::bail!("pinned memory was given back") };
         let at = memory.bytes.as_mut_ptr().w()?.cast::<T>();
-        // SAFETY: page-locked memory is aligned for every type, `take` made it large enough, and any bits are a number.
+        // SAFETY: page-locked memory is aligned for every type, `take` made it large enough and gave it to this alone, and
+        // any bits are a number.
         Ok(unsafe { std::slice::from_raw_parts_mut(at, count) })
     }
 

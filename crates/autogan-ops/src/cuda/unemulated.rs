@@ -8,10 +8,10 @@ pub(crate) fn stands_in() -> bool {
     false
 }
 
-#[expect(clippy::extra_unused_type_parameters, reason = "the types of what a GPU would fill")]
-pub(super) fn fill<X, Y>(
+pub(super) fn fill(
     op: &str,
     _: &[(&CpuStorage, &Layout)],
+    _: (DType, DType),
     _: &[usize],
     _: impl FnOnce(&dyn Gpu, &[u64], &[u64]) -> Result<()>,
 ) -> Result<Vec<CpuStorage>> {

@@ -31,7 +31,7 @@ pub(super) fn measure(
             int(pixels)?,
             flag(per_plane),
         ];
-        over_groups(gpu, "norm_statistics", groups, &arguments)
+        over_groups(gpu, "norm_statistics", groups, &[&arguments])
     })?;
     Ok((mean, var))
 }
@@ -55,7 +55,7 @@ pub(super) fn update_running(
             Argument::Double(momentum),
             Argument::Double(correction),
         ];
-        over_elements(gpu, "norm_running", c, &arguments)
+        over_elements(gpu, "norm_running", c, &[&arguments])
     })
 }
 
@@ -113,7 +113,7 @@ impl Normaliser {
                 int(c)?,
                 Argument::Double(norm.eps),
             ];
-            over_elements(gpu, "norm_factors", groups, &arguments)
+            over_elements(gpu, "norm_factors", groups, &[&arguments])
         };
         let mut made = cuda::make(op, x, &inputs, &[&shape, &shape], launch)?;
         let (Some(b), Some(a)) = (made.pop(), made.pop()) else {
@@ -145,9 +145,8 @@ impl Normaliser {
     pub fn launch_forward(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let (n, c, pixels) = self.norm.dims;
         let Factors { a, b, .. } = self.factors()?;
-        let arguments =
-            [&[x.read(), a.read(), b.read(), y.write()], &self.plane_sizes()?[..]].concat();
-        over_planes(gpu, "norm_forward", (n * c, pixels), &arguments)
+        let tensors = [x.read(), a.read(), b.read(), y.write()];
+        over_planes(gpu, "norm_forward", (n * c, pixels), &[&tensors, &self.plane_sizes()?])
     }
 
     /// The gradients of the input, of weight and of bias, each unless it is null.
@@ -174,8 +173,7 @@ impl Normaliser {
             through(&slope).read(),
             through(&shift).read(),
         ];
-        let arguments = [&tensors[..], &self.plane_sizes()?].concat();
-        over_planes(gpu, "norm_input_gradient", (n * c, pixels), &arguments)
+        over_planes(gpu, "norm_input_gradient", (n * c, pixels), &[&tensors, &self.plane_sizes()?])
     }
 
     /// The sums behind the gradients: slope and shift by group, and the gradients of weight and bias.
@@ -204,7 +202,7 @@ impl Normaliser {
             flag(self.norm.per_plane),
             self.relu_flag(),
         ];
-        over_groups(gpu, "norm_gradient_sums", groups, &arguments)?;
+        over_groups(gpu, "norm_gradient_sums", groups, &[&arguments])?;
         let (slope, shift) = (floats(gpu, groups)?, floats(gpu, groups)?);
         let count = if self.norm.per_plane { pixels } else { n * pixels };
         let arguments = [
@@ -221,7 +219,7 @@ impl Normaliser {
             int(c)?,
             int(count)?,
         ];
-        over_elements(gpu, "norm_gradient_factors", groups, &arguments)?;
+        over_elements(gpu, "norm_gradient_factors", groups, &[&arguments])?;
         Ok((slope, shift))
     }
 }

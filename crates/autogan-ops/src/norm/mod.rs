@@ -10,13 +10,13 @@ mod running;
 pub use autogan_kernels::Activation;
 use autogan_kernels::norm::{Dims, Norm, statistics};
 pub(crate) use autogan_kernels::norm::{Normaliser, Parameters};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 pub use running::update_running;
 
 use crate::cuda::{self, Floats, Gpu};
 use crate::host::{check_doubles, doubles, host, tensor};
-use crate::operator::{Given, Gradients, Keep, Operator, apply};
+use crate::operator::{Basis, Gradients, Keep, Operator, apply};
 use crate::real::{Real, dispatch, same_dtype};
 
 const BATCH: &str = "batch_norm";
@@ -46,9 +46,9 @@ pub fn batch_norm_train(
     eps: f64,
     activation: Activation,
 ) -> Result<BatchNormOutput> {
-    let norm = Measured::own(x, [weight, bias], eps, activation)?;
+    let norm = MeasuredNorm::own(x, [weight, bias], eps, activation)?;
     let (n, _, pixels) = norm.norm.dims;
-    let y = apply([x, weight, bias], norm.operator(BATCH, x, &[weight, bias])?)?;
+    let y = apply([x, weight, bias], x.dims(), norm.operator(BATCH, x, &[weight, bias])?)?;
     Ok(BatchNormOutput { y, mean: norm.mean, var: norm.var, count: n * pixels })
 }
 
@@ -66,8 +66,8 @@ pub fn batch_norm_eval(
     eps: f64,
     activation: Activation,
 ) -> Result<Tensor> {
-    let norm = Measured::given(x, [weight, bias], (mean, var), eps, activation)?;
-    apply([x, weight, bias], norm.operator(BATCH, x, &[weight, bias])?)
+    let norm = MeasuredNorm::given(x, [weight, bias], (mean, var), eps, activation)?;
+    apply([x, weight, bias], x.dims(), norm.operator(BATCH, x, &[weight, bias])?)
 }
 
 /// [`batch_norm_train`] from candle's elementary operators, with candle's gradient.
@@ -88,7 +88,7 @@ pub fn batch_norm_ref(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> R
 /// # Errors
 /// When the input is not 4-dimensional or has no pixels.
 pub fn instance_norm(x: &Tensor, eps: f64, activation: Activation) -> Result<Tensor> {
-    apply([x], Measured::plane(x, eps, activation)?.operator(INSTANCE, x, &[])?)
+    apply([x], x.dims(), MeasuredNorm::plane(x, eps, activation)?.operator(INSTANCE, x, &[])?)
 }
 
 /// [`instance_norm`] from candle's elementary operators, with candle's gradient.
@@ -115,13 +115,13 @@ fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> 
 }
 
 /// What a norm does to a tensor, and mean and variance of each group: f64 vectors beside the tensor.
-pub(crate) struct Measured {
+pub(crate) struct MeasuredNorm {
     norm: Norm,
     pub mean: Tensor,
     pub var: Tensor,
 }
 
-impl Measured {
+impl MeasuredNorm {
     /// Batch norm by the batch's own statistics.
     pub fn own(x: &Tensor, affine: [&Tensor; 2], eps: f64, activation: Activation) -> Result<Self> {
         let dims = check(x, &affine)?;
@@ -162,13 +162,11 @@ impl Measured {
 
     /// The operator, beside `x`; `parameters` are weight and bias, or nothing.
     fn operator(&self, op: &'static str, x: &Tensor, parameters: &[&Tensor]) -> Result<Operation> {
-        let place = if cuda::taken(x) {
-            let (norm, statistics) = (self.norm, (&self.mean, &self.var));
-            Place::Gpu(gpu::Normaliser::new(op, norm, statistics, x, parameters)?)
-        } else {
-            Place::Cpu(self.on_cpu()?)
-        };
-        Ok(Operation { shape: x.shape().clone(), place })
+        if !cuda::taken(x) {
+            return Ok(Operation::Cpu(self.on_cpu()?));
+        }
+        let statistics = (&self.mean, &self.var);
+        Ok(Operation::Gpu(gpu::Normaliser::new(op, self.norm, statistics, x, parameters)?))
     }
 }
 
@@ -187,30 +185,24 @@ fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     Ok((n, c, h * w))
 }
 
-/// A norm with its statistics.
-struct Operation {
-    shape: Shape,
-    place: Place,
-}
-
-/// A norm where its input lies.
-enum Place {
+/// A norm with its statistics, where its input lies.
+enum Operation {
     Cpu(Normaliser),
     Gpu(gpu::Normaliser),
 }
 
 impl Operation {
     fn on_cpu(&self) -> Result<&Normaliser> {
-        match &self.place {
-            Place::Cpu(norm) => Ok(norm),
-            Place::Gpu(_) => bail!("a norm of a tensor on a GPU cannot be computed on the CPU"),
+        match self {
+            Self::Cpu(norm) => Ok(norm),
+            Self::Gpu(_) => bail!("a norm of a tensor on a GPU cannot be computed on the CPU"),
         }
     }
 
     fn on_gpu(&self) -> Result<&gpu::Normaliser> {
-        match &self.place {
-            Place::Gpu(norm) => Ok(norm),
-            Place::Cpu(_) => bail!("a norm of a tensor on the CPU cannot be computed on a GPU"),
+        match self {
+            Self::Gpu(norm) => Ok(norm),
+            Self::Cpu(_) => bail!("a norm of a tensor on the CPU cannot be computed on a GPU"),
         }
     }
 }
@@ -218,17 +210,13 @@ impl Operation {
 /// Batch norm of the input, its weight and its bias; instance norm of the input alone.
 impl<const N: usize> Operator<N> for Operation {
     const NAME: &'static str = if N == 1 { INSTANCE } else { BATCH };
-    const KEEP: Keep = Keep::INPUTS;
-
-    fn shape(&self) -> Shape {
-        self.shape.clone()
-    }
+    const KEEP: Keep = Keep::Inputs;
 
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>> {
         Ok(self.on_cpu()?.forward(x[0], parameters(&x)))
     }
 
-    fn backward<T: Real>(&self, Given { x, dy, wanted, .. }: Given<&[T], N>) -> Gradients<T, N> {
+    fn backward<T: Real>(&self, Basis { x, dy, wanted, .. }: Basis<&[T], N>) -> Gradients<T, N> {
         let (norm, parameters) = (self.on_cpu()?, parameters(&x));
         let (sum, dot) = norm.sums(x[0], dy, parameters);
         let mut dx =
@@ -245,7 +233,7 @@ impl<const N: usize> Operator<N> for Operation {
         self.on_gpu()?.launch_forward(gpu, x[0], y)
     }
 
-    fn launch_backward(&self, gpu: &dyn Gpu, at: Given<Floats, N>, dx: [Floats; N]) -> Result<()> {
+    fn launch_backward(&self, gpu: &dyn Gpu, at: Basis<Floats, N>, dx: [Floats; N]) -> Result<()> {
         let or_none = |all: [Floats; N], i: usize| all.get(i).copied().unwrap_or(Floats::NONE);
         let to = (dx[0], or_none(dx, 1), or_none(dx, 2));
         self.on_gpu()?.launch_backward(gpu, (at.x[0], at.dy), or_none(at.x, 1), to)

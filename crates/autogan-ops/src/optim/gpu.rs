@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::cuda::{self, Argument, Gpu, Room, narrow, over_list};
+use crate::cuda::{self, Argument, Gpu, narrow, over_list};
 
 /// One step of one parameter; all tensors share the memory of what they stand for.
 pub(super) struct Update {
@@ -16,55 +16,24 @@ pub(super) struct Update {
     pub root: f64,
 }
 
-/// `AdamTensor` of optim.cu.
-#[repr(C)]
-struct AdamTensor {
-    p: u64,
-    g: u64,
-    m: u64,
-    v: u64,
-    count: i32,
-    size: f32,
-    root: f32,
-    unused: f32,
-}
-
-impl AdamTensor {
-    fn bytes(&self) -> Vec<u8> {
-        let addresses = [self.p, self.g, self.m, self.v].map(u64::to_ne_bytes).concat();
-        let numbers = [
-            self.count.to_ne_bytes(),
-            self.size.to_ne_bytes(),
-            self.root.to_ne_bytes(),
-            self.unused.to_ne_bytes(),
-        ];
-        [addresses, numbers.concat()].concat()
-    }
-}
-
 /// One step of every parameter.
 pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Result<()> {
     let Some(first) = updates.first() else { return Ok(()) };
     let gradients: Vec<&Tensor> = updates.iter().map(|u| &u.grad).collect();
     let changed: Vec<&Tensor> = updates.iter().flat_map(|u| [&u.value, &u.m, &u.v]).collect();
-    cuda::run("adam", &first.value, &gradients, &changed, |gpu, grads, changed| {
+    cuda::run("adam", &first.value, &gradients, &changed, |gpu: &dyn Gpu, grads, changed| {
         let (mut list, mut longest) = (Vec::new(), 0);
         for ((update, g), places) in updates.iter().zip(grads).zip(changed.chunks_exact(3)) {
+            // `AdamTensor` of optim.cu: four addresses, a count, two numbers, a `float` that is not used.
             let count = update.value.elem_count();
-            let tensor = AdamTensor {
-                p: places[0].0,
-                g: g.0,
-                m: places[1].0,
-                v: places[2].0,
-                count: narrow(count)?,
-                size: update.size as f32,
-                root: update.root as f32,
-                unused: 0.0,
-            };
-            list.extend(tensor.bytes());
+            list.extend(
+                [places[0].0, g.0, places[1].0, places[2].0].map(u64::to_ne_bytes).concat(),
+            );
+            let numbers = [update.size, update.root].map(|v| (v as f32).to_ne_bytes());
+            list.extend([narrow(count)?.to_ne_bytes(), numbers[0], numbers[1], [0; 4]].concat());
             longest = longest.max(count);
         }
-        let list: Room = gpu.upload(&list)?;
+        let list = gpu.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [
             Argument::Adam(list.address()),
@@ -74,7 +43,7 @@ pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Re
             float(1.0 - beta2),
             float(eps),
         ];
-        over_list(gpu, "adam_step", (updates.len(), longest), &arguments)
+        over_list(gpu, "adam_step", (updates.len(), longest), &[&arguments])
     })
 }
 
@@ -95,6 +64,6 @@ pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
         let list = gpu.upload(&list)?;
         let float = |v: f64| Argument::Float(v as f32);
         let arguments = [Argument::Ema(list.address()), float(decay), float(1.0 - decay)];
-        over_list(gpu, "ema_step", (averages.len(), longest), &arguments)
+        over_list(gpu, "ema_step", (averages.len(), longest), &[&arguments])
     })
 }

@@ -22,11 +22,11 @@ fn rows_of(
     (rows, cols): Sizes,
 ) -> Result<()> {
     let arguments = [w.read(), v.read(), product.write(), int(rows)?, int(cols)?];
-    over_groups(gpu, "spectral_rows", rows, &arguments)
+    over_groups(gpu, "spectral_rows", rows, &[&arguments])
 }
 
 fn normalise(gpu: &dyn Gpu, vector: Doubles, count: usize) -> Result<()> {
-    over_groups(gpu, "spectral_normalise", 1, &[vector.write(), int(count)?])
+    over_groups(gpu, "spectral_normalise", 1, &[&[vector.write(), int(count)?]])
 }
 
 /// The next u and v.
@@ -42,7 +42,7 @@ pub(super) fn power_iterate(
     cuda::run(op, w, &[w], &[], |gpu, from, _| {
         let w = from[0];
         let arguments = [w.read(), from_u.read(), to_v.write(), int(rows)?, int(cols)?];
-        over_groups(gpu, "spectral_columns", cols.div_ceil(COLUMNS), &arguments)?;
+        over_groups(gpu, "spectral_columns", cols.div_ceil(COLUMNS), &[&arguments])?;
         normalise(gpu, to_v, cols)?;
         rows_of(gpu, (w, to_v), to_u, (rows, cols))?;
         normalise(gpu, to_u, rows)
@@ -63,7 +63,7 @@ pub(super) fn sigma(
         let product = doubles(gpu, rows)?;
         rows_of(gpu, (from[0], v), product.doubles(), (rows, cols))?;
         let arguments = [u.read(), product.doubles().read(), to_sigma.write(), int(rows)?];
-        over_groups(gpu, "spectral_sigma", 1, &arguments)
+        over_groups(gpu, "spectral_sigma", 1, &[&arguments])
     })?;
     Ok(sigma)
 }
@@ -76,7 +76,7 @@ pub(super) fn divide(
     count: usize,
 ) -> Result<()> {
     let arguments = [w.read(), sigma.read(), out.write(), int(count)?];
-    over_elements(gpu, "spectral_forward", count, &arguments)
+    over_elements(gpu, "spectral_forward", count, &[&arguments])
 }
 
 /// `dW = dy / σ − (Σ dy·W / σ²) · u vᵀ`; `dw` is given `(w, dy)` and `(σ, u, v)`.
@@ -91,7 +91,7 @@ pub(super) fn gradient(
     let parts = blocks_of(count).min(SHARES);
     let partial = doubles(gpu, parts)?;
     let arguments = [w.read(), dy.read(), partial.doubles().write(), int(count)?];
-    over_groups(gpu, "spectral_along", parts, &arguments)?;
+    over_groups(gpu, "spectral_along", parts, &[&arguments])?;
     let arguments = [
         dy.read(),
         u.read(),
@@ -103,5 +103,5 @@ pub(super) fn gradient(
         int(cols)?,
         int(parts)?,
     ];
-    over_elements(gpu, "spectral_backward", count, &arguments)
+    over_elements(gpu, "spectral_backward", count, &[&arguments])
 }

@@ -111,8 +111,7 @@ fn blur(image: &mut [f32]) {
     }
 }
 
-/// Noise at a random scale (1, 2 or 4 pixels, or one flat colour), as an untrained generator
-/// gives it.
+/// Noise at a random scale (1, 2 or 4 pixels, or one flat colour), as an untrained generator gives it.
 fn junk(out: &mut [f32], rng: &mut impl Rng) {
     let grain = [1, 2, 4, SIDE][rng.random_range(0..4)];
     let side = SIDE / grain;

@@ -6,7 +6,6 @@ use autogan_space::{derived_generator_cost, discriminator_cost, supernet_cost};
 
 use crate::config::TrainingConfig;
 use crate::estimate::{Speed, step_macs};
-use crate::parts::generator_sizes;
 
 /// The cost of a whole training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,13 +23,13 @@ pub struct TrainingEstimate {
 impl TrainingEstimate {
     /// The cost of `config` on a dataset of `images` images.
     pub fn new(config: &TrainingConfig, images: usize) -> Self {
-        let shape = generator_sizes(&config.model).shape();
+        let shape = config.model.shape();
         Self::of(config, images, derived_generator_cost(&config.arch, &shape).macs)
     }
 
     /// As [`TrainingEstimate::new`], of a mean architecture of as many cells: for one that is not known yet.
     pub fn of_mean(config: &TrainingConfig, images: usize) -> Self {
-        let shape = generator_sizes(&config.model).shape();
+        let shape = config.model.shape();
         Self::of(config, images, supernet_cost(config.arch.stage(), &shape).macs)
     }
 
@@ -69,7 +68,7 @@ mod tests {
         let settings = ["train.n_critic=2", "schedule.g_iterations=10", "schedule.score_every=4"];
         let settings: Vec<String> = settings.map(str::to_owned).to_vec();
         let mut config = TrainingConfig::preset("quick", &settings).unwrap();
-        let shape = generator_sizes(&config.model).shape();
+        let shape = config.model.shape();
         let g = derived_generator_cost(&config.arch, &shape).macs as f64;
         let d = discriminator_cost(2, config.model.df, config.model.bottom).macs as f64;
         let found = TrainingEstimate::new(&config, 6400);

@@ -1,18 +1,43 @@
-//! A training from scratch as a [`Job`]: what it leaves in its run directory.
+//! A training from scratch as a [`Job`]: its units of work, its checkpoints, and what it leaves in its run directory.
 
+use autogan_config::{ConfigError, Configuration};
+use autogan_nn::Description;
 use autogan_run::{Checkpoint, Result as RunResult, RunDir, RunWriter};
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 
-use super::training::{Training, TrainingPhase};
+use super::training::{Scores, Training, TrainingPhase, TrainingPosition, check_precision};
 use crate::config::TrainingConfig;
 use crate::error::Result;
 use crate::event::{Reporter, TrainingEvent};
+use crate::images::StageImages;
 use crate::inputs::{Sources, TrainingInputs};
 use crate::job::Job;
+use crate::losses::{ComingLosses, KnownLosses};
+use crate::networks::{AVERAGED, AdamSteps, Networks};
+use crate::parts::generator_sizes;
+use crate::streams::Streams;
+use crate::tensors::{StoredTensors, broken, check_images, put_network};
 use crate::unit::{Place, Unit};
+
+/// Metadata key of everything that is no tensor, JSON.
+const STATE: &str = "state";
 
 /// Points of a loss curve that are stored.
 const CURVE_POINTS: u64 = 1000;
+
+/// Everything of a training that is no tensor and does not follow from the configuration.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedState {
+    position: TrainingPosition,
+    scores: Scores,
+    #[serde(rename = "unheard")]
+    losses: Option<KnownLosses>,
+    /// Training images, which say how long an epoch is.
+    images: usize,
+    adam_steps: AdamSteps,
+}
 
 /// There is a checkpoint after each score, `best.safetensors` is written whenever one is the best so far, `scores.json` at
 /// the end.
@@ -32,16 +57,43 @@ impl Job for Training {
         Ok(TrainingInputs { images, extractor, known, device })
     }
 
-    fn begin(config: TrainingConfig, inputs: TrainingInputs) -> Result<Self> {
-        Self::new(config, inputs)
+    fn new(config: TrainingConfig, inputs: TrainingInputs) -> Result<Self> {
+        let config = config.checked()?;
+        let streams = Streams::new(config.seed);
+        let TrainingInputs { images, extractor, known, device } = inputs;
+        config.check_images(images.len())?;
+        check_precision(config.precision, &device)?;
+        let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
+        Ok(Self {
+            networks: Networks::new(model, train, arch, streams, &device)?,
+            images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
+            extractor,
+            known,
+            reals: None,
+            streams,
+            device,
+            position: TrainingPosition::default(),
+            scores: Scores::default(),
+            losses: None,
+            config,
+        })
     }
 
-    fn resume(
+    fn restore(
         checkpoint: &Checkpoint,
         config: TrainingConfig,
         inputs: TrainingInputs,
     ) -> Result<Self> {
-        Self::restore(checkpoint, config, inputs)
+        let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
+        check_images(saved.images, inputs.images.len())?;
+        let mut training = Self::new(config, inputs)?;
+        let stored = StoredTensors::new(checkpoint);
+        training.networks.restore(&stored, &saved.adam_steps)?;
+        training.position = saved.position;
+        training.scores = saved.scores;
+        training.losses = saved.losses.map(ComingLosses::known);
+        training.fit_schedule()?;
+        Ok(training)
     }
 
     fn config(&self) -> &TrainingConfig {
@@ -64,11 +116,25 @@ impl Job for Training {
     }
 
     fn advance(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<bool> {
-        Self::advance(self, reporter)
+        match self.position.phase {
+            TrainingPhase::Train => self.train(reporter)?,
+            TrainingPhase::Score => self.score(reporter)?,
+            TrainingPhase::Samples => self.samples(reporter)?,
+            TrainingPhase::Done => return Ok(false),
+        }
+        self.position.tick += 1;
+        Ok(true)
     }
 
     fn save(&self) -> Result<Checkpoint> {
-        Self::save(self)
+        let mut checkpoint = self.described()?;
+        let adam_steps = self.networks.save(&mut checkpoint)?;
+        let (position, scores) = (self.position, self.scores);
+        let losses = self.losses.as_ref().map(ComingLosses::read).transpose()?;
+        let saved = SavedState { position, scores, losses, images: self.images.len(), adam_steps };
+        let state = serde_json::to_string(&saved).map_err(broken)?;
+        checkpoint.metadata.insert(STATE.into(), state);
+        Ok(checkpoint)
     }
 
     fn record(
@@ -137,6 +203,44 @@ impl Job for Training {
         self.write_result(writer.dir())?;
         if instead.is_some() {
             self.write_best(writer.dir())?;
+        }
+        Ok(())
+    }
+}
+
+impl Training {
+    /// The averaged generator alone, with what is needed to run it.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read back.
+    pub fn averaged(&self) -> Result<Checkpoint> {
+        let mut checkpoint = self.described()?;
+        put_network(&mut checkpoint, AVERAGED, self.networks.ema.generator().params())?;
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint without tensors that says what its networks are.
+    fn described(&self) -> Result<Checkpoint> {
+        let mut checkpoint = Checkpoint::new(self.position.tick);
+        let rules = generator_sizes(&self.config.model).rules;
+        let description = Description { arch: self.config.arch.clone(), rules };
+        let own = [(Self::CONFIG_KEY, self.config.to_toml()?)];
+        let entries = own.into_iter().chain(description.entries());
+        checkpoint.metadata.extend(entries.map(|(key, text)| (key.to_owned(), text)));
+        Ok(checkpoint)
+    }
+
+    /// Fits a restored position to the number of G iterations, which may have changed: a training that was over goes on
+    /// where there are more.
+    fn fit_schedule(&mut self) -> Result<()> {
+        let (done, wanted) = (self.position.g_iterations, self.config.schedule.g_iterations);
+        let over = self.position.phase == TrainingPhase::Done;
+        if over && done < wanted {
+            self.position.phase = TrainingPhase::Train;
+        } else if done > wanted || (done == wanted && self.position.phase == TrainingPhase::Train) {
+            let expected = format!("more than {done}, for so many are done");
+            let found = wanted.to_string();
+            return Err(ConfigError::value("schedule.g_iterations", expected, found).into());
         }
         Ok(())
     }

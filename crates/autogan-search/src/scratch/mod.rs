@@ -9,7 +9,6 @@ mod estimate;
 mod job;
 mod known;
 mod measure;
-mod save;
 mod training;
 
 pub use estimate::TrainingEstimate;

@@ -1,13 +1,12 @@
 //! The state of a training from scratch and its walk through steps, scores and sample grids.
 //!
-//! A state machine like the search's: [`Training::advance`] does one unit of work, and what it draws at random follows
-//! from seed and position alone, so a training that is saved between two units and continued later ends in the same
-//! bits.
+//! A state machine like the search's: `advance` does one unit of work, and what it draws at random follows from seed
+//! and position alone, so a training that is saved between two units and continued later ends in the same bits.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use autogan_config::{ConfigError, Configuration, LrDecay, TrainingConfig, TrainingPrecision};
+use autogan_config::{ConfigError, LrDecay, TrainingConfig, TrainingPrecision};
 use autogan_metrics::FeatureExtractor;
 use autogan_nn::NormMode;
 use autogan_ops::{Precision, computing_in};
@@ -21,10 +20,8 @@ use super::measure::{Reals, protocol, score_generator, score_reals};
 use crate::error::Result;
 use crate::event::{Reporter, SampleGrid, TrainingEvent};
 use crate::images::{StageImages, to_u8};
-use crate::inputs::TrainingInputs;
 use crate::losses::{ComingLosses, StepPlace};
 use crate::networks::Networks;
-use crate::parts::generator_sizes;
 use crate::step::Step;
 use crate::streams::Streams;
 
@@ -32,10 +29,11 @@ use crate::streams::Streams;
 const GRID: usize = 64;
 
 /// What a training is about to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingPhase {
     /// A D step, and the G step of a G iteration that begins with it.
+    #[default]
     Train,
     /// To score the averaged generator.
     Score,
@@ -45,8 +43,8 @@ pub enum TrainingPhase {
     Done,
 }
 
-/// Where a training is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a training is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingPosition {
     /// Units of work done; it only grows.
@@ -64,14 +62,14 @@ pub struct TrainingPosition {
 /// The training of one architecture, in progress.
 pub struct Training {
     pub(super) config: TrainingConfig,
-    streams: Streams,
-    device: Device,
+    pub(super) streams: Streams,
+    pub(super) device: Device,
     pub(super) images: StageImages,
-    extractor: Arc<dyn FeatureExtractor>,
+    pub(super) extractor: Arc<dyn FeatureExtractor>,
     /// What trainings before this one found on the same images.
-    known: KnownReals,
+    pub(super) known: KnownReals,
     /// What the training images give, once it is needed.
-    reals: Option<Arc<Reals>>,
+    pub(super) reals: Option<Arc<Reals>>,
     pub(super) networks: Networks,
     pub(super) position: TrainingPosition,
     pub(super) scores: Scores,
@@ -89,62 +87,9 @@ pub(super) struct Scores {
 }
 
 impl Training {
-    /// A training before its first unit of work.
-    ///
-    /// # Errors
-    /// When the configuration is impossible or the images cannot be used.
-    pub fn new(config: TrainingConfig, inputs: TrainingInputs) -> Result<Self> {
-        let config = config.checked()?;
-        let streams = Streams::new(config.seed);
-        let TrainingInputs { images, extractor, known, device } = inputs;
-        config.check_images(images.len())?;
-        check_precision(config.precision, &device)?;
-        let (model, train, arch) = (&config.model, &config.train, Some(&config.arch));
-        Ok(Self {
-            networks: Networks::new(model, train, arch, streams, &device)?,
-            images: StageImages::new(&images, config.side(), config.train.d_batch, config.seed)?,
-            extractor,
-            known,
-            reals: None,
-            streams,
-            device,
-            position: TrainingPosition {
-                tick: 0,
-                phase: TrainingPhase::Train,
-                g_iterations: 0,
-                d_steps: 0,
-                images_seen: 0,
-            },
-            scores: Scores::default(),
-            losses: None,
-            config,
-        })
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> &TrainingConfig {
-        &self.config
-    }
-
     /// Where the training is.
     pub fn position(&self) -> TrainingPosition {
         self.position
-    }
-
-    /// Does one unit of work. Returns false when nothing is left to do.
-    ///
-    /// # Errors
-    /// When the networks diverge or an operator fails; the state is then that of the middle of a unit and must not be
-    /// saved.
-    pub fn advance(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<bool> {
-        match self.position.phase {
-            TrainingPhase::Train => self.train(reporter)?,
-            TrainingPhase::Score => self.score(reporter)?,
-            TrainingPhase::Samples => self.samples(reporter)?,
-            TrainingPhase::Done => return Ok(false),
-        }
-        self.position.tick += 1;
-        Ok(true)
     }
 
     /// Forgets the best score, whose weights are lost; the present weights take its place where they are those of the
@@ -164,7 +109,7 @@ impl Training {
             return None;
         };
         let (c, p) = (&self.config, self.position);
-        let cost = derived_generator_cost(&c.arch, &generator_sizes(&c.model).shape());
+        let cost = derived_generator_cost(&c.arch, &c.model.shape());
         (p.phase == TrainingPhase::Done).then(|| ScoresFile {
             arch: c.arch.clone(),
             named: c.arch.named(),
@@ -184,24 +129,23 @@ impl Training {
     }
 
     /// A D step; the G step follows the first of each group.
-    fn train(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
+    pub(super) fn train(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         self.set_learning_rates();
         let n_critic = self.config.train.n_critic as u64;
         let real = self.images.batch(self.position.d_steps, &self.device)?;
         let images = real.dim(0)?;
-        // As many fakes as reals, also in a short last batch.
-        let z = self.latents("latents.d", images)?;
-        let at = next_step(&self.config, self.position);
+        let TrainingPosition { d_steps, g_iterations, .. } = self.position;
+        let (arch, train) = (&self.config.arch, &self.config.train);
+        // The position of the latents does not depend on how often the generator was scored in between.
+        let (streams, index) = (self.streams, d_steps);
+        let at =
+            Step { train, stage: arch.stage(), iteration: g_iterations as usize, streams, index };
         let precision = precision_of_operators(self.config.precision);
-        let step = || self.networks.d_step(&at, &self.config.arch, &real, &z);
-        let d_loss = computing_in(precision, step)?;
+        let d_loss = computing_in(precision, || self.networks.d_step(&at, arch, &real))?;
         let mut g_loss = None;
-        if self.position.d_steps.is_multiple_of(n_critic) {
-            let z = self.latents("latents.g", self.config.train.g_batch)?;
-            let step = || self.networks.g_step(&at, &self.config.arch, &z);
-            g_loss = Some(computing_in(precision, step)?);
+        if d_steps.is_multiple_of(n_critic) {
+            g_loss = Some(computing_in(precision, || self.networks.g_step(&at, arch))?);
         }
-        let d_steps = self.position.d_steps;
         let place = StepPlace { step: d_steps + 1, d_steps, images };
         self.position.d_steps += 1;
         self.position.images_seen += images as u64;
@@ -252,7 +196,7 @@ impl Training {
     }
 
     /// Scores the averaged generator, always on the same latents.
-    fn score(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
+    pub(super) fn score(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let begun = Instant::now();
         if self.scores.real.is_none() || (self.config.score.fid && self.reals.is_none()) {
             let reals = self.known.get_or(&self.config, self.images.len(), || {
@@ -293,7 +237,7 @@ impl Training {
     }
 
     /// A grid of images of the averaged generator, always of the same latents.
-    fn samples(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
+    pub(super) fn samples(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let z = self.fixed_latents("latents.samples", GRID)?;
         let arch = self.config.arch.clone();
         let images = self.networks.ema.generator().forward_frozen(&z, &arch, NormMode::Running)?;
@@ -310,19 +254,9 @@ impl Training {
         Ok(())
     }
 
-    /// Latents `[n, latent]` of this D step, however often was scored in between.
-    fn latents(&self, stream: &str, n: usize) -> Result<Tensor> {
-        self.latents_at(stream, self.position.d_steps, n)
-    }
-
     /// Latents `[n, latent]` that stay the same.
     fn fixed_latents(&self, stream: &str, n: usize) -> Result<Tensor> {
-        self.latents_at(stream, 0, n)
-    }
-
-    fn latents_at(&self, stream: &str, index: u64, n: usize) -> Result<Tensor> {
-        let sizes = (n, self.config.model.latent);
-        self.streams.latents(stream, index, sizes, &self.device)
+        self.streams.latents(stream, 0, (n, self.config.model.latent), &self.device)
     }
 
     fn set_learning_rates(&mut self) {
@@ -344,18 +278,12 @@ fn precision_of_operators(precision: TrainingPrecision) -> Precision {
 }
 
 /// Whether a training on `device` can compute in `precision`, before its first step.
-fn check_precision(precision: TrainingPrecision, device: &Device) -> Result<()> {
+pub(super) fn check_precision(precision: TrainingPrecision, device: &Device) -> Result<()> {
     if precision != TrainingPrecision::Tf32 || device.is_cuda() {
         return Ok(());
     }
     let expected = "f32 or bf16 on the CPU: TF32 is a GPU's, by cuDNN";
     Err(ConfigError::value("precision", expected, "tf32").into())
-}
-
-/// The step that is next.
-fn next_step(config: &TrainingConfig, position: TrainingPosition) -> Step<'_> {
-    let iteration = position.g_iterations as usize;
-    Step { train: &config.train, stage: config.arch.stage(), iteration }
 }
 
 /// The part of the step size that a linear decay leaves in G iteration `at` (from 0) of `all`: 1 in the first, 0 in the

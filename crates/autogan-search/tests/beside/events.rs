@@ -21,13 +21,10 @@ const SCORES: f64 = 5e-4;
 pub fn same_search(here: &[SearchEvent], there: &[SearchEvent]) {
     same_course(here, there, |place, here, there| match (here, there) {
         (SearchEvent::Step(here), SearchEvent::Step(there)) => place.step(here, there),
-        (
-            SearchEvent::Scored { arch, reward, spread, .. },
-            SearchEvent::Scored { arch: arch2, reward: reward2, spread: spread2, .. },
-        ) => {
-            assert_eq!(arch, arch2, "{place}: another architecture was drawn");
-            place.near("reward", *reward, *reward2, SCORES);
-            place.near("its spread", *spread, *spread2, SCORES);
+        (SearchEvent::Scored(s), SearchEvent::Scored(s2)) => {
+            assert_eq!(s.arch, s2.arch, "{place}: another architecture was drawn");
+            place.near("reward", s.reward, s2.reward, SCORES);
+            place.near("its spread", s.spread, s2.spread, SCORES);
         }
         (SearchEvent::Controller { report: r, .. }, SearchEvent::Controller { report: r2, .. }) => {
             place.near("loss of the controller", r.loss, r2.loss, SCORES);

@@ -6,7 +6,7 @@
 mod events;
 mod steps;
 
-use autogan_search::{Search, SearchEvent, Training, TrainingEvent};
+use autogan_search::{Job, Search, SearchEvent, Training, TrainingEvent};
 use candle_core::Device;
 
 use crate::{place, tiny};
@@ -46,7 +46,7 @@ fn a_search_takes_the_same_course() {
     });
     let count = |what: fn(&SearchEvent) -> bool| here.iter().filter(|event| what(event)).count();
     assert!(count(|e| matches!(e, SearchEvent::Step(_))) >= 15);
-    assert!(count(|e| matches!(e, SearchEvent::Scored { .. })) >= 15);
+    assert!(count(|e| matches!(e, SearchEvent::Scored(_))) >= 15);
     assert!(count(|e| matches!(e, SearchEvent::Controller { .. })) >= 6);
     same_search(&here, &there);
 }

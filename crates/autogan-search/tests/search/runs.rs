@@ -2,7 +2,9 @@
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
-use autogan_search::{Phase, Reporter, Search, SearchConfig, SearchEvent, Silent};
+use autogan_search::{
+    Job, Phase, Reporter, ScoredArch, Search, SearchConfig, SearchEvent, Silent,
+};
 
 use crate::tiny::{Record, config, inputs};
 
@@ -103,9 +105,8 @@ fn rankings_go_one_by_one_and_the_result_stays_with_the_search() {
     struct Scores(usize);
     impl Reporter<SearchEvent> for Scores {
         fn event(&mut self, event: &SearchEvent) {
-            let ranked = |kind| kind != autogan_run::TrialKind::Controller;
-            self.0 +=
-                usize::from(matches!(event, SearchEvent::Scored { kind, .. } if ranked(*kind)));
+            let ranked = |scored: &ScoredArch| scored.kind != TrialKind::Controller;
+            self.0 += usize::from(matches!(event, SearchEvent::Scored(one) if ranked(one)));
         }
     }
     let config = config(6, &[]);
@@ -172,7 +173,7 @@ fn stages_grow_and_the_result_is_scored_against_four_things() {
         .0
         .iter()
         .filter_map(|e| match e {
-            SearchEvent::Scored { kind: TrialKind::Random, score, .. } => Some(*score),
+            SearchEvent::Scored(one) if one.kind == TrialKind::Random => Some(one.score),
             _ => None,
         })
         .collect();
@@ -254,7 +255,7 @@ fn the_inverse_of_the_frechet_distance_can_be_the_reward() {
     let rewards: Vec<f64> = events
         .iter()
         .filter_map(|e| match e {
-            SearchEvent::Scored { reward, .. } => Some(*reward),
+            SearchEvent::Scored(one) => Some(one.reward),
             _ => None,
         })
         .collect();

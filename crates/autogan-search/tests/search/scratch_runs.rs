@@ -9,8 +9,8 @@ use autogan_run::{
     Host, RunDir, RunWriter, ScoresFile, Session as SessionRow, StoreReader, Stored,
 };
 use autogan_search::{
-    Outcome, Reporter, Resumption, RunOptions, RunPlace, RunReport, SearchError, Session, Silent,
-    Training, TrainingConfig, TrainingEvent, best_is_intact,
+    Job, Outcome, Reporter, Resumption, RunOptions, RunPlace, RunReport, SearchError, Session,
+    Silent, Training, TrainingConfig, TrainingEvent, best_is_intact,
 };
 
 use super::scratch::{config, finish, inputs, new};

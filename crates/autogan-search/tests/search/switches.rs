@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use autogan_run::TrialKind;
-use autogan_search::{Search, SearchConfig, SearchEvent, Silent};
+use autogan_search::{Job, ScoredArch, Search, SearchConfig, SearchEvent, Silent};
 use autogan_space::{Arch, derived_generator_cost};
 
 use super::runs::{finish, interrupted};
@@ -45,9 +45,7 @@ fn scored(events: &[SearchEvent]) -> Vec<(TrialKind, usize, Arch, f64)> {
     for event in events {
         match event {
             SearchEvent::Iteration { iteration, .. } => at = *iteration,
-            SearchEvent::Scored { kind, arch, score, .. } => {
-                all.push((*kind, at, arch.clone(), *score));
-            }
+            SearchEvent::Scored(one) => all.push((one.kind, at, one.arch.clone(), one.score)),
             _ => {}
         }
     }
@@ -200,7 +198,7 @@ fn a_random_search_ranks_the_best_that_it_has_seen() {
 fn where_few_are_allowed_children_come_again_and_rankings_are_shorter() {
     let free = config(4, &[UNIFORM]);
     let cheapest = "0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap();
-    let least = derived_generator_cost(&cheapest, &free.shape()).params;
+    let least = derived_generator_cost(&cheapest, &free.model.shape()).params;
     let limit = format!("budget.max_params={least}");
     for settings in
         [&[limit.as_str()][..], &[&limit, UNIFORM], &[&limit, UNIFORM, SINGLE[0], SINGLE[1]]]
@@ -210,7 +208,7 @@ fn where_few_are_allowed_children_come_again_and_rankings_are_shorter() {
         assert_eq!(config.allowed().unwrap().count(2), 512);
         let events = events(&config);
         assert_affordable(&config, &events);
-        let exact = |arch: &Arch| derived_generator_cost(arch, &config.shape()).params;
+        let exact = |arch: &Arch| derived_generator_cost(arch, &config.model.shape()).params;
         assert!(found(&events).iter().all(|(arch, _)| exact(arch) == least));
     }
     // 12 children of the first iteration out of 8 cells.
@@ -223,7 +221,7 @@ fn where_few_are_allowed_children_come_again_and_rankings_are_shorter() {
 #[test]
 fn nothing_beyond_the_budget_is_drawn() {
     let free = config(5, &[]);
-    let cost = derived_generator_cost(&Arch::AUTOGAN_A, &free.shape());
+    let cost = derived_generator_cost(&Arch::AUTOGAN_A, &free.model.shape());
     let limits =
         [format!("budget.max_params={}", cost.params), format!("budget.max_macs={}", cost.macs)];
     let [params, macs] = limits.each_ref().map(String::as_str);
@@ -237,9 +235,9 @@ fn nothing_beyond_the_budget_is_drawn() {
         assert_affordable(&config, &events(&config));
     }
     let beyond = scored(&events(&free)).into_iter().filter(|s| {
-        let cost = derived_generator_cost(&s.2, &free.shape());
+        let cost = derived_generator_cost(&s.2, &free.model.shape());
         s.2.stage() == 2
-            && cost.params > derived_generator_cost(&Arch::AUTOGAN_A, &free.shape()).params
+            && cost.params > derived_generator_cost(&Arch::AUTOGAN_A, &free.model.shape()).params
     });
     assert!(beyond.count() > 0, "the budget would change nothing");
 }
@@ -252,7 +250,7 @@ fn a_cost_term_orders_by_score_less_cost_and_leaves_the_scores_as_they_are() {
     // Before the first step of the controller nothing differs.
     assert_eq!(scored(&dear)[..2], scored(&plain)[..2]);
     assert!(scored(&dear).iter().all(|s| s.3 >= 1.0), "an Inception Score is 1 or more");
-    let params = |arch: &Arch| derived_generator_cost(arch, &config.shape()).params;
+    let params = |arch: &Arch| derived_generator_cost(arch, &config.model.shape()).params;
     for entries in beams(&dear).into_iter().chain([found(&dear).as_slice()]) {
         assert!(entries.windows(2).all(|pair| params(&pair[0].0) <= params(&pair[1].0)));
     }
@@ -275,7 +273,7 @@ fn steps(events: &[SearchEvent]) -> Vec<Vec<Child>> {
     let (mut steps, mut children) = (Vec::new(), Vec::new());
     for event in events {
         match event {
-            SearchEvent::Scored {
+            SearchEvent::Scored(ScoredArch {
                 arch,
                 score,
                 reward,
@@ -283,7 +281,7 @@ fn steps(events: &[SearchEvent]) -> Vec<Vec<Child>> {
                 advantage: Some(advantage),
                 baseline: Some(baseline),
                 ..
-            } => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
+            }) => children.push((arch.clone(), [*score, *reward, *entropy, *advantage, *baseline])),
             SearchEvent::Controller { .. } => steps.push(std::mem::take(&mut children)),
             _ => {}
         }

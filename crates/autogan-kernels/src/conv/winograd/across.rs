@@ -106,14 +106,17 @@ impl Group<'_> {
         for (c, channel) in pixels.chunks_exact(layout.len()).enumerate() {
             for (t, tile) in tiles.clone().enumerate() {
                 let at = c * PANEL + t * LANES;
-                source_tile(
-                    simd,
-                    self.grid.form,
-                    (tile / self.grid.cols, tile % self.grid.cols),
-                    (layout, channel),
-                    #[inline(always)]
-                    |p, lane, value| put(simd, out, p * plane + at + lane, value),
-                );
+                let (row, column) = (tile / self.grid.cols, tile % self.grid.cols);
+                for lane in (0..LANES).step_by(S::F32_LANES) {
+                    source_tile(
+                        simd,
+                        self.grid.form,
+                        (row, column, lane),
+                        (layout, channel),
+                        #[inline(always)]
+                        |p, value| put(simd, out, p * plane + at + lane, value),
+                    );
+                }
             }
         }
     }
@@ -209,7 +212,7 @@ impl<S: Simd> Pixels<'_, S> {
                     #[inline(always)]
                     |r, c| part(r * 4 + c),
                     #[inline(always)]
-                    |i, j, value| self.put(simd, (2 * row + i, 2 * column + j), lane, value),
+                    |p, v| self.put(simd, (2 * row + p / 2, 2 * column + p % 2), lane, v),
                 ),
                 Form::Up => both_sides::<S, 3, 2>(
                     simd,
@@ -217,7 +220,7 @@ impl<S: Simd> Pixels<'_, S> {
                     #[inline(always)]
                     |r, c| part(r * 3 + c),
                     #[inline(always)]
-                    |i, j, value| self.put(simd, (2 * row + i, 2 * column + j), lane, value),
+                    |p, v| self.put(simd, (2 * row + p / 2, 2 * column + p % 2), lane, v),
                 ),
                 Form::Pool => self.put(simd, (row, column), lane, part(0)),
             }

@@ -48,14 +48,14 @@ pub(super) fn gradient_up<S: Simd>(simd: S, [_, a, b, _]: [S::f32s; 4]) -> [S::f
     [a, simd.add_f32s(a, b), simd.neg_f32s(b)]
 }
 
-/// Applies `f` along both sides of tiles: `load(row, column)` of `IN x IN` values, `take(row, column, value)` of
-/// `OUT x OUT`.
+/// Applies `f` along both sides of tiles: `load(row, column)` of `IN x IN` values, `take(number, value)` of `OUT x OUT`,
+/// row by row.
 #[inline(always)]
 pub(super) fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
     simd: S,
     f: impl Fn(S, [S::f32s; IN]) -> [S::f32s; OUT],
     load: impl Fn(usize, usize) -> S::f32s,
-    mut take: impl FnMut(usize, usize, S::f32s),
+    mut take: impl FnMut(usize, S::f32s),
 ) {
     let mut columns = [[simd.splat_f32s(0.0); OUT]; IN];
     for (c, column) in columns.iter_mut().enumerate() {
@@ -66,7 +66,7 @@ pub(super) fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
     for (i, row) in rows.into_iter().enumerate() {
         let row = f(simd, row);
         for (j, &value) in row.iter().enumerate() {
-            take(i, j, value);
+            take(i * OUT + j, value);
         }
     }
 }

@@ -171,12 +171,12 @@ fn along<const IN: usize, const OUT: usize>(
 }
 
 /// Weights in the transformed domain: `[block of output channels][component][input channel][rows]`.
-pub(super) struct Packed {
+pub(super) struct PackedWeights {
     data: Vec<f32>,
     block: usize,
 }
 
-impl Packed {
+impl PackedWeights {
     /// Packs the kernels `w [co, ci, 3, 3]` in blocks of `rows` output channels; zeros where the last
     /// block has no channel.
     pub fn forward(form: Form, w: &[f32], (co, ci): (usize, usize), rows: usize) -> Self {

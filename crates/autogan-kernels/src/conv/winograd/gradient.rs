@@ -193,17 +193,17 @@ impl Group<'_> {
             let (panel, within) = (first / PANEL, first % PANEL);
             for (row, column) in places(lines.len(), self.grid.cols) {
                 let k = at + row * self.grid.cols + column;
-                source_tile(
-                    simd,
-                    form,
-                    (row, column),
-                    (&layout, pixels),
-                    #[inline(always)]
-                    |p, lane, v| {
-                        let place = p * v_plane + (panel * depth + k) * PANEL + within + lane;
-                        put(simd, &mut band.v, place, v);
-                    },
-                );
+                let at = (panel * depth + k) * PANEL + within;
+                for lane in (0..LANES).step_by(S::F32_LANES) {
+                    source_tile(
+                        simd,
+                        form,
+                        (row, column, lane),
+                        (&layout, pixels),
+                        #[inline(always)]
+                        |p, v| put(simd, &mut band.v, p * v_plane + at + lane, v),
+                    );
+                }
             }
         }
     }
@@ -230,24 +230,26 @@ impl Group<'_> {
             let pixels = layout.gather(plane, &mut band.planes);
             for (row, column) in places(lines.len(), self.grid.cols) {
                 let k = at + row * self.grid.cols + column;
-                gradient_tile(
-                    simd,
-                    form,
-                    (row, column),
-                    (&layout, pixels),
-                    #[inline(always)]
-                    |p, lane, v| {
-                        let mut lanes = [0.0; LANES];
-                        store(simd, &mut lanes, 0, v);
-                        // A vector holds several blocks, or a part of one.
-                        let size = ROWS.min(S::F32_LANES);
-                        for (i, part) in lanes[..S::F32_LANES].chunks_exact(size).enumerate() {
-                            let o = first + lane + i * size;
-                            let place = p * d_plane + (o / ROWS * depth + k) * ROWS + o % ROWS;
-                            band.d[place..][..size].write_copy_of_slice(part);
-                        }
-                    },
-                );
+                for lane in (0..LANES).step_by(S::F32_LANES) {
+                    gradient_tile(
+                        simd,
+                        form,
+                        (row, column, lane),
+                        (&layout, pixels),
+                        #[inline(always)]
+                        |p, v| {
+                            let mut lanes = [0.0; LANES];
+                            store(simd, &mut lanes, 0, v);
+                            // A vector holds several blocks, or a part of one.
+                            let size = ROWS.min(S::F32_LANES);
+                            for (i, part) in lanes[..S::F32_LANES].chunks_exact(size).enumerate() {
+                                let o = first + lane + i * size;
+                                let place = p * d_plane + (o / ROWS * depth + k) * ROWS + o % ROWS;
+                                band.d[place..][..size].write_copy_of_slice(part);
+                            }
+                        },
+                    );
+                }
             }
         }
     }

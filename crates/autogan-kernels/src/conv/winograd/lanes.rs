@@ -130,79 +130,40 @@ impl Layout {
     }
 }
 
-/// Computes the source components of the tile at a line and a column and hands them to `take(component, lane, value)`.
+/// Computes the source components of the tile at a line and a column, in some lanes from `lane` on, and hands them to
+/// `take(component, value)`.
 #[inline(always)]
 pub(super) fn source_tile<S: Simd>(
     simd: S,
     form: Form,
-    (row, column): (usize, usize),
+    (row, column, lane): (usize, usize, usize),
     (layout, data): (&Layout, &[f32]),
-    mut take: impl FnMut(usize, usize, S::f32s),
+    take: impl FnMut(usize, S::f32s),
 ) {
-    for lane in (0..LANES).step_by(S::F32_LANES) {
-        let far = |r, c| layout.at(simd, data, (2 * row + r, 2 * column + c), lane);
-        let near = |r, c| layout.at(simd, data, (row + r, column + c), lane);
-        match form {
-            Form::Same => {
-                both_sides::<S, 4, 4>(
-                    simd,
-                    source_same::<S>,
-                    far,
-                    #[inline(always)]
-                    |i, j, v| take(i * 4 + j, lane, v),
-                );
-            }
-            Form::Pool => {
-                both_sides::<S, 4, 3>(
-                    simd,
-                    source_pool::<S>,
-                    far,
-                    #[inline(always)]
-                    |i, j, v| take(i * 3 + j, lane, v),
-                );
-            }
-            Form::Up => {
-                both_sides::<S, 3, 3>(
-                    simd,
-                    source_up::<S>,
-                    near,
-                    #[inline(always)]
-                    |i, j, v| take(i * 3 + j, lane, v),
-                );
-            }
-        }
+    let far = |r, c| layout.at(simd, data, (2 * row + r, 2 * column + c), lane);
+    let near = |r, c| layout.at(simd, data, (row + r, column + c), lane);
+    match form {
+        Form::Same => both_sides::<S, 4, 4>(simd, source_same::<S>, far, take),
+        Form::Pool => both_sides::<S, 4, 3>(simd, source_pool::<S>, far, take),
+        Form::Up => both_sides::<S, 3, 3>(simd, source_up::<S>, near, take),
     }
 }
 
-/// Computes the gradients of one tile's components and hands them to `take(component, lane, value)`; for pooled outputs
-/// it is the output's gradient itself.
+/// Computes the gradients of one tile's components as [`source_tile`] does the components; for pooled outputs it is the
+/// output's gradient itself.
 #[inline(always)]
 pub(super) fn gradient_tile<S: Simd>(
     simd: S,
     form: Form,
-    (row, column): (usize, usize),
+    (row, column, lane): (usize, usize, usize),
     (layout, data): (&Layout, &[f32]),
-    mut take: impl FnMut(usize, usize, S::f32s),
+    mut take: impl FnMut(usize, S::f32s),
 ) {
-    for lane in (0..LANES).step_by(S::F32_LANES) {
-        let pixel = |r, c| layout.at(simd, data, (2 * row + r, 2 * column + c), lane);
-        match form {
-            Form::Pool => take(0, lane, layout.at(simd, data, (row + 1, column + 1), lane)),
-            Form::Up => both_sides::<S, 4, 3>(
-                simd,
-                gradient_up::<S>,
-                pixel,
-                #[inline(always)]
-                |i, j, v| take(i * 3 + j, lane, v),
-            ),
-            Form::Same => both_sides::<S, 4, 4>(
-                simd,
-                gradient_same::<S>,
-                pixel,
-                #[inline(always)]
-                |i, j, v| take(i * 4 + j, lane, v),
-            ),
-        }
+    let pixel = |r, c| layout.at(simd, data, (2 * row + r, 2 * column + c), lane);
+    match form {
+        Form::Pool => take(0, layout.at(simd, data, (row + 1, column + 1), lane)),
+        Form::Up => both_sides::<S, 4, 3>(simd, gradient_up::<S>, pixel, take),
+        Form::Same => both_sides::<S, 4, 4>(simd, gradient_same::<S>, pixel, take),
     }
 }
 

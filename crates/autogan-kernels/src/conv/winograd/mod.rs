@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 pub use form::Form;
-use form::{LANES, Packed};
+use form::{LANES, PackedWeights};
 use kernel::Block;
 use tiles::{Grid, PANEL, Panel};
 pub use transform::Pixel;
@@ -105,7 +105,8 @@ impl Winograd {
         after: After<'_, f32>,
         prologue: Prologue<'_>,
     ) -> Vec<f32> {
-        let packed = Packed::forward(self.form, w, (self.co, self.ci), block_rows(self.unit));
+        let packed =
+            PackedWeights::forward(self.form, w, (self.co, self.ci), block_rows(self.unit));
         self.convolve(x, &packed, after, prologue)
     }
 
@@ -114,7 +115,8 @@ impl Winograd {
         let (form, scale) = self.form.adjoint();
         let source = self.grid().output;
         let adjoint = Self { form, ci: self.co, co: self.ci, source, ..*self };
-        let packed = Packed::adjoint(form, w, (self.co, self.ci), block_rows(self.unit), scale);
+        let packed =
+            PackedWeights::adjoint(form, w, (self.co, self.ci), block_rows(self.unit), scale);
         let after = After { bias: None, activation: Activation::Linear };
         adjoint.convolve(dy, &packed, after, Prologue::PLAIN)
     }
@@ -122,7 +124,7 @@ impl Winograd {
     fn convolve(
         &self,
         x: &[f32],
-        packed: &Packed,
+        packed: &PackedWeights,
         after: After<'_, f32>,
         prologue: Prologue<'_>,
     ) -> Vec<f32> {
@@ -178,7 +180,7 @@ struct Group<'a> {
     grid: &'a Grid,
     /// Output and input channels.
     channels: (usize, usize),
-    packed: &'a Packed,
+    packed: &'a PackedWeights,
     after: After<'a, f32>,
     prologue: Prologue<'a>,
     /// Number of the first image.

@@ -178,9 +178,8 @@ impl Window {
                     &f,
                     pixel,
                     #[inline(always)]
-                    |i, j, part| {
-                        let plane = (i * SIDE + j) * place.plane;
-                        store(simd, out, plane + place.at + l * run.cols + lane, part);
+                    |p, part| {
+                        store(simd, out, p * place.plane + place.at + l * run.cols + lane, part);
                     },
                 );
             }
@@ -244,8 +243,8 @@ fn blocks<S: Simd, const SIDE: usize>(
                 &f,
                 part,
                 #[inline(always)]
-                |i, j, value| {
-                    store(simd, &mut lines[2 * i + j], lane, finish(simd, value, bias, after.1));
+                |p, value| {
+                    store(simd, &mut lines[p], lane, finish(simd, value, bias, after.1));
                 },
             );
         }
