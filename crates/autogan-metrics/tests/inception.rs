@@ -111,11 +111,7 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
 }
 
-<<<<<<< HEAD
-/// What a GPU runs, operator by operator, here by the CPU's own.
-=======
 /// The network operator by operator, as a GPU runs it, here with the operators of the CPU.
->>>>>>> test
 #[test]
 fn taps_by_operators_equal_the_python_scorers() {
     let file = Archive::read_any(own_golden("features.safetensors")).unwrap();

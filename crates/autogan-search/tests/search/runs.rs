@@ -2,9 +2,7 @@
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
-use autogan_search::{
-    Job, Phase, Reporter, ScoredArch, Search, SearchConfig, SearchEvent, Silent,
-};
+use autogan_search::{Job, Phase, Reporter, ScoredArch, Search, SearchConfig, SearchEvent, Silent};
 
 use crate::tiny::{Record, config, inputs};
 
