@@ -1,4 +1,4 @@
-//! Building the `autogan` binary in release and becoming it.
+//! This module builds the `autogan` binary in release and becomes it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::{cuda, say};
 /// ours.
 pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<ExitCode> {
     let binary = build(features)?;
-    if names_a_card(rest) && is_older(&cuda::build::cards(&binary), &binary) {
+    if names_a_gpu(rest) && is_older(&cuda::build::gpu_program(&binary), &binary) {
         say("note: autogan-cuda is older than autogan; `cargo xtask build --cuda` builds it anew");
     }
     let mut command = Command::new(&binary);
@@ -22,8 +22,8 @@ pub fn run(name: &str, rest: &[OsString], features: Option<&str>) -> Result<Exit
     execute(command).with_context(|| format!("{} does not start", binary.display()))
 }
 
-/// Whether the arguments ask for an NVIDIA card.
-fn names_a_card(rest: &[OsString]) -> bool {
+/// Whether the arguments ask for an NVIDIA GPU.
+fn names_a_gpu(rest: &[OsString]) -> bool {
     let words: Vec<_> = rest.iter().map(|word| word.to_string_lossy()).collect();
     let apart = words.windows(2).any(|pair| pair[0] == "--device" && pair[1].starts_with("cuda"));
     apart || words.iter().any(|word| word.starts_with("--device=cuda"))
@@ -36,11 +36,11 @@ fn is_older(first: &Path, second: &Path) -> bool {
 }
 
 /// Builds `autogan` in release, with features where any are named, and tells where it lies. The features `cuda` and
-/// `cudnn` make a second program, `autogan-cuda` beside it, which takes over where a command names a card.
+/// `cudnn` make a second program, `autogan-cuda` beside it, which takes over where a command names a GPU.
 pub fn build(features: Option<&str>) -> Result<PathBuf> {
-    let Features { both, cards } = Features::of(features.unwrap_or_default());
+    let Features { both, gpu } = Features::of(features.unwrap_or_default());
     let binary = plain(&both)?;
-    if let Some(cudnn) = cards {
+    if let Some(cudnn) = gpu {
         let root = crate::root()?;
         cuda::build::beside(&root, &Toolkit::find(&root, true)?, &binary, (&both, cudnn))?;
     }
@@ -53,7 +53,7 @@ struct Features {
     /// Of `autogan` and `autogan-cuda`.
     both: Vec<String>,
     /// Whether `autogan-cuda` is wanted, and if so, whether with cuDNN.
-    cards: Option<bool>,
+    gpu: Option<bool>,
 }
 
 impl Features {
@@ -64,7 +64,7 @@ impl Features {
         let both = names().filter(|name| !["cuda", "cudnn"].contains(name));
         Self {
             both: both.map(str::to_owned).collect(),
-            cards: (has("cuda") || has("cudnn")).then(|| has("cudnn")),
+            gpu: (has("cuda") || has("cudnn")).then(|| has("cudnn")),
         }
     }
 }
@@ -121,19 +121,20 @@ pub fn execute(mut command: Command) -> Result<ExitCode> {
 
 /// Runs a step's command to its end.
 pub fn succeed(mut command: Command) -> Result<()> {
-    say(&format!("   $ {}", line_of(&command)));
-    let status =
-        command.status().with_context(|| format!("`{}` does not start", line_of(&command)))?;
+    let line = line_of(&command);
+    say(&format!("   $ {line}"));
+    let status = command.status().with_context(|| format!("`{line}` does not start"))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", line_of(&command));
+        bail!("`{line}` ended with {status}");
     }
     Ok(())
 }
 
+/// The command as a person would type it: its program without the folder.
 fn line_of(command: &Command) -> String {
-    let mut words = vec!["cargo".to_owned()];
-    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
-    words.join(" ")
+    let program = Path::new(command.get_program());
+    let words = program.file_name().into_iter().chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -141,9 +142,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_program_is_noticed_where_a_card_is_asked_for() {
+    fn an_old_program_is_noticed_where_a_gpu_is_asked_for() {
         let asks =
-            |line: &str| names_a_card(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+            |line: &str| names_a_gpu(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
         assert!(asks("--preset cifar10 --device cuda:1") && asks("--device=cuda"));
         assert!(!asks("--device cpu --set x=cuda") && !asks("--preset cuda"));
         let dir = tempfile::tempdir().unwrap();
@@ -160,8 +161,8 @@ mod tests {
     #[test]
     fn features_go_to_the_program_that_has_them() {
         let of = |list: &str| {
-            let Features { both, cards } = Features::of(list);
-            (both.join("+"), cards)
+            let Features { both, gpu } = Features::of(list);
+            (both.join("+"), gpu)
         };
         assert_eq!(of(""), (String::new(), None));
         assert_eq!(of("other"), ("other".into(), None));
