@@ -15,8 +15,10 @@ const LAYOUT: Layout = Layout { size: (330.0, 190.0), margin: [8.0, 8.0, 38.0, 4
 /// Title and axis of a chart.
 pub(super) type Titles = (&'static str, &'static str);
 
-/// Charts with the tag, name and class of each series.
-const CHARTS: [(Titles, &[(&str, &str, &str)]); 4] = [
+/// Tag, name and class of a series.
+type Line = (&'static str, &'static str, &'static str);
+
+const CHARTS: [(Titles, &[Line]); 4] = [
     (
         ("Losses", "hinge loss"),
         &[("loss/d", "discriminator", "line0"), ("loss/g", "generator", "line1")],
