@@ -20,7 +20,7 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
         "compact-shapes",
         "Which operations help",
         "data:image/png;base64,",
-        "cargo xtask sample runs/00000-quick-s2",
+        "autogan sample runs/00000-quick-s2",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -39,7 +39,7 @@ fn a_search_leaves_its_report_and_the_command_makes_it_anew() {
 
     // The commands that the page names work.
     let commands: Vec<&str> = page
-        .split("<code>cargo xtask ")
+        .split("<code>autogan ")
         .skip(1)
         .map(|rest| rest.split_once("</code>").unwrap().0)
         .collect();

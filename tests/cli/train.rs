@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autogan_run::{RunDir, ScoresFile, WinnerFile};
+use autogan_run::{RunDir, ScoresFile, WinnerFile, sealed};
 
 use crate::common::{
     CommandOutput, autogan, files, interrupt, last_checkpoint, tiny_run, tiny_training,
@@ -100,7 +100,7 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let args = tiny(&["--from-run", "found", "--top", "2"]);
     let begun = autogan(dir.path(), &args).ok();
     let trained = dir.path().join("runs/found-trained");
-    let winner = WinnerFile::read(&trained.join("winner.json")).unwrap();
+    let winner: WinnerFile = sealed::read(&trained.join("winner.json")).unwrap();
     assert_eq!((winner.run.as_str(), winner.trained.len()), ("found", 2));
     let of = |rank: u32| scores(&trained.join(format!("rank-{rank}")));
     let best = if of(2).best.is > of(1).best.is { 2 } else { 1 };
@@ -128,7 +128,7 @@ fn the_best_of_a_search_are_trained_in_turn_and_one_wins() {
     let mended = autogan(dir.path(), &args);
     assert!(mended.stderr.contains("warning: best.safetensors, of iteration"), "{mended:?}");
     mended.ok();
-    let winner = WinnerFile::read(&trained.join("winner.json")).unwrap();
+    let winner: WinnerFile = sealed::read(&trained.join("winner.json")).unwrap();
     assert_eq!(winner.trained[1].best, of(2).best);
     let sample =
         ["sample", "runs/found-trained/rank-2/best.safetensors", "-n", "1", "--out", "o.png"];

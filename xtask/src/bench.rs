@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: criterion benches, one measurement by the binary, or the binary and PyTorch in turn.
+//! `cargo xtask bench` runs criterion benches, one measurement by the binary, or the binary and PyTorch in turn.
 
 use std::ffi::OsString;
 use std::path::Path;

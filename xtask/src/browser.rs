@@ -1,4 +1,4 @@
-//! `cargo xtask check-browser`: the dashboard and the report in headless Chromium.
+//! `cargo xtask check-browser` opens the dashboard and the report in headless Chromium.
 //!
 //! The script that looks at them is `scripts/check_dashboard.mjs`; this makes what it needs: the
 //! binary, three small runs, and the npm package that drives the browser, in a folder outside of the

@@ -1,4 +1,4 @@
-//! Building the `autogan` binary in release and becoming it.
+//! This module builds the `autogan` binary in release and becomes it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -121,19 +121,20 @@ pub fn execute(mut command: Command) -> Result<ExitCode> {
 
 /// Runs a step's command to its end.
 pub fn succeed(mut command: Command) -> Result<()> {
-    say(&format!("   $ {}", line_of(&command)));
-    let status =
-        command.status().with_context(|| format!("`{}` does not start", line_of(&command)))?;
+    let line = line_of(&command);
+    say(&format!("   $ {line}"));
+    let status = command.status().with_context(|| format!("`{line}` does not start"))?;
     if !status.success() {
-        bail!("`{}` ended with {status}", line_of(&command));
+        bail!("`{line}` ended with {status}");
     }
     Ok(())
 }
 
+/// The command as a person would type it: its program without the folder.
 fn line_of(command: &Command) -> String {
-    let mut words = vec!["cargo".to_owned()];
-    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
-    words.join(" ")
+    let program = Path::new(command.get_program());
+    let words = program.file_name().into_iter().chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

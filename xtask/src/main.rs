@@ -1,4 +1,4 @@
-//! `cargo xtask …`, the front door of the repository.
+//! `cargo xtask …` is the front door of the repository.
 //!
 //! Most subcommands build the `autogan` binary in release and hand everything over to it; `check`
 //! and `tidy` look after the repository itself. Links no crate of ours, so that it builds in
@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 /// The subcommands of the binary, `name  what it does` a line. A test of the binary holds the file against its own list.
@@ -76,7 +77,7 @@ fn autogan_commands() -> String {
 fn main() -> ExitCode {
     let Cli { features, command } = Cli::parse();
     let result = root().and_then(|root| match command {
-        Command::Autogan(words) => hand_over(&root, words, features.as_deref()),
+        Command::Autogan(words) => hand_over(&root, &words, features.as_deref()),
         Command::Build { cuda, no_cudnn } => build(features, cuda.then_some(!no_cudnn)),
         Command::Check { cuda: false } => check::run(&root),
         Command::Check { cuda: true } => cuda::run(&root),
@@ -85,21 +86,14 @@ fn main() -> ExitCode {
         Command::CudaToolkit => cuda::build::print_toolkit(&root),
         Command::Tidy => tidy::run(&root),
     });
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            say(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        say(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Builds the binary and becomes it, unless it has no such subcommand: that is said before anything is built.
-fn hand_over(
-    root: &Path,
-    words: Vec<OsString>,
-    features: Option<&str>,
-) -> anyhow::Result<ExitCode> {
+fn hand_over(root: &Path, words: &[OsString], features: Option<&str>) -> anyhow::Result<ExitCode> {
     let Some((name, rest)) = words.split_first() else { anyhow::bail!("expected a command") };
     match name.to_str().filter(|name| is_known(name)) {
         Some("bench") => bench::dispatch(root, rest, features),
@@ -143,13 +137,11 @@ fn build(features: Option<String>, gpu: Option<bool>) -> anyhow::Result<ExitCode
 
 /// The repository's root; cargo says where this package lies.
 fn root() -> anyhow::Result<PathBuf> {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| {
-        anyhow::anyhow!("CARGO_MANIFEST_DIR is not set; run this as `cargo xtask`")
-    })?;
-    Path::new(&package)
-        .parent()
-        .map(Path::to_owned)
-        .ok_or_else(|| anyhow::anyhow!("{} has no parent", Path::new(&package).display()))
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.context("CARGO_MANIFEST_DIR is not set; run this as `cargo xtask`")?;
+    let root = Path::new(&package).parent();
+    let root = root.with_context(|| format!("{} has no parent", Path::new(&package).display()))?;
+    Ok(root.to_owned())
 }
 
 /// One line for the person at the terminal.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use autogan_run::{ArchFile, RunDir};
+use autogan_run::{ArchFile, RunDir, sealed};
 use autogan_space::Arch;
 
 /// An architecture given as one argument or as several numbers.
@@ -52,7 +52,7 @@ fn read(path: &Path, rank: Option<usize>) -> anyhow::Result<Arch> {
     }
     let text = std::fs::read_to_string(path)?;
     if text.trim_start().starts_with('{') {
-        return ranked(ArchFile::read(path)?, rank);
+        return ranked(sealed::read(path)?, rank);
     }
     ensure!(rank.is_none(), "only runs and their arch.json have ranks");
     if path.extension().is_some_and(|extension| extension == "toml") {

@@ -1,9 +1,6 @@
 //! How this program was called: `autogan` where it is installed, `cargo xtask` from the repository.
 
-/// What a command line that is told to a person begins with.
-pub fn program() -> String {
-    std::env::var("AUTOGAN_CALLED_AS").unwrap_or_else(|_| "autogan".to_owned())
-}
+pub use autogan_report::program;
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use autogan_config::{Flat, RunConfig};
-use autogan_report::{RunData, TrainingScores};
-use autogan_run::RunDir;
+use autogan_report::RunData;
 use autogan_run::export::{Align, aligned};
+use autogan_run::{RunDir, ScoresFile};
 use serde_json::{Map, Value, json};
 
 use crate::runs::Form;
@@ -118,7 +118,7 @@ fn protocol(data: &RunData) -> Option<&String> {
 }
 
 /// What a training from scratch came to.
-fn trained(data: &RunData) -> Option<&TrainingScores> {
+fn trained(data: &RunData) -> Option<&ScoresFile> {
     data.summary.trained.as_ref()
 }
 

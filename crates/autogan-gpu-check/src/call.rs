@@ -1,12 +1,12 @@
-//! Commands of the check, as data, and what is kept of their output; tests put something else in their place.
+//! A [`Call`] is a command of the check as data, and a [`Runner`] runs it; tests put another runner in its place.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use crate::report::Obstacle;
 use crate::say;
 
 /// Lines of a failed command's output that the report keeps.
@@ -15,16 +15,16 @@ const TAIL: usize = 80;
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    pub program: OsString,
-    pub args: Vec<OsString>,
+    pub program: String,
+    pub args: Vec<String>,
     /// Variables of the environment that are set for it.
-    pub env: Vec<(OsString, OsString)>,
-    pub shown: Shown,
+    pub env: Vec<(String, String)>,
+    pub echo: Echo,
 }
 
 /// What of a command's output is shown while it runs and kept in the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Echo {
     /// Shown: nothing; kept: all.
     Nothing,
     All,
@@ -33,35 +33,30 @@ pub enum Shown {
 }
 
 impl Call {
-    pub fn new<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[S]) -> Self {
-        Self {
-            program: program.as_ref().to_owned(),
-            args: args.iter().map(|arg| arg.as_ref().to_owned()).collect(),
-            env: Vec::new(),
-            shown: Shown::Nothing,
-        }
+    pub fn new(program: &str, args: &[&str]) -> Self {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { program: program.to_owned(), args, env: Vec::new(), echo: Echo::Nothing }
     }
 
-    pub fn with(mut self, env: &[(OsString, OsString)]) -> Self {
+    pub fn with(mut self, env: &[(String, String)]) -> Self {
         self.env.extend_from_slice(env);
         self
     }
 
     /// Shown while it runs.
     pub fn aloud(self) -> Self {
-        Self { shown: Shown::All, ..self }
+        Self { echo: Echo::All, ..self }
     }
 
     /// As a person would type it.
     pub fn line(&self) -> String {
-        let words = std::iter::once(&self.program).chain(&self.args);
-        words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        [std::slice::from_ref(&self.program), &self.args].concat().join(" ")
     }
 }
 
-/// How a command ended.
+/// How a command ended, and what it said.
 #[derive(Clone, Debug, Default)]
-pub struct Finished {
+pub struct Output {
     /// Nothing where it succeeded, otherwise how it failed.
     pub failure: Option<String>,
     pub stdout: String,
@@ -69,10 +64,26 @@ pub struct Finished {
     pub tail: String,
 }
 
+impl Output {
+    /// The output of a command that succeeded.
+    pub fn succeeded(self) -> Result<Self, Obstacle> {
+        match self.failure {
+            Some(reason) => Err(Obstacle::Failed { reason, tail: self.tail }),
+            None => Ok(self),
+        }
+    }
+
+    /// The last line of a command that failed, or how it failed.
+    pub fn why(&self) -> Option<&str> {
+        let last = self.tail.lines().next_back().filter(|line| !line.is_empty());
+        self.failure.as_deref().map(|failure| last.unwrap_or(failure))
+    }
+}
+
 /// Runs commands.
 pub trait Runner {
     /// Runs a command in the repository's root to its end.
-    fn run(&self, call: &Call) -> Finished;
+    fn run(&self, call: &Call) -> Output;
 }
 
 /// The system.
@@ -81,8 +92,8 @@ pub struct System<'a> {
 }
 
 impl Runner for System<'_> {
-    fn run(&self, call: &Call) -> Finished {
-        if call.shown != Shown::Nothing {
+    fn run(&self, call: &Call) -> Output {
+        if call.echo != Echo::Nothing {
             say(&format!("   $ {}", call.line()));
         }
         let mut command = Command::new(&call.program);
@@ -92,18 +103,16 @@ impl Runner for System<'_> {
         let mut child = match child {
             Ok(child) => child,
             Err(error) => {
-                let program = call.program.to_string_lossy();
-                let failure = format!("{program} does not start: {error}");
-                return Finished { failure: Some(failure), ..Finished::default() };
+                let failure = format!("{} does not start: {error}", call.program);
+                return Output { failure: Some(failure), ..Output::default() };
             }
         };
         let kept = Mutex::new(VecDeque::new());
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let shown = call.shown;
         let stdout = std::thread::scope(|scope| {
-            scope.spawn(|| err.map(|pipe| follow(pipe, shown != Shown::Nothing, Some(&kept))));
-            let kept = (shown != Shown::Stderr).then_some(&kept);
-            out.map(|pipe| follow(pipe, shown == Shown::All, kept)).unwrap_or_default()
+            scope.spawn(|| err.map(|pipe| follow(pipe, call.echo != Echo::Nothing, Some(&kept))));
+            let kept = (call.echo != Echo::Stderr).then_some(&kept);
+            out.map(|pipe| follow(pipe, call.echo == Echo::All, kept)).unwrap_or_default()
         });
         let failure = match child.wait() {
             Ok(status) if status.success() => None,
@@ -111,7 +120,7 @@ impl Runner for System<'_> {
             Err(error) => Some(format!("`{}` cannot be waited for: {error}", call.line())),
         };
         let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Finished { failure, stdout, tail: Vec::from(kept).join("\n") }
+        Output { failure, stdout, tail: Vec::from(kept).join("\n") }
     }
 }
 
@@ -147,29 +156,29 @@ pub mod tests {
 
     /// Answers commands without running them, and keeps what was asked.
     pub struct Fake<'a> {
-        pub answer: &'a dyn Fn(&str) -> Finished,
+        answer: Box<dyn Fn(&str) -> Output + 'a>,
         pub asked: RefCell<Vec<Call>>,
     }
 
     impl<'a> Fake<'a> {
-        pub fn new(answer: &'a dyn Fn(&str) -> Finished) -> Self {
-            Self { answer, asked: RefCell::default() }
+        pub fn new(answer: impl Fn(&str) -> Output + 'a) -> Self {
+            Self { answer: Box::new(answer), asked: RefCell::default() }
         }
     }
 
     impl Runner for Fake<'_> {
-        fn run(&self, call: &Call) -> Finished {
+        fn run(&self, call: &Call) -> Output {
             self.asked.borrow_mut().push(call.clone());
             (self.answer)(&call.line())
         }
     }
 
-    pub fn fine(stdout: &str) -> Finished {
-        Finished { failure: None, stdout: stdout.to_owned(), tail: stdout.to_owned() }
+    pub fn fine(stdout: &str) -> Output {
+        Output { failure: None, stdout: stdout.to_owned(), tail: stdout.to_owned() }
     }
 
-    pub fn failed(tail: &str) -> Finished {
-        Finished { failure: Some("ended with 1".into()), stdout: String::new(), tail: tail.into() }
+    pub fn failed(tail: &str) -> Output {
+        Output { failure: Some("ended with 1".into()), stdout: String::new(), tail: tail.into() }
     }
 
     #[cfg(unix)]
@@ -187,7 +196,7 @@ pub mod tests {
         assert!(finished.failure.is_none() && finished.stdout.starts_with("1\n2\n"));
         assert!(finished.tail.starts_with("921\n") && finished.tail.ends_with("1000"));
 
-        let quiet = Call { shown: Shown::Stderr, ..shell("echo data; echo words >&2") };
+        let quiet = Call { echo: Echo::Stderr, ..shell("echo data; echo words >&2") };
         let finished = system.run(&quiet);
         assert_eq!((finished.stdout.as_str(), finished.tail.as_str()), ("data\n", "words"));
 

@@ -1,4 +1,4 @@
-//! The check as a whole, with fake steps and with its own steps on a machine that has nothing.
+//! These tests run the whole check, with fake steps and with its own steps on a machine that has nothing.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 
@@ -18,17 +18,17 @@ fn read(args: &Args) -> Value {
 fn every_step_is_taken_and_one_failure_is_the_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
-    let answer = |_: &str| fine("");
+    let fake = Fake::new(|_| fine(""));
     let tail = format!("in {}", dir.path().display());
     let steps: [Step<'_>; 3] = [
-        ("first", &|_| Outcome::passed()),
+        ("first", &|_| Ok(Map::new())),
         ("second", &|s| {
             s.facts.insert("torch".into(), json!("2.9"));
-            Outcome::Failed { reason: "broke".into(), tail: tail.clone() }
+            Err(Obstacle::Failed { reason: "broke".into(), tail: tail.clone() })
         }),
-        ("third", &|_| Outcome::Skipped("--quick".into())),
+        ("third", &|_| Err(Obstacle::Skipped("--quick".into()))),
     ];
-    let report = check(dir.path(), &args, &Fake::new(&answer), || true, &steps).unwrap();
+    let report = check(dir.path(), &args, &fake, || true, &steps).unwrap();
     assert_eq!(report.exit_code(), ExitCode::FAILURE);
     let found = read(&args);
     let statuses: Vec<&str> =
@@ -39,7 +39,7 @@ fn every_step_is_taken_and_one_failure_is_the_exit_code() {
     assert_eq!((&found["torch"], &found["nvcc"]), (&json!("2.9"), &Value::Null));
     assert_eq!(found["asked"], json!({"device": "cuda:0", "quick": false, "no_cudnn": false}));
 
-    let report = check(dir.path(), &args, &Fake::new(&answer), || true, &steps[..1]).unwrap();
+    let report = check(dir.path(), &args, &fake, || true, &steps[..1]).unwrap();
     assert_eq!(report.exit_code(), ExitCode::SUCCESS);
     assert_eq!(read(&args)["passed"], json!(true));
 }
@@ -48,22 +48,19 @@ fn every_step_is_taken_and_one_failure_is_the_exit_code() {
 fn the_report_is_there_while_a_step_runs() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
-    let answer = |_: &str| fine("");
     let looks: Step<'_> = ("looks", &|_| {
-        let text = std::fs::read_to_string(&args.json).unwrap();
-        let found: Value = serde_json::from_str(&text).unwrap();
+        let found = read(&args);
         assert_eq!((&found["complete"], &found["passed"]), (&json!(false), &json!(false)));
-        Outcome::passed()
+        Ok(Map::new())
     });
-    check(dir.path(), &args, &Fake::new(&answer), || true, &[looks, looks]).unwrap();
+    check(dir.path(), &args, &Fake::new(|_| fine("")), || true, &[looks, looks]).unwrap();
 }
 
 #[test]
 fn without_a_driver_the_rest_is_skipped_and_nothing_is_built() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
-    let answer = |_: &str| failed("nvidia-smi: not found");
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|_| failed("nvidia-smi: not found"));
     let report = check(dir.path(), &args, &fake, || false, &STEPS).unwrap();
     assert_eq!(report.exit_code(), ExitCode::FAILURE);
     let found = read(&args);
@@ -85,11 +82,11 @@ fn without_a_driver_the_rest_is_skipped_and_nothing_is_built() {
 fn a_driver_is_enough_and_one_without_a_gpu_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let args = args(dir.path());
-    let missing = |_: &str| failed("nvidia-smi: not found");
-    let report = check(dir.path(), &args, &Fake::new(&missing), || true, &STEPS[..1]).unwrap();
+    let missing = Fake::new(|_| failed("nvidia-smi: not found"));
+    let report = check(dir.path(), &args, &missing, || true, &STEPS[..1]).unwrap();
     assert!(report.passed());
-    let empty = |_: &str| failed("No devices were found");
-    let report = check(dir.path(), &args, &Fake::new(&empty), || true, &STEPS[..3]).unwrap();
+    let empty = Fake::new(|_| failed("No devices were found"));
+    let report = check(dir.path(), &args, &empty, || true, &STEPS[..3]).unwrap();
     assert!(!report.passed());
     let found = read(&args);
     let reason = found["steps"][0]["reason"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! What the machine is, as the report says it: GPUs, driver, compilers, the state of the repository.
+//! This module asks the machine what the report says of it: GPUs, driver, compilers, the state of the repository.
 
 use serde_json::{Map, Value, json};
 
@@ -15,32 +15,26 @@ const QUERY: [(&str, &str); 4] = [
 /// What nvidia-smi says where the driver is there and no GPU is.
 pub const NO_GPU: &str = "No devices were found";
 
-/// The first line of what a command says, where it succeeds and says something.
-pub fn line(runner: &dyn Runner, program: &str, args: &[&str]) -> Option<String> {
-    let finished = runner.run(&Call::new(program, args));
-    let line = finished.stdout.lines().next()?.trim().to_owned();
-    (finished.failure.is_none() && !line.is_empty()).then_some(line)
-}
-
 /// Versions and the state of the repository.
 pub fn facts(runner: &dyn Runner) -> Map<String, Value> {
-    let git = |args: &[&str]| {
-        let finished = runner.run(&Call::new("git", args));
-        finished.failure.is_none().then(|| finished.stdout.trim().to_owned())
+    let said = |program: &str, args: &[&str]| {
+        let output = runner.run(&Call::new(program, args));
+        output.failure.is_none().then(|| output.stdout.trim().to_owned())
     };
-    let mut facts = Map::new();
-    facts.insert("autogan".into(), env!("CARGO_PKG_VERSION").into());
-    facts.insert("commit".into(), git(&["rev-parse", "HEAD"]).into());
-    let changed = git(&["status", "--porcelain"]).map(|changed| !changed.is_empty());
-    facts.insert("dirty".into(), changed.into());
-    facts.insert("rustc".into(), line(runner, "rustc", &["--version"]).into());
-    let system = line(runner, "uname", &["-srm"]);
-    let system =
-        system.unwrap_or_else(|| format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
-    facts.insert("system".into(), system.into());
+    let system = || format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let release = std::fs::read_to_string("/etc/os-release").ok();
-    facts.insert("distribution".into(), release.as_deref().and_then(distribution).into());
-    facts
+    let facts: [(&str, Value); 6] = [
+        ("autogan", env!("CARGO_PKG_VERSION").into()),
+        ("commit", said("git", &["rev-parse", "HEAD"]).into()),
+        (
+            "dirty",
+            said("git", &["status", "--porcelain"]).map(|changed| !changed.is_empty()).into(),
+        ),
+        ("rustc", said("rustc", &["--version"]).into()),
+        ("system", said("uname", &["-srm"]).unwrap_or_else(system).into()),
+        ("distribution", release.as_deref().and_then(distribution).into()),
+    ];
+    facts.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 /// The name that `/etc/os-release` gives.
@@ -55,12 +49,11 @@ fn distribution(text: &str) -> Option<&str> {
 /// The end of its output, or how it did not start.
 pub fn gpus(runner: &dyn Runner) -> Result<Vec<Value>, String> {
     let query = format!("--query-gpu={}", QUERY.map(|(field, _)| field).join(","));
-    let finished = runner.run(&Call::new("nvidia-smi", &[query.as_str(), "--format=csv,noheader"]));
-    if let Some(failure) = finished.failure {
-        let tail = finished.tail.lines().next_back().unwrap_or_default().to_owned();
-        return Err(if tail.is_empty() { failure } else { tail });
+    let output = runner.run(&Call::new("nvidia-smi", &[&query, "--format=csv,noheader"]));
+    if let Some(why) = output.why() {
+        return Err(why.to_owned());
     }
-    let gpus = read_gpus(&finished.stdout);
+    let gpus = read_gpus(&output.stdout);
     if gpus.is_empty() { Err(NO_GPU.into()) } else { Ok(gpus) }
 }
 
@@ -87,14 +80,13 @@ pub fn nvcc_version(said: &str) -> Option<String> {
 pub fn torch(runner: &dyn Runner, python: &str) -> Result<Value, String> {
     const ASK: &str = "import json, torch; print(json.dumps({'version': torch.__version__, \
                        'cuda': torch.version.cuda, 'gpus': torch.cuda.device_count()}))";
-    let finished = runner.run(&Call::new(python, &["-c", ASK]));
-    if let Some(failure) = finished.failure {
-        let why = finished.tail.lines().next_back().unwrap_or(&failure).to_owned();
+    let output = runner.run(&Call::new(python, &["-c", ASK]));
+    if let Some(why) = output.why() {
         return Err(format!(
             "{python} has no PyTorch ({why}); AUTOGAN_PYTHON names a Python that has it"
         ));
     }
-    let found: Value = serde_json::from_str(finished.stdout.trim())
+    let found: Value = serde_json::from_str(output.stdout.trim())
         .map_err(|error| format!("{python} does not answer in JSON: {error}"))?;
     if found["gpus"] == json!(0) {
         return Err(format!("PyTorch {} of {python} finds no GPU", found["version"]));
@@ -111,8 +103,7 @@ mod tests {
     #[test]
     fn gpus_are_read_from_what_nvidia_smi_says() {
         let said = "NVIDIA H100 80GB HBM3, 580.65.06, 81559 MiB, 9.0\nTesla T4, 580.65.06, 15360 MiB, 7.5\n";
-        let answer = |_: &str| fine(said);
-        let fake = Fake::new(&answer);
+        let fake = Fake::new(|_| fine(said));
         let found = gpus(&fake).unwrap();
         let h100 = json!({
             "name": "NVIDIA H100 80GB HBM3",
@@ -128,10 +119,9 @@ mod tests {
 
     #[test]
     fn without_gpus_the_reason_is_told() {
-        let failing = |_: &str| failed("first\nFailed to initialize NVML");
-        assert_eq!(gpus(&Fake::new(&failing)).unwrap_err(), "Failed to initialize NVML");
-        let none = |_: &str| fine("");
-        assert_eq!(gpus(&Fake::new(&none)).unwrap_err(), NO_GPU);
+        let failing = Fake::new(|_| failed("first\nFailed to initialize NVML"));
+        assert_eq!(gpus(&failing).unwrap_err(), "Failed to initialize NVML");
+        assert_eq!(gpus(&Fake::new(|_| fine(""))).unwrap_err(), NO_GPU);
     }
 
     #[test]
@@ -150,25 +140,24 @@ mod tests {
             "rustc --version" => fine("rustc 1.95.0\n"),
             _ => failed(""),
         };
-        let found = facts(&Fake::new(&answer));
+        let found = facts(&Fake::new(answer));
         assert_eq!((&found["commit"], &found["dirty"]), (&json!("abc"), &json!(true)));
         assert_eq!(found["rustc"], json!("rustc 1.95.0"));
         let clean = |line: &str| if line.starts_with("git") { fine("") } else { failed("") };
-        assert_eq!(facts(&Fake::new(&clean))["dirty"], json!(false));
-        let no_git = |_: &str| failed("");
-        assert_eq!(facts(&Fake::new(&no_git))["commit"], Value::Null);
+        assert_eq!(facts(&Fake::new(clean))["dirty"], json!(false));
+        assert_eq!(facts(&Fake::new(|_| failed("")))["commit"], Value::Null);
     }
 
     #[test]
     fn a_python_without_torch_or_without_gpus_is_explained() {
-        let answer = |_: &str| failed("ModuleNotFoundError: No module named 'torch'");
-        let error = torch(&Fake::new(&answer), "python3").unwrap_err();
+        let without = Fake::new(|_| failed("ModuleNotFoundError: No module named 'torch'"));
+        let error = torch(&without, "python3").unwrap_err();
         assert!(error.contains("No module named 'torch'") && error.contains("AUTOGAN_PYTHON"));
-        let said =
-            |gpus: u32| format!("{{\"version\": \"2.9\", \"cuda\": null, \"gpus\": {gpus}}}\n");
-        let answer = |_: &str| fine(&said(0));
-        assert!(torch(&Fake::new(&answer), "python3").unwrap_err().contains("finds no GPU"));
-        let answer = |_: &str| fine(&said(1));
-        assert_eq!(torch(&Fake::new(&answer), "python3").unwrap()["version"], json!("2.9"));
+        let with = |gpus: u32| {
+            let said = json!({"version": "2.9", "cuda": null, "gpus": gpus}).to_string();
+            torch(&Fake::new(|_| fine(&said)), "python3")
+        };
+        assert!(with(0).unwrap_err().contains("finds no GPU"));
+        assert_eq!(with(1).unwrap()["version"], json!("2.9"));
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask gpu-check`: everything that a machine with an NVIDIA GPU can prove, in one file that can be sent.
+//! `cargo xtask gpu-check` writes everything that a machine with an NVIDIA GPU can prove into one file to send.
 //!
 //! Each step is taken although earlier ones failed; a step whose needs are missing is skipped and says so. The file is
 //! written after each step, so that it is there however this ends. docs/cuda.md, "Checking a GPU".
@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 
 use call::{Runner, System};
 use redact::Redaction;
-use report::{Outcome, Report, Row};
+use report::{Obstacle, Report, Row};
 use steps::{Programs, STEPS, Session, Step};
 
 /// Check what a machine with an NVIDIA GPU makes of AutoGAN: operators, golden values, a search, speed.
@@ -48,10 +48,8 @@ struct Args {
 /// The name of a GPU.
 fn gpu(name: &str) -> Result<String, String> {
     let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u16>().ok());
-    match number {
-        Some(number) => Ok(format!("cuda:{number}")),
-        None => Err("expected cuda:N with N from 0, like cuda:0".into()),
-    }
+    let number = number.ok_or("expected cuda:N with N from 0, like cuda:0")?;
+    Ok(format!("cuda:{number}"))
 }
 
 fn main() -> ExitCode {
@@ -79,13 +77,10 @@ fn check(
     driver_loads: fn() -> bool,
     steps: &[Step<'_>],
 ) -> Result<Report> {
-    let mut facts = Map::new();
     let asked = json!({"device": args.device, "quick": args.quick, "no_cudnn": args.no_cudnn});
-    facts.insert("asked".into(), asked);
+    let mut facts = Map::from_iter([("asked".to_owned(), asked)]);
     facts.extend(machine::facts(runner));
-    for unknown in ["gpus", "nvcc", "cudnn", "torch"] {
-        facts.insert(unknown.into(), Value::Null);
-    }
+    facts.extend(["gpus", "nvcc", "cudnn", "torch"].map(|name| (name.to_owned(), Value::Null)));
     let mut report = Report { facts, rows: Vec::new(), redaction: Redaction::here(root) };
     report.write(&args.json, false)?;
     let mut session = Session {
@@ -93,7 +88,7 @@ fn check(
         device: args.device.clone(),
         quick: args.quick,
         cudnn: !args.no_cudnn,
-        python: std::env::var_os("AUTOGAN_PYTHON").unwrap_or_else(|| "python3".into()),
+        python: std::env::var("AUTOGAN_PYTHON").unwrap_or_else(|_| "python3".into()),
         driver_loads,
         facts: Map::new(),
         gpu: false,
@@ -107,7 +102,7 @@ fn check(
         let row = Row { name, seconds: begun.elapsed().as_secs_f64(), outcome };
         tell(&row);
         report.rows.push(row);
-        report.facts.extend(session.facts.clone());
+        report.facts.extend(std::mem::take(&mut session.facts));
         report.write(&args.json, at + 1 == steps.len())?;
     }
     Ok(report)
@@ -117,9 +112,11 @@ fn check(
 fn tell(row: &Row) {
     let seconds = row.seconds;
     match &row.outcome {
-        Outcome::Passed(_) => say(&format!("   passed ({seconds:.1} s)")),
-        Outcome::Skipped(reason) => say(&format!("   skipped: {reason}")),
-        Outcome::Failed { reason, .. } => say(&format!("   FAILED ({seconds:.1} s): {reason}")),
+        Ok(_) => say(&format!("   passed ({seconds:.1} s)")),
+        Err(Obstacle::Skipped(reason)) => say(&format!("   skipped: {reason}")),
+        Err(Obstacle::Failed { reason, .. }) => {
+            say(&format!("   FAILED ({seconds:.1} s): {reason}"))
+        }
     }
 }
 

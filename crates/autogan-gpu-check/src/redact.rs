@@ -1,4 +1,4 @@
-//! Takes out of text what tells who ran it or where: the repository's folder, the home folder, user and host.
+//! [`Redaction`] removes from a text who ran the check and where: repository, home folder, user and host.
 
 use std::path::Path;
 
@@ -7,35 +7,27 @@ use serde_json::Value;
 /// Names that many people share and that are words besides.
 const COMMON: &[&str] = &["root", "user", "ubuntu", "admin", "runner", "localhost"];
 
-/// What is replaced, and by what.
+/// What is replaced, by what, and whether only as a whole word; paths before names, the longest first.
 #[derive(Clone, Debug, Default)]
-pub struct Redaction {
-    /// Taken as they are, the longest first.
-    paths: Vec<(String, &'static str)>,
-    /// Taken as whole words.
-    names: Vec<(String, &'static str)>,
-}
+pub struct Redaction(Vec<(String, &'static str, bool)>);
 
 impl Redaction {
     pub fn new(root: &Path, home: Option<&Path>, user: Option<&str>, host: Option<&str>) -> Self {
-        let mut paths = Vec::new();
+        let mut all = Vec::new();
         for (path, instead) in [(Some(root), "<repository>"), (home, "<home>")] {
             // A home of `/` is nobody's.
             for path in path.into_iter().filter(|path| path.parent().is_some()) {
-                let real = path.canonicalize().ok();
-                let both = [Some(path.to_owned()), real];
-                paths
-                    .extend(both.into_iter().flatten().map(|p| (p.display().to_string(), instead)));
+                let both = [Some(path.to_owned()), path.canonicalize().ok()].into_iter().flatten();
+                all.extend(both.map(|path| (path.display().to_string(), instead, false)));
             }
         }
-        paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-        paths.dedup();
-        let name = |name: Option<&str>, instead| {
+        all.sort_by_key(|(path, ..)| std::cmp::Reverse(path.len()));
+        all.dedup();
+        for (name, instead) in [(user, "<user>"), (host, "<host>")] {
             let name = name.filter(|name| name.len() > 2 && !COMMON.contains(name));
-            name.map(|name| (name.to_owned(), instead))
-        };
-        let names = [name(user, "<user>"), name(host, "<host>")].into_iter().flatten().collect();
-        Self { paths, names }
+            all.extend(name.map(|name| (name.to_owned(), instead, true)));
+        }
+        Self(all)
     }
 
     /// Of this machine and this person.
@@ -50,14 +42,10 @@ impl Redaction {
     }
 
     pub fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (path, instead) in &self.paths {
-            text = text.replace(path, instead);
-        }
-        for (name, instead) in &self.names {
-            text = replace_word(&text, name, instead);
-        }
-        text
+        self.0.iter().fold(text.to_owned(), |text, (found, instead, word)| match word {
+            true => replace_word(&text, found, instead),
+            false => text.replace(found, instead),
+        })
     }
 
     /// Every string in a value, but no key.

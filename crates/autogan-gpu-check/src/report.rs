@@ -1,4 +1,4 @@
-//! What the check found: a row for each step, a table, a file.
+//! [`Report`] holds what the check found: a row for each step. It is printed as a table and written as a file.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,11 +11,12 @@ use super::redact::Redaction;
 /// Version of the file's layout.
 const SCHEMA: u32 = 1;
 
-/// How a step ended.
+/// How a step ended: with what it measured, or not passed.
+pub type Outcome = Result<Map<String, Value>, Obstacle>;
+
+/// Why a step has not passed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// With what it measured.
-    Passed(Map<String, Value>),
+pub enum Obstacle {
     Failed {
         reason: String,
         /// The end of the output.
@@ -24,22 +25,15 @@ pub enum Outcome {
     Skipped(String),
 }
 
-impl Outcome {
-    pub fn passed() -> Self {
-        Self::Passed(Map::new())
-    }
-
+impl Obstacle {
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { reason: reason.into(), tail: String::new() }
     }
+}
 
-    fn status(&self) -> &'static str {
-        match self {
-            Self::Passed(_) => "passed",
-            Self::Failed { .. } => "failed",
-            Self::Skipped(_) => "skipped",
-        }
-    }
+/// A step that passed with one measurement.
+pub fn measured(name: &str, value: impl Into<Value>) -> Outcome {
+    Ok(Map::from_iter([(name.to_owned(), value.into())]))
 }
 
 /// A step that was taken.
@@ -60,7 +54,7 @@ pub struct Report {
 
 impl Report {
     pub fn passed(&self) -> bool {
-        !self.rows.iter().any(|row| matches!(row.outcome, Outcome::Failed { .. }))
+        !self.rows.iter().any(|row| matches!(row.outcome, Err(Obstacle::Failed { .. })))
     }
 
     pub fn exit_code(&self) -> ExitCode {
@@ -105,15 +99,22 @@ impl Report {
 }
 
 impl Row {
+    fn status(&self) -> &'static str {
+        match self.outcome {
+            Ok(_) => "passed",
+            Err(Obstacle::Failed { .. }) => "failed",
+            Err(Obstacle::Skipped(_)) => "skipped",
+        }
+    }
+
     fn json(&self) -> Value {
         let seconds = (self.seconds * 100.0).round() / 100.0;
-        let mut row =
-            json!({"name": self.name, "status": self.outcome.status(), "seconds": seconds});
+        let mut row = json!({"name": self.name, "status": self.status(), "seconds": seconds});
         match &self.outcome {
-            Outcome::Passed(found) if found.is_empty() => {}
-            Outcome::Passed(found) => row["found"] = Value::Object(found.clone()),
-            Outcome::Skipped(reason) => row["reason"] = reason.as_str().into(),
-            Outcome::Failed { reason, tail } => {
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => row["found"] = Value::Object(found.clone()),
+            Err(Obstacle::Skipped(reason)) => row["reason"] = reason.as_str().into(),
+            Err(Obstacle::Failed { reason, tail }) => {
                 row["reason"] = reason.as_str().into();
                 row["tail"] = tail.as_str().into();
             }
@@ -123,12 +124,12 @@ impl Row {
 
     fn line(&self, width: usize) -> String {
         let note = match &self.outcome {
-            Outcome::Passed(found) => note(found),
-            Outcome::Failed { reason, .. } | Outcome::Skipped(reason) => {
+            Ok(found) => note(found),
+            Err(Obstacle::Failed { reason, .. } | Obstacle::Skipped(reason)) => {
                 reason.lines().next().unwrap_or_default().to_owned()
             }
         };
-        let (name, seconds, status) = (self.name, self.seconds, self.outcome.status());
+        let (name, seconds, status) = (self.name, self.seconds, self.status());
         format!("{name:width$}  {status:7}  {seconds:8.1} s  {note}").trim_end().to_owned()
     }
 }
@@ -160,23 +161,20 @@ mod tests {
     fn report() -> Report {
         let map = |value: Value| value.as_object().cloned().unwrap();
         let failed =
-            Outcome::Failed { reason: "`x` ended\nmore".into(), tail: "/r/src broke".into() };
+            Obstacle::Failed { reason: "`x` ended\nmore".into(), tail: "/r/src broke".into() };
         let speed = json!({"images_per_s": 812.34, "ratio": 1.5});
         let alone = json!({"images_per_s": 10.0, "pytorch": "no torch in /r/venv"});
         let rows = [
-            ("driver", 0.01, Outcome::Passed(map(json!({"why": "no nvidia-smi"})))),
-            ("operators", 12.345, Outcome::Passed(map(json!({"tests": 17})))),
-            ("search", 3.0, failed),
-            ("memcheck", 0.0, Outcome::Skipped("no compute-sanitizer".into())),
-            ("stage 0", 2.0, Outcome::Passed(map(speed))),
-            ("stage 1", 2.0, Outcome::Passed(map(alone))),
+            ("driver", 0.01, measured("why", "no nvidia-smi")),
+            ("operators", 12.345, measured("tests", 17)),
+            ("search", 3.0, Err(failed)),
+            ("memcheck", 0.0, Err(Obstacle::Skipped("no compute-sanitizer".into()))),
+            ("stage 0", 2.0, Ok(map(speed))),
+            ("stage 1", 2.0, Ok(map(alone))),
         ];
         Report {
             facts: map(json!({"autogan": "0.1.0"})),
-            rows: rows
-                .map(|(name, seconds, outcome)| Row { name, seconds, outcome })
-                .into_iter()
-                .collect(),
+            rows: rows.map(|(name, seconds, outcome)| Row { name, seconds, outcome }).to_vec(),
             redaction: Redaction::new(Path::new("/r"), None, None, None),
         }
     }

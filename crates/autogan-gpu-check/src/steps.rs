@@ -1,13 +1,12 @@
-//! The steps of the check, in their order. Each says what it needs; what is missing makes it a skip with that reason.
+//! [`STEPS`] lists the steps of the check. A step whose needs are missing is skipped and says why.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::call::{Call, Finished, Runner, Shown};
-use crate::report::Outcome;
+use crate::call::{Call, Echo, Output, Runner};
+use crate::report::{Obstacle, Outcome, measured};
 use crate::toolkit::{Toolkit, cargo, nvcc_here};
 use crate::{machine, throughput};
 
@@ -20,7 +19,7 @@ pub struct Session<'a> {
     /// Whether cuDNN is wanted, where it is there.
     pub cudnn: bool,
     /// The Python that is asked for PyTorch.
-    pub python: OsString,
+    pub python: String,
     /// Whether the driver's library can be loaded.
     pub driver_loads: fn() -> bool,
     pub facts: Map<String, Value>,
@@ -32,7 +31,7 @@ pub struct Session<'a> {
 }
 
 /// Where programs lie, by package and target.
-pub type Programs = BTreeMap<(String, String), PathBuf>;
+pub type Programs = BTreeMap<(String, String), String>;
 
 /// A step: its name, and what it does.
 pub type Step<'a> = (&'static str, &'a dyn Fn(&mut Session) -> Outcome);
@@ -73,104 +72,97 @@ fn driver(session: &mut Session) -> Outcome {
     // A driver without nvidia-smi is enough; one that finds no GPU is not.
     let empty = gpus.as_ref().is_err_and(|reason| reason.contains(machine::NO_GPU));
     session.gpu = there && !empty;
-    match gpus {
+    let reason = match gpus {
         Ok(gpus) => {
             session.facts.insert("gpus".into(), gpus.into());
-            Outcome::passed()
+            return Ok(Map::new());
         }
-        Err(reason) if session.gpu => {
-            session.facts.insert("gpus".into(), Value::Null);
-            Outcome::Passed(Map::from_iter([("nvidia_smi".to_owned(), reason.into())]))
-        }
-        Err(reason) if there => Outcome::failed(format!(
+        Err(reason) if session.gpu => return measured("nvidia_smi", reason),
+        Err(reason) => reason,
+    };
+    Err(Obstacle::failed(if there {
+        format!(
             "the NVIDIA driver finds no GPU: {reason}. A container needs `--gpus all`, and CUDA_VISIBLE_DEVICES hides GPUs"
-        )),
-        Err(reason) => Outcome::failed(format!(
+        )
+    } else {
+        format!(
             "no NVIDIA driver: its library cannot be loaded, and nvidia-smi says: {reason}. Install the driver; a container \
              needs `--gpus all`"
-        )),
-    }
+        )
+    }))
 }
 
 impl Session<'_> {
     /// The toolkit, where there is a GPU, too; otherwise why a step is skipped.
-    fn ready(&self) -> Result<&Toolkit, Outcome> {
+    fn ready(&self) -> Result<&Toolkit, Obstacle> {
         if !self.gpu {
-            return Err(Outcome::Skipped(NO_GPU.into()));
+            return Err(Obstacle::Skipped(NO_GPU.into()));
         }
-        self.toolkit.as_ref().ok_or_else(|| Outcome::Skipped("there is no nvcc".into()))
+        self.toolkit.as_ref().ok_or_else(|| Obstacle::Skipped("there is no nvcc".into()))
     }
 
     /// A program that was built, and what it needs in its environment; otherwise why a step is skipped.
-    pub fn program(&self, package: &str, target: &str) -> Result<(&Path, &Toolkit), Outcome> {
+    pub fn program(&self, package: &str, target: &str) -> Result<(&str, &Toolkit), Obstacle> {
         let toolkit = self.ready()?;
         let program = self.programs.get(&(package.to_owned(), target.to_owned()));
-        let missing = || Outcome::Skipped(format!("the build made no `{target}` of {package}"));
+        let missing = || Obstacle::Skipped(format!("the build made no `{target}` of {package}"));
         Ok((program.ok_or_else(missing)?, toolkit))
     }
 
-    fn features(&self, toolkit: &Toolkit) -> &'static str {
-        if self.cudnn && toolkit.cudnn { "cuda,cudnn" } else { "cuda" }
+    /// The environment of tests: the toolkit's, their GPU, how many cases of each operator they take; and no backtraces,
+    /// which would push messages out of the tail.
+    fn environment(&self, toolkit: &Toolkit, cases: Option<&str>) -> Vec<(String, String)> {
+        let own = [("AUTOGAN_TEST_DEVICE", self.device.as_str()), ("RUST_BACKTRACE", "0")];
+        let own = own.into_iter().chain(cases.map(|cases| ("AUTOGAN_TEST_CASES", cases)));
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        toolkit.env.iter().cloned().chain(own).collect()
+    }
+
+    fn nvcc_version(&self, nvcc: &str) -> Value {
+        machine::nvcc_version(&self.runner.run(&Call::new(nvcc, &["--version"])).stdout).into()
     }
 }
 
 fn find_toolkit(session: &mut Session) -> Outcome {
     if !session.gpu {
         // Nothing is installed for a machine that cannot use it.
-        let nvcc = nvcc_version(session, &nvcc_here());
-        session.facts.insert("nvcc".into(), nvcc.into());
-        return Outcome::Skipped(NO_GPU.into());
+        session.facts.insert("nvcc".into(), session.nvcc_version(&nvcc_here()));
+        return Err(Obstacle::Skipped(NO_GPU.into()));
     }
-    let found = match Toolkit::find(session.runner) {
-        Ok(found) => found,
-        Err(error) => return Outcome::failed(format!("no nvcc: {error:#}")),
-    };
-    let nvcc = nvcc_version(session, &found.nvcc);
-    session.facts.insert("nvcc".into(), nvcc.into());
-    let used = session.cudnn && found.cudnn;
-    session.facts.insert("cudnn".into(), used.into());
+    let found = Toolkit::find(session.runner);
+    let found = found.map_err(|error| Obstacle::failed(format!("no nvcc: {error:#}")))?;
+    session.facts.insert("nvcc".into(), session.nvcc_version(&found.nvcc));
+    session.facts.insert("cudnn".into(), (session.cudnn && found.cudnn).into());
     let why = match (session.cudnn, found.cudnn) {
         (true, true) => "convolutions are cuDNN's",
         (true, false) => "no cuDNN 9 was found: convolutions are our own kernels",
         (false, _) => "--no-cudnn: convolutions are our own kernels",
     };
     session.toolkit = Some(found);
-    Outcome::Passed(Map::from_iter([("convolutions".to_owned(), why.into())]))
-}
-
-fn nvcc_version(session: &Session, nvcc: &Path) -> Option<String> {
-    machine::nvcc_version(&session.runner.run(&Call::new(nvcc, &["--version"])).stdout)
+    measured("convolutions", why)
 }
 
 /// Builds the program and all tests in one go: the whole workspace is named so that its dependencies are built once, with
 /// one set of features; candle's kernels take many minutes.
 fn build(session: &mut Session) -> Outcome {
-    let toolkit = match session.ready() {
-        Ok(toolkit) => toolkit,
-        Err(skipped) => return skipped,
-    };
-    let features = session.features(toolkit);
+    let toolkit = session.ready()?;
+    let features = if session.cudnn && toolkit.cudnn { "cuda,cudnn" } else { "cuda" };
     let what = ["build", "--release", "--workspace", "--features", features, "--target-dir"];
-    let mut call = Call::new(cargo(), &what).with(&toolkit.env);
-    call.args.push(toolkit.target.clone().into());
-    call.args.extend(["--bin", "autogan"].map(OsString::from));
-    call.args.extend(TESTS.iter().flat_map(|test| ["--test", test]).map(OsString::from));
+    let tests = TESTS.map(|test| ["--test", test]).concat();
     let so = ["--keep-going", "--message-format", "json-render-diagnostics"];
-    call.args.extend(so.map(OsString::from));
-    call.shown = Shown::Stderr;
-    let Finished { failure, stdout, tail } = session.runner.run(&call);
-    session.programs = programs(&stdout);
-    match failure {
-        Some(reason) => Outcome::Failed { reason, tail },
-        None => Outcome::passed(),
-    }
+    let words =
+        [&what[..], &[toolkit.target.as_str(), "--bin", "autogan"], &tests[..], &so].concat();
+    let call = Call { echo: Echo::Stderr, ..Call::new(&cargo(), &words).with(&toolkit.env) };
+    let output = session.runner.run(&call);
+    session.programs = programs(&output.stdout);
+    output.succeeded().map(|_| Map::new())
 }
 
 /// The programs that cargo's messages name.
 fn programs(messages: &str) -> Programs {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = |message: Value| {
-        let program = PathBuf::from(message["executable"].as_str()?);
+        let program = message["executable"].as_str()?.to_owned();
         let target = message["target"]["name"].as_str()?.to_owned();
         let manifest = Path::new(message["manifest_path"].as_str()?);
         let package = manifest.parent()?.file_name()?.to_str()?.to_owned();
@@ -179,35 +171,21 @@ fn programs(messages: &str) -> Programs {
     messages.filter_map(program).collect()
 }
 
-/// What tests have to have in their environment: their GPU; and no backtraces, which would push messages out of the tail.
-fn on(device: &str) -> [(OsString, OsString); 2] {
-    [("AUTOGAN_TEST_DEVICE".into(), device.into()), ("RUST_BACKTRACE".into(), "0".into())]
-}
-
 /// Runs a test program, one test at a time, so that memory of the GPU is not short for a reason of its own.
 fn test(session: &mut Session, package: &str, target: &str, filter: &[&str]) -> Outcome {
-    let (program, toolkit) = match session.program(package, target) {
-        Ok(built) => built,
-        Err(skipped) => return skipped,
-    };
-    let mut call = Call::new(program, &["--test-threads", "1"]).with(&toolkit.env).aloud();
-    call.args.extend(filter.iter().map(OsString::from));
-    call.env.extend(on(&session.device));
-    if session.quick {
-        call.env.push(("AUTOGAN_TEST_CASES".into(), FEW.into()));
-    }
-    tests_passed(&session.runner.run(&call))
+    let (program, toolkit) = session.program(package, target)?;
+    let env = session.environment(toolkit, session.quick.then_some(FEW));
+    let call = Call::new(program, &[&["--test-threads", "1"], filter].concat()).with(&env).aloud();
+    tests_passed(session.runner.run(&call)).map(|(outcome, _)| outcome)
 }
 
-/// Passed only where tests were run at all: a filter that fits none is a success to cargo.
-fn tests_passed(finished: &Finished) -> Outcome {
-    let tail = finished.tail.clone();
-    if let Some(reason) = finished.failure.clone() {
-        return Outcome::Failed { reason, tail };
-    }
-    match count(&finished.stdout) {
-        0 => Outcome::Failed { reason: "no test was run".into(), tail },
-        tests => Outcome::Passed(Map::from_iter([("tests".to_owned(), json!(tests))])),
+/// How many tests passed, and the output. Passed only where tests were run at all: a filter that fits none is a success to
+/// cargo.
+fn tests_passed(output: Output) -> Result<(Map<String, Value>, Output), Obstacle> {
+    let output = output.succeeded()?;
+    match count(&output.stdout) {
+        0 => Err(Obstacle::Failed { reason: "no test was run".into(), tail: output.tail }),
+        tests => Ok((measured("tests", tests)?, output)),
     }
 }
 
@@ -219,10 +197,8 @@ fn count(stdout: &str) -> u64 {
 
 /// The operators' test under a tool of compute-sanitizer.
 fn sanitizer(session: &mut Session, tool: &str) -> Outcome {
-    match sanitized(session, &["--tool", tool, "--error-exitcode", "9"], FEW) {
-        Ok(call) => tests_passed(&session.runner.run(&call)),
-        Err(skipped) => skipped,
-    }
+    let output = sanitized(session, &["--tool", tool, "--error-exitcode", "9"], FEW)?;
+    tests_passed(output).map(|(outcome, _)| outcome)
 }
 
 /// Whether more work leaves more memory behind. Libraries keep some to the end of a program, so that what one run leaves
@@ -231,29 +207,20 @@ fn leaks(session: &mut Session) -> Outcome {
     let mut left = Vec::new();
     for cases in ["1", "4"] {
         let options = ["--tool", "memcheck", "--leak-check", "full"];
-        let call = match sanitized(session, &options, cases) {
-            Ok(call) => call,
-            Err(skipped) => return skipped,
+        let (_, output) = tests_passed(sanitized(session, &options, cases)?)?;
+        let Some(count) = allocations_left(&output.stdout) else {
+            let reason = "compute-sanitizer tells no leak summary".to_owned();
+            return Err(Obstacle::Failed { reason, tail: output.tail });
         };
-        let finished = session.runner.run(&call);
-        if let Outcome::Failed { reason, tail } = tests_passed(&finished) {
-            return Outcome::Failed { reason, tail };
-        }
-        match allocations_left(&finished.stdout) {
-            Some(count) => left.push(count),
-            None => {
-                let reason = "compute-sanitizer tells no leak summary".to_owned();
-                return Outcome::Failed { reason, tail: finished.tail };
-            }
-        }
+        left.push(count);
     }
     if left[0] < left[1] {
-        return Outcome::failed(format!(
+        return Err(Obstacle::failed(format!(
             "one case of each operator leaves {} allocations behind, four leave {}",
             left[0], left[1]
-        ));
+        )));
     }
-    Outcome::Passed(Map::from_iter([("allocations_left".to_owned(), json!(left))]))
+    measured("allocations_left", left)
 }
 
 /// `== LEAK SUMMARY: 512 bytes leaked in 2 allocations`.
@@ -262,22 +229,17 @@ fn allocations_left(stdout: &str) -> Option<u64> {
     line.split_once(" leaked in ")?.1.split(' ').next()?.parse().ok()
 }
 
-/// The operators' test under compute-sanitizer, which watches kernels that it makes slow; or why it is skipped.
-fn sanitized(session: &Session, options: &[&str], cases: &str) -> Result<Call, Outcome> {
+/// Runs the operators' test under compute-sanitizer, which watches kernels that it makes slow; or says why it is skipped.
+fn sanitized(session: &Session, options: &[&str], cases: &str) -> Result<Output, Obstacle> {
     if session.quick {
-        return Err(Outcome::Skipped("--quick".into()));
+        return Err(Obstacle::Skipped("--quick".into()));
     }
     let (tests, toolkit) = session.program("autogan-ops", "gpu")?;
-    let Some(program) = &toolkit.sanitizer else {
-        let why = "no compute-sanitizer on the path or in CUDA_HOME/bin";
-        return Err(Outcome::Skipped(why.into()));
-    };
-    let mut call = Call::new(program, options).with(&toolkit.env).aloud();
-    call.args.push(tests.into());
-    call.args.extend(["cases::", "--test-threads", "1"].map(OsString::from));
-    call.env.extend(on(&session.device));
-    call.env.push(("AUTOGAN_TEST_CASES".into(), cases.into()));
-    Ok(call)
+    let why = "no compute-sanitizer on the path or in CUDA_HOME/bin";
+    let program = toolkit.sanitizer.as_ref().ok_or_else(|| Obstacle::Skipped(why.into()))?;
+    let words = [options, &[tests, "cases::", "--test-threads", "1"]].concat();
+    let env = session.environment(toolkit, Some(cases));
+    Ok(session.runner.run(&Call::new(program, &words).with(&env).aloud()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
-//! What the steps run, and what they make of the answers.
+//! These tests show which commands the steps run, and what the steps make of the answers.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
+
+use serde_json::json;
 
 use super::*;
 use crate::call::tests::{Fake, failed, fine};
@@ -22,11 +24,7 @@ fn session<'a>(runner: &'a dyn Runner) -> Session<'a> {
         driver_loads: || true,
         facts: Map::new(),
         gpu: true,
-        toolkit: Some(Toolkit::fake(
-            "/opt/cuda",
-            true,
-            vec![("CUDA_HOME".into(), "/opt/cuda".into())],
-        )),
+        toolkit: Some(Toolkit::fake(Some("/opt/cuda/bin/compute-sanitizer"))),
         programs: programs(&built()),
     }
 }
@@ -62,18 +60,24 @@ fn step(name: &str) -> &'static dyn Fn(&mut Session) -> Outcome {
 
 fn reason(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Failed { reason, .. } | Outcome::Skipped(reason) => reason,
-        Outcome::Passed(found) => panic!("passed: {found:?}"),
+        Err(Obstacle::Failed { reason, .. } | Obstacle::Skipped(reason)) => reason,
+        Ok(found) => panic!("passed: {found:?}"),
+    }
+}
+
+fn tail(outcome: &Outcome) -> &str {
+    match outcome {
+        Err(Obstacle::Failed { tail, .. }) => tail,
+        other => panic!("not failed: {other:?}"),
     }
 }
 
 #[test]
 fn one_build_of_everything_goes_into_a_folder_of_its_own() {
-    let answer = |_: &str| fine(&built());
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|_| fine(&built()));
     let mut session = session(&fake);
     session.programs.clear();
-    assert_eq!(step("build")(&mut session), Outcome::passed());
+    assert_eq!(step("build")(&mut session), Ok(Map::new()));
     assert_eq!(session.programs.len(), 6);
     let call = fake.asked.borrow()[0].clone();
     let words = "build --release --workspace --features cuda,cudnn --target-dir built --bin autogan \
@@ -81,7 +85,7 @@ fn one_build_of_everything_goes_into_a_folder_of_its_own() {
     assert!(call.line().ends_with(words), "{}", call.line());
     assert_eq!(call.env, [("CUDA_HOME".into(), "/opt/cuda".into())]);
     session.cudnn = false;
-    step("build")(&mut session);
+    assert!(step("build")(&mut session).is_ok());
     assert!(fake.asked.borrow()[1].line().contains("--features cuda --target-dir"));
 }
 
@@ -89,30 +93,24 @@ fn one_build_of_everything_goes_into_a_folder_of_its_own() {
 fn a_build_that_fails_in_part_keeps_its_output_and_what_it_made() {
     let made =
         built().lines().filter(|line| !line.contains("inception")).collect::<Vec<_>>().join("\n");
-    let answer = |line: &str| {
-        if !line.contains(" build ") {
-            return fine(PASSED);
-        }
-        Finished { stdout: made.clone(), ..failed("ld: no") }
-    };
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|line| match line.contains(" build ") {
+        true => Output { stdout: made.clone(), ..failed("ld: no") },
+        false => fine(PASSED),
+    });
     let mut session = session(&fake);
-    let outcome = step("build")(&mut session);
-    assert!(matches!(&outcome, Outcome::Failed { tail, .. } if tail == "ld: no"), "{outcome:?}");
+    assert_eq!(tail(&step("build")(&mut session)), "ld: no");
     let scorer = step("golden: scorer")(&mut session);
     assert_eq!(reason(&scorer), "the build made no `inception` of autogan-metrics");
-    assert!(matches!(step("operators")(&mut session), Outcome::Passed(_)));
+    assert!(step("operators")(&mut session).is_ok());
 }
 
 #[test]
 fn tests_run_on_the_gpu_that_was_named() {
-    let answer = |_: &str| fine(PASSED);
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|_| fine(PASSED));
     let mut session = session(&fake);
     let mut lines = Vec::new();
     for (name, take) in &STEPS[3..10] {
-        let Outcome::Passed(found) = take(&mut session) else { panic!("{name}") };
-        assert_eq!(found["tests"], json!(3));
+        assert_eq!(take(&mut session).unwrap()["tests"], json!(3), "{name}");
         let call = fake.asked.borrow().last().unwrap().clone();
         assert!(call.env.contains(&("AUTOGAN_TEST_DEVICE".into(), "cuda:1".into())), "{name}");
         assert!(call.env.contains(&("CUDA_HOME".into(), "/opt/cuda".into())), "{name}");
@@ -147,26 +145,25 @@ fn the_tests_that_steps_name_exist() {
 
 #[test]
 fn a_quick_check_takes_few_cases_and_leaves_the_slow_steps_out() {
-    let answer = |_: &str| fine(PASSED);
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|_| fine(PASSED));
     let mut session = session(&fake);
     session.quick = true;
-    step("operators")(&mut session);
+    assert!(step("operators")(&mut session).is_ok());
     let call = fake.asked.borrow()[0].clone();
     assert!(call.env.contains(&("AUTOGAN_TEST_CASES".into(), "2".into())));
     for name in ["memcheck", "racecheck", "leaks", STAGE_1, "speed: inception"] {
-        assert_eq!(step(name)(&mut session), Outcome::Skipped("--quick".into()), "{name}");
+        assert_eq!(step(name)(&mut session), Err(Obstacle::Skipped("--quick".into())), "{name}");
     }
     assert_eq!(fake.asked.borrow().len(), 1);
 }
 
 #[test]
 fn a_test_that_fails_or_runs_nothing_is_a_failure() {
-    let answer = |_: &str| failed("assertion failed\ntest result: FAILED. 2 passed; 1 failed");
-    let outcome = step("operators")(&mut session(&Fake::new(&answer)));
-    assert!(matches!(&outcome, Outcome::Failed { tail, .. } if tail.contains("assertion")));
-    let answer = |_: &str| fine("test result: ok. 0 passed; 0 failed; 9 filtered out\n");
-    let outcome = step("operators")(&mut session(&Fake::new(&answer)));
+    let operators =
+        |output: Output| step("operators")(&mut session(&Fake::new(|_| output.clone())));
+    let outcome = operators(failed("assertion failed\ntest result: FAILED. 2 passed; 1 failed"));
+    assert!(tail(&outcome).contains("assertion"));
+    let outcome = operators(fine("test result: ok. 0 passed; 0 failed; 9 filtered out\n"));
     assert_eq!(reason(&outcome), "no test was run");
 }
 
@@ -178,44 +175,30 @@ fn results_of_several_programs_are_added() {
 
 #[test]
 fn the_sanitizer_runs_the_program_that_cargo_names() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("bin")).unwrap();
-    let tool = dir.path().join("bin/compute-sanitizer");
-    std::fs::write(&tool, "").unwrap();
-    let answer = |_: &str| fine(PASSED);
-    let fake = Fake::new(&answer);
+    let fake = Fake::new(|_| fine(PASSED));
     let mut session = session(&fake);
-    session.toolkit = Some(Toolkit::fake(dir.path(), true, Vec::new()));
-    assert!(matches!(step("memcheck")(&mut session), Outcome::Passed(_)));
+    assert!(step("memcheck")(&mut session).is_ok());
     let call = fake.asked.borrow().last().unwrap().clone();
     let words = "--tool memcheck --error-exitcode 9 /r/gpu-1 cases:: --test-threads 1";
-    assert_eq!(call.line(), format!("{} {words}", tool.display()));
+    assert_eq!(call.line(), format!("/opt/cuda/bin/compute-sanitizer {words}"));
     assert!(call.env.contains(&("AUTOGAN_TEST_CASES".into(), "2".into())));
-    session.toolkit = Some(Toolkit::fake("/no/such/folder", true, Vec::new()));
+    session.toolkit = Some(Toolkit::fake(None));
     assert!(reason(&step("racecheck")(&mut session)).contains("no compute-sanitizer"));
 }
 
 #[test]
 fn memory_that_grows_with_the_work_is_a_leak() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("bin")).unwrap();
-    std::fs::write(dir.path().join("bin/compute-sanitizer"), "").unwrap();
     let with = |left: [&'static str; 2]| {
         let turn = std::cell::Cell::new(0);
-        let answer = move |_: &str| {
-            let at = turn.replace(turn.get() + 1);
+        let fake = Fake::new(|_| {
+            let left = left[turn.replace(turn.get() + 1)];
             fine(&format!(
-                "{PASSED}========= LEAK SUMMARY: 96 bytes leaked in {} allocations\n",
-                left[at]
+                "{PASSED}========= LEAK SUMMARY: 96 bytes leaked in {left} allocations\n"
             ))
-        };
-        let fake = Fake::new(&answer);
-        let mut session = session(&fake);
-        session.toolkit = Some(Toolkit::fake(dir.path(), true, Vec::new()));
-        step("leaks")(&mut session)
+        });
+        step("leaks")(&mut session(&fake))
     };
-    let Outcome::Passed(found) = with(["2", "2"]) else { panic!() };
-    assert_eq!(found["allocations_left"], json!([2, 2]));
+    assert_eq!(with(["2", "2"]).unwrap()["allocations_left"], json!([2, 2]));
     let grows = with(["2", "5"]);
     assert!(reason(&grows).contains("leaves 2 allocations behind, four leave 5"), "{grows:?}");
     assert!(reason(&with(["x", "5"])).contains("no leak summary"));
@@ -223,19 +206,17 @@ fn memory_that_grows_with_the_work_is_a_leak() {
 
 #[test]
 fn speeds_stand_beside_pytorch_s_faster_layout() {
-    let answer = |line: &str| match line {
+    let fake = Fake::new(|line| match line {
         line if line.contains("import json, torch") => fine("{\"version\": \"2.9\", \"gpus\": 1}"),
         line if line.contains("channels-last") => fine("warning\n{\"images_per_s\": 400.0}\n"),
         line if line.contains(".py") => fine("{\"images_per_s\": 250.0}\n"),
         _ => fine(SPEED),
-    };
-    let fake = Fake::new(&answer);
+    });
     let mut session = session(&fake);
-    let Outcome::Passed(found) = step("speed: inception")(&mut session) else { panic!() };
+    let found = step("speed: inception")(&mut session).unwrap();
     assert_eq!((&found["images_per_s"], &found["ratio"]), (&json!(500.0), &json!(1.25)));
     assert_eq!(session.facts["torch"]["version"], json!("2.9"));
-    let Outcome::Passed(found) = step(STAGE_1)(&mut session) else { panic!() };
-    assert_eq!(found["ratio"], json!(1.25));
+    assert_eq!(step(STAGE_1)(&mut session).unwrap()["ratio"], json!(1.25));
     let asked = fake.asked.borrow();
     let lines: Vec<String> = asked.iter().map(Call::line).collect();
     let ours = "/r/autogan bench supernet --stage 1 --archs benches/archs-stage1.txt --cycles 10 --device cuda:1 --json";
@@ -247,20 +228,16 @@ fn speeds_stand_beside_pytorch_s_faster_layout() {
 
 #[test]
 fn without_pytorch_our_speed_stands_alone_and_without_ours_the_step_fails() {
-    let answer =
-        |line: &str| if line.contains("python3") { failed("No module") } else { fine(SPEED) };
-    let fake = Fake::new(&answer);
-    let mut with = session(&fake);
-    let Outcome::Passed(found) = step("speed: inception")(&mut with) else { panic!() };
+    let fake = Fake::new(|line| match line.contains("python3") {
+        true => failed("No module"),
+        false => fine(SPEED),
+    });
+    let found = step("speed: inception")(&mut session(&fake)).unwrap();
     assert!(found["pytorch"].as_str().unwrap().contains("No module"));
     assert!(!found.contains_key("ratio"));
-    let answer = |_: &str| failed("out of memory");
-    let fake = Fake::new(&answer);
-    let mut without = session(&fake);
-    let outcome = step(STAGE_1)(&mut without);
-    assert!(matches!(&outcome, Outcome::Failed { tail, .. } if tail == "out of memory"));
-    let answer = |_: &str| fine("done\n");
-    let fake = Fake::new(&answer);
-    let mut silent = session(&fake);
-    assert!(reason(&step("speed: inception")(&mut silent)).contains("expected images_per_s"));
+    let without = Fake::new(|_| failed("out of memory"));
+    assert_eq!(tail(&step(STAGE_1)(&mut session(&without))), "out of memory");
+    let silent = Fake::new(|_| fine("done\n"));
+    let outcome = step("speed: inception")(&mut session(&silent));
+    assert!(reason(&outcome).contains("expected images_per_s"));
 }

@@ -1,12 +1,10 @@
-//! How fast a GPU is at a search's main parts, and beside it PyTorch on the same GPU where it is there.
-
-use std::ffi::OsString;
+//! These steps measure the speed of a search's main parts on a GPU, and PyTorch's on the same GPU.
 
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::machine;
-use super::report::Outcome;
+use super::report::{Obstacle, Outcome};
 use super::steps::Session;
 
 /// Cycles that are timed at each stage, after those that warm the GPU up.
@@ -31,52 +29,41 @@ pub fn inception(session: &mut Session) -> Outcome {
 /// Our figure, and PyTorch's where it can be had; the first argument is the name of ours alone.
 fn measure(session: &mut Session, args: &[&str], script: &str) -> Outcome {
     if session.quick {
-        return Outcome::Skipped("--quick".into());
+        return Err(Obstacle::Skipped("--quick".into()));
     }
-    let (program, toolkit) = match session.program("autogan-cli", "autogan") {
-        Ok(built) => built,
-        Err(skipped) => return skipped,
-    };
+    let (program, toolkit) = session.program("autogan-cli", "autogan")?;
     let device = session.device.clone();
     let on = ["--device", device.as_str(), "--json"];
     let ours = Call::new(program, &[&["bench"], args, &on].concat()).with(&toolkit.env).aloud();
-    let finished = session.runner.run(&ours);
-    if let Some(reason) = finished.failure {
-        return Outcome::Failed { reason, tail: finished.tail };
-    }
-    let Some((speed, ours)) = figure(&finished.stdout) else {
+    let output = session.runner.run(&ours).succeeded()?;
+    let Some((speed, ours)) = figure(&output.stdout) else {
         let reason = "expected images_per_s in a line of JSON, found none".to_owned();
-        return Outcome::Failed { reason, tail: finished.tail };
+        return Err(Obstacle::Failed { reason, tail: output.tail });
     };
     let mut found =
         Map::from_iter([("images_per_s".to_owned(), json!(speed)), ("measured".to_owned(), ours)]);
-    match pytorch(session, &[&args[1..], &on].concat(), script) {
-        Ok((theirs, measured)) => {
-            found.insert("ratio".into(), json!(speed / theirs));
-            found.insert("pytorch".into(), measured);
-        }
-        Err(why) => {
-            found.insert("pytorch".into(), why.into());
-        }
+    let theirs = pytorch(session, &[&args[1..], &on].concat(), script);
+    if let Ok((theirs, _)) = theirs {
+        found.insert("ratio".into(), json!(speed / theirs));
     }
-    Outcome::Passed(found)
+    let theirs = theirs.map_or_else(Value::from, |(_, measured)| measured);
+    found.insert("pytorch".into(), theirs);
+    Ok(found)
 }
 
 /// The faster of PyTorch's two layouts, or why there is neither.
 fn pytorch(session: &mut Session, args: &[&str], script: &str) -> Result<(f64, Value), String> {
-    let python = session.python.to_string_lossy().into_owned();
-    let torch = machine::torch(session.runner, &python)?;
+    let torch = machine::torch(session.runner, &session.python)?;
     session.facts.insert("torch".into(), torch);
     let mut best: Option<(f64, Value)> = None;
-    for layout in [None, Some("--channels-last")] {
-        let mut call = Call::new(&session.python, &[script]).aloud();
-        call.args.extend(args.iter().copied().chain(layout).map(OsString::from));
-        let finished = session.runner.run(&call);
-        if let Some(failure) = finished.failure {
-            let last = finished.tail.lines().next_back().unwrap_or_default();
+    for layout in [&[][..], &["--channels-last"]] {
+        let call = Call::new(&session.python, &[&[script], args, layout].concat()).aloud();
+        let output = session.runner.run(&call);
+        if let Some(failure) = output.failure {
+            let last = output.tail.lines().next_back().unwrap_or_default();
             return Err(format!("{failure}: {last}"));
         }
-        let measured = figure(&finished.stdout).ok_or("the script told no images_per_s")?;
+        let measured = figure(&output.stdout).ok_or("the script told no images_per_s")?;
         if best.as_ref().is_none_or(|(speed, _)| measured.0 > *speed) {
             best = Some(measured);
         }

@@ -1,12 +1,11 @@
-//! What has to be there before anything runs on a GPU: the driver, NVIDIA's compiler and libraries.
+//! This module finds what a GPU needs before anything runs on it: the driver, NVIDIA's compiler and libraries.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::call::{Call, Finished, Runner, Shown};
+use crate::call::{Call, Echo, Output, Runner};
 
 /// The driver's library.
 const DRIVER: &str = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
@@ -20,18 +19,17 @@ pub fn driver_loads() -> bool {
 /// NVIDIA's compiler and libraries, as `cargo xtask cuda-toolkit` prints them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Toolkit {
-    pub nvcc: PathBuf,
+    pub nvcc: String,
     /// Folders of libraries.
     libraries: Vec<PathBuf>,
     /// Whether cuDNN can be linked.
     #[serde(skip)]
     pub cudnn: bool,
     /// Environment of builds and of the programs that they make.
-    #[serde(deserialize_with = "variables")]
-    pub env: Vec<(OsString, OsString)>,
-    pub sanitizer: Option<PathBuf>,
+    pub env: Vec<(String, String)>,
+    pub sanitizer: Option<String>,
     /// Where builds go.
-    pub target: PathBuf,
+    pub target: String,
 }
 
 impl Toolkit {
@@ -40,8 +38,8 @@ impl Toolkit {
     /// # Errors
     /// When there is none and none can be installed.
     pub fn find(runner: &dyn Runner) -> Result<Self> {
-        let call = Call::new(cargo(), &["xtask", "cuda-toolkit"]);
-        let Finished { failure, stdout, tail } = runner.run(&Call { shown: Shown::Stderr, ..call });
+        let call = Call::new(&cargo(), &["xtask", "cuda-toolkit"]);
+        let Output { failure, stdout, tail } = runner.run(&Call { echo: Echo::Stderr, ..call });
         if let Some(failure) = failure {
             bail!("{failure}\n{tail}");
         }
@@ -52,23 +50,15 @@ impl Toolkit {
     }
 }
 
-/// Variables as pairs of plain strings; serde has its own form of an `OsString`.
-fn variables<'de, D: Deserializer<'de>>(
-    pairs: D,
-) -> std::result::Result<Vec<(OsString, OsString)>, D::Error> {
-    let pairs = Vec::<(String, String)>::deserialize(pairs)?;
-    Ok(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-}
-
 /// The cargo that runs us, or the one on the path.
-pub fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+pub fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
 /// The compiler below `CUDA_HOME`, or else the name under which the path may have it.
-pub fn nvcc_here() -> PathBuf {
-    let below = std::env::var_os("CUDA_HOME").map(|home| Path::new(&home).join("bin/nvcc"));
-    below.filter(|nvcc| nvcc.is_file()).unwrap_or_else(|| "nvcc".into())
+pub fn nvcc_here() -> String {
+    let below = std::env::var("CUDA_HOME").ok().map(|home| format!("{home}/bin/nvcc"));
+    below.filter(|nvcc| Path::new(nvcc).is_file()).unwrap_or_else(|| "nvcc".into())
 }
 
 /// Whether cuDNN can be linked: among the toolkit's libraries or the system's, or where `CUDNN_LIB` says.
@@ -95,15 +85,13 @@ pub mod tests {
 
     impl Toolkit {
         /// One that is not there.
-        pub fn fake(home: impl Into<PathBuf>, cudnn: bool, env: Vec<(OsString, OsString)>) -> Self {
-            let bin = home.into().join("bin");
-            let sanitizer = bin.join("compute-sanitizer");
+        pub fn fake(sanitizer: Option<&str>) -> Self {
             Self {
-                nvcc: bin.join("nvcc"),
+                nvcc: "/opt/cuda/bin/nvcc".into(),
                 libraries: Vec::new(),
-                cudnn,
-                env,
-                sanitizer: sanitizer.is_file().then_some(sanitizer),
+                cudnn: true,
+                env: vec![("CUDA_HOME".into(), "/opt/cuda".into())],
+                sanitizer: sanitizer.map(str::to_owned),
                 target: "built".into(),
             }
         }
@@ -114,25 +102,24 @@ pub mod tests {
         let printed = r#"{"nvcc": "/c/bin/nvcc", "libraries": [], "env": [["CUDA_HOME", "/c"]],
                           "sanitizer": null, "target": "/t"}"#;
         let answer = |line: &str| fine(if line.ends_with("cuda-toolkit") { printed } else { "" });
-        let found = Toolkit::find(&Fake::new(&answer)).unwrap();
-        assert_eq!((found.nvcc, found.target), ("/c/bin/nvcc".into(), PathBuf::from("/t")));
+        let found = Toolkit::find(&Fake::new(answer)).unwrap();
+        assert_eq!((found.nvcc.as_str(), found.target.as_str()), ("/c/bin/nvcc", "/t"));
         assert_eq!(found.env, [("CUDA_HOME".into(), "/c".into())]);
         assert!(!found.cudnn && found.sanitizer.is_none());
-        let refused = |_: &str| failed("no nvcc: not below CUDA_HOME");
-        let error = Toolkit::find(&Fake::new(&refused)).unwrap_err().to_string();
+        let refused = Fake::new(|_| failed("no nvcc: not below CUDA_HOME"));
+        let error = Toolkit::find(&refused).unwrap_err().to_string();
         assert!(error.contains("not below CUDA_HOME"), "{error}");
     }
 
     #[test]
     fn cudnn_is_looked_for_beside_the_toolkit_and_in_the_system() {
         let home = tempfile::tempdir().unwrap();
-        let nothing =
-            |_: &str| fine("\tlibcublas.so.13 (libc6,x86-64) => /usr/lib/libcublas.so.13\n");
+        let nothing = "\tlibcublas.so.13 (libc6,x86-64) => /usr/lib/libcublas.so.13\n";
+        let known = "\tlibcudnn.so (libc6,x86-64) => /usr/lib/libcudnn.so\n";
         let folders = [home.path().to_owned()];
-        assert!(!has_cudnn(&folders, &Fake::new(&nothing)));
-        let known = |_: &str| fine("\tlibcudnn.so (libc6,x86-64) => /usr/lib/libcudnn.so\n");
-        assert!(has_cudnn(&folders, &Fake::new(&known)));
+        let has_cudnn = |said: &str| has_cudnn(&folders, &Fake::new(|_| fine(said)));
+        assert!(!has_cudnn(nothing) && has_cudnn(known));
         std::fs::write(home.path().join("libcudnn.so.9"), "").unwrap();
-        assert!(has_cudnn(&folders, &Fake::new(&nothing)));
+        assert!(has_cudnn(nothing));
     }
 }

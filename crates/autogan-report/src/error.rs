@@ -1,4 +1,4 @@
-//! The crate's error.
+//! [`Error`] says why a run could not be read or a page not be written.
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,7 +12,4 @@ pub enum Error {
     /// The run directory could not be read or written.
     #[error(transparent)]
     Run(#[from] autogan_run::Error),
-    /// Numbers that stand for no architecture.
-    #[error(transparent)]
-    Space(#[from] autogan_space::SpaceError),
 }

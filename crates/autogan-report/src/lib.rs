@@ -25,6 +25,7 @@ mod shell;
 mod svg;
 
 pub use arch::{ArchView, Drawing, arch_glyph, arch_svg, arch_svg_file};
-pub use data::{RunData, Status, Summary, TrainingScores};
+pub use data::{RunData, Status, Summary};
 pub use error::{Error, Result};
 pub use report::{report_html, write_report};
+pub use shell::program;

@@ -1,4 +1,10 @@
-//! Quotes the words of commands that a page shows, so that a shell reads each as one word.
+//! This module writes the commands that a page shows: how they begin, and words in quotes where a shell needs them.
+
+/// What a command line that is told to a person begins with: `autogan` where the program is installed, `cargo xtask`
+/// from the repository.
+pub fn program() -> String {
+    std::env::var("AUTOGAN_CALLED_AS").unwrap_or_else(|_| "autogan".to_owned())
+}
 
 /// The word, in quotes where the shell would split or expand it.
 pub(crate) fn quoted(word: &str) -> String {

@@ -1,4 +1,4 @@
-//! Statistics of scores by choice: which choices score higher, with confidence intervals.
+//! This module says which choices score higher, with confidence intervals.
 //!
 //! Scores rise while the shared weights learn, and the policy draws what it likes again and again.
 //! So a score counts relative to the mean of its iteration, and an architecture counts once, with
@@ -105,13 +105,8 @@ fn children(data: &RunData, stage: u32) -> Vec<Child<'_>> {
     }
     rows.filter_map(|row| {
         let (sum, count) = means.get(&row.trial.row.iteration)?;
-        let score = row.trial.row.score;
-        Some(Child {
-            score,
-            relative: score - sum / count,
-            arch: &row.trial.row.arch,
-            choice: &row.choice,
-        })
+        let (score, arch) = (row.trial.row.score, &row.trial.row.arch);
+        Some(Child { score, relative: score - sum / count, arch, choice: &row.choice })
     })
     .collect()
 }
@@ -175,12 +170,12 @@ pub fn pooled(differences: &[Difference]) -> Option<Difference> {
     Some(Difference::within(estimate, error, Normal::standard().inverse_cdf(QUANTILE)))
 }
 
-/// The mean; NaN of nothing.
+/// The mean; NaN without values.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The standard deviation of the sample, unbiased in its square; NaN of fewer than two.
+/// The standard deviation of the sample, whose square is unbiased; NaN for fewer than two values.
 pub fn deviation(values: &[f64]) -> f64 {
     variance(values).sqrt()
 }
@@ -192,7 +187,7 @@ fn variance(values: &[f64]) -> f64 {
     squares / (values.len() - 1) as f64
 }
 
-/// The `share` quantile of ascending values, linear between neighbours; NaN of nothing.
+/// The `share` quantile of ascending values, linear between neighbours; NaN without values.
 pub fn quantile(ascending: &[f64], share: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else { return f64::NAN };
     let place = share.clamp(0.0, 1.0) * last as f64;

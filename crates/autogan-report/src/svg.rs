@@ -1,4 +1,4 @@
-//! A writer of SVG for the drawings of this crate: escaped text, short numbers, lines and arrows.
+//! [`Svg`] writes the drawings of this crate: escaped text, short numbers, lines and arrows.
 
 use std::fmt::{self, Display, Write};
 
@@ -148,6 +148,20 @@ impl Svg {
              viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
              aria-label=\"{label}\">{}</svg>",
             self.body
+        )
+    }
+}
+
+impl Svg {
+    /// The drawing as a file of its own; `style` is its style sheet and the class of its background.
+    pub fn file(self, class: &str, size: (f64, f64), label: &str, style: (&str, &str)) -> String {
+        let ((width, height), (css, paper)) = (size, style);
+        let drawing = self.finish(class, size, label);
+        let at = drawing.find('>').map_or(0, |at| at + 1);
+        let (open, rest) = drawing.split_at(at);
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{open}\n<style>{css}</style>\
+             <rect class=\"{paper}\" width=\"{width}\" height=\"{height}\"/>\n{rest}\n"
         )
     }
 }

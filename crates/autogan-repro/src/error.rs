@@ -58,7 +58,7 @@ pub enum ReproError {
     /// From a search or a training.
     #[error(transparent)]
     Search(#[from] autogan_search::SearchError),
-    /// A file could not be written.
+    /// A file could not be read or written.
     #[error(transparent)]
     File(#[from] autogan_files::Error),
     /// From a run directory.
@@ -67,12 +67,4 @@ pub enum ReproError {
     /// From the search space.
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),
-    /// A file that cannot be read or written.
-    #[error("cannot read or write {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
 }

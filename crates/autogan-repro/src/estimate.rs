@@ -1,6 +1,7 @@
 //! [`estimates`] says how long jobs will take on this machine, before they run.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use autogan_data::{registry, shapes};
@@ -33,9 +34,9 @@ pub fn estimates(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> 
     let (mut times, mut without) = (Vec::new(), Vec::new());
     for job in jobs {
         let on = (job.dataset, job.seed);
-        let speed = match speeds.get(&job.dataset) {
-            Some(speed) => *speed,
-            None => {
+        let speed = match speeds.entry(job.dataset) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(entry) => {
                 let name = scorer(scale, job.dataset);
                 let extractor = files.sources.scorer(name, device).ok();
                 if extractor.is_none() && !without.contains(&name) {
@@ -43,9 +44,7 @@ pub fn estimates(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> 
                 }
                 let config = search_config(scale, crate::Method::Controller, on, files)?;
                 let (model, batch) = (&config.model, config.reward.batch);
-                let speed = Speed::measure(model, batch, extractor.as_deref(), device)?;
-                speeds.insert(job.dataset, speed);
-                speed
+                *entry.insert(Speed::measure(model, batch, extractor.as_deref(), device)?)
             }
         };
         let (computing, scored) = match &job.work {
@@ -55,11 +54,11 @@ pub fn estimates(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> 
                 (estimate.training(speed) + estimate.generating(speed), estimate.scored())
             }
             Work::Train { arch, length } => {
-                let (of, estimate): (&Arch, fn(&_, usize) -> TrainingEstimate) = match arch {
-                    ArchSource::Fixed(arch) => (arch, TrainingEstimate::new),
-                    _ => (&Arch::AUTOGAN_A, TrainingEstimate::of_mean),
+                let (of, estimate): (Arch, fn(&_, usize) -> TrainingEstimate) = match arch {
+                    ArchSource::Fixed(vector) => (vector.parse()?, TrainingEstimate::new),
+                    _ => (Arch::AUTOGAN_A, TrainingEstimate::of_mean),
                 };
-                let config = training_config(scale, of, *length, on, files)?;
+                let config = training_config(scale, &of, *length, on, files)?;
                 let estimate = estimate(&config, count(job.dataset, config.data.count)?);
                 (estimate.training(speed) + estimate.generating(speed), estimate.scored)
             }

@@ -1,4 +1,4 @@
-//! The tables and figures of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835) that can be made.
+//! An [`Item`] is a table or figure of the paper (Gong et al., *AutoGAN*, ICCV 2019) that can be made.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,51 +32,35 @@ pub enum Item {
 
 impl Item {
     /// All of them, in the paper's order.
-    pub const ALL: [Item; 11] = [
-        Item::Table1,
-        Item::Table2,
-        Item::Fig3,
-        Item::Fig4,
-        Item::Fig5,
-        Item::Fig6,
-        Item::Fig7,
-        Item::Fig8,
-        Item::Fig9,
-        Item::Fig10,
-        Item::Random,
-    ];
+    pub const ALL: [Item; 11] = {
+        use Item::*;
+        [Table1, Table2, Fig3, Fig4, Fig5, Fig6, Fig7, Fig8, Fig9, Fig10, Random]
+    };
 
     /// The name on the command line and of the page's directory.
     pub fn name(self) -> &'static str {
-        match self {
-            Item::Table1 => "table1",
-            Item::Table2 => "table2",
-            Item::Fig3 => "fig3",
-            Item::Fig4 => "fig4",
-            Item::Fig5 => "fig5",
-            Item::Fig6 => "fig6",
-            Item::Fig7 => "fig7",
-            Item::Fig8 => "fig8",
-            Item::Fig9 => "fig9",
-            Item::Fig10 => "fig10",
-            Item::Random => "random",
-        }
+        self.named().0
     }
 
     /// The page's title.
     pub fn title(self) -> &'static str {
+        self.named().1
+    }
+
+    /// Name and title.
+    fn named(self) -> (&'static str, &'static str) {
         match self {
-            Item::Table1 => "Table 1: scores on CIFAR-10",
-            Item::Table2 => "Table 2: transfer to STL-10",
-            Item::Fig3 => "Figure 3: the architecture found",
-            Item::Fig4 => "Figure 4: images of the architecture found",
-            Item::Fig5 => "Figure 5: images at 48x48 after transfer",
-            Item::Fig6 => "Figure 6: the three best architectures found",
-            Item::Fig7 => "Figure 7: the reward against training from scratch",
-            Item::Fig8 => "Figure 8: Inception Score or 1 / FID as the reward",
-            Item::Fig9 => "Figure 9: with and without dynamic reset",
-            Item::Fig10 => "Figure 10: multi-level or single-level search",
-            Item::Random => "Section 4.3.5: random search",
+            Item::Table1 => ("table1", "Table 1: scores on CIFAR-10"),
+            Item::Table2 => ("table2", "Table 2: transfer to STL-10"),
+            Item::Fig3 => ("fig3", "Figure 3: the architecture found"),
+            Item::Fig4 => ("fig4", "Figure 4: images of the architecture found"),
+            Item::Fig5 => ("fig5", "Figure 5: images at 48x48 after transfer"),
+            Item::Fig6 => ("fig6", "Figure 6: the three best architectures found"),
+            Item::Fig7 => ("fig7", "Figure 7: the reward against training from scratch"),
+            Item::Fig8 => ("fig8", "Figure 8: Inception Score or 1 / FID as the reward"),
+            Item::Fig9 => ("fig9", "Figure 9: with and without dynamic reset"),
+            Item::Fig10 => ("fig10", "Figure 10: multi-level or single-level search"),
+            Item::Random => ("random", "Section 4.3.5: random search"),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A job: one search or one training from scratch, in a run directory of its own. Experiments share jobs, for a job's
+//! A [`Job`] is one search or one training from scratch, in a run directory of its own. Experiments share jobs: a job's
 //! name says everything that it depends on, and its numbers do not depend on when it is run.
 
-use autogan_config::{Levels, Policy, RewardMetric, SearchConfig};
-use autogan_space::Arch;
+use autogan_config::{Configuration, Levels, Policy, RewardMetric, SearchConfig};
 
-use crate::scale::{Dataset, Scale};
+use crate::error::Result;
+use crate::scale::{Dataset, ResetSizes, Scale, settings};
 
 /// How a search differs from the usual one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,8 +53,8 @@ pub enum Work {
 /// Where the architecture of a training comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArchSource {
-    /// It is given.
-    Fixed(Arch),
+    /// It is given, as its released vector.
+    Fixed(&'static str),
     /// A search found it.
     Found {
         /// The search's job.
@@ -86,7 +86,7 @@ pub enum Length {
 
 /// A network as hand-made GANs have it, such as SN-GAN's: pre-activation, batch norm, nearest neighbours, in-cell
 /// shortcuts, and no skips between cells.
-pub const BASELINE: &str = "1 1 1 1 1 1 1 1 0 1 1 1 1 0";
+const BASELINE: &str = "1 1 1 1 1 1 1 1 0 1 1 1 1 0";
 
 impl Method {
     /// The name in the names of jobs.
@@ -106,9 +106,8 @@ impl Method {
         if scale.sizes().reset.is_none() { Method::Controller } else { Method::Reset }
     }
 
-    /// Changes the configuration of the usual search.
-    pub fn change(self, scale: Scale, config: &mut SearchConfig) {
-        let reset = scale.sizes().reset;
+    /// The configuration of the usual search with what the method changes in it.
+    pub(crate) fn change(self, scale: Scale, mut config: SearchConfig) -> Result<SearchConfig> {
         match self {
             Method::Controller => (),
             Method::Uniform => config.controller.policy = Policy::Uniform,
@@ -118,24 +117,25 @@ impl Method {
             }
             Method::Frechet => config.reward.metric = RewardMetric::InverseFid,
             Method::Reset | Method::NoReset => {
-                let on = self == Method::Reset;
-                config.reset.enabled = on;
-                if let Some(reset) = reset {
-                    (reset.both)(config);
-                    if on {
-                        (reset.on)(config);
-                    }
+                config.reset.enabled = self == Method::Reset;
+                if let Some(ResetSizes { both, on }) = scale.sizes().reset {
+                    let on = if config.reset.enabled { on } else { "" };
+                    return Ok(config.with(&[settings(both), settings(on)].concat())?);
                 }
             }
         }
+        Ok(config.checked()?)
     }
 }
 
 impl Job {
+    fn new(what: &str, work: Work, dataset: Dataset, seed: u64) -> Job {
+        Job { name: format!("{what}-{}-s{seed}", dataset.name()), dataset, seed, work }
+    }
+
     /// A search.
     pub fn search(method: Method, dataset: Dataset, seed: u64) -> Job {
-        let name = format!("search-{}", method.name());
-        Job { name: named(&name, dataset, seed), dataset, seed, work: Work::Search(method) }
+        Job::new(&format!("search-{}", method.name()), Work::Search(method), dataset, seed)
     }
 
     /// A training of what a search with `method` found.
@@ -169,9 +169,9 @@ impl Job {
         Job::train("train-scratch", arch, Length::Long, dataset, seed)
     }
 
-    /// A training to the end of a given architecture.
-    pub fn fixed(what: &str, arch: Arch, dataset: Dataset, seed: u64) -> Job {
-        Job::train(&format!("train-{what}"), ArchSource::Fixed(arch), Length::Long, dataset, seed)
+    /// The training to the end of the network that nobody searched.
+    pub fn baseline(dataset: Dataset, seed: u64) -> Job {
+        Job::train("train-baseline", ArchSource::Fixed(BASELINE), Length::Long, dataset, seed)
     }
 
     /// The jobs that have to be finished before this one can begin.
@@ -187,11 +187,6 @@ impl Job {
     }
 
     fn train(name: &str, arch: ArchSource, length: Length, dataset: Dataset, seed: u64) -> Job {
-        let name = named(name, dataset, seed);
-        Job { name, dataset, seed, work: Work::Train { arch, length } }
+        Job::new(name, Work::Train { arch, length }, dataset, seed)
     }
-}
-
-fn named(what: &str, dataset: Dataset, seed: u64) -> String {
-    format!("{what}-{}-s{seed}", dataset.name())
 }

@@ -1,5 +1,5 @@
-//! The paper's tables and figures (Gong et al., *AutoGAN*, ICCV 2019): the runs behind them, and pages made of what the
-//! runs hold.
+//! This crate makes the paper's tables and figures (Gong et al., *AutoGAN*, ICCV 2019): it runs what is behind them,
+//! and makes pages of what the runs hold.
 //!
 //! An [`Item`] is a list of [`Job`]s and a page. A job is a search or a training from scratch in a run directory of its
 //! own; items share jobs, and a job that is finished is not run again. [`Runner`] carries jobs out, [`pages`] writes
@@ -24,7 +24,7 @@ mod source;
 pub use error::{ReproError, Result};
 pub use estimate::{Estimates, estimates};
 pub use item::Item;
-pub use job::{ArchSource, BASELINE, Job, Length, Method, Work};
+pub use job::{ArchSource, Job, Length, Method, Work};
 pub use monitor::{Failure, JobEvent, Monitor, Notice};
 pub use plan::{Scope, jobs};
 pub use resolve::{search_config, training_config};

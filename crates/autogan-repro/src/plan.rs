@@ -1,10 +1,7 @@
 //! [`jobs`] lists the jobs of each item, in an order in which each finds what it needs.
 
-use autogan_space::Arch;
-
-use crate::error::Result;
 use crate::item::Item;
-use crate::job::{BASELINE, Job, Method};
+use crate::job::{Job, Method};
 use crate::scale::{Dataset, Scale};
 
 /// What figure 5 and table 2 train on, where there is no STL-10: the embedded shapes, drawn at 48x48.
@@ -46,38 +43,32 @@ impl Scope {
 }
 
 /// The jobs of several items, each once.
-///
-/// # Errors
-/// When an architecture of this module cannot be read.
-pub fn jobs(items: &[Item], scope: Scope) -> Result<Vec<Job>> {
+pub fn jobs(items: &[Item], scope: Scope) -> Vec<Job> {
     let mut all: Vec<Job> = Vec::new();
     // Seed by seed, so that what is stopped early holds whole comparisons of fewer seeds.
     for (dataset, seed) in scope.pairs() {
         for item in items {
-            for job in item_jobs(*item, scope, dataset, seed)? {
+            for job in item_jobs(*item, scope, dataset, seed) {
                 if !all.iter().any(|known| known.name == job.name) {
                     all.push(job);
                 }
             }
         }
     }
-    Ok(all)
+    all
 }
 
 /// The jobs of one item on one dataset with one seed.
-///
-/// # Errors
-/// When an architecture of this module cannot be read.
-pub fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Result<Vec<Job>> {
+fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Vec<Job> {
     let search = |method| Job::search(method, dataset, seed);
     let found = |method| Job::found(method, 1, dataset, seed);
     let ranked = |rank| Job::found(Method::Controller, rank, dataset, seed);
     let both = |method| vec![search(method), found(method)];
     let usual = || both(Method::Controller);
-    Ok(match item {
+    match item {
         Item::Fig3 => vec![search(Method::Controller)],
         Item::Fig4 => usual(),
-        Item::Table1 => [usual(), vec![baseline(dataset, seed)?]].concat(),
+        Item::Table1 => [usual(), vec![Job::baseline(dataset, seed)]].concat(),
         Item::Fig6 => [usual(), vec![ranked(2), ranked(3)]].concat(),
         Item::Table2 | Item::Fig5 => {
             let to = transfer_dataset(scope.scale, scope.stl10);
@@ -90,21 +81,13 @@ pub fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Resul
         Item::Fig8 => [usual(), both(Method::Frechet)].concat(),
         Item::Fig9 => [both(Method::with_reset(scope.scale)), both(Method::NoReset)].concat(),
         Item::Fig10 => [usual(), both(Method::Single)].concat(),
-        Item::Random => random(scope.scale, dataset, seed)?,
-    })
-}
-
-/// The searches and trainings that random search is compared by.
-fn random(scale: Scale, dataset: Dataset, seed: u64) -> Result<Vec<Job>> {
-    let mut jobs = Vec::new();
-    for method in [Method::Controller, Method::Uniform] {
-        jobs.push(Job::search(method, dataset, seed));
-        jobs.push(Job::found(method, 1, dataset, seed));
+        Item::Random => [
+            [both(Method::Controller), both(Method::Uniform)].concat(),
+            scratch(scope.scale, dataset, seed),
+            vec![best_of_scratch(scope.scale, dataset, seed), Job::baseline(dataset, seed)],
+        ]
+        .concat(),
     }
-    jobs.extend(scratch(scale, dataset, seed));
-    jobs.push(best_of_scratch(scale, dataset, seed));
-    jobs.push(baseline(dataset, seed)?);
-    Ok(jobs)
 }
 
 /// The trainings that random search without shared weights consists of.
@@ -115,14 +98,6 @@ pub fn scratch(scale: Scale, dataset: Dataset, seed: u64) -> Vec<Job> {
 /// The training to the end of what random search without shared weights found.
 pub fn best_of_scratch(scale: Scale, dataset: Dataset, seed: u64) -> Job {
     Job::best_of(&scratch(scale, dataset, seed), dataset, seed)
-}
-
-/// The training of the network that nobody searched.
-///
-/// # Errors
-/// When [`BASELINE`] is no architecture.
-pub fn baseline(dataset: Dataset, seed: u64) -> Result<Job> {
-    Ok(Job::fixed("baseline", BASELINE.parse::<Arch>()?, dataset, seed))
 }
 
 #[cfg(test)]
@@ -136,7 +111,7 @@ mod tests {
     #[test]
     fn jobs_come_after_what_they_need_and_once() {
         for scale in Scale::ALL {
-            let jobs = jobs(&Item::ALL, scope(scale)).unwrap();
+            let jobs = jobs(&Item::ALL, scope(scale));
             for (place, job) in jobs.iter().enumerate() {
                 for wanted in job.needs() {
                     let before = jobs[..place].iter().any(|other| other.name == wanted);
@@ -149,7 +124,7 @@ mod tests {
 
     #[test]
     fn experiments_share_jobs() {
-        let count = |items: &[Item]| jobs(items, scope(Scale::Small)).unwrap().len();
+        let count = |items: &[Item]| jobs(items, scope(Scale::Small)).len();
         assert_eq!(
             count(&[Item::Fig10]),
             4 * 6,

@@ -1,7 +1,4 @@
-//! A job becomes the configuration that it runs with: a preset, with what the scale changes in it and what the job
-//! changes.
-
-use std::path::PathBuf;
+//! This module makes the configuration of a job: a preset, with the settings of the scale and of the job.
 
 use autogan_config::Configuration;
 use autogan_run::TrialKind;
@@ -12,11 +9,11 @@ use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Length, Method, Work};
 use crate::monitor::Failure;
 use crate::results::Results;
-use crate::scale::{Dataset, Scale};
+use crate::scale::{Dataset, Scale, settings};
 use crate::source::Files;
 
-/// What is added to the seed of short trainings. They pick architectures; with the seed of the long training, which ends
-/// in the score, the luck that an architecture was picked by would count for it again.
+/// The number that is added to the seed of short trainings, which pick architectures. With the seed of the long training
+/// the same luck would count twice: in the pick, and in the score at the end.
 const PICKING: u64 = 1000;
 
 /// The configuration of a search.
@@ -31,14 +28,12 @@ pub fn search_config(
 ) -> Result<SearchConfig> {
     let sizes = scale.sizes();
     let preset = sizes.search_presets[usize::from(dataset != Dataset::Shapes)];
-    let mut config = SearchConfig::preset(preset, &[])?;
+    let mut config = SearchConfig::preset(preset, &settings(sizes.search))?;
     config.seed = seed;
     dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
     scorer(scale, dataset).clone_into(&mut config.reward.scorer);
-    (sizes.search)(&mut config);
-    method.change(scale, &mut config);
-    Ok(config.checked()?)
+    method.change(scale, config)
 }
 
 /// The configuration of a training of `arch`.
@@ -58,12 +53,11 @@ pub fn training_config(
         (_, Dataset::Shapes) => sizes.training_presets[0],
         _ => sizes.training_presets[1],
     };
-    let mut config = TrainingConfig::preset(preset, &[])?;
+    let mut config = TrainingConfig::preset(preset, &settings(sizes.training))?;
     config.arch = arch.clone();
     dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
     scorer(scale, dataset).clone_into(&mut config.score.scorer);
-    (sizes.training)(&mut config);
     config.schedule.samples_every = 0;
     match length {
         Length::Short => {
@@ -83,8 +77,7 @@ pub fn training_config(
     Ok(config.checked()?)
 }
 
-/// Why a job can never begin: what it needs is among the jobs before it that failed. The best of several is that of those
-/// that did not.
+/// Why a job can never begin: a job that it needs has failed. A job that takes the best of several needs one that has not.
 pub(crate) fn blocked(job: &Job, failed: &[Failure]) -> Option<String> {
     let needs = job.needs();
     let is_lost = |wanted: &&str| failed.iter().any(|failure| failure.job == *wanted);
@@ -104,22 +97,21 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
         wanted: wanted.to_owned(),
         found,
     };
+    let unfinished = |wanted: &str| needs(wanted, "no finished run".to_owned());
+    let search = |wanted: &str| results.search(wanted)?.ok_or_else(|| unfinished(wanted));
     match arch {
-        ArchSource::Fixed(arch) => Ok(arch.clone()),
+        ArchSource::Fixed(vector) => Ok(vector.parse()?),
         ArchSource::Found { job: wanted, rank } => {
-            let search = results.search(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
-            let found = search.arch.top.iter().find(|found| found.rank as usize == *rank);
-            let count = search.arch.top.len();
-            let found = found.ok_or_else(|| needs(wanted, format!("{count} architectures")))?;
-            Ok(found.arch.clone())
+            let top = search(wanted)?.arch.top;
+            let found = top.iter().find(|found| found.rank as usize == *rank);
+            let missing = || needs(wanted, format!("{} architectures", top.len()));
+            Ok(found.ok_or_else(missing)?.arch.clone())
         }
         ArchSource::Random { job: wanted, index } => {
-            let search = results.search(wanted)?.ok_or_else(|| needs(wanted, unfinished()))?;
-            let random = search.trials.iter().filter(|trial| trial.kind == TrialKind::Random);
-            let count = random.clone().count();
-            let found = random.into_iter().nth(*index);
-            let found = found.ok_or_else(|| needs(wanted, format!("{count} random ones")))?;
-            Ok(found.arch.clone())
+            let mut random = search(wanted)?.trials;
+            random.retain(|trial| trial.kind == TrialKind::Random);
+            let missing = || needs(wanted, format!("{} random ones", random.len()));
+            Ok(random.get(*index).ok_or_else(missing)?.arch.clone())
         }
         ArchSource::BestOf(jobs) => {
             let mut best: Option<(f64, Arch)> = None;
@@ -129,7 +121,7 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
                     if results.diverged(wanted)?.is_some() {
                         continue;
                     }
-                    return Err(needs(wanted, unfinished()));
+                    return Err(unfinished(wanted));
                 };
                 // The first of equals stays, as it would in a search that keeps the best so far.
                 if best.as_ref().is_none_or(|(score, _)| training.score() > *score) {
@@ -139,10 +131,6 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
             best.map(|(_, arch)| arch).ok_or_else(|| needs("a short training", "none".to_owned()))
         }
     }
-}
-
-fn unfinished() -> String {
-    "no finished run".to_owned()
 }
 
 /// The scorer of a dataset's images.
@@ -157,9 +145,8 @@ pub fn scorer(scale: Scale, dataset: Dataset) -> &'static str {
 
 /// The directory of the files as text; empty where there are none to be had from outside.
 fn directory(dataset: Dataset, files: &Files) -> Result<String> {
-    let Some(dir): Option<PathBuf> = files.dir(dataset) else { return Ok(String::new()) };
-    let text = dir.to_str().map(str::to_owned);
-    text.ok_or_else(|| {
+    let Some(dir) = files.dir(dataset) else { return Ok(String::new()) };
+    dir.into_os_string().into_string().map_err(|dir| {
         ReproError::NoData(format!("{}: expected a directory named in UTF-8", dir.display()))
     })
 }
@@ -215,7 +202,7 @@ mod tests {
         let failure = |job: &str| Failure { job: job.to_owned(), reason: String::new() };
         let failing = |first: &[&str]| -> Vec<String> {
             let mut failed: Vec<Failure> = first.iter().map(|job| failure(job)).collect();
-            for job in jobs(&[Item::Random], scope).unwrap() {
+            for job in jobs(&[Item::Random], scope) {
                 failed.extend(blocked(&job, &failed).map(|_| failure(&job.name)));
             }
             failed[first.len()..].iter().map(|failure| failure.job.clone()).collect()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use autogan_config::Configuration;
 use autogan_run::{
-    ArchFile, Host, RunDir, ScoresFile, Session, StoreReader, Stored, Trial, TrialFilter,
+    ArchFile, Host, Record, RunDir, ScoresFile, Session, StoreReader, Trial, TrialFilter,
 };
 use autogan_search::{SearchConfig, TrainingConfig, best_is_intact};
 use autogan_space::{GeneratorShape, TokenOrder};
@@ -94,34 +94,25 @@ impl Results {
     /// # Errors
     /// When a file of its directory is damaged.
     pub fn search(&self, job: &str) -> Result<Option<SearchResult>> {
-        let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
+        let Some(End { run, reader, seconds, .. }) = self.finished(job)? else { return Ok(None) };
         let Some(arch) = run.arch()? else { return Ok(None) };
         let config = SearchConfig::stored(&run.config()?, "the job's config.toml")?;
-        let trials: Vec<Trial> =
-            reader.trials(TrialFilter::ALL)?.into_iter().map(|stored| stored.row).collect();
+        let trials = reader.trials(TrialFilter::ALL)?.into_iter().map(|stored| stored.row);
         let batch = config.train.d_batch as u64;
-        let rewards: Vec<StepReward> = reader
-            .series("controller/reward")?
-            .into_iter()
-            .map(|stored| StepReward {
-                seconds: stored.row.seconds,
-                trained: stored.row.step * batch,
-                reward: stored.row.value,
-            })
-            .collect();
+        let rewards = reader.series("controller/reward")?.into_iter().map(|stored| StepReward {
+            seconds: stored.row.seconds,
+            trained: stored.row.step * batch,
+            reward: stored.row.value,
+        });
         Ok(Some(SearchResult {
             scored: images(&reader, "scored")?,
             arch,
-            trials,
-            rewards,
+            trials: trials.collect(),
+            rewards: rewards.collect(),
             resets: reader.events(Some("reset"))?.len(),
             trained: images(&reader, "real")?,
             seconds,
-            shape: GeneratorShape {
-                latent: config.model.latent,
-                width: config.model.gf,
-                bottom: config.model.bottom,
-            },
+            shape: config.model.shape(),
             order: config.controller.tokens,
             host: run.host()?,
         }))
@@ -132,7 +123,7 @@ impl Results {
     /// # Errors
     /// When its directory is damaged.
     pub fn training(&self, job: &str) -> Result<Option<TrainingResult>> {
-        let Some((run, reader, seconds)) = self.finished(job)? else { return Ok(None) };
+        let Some(End { run, reader, seconds, .. }) = self.finished(job)? else { return Ok(None) };
         let Some(file) = run.scores()? else { return Ok(None) };
         let config = TrainingConfig::stored(&run.config()?, "the job's config.toml")?;
         let frechet = reader.series("score/frechet")?;
@@ -156,7 +147,7 @@ impl Results {
     /// # Errors
     /// When its store or its result cannot be read.
     pub fn is_finished(&self, job: &Job) -> Result<bool> {
-        let Some((run, ..)) = self.finished(&job.name)? else { return Ok(false) };
+        let Some(End { run, .. }) = self.finished(&job.name)? else { return Ok(false) };
         let there = match job.work {
             Work::Search(_) => run.arch().map(|found| found.is_some()),
             Work::Train { .. } if !best_is_intact(&run)? => Ok(false),
@@ -177,10 +168,9 @@ impl Results {
         Ok(end.map(|end| end.json["reason"].as_str().unwrap_or("it diverged").to_owned()))
     }
 
-    /// The run of a job that came to its end, its store, and its wall clock.
-    fn finished(&self, job: &str) -> Result<Option<(RunDir, StoreReader, f64)>> {
-        let end = self.end(job)?.filter(|end| end.json["outcome"] == "finished");
-        Ok(end.map(|end| (end.run, end.reader, end.seconds)))
+    /// The end of a job that finished.
+    fn finished(&self, job: &str) -> Result<Option<End>> {
+        Ok(self.end(job)?.filter(|end| end.json["outcome"] == "finished"))
     }
 
     /// How the last session of a job ended that came to an end of its own.
@@ -191,7 +181,7 @@ impl Results {
             return Ok(None);
         }
         let reader = StoreReader::open_live(&run.store_path())?;
-        let sessions: Vec<Stored<Session>> = reader.rows_after(0)?;
+        let sessions: Vec<Record<Session>> = reader.rows_after(0)?;
         let last = sessions.into_iter().rev().find(|session| session.row.kind == "end");
         Ok(last.map(|last| End {
             run,

@@ -1,12 +1,10 @@
-//! How large the experiments are: on which images, with which seeds, and with what changed in the presets.
+//! A [`Scale`] says how large the experiments are: on which images, with which seeds and settings.
 //!
 //! `small` is sized for two cores and about an hour for the items that the paper's comparisons need; its seeds are named
 //! here, before any of its runs. `full` has the paper's sizes and scores by Inception.
 
 use std::fmt;
 use std::str::FromStr;
-
-use autogan_config::{SearchConfig, TrainingConfig};
 
 /// How large the experiments are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,16 +103,13 @@ impl Dataset {
     }
 }
 
-/// What is changed in a configuration.
-pub type Change<C> = fn(&mut C);
-
-/// What is changed in a search besides, so that a reset fires in it.
+/// What is changed in a search besides, so that a reset fires in it: settings as in [`Sizes::search`].
 #[derive(Debug, Clone, Copy)]
 pub struct ResetSizes {
     /// In both runs of the comparison.
-    pub both: Change<SearchConfig>,
+    pub both: &'static str,
     /// Where the reset is on.
-    pub on: Change<SearchConfig>,
+    pub on: &'static str,
 }
 
 /// What is changed in the presets, and how much is done.
@@ -125,12 +120,12 @@ pub struct ResetSizes {
 pub struct Sizes {
     /// Preset of the searches by dataset: the embedded shapes, CIFAR-10.
     pub search_presets: [&'static str; 2],
-    /// What is changed in it.
-    pub search: Change<SearchConfig>,
+    /// What is changed in it: settings as `--set` takes them, with "; " between them.
+    pub search: &'static str,
     /// Presets of training from scratch: the embedded shapes, CIFAR-10, 48x48.
     pub training_presets: [&'static str; 3],
-    /// What is changed in them.
-    pub training: Change<TrainingConfig>,
+    /// What is changed in them, in the same way.
+    pub training: &'static str,
     /// The comparison of figure 9, where the usual search is none of its runs.
     pub reset: Option<ResetSizes>,
     /// G iterations of a short training, as figure 7 and random search without shared weights have them.
@@ -144,49 +139,24 @@ pub struct Sizes {
     pub scratch: usize,
 }
 
+/// The settings of a text, one by one.
+pub(crate) fn settings(text: &str) -> Vec<String> {
+    text.split("; ").filter(|setting| !setting.is_empty()).map(str::to_owned).collect()
+}
+
 const TINY: Sizes = Sizes {
     search_presets: ["quick", "cifar10-cpu"],
-    search: |c| {
-        c.data.count = 40;
-        c.model.latent = 4;
-        c.model.gf = 4;
-        c.model.df = 4;
-        c.train.d_batch = 8;
-        c.train.g_batch = 8;
-        c.search.iterations = 4;
-        c.search.grow_at = [1, 2];
-        c.search.candidates = 4;
-        c.search.top_k = 2;
-        c.controller.hidden = 8;
-        c.controller.steps = 3;
-        c.reward.images = 16;
-        c.reward.batch = 8;
-        c.reward.recalibrate_batches = 1;
-        c.reward.recalibrate_batch = 8;
-        c.derive.candidates = 4;
-        c.derive.top_k = 3;
-        c.derive.images = 16;
-        c.derive.random = 6;
-    },
+    search: "data.count=40; model.latent=4; model.gf=4; model.df=4; train.d_batch=8; train.g_batch=8; \
+             search.iterations=4; search.grow_at=[1, 2]; search.candidates=4; search.top_k=2; \
+             controller.hidden=8; controller.steps=3; reward.images=16; reward.batch=8; \
+             reward.recalibrate_batches=1; reward.recalibrate_batch=8; derive.candidates=4; \
+             derive.top_k=3; derive.images=16; derive.random=6",
     training_presets: ["quick", "cifar10-cpu", "stl10"],
-    training: |c| {
-        c.data.count = 40;
-        c.model.latent = 4;
-        c.model.gf = 4;
-        c.model.df = 4;
-        c.train.d_batch = 8;
-        c.train.g_batch = 8;
-        c.train.n_critic = 1;
-        c.score.images = 16;
-        c.score.splits = 2;
-        c.score.batch = 8;
-    },
+    training: "data.count=40; model.latent=4; model.gf=4; model.df=4; train.d_batch=8; train.g_batch=8; \
+               train.n_critic=1; score.images=16; score.splits=2; score.batch=8",
     reset: Some(ResetSizes {
-        both: |c| c.search.shared_epochs = 2,
-        on: |c| {
-            c.reset.window = 4;
-            c.reset.threshold = 1000.0;
-        },
+        both: "search.shared_epochs=2",
+        on: "reset.window=4; reset.threshold=1000.0",
     }),
     short: 5,
     long: 8,
@@ -196,40 +166,15 @@ const TINY: Sizes = Sizes {
 
 const SMALL: Sizes = Sizes {
     search_presets: ["quick", "quick"],
-    search: |c| {
-        c.data.count = 3200;
-        c.search.iterations = 11;
-        c.search.grow_at = [2, 4];
-        c.controller.steps = 8;
-        c.reward.images = 256;
-        c.derive.images = 1000;
-        c.derive.random = 10;
-    },
+    search: "data.count=3200; search.iterations=11; search.grow_at=[2, 4]; controller.steps=8; \
+             reward.images=256; derive.images=1000; derive.random=10",
     training_presets: ["quick", "quick", "quick"],
-    training: |c| {
-        c.data.count = 3200;
-        c.model.latent = 32;
-        c.model.gf = 24;
-        c.model.df = 32;
-        c.train.d_batch = 32;
-        c.train.g_batch = 32;
-        c.train.n_critic = 1;
-        c.train.d_lr = 2e-3;
-        c.train.g_lr = 2e-3;
-        c.train.ema_decay = 0.99;
-        c.score.images = 2000;
-        c.score.splits = 2;
-    },
+    training: "data.count=3200; model.latent=32; model.gf=24; model.df=32; train.d_batch=32; \
+               train.g_batch=32; train.n_critic=1; train.d_lr=2e-3; train.g_lr=2e-3; \
+               train.ema_decay=0.99; score.images=2000; score.splits=2",
     reset: Some(ResetSizes {
-        both: |c| {
-            c.search.iterations = 4;
-            c.search.grow_at = [1, 2];
-            c.search.shared_epochs = 3;
-        },
-        on: |c| {
-            c.reset.window = 60;
-            c.reset.threshold = 0.1;
-        },
+        both: "search.iterations=4; search.grow_at=[1, 2]; search.shared_epochs=3",
+        on: "reset.window=60; reset.threshold=0.1",
     }),
     short: 275,
     long: 360,
@@ -239,9 +184,9 @@ const SMALL: Sizes = Sizes {
 
 const FULL: Sizes = Sizes {
     search_presets: ["quick", "cifar10"],
-    search: |c| c.derive.random = 48,
+    search: "derive.random=48",
     training_presets: ["quick", "cifar10", "stl10"],
-    training: |_| (),
+    training: "",
     reset: None,
     short: 4688,
     long: 50_000,

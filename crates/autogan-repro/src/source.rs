@@ -1,6 +1,7 @@
 //! [`Files`] says where jobs have their images and scorers from.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,29 +57,24 @@ impl<'a> Store<'a> {
 
     /// The images that `data` names, at `side` pixels.
     pub fn images(&mut self, data: &DataConfig, side: usize) -> Result<Arc<Images>> {
-        let key = (data.dataset.clone(), data.count, side);
-        if let Some(images) = self.images.get(&key) {
-            return Ok(Arc::clone(images));
-        }
+        let entry = match self.images.entry((data.dataset.clone(), data.count, side)) {
+            Entry::Occupied(known) => return Ok(Arc::clone(known.get())),
+            Entry::Vacant(entry) => entry,
+        };
         let images = self.sources.images(data, side).map_err(|source| {
-            let option = match data.dataset.as_str() {
-                "stl10" => "--stl10",
-                _ => "--data",
-            };
+            let option = if data.dataset == "stl10" { "--stl10" } else { "--data" };
             ReproError::Images { dataset: data.dataset.clone(), option, source }
         })?;
-        let images = Arc::new(images);
-        self.images.insert(key, Arc::clone(&images));
-        Ok(images)
+        Ok(Arc::clone(entry.insert(Arc::new(images))))
     }
 
     /// The scorer of this name.
     pub fn scorer(&mut self, name: &str) -> Result<Arc<dyn FeatureExtractor>> {
-        if let Some(scorer) = self.scorers.get(name) {
-            return Ok(Arc::clone(scorer));
-        }
-        let scorer = self.sources.scorer(name, &self.device)?;
-        self.scorers.insert(name.to_owned(), Arc::clone(&scorer));
-        Ok(scorer)
+        Ok(match self.scorers.entry(name.to_owned()) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(entry) => {
+                Arc::clone(entry.insert(self.sources.scorer(name, &self.device)?))
+            }
+        })
     }
 }

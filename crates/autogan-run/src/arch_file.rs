@@ -8,6 +8,7 @@ use autogan_space::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::scores_file::check_finite;
 use crate::sealed;
 
 /// The content of `arch.json`.
@@ -83,37 +84,17 @@ impl ArchFile {
     /// [`Error::Invalid`] for a number that JSON cannot hold (NaN, infinite) or ranks that do not
     /// count 1, 2, …; otherwise the file system's error.
     pub fn write(&self, path: &Path) -> Result<()> {
-        self.check()?;
-        sealed::write(path, self)
-    }
-
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if it is not what was written; otherwise the file system's error.
-    pub fn read(path: &Path) -> Result<ArchFile> {
-        sealed::read(path)
-    }
-
-    fn check(&self) -> Result<()> {
-        let scores = self
-            .score
-            .iter()
-            .flat_map(|score| [score.real, score.untrained, score.best, score.median_random]);
+        let scores = self.score.iter();
+        let scores = scores.flat_map(|s| [s.real, s.untrained, s.best, s.median_random]);
         let rewards = self.top.iter().flat_map(|found| [found.reward, found.spread]);
-        if let Some(bad) = scores.chain(rewards).find(|number| !number.is_finite()) {
-            return Err(Error::invalid("score for arch.json", "a finite number", bad.to_string()));
+        check_finite("score for arch.json", scores.chain(rewards))?;
+        if let Some((found, rank)) =
+            self.top.iter().zip(1..).find(|(found, rank)| found.rank != *rank)
+        {
+            let (rank, found) = (rank.to_string(), found.rank.to_string());
+            return Err(Error::invalid("rank in arch.json", rank, found));
         }
-        for (found, rank) in self.top.iter().zip(1..) {
-            if found.rank != rank {
-                return Err(Error::invalid(
-                    "rank in arch.json",
-                    rank.to_string(),
-                    found.rank.to_string(),
-                ));
-            }
-        }
-        Ok(())
+        sealed::write(path, self)
     }
 }
 
@@ -150,7 +131,7 @@ pub(crate) mod tests {
         sample().write(&a).unwrap();
         sample().write(&b).unwrap();
         assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
-        assert_eq!(ArchFile::read(&a).unwrap(), sample());
+        assert_eq!(sealed::read::<ArchFile>(&a).unwrap(), sample());
         let json: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(&a).unwrap()).unwrap();
         assert_eq!(json["score"]["median_random"], 3.5);
@@ -164,7 +145,7 @@ pub(crate) mod tests {
         let mut value = serde_json::to_value(sample()).unwrap();
         value["top"][0]["arch"] = serde_json::json!([1, 0, 3, 1]);
         sealed::write(&path, &value).unwrap();
-        let error = ArchFile::read(&path).unwrap_err();
+        let error = sealed::read::<ArchFile>(&path).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error}");
         assert!(error.to_string().contains("arch.json"), "{error}");
     }

@@ -1,12 +1,16 @@
-//! Moments and spans of time, as runs store them and as people read them.
+//! This module writes moments and spans of time, for files and for people.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970 (UTC); 0 on a clock before that.
+/// Milliseconds from 1970 (UTC) to now; 0 on a clock before that.
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+    unix_ms(SystemTime::now())
+}
+
+/// Milliseconds from 1970 (UTC) to a moment; 0 for one before that.
+pub(crate) fn unix_ms(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
 }
 
 /// Milliseconds since 1970 as `2026-11-24 09:05:00 UTC`, for people.

@@ -1,12 +1,12 @@
-//! A run's configuration: `config.toml`, and the same text in the store under a checksum, which tells when the file was
-//! edited or damaged.
+//! This module checks a run's `config.toml`. The store holds the same text under a checksum, which shows when the file
+//! was edited or damaged.
 
 use std::iter::repeat;
 use std::path::PathBuf;
 
 use crate::dir::RunDir;
 use crate::error::{Error, Result};
-use crate::store::{Session, Store, Stored};
+use crate::store::{Record, Session, Store};
 use autogan_files::atomic;
 
 /// Kind of the session rows that hold the configuration, as a JSON string.
@@ -32,19 +32,21 @@ pub(crate) fn checked_config(dir: &RunDir, store: &mut Store) -> Result<Option<S
     Err(config_changed(path, expected, &found))
 }
 
-/// The configuration of a run, for readers: `config.toml`, if the store knows that text.
-///
-/// # Errors
-/// [`Error::ConfigChanged`] if it does not, and what reading `config.toml` gives.
-pub(crate) fn known_config(dir: &RunDir, sessions: &[Stored<Session>]) -> Result<String> {
-    let found = read_config(dir)?;
-    let known = known_configs(sessions);
-    match known.last() {
-        // An earlier one is there for a moment while it is replaced.
-        Some(expected) if !known.contains(&found) => {
-            Err(config_changed(dir.config_path(), expected, &found))
+impl RunDir {
+    /// The text of `config.toml`, checked against the store's `sessions`, which record it under a checksum.
+    ///
+    /// # Errors
+    /// [`Error::ConfigChanged`] if it is not what the run was started with; also the file system's error.
+    pub fn checked_config(&self, sessions: &[Record<Session>]) -> Result<String> {
+        let found = read_config(self)?;
+        let known = known_configs(sessions);
+        match known.last() {
+            // An earlier one is there for a moment while it is replaced.
+            Some(expected) if !known.contains(&found) => {
+                Err(config_changed(self.config_path(), expected, &found))
+            }
+            _ => Ok(found),
         }
-        _ => Ok(found),
     }
 }
 
@@ -56,7 +58,7 @@ fn read_config(dir: &RunDir) -> Result<String> {
 }
 
 /// The configurations that the run had, the present one last.
-fn known_configs(sessions: &[Stored<Session>]) -> Vec<String> {
+fn known_configs(sessions: &[Record<Session>]) -> Vec<String> {
     sessions
         .iter()
         .filter(|session| session.row.kind == CONFIG_KIND)

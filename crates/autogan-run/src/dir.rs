@@ -1,18 +1,17 @@
-//! The run directory: its layout, making one, finding one.
+//! A [`RunDir`] is the directory of a run. This module knows its layout, makes one and finds one.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::arch_file::ArchFile;
 use crate::checkpoint::Checkpoints;
-use crate::config;
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::lock::{LOCK_FILE, RunLock};
 use crate::naming;
 use crate::scores_file::ScoresFile;
 use crate::sealed;
-use crate::store::{Session, Stored};
 use autogan_files::atomic;
 
 const CONFIG_FILE: &str = "config.toml";
@@ -121,16 +120,8 @@ impl RunDir {
     /// # Errors
     /// The file system's error; a directory that is not there holds no runs.
     pub fn list(runs: &Path) -> Result<Vec<RunDir>> {
-        let entries = match fs::read_dir(runs) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io("list", runs)(error)),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(Error::io("list", runs))?.path();
-            found.extend(RunDir::open(&path));
-        }
+        let paths = if_there(naming::entries(runs))?.unwrap_or_default();
+        let mut found: Vec<RunDir> = paths.iter().flat_map(|path| RunDir::open(path)).collect();
         found.sort_by_cached_key(|run| {
             let name = run.name();
             (run.created_ms(), naming::run_number(&name), name)
@@ -191,13 +182,11 @@ impl RunDir {
 
     /// Its last component, as `00003-quick-s0`.
     pub fn name(&self) -> String {
-        let name = self.root.file_name().map(|name| name.to_string_lossy().into_owned());
-        // "." and ".." have no name of their own.
-        name.or_else(|| {
-            let full = self.root.canonicalize().ok()?;
-            Some(full.file_name()?.to_string_lossy().into_owned())
-        })
-        .unwrap_or_default()
+        match self.root.file_name() {
+            Some(_) => naming::name_of(&self.root),
+            // "." and ".." have no name of their own.
+            None => self.root.canonicalize().map_or(String::new(), |full| naming::name_of(&full)),
+        }
     }
 
     paths! {
@@ -239,14 +228,6 @@ impl RunDir {
         fs::read_to_string(&path).map_err(Error::io("read", &path))
     }
 
-    /// The text of `config.toml`, checked against the store's `sessions`, which record it under a checksum.
-    ///
-    /// # Errors
-    /// [`Error::ConfigChanged`] if it is not what the run was started with; also the file system's error.
-    pub fn checked_config(&self, sessions: &[Stored<Session>]) -> Result<String> {
-        config::known_config(self, sessions)
-    }
-
     /// The content of `host.json`.
     ///
     /// # Errors
@@ -260,7 +241,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn arch(&self) -> Result<Option<ArchFile>> {
-        if_there(ArchFile::read(&self.arch_path()))
+        if_there(sealed::read(&self.arch_path()))
     }
 
     /// The content of `scores.json`; `None` before a training has written it.
@@ -268,7 +249,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn scores(&self) -> Result<Option<ScoresFile>> {
-        if_there(ScoresFile::read(&self.scores_path()))
+        if_there(sealed::read(&self.scores_path()))
     }
 
     /// Milliseconds since 1970 at which the run was made: as `host.json` says, for it survives
@@ -276,15 +257,12 @@ impl RunDir {
     pub fn created_ms(&self) -> u64 {
         self.host().map(|host| host.created_ms).unwrap_or_else(|_| {
             let modified = fs::metadata(self.config_path()).and_then(|found| found.modified());
-            modified
-                .ok()
-                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+            modified.map_or(0, clock::unix_ms)
         })
     }
 
-    /// Makes what a kill while the run was made left out, and removes what a killed writer left
-    /// unfinished. For the holder of the lock.
+    /// Makes what is missing because a process was killed while it made the run, and removes
+    /// unfinished files. Only the holder of the lock may call this.
     ///
     /// # Errors
     /// The file system's error.
@@ -301,8 +279,8 @@ impl RunDir {
     }
 }
 
-/// What a file holds; `None` where there is no such file.
-fn if_there<T>(read: Result<T>) -> Result<Option<T>> {
+/// What a file or directory holds; `None` where there is none.
+pub(crate) fn if_there<T>(read: Result<T>) -> Result<Option<T>> {
     match read {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -326,13 +304,11 @@ fn populate(root: &Path, config_toml: &str, host: &Host) -> Result<(RunDir, RunL
     Ok((run, lock))
 }
 
-/// Refuses a directory that holds more than what a killed process leaves before it made a run.
+/// Refuses a directory that holds more than a process leaves that is killed before it has made a run.
 fn check_vacant(root: &Path) -> Result<()> {
-    let entries = fs::read_dir(root).map_err(Error::io("list", root))?;
     let mut found: Vec<String> = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(Error::io("list", root))?.file_name();
-        let name = name.to_string_lossy().into_owned();
+    for path in naming::entries(root)? {
+        let name = naming::name_of(&path);
         if name == CONFIG_FILE || name == STORE_FILE {
             return Err(Error::HoldsRun { path: root.to_owned() });
         }

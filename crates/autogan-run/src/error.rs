@@ -1,4 +1,4 @@
-//! The error of this crate. It says what was expected, what was found, and what to do.
+//! [`Error`] says what was expected, what was found, and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -152,6 +152,11 @@ impl Error {
         move |source| Error::Sqlite { action, path, source }
     }
 
+    /// A file that is not what was once written.
+    pub(crate) fn damaged(path: &Path, what: impl Into<String>, advice: &'static str) -> Error {
+        Error::Damaged { path: path.to_owned(), what: what.into(), advice }
+    }
+
     /// An invalid argument.
     pub(crate) fn invalid(
         what: &'static str,
@@ -159,17 +164,6 @@ impl Error {
         found: impl Into<String>,
     ) -> Error {
         Error::Invalid { what, expected: expected.into(), found: found.into() }
-    }
-
-    /// Whether the cause is a device that is full (or a quota or size limit that is reached).
-    pub fn is_disk_full(&self) -> bool {
-        match self {
-            Error::File(error) => error.is_disk_full(),
-            Error::Sqlite { source, .. } => {
-                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-            }
-            _ => false,
-        }
     }
 
     /// Whether the cause is a file or directory that is not there.

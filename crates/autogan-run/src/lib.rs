@@ -37,7 +37,7 @@ mod names;
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
 pub use arch_file::{ArchFile, FoundArch, Protocol, Score};
-pub use checkpoint::{Checkpoint, Checkpoints, Dtype, Loaded, TensorData};
+pub use checkpoint::{Checkpoint, Checkpoints, Dtype, LoadedCheckpoint, TensorData};
 pub use dir::RunDir;
 pub use error::{Error, Result};
 pub use export::Format;
@@ -47,7 +47,7 @@ pub use log::LogFile;
 pub use samples::Picture;
 pub use scores_file::{ModelScore, RealScore, ScoresFile, ScoresProtocol};
 pub use store::{
-    Event, Image, Position, Scalar, Session, Store, StoreReader, Stored, Trial, TrialFilter,
+    Event, Image, Position, Record, Scalar, Session, Store, StoreReader, Trial, TrialFilter,
     TrialKind,
 };
 pub use tensorboard::EventFile;

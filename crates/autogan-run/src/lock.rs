@@ -1,4 +1,4 @@
-//! The lock of a run's one writer: a lock of the operating system that dies with its process.
+//! A [`RunLock`] makes its holder the one writer of a run; the operating system ends it with the process.
 //!
 //! The lock is on the file `run.lock`, which stays; only whether some process holds it counts, so
 //! nothing has to be cleaned up after a kill. The file's text says who holds it, for the message.
@@ -39,20 +39,14 @@ impl RunLock {
             .truncate(false)
             .open(&path)
             .map_err(Error::io("open", &path))?;
-        let mut tries = 0;
-        loop {
+        for left in (0..=TRIES).rev() {
             match file.try_lock() {
                 Ok(()) => break,
                 // A reader asking for the holder has the lock for a moment: see `holder`.
-                Err(TryLockError::WouldBlock) if tries < TRIES => {
-                    tries += 1;
-                    std::thread::sleep(PAUSE);
-                }
+                Err(TryLockError::WouldBlock) if left > 0 => std::thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Locked {
-                        path: dir.to_owned(),
-                        holder: read_holder(&mut file),
-                    });
+                    let holder = read_holder(&mut file);
+                    return Err(Error::Locked { path: dir.to_owned(), holder });
                 }
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
             }

@@ -1,20 +1,16 @@
-//! `log.txt`: whole lines, appended over all sessions of a run.
+//! A [`LogFile`] appends whole lines to `log.txt`, over all sessions of a run.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, LineWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Appends to a log file line by line.
-///
-/// Both it and a shared reference to it are writers, so `Arc<LogFile>` serves as the writer of a
-/// `tracing` subscriber. It never buffers across a line's end: what was logged before a crash is
-/// there after it.
+/// A log file, appended to line by line. It never buffers across a line's end: what was logged before a crash is there
+/// after it.
 #[derive(Debug)]
 pub struct LogFile {
-    out: Mutex<LineWriter<File>>,
+    out: LineWriter<File>,
 }
 
 impl LogFile {
@@ -31,7 +27,7 @@ impl LogFile {
             .open(path)
             .map_err(Error::io("open", path))?;
         end_line(&mut file).map_err(Error::io("write", path))?;
-        Ok(LogFile { out: Mutex::new(LineWriter::new(file)) })
+        Ok(LogFile { out: LineWriter::new(file) })
     }
 }
 
@@ -48,26 +44,13 @@ fn end_line(file: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-impl Write for &LogFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A thread that panicked while logging has left at most half a line.
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.flush()
-    }
-}
-
 impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        (&*self).flush()
+        self.out.flush()
     }
 }
 
@@ -75,19 +58,18 @@ impl Write for LogFile {
 mod tests {
     use super::*;
     use std::fs;
-    use std::sync::Arc;
 
     #[test]
     fn lines_are_on_disk_at_once_and_sessions_append() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.txt");
-        let log = Arc::new(LogFile::open(&path).unwrap());
-        writeln!(&*log, "first").unwrap();
+        let mut log = LogFile::open(&path).unwrap();
+        writeln!(log, "first").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "first\n");
-        write!(&*log, "half").unwrap();
+        write!(log, "half").unwrap();
         drop(log);
-        let log = LogFile::open(&path).unwrap();
-        writeln!(&log, "second").unwrap();
+        let mut log = LogFile::open(&path).unwrap();
+        writeln!(log, "second").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "first\nhalf\nsecond\n");
     }
 
@@ -98,8 +80,8 @@ mod tests {
             return;
         }
         let out = OpenOptions::new().write(true).open(full).unwrap();
-        let log = LogFile { out: Mutex::new(LineWriter::new(out)) };
-        let error = writeln!(&log, "line").unwrap_err();
+        let mut log = LogFile { out: LineWriter::new(out) };
+        let error = writeln!(log, "line").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -1,4 +1,4 @@
-//! Enums whose variants have names, in files and on the command line.
+//! The macro `names` gives the variants of an enum their names, for files and the command line.
 
 /// Gives an enum its names: a list of all variants, `name`, `Display` and `FromStr`.
 macro_rules! names {

@@ -1,7 +1,7 @@
-//! Names of run directories: `00003-quick-s0` is number, preset and seed.
+//! This module names run directories: `00003-quick-s0` is number, preset and seed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -27,14 +27,20 @@ pub fn run_number(name: &str) -> Option<u32> {
 /// # Errors
 /// The file system's error.
 pub fn next_number(runs: &Path) -> Result<u32> {
-    let mut next = 0;
-    for entry in fs::read_dir(runs).map_err(Error::io("list", runs))? {
-        let name = entry.map_err(Error::io("list", runs))?.file_name();
-        if let Some(number) = run_number(&name.to_string_lossy()) {
-            next = next.max(number.saturating_add(1));
-        }
-    }
-    Ok(next)
+    let paths = entries(runs)?;
+    let numbers = paths.iter().filter_map(|path| run_number(&name_of(path)));
+    Ok(numbers.max().map_or(0, |last| last.saturating_add(1)))
+}
+
+/// The paths of what a directory holds, in no order.
+pub(crate) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(dir).and_then(|list| list.map(|entry| Ok(entry?.path())).collect());
+    paths.map_err(Error::io("list", dir))
+}
+
+/// The last component of a path.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Sample pictures, saved as PNG: a grid of images, or one image.
+//! A [`Picture`] holds sample images, a grid of them or one, and is saved as PNG.
 //!
 //! Images come in as bytes `[N, 3, H, W]` (channels first, 0 to 255) and are stored as PNG, RGB,
 //! 8 bits. The same images give the same bytes.
@@ -43,12 +43,9 @@ impl GridLayout {
     /// A square grid for `n` images, two white pixels between them, enlarged so that an image is
     /// at least 32 pixels wide.
     pub fn square(n: usize, side: usize) -> GridLayout {
-        let mut columns = 1;
-        while columns * columns < n {
-            columns += 1;
-        }
+        let root = n.isqrt();
         GridLayout {
-            columns,
+            columns: (root + usize::from(root * root < n)).max(1),
             padding: 2,
             scale: 32_usize.div_ceil(side.max(1)),
             background: [255; 3],
@@ -125,22 +122,13 @@ impl Picture {
         let invalid =
             |found: String| Error::invalid("picture", "a picture that PNG can hold", found);
         let side = |size: usize| u32::try_from(size).map_err(|_| invalid(size.to_string()));
-        if self.pixels.len() != self.width * self.height * RGB {
-            return Err(invalid(format!(
-                "{} bytes for {}x{}",
-                self.pixels.len(),
-                self.width,
-                self.height
-            )));
+        let (length, width, height) = (self.pixels.len(), self.width, self.height);
+        if length != width * height * RGB {
+            return Err(invalid(format!("{length} bytes for {width}x{height}")));
         }
         let mut bytes = Cursor::new(Vec::new());
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
-            .write_image(
-                &self.pixels,
-                side(self.width)?,
-                side(self.height)?,
-                ExtendedColorType::Rgb8,
-            )
+            .write_image(&self.pixels, side(width)?, side(height)?, ExtendedColorType::Rgb8)
             .map_err(|error| invalid(error.to_string()))?;
         Ok(bytes.into_inner())
     }

@@ -106,23 +106,16 @@ impl ScoresFile {
     pub fn write(&self, path: &Path) -> Result<()> {
         let real = [self.real.is, self.real.is_std, self.real.frechet.unwrap_or(0.0)];
         let all = [self.last.numbers(), self.best.numbers(), real];
-        if let Some(bad) = all.iter().flatten().find(|number| !number.is_finite()) {
-            return Err(Error::invalid(
-                "score for scores.json",
-                "a finite number",
-                bad.to_string(),
-            ));
-        }
+        check_finite("score for scores.json", all.into_iter().flatten())?;
         sealed::write(path, self)
     }
+}
 
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if it is not what was written; otherwise the file system's error.
-    pub fn read(path: &Path) -> Result<ScoresFile> {
-        sealed::read(path)
-    }
+/// Refuses numbers that JSON cannot hold.
+pub(crate) fn check_finite(what: &'static str, all: impl IntoIterator<Item = f64>) -> Result<()> {
+    let mut all = all.into_iter();
+    let bad = all.find(|number| !number.is_finite());
+    bad.map_or(Ok(()), |bad| Err(Error::invalid(what, "a finite number", bad.to_string())))
 }
 
 #[cfg(test)]
@@ -162,11 +155,11 @@ mod tests {
         sample().write(&a).unwrap();
         sample().write(&b).unwrap();
         assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
-        assert_eq!(ScoresFile::read(&a).unwrap(), sample());
+        assert_eq!(sealed::read::<ScoresFile>(&a).unwrap(), sample());
         let mut bad = sample();
         bad.real.frechet = Some(f64::NAN);
         assert!(bad.write(&a).unwrap_err().to_string().contains("NaN"));
-        assert_eq!(ScoresFile::read(&a).unwrap(), sample(), "what was there is intact");
+        assert_eq!(sealed::read::<ScoresFile>(&a).unwrap(), sample(), "what was there is intact");
     }
 
     #[test]

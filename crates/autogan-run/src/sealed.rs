@@ -1,4 +1,4 @@
-//! JSON files that notice damage: pretty printed, the last field a checksum of the text before it.
+//! A sealed file is JSON that notices damage: pretty printed, its last field a checksum of the text before it.
 //!
 //! A flipped bit in a number would otherwise be a wrong result that nobody can see. The checksum
 //! is over the file's own text, so it depends on no reader's rounding of numbers.
@@ -24,29 +24,23 @@ pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     Ok(atomic::write(path, seal(value)?.as_bytes())?)
 }
 
-/// Reads what [`write()`] wrote.
+/// Reads what [`write()`] wrote, such as an `ArchFile`, a `ScoresFile` or a `WinnerFile`.
 ///
 /// # Errors
 /// [`Error::Damaged`] if the text and its checksum disagree, the checksum is missing or the text
 /// is no `T`; otherwise the file system's error.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    unseal(&bytes).map_err(|what| Error::Damaged {
-        path: path.to_owned(),
-        what,
-        advice: "restore it from a copy, or resume the run to have it written anew",
-    })
+    let advice = "restore it from a copy, or resume the run to have it written anew";
+    unseal(&bytes).map_err(|what| Error::damaged(path, what, advice))
 }
 
 /// The text of the sealed file.
 fn seal<T: Serialize>(value: &T) -> Result<String> {
-    let unsealable =
-        |found: String| Error::invalid("value for a JSON file", "a JSON object", found);
-    let body =
-        serde_json::to_string_pretty(value).map_err(|error| unsealable(error.to_string()))?;
-    let Some(open) = body.strip_suffix("\n}") else {
-        return Err(unsealable(body.chars().take(40).collect()));
-    };
+    let invalid = |found: String| Error::invalid("value for a JSON file", "a JSON object", found);
+    let body = serde_json::to_string_pretty(value).map_err(|error| invalid(error.to_string()))?;
+    let open = body.strip_suffix("\n}");
+    let open = open.ok_or_else(|| invalid(body.chars().take(40).collect()))?;
     Ok(format!("{open},\n  \"{KEY}\": \"sha256:{}\"\n}}\n", Sha256::of(&body)))
 }
 

@@ -62,14 +62,6 @@ impl WinnerFile {
         }
         sealed::write(path, self)
     }
-
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if it is not what was written; otherwise the file system's error.
-    pub fn read(path: &Path) -> Result<WinnerFile> {
-        sealed::read(path)
-    }
 }
 
 #[cfg(test)]
@@ -106,7 +98,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("winner.json");
         file.write(&path).unwrap();
-        assert_eq!(WinnerFile::read(&path).unwrap(), file);
+        assert_eq!(sealed::read::<WinnerFile>(&path).unwrap(), file);
         file.winner = 1;
         assert!(file.write(&path).unwrap_err().to_string().contains("[2]"));
     }

@@ -7,7 +7,6 @@
 use std::io;
 use std::time::Instant;
 
-use crate::arch_file::ArchFile;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::clock::now_ms;
 use crate::config::{CONFIG_KIND, checked_config};
@@ -55,14 +54,9 @@ impl RunWriter {
     pub fn start(dir: RunDir, lock: RunLock) -> Result<RunWriter> {
         let store = Store::open(&dir.store_path())?;
         let events = EventFile::create(&dir.events_path())?;
-        let mut writer = RunWriter {
-            checkpoints: dir.checkpoints(),
-            dir,
-            store,
-            events,
-            opened: Instant::now(),
-            _lock: lock,
-        };
+        let checkpoints = dir.checkpoints();
+        let mut writer =
+            RunWriter { dir, store, events, checkpoints, opened: Instant::now(), _lock: lock };
         let config = writer.dir.config()?;
         writer.add_config(&config, 0)?;
         Ok(writer)
@@ -220,14 +214,6 @@ impl RunWriter {
         self.checkpoints.save(&checkpoint).map(drop)
     }
 
-    /// Writes `arch.json`.
-    ///
-    /// # Errors
-    /// As [`ArchFile::write`].
-    pub fn write_arch(&self, arch: &ArchFile) -> Result<()> {
-        arch.write(&self.dir.arch_path())
-    }
-
     /// Replaces the configuration of a resumed run, after the caller made sure that the changes
     /// are allowed.
     ///
@@ -276,8 +262,7 @@ fn take_position(checkpoint: &mut Checkpoint) -> Result<Position> {
 fn mend_host(dir: &RunDir, host: &Host) -> Result<Vec<String>> {
     match dir.host() {
         Err(error @ Error::Damaged { .. }) => {
-            let created_ms = dir.created_ms();
-            let host = Host { created_ms, ..host.clone() };
+            let host = Host { created_ms: dir.created_ms(), ..host.clone() };
             sealed::write(&dir.host_path(), &host)?;
             Ok(vec![format!("{error}; it now describes the machine that resumes")])
         }
@@ -296,11 +281,10 @@ fn reopen_events(
     let path = dir.events_path();
     let expected = position.scalars + position.images;
     match EventFile::resume(&path, expected) {
-        Ok((file, found)) if found.summaries == expected => return Ok(file),
-        Ok((_, found)) => warnings.push(format!(
-            "{} holds {} of {expected} points; it is made anew from the database",
-            path.display(),
-            found.summaries
+        Ok((file, kept)) if kept == expected => return Ok(file),
+        Ok((_, kept)) => warnings.push(format!(
+            "{} holds {kept} of {expected} points; it is made anew from the database",
+            path.display()
         )),
         Err(error) if error.is_not_found() => {}
         Err(error) => return Err(error),
@@ -315,11 +299,8 @@ fn reopen_events(
             while let Some(image) = images.next_if(|image| image.tick < scalar.tick) {
                 put_image(dir, image, start, put)?;
             }
-            put(Entry {
-                wall_time: start + known(scalar.seconds),
-                tick: scalar.tick,
-                content: scalar_content(scalar),
-            })?;
+            let (wall_time, content) = (start + known(scalar.seconds), scalar_content(scalar));
+            put(Entry { wall_time, tick: scalar.tick, content })?;
         }
         images.try_for_each(|image| put_image(dir, image, start, put))
     })
@@ -333,11 +314,8 @@ fn put_image(
 ) -> io::Result<()> {
     // A picture that is gone keeps its place, so that the count still tells whether all is there.
     let png = std::fs::read(dir.path().join(&image.path)).unwrap_or_default();
-    put(Entry {
-        wall_time: start + known(image.seconds),
-        tick: image.tick,
-        content: Content::Image { tag: &series_name(&image.tag), png: &png },
-    })
+    let content = Content::Image { tag: &series_name(&image.tag), png: &png };
+    put(Entry { wall_time: start + known(image.seconds), tick: image.tick, content })
 }
 
 fn known(seconds: f64) -> f64 {

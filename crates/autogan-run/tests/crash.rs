@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use autogan_run::samples::GridLayout;
 use autogan_run::{
-    Checkpoint, Dtype, Picture, RunDir, RunWriter, StoreReader, Stored, TensorData, Trial,
+    Checkpoint, Dtype, Picture, Record, RunDir, RunWriter, StoreReader, TensorData, Trial,
     TrialFilter, lock,
 };
 use common::{child, child_dir, host, scalar, trial};
@@ -80,7 +80,7 @@ fn child_searches() {
     }
 }
 
-fn outcome(path: &Path) -> (Vec<Stored<Trial>>, Vec<u8>, Vec<u64>) {
+fn outcome(path: &Path) -> (Vec<Record<Trial>>, Vec<u8>, Vec<u64>) {
     let run = RunDir::open(path).unwrap();
     let reader = StoreReader::open(&run.store_path()).unwrap();
     (

@@ -1,4 +1,4 @@
-//! `cargo xtask build --cuda`: `autogan`, and `autogan-cuda` beside it, which computes on NVIDIA GPUs.
+//! `cargo xtask build --cuda` builds `autogan`, and beside it `autogan-cuda`, which computes on NVIDIA GPUs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,13 +14,13 @@ use crate::say;
 
 /// Says where the programs lie that were built, and what the second needs.
 pub fn tell(autogan: &Path, cudnn: bool) -> Result<()> {
-    let program = gpu_program(autogan);
-    let bytes = fs::metadata(&program)?.len();
+    let gpu = gpu_program(autogan);
+    let bytes = fs::metadata(&gpu)?.len();
     say(&format!(
         "{}\n{} ({:.1} MB) takes over where a command says --device cuda:N. It needs NVIDIA's driver, and the \
          libraries of CUDA 13{} where the system's loader finds them (LD_LIBRARY_PATH).",
         autogan.display(),
-        program.display(),
+        gpu.display(),
         bytes as f64 / 1e6,
         if cudnn { " and cuDNN 9" } else { "" }
     ));
@@ -32,13 +32,13 @@ pub fn gpu_program(autogan: &Path) -> PathBuf {
     autogan.with_file_name(format!("autogan-cuda{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Builds `autogan-cuda`, stripped, beside `autogan`, with these features and perhaps cuDNN; tells where it lies.
+/// Builds `autogan-cuda`, stripped, beside `autogan`, with these features and perhaps cuDNN.
 pub fn beside(
     root: &Path,
     toolkit: &Toolkit,
     autogan: &Path,
     (features, cudnn): (&[String], bool),
-) -> Result<PathBuf> {
+) -> Result<()> {
     let target = Toolkit::target()?;
     let own = if cudnn { "cuda,cudnn" } else { "cuda" }.to_owned();
     let features = [&[own], features].concat().join(",");
@@ -47,9 +47,7 @@ pub fn beside(
     command.envs([linking(root, toolkit)?]);
     succeed(command)?;
     let name = format!("autogan{}", std::env::consts::EXE_SUFFIX);
-    let built = gpu_program(autogan);
-    place(&target.join("release").join(name), &built)?;
-    Ok(built)
+    place(&target.join("release").join(name), &gpu_program(autogan))
 }
 
 /// What programs that link CUDA's libraries need in their build's environment. Compilers that link search the folder

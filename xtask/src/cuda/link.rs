@@ -1,5 +1,5 @@
-//! What the linker needs where CUDA is not installed as a whole: NVIDIA's wheels hold libraries under versioned names
-//! alone, and the driver's library comes with the driver.
+//! This module gives the linker what it misses where CUDA is not installed as a whole: NVIDIA's wheels hold libraries
+//! under versioned names alone, and the driver's library comes with the driver.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,8 +9,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::said;
 use super::toolkit::Toolkit;
-use crate::handover::cargo;
+use crate::handover::{cargo, succeed};
 
 /// The libraries that the program links, beside the driver's.
 const LIBRARIES: [&str; 6] = ["cublas", "cublasLt", "cudart", "cudnn", "curand", "nvrtc"];
@@ -32,11 +33,7 @@ pub fn folder(root: &Path, toolkit: &Toolkit, at: &Path) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
     command.args(["-shared", "-fPIC", "-w", &format!("-Wl,-soname,{DRIVER}"), "-o"]);
     command.arg(at.join("libcuda.so")).arg(&source);
-    let status = command.status().with_context(|| format!("{command:?} does not start"))?;
-    if !status.success() {
-        bail!("{command:?} ended with {status}");
-    }
-    Ok(())
+    succeed(command)
 }
 
 /// `lib{name}.so.N` in one of the folders, with the shortest version.
@@ -71,11 +68,7 @@ fn bindings(root: &Path) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["metadata", "--format-version", "1", "--locked", "--features"]);
     command.arg("autogan-cli/cuda").current_dir(root);
-    let output = command.output().context("cargo does not start")?;
-    if !output.status.success() {
-        bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let metadata: serde_json::Value = serde_json::from_str(&said(&mut command)?)?;
     let mut packages = metadata["packages"].as_array().into_iter().flatten();
     let cudarc = packages.find(|package| package["name"] == "cudarc");
     let manifest = cudarc.and_then(|package| package["manifest_path"].as_str());

@@ -1,5 +1,5 @@
-//! `cargo xtask check --cuda`: the CUDA kernels without a GPU. NVIDIA's compiler translates every kernel for every
-//! architecture that is supported, and the emulation runs them, also under sanitizers.
+//! `cargo xtask check --cuda` checks the CUDA kernels without a GPU: NVIDIA's compiler translates every kernel for
+//! every architecture that is supported, and the emulation runs them, also under sanitizers.
 
 pub mod build;
 mod link;
@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use toolkit::Toolkit;
 
-use crate::check::{every, in_root};
+use crate::check::{DENY, every, in_root};
 use crate::handover::succeed;
 use crate::say;
 
@@ -27,7 +27,10 @@ pub fn run(root: &Path) -> Result<ExitCode> {
     every(&[
         ("nvcc", &|| compile(root)),
         ("lints of cuda and cudnn", &|| succeed(features(root)?)),
-        ("lints of the emulation", &|| succeed(lints(root))),
+        ("lints of the emulation", &|| {
+            let what = ["clippy", "--example", "gpu_memory"];
+            succeed(in_root(root, &[&what[..], &TEST, &DENY].concat()))
+        }),
         ("emulation", &|| succeed(emulation(root))),
         ("emulation under sanitizers", &|| succeed(sanitized(root)?)),
     ])
@@ -41,20 +44,12 @@ const TEST: [&str; 5] = ["--workspace", "--features", "emulate", "--test", "emul
 fn features(root: &Path) -> Result<Command> {
     // `--all-targets` leaves out the tests that only run on a GPU.
     let targets = ["--workspace", "--all-targets", "--test", "gpu"];
-    let with = ["--features", "cuda,cudnn", "--", "-D", "warnings"];
-    Toolkit::find(root, false)?.cargo(root, &[&["clippy"], &targets[..], &with].concat())
-}
-
-fn lints(root: &Path) -> Command {
-    let mut command = in_root(root, &["clippy", "--example", "gpu_memory"]);
-    command.args(TEST).args(["--", "-D", "warnings"]);
-    command
+    let words = [&["clippy"], &targets[..], &["--features", "cuda,cudnn"], &DENY].concat();
+    Toolkit::find(root, false)?.cargo(root, &words)
 }
 
 fn emulation(root: &Path) -> Command {
-    let mut command = in_root(root, &["test", "--release"]);
-    command.args(TEST);
-    command
+    in_root(root, &[&["test", "--release"], &TEST[..]].concat())
 }
 
 /// The emulation with AddressSanitizer's library loaded before everything else, as it wants to be.
@@ -80,7 +75,8 @@ fn sanitized(root: &Path) -> Result<Command> {
 fn said(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?} does not start"))?;
     if !output.status.success() {
-        bail!("{command:?} ended with {}", output.status);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {stderr}", output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

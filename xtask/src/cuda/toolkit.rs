@@ -1,4 +1,4 @@
-//! CUDA's toolkit: where it lies, and the environment in which cargo builds with the features `cuda` and `cudnn`.
+//! [`Toolkit`] finds CUDA's toolkit, and the environment for builds with the features `cuda` and `cudnn`.
 
 use std::env;
 use std::ffi::OsString;
@@ -162,10 +162,8 @@ fn installed(root: &Path, libraries: bool) -> Result<PathBuf> {
     if libraries {
         command.arg("--libraries");
     }
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("{} does not start", script.display()))?;
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("{} does not start", script.display()))?;
     if !output.status.success() {
         bail!(
             "no nvcc: not below CUDA_HOME, not on the path, and scripts/install_cuda.sh could not install it; its \

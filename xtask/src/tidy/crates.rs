@@ -1,4 +1,4 @@
-//! Which crate may use which: the table of ARCHITECTURE.md.
+//! [`RULES`] says which crate may use which, as the table of ARCHITECTURE.md does.
 
 use std::path::Path;
 
@@ -10,100 +10,46 @@ use super::{entries, read};
 /// What one crate may use.
 struct Rule {
     name: &'static str,
-    /// Crates of ours that it may use.
-    may_use: &'static [&'static str],
-    /// Crates of ours that it may use only as an optional dependency, behind this feature.
-    behind_feature: &'static [(&'static str, &'static str)],
     /// Whether it may use candle.
     candle: bool,
+    /// Crates of ours that it may use, without the `autogan-` before them.
+    may_use: &'static str,
+    /// A crate of ours that it may use only as an optional dependency, and the feature before it.
+    behind_feature: Option<(&'static str, &'static str)>,
 }
 
 const RULES: &[Rule] = &[
-    rule("autogan-space", &[], false),
-    rule("autogan-config", &["autogan-space"], false),
-    rule("autogan-files", &[], false),
-    rule("autogan-kernels", &[], false),
-    rule("autogan-ops", &["autogan-kernels"], true),
-    rule("autogan-weights", &["autogan-files"], true),
-    rule("autogan-hub", &["autogan-files"], false),
-    rule("autogan-data", &["autogan-files", "autogan-hub"], false),
-    rule(
-        "autogan-nn",
-        &["autogan-space", "autogan-config", "autogan-ops", "autogan-weights"],
-        true,
-    ),
-    rule("autogan-onnx", &["autogan-space", "autogan-nn", "autogan-weights"], true),
-    rule(
-        "autogan-rl",
-        &["autogan-space", "autogan-config", "autogan-ops", "autogan-weights"],
-        true,
-    ),
+    rule("autogan-space", false, ""),
+    rule("autogan-config", false, "space"),
+    rule("autogan-files", false, ""),
+    rule("autogan-kernels", false, ""),
+    rule("autogan-ops", true, "kernels"),
+    rule("autogan-weights", true, "files"),
+    rule("autogan-hub", false, "files"),
+    rule("autogan-data", false, "files hub"),
+    rule("autogan-nn", true, "space config ops weights"),
+    rule("autogan-onnx", true, "space nn weights"),
+    rule("autogan-rl", true, "space config ops weights"),
     Rule {
-        behind_feature: &[("autogan-data", "io")],
-        ..rule("autogan-metrics", BELOW_METRICS, true)
+        behind_feature: Some(("autogan-data", "io")),
+        ..rule("autogan-metrics", true, "files hub kernels ops weights")
     },
-    rule("autogan-run", &["autogan-files", "autogan-space"], false),
+    rule("autogan-run", false, "files space"),
+    rule("autogan-report", false, "files run config space"),
+    rule("autogan-search", true, "files space config ops weights data nn rl metrics run"),
+    rule("autogan-repro", true, "files space config nn metrics data run report search"),
     rule(
-        "autogan-report",
-        &["autogan-files", "autogan-run", "autogan-config", "autogan-space"],
-        false,
+        "autogan-cli",
+        true,
+        "files space config ops weights hub data nn onnx rl metrics run report search repro",
     ),
-    rule("autogan-search", BELOW_SEARCH, true),
-    rule("autogan-repro", BELOW_REPRO, true),
-    rule("autogan-cli", BELOW_CLI, true),
-    rule("autogan-gpu-check", &[], false),
-    rule(TESTING, &["autogan-ops"], true),
-    rule("xtask", &[], false),
+    rule("autogan-gpu-check", false, ""),
+    rule(TESTING, true, "ops"),
+    rule("xtask", false, ""),
 ];
 
 /// The helpers of tests: every crate may use them as a dev-dependency, and no crate otherwise.
 const TESTING: &str = "autogan-testing";
-
-const BELOW_METRICS: &[&str] =
-    &["autogan-files", "autogan-hub", "autogan-kernels", "autogan-ops", "autogan-weights"];
-
-const BELOW_SEARCH: &[&str] = &[
-    "autogan-files",
-    "autogan-space",
-    "autogan-config",
-    "autogan-ops",
-    "autogan-weights",
-    "autogan-data",
-    "autogan-nn",
-    "autogan-rl",
-    "autogan-metrics",
-    "autogan-run",
-];
-
-const BELOW_REPRO: &[&str] = &[
-    "autogan-files",
-    "autogan-space",
-    "autogan-config",
-    "autogan-nn",
-    "autogan-metrics",
-    "autogan-data",
-    "autogan-run",
-    "autogan-report",
-    "autogan-search",
-];
-
-const BELOW_CLI: &[&str] = &[
-    "autogan-files",
-    "autogan-space",
-    "autogan-config",
-    "autogan-ops",
-    "autogan-weights",
-    "autogan-hub",
-    "autogan-data",
-    "autogan-nn",
-    "autogan-onnx",
-    "autogan-rl",
-    "autogan-metrics",
-    "autogan-run",
-    "autogan-report",
-    "autogan-search",
-    "autogan-repro",
-];
 
 /// External crates that must be optional, with the feature that turns them on.
 const OPTIONAL: &[(&str, &str)] = &[("ureq", "fetch"), ("parquet", "hub")];
@@ -111,8 +57,8 @@ const OPTIONAL: &[(&str, &str)] = &[("ureq", "fetch"), ("parquet", "hub")];
 /// The only crate that may turn such features of other crates on, so that a program that uses a library of ours chooses.
 const BINARY: &str = "autogan-cli";
 
-const fn rule(name: &'static str, may_use: &'static [&'static str], candle: bool) -> Rule {
-    Rule { name, may_use, behind_feature: &[], candle }
+const fn rule(name: &'static str, candle: bool, may_use: &'static str) -> Rule {
+    Rule { name, candle, may_use, behind_feature: None }
 }
 
 /// The breaches in the manifests of the workspace.
@@ -157,11 +103,8 @@ struct Dependency<'a> {
 
 /// The breaches in one manifest.
 fn check_manifest(manifest: &Table) -> Vec<String> {
-    let name = manifest
-        .get("package")
-        .and_then(|package| package.get("name"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
+    let name = name.unwrap_or_default();
     let Some(rule) = RULES.iter().find(|rule| rule.name == name) else {
         return vec![format!(
             "crate `{name}` is not in the crate table; add it to ARCHITECTURE.md and to \
@@ -193,41 +136,40 @@ fn check_dependency(rule: &Rule, dependency: &Dependency<'_>) -> Option<String> 
     {
         return Some(format!("{name} turns on {package}'s feature `{feature}`; only {BINARY} may"));
     }
-    let known = RULES.iter().any(|other| other.name == package);
-    if !known || rule.may_use.contains(&package) || (package == TESTING && dependency.dev) {
+    let may_use = rule.may_use.split_whitespace().map(|short| format!("autogan-{short}"));
+    let may_use: Vec<String> = may_use.collect();
+    if !RULES.iter().any(|other| other.name == package)
+        || may_use.iter().any(|ours| ours == package)
+        || (package == TESTING && dependency.dev)
+    {
         return None;
     }
-    match rule.behind_feature.iter().find(|(ours, _)| *ours == package) {
+    match rule.behind_feature.filter(|(ours, _)| *ours == package) {
         Some(_) if dependency.optional || dependency.dev => None,
         Some((_, feature)) => Some(format!(
             "{name} uses {} always; it may only behind the feature `{feature}`",
             dependency.key
         )),
-        None => Some(format!(
-            "{name} may not use {package}; it may use {}",
-            if rule.may_use.is_empty() {
-                "none of ours".to_owned()
-            } else {
-                rule.may_use.join(", ")
-            }
-        )),
+        None if may_use.is_empty() => {
+            Some(format!("{name} may not use {package}; it may use none of ours"))
+        }
+        None => Some(format!("{name} may not use {package}; it may use {}", may_use.join(", "))),
     }
 }
 
 /// Every dependency of a manifest: normal, build, dev, and for some targets only.
 fn dependencies(manifest: &Table) -> Vec<Dependency<'_>> {
-    let targets = manifest.get("target").and_then(Value::as_table);
-    let tables = targets
-        .into_iter()
-        .flat_map(|targets| targets.values().filter_map(Value::as_table))
-        .chain([manifest]);
-    let kinds =
-        [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)];
-    tables
-        .flat_map(|table| kinds.map(|(kind, dev)| (table.get(kind), dev)))
-        .filter_map(|(list, dev)| Some((list?.as_table()?, dev)))
-        .flat_map(|(list, dev)| list.iter().map(move |(key, value)| dependency(key, value, dev)))
-        .collect()
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flatten();
+    let tables = targets.filter_map(|(_, target)| target.as_table()).chain([manifest]);
+    let mut found = Vec::new();
+    for table in tables {
+        for kind in ["dependencies", "build-dependencies", "dev-dependencies"] {
+            let list = table.get(kind).and_then(Value::as_table).into_iter().flatten();
+            let dev = kind == "dev-dependencies";
+            found.extend(list.map(|(key, value)| dependency(key, value, dev)));
+        }
+    }
+    found
 }
 
 fn dependency<'a>(key: &'a str, value: &'a Value, dev: bool) -> Dependency<'a> {
@@ -286,14 +228,8 @@ mod tests {
 
     #[test]
     fn candle_stays_out_of_the_light_crates() {
-        for name in [
-            "autogan-space",
-            "autogan-kernels",
-            "autogan-data",
-            "autogan-run",
-            "autogan-report",
-            "xtask",
-        ] {
+        let light = ["autogan-space", "autogan-kernels", "autogan-data", "autogan-run"];
+        for name in light.into_iter().chain(["autogan-report", "xtask"]) {
             let found = breaches(name, "[dependencies]\ncandle-core.workspace = true\n");
             assert_eq!(found, [format!("{name} may not use candle-core: it is free of candle")]);
         }

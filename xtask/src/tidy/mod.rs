@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of ARCHITECTURE.md that no compiler knows.
+//! `cargo xtask tidy` checks the rules of ARCHITECTURE.md that no compiler knows.
 //!
 //! [`crates`] holds the table of which crate may use which, [`sources`] what every source file
 //! looks like.

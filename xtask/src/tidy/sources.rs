@@ -1,4 +1,4 @@
-//! What every file of Rust, CUDA or C++ looks like: a header, a sensible length, nothing left undone.
+//! This module checks the files of Rust, CUDA and C++: a header, a sensible length, nothing left undone.
 
 use std::path::Path;
 
@@ -112,27 +112,19 @@ mod tests {
     const HEADER: &str = "//! A file.\n";
 
     #[test]
-    fn a_plain_file_is_fine() {
-        assert_eq!(check_file("crates/a/src/lib.rs", HEADER), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_missing_header_is_a_breach() {
-        assert_eq!(check_file("a.rs", "fn main() {}\n").len(), 1);
-        assert_eq!(check_file("a.rs", &format!("\n{HEADER}")).len(), 1);
-    }
-
-    #[test]
-    fn a_kernel_file_has_a_plain_header() {
-        assert_eq!(check_file("a.cu", "// Sums.\n"), Vec::<String>::new());
-        assert_eq!(check_file("a.cu", "#include <x>\n").len(), 1);
-    }
-
-    #[test]
-    fn a_long_file_is_a_breach() {
+    fn a_missing_header_and_a_long_file_are_breaches() {
         let of = |lines: usize| format!("{HEADER}{}", "//\n".repeat(lines - 1));
-        assert_eq!(check_file("a.rs", &of(MAX_LINES)), Vec::<String>::new());
-        assert_eq!(check_file("a.rs", &of(MAX_LINES + 1)).len(), 1);
+        for (name, text, breaches) in [
+            ("crates/a/src/lib.rs", HEADER, 0),
+            ("a.rs", "fn main() {}\n", 1),
+            ("a.rs", &format!("\n{HEADER}"), 1),
+            ("a.cu", "// Sums.\n", 0),
+            ("a.cu", "#include <x>\n", 1),
+            ("a.rs", &of(MAX_LINES), 0),
+            ("a.rs", &of(MAX_LINES + 1), 1),
+        ] {
+            assert_eq!(check_file(name, text).len(), breaches, "{name} {text}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use autogan_search::{Outcome, RunOptions, Sources};
 use candle_core::Device;
 use clap::builder::PossibleValuesParser;
 
+use crate::called::program;
 use crate::device;
 use crate::signals::Signals;
 use crate::terminal::{Terminal, print};
@@ -83,7 +84,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let (cifar10, stl10) = (args.data.clone(), args.stl10.clone());
     let files = Files { cifar10, stl10, sources };
     let scope = Scope { scale, cifar10: args.data.is_some(), stl10: args.stl10.is_some() };
-    let jobs = jobs(&items, scope)?;
+    let jobs = jobs(&items, scope);
     if args.dry_run {
         return dry_run(&jobs, scale, &files, &device).map(|()| ExitCode::SUCCESS);
     }
@@ -109,13 +110,13 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         failed = progress.failed;
     }
     let results = Results::new(&root);
-    let context = Context { scope, results: &results };
+    let context = Context { scope, results: &results, program: program() };
     let mut written = String::new();
     for item in items {
         written += &format!("{}\n", write_page(item, &context, &root)?.display());
     }
     if let Some(file) = &args.docs {
-        write_docs(file, &[context])?;
+        write_docs(file, &context)?;
         written += &format!("{}\n", file.display());
     }
     print(written.as_bytes())?;

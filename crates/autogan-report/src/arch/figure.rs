@@ -1,4 +1,4 @@
-//! The full figure: cells in a row with every operation, shortcuts above, skips below.
+//! [`arch_svg`] draws the full figure: cells in a row with every operation, shortcuts above, skips below.
 
 use autogan_space::Arch;
 
@@ -38,14 +38,8 @@ pub fn arch_svg(arch: &Arch, drawing: &Drawing) -> String {
 
 /// The same as a file of its own, light or dark as its viewer prefers.
 pub fn arch_svg_file(arch: &Arch, drawing: &Drawing) -> String {
-    let (figure, (width, height)) = figure(arch, drawing);
-    let body = figure.finish("arch arch-figure", (width, height), &arch.named());
-    let style = format!(
-        "<style>{ARCH_CSS}</style><rect class=\"a-paper\" width=\"{width}\" height=\"{height}\"/>"
-    );
-    let at = body.find('>').map_or(0, |at| at + 1);
-    let (open, rest) = body.split_at(at);
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{open}\n{style}\n{rest}\n")
+    let (figure, size) = figure(arch, drawing);
+    figure.file("arch arch-figure", size, &arch.named(), (ARCH_CSS, "a-paper"))
 }
 
 fn figure(arch: &Arch, drawing: &Drawing) -> (Svg, (f64, f64)) {
@@ -122,18 +116,16 @@ impl Pen {
         self.arrow(STEP);
         self.half(&cell.halves[0]);
         let before = self.x - GAP + 5.0;
-        let arrives = if cell.skips.is_empty() {
+        let (arrives, after) = if cell.skips.is_empty() {
             self.arrow(STEP);
-            before
+            (before, before)
         } else {
             self.arrow(STEP - GAP + 2.0);
-            self.add()
-        };
-        // After the sum, the line to the second half.
-        let after = if cell.skips.is_empty() { before } else { arrives + ADD_RADIUS + 4.0 };
-        if !cell.skips.is_empty() {
+            let sum = self.add();
             self.arrow(STEP - 2.0);
-        }
+            // On the line to the second half.
+            (sum, sum + ADD_RADIUS + 4.0)
+        };
         self.half(&cell.halves[1]);
         if let Some(ops) = &cell.shortcut {
             self.arrow(STEP - GAP);

@@ -1,4 +1,4 @@
-//! The small drawing: cells as boxes with their choices, for rows of architectures.
+//! [`arch_glyph`] makes the small drawing for rows of architectures: cells as boxes with their choices.
 
 use autogan_space::Arch;
 

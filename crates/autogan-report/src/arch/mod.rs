@@ -1,4 +1,4 @@
-//! Architectures as drawings, in the manner of the paper's figure 3.
+//! This module draws architectures in the manner of the paper's figure 3.
 
 mod figure;
 mod glyph;

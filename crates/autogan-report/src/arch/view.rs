@@ -1,5 +1,5 @@
-//! An architecture as a drawing needs it: the operations of each cell in their order, shortcut and
-//! skips with what happens on their way, sides and costs.
+//! An [`ArchView`] holds what a drawing shows of an architecture: the operations of each cell in their order, shortcut
+//! and skips with their operations, sides and costs.
 
 use autogan_space::{Arch, CellArch, Conv, Norm, Upsample, derived_generator_breakdown};
 use serde::Serialize;

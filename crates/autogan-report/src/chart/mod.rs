@@ -1,4 +1,4 @@
-//! Charts: a frame with axes, and what is drawn inside it.
+//! A [`Chart`] has a frame with axes, and draws lines and points inside it.
 
 mod ticks;
 
@@ -96,6 +96,12 @@ impl Chart {
             let place = ((left + right) / 2.0, self.layout.size.1 - 3.0);
             self.svg.text("axis", place, Anchor::Middle, title);
         }
+    }
+
+    /// A vertical line at zero.
+    pub fn zero(&mut self) {
+        let (at, (top, bottom)) = (self.x.at(0.0), self.vertical());
+        self.svg.line("zero", (at, top), (at, bottom));
     }
 
     /// A line through points.

@@ -1,4 +1,4 @@
-//! The ticks of an axis and their labels.
+//! [`ticks`] places the ticks of an axis and writes their labels.
 
 /// The ticks of an axis from `low` to `high`: about `wanted`, at steps of 1, 2 or 5 times a power of
 /// ten, at least `least`; with their labels, which all have the decimals that the step needs.

@@ -1,4 +1,4 @@
-//! The dashboard's page and the files that it loads, embedded in the binary.
+//! This module embeds the dashboard's page and the files that it loads.
 
 use crate::arch::ARCH_CSS;
 

@@ -5,6 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use autogan_run::{RunDir, lock};
 use serde::Serialize;
@@ -22,8 +23,6 @@ pub struct Feed {
     /// The directory.
     pub root: Root,
     runs: Mutex<HashMap<String, Arc<Mutex<KnownRun>>>>,
-    /// Counts requests, to know which run was asked for last.
-    clock: Mutex<u64>,
 }
 
 /// A line of the list.
@@ -50,13 +49,14 @@ struct KnownRun {
     mark: String,
     line: Option<Line>,
     rows: Option<(Follower, Arc<RunData>)>,
-    asked: u64,
+    /// When it was last asked for.
+    asked: Option<Instant>,
 }
 
 impl Feed {
     /// Of a directory of which nothing is known yet.
     pub fn new(root: Root) -> Feed {
-        Feed { root, runs: Mutex::new(HashMap::new()), clock: Mutex::new(0) }
+        Feed { root, runs: Mutex::new(HashMap::new()) }
     }
 
     /// Every run, the newest first.
@@ -78,7 +78,7 @@ impl Feed {
     pub fn look(&self, run: &RunDir) -> Look {
         let known = self.known(&run.name());
         let mut known = locked(&known);
-        known.asked = self.tick();
+        known.asked = Some(Instant::now());
         let mark = mark(run);
         let data = known.data(run, &mark);
         drop(known);
@@ -98,7 +98,7 @@ impl Feed {
             Line { name, summary: Some(data.summary.clone()), problems: data.problems.clone() };
         known.line = Some(line.clone());
         // A run that goes on will be asked for again, and then only what is new is to be read.
-        if known.asked == 0 && !matches!(data.summary.status, Status::Running { .. }) {
+        if known.asked.is_none() && !matches!(data.summary.status, Status::Running { .. }) {
             known.rows = None;
         }
         line
@@ -108,16 +108,11 @@ impl Feed {
         Arc::clone(locked(&self.runs).entry(name.to_owned()).or_default())
     }
 
-    fn tick(&self) -> u64 {
-        let mut clock = locked(&self.clock);
-        *clock += 1;
-        *clock
-    }
-
     /// Lets go of the rows of runs that were not asked for lately.
     fn forget(&self) {
         let runs: Vec<_> = locked(&self.runs).values().cloned().collect();
-        let mut asked: Vec<u64> = runs.iter().map(|known| locked(known).asked).collect();
+        let mut asked: Vec<Option<Instant>> =
+            runs.iter().map(|known| locked(known).asked).collect();
         asked.sort_unstable_by(|a, b| b.cmp(a));
         let Some(&oldest) = asked.get(KEPT - 1) else { return };
         for known in runs {
@@ -134,8 +129,8 @@ impl KnownRun {
         if let Some((_, data)) = self.rows.as_ref().filter(|_| self.mark == mark) {
             return Arc::clone(data);
         }
-        let mut follower =
-            self.rows.take().map_or_else(|| Follower::new(run.clone()), |(follower, _)| follower);
+        let known = self.rows.take().map(|(follower, _)| follower);
+        let mut follower = known.unwrap_or_else(|| Follower::new(run.clone()));
         let data = Arc::new(follower.look());
         mark.clone_into(&mut self.mark);
         self.line = None;

@@ -1,4 +1,4 @@
-//! The inspector of one architecture: its drawing, notations and costs, and commands to go on with.
+//! [`inspect`] says everything about one architecture: its drawing, notations and costs, and commands to go on with.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::arch::{ArchView, arch_svg};
 use crate::data::Plan;
-use crate::shell::quoted;
+use crate::shell::{program, quoted};
 
 /// What the inspector shows.
 #[derive(Debug, Serialize)]
@@ -46,21 +46,17 @@ pub fn inspect(vector: &str, plan: &Plan, run: &Path) -> Result<Inspection, Spac
     let drawing = plan.drawing();
     let cost = derived_generator_breakdown(&arch, &drawing.shape);
     let end = |name, cost: autogan_space::Cost| End { name, params: cost.params, macs: cost.macs };
-    let run = quoted(&run.display().to_string());
+    let (program, run) = (program(), quoted(&run.display().to_string()));
+    let command = |does, words: String| CommandLine { does, line: format!("{program} {words}") };
+    let sample = format!("sample {run} --arch {arch} -n 64 --out grid.png");
     Ok(Inspection {
         view: ArchView::new(&arch, &drawing),
         ends: [end("linear", cost.stem), end("to rgb", cost.to_rgb)],
         svg: arch_svg(&arch, &drawing),
         commands: vec![
-            CommandLine {
-                does: "Images from it, with the run's shared weights",
-                line: format!("autogan sample {run} --arch {arch} -n 64 --out grid.png"),
-            },
-            CommandLine { does: "Cells and costs", line: format!("autogan arch show {arch}") },
-            CommandLine {
-                does: "The figure as a file",
-                line: format!("autogan arch show {arch} --svg arch.svg"),
-            },
+            command("Images from it, with the run's shared weights", sample),
+            command("Cells and costs", format!("arch show {arch}")),
+            command("The figure as a file", format!("arch show {arch} --svg arch.svg")),
         ],
     })
 }
@@ -68,10 +64,9 @@ pub fn inspect(vector: &str, plan: &Plan, run: &Path) -> Result<Inspection, Spac
 /// The line by which a run that was stopped goes on; `trains` one architecture from scratch, else searches.
 pub fn resume(run: &Path, trains: bool) -> CommandLine {
     let command = if trains { "train" } else { "search" };
-    CommandLine {
-        does: "Go on from the last checkpoint",
-        line: format!("autogan {command} --resume {}", quoted(&run.display().to_string())),
-    }
+    let run = quoted(&run.display().to_string());
+    let line = format!("{} {command} --resume {run}", program());
+    CommandLine { does: "Go on from the last checkpoint", line }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The dashboard: the runs of a directory in a browser, live, served on this machine only.
+//! The dashboard shows the runs of a directory in a browser, live, and serves this machine only.
 //!
 //! It reads and never writes, and serves nothing from outside its directory (the module `root`
 //! says how that is kept). A page of it loads nothing from elsewhere and runs no script but its

@@ -1,15 +1,12 @@
-//! Security: headers that every answer carries, and requests that are refused.
+//! [`protect()`] adds headers for security to every answer, and refuses some requests.
 //!
 //! The page may load and run only what this server serves. A request under another host's name is
 //! refused: a page elsewhere could have its own name resolve to this machine (DNS rebinding) and
 //! would then be read as one of ours.
 
 use axum::extract::Request;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{HOST, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -17,20 +14,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, HeaderValue); 7] = [
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+const HEADERS: [(&str, &str); 7] = [
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cache-control", "no-store"),
 ];
 
 /// Refuses requests for other hosts; adds the headers to every answer.
@@ -41,9 +32,8 @@ pub async fn protect(request: Request, next: Next) -> Response {
         let why = "this dashboard answers only to the names 127.0.0.1 and localhost\n";
         (StatusCode::MISDIRECTED_REQUEST, why).into_response()
     };
-    let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, value);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -1,4 +1,4 @@
-//! [`Root`] is the one directory that is served. It guards that nothing outside of it is read.
+//! [`Root`] is the one directory that is served. It lets nothing be read that lies outside of it.
 //!
 //! A request never names a path. A run is looked up by its name among those that the directory
 //! lists, a picture by its name in the run's `samples`; both are then resolved, links and all, and
@@ -20,9 +20,6 @@ pub struct Root {
     /// The directory is itself a run, the only one.
     single: bool,
 }
-
-/// A run that may be read, or why it may not.
-pub type Admitted = Result<RunDir, String>;
 
 impl Root {
     /// Resolves `path`.
@@ -46,11 +43,11 @@ impl Root {
         if self.single { self.named.clone() } else { self.named.join(name) }
     }
 
-    /// Every run with its name, the newest first.
+    /// Every run with its name, or why it may not be read, the newest first.
     ///
     /// # Errors
     /// [`crate::Error::Run`] if the directory cannot be listed any more.
-    pub fn list(&self) -> Result<Vec<(String, Admitted)>> {
+    pub fn list(&self) -> Result<Vec<(String, Result<RunDir, String>)>> {
         let runs = match self.single {
             true => vec![RunDir::open(&self.base)?],
             false => RunDir::list(&self.base)?,
@@ -58,8 +55,8 @@ impl Root {
         Ok(runs.into_iter().rev().map(|run| (run.name(), self.admit(run))).collect())
     }
 
-    /// The run of that name; `None` if there is none.
-    pub fn run(&self, name: &str) -> Option<Admitted> {
+    /// The run of that name, or why it may not be read; `None` if there is none.
+    pub fn run(&self, name: &str) -> Option<Result<RunDir, String>> {
         let path = if self.single { self.base.clone() } else { self.base.join(component(name)?) };
         let run = RunDir::open(&path).ok()?;
         (run.name() == name).then(|| self.admit(run))
@@ -75,7 +72,7 @@ impl Root {
     }
 
     /// Lets a run pass if it, and every file that is read of it, lies inside.
-    fn admit(&self, run: RunDir) -> Admitted {
+    fn admit(&self, run: RunDir) -> Result<RunDir, String> {
         let store = run.store_path();
         let beside = |suffix: &str| {
             let mut path = store.clone().into_os_string();

@@ -1,4 +1,4 @@
-//! The routes of the dashboard: each path with its answer.
+//! [`router`] connects each path of the dashboard with its answer.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ const PICTURE_BYTES: u64 = 64 << 20;
 /// With which every PNG begins.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-type Shared = State<Arc<Feed>>;
+type FeedState = State<Arc<Feed>>;
 
 /// Everything that the dashboard answers.
 pub fn router(feed: Arc<Feed>) -> Router {
@@ -49,14 +49,14 @@ impl IntoResponse for Failure {
 }
 
 #[derive(Serialize)]
-struct List {
+struct RunList {
     /// The directory as the user named it.
     directory: String,
     runs: Vec<Line>,
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct RunAnswer<'a> {
     /// The first iteration whose trials and series are in here.
     since: u32,
     /// Trials of the whole run.
@@ -76,19 +76,19 @@ async fn asset(Path(name): Path<String>) -> Result<Response, Failure> {
     Ok(([(CONTENT_TYPE, asset.kind)], asset.text).into_response())
 }
 
-async fn list(State(feed): Shared) -> Result<Response, Failure> {
+async fn list(State(feed): FeedState) -> Result<Response, Failure> {
     blocking(move || {
         let runs = feed
             .list()
             .map_err(|error| Failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         let directory = feed.root.named().display().to_string();
-        Ok(json(&List { directory, runs }))
+        Ok(json(&RunList { directory, runs }))
     })
     .await
 }
 
 async fn whole(
-    State(feed): Shared,
+    State(feed): FeedState,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
@@ -96,7 +96,7 @@ async fn whole(
 }
 
 async fn since(
-    State(feed): Shared,
+    State(feed): FeedState,
     Path((name, iteration)): Path<(String, u32)>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
@@ -118,12 +118,12 @@ fn run_from(feed: &Feed, name: &str, since: u32, seen: &HeaderMap) -> Result<Res
         &cut
     };
     let resume = resume(&feed.root.path_of(name), look.data.plan.training.is_some());
-    let answer = Whole { since, trial_count: look.data.trials.len(), resume, data };
+    let answer = RunAnswer { since, trial_count: look.data.trials.len(), resume, data };
     Ok((etag, json(&answer)).into_response())
 }
 
 async fn arch(
-    State(feed): Shared,
+    State(feed): FeedState,
     Path((name, vector)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     blocking(move || {
@@ -137,7 +137,7 @@ async fn arch(
 }
 
 async fn picture(
-    State(feed): Shared,
+    State(feed): FeedState,
     Path((name, file)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     blocking(move || {

@@ -1,4 +1,4 @@
-//! The part of a run from an iteration on, for a page that already has the rest.
+//! [`tail()`] cuts a run down to the part from an iteration on, for a page that already has the rest.
 
 use crate::data::{RunData, Series};
 

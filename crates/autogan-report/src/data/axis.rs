@@ -1,4 +1,4 @@
-//! The axis of iterations: which iteration a tick belongs to, and where within it.
+//! The [`Axis`] of iterations says which iteration a tick belongs to, and where within it.
 //!
 //! The store counts units of work (ticks); iterations are what people count. Within an iteration a
 //! series is spread evenly, for its phases differ in length by a factor of ten and more.

@@ -1,10 +1,33 @@
-//! Following a run that is being written: each look reads only the rows that are new.
+//! [`Tables`] reads the tables of a store; a [`Follower`] reads only the rows that are new since its last look.
 
 use autogan_run::store::Row;
-use autogan_run::{Result as RunResult, RunDir, StoreReader, Stored};
+use autogan_run::{
+    Event, Image, Record, Result as RunResult, RunDir, Scalar, Session, StoreReader, Trial,
+};
 
 use super::RunData;
-use super::source::{Everything, Source, kept};
+
+/// The value, or its error as a problem.
+pub(super) fn kept<T>(result: RunResult<T>, problems: &mut Vec<String>) -> Option<T> {
+    let problem = |error: autogan_run::Error| {
+        let text = error.to_string();
+        // What verifying finds is found again by reading.
+        if !problems.contains(&text) {
+            problems.push(text);
+        }
+    };
+    result.map_err(problem).ok()
+}
+
+/// The rows of all tables.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tables {
+    pub trials: Vec<Record<Trial>>,
+    pub scalars: Vec<Record<Scalar>>,
+    pub images: Vec<Record<Image>>,
+    pub events: Vec<Record<Event>>,
+    pub sessions: Vec<Record<Session>>,
+}
 
 /// A run together with the rows that were read of it so far.
 ///
@@ -13,13 +36,13 @@ use super::source::{Everything, Source, kept};
 #[derive(Debug)]
 pub struct Follower {
     run: RunDir,
-    rows: Everything,
+    tables: Tables,
 }
 
 impl Follower {
     /// Of a run of which nothing was read yet.
     pub fn new(run: RunDir) -> Follower {
-        Follower { run, rows: Everything::default() }
+        Follower { run, tables: Tables::default() }
     }
 
     /// The run as it is now: the rows that are known, and those after them.
@@ -28,37 +51,37 @@ impl Follower {
     /// As with [`RunData::read`], what is damaged is left out and said in
     /// [`RunData::problems`].
     pub fn look(&mut self) -> RunData {
-        let mut problems = Vec::new();
-        let source = Source::open(&self.run, &mut problems);
-        match &source.reader {
-            Some(reader) => {
-                let rows = &mut self.rows;
-                let read = reader.snapshot(|reader| {
-                    rows.catch_up(reader, &mut problems);
-                    Ok(())
-                });
-                if kept(read, &mut problems).is_none() {
-                    self.rows = Everything::default();
-                }
-            }
-            None => self.rows = Everything::default(),
-        }
-        RunData::of(&self.run, self.rows.clone(), problems)
+        let problems = self.tables.read(&self.run, false);
+        RunData::of(&self.run, self.tables.clone(), problems)
     }
 }
 
-impl Everything {
-    fn catch_up(&mut self, reader: &StoreReader, problems: &mut Vec<String>) {
-        let resumed = match extend(reader, &mut self.sessions) {
-            Ok(grown) => grown,
-            Err(error) => {
-                problems.push(error.to_string());
-                true
+impl Tables {
+    /// Adds the rows that are new, all in one state of the store; gives what is wrong. `verify`: also the store as a
+    /// whole.
+    pub fn read(&mut self, run: &RunDir, verify: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        let reader = kept(StoreReader::open_live(&run.store_path()), &mut problems);
+        let read = reader.and_then(|reader| {
+            if verify {
+                kept(reader.verify(), &mut problems);
             }
-        };
-        if resumed {
-            // Every resume adds a session, and may have removed rows that are known here.
-            *self = Everything { sessions: std::mem::take(&mut self.sessions), ..Self::default() };
+            let read = reader.snapshot(|reader| {
+                self.catch_up(reader, &mut problems);
+                Ok(())
+            });
+            kept(read, &mut problems)
+        });
+        if read.is_none() {
+            *self = Tables::default();
+        }
+        problems
+    }
+
+    fn catch_up(&mut self, reader: &StoreReader, problems: &mut Vec<String>) {
+        // Every resume adds a session, and may have removed rows that are known here.
+        if kept(extend(reader, &mut self.sessions), problems).unwrap_or(true) {
+            *self = Tables { sessions: std::mem::take(&mut self.sessions), ..Self::default() };
         }
         kept(extend(reader, &mut self.trials), problems);
         kept(extend(reader, &mut self.scalars), problems);
@@ -69,7 +92,7 @@ impl Everything {
 
 /// Adds the rows after the last one that is known, and says whether there were any. If that one is
 /// not there any more, or anything is damaged, nothing is known any longer.
-fn extend<R: Row>(reader: &StoreReader, rows: &mut Vec<Stored<R>>) -> RunResult<bool> {
+fn extend<R: Row>(reader: &StoreReader, rows: &mut Vec<Record<R>>) -> RunResult<bool> {
     let known = rows.last().map(|last| (last.id, last.row.tick()));
     // From the last known row on, which shows whether it is still there.
     let read = reader.rows_after::<R>(known.map_or(0, |(id, _)| id - 1)).and_then(|new| {

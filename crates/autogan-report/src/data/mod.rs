@@ -1,4 +1,4 @@
-//! A run directory as one piece of data, for the report and the dashboard.
+//! This module reads a run directory into one piece of data, for the report and the dashboard.
 //!
 //! Reading never fails as a whole: what is missing or damaged is left out, and said in
 //! [`RunData::problems`]. Nothing that failed its checksum is ever shown.
@@ -7,22 +7,21 @@ mod axis;
 mod follow;
 mod plan;
 mod read;
-mod source;
 mod summary;
 mod token;
 
 use std::collections::BTreeMap;
 
-use autogan_run::{ArchFile, Image, ScoresFile, Stored, Trial};
+use autogan_run::{ArchFile, Image, Record, ScoresFile, Trial};
 use serde::Serialize;
 
 pub use follow::Follower;
 pub use plan::{Plan, TrainingPlan};
-pub use summary::{BestChild, Status, Summary, TrainingScores};
+pub use summary::{Status, Summary};
 pub(crate) use token::choices as choices_of;
 pub use token::{Token, tokens};
 
-/// Everything that a run directory holds, but for checkpoints and pixels.
+/// Everything that a run directory holds, except checkpoints and pixels.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunData {
     /// What a list of runs shows.
@@ -48,7 +47,7 @@ pub struct RunData {
     /// The policy's probabilities, one entry per token and stage.
     pub policy: Vec<PolicyToken>,
     /// Sample grids; `path` is relative to the run directory.
-    pub images: Vec<Stored<Image>>,
+    pub images: Vec<Record<Image>>,
     /// What happened in the search: beams, resets, results.
     pub events: Vec<EventRow>,
     /// What happened to the run from outside: start, changes of the configuration.
@@ -77,7 +76,7 @@ pub struct StageSpan {
 pub struct TrialRow {
     /// The row of the store.
     #[serde(flatten)]
-    pub trial: Stored<Trial>,
+    pub trial: Record<Trial>,
     /// Place on the axis of iterations: iteration i spans from i to i + 1.
     pub at: f64,
     /// For each of [`RunData::tokens`] that the architecture has, the index of what was chosen;
@@ -99,7 +98,7 @@ pub struct Series {
 }
 
 /// The probabilities of one token's choices at the end of each iteration of its stage.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PolicyToken {
     /// The stage, which is the cell that the token belongs to, from 0.
     pub stage: u32,

@@ -1,4 +1,4 @@
-//! What the configuration of a run says about its course and its networks.
+//! A [`Plan`] holds what the configuration of a run says about its course and its networks.
 
 use autogan_config::{
     DataConfig, ModelConfig, PreOrder, RunConfig, SearchConfig, SkipTap, TrainingConfig,
@@ -74,6 +74,7 @@ impl Plan {
     }
 
     fn of_search(config: &SearchConfig) -> Plan {
+        let grow_at = config.search.grow_at.iter();
         Plan {
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
@@ -81,12 +82,7 @@ impl Plan {
             metric: Some(config.reward.metric.name().to_owned()),
             reward_images: Some(config.reward.images as u64),
             iterations: u32::try_from(config.search.iterations).ok(),
-            grow_at: config
-                .search
-                .grow_at
-                .iter()
-                .filter_map(|&at| u32::try_from(at).ok())
-                .collect(),
+            grow_at: grow_at.filter_map(|&at| u32::try_from(at).ok()).collect(),
             ..Plan::of_networks(&config.data, &config.model)
         }
     }

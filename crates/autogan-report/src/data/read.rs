@@ -1,13 +1,13 @@
-//! Reading a run directory, part by part: each that cannot be read becomes a sentence.
+//! This module reads a run directory part by part; each part that cannot be read becomes a sentence.
 
 use std::collections::BTreeMap;
 
-use autogan_run::{Event, RunDir, Scalar, Session, Stored, Trial, TrialKind};
+use autogan_run::{Record, RunDir, Scalar, Trial, TrialKind};
 
 use super::axis::{Axis, spread};
+use super::follow::{Tables, kept};
 use super::plan::{Plan, TrainingPlan};
-use super::source::{Everything, LastScalar, Source, kept};
-use super::summary::{Rows, Summary};
+use super::summary::Summary;
 use super::token::{choices, tokens};
 use super::{EventRow, PolicyToken, RunData, Series, StageSpan, TrialRow};
 
@@ -19,59 +19,46 @@ const REAL: &str = "score/real/stage";
 impl RunData {
     /// Reads all of it; each row is checked against its checksum.
     pub fn read(run: &RunDir) -> RunData {
-        let mut problems = Vec::new();
-        let source = Source::open(run, &mut problems);
-        RunData::from_source(run, &source, problems)
+        RunData::read_all(run, false)
     }
 
     /// As [`RunData::read`], and verifies the store as a whole (no row missing, SQLite's own
     /// structure), which takes as long again.
     pub fn verified(run: &RunDir) -> RunData {
-        let mut problems = Vec::new();
-        let source = Source::open(run, &mut problems);
-        if let Some(reader) = &source.reader {
-            kept(reader.verify(), &mut problems);
-        }
-        RunData::from_source(run, &source, problems)
+        RunData::read_all(run, true)
     }
 
-    fn from_source(run: &RunDir, source: &Source, mut problems: Vec<String>) -> RunData {
-        let stored = source.everything(&mut problems);
-        RunData::of(run, stored, problems)
+    fn read_all(run: &RunDir, verify: bool) -> RunData {
+        let mut tables = Tables::default();
+        let problems = tables.read(run, verify);
+        RunData::of(run, tables, problems)
     }
 
     /// From rows that were read already.
-    pub(super) fn of(run: &RunDir, stored: Everything, mut problems: Vec<String>) -> RunData {
+    pub(super) fn of(run: &RunDir, tables: Tables, mut problems: Vec<String>) -> RunData {
         let note = &mut problems;
-        let config = kept(run.checked_config(&stored.sessions), note);
+        let config = kept(run.checked_config(&tables.sessions), note);
         let plan = Plan::read(config.as_deref(), note);
         let host = kept(run.host(), note);
         let found = kept(run.arch(), note).flatten();
         let trained = kept(run.scores(), note).flatten();
-        let last = stored.scalars.last().map(|scalar| LastScalar::of(&scalar.row));
-        let summary = Summary::of(
-            run,
-            &plan,
-            &Rows {
-                trials: &stored.trials,
-                images: &stored.images,
-                events: &stored.events,
-                last,
-                found: found.as_ref(),
-                trained: trained.as_ref(),
-            },
-        );
-        let axis = axis(&stored, &plan);
-        let stages = stages(&stored, &plan, summary.iterations_done);
+        let summary = Summary::of(run, &plan, &tables, found.as_ref(), trained.as_ref());
+        let axis = axis(&tables, &plan);
+        let events = tables.events.iter().map(|event| &event.row);
+        let sessions = tables.sessions.iter().map(|session| &session.row);
         RunData {
-            stages,
+            stages: stages(&tables, &plan, summary.iterations_done),
             tokens: tokens(),
-            policy: policy(&stored.scalars, &axis, &stored),
-            scalars: series(&stored.scalars, &axis, &plan),
-            events: events(stored.events, &axis, note),
-            sessions: sessions(stored.sessions, &axis, note),
-            trials: trials(stored.trials),
-            images: stored.images,
+            policy: policy(&tables, &axis),
+            scalars: series(&tables.scalars, &axis, &plan),
+            events: events
+                .map(|e| event(&axis, note, e.tick, &e.kind, &e.json, e.seconds))
+                .collect(),
+            sessions: sessions
+                .map(|s| event(&axis, note, s.tick, &s.kind, &s.json, s.seconds))
+                .collect(),
+            trials: trials(tables.trials),
+            images: tables.images,
             summary,
             plan,
             config: config.unwrap_or_default(),
@@ -83,23 +70,26 @@ impl RunData {
     }
 }
 
-/// Iterations by the rows that know theirs: children of the controller, and the pictures of the best.
-/// A training's scalars know theirs.
-fn axis(stored: &Everything, plan: &Plan) -> Axis {
+/// Iterations by the rows that know theirs; a training's scalars do.
+fn axis(tables: &Tables, plan: &Plan) -> Axis {
     if let Some(training) = &plan.training {
-        let rows = stored.scalars.iter().map(|scalar| &scalar.row);
+        let rows = tables.scalars.iter().map(|scalar| &scalar.row);
         return Axis::new(rows.map(|row| (row.tick, training.at(row.step) as u32)));
     }
-    let children = stored.trials.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
-    let pictures = stored.images.iter().filter(|image| image.row.tag == "child");
-    Axis::new(
-        children
-            .map(|trial| (trial.row.tick, trial.row.iteration))
-            .chain(pictures.map(|image| (image.row.tick, image.row.iteration))),
-    )
+    Axis::new(iterations(tables).map(|(tick, iteration, _)| (tick, iteration)))
 }
 
-fn trials(stored: Vec<Stored<Trial>>) -> Vec<TrialRow> {
+/// Tick, iteration and stage of the rows that know them: children of the controller, and the pictures of the best.
+fn iterations(tables: &Tables) -> impl Iterator<Item = (u64, u32, u32)> {
+    let children = tables.trials.iter().map(|trial| &trial.row);
+    let children = children.filter(|trial| trial.kind == TrialKind::Controller);
+    let pictures =
+        tables.images.iter().map(|image| &image.row).filter(|image| image.tag == "child");
+    let pictures = pictures.map(|image| (image.tick, image.iteration, image.stage));
+    children.map(|trial| (trial.tick, trial.iteration, trial.stage)).chain(pictures)
+}
+
+fn trials(stored: Vec<Record<Trial>>) -> Vec<TrialRow> {
     let children = stored.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
     let mut places =
         spread(&children.map(|trial| trial.row.iteration).collect::<Vec<_>>()).into_iter();
@@ -120,7 +110,7 @@ fn trials(stored: Vec<Stored<Trial>>) -> Vec<TrialRow> {
         .collect()
 }
 
-fn series(scalars: &[Stored<Scalar>], axis: &Axis, plan: &Plan) -> BTreeMap<String, Series> {
+fn series(scalars: &[Record<Scalar>], axis: &Axis, plan: &Plan) -> BTreeMap<String, Series> {
     let mut by_tag: BTreeMap<&str, Vec<&Scalar>> = BTreeMap::new();
     for scalar in scalars.iter().filter(|scalar| !scalar.row.tag.starts_with(POLICY)) {
         by_tag.entry(&scalar.row.tag).or_default().push(&scalar.row);
@@ -139,22 +129,17 @@ fn series(scalars: &[Stored<Scalar>], axis: &Axis, plan: &Plan) -> BTreeMap<Stri
 }
 
 /// The stage of each iteration that trials or pictures know.
-fn stage_by_iteration(stored: &Everything) -> BTreeMap<u32, u32> {
-    let children = stored.trials.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
-    let pictures = stored.images.iter().filter(|image| image.row.tag == "child");
-    children
-        .map(|trial| (trial.row.iteration, trial.row.stage))
-        .chain(pictures.map(|image| (image.row.iteration, image.row.stage)))
-        .collect()
+fn stage_by_iteration(tables: &Tables) -> BTreeMap<u32, u32> {
+    iterations(tables).map(|(_, iteration, stage)| (iteration, stage)).collect()
 }
 
-fn stages(stored: &Everything, plan: &Plan, done: u32) -> Vec<StageSpan> {
+fn stages(tables: &Tables, plan: &Plan, done: u32) -> Vec<StageSpan> {
     // A training is in one stage throughout, that of its last cell.
     if let Some(stage) = plan.training.as_ref().map(TrainingPlan::stage).filter(|_| done > 0) {
         return vec![StageSpan { stage, side: plan.side(stage), first: 0, end: done, real: None }];
     }
     let mut spans: BTreeMap<u32, StageSpan> = BTreeMap::new();
-    for (iteration, stage) in stage_by_iteration(stored) {
+    for (iteration, stage) in stage_by_iteration(tables) {
         let span = spans.entry(stage).or_insert(StageSpan {
             stage,
             side: plan.side(stage),
@@ -165,7 +150,7 @@ fn stages(stored: &Everything, plan: &Plan, done: u32) -> Vec<StageSpan> {
         span.first = span.first.min(iteration);
         span.end = span.end.max(iteration + 1);
     }
-    for scalar in &stored.scalars {
+    for scalar in &tables.scalars {
         let stage = scalar.row.tag.strip_prefix(REAL).and_then(|stage| stage.parse::<u32>().ok());
         if let Some(span) = stage.and_then(|stage| spans.get_mut(&stage)) {
             span.real = Some(scalar.row.value);
@@ -175,17 +160,17 @@ fn stages(stored: &Everything, plan: &Plan, done: u32) -> Vec<StageSpan> {
 }
 
 /// `policy/TOKEN/CHOICE` by stage and token, choices in the order in which they were written.
-fn policy(scalars: &[Stored<Scalar>], axis: &Axis, stored: &Everything) -> Vec<PolicyToken> {
-    let stage_of = stage_by_iteration(stored);
+fn policy(tables: &Tables, axis: &Axis) -> Vec<PolicyToken> {
+    let stage_of = stage_by_iteration(tables);
     let mut found: Vec<PolicyToken> = Vec::new();
-    for scalar in scalars {
+    for scalar in &tables.scalars {
         let name = scalar.row.tag.strip_prefix(POLICY).and_then(|name| name.rsplit_once('/'));
         let Some((token, choice)) = name else { continue };
         let iteration = axis.iteration(scalar.row.tick);
         let Some(&stage) = stage_of.get(&iteration) else { continue };
         let at = found.iter().position(|p| p.stage == stage && p.token == token);
         let at = at.unwrap_or_else(|| {
-            found.push(PolicyToken::new(stage, token));
+            found.push(PolicyToken { stage, token: token.to_owned(), ..PolicyToken::default() });
             found.len() - 1
         });
         found[at].put(choice, iteration, scalar.row.value);
@@ -194,16 +179,6 @@ fn policy(scalars: &[Stored<Scalar>], axis: &Axis, stored: &Everything) -> Vec<P
 }
 
 impl PolicyToken {
-    fn new(stage: u32, token: &str) -> PolicyToken {
-        PolicyToken {
-            stage,
-            token: token.to_owned(),
-            choices: Vec::new(),
-            iteration: Vec::new(),
-            probability: Vec::new(),
-        }
-    }
-
     fn put(&mut self, choice: &str, iteration: u32, value: f64) {
         if self.iteration.last() != Some(&iteration) {
             self.iteration.push(iteration);
@@ -220,33 +195,17 @@ impl PolicyToken {
     }
 }
 
-fn events(stored: Vec<Stored<Event>>, axis: &Axis, problems: &mut Vec<String>) -> Vec<EventRow> {
-    stored
-        .into_iter()
-        .map(|Stored { row: Event { tick, kind, json, seconds }, .. }| {
-            let detail = detail(&json, problems);
-            EventRow { tick, iteration: axis.iteration(tick), kind, detail, seconds }
-        })
-        .collect()
-}
-
-fn sessions(
-    stored: Vec<Stored<Session>>,
+fn event(
     axis: &Axis,
     problems: &mut Vec<String>,
-) -> Vec<EventRow> {
-    stored
-        .into_iter()
-        .map(|Stored { row: Session { tick, kind, json, seconds }, .. }| {
-            let detail = detail(&json, problems);
-            EventRow { tick, iteration: axis.iteration(tick), kind, detail, seconds }
-        })
-        .collect()
-}
-
-fn detail(json: &str, problems: &mut Vec<String>) -> serde_json::Value {
-    serde_json::from_str(json).unwrap_or_else(|error| {
+    tick: u64,
+    kind: &str,
+    json: &str,
+    seconds: f64,
+) -> EventRow {
+    let detail = serde_json::from_str(json).unwrap_or_else(|error| {
         problems.push(format!("an event of the store holds no JSON: {error}"));
         serde_json::Value::Null
-    })
+    });
+    EventRow { tick, iteration: axis.iteration(tick), kind: kind.to_owned(), detail, seconds }
 }

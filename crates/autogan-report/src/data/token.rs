@@ -1,4 +1,4 @@
-//! Tokens: the decisions of an architecture, one per cell and kind, each with its choices.
+//! A [`Token`] is one decision of an architecture, for one cell and of one kind, with its choices.
 
 use autogan_space::{Arch, MAX_CELLS, TokenOrder, stage_tokens};
 use serde::Serialize;

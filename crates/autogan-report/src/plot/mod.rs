@@ -1,5 +1,5 @@
-//! Plots as files of their own, for pages that compare runs: points and lines over two axes, and rows of values with
-//! their intervals. Light or dark as their viewer prefers.
+//! This module draws plots as files of their own, for pages that compare runs: points and lines over two axes, and rows
+//! of values with their intervals. They are light or dark as their viewer prefers.
 
 mod rows;
 
@@ -47,8 +47,6 @@ pub struct Plot {
     pub axes: (String, String),
     /// What is drawn, the later over the earlier.
     pub series: Vec<Series>,
-    /// Values of the vertical axis that points are to be read against, with their names.
-    pub levels: Vec<(String, f64)>,
 }
 
 impl Plot {
@@ -56,8 +54,7 @@ impl Plot {
     pub fn svg(&self) -> String {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let x = range(points().map(|point| point.0), 0.03);
-        let levels = self.levels.iter().map(|level| level.1);
-        let y = range(points().map(|point| point.1).chain(levels), 0.05);
+        let y = range(points().map(|point| point.1), 0.05);
         let entries = entries(self.series.iter().map(|s| (s.name.as_str(), s.colour, s.shape)));
         let legend = Legend::new(&entries, SIZE.0);
         let top = HEAD + legend.height();
@@ -66,12 +63,6 @@ impl Plot {
         let mut chart = Chart::new(layout, x, y);
         chart.y_axis(&self.axes.1, 7);
         chart.x_axis(&self.axes.0, 9, 0.0);
-        let (left, right) = chart.horizontal();
-        for (name, value) in &self.levels {
-            let at = chart.y.at(*value);
-            chart.svg.line("level", (left, at), (right, at));
-            chart.svg.text("tick", (right - 4.0, at - 4.0), Anchor::End, name);
-        }
         for series in &self.series {
             draw(&mut chart, series);
         }
@@ -160,14 +151,7 @@ impl<'a> Legend<'a> {
 /// A drawing with its title as a file.
 fn file(mut body: Svg, size: (f64, f64), title: &str) -> String {
     body.text("title", (14.0, 21.0), Anchor::Start, title);
-    let drawing = body.finish("plot", size, title);
-    let style = format!(
-        "<style>{CSS}</style><rect class=\"paper\" width=\"{}\" height=\"{}\"/>",
-        size.0, size.1
-    );
-    let at = drawing.find('>').map_or(0, |at| at + 1);
-    let (open, rest) = drawing.split_at(at);
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{open}\n{style}\n{rest}\n")
+    body.file("plot", size, title, (CSS, "paper"))
 }
 
 #[cfg(test)]
@@ -189,7 +173,6 @@ mod tests {
                 series("second", 7, Shape::Dots),
                 series("first", 0, Shape::Line),
             ],
-            levels: vec![("real images".into(), 9.0)],
         }
     }
 
@@ -199,7 +182,7 @@ mod tests {
         let xml = roxmltree::Document::parse(&text).unwrap();
         let texts: Vec<&str> =
             xml.descendants().filter(|n| n.has_tag_name("text")).filter_map(|n| n.text()).collect();
-        for name in ["A < B", "seconds", "score", "real images", "second"] {
+        for name in ["A < B", "seconds", "score", "second"] {
             assert!(texts.contains(&name), "{name} in {texts:?}");
         }
         assert_eq!(texts.iter().filter(|text| **text == "first").count(), 1, "one legend entry");
@@ -210,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_plot_of_nothing_is_still_one() {
-        let empty = Plot { series: Vec::new(), levels: Vec::new(), ..plot() };
+        let empty = Plot { series: Vec::new(), ..plot() };
         assert!(roxmltree::Document::parse(&empty.svg()).is_ok());
     }
 

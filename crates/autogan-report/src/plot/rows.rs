@@ -1,4 +1,4 @@
-//! Rows of values, one under the other, each with its single values as dots and its mean or difference with an interval.
+//! [`Rows`] draws rows of values: single values as dots, and a mean or difference with its interval.
 
 use super::{COLOURS, file};
 use crate::chart::{Chart, Layout, range};
@@ -49,8 +49,7 @@ impl Rows {
         let mut chart = Chart::new(layout, x, (0.0, 1.0));
         chart.x_axis(&self.axis, 6, 0.0);
         if self.zero {
-            let (at, (top, bottom)) = (chart.x.at(0.0), chart.vertical());
-            chart.svg.line("zero", (at, top), (at, bottom));
+            chart.zero();
         }
         for (place, row) in self.rows.iter().enumerate() {
             let middle = TOP + HEIGHT * (place as f64 + 0.5);

@@ -1,4 +1,4 @@
-//! The section on architectures: the best as a figure, the top of the list, the beams on the way.
+//! This section shows architectures: the best as a figure, the top of the list, the beams of each stage.
 
 use autogan_run::ArchFile;
 use autogan_space::Arch;

@@ -1,4 +1,4 @@
-//! The distribution of scores by choice, a small chart per token.
+//! This module draws the distribution of scores by choice, a small chart for each token.
 
 use super::format::Numbers;
 use super::page::Page;
@@ -46,10 +46,9 @@ fn panel(token: &TokenStats, x: (f64, f64), numbers: Numbers) -> String {
     let mut chart = Chart::new(layout, x, (0.0, 1.0));
     chart.x_axis("", 4, 0.0);
     chart.svg.text("tick", (WIDTH, TOP - 5.0), Anchor::End, "mean (n)");
-    let (zero, (top, bottom)) = (chart.x.at(0.0), chart.vertical());
     let (left, right) = chart.horizontal();
-    if (left..=right).contains(&zero) {
-        chart.svg.line("zero", (zero, top), (zero, bottom));
+    if (left..=right).contains(&chart.x.at(0.0)) {
+        chart.zero();
     }
     for (row, choice) in token.choices.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);

@@ -1,5 +1,5 @@
-//! The section "Which operations help": differences of mean score between choices in this run, beside
-//! what the paper observes in section 4.1.
+//! The section "Which operations help" shows differences of mean score between choices in this run, beside what the
+//! paper observes in section 4.1.
 
 use super::choices;
 use super::format::Numbers;
@@ -28,11 +28,20 @@ const CONTRASTS: [(&str, &str, &str); 11] = [
 const SKIPS: (&str, &str, &str) = ("any skip", "yes", "no");
 
 /// One comparison: in each cell, and over cells.
-pub(super) struct Contrast {
-    name: String,
+struct Contrast {
+    token: &'static str,
+    /// The choices, of which the second is subtracted from the first.
+    sides: [&'static str; 2],
     /// Cell (from 0) and difference, where there is enough to estimate one.
     cells: Vec<(usize, Difference)>,
     all: Option<Difference>,
+}
+
+impl Contrast {
+    fn name(&self) -> String {
+        let ([a, b], token) = (self.sides, self.token);
+        format!("{token}: {a} − {b}")
+    }
 }
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
@@ -53,19 +62,16 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     if contrasts.is_empty() {
         page.text("There are not enough architectures for differences with intervals yet.");
     } else {
-        page.raw("<h3>Differences of mean score</h3>\n<p class=\"legend\">");
-        for cell in 0..data.stages.len() {
-            page.raw(format_args!(
-                "<span><i class=\"dot k-cell{cell}\"></i>cell {}</span>",
-                cell + 1
-            ));
-        }
-        page.raw("<span><i class=\"dot k-all\"></i>cells pooled</span></p>\n");
-        page.raw("<figure class=\"only-wide\">");
-        page.raw(forest(&contrasts, 1000.0, true, numbers));
-        page.raw("</figure>\n<figure class=\"only-narrow\">");
-        page.raw(forest(&contrasts, 360.0, false, numbers));
-        page.raw("</figure>\n");
+        page.raw("<h3>Differences of mean score</h3>\n");
+        let cells = 0..data.stages.len();
+        let mut entries: Vec<(String, String)> =
+            cells.map(|cell| (format!("dot k-cell{cell}"), format!("cell {}", cell + 1))).collect();
+        entries.push(("dot k-all".into(), "cells pooled".into()));
+        page.legend("legend", entries);
+        page.raw("\n");
+        let [wide, narrow] = [(1000.0, true), (360.0, false)]
+            .map(|(width, beside)| forest(&contrasts, width, beside, numbers));
+        page.wide_and_narrow(&wide, &narrow);
         table(page, &contrasts, numbers);
         observations(page, data, &contrasts);
     }
@@ -73,7 +79,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     choices::panels(page, &stats, numbers);
 }
 
-pub(super) fn contrasts(stats: &[TokenStats]) -> Vec<Contrast> {
+fn contrasts(stats: &[TokenStats]) -> Vec<Contrast> {
     let mut found: Vec<Contrast> = Vec::new();
     let mut skips: Vec<Difference> = Vec::new();
     for (token, a, b) in CONTRASTS {
@@ -90,7 +96,7 @@ pub(super) fn contrasts(stats: &[TokenStats]) -> Vec<Contrast> {
         let together = token == SKIPS.0;
         let all = pooled(if together { &skips } else { &differences });
         if !cells.is_empty() || (together && skips.len() > 1) {
-            found.push(Contrast { name: format!("{token}: {a} − {b}"), cells, all });
+            found.push(Contrast { token, sides: [a, b], cells, all });
         }
     }
     found
@@ -116,24 +122,23 @@ fn forest(contrasts: &[Contrast], width: f64, beside: bool, numbers: Numbers) ->
     let layout = Layout { size: (width, height), margin: [TOP, 8.0, 42.0, left] };
     let mut chart = Chart::new(layout, x, (0.0, 1.0));
     chart.x_axis("difference of mean score, 95 % intervals", 6, 0.0);
-    let zero = chart.x.at(0.0);
-    let (top, bottom) = chart.vertical();
-    chart.svg.line("zero", (zero, top), (zero, bottom));
+    chart.zero();
     for (row, contrast) in contrasts.iter().enumerate() {
         let top = TOP + row_height * row as f64;
         let middle = top + name_height + (row_height - name_height) / 2.0;
         chart.svg.line("grid", (0.0, top + row_height), (width, top + row_height));
+        let name = contrast.name();
         if beside {
-            chart.svg.text("row", (left - 10.0, middle + 4.0), Anchor::End, &contrast.name);
+            chart.svg.text("row", (left - 10.0, middle + 4.0), Anchor::End, &name);
         } else {
-            chart.svg.text("row", (0.0, top + 15.0), Anchor::Start, &contrast.name);
+            chart.svg.text("row", (0.0, top + 15.0), Anchor::Start, &name);
         }
         let mut marks: Vec<(String, Difference)> =
             contrast.cells.iter().map(|(cell, d)| (format!("cell{cell}"), *d)).collect();
         marks.extend(contrast.all.map(|d| ("all".to_owned(), d)));
         let first = middle - 4.0 * (marks.len() as f64 - 1.0);
         for (i, (class, d)) in marks.iter().enumerate() {
-            let tip = format!("{}, {class}: {}", contrast.name, numbers.interval(d));
+            let tip = format!("{name}, {class}: {}", numbers.interval(d));
             mark(&mut chart, class, d, first + 8.0 * i as f64, &tip);
         }
     }
@@ -171,7 +176,7 @@ fn table(page: &mut Page, contrasts: &[Contrast], numbers: Numbers) {
             let of = |cell: &usize| contrast.cells.iter().find(|(at, _)| at == cell);
             let text =
                 |d: Option<&Difference>| d.map_or_else(|| "–".to_owned(), |d| numbers.interval(d));
-            let mut row = vec![contrast.name.clone()];
+            let mut row = vec![contrast.name()];
             row.extend(cells.iter().map(|cell| text(of(cell).map(|(_, d)| d))));
             row.push(text(contrast.all.as_ref()));
             row
@@ -227,7 +232,7 @@ fn observations(page: &mut Page, data: &RunData, contrasts: &[Contrast]) {
         ),
     ];
     for (claim, names, token, choices) in claims {
-        let of = |name: &&str| contrasts.iter().find(|contrast| contrast.name == **name);
+        let of = |name: &&str| contrasts.iter().find(|contrast| contrast.name() == **name);
         let mut lines: Vec<String> =
             names.iter().filter_map(of).map(|c| verdict(c, numbers)).collect();
         if lines.is_empty() {
@@ -246,15 +251,12 @@ fn observations(page: &mut Page, data: &RunData, contrasts: &[Contrast]) {
 /// A comparison in a sentence, escaped.
 fn verdict(contrast: &Contrast, numbers: Numbers) -> String {
     let Some(d) = &contrast.all else {
-        return format!("{}: no spread to estimate from", escape(&contrast.name));
+        return format!("{}: no spread to estimate from", escape(&contrast.name()));
     };
-    let (_, sides) = contrast.name.split_once(": ").unwrap_or(("", &contrast.name));
-    let (a, b) = sides.split_once(" − ").unwrap_or((sides, ""));
-    let name = contrast.name.split(':').next().unwrap_or_default();
-    let (a, b) = match name {
-        "shortcut" => ("with a shortcut", "without"),
-        "any skip" => ("with a skip", "without"),
-        _ => (a, b),
+    let [a, b] = match contrast.token {
+        "shortcut" => ["with a shortcut", "without"],
+        "any skip" => ["with a skip", "without"],
+        _ => contrast.sides,
     };
     let word = match d.is_clear() {
         true if d.estimate > 0.0 => format!("<b>{a}</b> above {b}"),

@@ -1,4 +1,4 @@
-//! Losses, entropy and time per iteration.
+//! This section draws losses, entropy and the time of each iteration.
 
 use autogan_run::clock::duration;
 
@@ -12,52 +12,40 @@ use crate::svg::{Anchor, escape};
 const MOST: usize = 500;
 const LAYOUT: Layout = Layout { size: (330.0, 190.0), margin: [8.0, 8.0, 38.0, 46.0] };
 
-/// A chart of some series: title, axis, series with their names and classes.
-pub(super) struct Curves {
-    pub title: &'static str,
-    pub axis: &'static str,
-    pub series: &'static [(&'static str, &'static str, &'static str)],
-}
+/// Title and axis of a chart.
+pub(super) type Titles = (&'static str, &'static str);
 
-const CURVES: [Curves; 4] = [
-    Curves {
-        title: "Losses",
-        axis: "hinge loss",
-        series: &[("loss/d", "discriminator", "line0"), ("loss/g", "generator", "line1")],
-    },
-    Curves {
-        title: "Entropy of the policy",
-        axis: "nats per token",
-        series: &[("controller/entropy", "entropy", "line0")],
-    },
-    Curves {
-        title: "Reward of the controller’s steps",
-        axis: "reward",
-        series: &[
+/// Tag, name and class of a series.
+type Line = (&'static str, &'static str, &'static str);
+
+const CHARTS: [(Titles, &[Line]); 4] = [
+    (
+        ("Losses", "hinge loss"),
+        &[("loss/d", "discriminator", "line0"), ("loss/g", "generator", "line1")],
+    ),
+    (("Entropy of the policy", "nats per token"), &[("controller/entropy", "entropy", "line0")]),
+    (
+        ("Reward of the controller’s steps", "reward"),
+        &[
             ("controller/reward", "mean of a step", "line1"),
             ("controller/baseline", "baseline", "line0"),
         ],
-    },
-    Curves {
-        title: "Loss of the policy gradient",
-        axis: "loss",
-        series: &[("controller/loss", "loss", "line0")],
-    },
+    ),
+    (("Loss of the policy gradient", "loss"), &[("controller/loss", "loss", "line0")]),
 ];
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
     page.section(if data.plan.training.is_some() { "Losses" } else { "Training" });
     let mut drawn = false;
     page.raw("<div class=\"panels\">");
-    for curves in CURVES {
-        let found: Vec<(&Series, &str, &str)> = curves
-            .series
+    for (titles, series) in CHARTS {
+        let found = series
             .iter()
-            .filter_map(|&(tag, name, class)| Some((data.scalars.get(tag)?, name, class)))
-            .collect();
+            .filter_map(|&(tag, name, class)| Some((data.scalars.get(tag)?, name, class)));
+        let found: Vec<(&Series, &str, &str)> = found.collect();
         if !found.is_empty() {
             drawn = true;
-            panel(page, data, &curves, &found);
+            panel(page, data, titles, &found);
         }
     }
     let ends = ends(data);
@@ -75,27 +63,25 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
 pub(super) fn panel(
     page: &mut Page,
     data: &RunData,
-    curves: &Curves,
+    (title, axis): Titles,
     found: &[(&Series, &str, &str)],
 ) {
     let thin: Vec<_> = found.iter().map(|(s, ..)| thinned(&s.at, &s.value, MOST)).collect();
     let size = thin.iter().map(|(_, size)| *size).max().unwrap_or(1);
     let means =
         if size > 1 { format!("<small> · means of {size}</small>") } else { String::new() };
-    page.raw(format_args!("<figure><h5>{}{means}</h5><p class=\"legend small\">", curves.title));
-    for (_, name, class) in found {
-        page.raw(format_args!("<span><i class=\"line k-{class}\"></i>{}</span>", escape(name)));
-    }
-    page.raw("</p>");
+    page.raw(format_args!("<figure><h5>{title}{means}</h5>"));
+    let entries = found.iter().map(|(_, name, class)| (format!("line k-{class}"), (*name).into()));
+    page.legend("legend small", entries);
     let values = thin.iter().flat_map(|(points, _)| points.iter().map(|(_, y)| *y));
     let mut chart = Chart::new(LAYOUT, iterations(data), range(values, 0.05));
-    chart.y_axis(curves.axis, 5);
+    chart.y_axis(axis, 5);
     chart.x_axis("iterations completed", 6, 1.0);
     marks(&mut chart, data, false);
     for ((_, name, class), (points, _)) in found.iter().zip(&thin) {
         chart.curve(class, points, name);
     }
-    page.raw(chart.finish("curves", curves.title));
+    page.raw(chart.finish("curves", title));
     page.raw("</figure>");
 }
 
@@ -109,10 +95,9 @@ pub(super) fn ends(data: &RunData) -> Vec<(u32, f64)> {
 /// Bars with the time that each iteration took.
 fn times(page: &mut Page, data: &RunData, ends: &[(u32, f64)]) {
     let starts = [0.0].into_iter().chain(ends.iter().map(|(_, seconds)| *seconds));
-    let spans: Vec<(u32, f64)> = starts
-        .zip(ends)
-        .map(|(start, &(iteration, end))| (iteration, (end - start).max(0.0)))
-        .collect();
+    let spans = starts.zip(ends);
+    let spans = spans.map(|(start, &(iteration, end))| (iteration, (end - start).max(0.0)));
+    let spans: Vec<(u32, f64)> = spans.collect();
     let longest = spans.iter().map(|(_, span)| *span).fold(0.0, f64::max);
     let (unit, name) = if longest > 300.0 { (60.0, "minutes") } else { (1.0, "seconds") };
     let mut chart = Chart::new(LAYOUT, iterations(data), (0.0, longest / unit * 1.05));

@@ -1,12 +1,12 @@
-//! Configuration, machine, timings, and the commands to go on with.
+//! These sections show configuration, machine and timings, and the commands to go on with.
 
 use autogan_run::clock::{date, duration};
 
 use super::curves::ends;
-use super::format::{bytes, count};
+use super::format::count;
 use super::page::Page;
 use crate::data::{RunData, Status};
-use crate::shell::quoted;
+use crate::shell::{program, quoted};
 use crate::svg::escape;
 
 pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
@@ -31,36 +31,19 @@ pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
 /// The commands that make sense for this run.
 fn commands(page: &mut Page, data: &RunData, path: &str) {
     let run = quoted(path);
-    let mut lines = match data.plan.training {
-        Some(_) => of_training(data, &run, path),
-        None => of_search(data, &run),
+    let (command, key, longer) = match data.plan.training {
+        Some(_) => ("train", "schedule.g_iterations", "train on, for longer"),
+        None => ("search", "search.iterations", "search on, for longer"),
     };
-    lines.push((format!("report {run}"), "this page anew"));
-    page.raw("<dl class=\"commands\">");
-    for (line, what) in lines {
-        page.raw(format_args!(
-            "<dt><code>cargo xtask {}</code></dt><dd>{}</dd>",
-            escape(&line),
-            escape(what)
-        ));
-    }
-    page.raw("</dl>\n");
-}
-
-/// Of a search: to go on, to look at what was found, to train it.
-fn of_search(data: &RunData, run: &str) -> Vec<(String, &'static str)> {
     let mut lines = Vec::new();
     match data.summary.status {
         Status::Finished => {
-            let longer = data.summary.iterations_done.saturating_mul(2).max(1);
-            lines.push((
-                format!("search --resume {run} --set search.iterations={longer}"),
-                "search on, for longer",
-            ));
+            let iterations = data.summary.iterations_done.saturating_mul(2).max(1);
+            lines.push((format!("{command} --resume {run} --set {key}={iterations}"), longer));
         }
         Status::Running { .. } => {}
         Status::Unfinished | Status::Empty => {
-            lines.push((format!("search --resume {run}"), "go on where it stopped"));
+            lines.push((format!("{command} --resume {run}"), "go on where it stopped"));
         }
     }
     if let Some(found) = &data.found {
@@ -73,29 +56,19 @@ fn of_search(data: &RunData, run: &str) -> Vec<(String, &'static str)> {
             "train the best from scratch, and name the winner",
         ));
     }
-    lines
-}
-
-/// Of a training: to go on, to look at its weights, to score them anew.
-fn of_training(data: &RunData, run: &str, path: &str) -> Vec<(String, &'static str)> {
-    let mut lines = Vec::new();
-    let longer = data.summary.iterations_done.saturating_mul(2).max(1);
-    match data.summary.status {
-        Status::Finished => lines.push((
-            format!("train --resume {run} --set schedule.g_iterations={longer}"),
-            "train on, for longer",
-        )),
-        Status::Running { .. } => {}
-        Status::Unfinished | Status::Empty => {
-            lines.push((format!("train --resume {run}"), "go on where it stopped"));
-        }
-    }
     if data.trained.is_some() {
         let best = quoted(&format!("{path}/best.safetensors"));
         lines.push((format!("sample {best} -n 64 --out grid.png"), "images of the best weights"));
         lines.push((format!("sample {run} -n 64 --out grid.png"), "images of the last weights"));
     }
-    lines
+    lines.push((format!("report {run}"), "this page anew"));
+    let program = program();
+    page.raw("<dl class=\"commands\">");
+    for (line, what) in lines {
+        let (line, what) = (escape(&line), escape(what));
+        page.raw(format_args!("<dt><code>{program} {line}</code></dt><dd>{what}</dd>"));
+    }
+    page.raw("</dl>\n");
 }
 
 fn timings(page: &mut Page, data: &RunData) {
@@ -139,15 +112,16 @@ fn host(page: &mut Page, data: &RunData) {
         return;
     };
     let cores = host.cores.map_or(String::new(), |cores| format!("{cores} cores, "));
-    let memory = host.memory_bytes.map_or_else(|| "unknown".to_owned(), bytes);
+    let unknown = || "unknown".to_owned();
+    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / (1_u64 << 30) as f64);
     let rows: Vec<Vec<String>> = [
         ("processor", format!("{} ({}), {cores}{} threads", host.cpu, host.arch, host.threads)),
-        ("memory", memory),
+        ("memory", host.memory_bytes.map_or_else(unknown, gib)),
         ("computes on", host.device.clone()),
         ("system", host.os.clone()),
         ("name", host.hostname.clone()),
         ("autogan", host.version.clone()),
-        ("commit", host.commit.clone().unwrap_or_else(|| "unknown".to_owned())),
+        ("commit", host.commit.clone().unwrap_or_else(unknown)),
         ("compiler", host.rustc.clone()),
         ("started", date(host.created_ms)),
     ]

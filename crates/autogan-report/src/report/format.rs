@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! This module writes numbers as people read them.
 
 use crate::chart::label;
 use crate::data::Plan;
@@ -63,11 +63,6 @@ pub(crate) fn large(value: u64) -> String {
         _ => 2,
     };
     format!("{scaled:.decimals$}{unit}")
-}
-
-/// A size in bytes.
-pub(crate) fn bytes(value: u64) -> String {
-    format!("{:.1} GiB", value as f64 / (1_u64 << 30) as f64)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The report: one HTML file with everything in it that a run directory tells.
+//! The report is one HTML file with everything in it that a run directory tells.
 //!
 //! Nothing is fetched and nothing runs: drawings are inline SVG, pictures are data URIs, the page
 //! forbids the rest by its own policy. Unless the run is being written, the page is a function of
-//! the run directory alone.
+//! the run directory and of how the program was called.
 
 mod architecture;
 mod choices;
@@ -24,8 +24,6 @@ use autogan_run::RunDir;
 
 use crate::data::RunData;
 use crate::error::Result;
-
-pub use samples::picture_path;
 
 /// A report that was written.
 #[derive(Debug)]

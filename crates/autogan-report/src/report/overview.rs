@@ -1,11 +1,11 @@
-//! The head of the report: what run this is, how far it is, and its numbers.
+//! The head of the report says which run this is, how far it is, and its main numbers.
 
 use autogan_run::clock::{date, duration};
 
 use super::format::{Numbers, count};
 use super::page::Page;
 use crate::chart::label;
-use crate::data::{RunData, Status};
+use crate::data::{RunData, Status, Summary};
 use crate::svg::escape;
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
@@ -57,10 +57,7 @@ fn facts(data: &RunData) -> String {
 
 fn status(page: &mut Page, data: &RunData) {
     let summary = &data.summary;
-    let done = match summary.iterations {
-        Some(all) => format!("{} of {all} iterations", summary.iterations_done),
-        None => format!("{} iterations", summary.iterations_done),
-    };
+    let done = done(summary);
     let what = if data.plan.training.is_some() { "training" } else { "search" };
     let text = match &summary.status {
         Status::Finished => return,
@@ -75,6 +72,11 @@ fn status(page: &mut Page, data: &RunData) {
         Status::Empty => format!("This {what} has not stored anything yet."),
     };
     page.raw(format_args!("<p class=\"status\">{}</p>\n", escape(&text)));
+}
+
+fn done(summary: &Summary) -> String {
+    let planned = summary.iterations.map_or(String::new(), |all| format!(" of {all}"));
+    format!("{}{planned} iterations", summary.iterations_done)
 }
 
 /// Name, value and small print.
@@ -108,11 +110,7 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
         out.push(("architectures scored", count(summary.trials as u64), small));
     }
     if summary.seconds > 0.0 {
-        let small = match summary.iterations {
-            Some(all) => format!("{} of {all} iterations", summary.iterations_done),
-            None => format!("{} iterations", summary.iterations_done),
-        };
-        out.push(("time", duration(summary.seconds), small));
+        out.push(("time", duration(summary.seconds), done(summary)));
     }
     out
 }

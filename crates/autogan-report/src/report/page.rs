@@ -1,4 +1,4 @@
-//! The page: sections under a head, everything inline.
+//! A [`Page`] is HTML under construction: sections under a head, everything inline.
 
 use std::fmt::{Display, Write};
 
@@ -45,6 +45,26 @@ impl Page {
     /// A paragraph of plain text in small print.
     pub fn note(&mut self, text: &str) {
         self.raw(format_args!("<p class=\"note\">{}</p>\n", escape(text)));
+    }
+
+    /// What the marks of a chart mean: the class of each mark, and its name.
+    pub fn legend<S: AsRef<str>>(
+        &mut self,
+        class: &str,
+        entries: impl IntoIterator<Item = (S, S)>,
+    ) {
+        self.raw(format_args!("<p class=\"{class}\">"));
+        for (mark, name) in entries {
+            let (mark, name) = (mark.as_ref(), escape(name.as_ref()));
+            self.raw(format_args!("<span><i class=\"{mark}\"></i>{name}</span>"));
+        }
+        self.raw("</p>");
+    }
+
+    /// A chart in two forms, of which the page shows one by its width.
+    pub fn wide_and_narrow(&mut self, wide: &str, narrow: &str) {
+        self.raw(format_args!("<figure class=\"only-wide\">{wide}</figure>\n"));
+        self.raw(format_args!("<figure class=\"only-narrow\">{narrow}</figure>\n"));
     }
 
     /// A table: the first column is text, the others are numbers.

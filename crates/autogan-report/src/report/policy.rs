@@ -1,4 +1,4 @@
-//! The policy's probabilities over time: one small chart per token, its choices stacked to one.
+//! This section draws the policy's probabilities over time: a small chart for each token, its choices stacked to one.
 
 use super::page::Page;
 use crate::chart::{Chart, Layout};
@@ -22,15 +22,13 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         for token in stage {
             page.raw("<figure><h5>");
             page.raw(escape(&token.token));
-            page.raw("</h5><p class=\"legend small\">");
-            for (i, (choice, p)) in token.choices.iter().zip(&token.probability).enumerate() {
+            page.raw("</h5>");
+            let shares = token.choices.iter().zip(&token.probability).enumerate();
+            let entries = shares.map(|(i, (choice, p))| {
                 let last = p.last().copied().unwrap_or(f64::NAN);
-                page.raw(format_args!(
-                    "<span><i class=\"box k-share{i}\"></i>{} {last:.2}</span>",
-                    escape(choice)
-                ));
-            }
-            page.raw("</p>");
+                (format!("box k-share{i}"), format!("{choice} {last:.2}"))
+            });
+            page.legend("legend small", entries);
             page.raw(chart(token));
             page.raw("</figure>");
         }

@@ -1,4 +1,4 @@
-//! Sample grids, a filmstrip per stage; the pictures are in the page.
+//! This section shows sample grids, a strip of them for each stage; the page holds the pictures themselves.
 
 use std::io::Cursor;
 use std::path::{Component, Path, PathBuf};
@@ -34,7 +34,7 @@ struct Picture {
 }
 
 /// Where a picture of a run lies; `None` for a path that leads out of the run directory.
-pub fn picture_path(run: &RunDir, image: &Image) -> Option<PathBuf> {
+fn picture_path(run: &RunDir, image: &Image) -> Option<PathBuf> {
     let path = Path::new(&image.path);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
     inside.then(|| run.path().join(path))
@@ -51,18 +51,15 @@ impl Pictures {
                 None
             }
         };
-        let strip = |stage: u32| {
-            let of = |image: &&Image| {
-                image.stage == stage && matches!(image.tag.as_str(), "child" | "train")
+        let mut strips = Vec::new();
+        for span in &data.stages {
+            let shown = |image: &&Image| {
+                image.stage == span.stage && matches!(image.tag.as_str(), "child" | "train")
             };
-            let images: Vec<&Image> = data.images.iter().map(|i| &i.row).filter(of).collect();
-            spread(images.len(), FRAMES).into_iter().map(|at| images[at].clone()).collect()
-        };
-        let strips = data.stages.iter().map(|span| {
-            let images: Vec<Image> = strip(span.stage);
-            (span.stage, images.iter().filter_map(&mut read).collect())
-        });
-        let strips: Vec<(u32, Vec<Picture>)> = strips.collect();
+            let images: Vec<&Image> = data.images.iter().map(|i| &i.row).filter(shown).collect();
+            let frames = spread(images.len(), FRAMES).into_iter();
+            strips.push((span.stage, frames.filter_map(|at| read(images[at])).collect()));
+        }
         let best = data.images.iter().rev().find(|image| image.row.tag == "best");
         let best = best.and_then(|image| read(&image.row));
         data.problems.extend(problems);
@@ -87,7 +84,10 @@ fn load(run: &RunDir, image: &Image) -> Result<Picture, String> {
     }
     let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
     let mut reader = image::ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Png);
-    reader.limits(limits());
+    // A damaged header must not make us allocate what it says.
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(256 << 20);
+    reader.limits(limits);
     let decoded = reader.decode().map_err(|error| error.to_string())?;
     // The decoder stops once it has all pixels.
     if !bytes.ends_with(END) {
@@ -99,13 +99,6 @@ fn load(run: &RunDir, image: &Image) -> Result<Picture, String> {
         height: decoded.height(),
         uri: format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&bytes)),
     })
-}
-
-/// A damaged header must not make us allocate what it says.
-fn limits() -> image::Limits {
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(256 << 20);
-    limits
 }
 
 pub(super) fn write(page: &mut Page, data: &RunData, pictures: &Pictures) {
@@ -141,14 +134,10 @@ pub(super) fn write(page: &mut Page, data: &RunData, pictures: &Pictures) {
 }
 
 fn frame(page: &mut Page, picture: &Picture, label: &str) {
+    let (Picture { width, height, uri, .. }, label) = (picture, escape(label));
     page.raw(format_args!(
-        "<figure><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"grid of samples, {}\"/>\
-         <figcaption>{}</figcaption></figure>",
-        picture.uri,
-        picture.width,
-        picture.height,
-        escape(label),
-        escape(label)
+        "<figure><img src=\"{uri}\" width=\"{width}\" height=\"{height}\" alt=\"grid of samples, {label}\"/>\
+         <figcaption>{label}</figcaption></figure>"
     ));
 }
 

@@ -1,4 +1,4 @@
-//! The chart of all scores over the search, with the scores to compare them with.
+//! This section draws all scores over the search, with the scores to compare them with.
 
 use autogan_run::TrialKind;
 
@@ -18,21 +18,17 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
         page.text("No architecture has been scored yet.");
         return;
     }
-    page.raw("<p class=\"legend\">");
-    for (class, name) in [
+    let entries = [
         ("dot k-child", "children of the controller"),
         ("dot k-candidate", "candidates at the end of a stage"),
         ("dot k-derive", "candidates of the derivation"),
         ("line k-best", "running best of the stage"),
         ("line k-mean", "mean of the iteration"),
-    ] {
-        page.raw(format_args!("<span><i class=\"{class}\"></i>{name}</span>"));
-    }
-    page.raw("</p>\n<figure class=\"only-wide\">");
-    page.raw(chart(data, (1000.0, 380.0), true));
-    page.raw("</figure>\n<figure class=\"only-narrow\">");
-    page.raw(chart(data, (360.0, 320.0), false));
-    page.raw("</figure>\n");
+    ];
+    page.legend("legend", entries);
+    page.raw("\n");
+    let (wide, narrow) = (chart(data, (1000.0, 380.0), true), chart(data, (360.0, 320.0), false));
+    page.wide_and_narrow(&wide, &narrow);
     let plan = &data.plan;
     let images = plan.reward_images.map_or(String::new(), |n| format!(" on {n} images"));
     let scorer = plan.scorer.as_ref().map_or(String::new(), |scorer| format!(" by {scorer}"));
@@ -209,11 +205,8 @@ fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
     for span in &data.stages {
         let Some(real) = span.real.filter(|real| real.is_finite()) else { continue };
         let ends = [(f64::from(span.first), real), (f64::from(span.end), real)];
-        chart.curve(
-            "real",
-            &ends,
-            &format!("real images, stage {}: {}", span.stage + 1, n.score(real)),
-        );
+        let tip = format!("real images, stage {}: {}", span.stage + 1, n.score(real));
+        chart.curve("real", &ends, &tip);
         labels.retain(|(_, text)| !text.starts_with("real"));
         labels.push((real, format!("real images {}", n.score(real))));
     }
@@ -222,11 +215,8 @@ fn references_at(chart: &mut Chart, data: &RunData, wide: bool) {
         for (class, value, name) in
             [("random", s.median_random, "random, median"), ("untrained", s.untrained, "untrained")]
         {
-            chart.curve(
-                class,
-                &[(low, value), (high, value)],
-                &format!("{name}: {}", n.score(value)),
-            );
+            let tip = format!("{name}: {}", n.score(value));
+            chart.curve(class, &[(low, value), (high, value)], &tip);
             labels.push((value, format!("{name} {}", n.score(value))));
         }
     }

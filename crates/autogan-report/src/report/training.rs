@@ -1,30 +1,22 @@
-//! A training from scratch: its architecture, its scores on the way, and what it came to.
+//! These sections show a training from scratch: its architecture, its scores on the way and at the end.
 
 use autogan_run::clock::duration;
 
 use super::architecture::figure;
-use super::curves::{Curves, panel};
+use super::curves::{Titles, panel};
 use super::format::count;
 use super::page::Page;
 use super::scores::iterations;
 use crate::chart::label;
 use crate::data::{RunData, Series, TrainingPlan};
 
-/// The curves of the scores: tag, that of training images, and how they are drawn.
-const SCORES: [(&str, &str, Curves); 2] = [
-    (
-        "score/is",
-        "score/real/is",
-        Curves { title: "Inception Score, its formula", axis: "higher is better", series: &[] },
-    ),
+/// The curves of the scores: tag, that of training images, and how they are titled.
+const SCORES: [(&str, &str, Titles); 2] = [
+    ("score/is", "score/real/is", ("Inception Score, its formula", "higher is better")),
     (
         "score/frechet",
         "score/real/frechet",
-        Curves {
-            title: "Fréchet distance to the training images",
-            axis: "lower is better",
-            series: &[],
-        },
+        ("Fréchet distance to the training images", "lower is better"),
     ),
 ];
 
@@ -53,9 +45,9 @@ pub(super) fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
 fn scores(page: &mut Page, data: &RunData) {
     let mut drawn = false;
     page.raw("<div class=\"panels\">");
-    for (tag, real, curves) in &SCORES {
-        let Some(found) = data.scalars.get(*tag) else { continue };
-        let level = data.scalars.get(*real).and_then(|series| series.value.last().copied());
+    for (tag, real, titles) in SCORES {
+        let Some(found) = data.scalars.get(tag) else { continue };
+        let level = data.scalars.get(real).and_then(|series| series.value.last().copied());
         let (low, high) = iterations(data);
         let real = level.map(|value| Series {
             at: vec![low, high],
@@ -64,7 +56,7 @@ fn scores(page: &mut Page, data: &RunData) {
         });
         let mut drawn_series = vec![(found, "averaged generator", "line0")];
         drawn_series.extend(real.as_ref().map(|series| (series, "training images", "line1")));
-        panel(page, data, curves, &drawn_series);
+        panel(page, data, titles, &drawn_series);
         drawn = true;
     }
     page.raw("</div>\n");
@@ -92,11 +84,8 @@ pub(super) fn timings(page: &mut Page, data: &RunData) {
         return;
     }
     let seconds = data.summary.seconds;
-    let rows = vec![vec![
-        count(done.into()),
-        duration(seconds),
-        duration(1000.0 * seconds / f64::from(done)),
-    ]];
-    page.table(&["iterations", "time", "per thousand"], &rows);
+    let per_thousand = duration(1000.0 * seconds / f64::from(done));
+    let row = vec![count(done.into()), duration(seconds), per_thousand];
+    page.table(&["iterations", "time", "per thousand"], &[row]);
     page.note("Wall clock over all sessions of the run, scoring included.");
 }

@@ -1,4 +1,5 @@
-//! Rank correlation with a confidence interval, in one sample and over several: how well a cheap score predicts a dear one.
+//! This module correlates ranks, in one sample and over several, with a confidence interval: how well does a cheap
+//! score predict an expensive one?
 //!
 //! Spearman's coefficient is the correlation of ranks. Its interval is Fisher's, with the variance of Bonett and Wright
 //! (*Psychometrika* 65, 2000): (1 + ρ²/2) / (n − 3) on the scale of atanh ρ.

@@ -74,7 +74,7 @@ pub fn run(path: &Path, config: &str, progress: Progress) -> RunDir {
         }
     }
     if progress == Progress::Finished {
-        writer.write_arch(&found()).unwrap();
+        found().write(&writer.dir().arch_path()).unwrap();
         event(&mut writer, tick, "found", "{\"score\": {}}");
     }
     writer.finish().unwrap();

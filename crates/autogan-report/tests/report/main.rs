@@ -96,7 +96,7 @@ fn an_unfinished_run_says_so_and_shows_what_there_is() {
     ] {
         assert!(html.contains(text), "{text}");
     }
-    assert!(!html.contains("cargo xtask sample"), "there is nothing to sample from the list yet");
+    assert!(!html.contains("autogan sample"), "there is nothing to sample from the list yet");
     let lock = autogan_run::RunLock::acquire(run.path()).unwrap();
     let data = RunData::read(&run);
     assert!(matches!(data.summary.status, Status::Running { .. }));

@@ -123,7 +123,7 @@ fn a_finished_training_shows_its_network_its_scores_and_its_images() {
     ] {
         assert!(html.contains(text), "{text}");
     }
-    for text in ["Score over the search", "cargo xtask search", "best child"] {
+    for text in ["Score over the search", "autogan search", "best child"] {
         assert!(!html.contains(text), "{text}");
     }
     assert_eq!(report_html(&run).0, html, "the page follows from the directory");
@@ -136,9 +136,7 @@ fn an_unfinished_or_damaged_training_says_so() {
     let (html, problems) = report_html(&run);
     assert_eq!(problems, [""; 0]);
     check_self_contained(&html);
-    for text in
-        ["This training was stopped", "after 4 of 6 iterations", "cargo xtask train --resume"]
-    {
+    for text in ["This training was stopped", "after 4 of 6 iterations", "autogan train --resume"] {
         assert!(html.contains(text), "{text}");
     }
     let empty = training(&dir.path().join("empty"), 0);

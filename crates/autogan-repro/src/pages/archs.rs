@@ -1,10 +1,10 @@
-//! Figures 3 and 6: the architectures found, drawn as the paper draws them, and the best three over their training.
+//! Figures 3 and 6 show the architectures found, drawn as the paper draws them, and the training of the best three.
 
 use autogan_report::plot::{Plot, Series, Shape};
 use autogan_report::{Drawing, arch_svg_file};
 use autogan_space::Arch;
 
-use super::compare::{spread, trained};
+use super::compare::ends;
 use super::context::Context;
 use super::page::Page;
 use crate::error::Result;
@@ -52,17 +52,10 @@ pub(super) fn top_three(page: &mut Page, context: &Context<'_>) -> Result<()> {
         page.heading(&format!("On {}", dataset.title()));
         let (mut rows, mut series) = (Vec::new(), Vec::new());
         for rank in 1..=3 {
-            let job = |seed| Ok(Job::found(Method::Controller, rank, dataset, seed));
+            let job = |seed| Job::found(Method::Controller, rank, dataset, seed);
             let trainings = context.trainings(job)?;
-            let part = |distance: bool| -> Vec<Option<f64>> {
-                let last = trainings.iter().map(trained);
-                last.map(|t| t.map(|t| if distance { t.distance } else { t.score })).collect()
-            };
-            rows.push(vec![
-                format!("rank {rank}"),
-                spread(&part(false), 3),
-                spread(&part(true), 2),
-            ]);
+            let [score, distance] = ends(&trainings);
+            rows.push(vec![format!("rank {rank}"), score, distance]);
             series.extend(trainings.iter().flatten().map(|training| Series {
                 name: format!("rank {rank}"),
                 colour: rank - 1,
@@ -75,7 +68,6 @@ pub(super) fn top_three(page: &mut Page, context: &Context<'_>) -> Result<()> {
             title: format!("Score over training from scratch, {}", dataset.title()),
             axes: ("G iterations".into(), "score".into()),
             series,
-            levels: Vec::new(),
         };
         let file = format!("fig6-{}.svg", dataset.name());
         page.picture(&file, &plot.title, plot.svg().into_bytes());

@@ -1,5 +1,5 @@
-//! Arms of a comparison beside each other: what each cost, what it came to with every seed, and the differences, paired
-//! by seed, with their intervals.
+//! This module puts the [`Arm`]s of a comparison beside each other: costs, scores with every seed, and differences,
+//! paired by seed, with their intervals.
 
 use autogan_report::plot::{Row, Rows};
 use autogan_report::stats::{Difference, deviation, mean, mean_interval};
@@ -11,12 +11,12 @@ use crate::results::{SearchResult, TrainingResult};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Arm {
     pub name: String,
-    /// What finding the architecture took; none for what was not searched.
+    /// What the search for the architecture cost; empty where nothing was searched.
     pub costs: Vec<Option<Cost>>,
     /// The score of the best architecture on the shared weights of the search.
     pub shared: Vec<Option<f64>>,
     /// The last scores of its training from scratch.
-    pub trained: Vec<Option<Trained>>,
+    pub trained: Vec<Option<LastScores>>,
 }
 
 /// What a search took.
@@ -31,7 +31,7 @@ pub(super) struct Cost {
 
 /// The end of a training from scratch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Trained {
+pub(super) struct LastScores {
     /// The Inception Score's formula; higher is better.
     pub score: f64,
     /// Fréchet distance; lower is better. NaN where it was not taken.
@@ -50,17 +50,22 @@ impl Arm {
             name: name.to_owned(),
             costs: searches().map(|search| search.map(SearchResult::cost)).collect(),
             shared: searches().map(|search| Some(search?.arch.score?.best)).collect(),
-            trained: trainings.iter().map(trained).collect(),
+            trained: last_scores(trainings),
         }
     }
 
     fn scores(&self) -> Vec<Option<f64>> {
-        self.trained.iter().map(|trained| trained.map(|trained| trained.score)).collect()
+        part(&self.trained, |trained| trained.score)
     }
 
     fn distances(&self) -> Vec<Option<f64>> {
-        self.trained.iter().map(|trained| trained.map(|trained| trained.distance)).collect()
+        part(&self.trained, |trained| trained.distance)
     }
+}
+
+/// One number of each seed.
+pub(super) fn part<T>(values: &[Option<T>], of: fn(&T) -> f64) -> Vec<Option<f64>> {
+    values.iter().map(|value| value.as_ref().map(of)).collect()
 }
 
 impl SearchResult {
@@ -69,10 +74,21 @@ impl SearchResult {
     }
 }
 
-/// The end of a training.
-pub(super) fn trained(training: &Option<TrainingResult>) -> Option<Trained> {
-    let last = &training.as_ref()?.file.last;
-    Some(Trained { score: last.is, distance: last.frechet.unwrap_or(f64::NAN) })
+impl TrainingResult {
+    pub(super) fn last_scores(&self) -> LastScores {
+        let last = &self.file.last;
+        LastScores { score: last.is, distance: last.frechet.unwrap_or(f64::NAN) }
+    }
+}
+
+fn last_scores(trainings: &[Option<TrainingResult>]) -> Vec<Option<LastScores>> {
+    trainings.iter().map(|training| training.as_ref().map(TrainingResult::last_scores)).collect()
+}
+
+/// Means of the last scores and of the distances, with their deviations.
+pub(super) fn ends(trainings: &[Option<TrainingResult>]) -> [String; 2] {
+    let last = last_scores(trainings);
+    [spread(&part(&last, |last| last.score), 3), spread(&part(&last, |last| last.distance), 2)]
 }
 
 /// Mean and standard deviation over the seeds that are there.
@@ -133,12 +149,10 @@ pub(super) fn write(page: &mut Page, arms: &[Arm], seeds: &[u64], stem: &str) ->
         "Mean ± standard deviation over the seeds. Seconds are the clock's: what else the machine did counts in them, so \
          budgets are compared by images. Images scored are with those of the final derivation.",
     );
-    let row = |(place, arm): (usize, &Arm)| Row {
-        name: arm.name.clone(),
-        colour: place,
-        values: arm.scores().into_iter().flatten().collect(),
-        interval: mean_interval(&arm.scores().into_iter().flatten().collect::<Vec<_>>())
-            .map(|m| [m.estimate, m.low, m.high]),
+    let row = |(colour, arm): (usize, &Arm)| {
+        let values: Vec<f64> = arm.scores().into_iter().flatten().collect();
+        let interval = mean_interval(&values).map(|m| [m.estimate, m.low, m.high]);
+        Row { name: arm.name.clone(), colour, values, interval }
     };
     let scores = Rows {
         title: "Score after training from scratch".into(),
@@ -153,16 +167,15 @@ pub(super) fn write(page: &mut Page, arms: &[Arm], seeds: &[u64], stem: &str) ->
 }
 
 fn summary(arm: &Arm) -> Vec<String> {
-    let cost = |part: fn(&Cost) -> f64, decimals| {
-        let values: Vec<Option<f64>> =
-            arm.costs.iter().map(|cost| cost.as_ref().map(part)).collect();
-        if arm.costs.is_empty() { "none".to_owned() } else { spread(&values, decimals) }
+    let cost = |of: fn(&Cost) -> f64| match arm.costs.is_empty() {
+        true => "none".to_owned(),
+        false => spread(&part(&arm.costs, of), 0),
     };
     vec![
         arm.name.clone(),
-        cost(|cost| cost.trained, 0),
-        cost(|cost| cost.scored, 0),
-        cost(|cost| cost.seconds, 0),
+        cost(|cost| cost.trained),
+        cost(|cost| cost.scored),
+        cost(|cost| cost.seconds),
         if arm.shared.is_empty() { "–".to_owned() } else { spread(&arm.shared, 3) },
         spread(&arm.scores(), 3),
         spread(&arm.distances(), 2),
@@ -232,12 +245,12 @@ mod tests {
     use super::*;
 
     fn arm(name: &str, scores: [Option<f64>; 3]) -> Arm {
-        let trained = |score: Option<f64>| score.map(|score| Trained { score, distance: -score });
+        let trained = |score: f64| LastScores { score, distance: -score };
         Arm {
             name: name.into(),
             costs: Vec::new(),
             shared: Vec::new(),
-            trained: scores.into_iter().map(trained).collect(),
+            trained: scores.map(|score| score.map(trained)).to_vec(),
         }
     }
 

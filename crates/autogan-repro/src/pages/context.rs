@@ -1,4 +1,4 @@
-//! What pages are made from, and what every page ends with.
+//! A [`Context`] holds what pages are made from, and writes how every page begins and ends.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,8 @@ pub struct Context<'a> {
     pub scope: Scope,
     /// The jobs.
     pub results: &'a Results,
+    /// What command lines begin with.
+    pub program: String,
 }
 
 impl Context<'_> {
@@ -43,14 +45,14 @@ impl Context<'_> {
     /// The trainings that `job` names, one per seed; `None` where one is not finished.
     pub(super) fn trainings(
         &self,
-        job: impl Fn(u64) -> Result<Job>,
+        job: impl Fn(u64) -> Job,
     ) -> Result<Vec<Option<TrainingResult>>> {
-        self.seeds().iter().map(|&seed| self.results.training(&job(seed)?.name)).collect()
+        self.seeds().iter().map(|&seed| self.results.training(&job(seed).name)).collect()
     }
 
     /// The command that makes a page, as a reader would type it.
     pub fn command(&self, item: Item) -> String {
-        let mut command = format!("cargo xtask repro {item} --scale {}", self.scope.scale);
+        let mut command = format!("{} repro {item} --scale {}", self.program, self.scope.scale);
         if self.scope.datasets().contains(&Dataset::Cifar10) {
             command += " --data path/to/cifar10";
         }
@@ -62,7 +64,7 @@ impl Context<'_> {
 
     /// The jobs of an item that failed, and why, where there are any.
     pub(super) fn opening(&self, page: &mut Page, item: Item) -> Result<()> {
-        let failures = self.failures(&jobs(&[item], self.scope)?)?;
+        let failures = self.failures(&jobs(&[item], self.scope))?;
         if !failures.is_empty() {
             page.text("**Runs that failed**, and are left out of what follows:");
             let line = |failure: &Failure| format!("`{}`: {}", failure.job, failure.reason);
@@ -99,7 +101,7 @@ impl Context<'_> {
         }
         page.heading("How it was made");
         page.text(&format!("```sh\n{}\n```", self.command(item)));
-        let jobs = jobs(&[item], self.scope)?;
+        let jobs = jobs(&[item], self.scope);
         let failed = match self.failures(&jobs)?.len() {
             0 => String::new(),
             failed => format!(", {failed} failed"),

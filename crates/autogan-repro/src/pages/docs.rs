@@ -1,61 +1,55 @@
-//! The page of all results: every item's page in one Markdown file, its pictures in a folder beside it.
+//! [`write_docs`] puts every item's page into one Markdown file, with the pictures in a folder beside it.
 
 use std::path::Path;
 
-use autogan_files::atomic;
+use autogan_files::{Error, atomic};
 
 use super::context::Context;
 use super::page;
-use crate::error::{ReproError, Result};
+use crate::error::Result;
 use crate::item::Item;
 use crate::scale::Scale;
 
-/// Writes all pages of the given scales as one file, with their pictures and numbers in a folder of the file's name. What
-/// stands in `NAME-reading.md` beside it, written by hand, comes first.
+/// Writes all pages of a scale as one file, with their pictures and numbers in a folder of the file's name. What stands in
+/// `NAME-reading.md` beside it, written by hand, comes first. Commands are those of the repository.
 ///
 /// # Errors
 /// When the directory of a job is damaged, or a file cannot be written.
-pub fn write_docs(file: &Path, contexts: &[Context<'_>]) -> Result<()> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ReproError::Io { path, source }
-    };
+pub fn write_docs(file: &Path, context: &Context<'_>) -> Result<()> {
+    let context = Context { program: "cargo xtask".to_owned(), ..context.clone() };
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folder = file.with_extension("");
-    std::fs::create_dir_all(&folder).map_err(io(&folder))?;
+    std::fs::create_dir_all(&folder).map_err(Error::io("create the directory", &folder))?;
     let mut text = String::from(
         "# The paper's experiments\n\nMade by `cargo xtask repro`; do not edit. Full-size rows that were not run are \
          marked so.\n\n",
     );
     let reading = file.with_file_name(format!("{stem}-reading.md"));
     if reading.exists() {
-        text += std::fs::read_to_string(&reading).map_err(io(&reading))?.trim_end();
+        text += std::fs::read_to_string(&reading).map_err(Error::io("read", &reading))?.trim_end();
         text += "\n\n";
     }
-    for context in contexts {
-        let scale = context.scope.scale;
-        text += &format!("# `--scale {scale}`\n\n");
-        for item in Item::ALL {
-            let made = page(item, context)?;
-            let prefix = format!("{scale}-{item}");
-            // Headings move down by one, links point into the folder.
-            let mut body = made.body().replace("\n## ", "\n### ");
-            for (name, content) in made.files() {
-                atomic::write(&folder.join(format!("{prefix}-{name}")), content)?;
-                body = body.replace(&format!("]({name})"), &format!("]({stem}/{prefix}-{name})"));
-            }
-            text += &format!("## {}\n\n{}\n\n", item.title(), body.trim_end());
+    let scale = context.scope.scale;
+    text += &format!("# `--scale {scale}`\n\n");
+    for item in Item::ALL {
+        let made = page(item, &context)?;
+        let prefix = format!("{scale}-{item}");
+        // Headings move down by one, links point into the folder.
+        let mut body = made.body().replace("\n## ", "\n### ");
+        for (name, content) in made.files() {
+            atomic::write(&folder.join(format!("{prefix}-{name}")), content)?;
+            body = body.replace(&format!("]({name})"), &format!("]({stem}/{prefix}-{name})"));
         }
+        text += &format!("## {}\n\n{}\n\n", item.title(), body.trim_end());
     }
-    text += &full(contexts);
+    if scale != Scale::Full {
+        text += &full();
+    }
     Ok(atomic::write(file, text.as_bytes())?)
 }
 
-/// The full-size commands, where none of them was run.
-fn full(contexts: &[Context<'_>]) -> String {
-    if contexts.iter().any(|context| context.scope.scale == Scale::Full) {
-        return String::new();
-    }
+/// The full-size commands, none of which was run.
+fn full() -> String {
     let mut text = String::from(
         "# `--scale full`\n\nThe paper's sizes, scored by Inception-v3; days on a GPU.\n\n| | command | result \
          |\n|---|---|---|\n",

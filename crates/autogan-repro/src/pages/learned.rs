@@ -1,5 +1,5 @@
-//! What a controller learned within its search: the children that it draws at the end, beside those that are drawn evenly
-//! on a supernet of the same budget, and what is left of its policy's entropy.
+//! This module shows what a controller learned within its search: the children that it draws at the end, beside those
+//! that are drawn evenly on a supernet of the same budget, and the entropy of its policy.
 //!
 //! It splits the question whether a search beats random search: whether the policy finds what is rewarded, and whether
 //! what is rewarded is better when it is trained alone (figure 7).
@@ -28,19 +28,12 @@ pub(super) fn write(page: &mut Page, dataset: Dataset, courses: &[Courses; 2]) {
     let entropies = of(last_entropy);
     let even = of(even_entropy);
     let row = |place: usize| {
-        vec![
-            courses[place].0.to_owned(),
-            spread(&rewards[place], 3),
-            // Even draws come from no policy.
-            if entropies[place].iter().any(Option::is_some)
-                || rewards[place].iter().all(Option::is_none)
-            {
-                spread(&entropies[place], 2)
-            } else {
-                "–".to_owned()
-            },
-            spread(&even[place], 2),
-        ]
+        let (rewards, entropies) = (&rewards[place], &entropies[place]);
+        // Even draws come from no policy.
+        let no_policy =
+            rewards.iter().any(Option::is_some) && entropies.iter().all(Option::is_none);
+        let entropy = if no_policy { "–".to_owned() } else { spread(entropies, 2) };
+        vec![courses[place].0.to_owned(), spread(rewards, 3), entropy, spread(&even[place], 2)]
     };
     page.text("The children of the last iteration, all cells in place:");
     let head = ["", "mean reward", "entropy of the policy, nats a token", "of even draws"];

@@ -1,11 +1,10 @@
-//! Pages: what the jobs of an item came to, as tables, plots and numbers, beside what the paper says.
+//! A page shows what the jobs of an item came to, as tables, plots and numbers, beside what the paper says.
 
 mod archs;
 mod compare;
 mod context;
 mod docs;
 mod learned;
-mod levels;
 mod page;
 mod proxy;
 mod random;
@@ -28,7 +27,7 @@ pub use page::Page;
 /// When the directory of a job is damaged.
 pub fn page(item: Item, context: &Context<'_>) -> Result<Page> {
     let mut page = Page::default();
-    page.text(&text::about(item));
+    page.text(text::about(item));
     context.opening(&mut page, item)?;
     match item {
         Item::Table1 => tables::cifar10(&mut page, context)?,
@@ -40,7 +39,7 @@ pub fn page(item: Item, context: &Context<'_>) -> Result<Page> {
         Item::Fig7 => proxy::write(&mut page, context)?,
         Item::Fig8 => versus::reward(&mut page, context)?,
         Item::Fig9 => versus::reset(&mut page, context)?,
-        Item::Fig10 => levels::write(&mut page, context)?,
+        Item::Fig10 => versus::levels(&mut page, context)?,
         Item::Random => random::write(&mut page, context)?,
     }
     context.closing(&mut page, item)?;

@@ -1,11 +1,12 @@
-//! A page under construction: Markdown, with plots and their numbers as files beside it.
+//! A [`Page`] is Markdown under construction, with plots and their numbers as files beside it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use autogan_files::atomic;
+use autogan_files::{Error, atomic};
+use autogan_run::export::quoted;
 
-use crate::error::{ReproError, Result};
+use crate::error::Result;
 
 /// A page with its files.
 #[derive(Debug, Clone, Default)]
@@ -79,8 +80,7 @@ impl Page {
     /// # Errors
     /// The file system's error.
     pub fn write(&self, dir: &Path, title: &str) -> Result<PathBuf> {
-        std::fs::create_dir_all(dir)
-            .map_err(|source| ReproError::Io { path: dir.to_owned(), source })?;
+        std::fs::create_dir_all(dir).map_err(Error::io("create the directory", dir))?;
         for (name, content) in &self.files {
             atomic::write(&dir.join(name), content)?;
         }
@@ -93,14 +93,6 @@ impl Page {
 
 fn escaped(cell: &str) -> String {
     cell.replace('|', "\\|").replace('\n', " ")
-}
-
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Figure 7: what an architecture earns on the shared weights of a search, against what it comes to when it is trained
+//! Figure 7 compares the score of an architecture on the shared weights of a search with its score after a training
 //! from scratch.
 //!
 //! The architectures are random ones, which the search scored at its end, all on the same weights, latents and number of
@@ -10,6 +10,7 @@ use autogan_report::stats::{Correlation, pooled_spearman, spearman};
 use autogan_run::TrialKind;
 use autogan_space::Arch;
 
+use super::compare::LastScores;
 use super::context::Context;
 use super::page::Page;
 use crate::error::Result;
@@ -21,8 +22,7 @@ struct Point {
     seed: u64,
     arch: Arch,
     proxy: f64,
-    score: f64,
-    distance: f64,
+    last: LastScores,
 }
 
 pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
@@ -38,7 +38,8 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
         let rows: Vec<Vec<String>> = points
             .iter()
             .map(|p| {
-                let numbers = [p.proxy, p.score, p.distance].map(|number| number.to_string());
+                let numbers =
+                    [p.proxy, p.last.score, p.last.distance].map(|number| number.to_string());
                 [vec![p.seed.to_string(), p.arch.to_string()], numbers.to_vec()].concat()
             })
             .collect();
@@ -57,14 +58,8 @@ fn points(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Point>> {
         for (index, trial) in random.take(context.scope.scale.sizes().proxies).enumerate() {
             let job = Job::random(index, dataset, seed).name;
             let Some(training) = context.results.training(&job)? else { continue };
-            let last = training.file.last;
-            points.push(Point {
-                seed,
-                arch: trial.arch.clone(),
-                proxy: trial.score,
-                score: last.is,
-                distance: last.frechet.unwrap_or(f64::NAN),
-            });
+            let (arch, last) = (trial.arch.clone(), training.last_scores());
+            points.push(Point { seed, arch, proxy: trial.score, last });
         }
     }
     Ok(points)
@@ -75,9 +70,9 @@ fn correlations(page: &mut Page, context: &Context<'_>, points: &[Point]) {
         let chosen = points.iter().filter(|point| seed.is_none_or(|seed| seed == point.seed));
         chosen.map(|p| (p.proxy, what(p))).filter(|(_, y)| y.is_finite()).collect()
     };
-    let score: fn(&Point) -> f64 = |point| point.score;
+    let score: fn(&Point) -> f64 = |point| point.last.score;
     // Small distances are good: the sign is turned, so that a good proxy is positive in both columns.
-    let closeness: fn(&Point) -> f64 = |point| -point.distance;
+    let closeness: fn(&Point) -> f64 = |point| -point.last.distance;
     let mut rows = Vec::new();
     for &seed in context.seeds() {
         rows.push(vec![
@@ -104,34 +99,22 @@ fn correlations(page: &mut Page, context: &Context<'_>, points: &[Point]) {
 }
 
 fn text(found: Option<Correlation>) -> String {
-    found.map_or_else(
-        || "no spread".to_owned(),
-        |c| {
-            let interval = if c.low.is_finite() {
-                format!(" [{:+.2}, {:+.2}]", c.low, c.high)
-            } else {
-                String::new()
-            };
-            format!("{:+.2}{interval}, n = {}", c.rho, c.pairs)
-        },
-    )
+    let Some(c) = found else { return "no spread".to_owned() };
+    let interval = match c.low.is_finite() {
+        true => format!(" [{:+.2}, {:+.2}]", c.low, c.high),
+        false => String::new(),
+    };
+    format!("{:+.2}{interval}, n = {}", c.rho, c.pairs)
 }
 
 fn reading(found: Option<Correlation>) -> String {
-    match found {
-        Some(c) if c.low > 0.0 => format!(
-            "**The reward predicts training from scratch**: ρ = {}. The paper finds 0.779.",
-            text(found)
-        ),
-        Some(c) if c.high < 0.0 => {
-            format!("**The reward misleads here**: ρ = {}. The paper finds 0.779.", text(found))
-        }
-        Some(c) if c.low.is_finite() => format!(
-            "**No clear correlation at this size**: ρ = {}. The paper finds 0.779.",
-            text(found)
-        ),
-        _ => "Too few pairs for an interval.".to_owned(),
-    }
+    let finding = match found {
+        Some(c) if c.low > 0.0 => "The reward predicts training from scratch",
+        Some(c) if c.high < 0.0 => "The reward misleads here",
+        Some(c) if c.low.is_finite() => "No clear correlation at this size",
+        _ => return "Too few pairs for an interval.".to_owned(),
+    };
+    format!("**{finding}**: ρ = {}. The paper finds 0.779.", text(found))
 }
 
 fn plot(page: &mut Page, context: &Context<'_>, dataset: Dataset, points: &[Point]) {
@@ -139,13 +122,12 @@ fn plot(page: &mut Page, context: &Context<'_>, dataset: Dataset, points: &[Poin
         name: format!("seed {seed}"),
         colour: place,
         shape: Shape::Dots,
-        points: points.iter().filter(|p| p.seed == seed).map(|p| (p.proxy, p.score)).collect(),
+        points: points.iter().filter(|p| p.seed == seed).map(|p| (p.proxy, p.last.score)).collect(),
     });
     let plot = Plot {
         title: format!("Reward against training from scratch, {}", dataset.title()),
         axes: ("score on shared weights".into(), "score after training from scratch".into()),
         series: series.collect(),
-        levels: Vec::new(),
     };
     let file = format!("fig7-{}.svg", dataset.name());
     page.picture(&file, &plot.title, plot.svg().into_bytes());

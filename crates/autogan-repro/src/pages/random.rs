@@ -1,15 +1,18 @@
-//! Section 4.3.5: the controller against random search, with shared weights and without, and against the network that
-//! nobody searched, all trained from scratch alike.
+//! Section 4.3.5 compares the controller with random search, with shared weights and without, and with a network that
+//! nobody searched. All are trained from scratch alike.
 
 use super::compare::{self, Arm, Cost};
 use super::context::Context;
 use super::learned;
 use super::page::Page;
-use super::versus::Courses;
+use super::versus::{Courses, Methods, arms, searches};
 use crate::error::Result;
 use crate::job::{Job, Method};
-use crate::plan::{baseline, best_of_scratch, scratch};
+use crate::plan::{best_of_scratch, scratch};
 use crate::scale::Dataset;
+
+const METHODS: Methods =
+    [(Method::Controller, "controller"), (Method::Uniform, "random with sharing")];
 
 pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let sizes = context.scope.scale.sizes();
@@ -23,12 +26,9 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     ));
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
-        let courses = [
-            ("controller", context.searches(Method::Controller, dataset)?),
-            ("random with sharing", context.searches(Method::Uniform, dataset)?),
-        ];
+        let courses = searches(context, dataset, METHODS)?;
         learned::write(page, dataset, &courses);
-        let arms = arms(context, dataset, &courses)?;
+        let arms = all_arms(context, dataset, &courses)?;
         let stem = format!("random-{}", dataset.name());
         let verdicts = compare::write(page, &arms, context.seeds(), &stem);
         page.list(&verdicts);
@@ -36,20 +36,16 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     Ok(())
 }
 
-fn arms(context: &Context<'_>, dataset: Dataset, courses: &[Courses; 2]) -> Result<Vec<Arm>> {
-    let mut arms = Vec::new();
-    for ((name, searches), method) in courses.iter().zip([Method::Controller, Method::Uniform]) {
-        let trainings = context.trainings(|seed| Ok(Job::found(method, 1, dataset, seed)))?;
-        arms.push(Arm::of(name, searches, &trainings));
-    }
+fn all_arms(context: &Context<'_>, dataset: Dataset, courses: &[Courses; 2]) -> Result<Vec<Arm>> {
+    let mut arms = arms(context, dataset, METHODS, courses)?;
     let scale = context.scope.scale;
     let costs = context.seeds().iter().map(|&seed| scratch_cost(context, dataset, seed));
-    let trainings = context.trainings(|seed| Ok(best_of_scratch(scale, dataset, seed)))?;
+    let trainings = context.trainings(|seed| best_of_scratch(scale, dataset, seed))?;
     arms.push(Arm {
         costs: costs.collect::<Result<_>>()?,
         ..Arm::of("random without sharing", &[], &trainings)
     });
-    let trainings = context.trainings(|seed| baseline(dataset, seed))?;
+    let trainings = context.trainings(|seed| Job::baseline(dataset, seed))?;
     arms.push(Arm::of("hand-made baseline", &[], &trainings));
     Ok(arms)
 }

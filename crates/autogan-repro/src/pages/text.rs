@@ -1,10 +1,10 @@
-//! What each page says in words: what the paper shows, and where a smaller scale differs from it.
+//! This module holds what each page says in words: what the paper shows, and where a smaller scale differs from it.
 
 use crate::item::Item;
 use crate::scale::Scale;
 
 /// What the item is, and what the paper finds.
-pub(super) fn about(item: Item) -> String {
+pub(super) fn about(item: Item) -> &'static str {
     match item {
         Item::Table1 => {
             "The paper's table 1 compares generators on CIFAR-10. Its own rows: AutoGAN's first, second and third \
@@ -20,8 +20,12 @@ pub(super) fn about(item: Item) -> String {
              pre-activation, no normalisation, nearest neighbours and bilinear upsampling to deconvolution, and skips \
              between cells (section 4.1)."
         }
-        Item::Fig4 => "The paper's figure 4 shows CIFAR-10 images of the architecture found, picked at random.",
-        Item::Fig5 => "The paper's figure 5 shows STL-10 images of the architecture found on CIFAR-10.",
+        Item::Fig4 => {
+            "The paper's figure 4 shows CIFAR-10 images of the architecture found, picked at random."
+        }
+        Item::Fig5 => {
+            "The paper's figure 5 shows STL-10 images of the architecture found on CIFAR-10."
+        }
         Item::Fig6 => {
             "The second and third architecture that the search found beside the first, over their training from \
              scratch. The paper's three reach an Inception Score of 8.55, 8.42 and 8.41: the search's order holds."
@@ -48,7 +52,6 @@ pub(super) fn about(item: Item) -> String {
              and an FID of 17.34, without 7.97 and 21.39; AutoGAN 8.55 and 12.42."
         }
     }
-    .to_owned()
 }
 
 /// Where a smaller scale differs from the paper.

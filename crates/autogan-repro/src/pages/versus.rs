@@ -1,36 +1,15 @@
-//! Figures 8 and 9: two searches that differ in one thing, over their course and in what they come to.
+//! Figures 8, 9 and 10 compare two searches that differ in one thing, over their course and by what they found.
 
-use autogan_config::{Configuration, SearchConfig, differences};
 use autogan_report::plot::{Plot, Series, Shape};
 
-use super::compare::{self, Arm, interval, paired, spread};
+use super::compare::{self, Arm, Cost, interval, paired, part, spread};
 use super::context::Context;
 use super::page::Page;
 use crate::error::Result;
+use crate::item::Item;
 use crate::job::{Job, Method};
 use crate::results::{SearchResult, StepReward};
-use crate::scale::{Dataset, Scale};
-
-/// What the comparison of figure 9 changes in the usual search: in both of its runs, and where the reset is on.
-fn reset_settings(scale: Scale) -> Result<(String, String)> {
-    let usual = SearchConfig::preset(scale.sizes().search_presets[0], &[])?;
-    let of = |methods: [Method; 2]| -> Result<String> {
-        let configs = methods.map(|method| {
-            let mut config = usual.clone();
-            (scale.sizes().search)(&mut config);
-            method.change(scale, &mut config);
-            config.flat()
-        });
-        let [from, to] = configs;
-        let changed =
-            differences(&[from?, to?]).into_iter().filter(|(key, _)| key != "reset.enabled");
-        let text = |(key, values): (String, Vec<Option<_>>)| {
-            Some(format!("{key}={}", values[1].as_ref()?))
-        };
-        Ok(changed.filter_map(text).collect::<Vec<_>>().join("`, `"))
-    };
-    Ok((of([Method::Controller, Method::NoReset])?, of([Method::NoReset, Method::Reset])?))
-}
+use crate::scale::{Dataset, ResetSizes};
 
 /// What the horizontal axis of a course counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,62 +21,86 @@ pub(super) enum Along {
 /// A method with its searches by seed.
 pub(super) type Courses = (&'static str, Vec<Option<SearchResult>>);
 
-/// Figure 8.
+/// Two methods with their names.
+pub(super) type Methods = [(Method, &'static str); 2];
+
+/// Figure 8: Inception Score against 1 / FID as the reward.
 pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let methods =
         [(Method::Controller, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
-    for dataset in context.scope.datasets() {
-        page.heading(&format!("On {}", dataset.title()));
-        let found = searches(context, dataset, methods)?;
-        for (place, course) in found.iter().enumerate() {
+    sections(page, context, (Item::Fig8, methods), |page, dataset, found| {
+        for (course, name) in found.iter().zip(["is", "frechet"]) {
             let title = format!("Reward over the search: {}, {}", course.0, dataset.title());
-            let file = format!("fig8-{}-{}.svg", dataset.name(), ["is", "frechet"][place]);
+            let file = format!("fig8-{}-{name}.svg", dataset.name());
             plot_course(page, &title, &file, std::slice::from_ref(course), Along::Images);
         }
-        let arms = arms(context, dataset, methods, &found)?;
         page.text(
             "The scores on shared weights are each in units of its own reward and do not compare.",
         );
-        let stem = format!("fig8-{}", dataset.name());
-        let verdicts = compare::write(page, &arms, context.seeds(), &stem);
-        page.list(&verdicts);
-    }
-    Ok(())
+    })
 }
 
-/// Figure 9.
+/// Figure 9: with and without dynamic reset.
 pub(super) fn reset(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let with = Method::with_reset(context.scope.scale);
     let methods = [(with, "with reset"), (Method::NoReset, "without reset")];
-    if with == Method::Reset {
-        let (both, on) = reset_settings(context.scope.scale)?;
+    if let Some(ResetSizes { both, on }) = context.scope.scale.sizes().reset {
+        let [both, on] = [both, on].map(|settings| settings.replace("; ", "`, `"));
         page.text(&format!("Both: `{both}`. With reset: `{on}`."));
     }
+    sections(page, context, (Item::Fig9, methods), |page, dataset, found| {
+        let title = format!("Reward over time, {}", dataset.title());
+        let file = format!("fig9-{}-course.svg", dataset.name());
+        plot_course(page, &title, &file, found, Along::Seconds);
+        let resets = part(&found[0].1, |search| search.resets as f64);
+        page.text(&format!("Resets in a search: {}.", spread(&resets, 1)));
+    })
+}
+
+/// Figure 10: all cells in one stage (SLAS) against one after the other (MLAS).
+pub(super) fn levels(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let methods = [(Method::Controller, "multi-level"), (Method::Single, "single-level")];
+    sections(page, context, (Item::Fig10, methods), |page, dataset, found| {
+        for (along, over) in [(Along::Images, "images"), (Along::Seconds, "seconds")] {
+            let title = format!("Reward over {over}, {}", dataset.title());
+            let file = format!("fig10-{}-{over}.svg", dataset.name());
+            plot_course(page, &title, &file, found, along);
+        }
+        page.text(
+            "While the multi-level search is in its first two stages, its children are smaller networks whose images \
+             have a half or a quarter of the side; only the last part of its lines compares with the single-level \
+             search.",
+        );
+    })
+}
+
+/// A section for each dataset: what `courses` writes of the searches, then both methods beside each other.
+fn sections(
+    page: &mut Page,
+    context: &Context<'_>,
+    (item, methods): (Item, Methods),
+    courses: impl Fn(&mut Page, Dataset, &[Courses; 2]),
+) -> Result<()> {
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
         let found = searches(context, dataset, methods)?;
-        let title = format!("Reward over time, {}", dataset.title());
-        let file = format!("fig9-{}-course.svg", dataset.name());
-        plot_course(page, &title, &file, &found, Along::Seconds);
-        let resets: Vec<Option<f64>> =
-            found[0].1.iter().map(|search| Some(search.as_ref()?.resets as f64)).collect();
-        page.text(&format!("Resets in a search: {}.", spread(&resets, 1)));
+        courses(page, dataset, &found);
         let arms = arms(context, dataset, methods, &found)?;
-        let stem = format!("fig9-{}", dataset.name());
+        let stem = format!("{item}-{}", dataset.name());
         let verdicts = compare::write(page, &arms, context.seeds(), &stem);
-        saved(page, &arms);
+        // Rewards of figure 8 have units of their own.
+        if item != Item::Fig8 {
+            saved(page, &arms);
+        }
         page.list(&verdicts);
     }
     Ok(())
 }
 
 /// What the first arm costs less than the second, and what its best child on shared weights is above it.
-pub(super) fn saved(page: &mut Page, arms: &[Arm]) {
+fn saved(page: &mut Page, arms: &[Arm]) {
     let [first, second] = arms else { return };
-    let part = |arm: &Arm, part: fn(&compare::Cost) -> f64| -> Vec<Option<f64>> {
-        arm.costs.iter().map(|cost| cost.as_ref().map(part)).collect()
-    };
-    let of = |take: fn(&compare::Cost) -> f64| paired(&part(first, take), &part(second, take)).1;
+    let of = |of: fn(&Cost) -> f64| paired(&part(&first.costs, of), &part(&second.costs, of)).1;
     let shared = paired(&first.shared, &second.shared).1;
     page.text(&format!(
         "{} minus {}: seconds {}, images trained on {}, best child on shared weights {}.",
@@ -112,19 +115,20 @@ pub(super) fn saved(page: &mut Page, arms: &[Arm]) {
 pub(super) fn searches(
     context: &Context<'_>,
     dataset: Dataset,
-    methods: [(Method, &'static str); 2],
-) -> Result<Vec<Courses>> {
-    methods.iter().map(|&(method, name)| Ok((name, context.searches(method, dataset)?))).collect()
+    [a, b]: Methods,
+) -> Result<[Courses; 2]> {
+    let found = |(method, _)| context.searches(method, dataset);
+    Ok([(a.1, found(a)?), (b.1, found(b)?)])
 }
 
 pub(super) fn arms(
     context: &Context<'_>,
     dataset: Dataset,
-    methods: [(Method, &'static str); 2],
-    found: &[Courses],
+    methods: Methods,
+    found: &[Courses; 2],
 ) -> Result<Vec<Arm>> {
     let arm = |((method, _), (name, searches)): (&(Method, &str), &Courses)| {
-        let trainings = context.trainings(|seed| Ok(Job::found(*method, 1, dataset, seed)))?;
+        let trainings = context.trainings(|seed| Job::found(*method, 1, dataset, seed))?;
         Ok(Arm::of(name, searches, &trainings))
     };
     methods.iter().zip(found).map(arm).collect()
@@ -161,7 +165,6 @@ pub(super) fn plot_course(
         title: title.to_owned(),
         axes: (axis.to_owned(), "mean reward of an iteration".to_owned()),
         series,
-        levels: Vec::new(),
     };
     page.picture(file, title, plot.svg().into_bytes());
 }

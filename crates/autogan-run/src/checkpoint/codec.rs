@@ -1,4 +1,4 @@
-//! The bytes of a checkpoint: safetensors, written in a fixed order, with a SHA-256 in the metadata.
+//! This module writes and reads a checkpoint's bytes: safetensors in a fixed order, and a SHA-256.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,51 +15,33 @@ const FORMAT: &str = "autogan-checkpoint-1";
 const TICK_KEY: &str = "tick";
 const SUM_KEY: &str = "sha256";
 
-/// A checkpoint with its header made, ready to be written.
-pub(super) struct Prepared<'a> {
-    layout: Layout,
-    tensors: Vec<&'a TensorData>,
-}
-
-impl Prepared<'_> {
-    /// Writes header and tensors.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.layout.write(out, |index, out| out.write_all(&self.tensors[index].bytes))
-    }
-}
-
-/// Checks, sorts and sums a checkpoint.
-pub(super) fn prepare<'a>(checkpoint: &'a Checkpoint) -> Result<Prepared<'a>> {
+/// Checks, sorts and sums a checkpoint; gives what writes its header and tensors.
+pub(super) fn prepare(
+    checkpoint: &Checkpoint,
+) -> Result<impl Fn(&mut dyn Write) -> io::Result<()>> {
     for tensor in &checkpoint.tensors {
         check(tensor)?;
     }
     let tensors = sorted(&checkpoint.tensors);
     let mut metadata = checkpoint.metadata.clone();
-    for (key, value) in [(FORMAT_KEY, FORMAT.to_owned()), (TICK_KEY, checkpoint.tick.to_string())] {
-        if metadata.insert(key.to_owned(), value).is_some() {
-            return Err(reserved(key));
-        }
+    let own = [FORMAT_KEY, TICK_KEY, SUM_KEY];
+    if let Some(key) = own.into_iter().find(|key| metadata.contains_key(*key)) {
+        let expected = format!("no entry {FORMAT_KEY:?}, {TICK_KEY:?} or {SUM_KEY:?}");
+        return Err(Error::invalid("checkpoint metadata", expected, format!("{key:?}")));
     }
-    if metadata.contains_key(SUM_KEY) {
-        return Err(reserved(SUM_KEY));
-    }
+    metadata.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
+    metadata.insert(TICK_KEY.to_owned(), checkpoint.tick.to_string());
     let sum = checksum(&metadata, &tensors);
     metadata.insert(SUM_KEY.to_owned(), sum);
-    let entry = |tensor: &&'a TensorData| Entry {
+    let entries = tensors.iter().map(|tensor| Entry {
         name: &tensor.name,
         dtype: tensor.dtype,
         shape: &tensor.shape,
-    };
-    let layout = Layout::new(&metadata, &tensors.iter().map(entry).collect::<Vec<_>>())?;
-    Ok(Prepared { layout, tensors })
-}
-
-fn reserved(key: &str) -> Error {
-    Error::invalid(
-        "checkpoint metadata",
-        format!("no entry {FORMAT_KEY:?}, {TICK_KEY:?} or {SUM_KEY:?}"),
-        format!("{key:?}"),
-    )
+    });
+    let layout = Layout::new(&metadata, &entries.collect::<Vec<_>>())?;
+    Ok(move |out: &mut dyn Write| {
+        layout.write(out, |index, out| out.write_all(&tensors[index].bytes))
+    })
 }
 
 fn check(tensor: &TensorData) -> Result<()> {
@@ -168,7 +150,7 @@ pub(super) mod tests {
 
     pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
         let mut bytes = Vec::new();
-        prepare(checkpoint).unwrap().write(&mut bytes).unwrap();
+        prepare(checkpoint).unwrap()(&mut bytes).unwrap();
         bytes
     }
 

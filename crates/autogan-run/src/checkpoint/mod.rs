@@ -1,4 +1,4 @@
-//! Checkpoints: named tensors and text in one safetensors file, with a checksum over all of it.
+//! A [`Checkpoint`] is named tensors and text in one safetensors file, with a checksum over all of it.
 //!
 //! Equal checkpoints are equal files: tensors and metadata are written in a fixed order, and
 //! nothing of the moment or the machine goes in. [`Checkpoints`] keeps the last two of a run.
@@ -15,7 +15,7 @@ pub use safetensors::Dtype;
 use crate::error::{Error, Result};
 use autogan_files::atomic;
 
-pub use series::{Checkpoints, Loaded};
+pub use series::{Checkpoints, LoadedCheckpoint};
 
 /// A tensor as bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,8 +71,7 @@ impl Checkpoint {
     /// [`Error::Invalid`] for a tensor whose bytes do not fit its shape, a repeated name or a
     /// reserved metadata key; otherwise the file system's error.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let prepared = codec::prepare(self)?;
-        Ok(atomic::write_with(path, |out| prepared.write(out))?)
+        Ok(atomic::write_with(path, codec::prepare(self)?)?)
     }
 
     /// Reads a checkpoint and verifies its checksum.
@@ -82,10 +81,7 @@ impl Checkpoint {
     /// system's error.
     pub fn read(path: &Path) -> Result<Checkpoint> {
         let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        codec::decode(&bytes).map_err(|what| Error::Damaged {
-            path: path.to_owned(),
-            what,
-            advice: "use the checkpoint before it",
-        })
+        codec::decode(&bytes)
+            .map_err(|what| Error::damaged(path, what, "use the checkpoint before it"))
     }
 }

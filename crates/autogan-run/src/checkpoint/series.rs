@@ -1,10 +1,12 @@
-//! The checkpoints of a run: `checkpoints/NNNNNNNN.safetensors`, the last two, the newest last.
+//! [`Checkpoints`] keeps the last two checkpoints of a run, as `checkpoints/NNNNNNNN.safetensors`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Checkpoint, codec};
+use crate::dir::if_there;
 use crate::error::{Error, Result};
+use crate::naming::{entries, name_of};
 use autogan_files::atomic;
 
 /// How many checkpoints are kept: the newest, and the one to fall back to.
@@ -22,7 +24,7 @@ pub struct Checkpoints {
 
 /// A checkpoint that was read.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCheckpoint {
     /// The newest checkpoint that is intact.
     pub checkpoint: Checkpoint,
     /// Its file.
@@ -47,16 +49,8 @@ impl Checkpoints {
     /// # Errors
     /// The file system's error; a directory that is not there holds none.
     pub fn ticks(&self) -> Result<Vec<u64>> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::io("list", &self.dir)(error)),
-        };
-        let mut ticks = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(Error::io("list", &self.dir))?;
-            ticks.extend(tick_of(&entry.file_name().to_string_lossy()));
-        }
+        let paths = if_there(entries(&self.dir))?.unwrap_or_default();
+        let mut ticks: Vec<u64> = paths.iter().filter_map(|p| tick_of(&name_of(p))).collect();
         ticks.sort_unstable();
         Ok(ticks)
     }
@@ -77,8 +71,7 @@ impl Checkpoints {
             ));
         }
         let path = self.path(checkpoint.tick);
-        let prepared = codec::prepare(checkpoint)?;
-        atomic::write_aside(&self.aside, &path, |out| prepared.write(out))?;
+        atomic::write_aside(&self.aside, &path, codec::prepare(checkpoint)?)?;
         self.prune(checkpoint.tick)?;
         Ok(path)
     }
@@ -101,7 +94,7 @@ impl Checkpoints {
     /// # Errors
     /// [`Error::NoGoodCheckpoint`] if there are some and all of them are damaged; otherwise the
     /// file system's error.
-    pub fn load_newest(&self) -> Result<Option<Loaded>> {
+    pub fn load_newest(&self) -> Result<Option<LoadedCheckpoint>> {
         // The run's writer may remove the file between listing and reading; then list again.
         for _ in 0..10 {
             match self.try_load() {
@@ -112,7 +105,7 @@ impl Checkpoints {
         self.try_load()
     }
 
-    fn try_load(&self) -> Result<Option<Loaded>> {
+    fn try_load(&self) -> Result<Option<LoadedCheckpoint>> {
         let mut causes: Vec<String> = Vec::new();
         for tick in self.ticks()?.into_iter().rev() {
             let path = self.path(tick);
@@ -122,7 +115,7 @@ impl Checkpoints {
                         .iter()
                         .map(|cause| format!("{cause}; falling back to tick {tick}"))
                         .collect();
-                    return Ok(Some(Loaded { checkpoint, path, warnings }));
+                    return Ok(Some(LoadedCheckpoint { checkpoint, path, warnings }));
                 }
                 Err(error) if error.is_not_found() => return Err(error),
                 Err(error) => causes.push(error.to_string()),
@@ -139,11 +132,8 @@ impl Checkpoints {
 fn read_at(path: &Path, tick: u64) -> Result<Checkpoint> {
     let checkpoint = Checkpoint::read(path)?;
     if checkpoint.tick != tick {
-        return Err(Error::Damaged {
-            path: path.to_owned(),
-            what: format!("expected tick {tick}, found {}", checkpoint.tick),
-            advice: "use the checkpoint before it",
-        });
+        let what = format!("expected tick {tick}, found {}", checkpoint.tick);
+        return Err(Error::damaged(path, what, "use the checkpoint before it"));
     }
     Ok(checkpoint)
 }

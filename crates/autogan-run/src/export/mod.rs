@@ -1,5 +1,5 @@
-//! Trials are exported as an aligned table, CSV (quoted as in RFC 4180, lines end in `\n`), JSON, and parquet in builds with
-//! the feature `parquet`.
+//! [`write_trials`] writes trials as an aligned table, as CSV (quoted as in RFC 4180, lines end in `\n`), as JSON, and
+//! in builds with the feature `parquet` as parquet.
 
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use rusqlite::types::Value;
 
 use crate::names::names;
-use crate::store::{Row, Stored, Trial};
+use crate::store::{Record, Row, Trial};
 
 pub use table::{Align, aligned};
 
@@ -35,7 +35,7 @@ names!(Format, "format", 4: Table = "table", Csv = "csv", Json = "json", Parquet
 /// The writer's error; `Unsupported` for parquet in a build without the feature.
 pub fn write_trials(
     out: &mut dyn Write,
-    trials: &[Stored<Trial>],
+    trials: &[Record<Trial>],
     format: Format,
 ) -> io::Result<()> {
     match format {
@@ -62,51 +62,39 @@ pub fn write_trials(
     }
 }
 
+/// The columns of the table: name, alignment, cell of a trial.
+type Column = (&'static str, Align, fn(&Record<Trial>) -> String);
+
 /// What a person looks for, the architecture last because it is the longest.
-fn table(trials: &[Stored<Trial>]) -> String {
-    let header = [
-        "id",
-        "kind",
-        "stage",
-        "iteration",
-        "step",
-        "score",
-        "spread",
-        "reward",
-        "entropy",
-        "advantage",
-        "params",
-        "MACs",
-        "seconds",
-        "arch",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    let millions = |n: u64| format!("{:.2}M", n as f64 / 1e6);
-    rows.extend(trials.iter().map(|Stored { id, row }| {
-        let number = |value: Option<f64>| match value {
-            Some(value) if !value.is_nan() => format!("{value:.4}"),
-            _ => String::new(),
-        };
-        vec![
-            id.to_string(),
-            row.kind.to_string(),
-            row.stage.to_string(),
-            row.iteration.to_string(),
-            row.step.to_string(),
-            number(Some(row.score)),
-            number(Some(row.spread)),
-            number(row.reward),
-            number(row.entropy),
-            number(row.advantage),
-            millions(row.params),
-            millions(row.macs),
-            number(Some(row.seconds)),
-            row.arch.to_string(),
-        ]
-    }));
-    let mut align = [Align::Right; 14];
-    (align[1], align[13]) = (Align::Left, Align::Left);
-    aligned(&rows, &align)
+const COLUMNS: [Column; 14] = [
+    ("id", Align::Right, |trial| trial.id.to_string()),
+    ("kind", Align::Left, |trial| trial.row.kind.to_string()),
+    ("stage", Align::Right, |trial| trial.row.stage.to_string()),
+    ("iteration", Align::Right, |trial| trial.row.iteration.to_string()),
+    ("step", Align::Right, |trial| trial.row.step.to_string()),
+    ("score", Align::Right, |trial| number(Some(trial.row.score))),
+    ("spread", Align::Right, |trial| number(Some(trial.row.spread))),
+    ("reward", Align::Right, |trial| number(trial.row.reward)),
+    ("entropy", Align::Right, |trial| number(trial.row.entropy)),
+    ("advantage", Align::Right, |trial| number(trial.row.advantage)),
+    ("params", Align::Right, |trial| millions(trial.row.params)),
+    ("MACs", Align::Right, |trial| millions(trial.row.macs)),
+    ("seconds", Align::Right, |trial| number(Some(trial.row.seconds))),
+    ("arch", Align::Left, |trial| trial.row.arch.to_string()),
+];
+
+fn number(value: Option<f64>) -> String {
+    value.filter(|value| !value.is_nan()).map_or_else(String::new, |value| format!("{value:.4}"))
+}
+
+fn millions(count: u64) -> String {
+    format!("{:.2}M", count as f64 / 1e6)
+}
+
+fn table(trials: &[Record<Trial>]) -> String {
+    let mut rows = vec![COLUMNS.map(|(name, ..)| name.to_owned()).to_vec()];
+    rows.extend(trials.iter().map(|trial| COLUMNS.map(|(.., cell)| cell(trial)).to_vec()));
+    aligned(&rows, &COLUMNS.map(|(_, align, _)| align))
 }
 
 /// A value in a line of CSV: all digits, so that reading it back gives the same number; nothing for a missing one.
@@ -114,12 +102,17 @@ fn cell(value: Value) -> String {
     match value {
         Value::Integer(number) => number.to_string(),
         Value::Real(number) => number.to_string(),
-        Value::Text(text) if text.contains(['"', ',', '\r', '\n']) => {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        }
-        Value::Text(text) => text,
+        Value::Text(text) => quoted(&text),
         // No row holds a blob.
         Value::Null | Value::Blob(_) => String::new(),
+    }
+}
+
+/// A cell of a line of CSV, in quotes where it needs them.
+pub fn quoted(text: &str) -> String {
+    match text.contains(['"', ',', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
     }
 }
 
@@ -129,7 +122,7 @@ mod tests {
     use crate::store::TrialKind;
     use autogan_space::Arch;
 
-    fn trials() -> Vec<Stored<Trial>> {
+    fn trials() -> Vec<Record<Trial>> {
         let trial = Trial {
             tick: 12,
             kind: TrialKind::Controller,
@@ -155,7 +148,7 @@ mod tests {
             named: "x".into(),
             ..trial.clone()
         };
-        vec![Stored { id: 1, row: trial }, Stored { id: 2, row: random }]
+        vec![Record { id: 1, row: trial }, Record { id: 2, row: random }]
     }
 
     fn written(format: Format) -> String {
@@ -205,7 +198,7 @@ mod tests {
         use ::parquet::file::reader::{FileReader, SerializedFileReader};
         use ::parquet::record::Field;
 
-        let written = |trials: &[Stored<Trial>]| {
+        let written = |trials: &[Record<Trial>]| {
             let mut out = tempfile::tempfile().unwrap();
             write_trials(&mut out, trials, Format::Parquet).unwrap();
             SerializedFileReader::new(out).unwrap()

@@ -1,4 +1,4 @@
-//! Trials as a parquet file: one row group, a column per value; what is missing is null.
+//! This module writes trials as a parquet file: one row group, a column for each value, null for a missing one.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use rusqlite::types::Value;
 
-use crate::store::{Kind, Row, Stored, Trial};
+use crate::store::{Kind, Record, Row, Trial};
 
 /// Writes the whole file to `out`.
-pub(super) fn write(out: &mut dyn Write, trials: &[Stored<Trial>]) -> std::io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, trials: &[Record<Trial>]) -> std::io::Result<()> {
     let bytes = encode(trials).map_err(std::io::Error::other)?;
     out.write_all(&bytes)
 }
@@ -29,7 +29,7 @@ fn schema() -> String {
     format!("message trials {{ REQUIRED INT64 id; {}}}", columns.collect::<String>())
 }
 
-fn encode(trials: &[Stored<Trial>]) -> Result<Vec<u8>> {
+fn encode(trials: &[Record<Trial>]) -> Result<Vec<u8>> {
     let external = |error| ParquetError::External(Box::new(error));
     let rows: Vec<Vec<Value>> =
         trials.iter().map(|trial| trial.row.values().map_err(external)).collect::<Result<_>>()?;

@@ -1,4 +1,4 @@
-//! Aligned columns of text, for people.
+//! [`aligned`] writes columns of text that stand under each other, for people.
 
 /// How a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

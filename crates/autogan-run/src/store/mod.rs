@@ -1,4 +1,4 @@
-//! The store: trials, scalars, images and events of a run in `run.sqlite`.
+//! The store holds trials, scalars, images and events of a run, in `run.sqlite`.
 //!
 //! One process writes ([`Store`]), any number read while it does ([`StoreReader`]; SQLite in WAL
 //! mode). Tables:
@@ -28,6 +28,6 @@ mod verify;
 mod writer;
 
 pub use reader::{StoreReader, TrialFilter};
-pub use row::{Kind, Row, Stored};
+pub use row::{Kind, Record, Row};
 pub use rows::{Event, Image, Scalar, Session, Trial, TrialKind};
 pub use writer::{Position, Store};

@@ -1,6 +1,6 @@
-//! Reading a store, also while its run goes on.
+//! A [`StoreReader`] reads a store, also while its run goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params};
 
-use super::row::{Row, Stored, checksum};
+use super::row::{Record, Row, checksum};
 use super::rows::{Event, Image, Scalar, Trial, TrialKind};
 use super::schema;
 use crate::error::{Error, Result};
@@ -67,11 +67,8 @@ impl StoreReader {
         let reader = StoreReader { conn, path: path.to_owned() };
         let version = schema::version(&reader.conn, path, schema::MIGRATIONS.len())?;
         if version == 0 {
-            return Err(Error::Damaged {
-                path: path.to_owned(),
-                what: "expected tables, found none".to_owned(),
-                advice: "resume the run once to complete it, or restore it from a copy",
-            });
+            let advice = "resume the run once to complete it, or restore it from a copy";
+            return Err(Error::damaged(path, "expected tables, found none", advice));
         }
         schema::show_as_newest(&reader.conn, version).map_err(Error::sqlite("read", path))?;
         Ok(reader)
@@ -81,9 +78,9 @@ impl StoreReader {
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
-    pub fn trials(&self, filter: TrialFilter) -> Result<Vec<Stored<Trial>>> {
+    pub fn trials(&self, filter: TrialFilter) -> Result<Vec<Record<Trial>>> {
         // Filtered here and not in SQL: a damaged row must be noticed, not filtered away.
-        let mut trials: Vec<Stored<Trial>> = self.rows_after(0)?;
+        let mut trials: Vec<Record<Trial>> = self.rows_after(0)?;
         trials.retain(|trial| {
             filter.stage.is_none_or(|stage| stage == trial.row.stage)
                 && filter.kind.is_none_or(|kind| kind == trial.row.kind)
@@ -96,13 +93,11 @@ impl StoreReader {
             trials.retain(|trial| seen.insert((trial.row.stage, trial.row.arch.clone())));
         }
         if let Some(top) = filter.top {
-            let mut place = (None, 0);
+            let mut places: HashMap<u32, usize> = HashMap::new();
             trials.retain(|trial| {
-                if place.0 != Some(trial.row.stage) {
-                    place = (Some(trial.row.stage), 0);
-                }
-                place.1 += 1;
-                place.1 <= top
+                let place = places.entry(trial.row.stage).or_default();
+                *place += 1;
+                *place <= top
             });
         } else if filter.distinct {
             trials.sort_by_key(|trial| trial.id);
@@ -114,29 +109,15 @@ impl StoreReader {
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
-    pub fn series(&self, tag: &str) -> Result<Vec<Stored<Scalar>>> {
+    pub fn series(&self, tag: &str) -> Result<Vec<Record<Scalar>>> {
         self.select("WHERE t.tag = ?1 ORDER BY t.id", [tag])
-    }
-
-    /// Names of all series, sorted.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] if the store is not intact.
-    pub fn tags(&self) -> Result<Vec<String>> {
-        let sqlite = |error| Error::sqlite("read", &self.path)(error);
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT DISTINCT tag FROM scalars ORDER BY tag")
-            .map_err(sqlite)?;
-        let tags = statement.query_map([], |row| row.get(0)).map_err(sqlite)?;
-        tags.collect::<rusqlite::Result<_>>().map_err(sqlite)
     }
 
     /// All pictures, in the order in which they were made.
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
-    pub fn images(&self) -> Result<Vec<Stored<Image>>> {
+    pub fn images(&self) -> Result<Vec<Record<Image>>> {
         self.rows_after(0)
     }
 
@@ -144,8 +125,8 @@ impl StoreReader {
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
-    pub fn events(&self, kind: Option<&str>) -> Result<Vec<Stored<Event>>> {
-        let mut events: Vec<Stored<Event>> = self.rows_after(0)?;
+    pub fn events(&self, kind: Option<&str>) -> Result<Vec<Record<Event>>> {
+        let mut events: Vec<Record<Event>> = self.rows_after(0)?;
         events.retain(|event| kind.is_none_or(|kind| kind == event.row.kind));
         Ok(events)
     }
@@ -154,21 +135,8 @@ impl StoreReader {
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if the store is not intact.
-    pub fn rows_after<R: Row>(&self, id: i64) -> Result<Vec<Stored<R>>> {
+    pub fn rows_after<R: Row>(&self, id: i64) -> Result<Vec<Record<R>>> {
         self.select("WHERE t.id > ?1 ORDER BY t.id", [id])
-    }
-
-    /// Number of rows of `R`'s table.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] if the store is not intact.
-    pub fn count<R: Row>(&self) -> Result<u64> {
-        let sql = format!("SELECT count(*) FROM {}", R::TABLE);
-        let rows: i64 = self
-            .conn
-            .query_row(&sql, [], |row| row.get(0))
-            .map_err(Error::sqlite("read", &self.path))?;
-        Ok(rows.unsigned_abs())
     }
 
     /// Runs `read` on one state of the store: what is written meanwhile does not show.
@@ -184,7 +152,7 @@ impl StoreReader {
         result
     }
 
-    fn select<R: Row>(&self, clause: &str, params: impl Params) -> Result<Vec<Stored<R>>> {
+    fn select<R: Row>(&self, clause: &str, params: impl Params) -> Result<Vec<Record<R>>> {
         let mut rows = Vec::new();
         self.for_each(clause, params, |row| {
             rows.push(row);
@@ -198,7 +166,7 @@ impl StoreReader {
         &self,
         clause: &str,
         params: impl Params,
-        mut take: impl FnMut(Stored<R>) -> Result<()>,
+        mut take: impl FnMut(Record<R>) -> Result<()>,
     ) -> Result<()> {
         let sqlite = |error| Error::sqlite("read", &self.path)(error);
         let table = R::TABLE;
@@ -221,13 +189,13 @@ impl StoreReader {
             }
             let row = R::from_values(&values)
                 .map_err(|what| self.damaged(format!("row {id} of {table}, {what}")))?;
-            take(Stored { id, row })?;
+            take(Record { id, row })?;
         }
         Ok(())
     }
 
     pub(super) fn damaged(&self, what: String) -> Error {
-        Error::Damaged { path: self.path.clone(), what, advice: "restore it from a copy" }
+        Error::damaged(&self.path, what, "restore it from a copy")
     }
 }
 
@@ -284,7 +252,7 @@ fn uri(path: &Path, option: &str) -> String {
 }
 
 /// By stage, then falling reward; without a reward last; the earlier of two equals first.
-fn best_first(a: &Stored<Trial>, b: &Stored<Trial>) -> std::cmp::Ordering {
+fn best_first(a: &Record<Trial>, b: &Record<Trial>) -> std::cmp::Ordering {
     let (first, second) = (a.row.rank_value(), b.row.rank_value());
     let nan = first.is_nan().cmp(&second.is_nan());
     a.row.stage.cmp(&b.row.stage).then(nan).then(second.total_cmp(&first)).then(a.id.cmp(&b.id))

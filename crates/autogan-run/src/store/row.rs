@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// A row with its number in its table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Stored<R> {
+pub struct Record<R> {
     /// Number of the row, from 1.
     pub id: i64,
     /// The row.

@@ -1,4 +1,4 @@
-//! The row types of the tables.
+//! These types are the rows of the tables.
 
 use autogan_space::Arch;
 use rusqlite::types::Value;

@@ -1,4 +1,4 @@
-//! The store's tables, and the migration of stores of older versions.
+//! This module makes the store's tables, and brings stores of older versions to the newest.
 
 use std::path::Path;
 
@@ -77,8 +77,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ",
 ];
 
-/// What shows a store of version `n` as one of the newest: `VIEWS[n - 1]`. A reader changes no file, so it looks through
-/// temporary views, which stand before tables of the same name.
+/// The views through which a store of version `n` looks like one of the newest: `VIEWS[n - 1]`. A reader changes no file,
+/// so they are temporary; they stand before tables of the same name.
 const VIEWS: [&str; MIGRATIONS.len() - 1] = ["
     CREATE TEMP VIEW trials AS
         SELECT id, tick, kind, stage, iteration, step, arch, named, reward AS score, spread, entropy,
@@ -111,17 +111,14 @@ pub(super) fn version(conn: &Connection, path: &Path, newest: usize) -> Result<u
         return Ok(0);
     }
     if application != APPLICATION_ID {
-        return Err(Error::Damaged {
-            path: path.to_owned(),
-            what: format!("expected application id {APPLICATION_ID}, found {application}"),
-            advice: "restore it from a copy",
-        });
+        let what = format!("expected application id {APPLICATION_ID}, found {application}");
+        return Err(Error::damaged(path, what, "restore it from a copy"));
     }
     usize::try_from(version).ok().filter(|version| (1..=newest).contains(version)).ok_or_else(
-        || Error::Damaged {
-            path: path.to_owned(),
-            what: format!("expected a schema version from 1 to {newest}, found {version}"),
-            advice: "use a newer autogan if one wrote it, or restore it from a copy",
+        || {
+            let what = format!("expected a schema version from 1 to {newest}, found {version}");
+            let advice = "use a newer autogan if one wrote it, or restore it from a copy";
+            Error::damaged(path, what, advice)
         },
     )
 }

@@ -1,4 +1,4 @@
-//! Verifying a whole store: SQLite's structure, every row's checksum, no row missing.
+//! This module verifies a whole store: SQLite's structure, every row's checksum, no row missing.
 
 use super::reader::StoreReader;
 use super::row::Row;

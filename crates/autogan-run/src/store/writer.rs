@@ -1,5 +1,6 @@
-//! Writing a store: rows are gathered and committed together, at the latest at a checkpoint.
+//! [`Store`] writes: rows are gathered and committed together, at the latest at a checkpoint.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,6 +51,16 @@ impl fmt::Display for Position {
 impl Position {
     /// Before the first row.
     pub const START: Position = Position { tick: 0, trials: 0, scalars: 0, images: 0, events: 0 };
+
+    /// The tables that resuming cuts back, each with its rows.
+    fn tables(&self) -> [(&'static str, u64); 4] {
+        [
+            (Trial::TABLE, self.trials),
+            (Scalar::TABLE, self.scalars),
+            (Image::TABLE, self.images),
+            (Event::TABLE, self.events),
+        ]
+    }
 }
 
 /// The one writer of a store.
@@ -58,7 +69,7 @@ pub struct Store {
     reader: StoreReader,
     pending: Vec<PendingRow>,
     /// Rows of each table of [`TABLES`], gathered ones included.
-    rows: [i64; TABLES.len()],
+    rows: BTreeMap<&'static str, u64>,
     last_tick: u64,
     /// Largest `seconds` of the rows that were there when the store was opened or cut back.
     last_seconds: f64,
@@ -67,7 +78,7 @@ pub struct Store {
 
 #[derive(Debug)]
 struct PendingRow {
-    table: usize,
+    table: &'static str,
     columns: &'static [&'static str],
     id: i64,
     values: Vec<Value>,
@@ -106,11 +117,9 @@ impl Store {
         let length = std::fs::metadata(path).map_or(0, |found| found.len());
         let stump = (1..SMALLEST).contains(&length);
         if version == 0 && (must_exist || stump) {
-            return Err(Error::Damaged {
-                path: path.to_owned(),
-                what: format!("expected tables, found none in {length} bytes"),
-                advice: "restore it from a copy, or start the run again in a new directory",
-            });
+            let what = format!("expected tables, found none in {length} bytes");
+            let advice = "restore it from a copy, or start the run again in a new directory";
+            return Err(Error::damaged(path, what, advice));
         }
         conn.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         // A commit is on the disk when it returns: a checkpoint must not outlive its rows.
@@ -121,7 +130,7 @@ impl Store {
         let mut store = Store {
             reader,
             pending: Vec::new(),
-            rows: [0; TABLES.len()],
+            rows: BTreeMap::new(),
             last_tick: 0,
             last_seconds: 0.0,
             committed: Instant::now(),
@@ -138,11 +147,8 @@ impl Store {
     pub fn truncate_to(&mut self, position: Position) -> Result<()> {
         self.flush()?;
         let found = self.position(position.tick);
-        let enough = found.trials >= position.trials
-            && found.scalars >= position.scalars
-            && found.images >= position.images
-            && found.events >= position.events;
-        if !enough {
+        let mut pairs = position.tables().into_iter().zip(found.tables());
+        if pairs.any(|((_, expected), (_, found))| found < expected) {
             return Err(Error::StoreBehind {
                 path: self.reader.path.clone(),
                 tick: position.tick,
@@ -169,18 +175,15 @@ impl Store {
                 tick.to_string(),
             ));
         }
-        let table = TABLES.iter().position(|table| *table == R::TABLE);
-        let table = table.ok_or_else(|| {
-            Error::invalid("table", format!("one of {TABLES:?}"), R::TABLE.to_owned())
-        })?;
         let values = row.values()?;
-        let id = self.rows[table] + 1;
-        self.rows[table] = id;
+        let rows = self.rows.entry(R::TABLE).or_default();
+        *rows += 1;
+        let id = rows.cast_signed();
         if R::ROLLED_BACK {
             self.last_tick = tick;
         }
         let crc = checksum::<R>(id, &values);
-        self.pending.push(PendingRow { table, columns: R::COLUMNS, id, values, crc });
+        self.pending.push(PendingRow { table: R::TABLE, columns: R::COLUMNS, id, values, crc });
         if self.pending.len() >= COMMIT_ROWS || self.committed.elapsed() >= COMMIT_EVERY {
             self.flush()?;
         }
@@ -225,10 +228,7 @@ impl Store {
     /// How far the store has come, for the checkpoint of `tick`. Call [`Store::flush`] before the
     /// checkpoint is written.
     pub fn position(&self, tick: u64) -> Position {
-        let rows = |table: &str| {
-            let at = TABLES.iter().position(|name| *name == table);
-            at.map_or(0, |at| self.rows[at].unsigned_abs())
-        };
+        let rows = |table: &str| self.rows.get(table).copied().unwrap_or_default();
         Position {
             tick,
             trials: rows(Trial::TABLE),
@@ -254,23 +254,16 @@ impl Store {
 
     /// Takes row counts, the last tick and the time taken from the database.
     fn reload(&mut self) -> Result<()> {
-        self.rows = [
-            self.reader.count::<Trial>()?,
-            self.reader.count::<Scalar>()?,
-            self.reader.count::<Image>()?,
-            self.reader.count::<Event>()?,
-            self.reader.count::<Session>()?,
-        ]
-        .map(u64::cast_signed);
         let sqlite = |error| Error::sqlite("read", &self.reader.path)(error);
         (self.last_tick, self.last_seconds) = (0, 0.0);
         for table in TABLES {
-            let sql = format!("SELECT max(tick), max(seconds) FROM {table}");
-            let (tick, seconds): (Option<i64>, Option<f64>) = self
+            let sql = format!("SELECT count(*), max(tick), max(seconds) FROM {table}");
+            let (rows, tick, seconds): (i64, Option<i64>, Option<f64>) = self
                 .reader
                 .conn
-                .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .map_err(sqlite)?;
+            self.rows.insert(table, rows.unsigned_abs());
             if table != Session::TABLE {
                 self.last_tick = self.last_tick.max(tick.unwrap_or(0).unsigned_abs());
             }
@@ -290,7 +283,7 @@ impl Drop for Store {
 fn insert(conn: &mut Connection, pending: &[PendingRow]) -> rusqlite::Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for row in pending {
-        let table = TABLES[row.table];
+        let table = row.table;
         let columns = row.columns.join(", ");
         let places = ", ?".repeat(row.columns.len());
         let sql = format!("INSERT INTO {table} (id, {columns}) VALUES (?{places})");
@@ -307,12 +300,7 @@ fn insert(conn: &mut Connection, pending: &[PendingRow]) -> rusqlite::Result<()>
 
 fn delete_after(conn: &mut Connection, position: Position) -> rusqlite::Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (table, rows) in [
-        (Trial::TABLE, position.trials),
-        (Scalar::TABLE, position.scalars),
-        (Image::TABLE, position.images),
-        (Event::TABLE, position.events),
-    ] {
+    for (table, rows) in position.tables() {
         for name in [table.to_owned(), format!("{table}_crc")] {
             let sql = format!("DELETE FROM {name} WHERE id > ?1");
             transaction.execute(&sql, [rows.cast_signed()])?;

@@ -17,15 +17,6 @@ pub struct EventFile {
     path: PathBuf,
 }
 
-/// What was found in an existing event file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remainder {
-    /// Records kept that carry a scalar or an image.
-    pub summaries: u64,
-    /// Bytes cut off: of a torn tail, of damage and what follows it, of what was not to be kept.
-    pub cut_bytes: u64,
-}
-
 /// One event, for [`EventFile::rebuild`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry<'a> {
@@ -47,19 +38,18 @@ impl EventFile {
     }
 
     /// Opens an event file to append to, after cutting off what follows its first `keep` scalars
-    /// and images, or follows the first record that is torn or damaged.
+    /// and images, or follows the first record that is torn or damaged. Gives how many it kept.
     ///
     /// # Errors
     /// The file system's error, also if the file is not there.
-    pub fn resume(path: &Path, keep: u64) -> Result<(EventFile, Remainder)> {
+    pub fn resume(path: &Path, keep: u64) -> Result<(EventFile, u64)> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(path)
             .map_err(Error::io("open", path))?;
-        let found = cut_back(&mut file, keep).map_err(Error::io("read", path))?;
-        let file = EventFile { out: BufWriter::new(file), path: path.to_owned() };
-        Ok((file, found))
+        let kept = cut_back(&mut file, keep).map_err(Error::io("read", path))?;
+        Ok((EventFile { out: BufWriter::new(file), path: path.to_owned() }, kept))
     }
 
     /// Makes the event file anew from what `fill` hands over, in the order of ticks. The old file
@@ -72,8 +62,7 @@ impl EventFile {
         F: FnOnce(&mut dyn FnMut(Entry<'_>) -> io::Result<()>) -> io::Result<()>,
     {
         atomic::write_with(path, |mut out| {
-            let version = messages::encode(seconds(), 0, Content::Version);
-            record::write(&mut out, &version)?;
+            write_version(&mut out)?;
             fill(&mut |entry| {
                 let event = messages::encode(entry.wall_time, entry.tick, entry.content);
                 record::write(&mut out, &event)
@@ -106,8 +95,13 @@ fn seconds() -> f64 {
     now_ms() as f64 / 1000.0
 }
 
-fn cut_back(file: &mut File, keep: u64) -> io::Result<Remainder> {
-    let length = file.metadata()?.len();
+/// The first record of every file.
+fn write_version(mut out: impl Write) -> io::Result<()> {
+    record::write(&mut out, &messages::encode(seconds(), 0, Content::Version))
+}
+
+/// Cuts off what is not to be kept; gives how many scalars and images are left.
+fn cut_back(file: &mut File, keep: u64) -> io::Result<u64> {
     let mut input = BufReader::new(&mut *file);
     let (mut kept, mut summaries, mut data) = (0, 0, Vec::new());
     while record::read(&mut input, &mut data)? {
@@ -123,15 +117,14 @@ fn cut_back(file: &mut File, keep: u64) -> io::Result<Remainder> {
     }
     drop(input);
     if kept == 0 {
-        let version = messages::encode(seconds(), 0, Content::Version);
         file.set_len(0)?;
         file.rewind()?;
-        record::write(file, &version)?;
+        write_version(file)?;
     } else {
         file.set_len(kept)?;
         file.seek(SeekFrom::Start(kept))?;
     }
-    Ok(Remainder { summaries, cut_bytes: length - kept.min(length) })
+    Ok(summaries)
 }
 
 /// Ticks of the records in an event file that carry a scalar or an image, up to the first damage.
@@ -174,9 +167,9 @@ mod tests {
         let path = dir.path().join("events.out.tfevents.x");
         three(&path);
         let whole = fs::read(&path).unwrap();
-        let (mut file, found) = EventFile::resume(&path, 2).unwrap();
-        assert_eq!(found.summaries, 2);
-        assert!(found.cut_bytes > 0);
+        let (mut file, kept) = EventFile::resume(&path, 2).unwrap();
+        assert_eq!(kept, 2);
+        assert!(fs::metadata(&path).unwrap().len() < whole.len() as u64);
         assert_eq!(ticks(&path).unwrap(), [1, 2]);
         file.append(3, loss(0.5)).unwrap();
         file.append(4, Content::Image { tag: "grid", png: &[1, 2] }).unwrap();
@@ -184,9 +177,9 @@ mod tests {
         assert_eq!(ticks(&path).unwrap(), [1, 2, 3, 4]);
         // Times have a fixed width: the same content has the same length.
         assert!(fs::read(&path).unwrap().len() > whole.len());
-        let (_, found) = EventFile::resume(&path, 3).unwrap();
+        let (_, kept) = EventFile::resume(&path, 3).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), whole.len() as u64);
-        assert_eq!(found.summaries, 3);
+        assert_eq!(kept, 3);
     }
 
     #[test]
@@ -201,13 +194,13 @@ mod tests {
             flipped[at] ^= 0x10;
             for bad in [&whole[..at], &flipped] {
                 fs::write(&path, bad).unwrap();
-                let (mut file, found) = EventFile::resume(&path, 9).unwrap();
+                let (mut file, kept) = EventFile::resume(&path, 9).unwrap();
                 file.append(9, loss(1.0)).unwrap();
                 file.flush().unwrap();
                 let after = ticks(&path).unwrap();
-                assert_eq!(after.len() as u64, found.summaries + 1, "byte {at}");
+                assert_eq!(after.len() as u64, kept + 1, "byte {at}");
                 assert_eq!(after.last(), Some(&9));
-                assert!(found.summaries <= (at / record) as u64, "byte {at}");
+                assert!(kept <= (at / record) as u64, "byte {at}");
             }
         }
     }
@@ -220,11 +213,7 @@ mod tests {
         let failed = EventFile::rebuild(&path, |_| Err(io::Error::other("no rows")));
         assert!(failed.is_err());
         assert_eq!(ticks(&path).unwrap(), [1, 2, 3]);
-        let entry = |tick| Entry {
-            wall_time: 1.0,
-            tick,
-            content: Content::Scalar { tag: "a", value: 1.0 },
-        };
+        let entry = |tick| Entry { wall_time: 1.0, tick, content: loss(1.0) };
         let mut file =
             EventFile::rebuild(&path, |put| [7, 8].into_iter().try_for_each(|t| put(entry(t))))
                 .unwrap();

@@ -1,4 +1,4 @@
-//! The messages of an event file that this crate writes, as TensorBoard declares them.
+//! This module encodes the messages of an event file, as TensorBoard declares them.
 //!
 //! Every field is optional, so that a zero is written as well.
 

@@ -1,4 +1,4 @@
-//! TensorBoard's event file: the run's scalars and pictures for `tensorboard --logdir runs`.
+//! This module writes TensorBoard's event file: the run's scalars and pictures for `tensorboard --logdir runs`.
 //!
 //! The file is a copy of what the store holds; its step is the search's global tick. Like the
 //! store it is cut back when a run resumes, so that a point is never there twice, and a torn tail
@@ -11,5 +11,5 @@ mod file;
 mod messages;
 mod record;
 
-pub use file::{Entry, EventFile, Remainder, ticks};
+pub use file::{Entry, EventFile, ticks};
 pub use messages::Content;

@@ -1,4 +1,4 @@
-//! TFRecord framing: length, its checksum, data, its checksum; all little-endian.
+//! This module frames records as TFRecord does: length, its checksum, data, its checksum; all little-endian.
 //!
 //! A checksum is a CRC-32C, rotated right by 15 bits and shifted by a constant, because a CRC over
 //! data that holds CRCs is weak (tensorflow `lib/hash/crc32c.h`).

@@ -4,7 +4,7 @@
 use autogan_config::Configuration;
 use autogan_run::Checkpoint;
 use autogan_search::{
-    SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
+    Job, SearchConfig, Silent, Training, TrainingConfig, TrainingEvent, TrainingPhase,
 };
 
 use super::scratch::{assert_reproducible, config, finish, inputs, new};

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use autogan_run::{
-    Host, RunDir, RunWriter, ScoresFile, Session as SessionRow, StoreReader, Stored,
-};
+use autogan_run::{Host, RunDir, RunWriter, ScoresFile, Session as SessionRow, StoreReader};
 use autogan_search::{
     Job, Outcome, Reporter, Resumption, RunOptions, RunPlace, RunReport, SearchError, Session,
     Silent, Training, TrainingConfig, TrainingEvent, best_is_intact,
@@ -232,7 +230,7 @@ fn a_divergence_is_noted_in_the_run_directory() {
     session.finish().unwrap();
     assert!(error.contains("diverged") && error.contains("at stage 3, iteration"), "{error}");
     let reader = StoreReader::open(&kept.dir.store_path()).unwrap();
-    let sessions: Vec<Stored<SessionRow>> = reader.rows_after(0).unwrap();
+    let sessions = reader.rows_after::<SessionRow>(0).unwrap();
     let end = &sessions.last().unwrap().row;
     let json: serde_json::Value = serde_json::from_str(&end.json).unwrap();
     assert_eq!((end.kind.as_str(), json["outcome"].as_str()), ("end", Some("diverged")));
