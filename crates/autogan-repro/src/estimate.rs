@@ -55,7 +55,7 @@ pub fn estimates(jobs: &[Job], scale: Scale, files: &Files, device: &Device) -> 
             }
             Work::Train { arch, length } => {
                 let (of, estimate): (Arch, fn(&_, usize) -> TrainingEstimate) = match arch {
-                    ArchSource::Fixed(vector) => (vector.parse()?, TrainingEstimate::new),
+                    ArchSource::Fixed(arch) => (arch.clone(), TrainingEstimate::new),
                     _ => (Arch::AUTOGAN_A, TrainingEstimate::of_mean),
                 };
                 let config = training_config(scale, &of, *length, on, files)?;

@@ -1,10 +1,10 @@
 //! A [`Job`] is one search or one training from scratch, in a run directory of its own. Experiments share jobs: a job's
 //! name says everything that it depends on, and its numbers do not depend on when it is run.
 
-use autogan_config::{Configuration, Levels, Policy, RewardMetric, SearchConfig};
+use autogan_config::{Levels, Policy, RewardMetric, SearchConfig};
+use autogan_space::Arch;
 
-use crate::error::Result;
-use crate::scale::{Dataset, ResetSizes, Scale, settings};
+use crate::scale::{Dataset, ResetSizes, Scale};
 
 /// How a search differs from the usual one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,8 +53,8 @@ pub enum Work {
 /// Where the architecture of a training comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArchSource {
-    /// It is given, as its released vector.
-    Fixed(&'static str),
+    /// It is given.
+    Fixed(Arch),
     /// A search found it.
     Found {
         /// The search's job.
@@ -84,10 +84,6 @@ pub enum Length {
     Transfer,
 }
 
-/// A network as hand-made GANs have it, such as SN-GAN's: pre-activation, batch norm, nearest neighbours, in-cell
-/// shortcuts, and no skips between cells.
-const BASELINE: &str = "1 1 1 1 1 1 1 1 0 1 1 1 1 0";
-
 impl Method {
     /// The name in the names of jobs.
     pub fn name(self) -> &'static str {
@@ -106,8 +102,8 @@ impl Method {
         if scale.sizes().reset.is_none() { Method::Controller } else { Method::Reset }
     }
 
-    /// The configuration of the usual search with what the method changes in it.
-    pub(crate) fn change(self, scale: Scale, mut config: SearchConfig) -> Result<SearchConfig> {
+    /// Changes the configuration of the usual search.
+    pub(crate) fn change(self, scale: Scale, config: &mut SearchConfig) {
         match self {
             Method::Controller => (),
             Method::Uniform => config.controller.policy = Policy::Uniform,
@@ -119,12 +115,13 @@ impl Method {
             Method::Reset | Method::NoReset => {
                 config.reset.enabled = self == Method::Reset;
                 if let Some(ResetSizes { both, on }) = scale.sizes().reset {
-                    let on = if config.reset.enabled { on } else { "" };
-                    return Ok(config.with(&[settings(both), settings(on)].concat())?);
+                    both(config);
+                    if config.reset.enabled {
+                        on(config);
+                    }
                 }
             }
         }
-        Ok(config.checked()?)
     }
 }
 
@@ -171,7 +168,13 @@ impl Job {
 
     /// The training to the end of the network that nobody searched.
     pub fn baseline(dataset: Dataset, seed: u64) -> Job {
-        Job::train("train-baseline", ArchSource::Fixed(BASELINE), Length::Long, dataset, seed)
+        Job::train(
+            "train-baseline",
+            ArchSource::Fixed(Arch::HAND_MADE),
+            Length::Long,
+            dataset,
+            seed,
+        )
     }
 
     /// The jobs that have to be finished before this one can begin.

@@ -9,7 +9,7 @@ use crate::error::{ReproError, Result};
 use crate::job::{ArchSource, Job, Length, Method, Work};
 use crate::monitor::Failure;
 use crate::results::Results;
-use crate::scale::{Dataset, Scale, settings};
+use crate::scale::{Dataset, Scale};
 use crate::source::Files;
 
 /// The number that is added to the seed of short trainings, which pick architectures. With the seed of the long training
@@ -28,12 +28,14 @@ pub fn search_config(
 ) -> Result<SearchConfig> {
     let sizes = scale.sizes();
     let preset = sizes.search_presets[usize::from(dataset != Dataset::Shapes)];
-    let mut config = SearchConfig::preset(preset, &settings(sizes.search))?;
+    let mut config = SearchConfig::preset(preset, &[])?;
     config.seed = seed;
     dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
     scorer(scale, dataset).clone_into(&mut config.reward.scorer);
-    method.change(scale, config)
+    (sizes.search)(&mut config);
+    method.change(scale, &mut config);
+    Ok(config.checked()?)
 }
 
 /// The configuration of a training of `arch`.
@@ -53,11 +55,12 @@ pub fn training_config(
         (_, Dataset::Shapes) => sizes.training_presets[0],
         _ => sizes.training_presets[1],
     };
-    let mut config = TrainingConfig::preset(preset, &settings(sizes.training))?;
+    let mut config = TrainingConfig::preset(preset, &[])?;
     config.arch = arch.clone();
     dataset.name().clone_into(&mut config.data.dataset);
     config.data.dir = directory(dataset, files)?;
     scorer(scale, dataset).clone_into(&mut config.score.scorer);
+    (sizes.training)(&mut config);
     config.schedule.samples_every = 0;
     match length {
         Length::Short => {
@@ -100,7 +103,7 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
     let unfinished = |wanted: &str| needs(wanted, "no finished run".to_owned());
     let search = |wanted: &str| results.search(wanted)?.ok_or_else(|| unfinished(wanted));
     match arch {
-        ArchSource::Fixed(vector) => Ok(vector.parse()?),
+        ArchSource::Fixed(arch) => Ok(arch.clone()),
         ArchSource::Found { job: wanted, rank } => {
             let top = search(wanted)?.arch.top;
             let found = top.iter().find(|found| found.rank as usize == *rank);

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use autogan_config::{SearchConfig, TrainingConfig};
+
 /// How large the experiments are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -103,13 +105,16 @@ impl Dataset {
     }
 }
 
-/// What is changed in a search besides, so that a reset fires in it: settings as in [`Sizes::search`].
+/// What is changed in a configuration.
+pub type Change<C> = fn(&mut C);
+
+/// What is changed in a search besides, so that a reset fires in it.
 #[derive(Debug, Clone, Copy)]
 pub struct ResetSizes {
     /// In both runs of the comparison.
-    pub both: &'static str,
+    pub both: Change<SearchConfig>,
     /// Where the reset is on.
-    pub on: &'static str,
+    pub on: Change<SearchConfig>,
 }
 
 /// What is changed in the presets, and how much is done.
@@ -120,12 +125,12 @@ pub struct ResetSizes {
 pub struct Sizes {
     /// Preset of the searches by dataset: the embedded shapes, CIFAR-10.
     pub search_presets: [&'static str; 2],
-    /// What is changed in it: settings as `--set` takes them, with "; " between them.
-    pub search: &'static str,
+    /// What is changed in it.
+    pub search: Change<SearchConfig>,
     /// Presets of training from scratch: the embedded shapes, CIFAR-10, 48x48.
     pub training_presets: [&'static str; 3],
-    /// What is changed in them, in the same way.
-    pub training: &'static str,
+    /// What is changed in them.
+    pub training: Change<TrainingConfig>,
     /// The comparison of figure 9, where the usual search is none of its runs.
     pub reset: Option<ResetSizes>,
     /// G iterations of a short training, as figure 7 and random search without shared weights have them.
@@ -139,24 +144,30 @@ pub struct Sizes {
     pub scratch: usize,
 }
 
-/// The settings of a text, one by one.
-pub(crate) fn settings(text: &str) -> Vec<String> {
-    text.split("; ").filter(|setting| !setting.is_empty()).map(str::to_owned).collect()
-}
-
 const TINY: Sizes = Sizes {
     search_presets: ["quick", "cifar10-cpu"],
-    search: "data.count=40; model.latent=4; model.gf=4; model.df=4; train.d_batch=8; train.g_batch=8; \
-             search.iterations=4; search.grow_at=[1, 2]; search.candidates=4; search.top_k=2; \
-             controller.hidden=8; controller.steps=3; reward.images=16; reward.batch=8; \
-             reward.recalibrate_batches=1; reward.recalibrate_batch=8; derive.candidates=4; \
-             derive.top_k=3; derive.images=16; derive.random=6",
+    search: |c| {
+        c.data.count = 40;
+        (c.model.latent, c.model.gf, c.model.df) = (4, 4, 4);
+        (c.train.d_batch, c.train.g_batch) = (8, 8);
+        (c.search.iterations, c.search.grow_at) = (4, [1, 2]);
+        (c.search.candidates, c.search.top_k) = (4, 2);
+        (c.controller.hidden, c.controller.steps) = (8, 3);
+        (c.reward.images, c.reward.batch) = (16, 8);
+        (c.reward.recalibrate_batches, c.reward.recalibrate_batch) = (1, 8);
+        (c.derive.candidates, c.derive.top_k) = (4, 3);
+        (c.derive.images, c.derive.random) = (16, 6);
+    },
     training_presets: ["quick", "cifar10-cpu", "stl10"],
-    training: "data.count=40; model.latent=4; model.gf=4; model.df=4; train.d_batch=8; train.g_batch=8; \
-               train.n_critic=1; score.images=16; score.splits=2; score.batch=8",
+    training: |c| {
+        c.data.count = 40;
+        (c.model.latent, c.model.gf, c.model.df) = (4, 4, 4);
+        (c.train.d_batch, c.train.g_batch, c.train.n_critic) = (8, 8, 1);
+        (c.score.images, c.score.splits, c.score.batch) = (16, 2, 8);
+    },
     reset: Some(ResetSizes {
-        both: "search.shared_epochs=2",
-        on: "reset.window=4; reset.threshold=1000.0",
+        both: |c| c.search.shared_epochs = 2,
+        on: |c| (c.reset.window, c.reset.threshold) = (4, 1000.0),
     }),
     short: 5,
     long: 8,
@@ -166,15 +177,27 @@ const TINY: Sizes = Sizes {
 
 const SMALL: Sizes = Sizes {
     search_presets: ["quick", "quick"],
-    search: "data.count=3200; search.iterations=11; search.grow_at=[2, 4]; controller.steps=8; \
-             reward.images=256; derive.images=1000; derive.random=10",
+    search: |c| {
+        c.data.count = 3200;
+        (c.search.iterations, c.search.grow_at) = (11, [2, 4]);
+        c.controller.steps = 8;
+        c.reward.images = 256;
+        (c.derive.images, c.derive.random) = (1000, 10);
+    },
     training_presets: ["quick", "quick", "quick"],
-    training: "data.count=3200; model.latent=32; model.gf=24; model.df=32; train.d_batch=32; \
-               train.g_batch=32; train.n_critic=1; train.d_lr=2e-3; train.g_lr=2e-3; \
-               train.ema_decay=0.99; score.images=2000; score.splits=2",
+    training: |c| {
+        c.data.count = 3200;
+        (c.model.latent, c.model.gf, c.model.df) = (32, 24, 32);
+        (c.train.d_batch, c.train.g_batch, c.train.n_critic) = (32, 32, 1);
+        (c.train.d_lr, c.train.g_lr, c.train.ema_decay) = (2e-3, 2e-3, 0.99);
+        (c.score.images, c.score.splits) = (2000, 2);
+    },
     reset: Some(ResetSizes {
-        both: "search.iterations=4; search.grow_at=[1, 2]; search.shared_epochs=3",
-        on: "reset.window=60; reset.threshold=0.1",
+        both: |c| {
+            (c.search.iterations, c.search.grow_at) = (4, [1, 2]);
+            c.search.shared_epochs = 3;
+        },
+        on: |c| (c.reset.window, c.reset.threshold) = (60, 0.1),
     }),
     short: 275,
     long: 360,
@@ -184,9 +207,9 @@ const SMALL: Sizes = Sizes {
 
 const FULL: Sizes = Sizes {
     search_presets: ["quick", "cifar10"],
-    search: "derive.random=48",
+    search: |c| c.derive.random = 48,
     training_presets: ["quick", "cifar10", "stl10"],
-    training: "",
+    training: |_| (),
     reset: None,
     short: 4688,
     long: 50_000,

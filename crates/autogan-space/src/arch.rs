@@ -34,6 +34,15 @@ use Norm::{Batch, None as Plain};
 use Upsample::{Bilinear, Deconv, Nearest};
 
 impl Arch {
+    /// A generator as hand-made GANs have it, such as SN-GAN's: pre-activation, batch norm, nearest neighbours, shortcuts
+    /// within cells, and no skips between them.
+    pub const HAND_MADE: Self = Self {
+        cells: Cow::Borrowed(&[
+            cell(Pre, Batch, Nearest, true, NO_SKIPS),
+            cell(Pre, Batch, Nearest, true, Skips::raw(1, 0)),
+            cell(Pre, Batch, Nearest, true, Skips::raw(2, 0)),
+        ]),
+    };
     /// AutoGAN's top architecture on CIFAR-10 (released `autogan_cifar10_a`; IS 8.55, FID 12.42).
     pub const AUTOGAN_A: Self = Self {
         cells: Cow::Borrowed(&[
@@ -208,6 +217,7 @@ mod tests {
             let short = name.trim_start_matches("autogan-");
             assert_eq!(short.parse::<Arch>().unwrap(), arch);
         }
+        assert_eq!(Arch::HAND_MADE.to_string(), "1 1 1 1 1 1 1 1 0 1 1 1 1 0");
         assert_eq!(Arch::AUTOGAN_A.prefix(1).known_name(), None);
     }
 

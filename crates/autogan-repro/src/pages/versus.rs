@@ -1,5 +1,6 @@
 //! Figures 8, 9 and 10 compare two searches that differ in one thing, over their course and by what they found.
 
+use autogan_config::{Configuration, SearchConfig, differences};
 use autogan_report::plot::{Plot, Series, Shape};
 
 use super::compare::{self, Arm, Cost, interval, paired, part, spread};
@@ -9,7 +10,27 @@ use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method};
 use crate::results::{SearchResult, StepReward};
-use crate::scale::{Dataset, ResetSizes};
+use crate::scale::{Dataset, Scale};
+
+/// What the comparison of figure 9 changes in the usual search: in both of its runs, and where the reset is on.
+fn reset_settings(scale: Scale) -> Result<[String; 2]> {
+    let usual = SearchConfig::preset(scale.sizes().search_presets[0], &[])?;
+    let of = |method: Method| {
+        let mut config = usual.clone();
+        (scale.sizes().search)(&mut config);
+        method.change(scale, &mut config);
+        config.flat()
+    };
+    let change = |from: Method, to: Method| -> Result<String> {
+        let changed = differences(&[of(from)?, of(to)?]).into_iter();
+        let changed = changed.filter(|(key, _)| key != "reset.enabled");
+        let text = |(key, values): (String, Vec<Option<_>>)| {
+            Some(format!("{key}={}", values[1].as_ref()?))
+        };
+        Ok(changed.filter_map(text).collect::<Vec<_>>().join("`, `"))
+    };
+    Ok([change(Method::Controller, Method::NoReset)?, change(Method::NoReset, Method::Reset)?])
+}
 
 /// What the horizontal axis of a course counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,8 +65,8 @@ pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
 pub(super) fn reset(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let with = Method::with_reset(context.scope.scale);
     let methods = [(with, "with reset"), (Method::NoReset, "without reset")];
-    if let Some(ResetSizes { both, on }) = context.scope.scale.sizes().reset {
-        let [both, on] = [both, on].map(|settings| settings.replace("; ", "`, `"));
+    if with == Method::Reset {
+        let [both, on] = reset_settings(context.scope.scale)?;
         page.text(&format!("Both: `{both}`. With reset: `{on}`."));
     }
     sections(page, context, (Item::Fig9, methods), |page, dataset, found| {
