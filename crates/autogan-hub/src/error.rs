@@ -1,6 +1,6 @@
 //! What can go wrong with the hub, and what to do about it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a file could not be had from the hub.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +70,9 @@ pub struct MissingFile {
     pub place: PathBuf,
 }
 
+#[cfg(feature = "fetch")]
 impl HubError {
-    pub(crate) fn at(path: &Path, action: &str, error: &std::io::Error) -> Self {
+    pub(crate) fn at(path: &std::path::Path, action: &str, error: &std::io::Error) -> Self {
         HubError::Cache { reason: format!("{}: cannot {action}: {error}", path.display()) }
     }
 }
