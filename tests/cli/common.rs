@@ -43,7 +43,8 @@ impl CommandOutput {
 /// A command that starts the binary in `dir`.
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autogan"));
-    command.current_dir(dir).env("HF_HUB_OFFLINE", "1").env_remove("RUST_LOG");
+    command.current_dir(dir).env("HF_HUB_OFFLINE", "1");
+    command.env_remove("RUST_LOG").env_remove("AUTOGAN_CALLED_AS");
     command
 }
 

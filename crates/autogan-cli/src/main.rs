@@ -111,8 +111,10 @@ const PURGE_DELAY: i32 = 15;
 fn main() -> ExitCode {
     // Training makes and drops the same large tensors at every step. Memory that goes back to the system between two
     // steps has to be cleared page by page when it is taken again.
-    // SAFETY: the option is one of mimalloc's, and any delay is valid.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 10_000) };
+    if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
+        // SAFETY: the option is one of mimalloc's, any delay is valid, and no other thread runs yet.
+        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 10_000) };
+    }
     // candle's own thread pool spins while it waits, which starves the operators' threads on a busy machine.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };

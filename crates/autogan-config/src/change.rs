@@ -1,9 +1,11 @@
 //! Where configurations differ, and which keys may change while a run goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::configuration::Flat;
 use crate::error::{ConfigError, Result};
+
+/// Every value by its dotted key, such as `train.d_batch`.
+pub type Flat = BTreeMap<String, toml::Value>;
 
 /// The keys whose values are not the same in all of `configs`, each with its value in every one of them; `None` where a
 /// configuration does not have the key.

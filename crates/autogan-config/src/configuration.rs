@@ -1,20 +1,16 @@
 //! What every kind of configuration can do: be read from a preset or a file, take settings, be checked and written.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::change;
+use crate::change::{self, Flat};
 use crate::error::{ConfigError, Result};
 use crate::keys::Values;
 
 /// Presets by name with their text, the default first.
 pub type Presets = &'static [(&'static str, &'static str)];
-
-/// Every value by its dotted key, such as `train.d_batch`.
-pub type Flat = BTreeMap<String, toml::Value>;
 
 /// The presets of one folder under `presets`.
 macro_rules! presets {

@@ -1,6 +1,7 @@
 //! The configuration in a run's directory, of either kind and of any version.
 
-use crate::configuration::{Flat, text_error};
+use crate::change::Flat;
+use crate::configuration::text_error;
 use crate::{Configuration, Result, SearchConfig, TrainingConfig};
 
 /// The configuration of a run.

@@ -88,7 +88,7 @@ fn check(
         device: args.device.clone(),
         quick: args.quick,
         cudnn: !args.no_cudnn,
-        python: std::env::var("AUTOGAN_PYTHON").unwrap_or_else(|_| "python3".into()),
+        python: toolkit::variable("AUTOGAN_PYTHON").unwrap_or_else(|| "python3".into()),
         driver_loads,
         facts: Map::new(),
         gpu: false,

@@ -50,14 +50,19 @@ impl Toolkit {
     }
 }
 
+/// A variable of the environment. One that is not in UTF-8 names a file that is not there, which is then said.
+pub fn variable(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+}
+
 /// The cargo that runs us, or the one on the path.
 pub fn cargo() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+    variable("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// The compiler below `CUDA_HOME`, or else the name under which the path may have it.
 pub fn nvcc_here() -> String {
-    let below = std::env::var("CUDA_HOME").ok().map(|home| format!("{home}/bin/nvcc"));
+    let below = variable("CUDA_HOME").map(|home| format!("{home}/bin/nvcc"));
     below.filter(|nvcc| Path::new(nvcc).is_file()).unwrap_or_else(|| "nvcc".into())
 }
 

@@ -24,7 +24,7 @@ pub fn tanh(x: &Tensor) -> Result<Tensor> {
     apply([x], x.dims(), Tanh(x.elem_count()))
 }
 
-/// Of so many elements.
+/// ReLU of a tensor with this number of elements.
 struct Relu(usize);
 
 impl Operator<1> for Relu {
@@ -61,7 +61,7 @@ impl Operator<1> for Relu {
 /// Elements that a task has at least.
 const TANH_CHUNK: usize = 1 << 10;
 
-/// Of so many elements.
+/// Hyperbolic tangent of a tensor with this number of elements.
 struct Tanh(usize);
 
 impl Operator<1> for Tanh {

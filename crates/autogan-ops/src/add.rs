@@ -19,7 +19,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     apply([a, b], a.dims(), Add(a.elem_count()))
 }
 
-/// Of so many elements.
+/// Holds the number of elements.
 struct Add(usize);
 
 impl Operator<2> for Add {

@@ -66,7 +66,7 @@ impl Evaluation for ToFloats {
     }
 }
 
-/// Of so many elements.
+/// Holds the number of elements.
 struct ToBytes(usize);
 
 impl Evaluation for ToBytes {

@@ -34,7 +34,7 @@ struct SpaceToDepth {
 }
 
 impl SpaceToDepth {
-    /// With the shape of the output.
+    /// Returns the shape of the output, and the operator.
     fn new(x: &Tensor) -> Result<([usize; 4], Self)> {
         let (n, c, h, w) = x.dims4()?;
         if h % 2 + w % 2 > 0 {

@@ -13,7 +13,7 @@ use crate::host::{Storages, host, slice, tensor, with_storages};
 use crate::real::{Real, dispatch};
 use crate::tape::{self, tracked};
 
-/// What the way back of an operator reads. The rest is dropped.
+/// The tensors that an operator keeps for its backward pass. It drops the others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     Nothing,

@@ -137,6 +137,11 @@ impl AdamOptimizer {
     pub fn step_with(&mut self, grads: &impl GradientOf) -> Result<()> {
         self.adam.step(self.vars.iter().map(|(name, var)| (name.as_str(), var)), grads)
     }
+
+    /// The Adam inside, with its moments.
+    pub fn adam(&self) -> &Adam {
+        &self.adam
+    }
 }
 
 /// Variables are named by their places, from `"0"` on; those that hold no floats are passed over.

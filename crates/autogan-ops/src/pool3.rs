@@ -79,7 +79,7 @@ impl Pool {
         Ok(Self { n, c, from: (h, w), to: (side(h), side(w)), stride, pad })
     }
 
-    /// Of the output.
+    /// The shape of the output.
     fn shape(&self) -> (usize, usize, usize, usize) {
         (self.n, self.c, self.to.0, self.to.1)
     }

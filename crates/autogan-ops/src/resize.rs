@@ -103,7 +103,7 @@ struct Bilinear {
 }
 
 impl Bilinear {
-    /// With the shape of the output.
+    /// Returns the shape of the output, and the operator.
     fn new(
         x: &Tensor,
         to: (usize, usize),

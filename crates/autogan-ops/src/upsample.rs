@@ -53,7 +53,7 @@ impl Grid {
         Ok(Self { n, c, h, w, factor })
     }
 
-    /// Of the output.
+    /// The shape of the output.
     fn shape(&self) -> (usize, usize, usize, usize) {
         (self.n, self.c, self.h * self.factor, self.w * self.factor)
     }

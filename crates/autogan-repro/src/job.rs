@@ -166,7 +166,7 @@ impl Job {
         Job::train("train-scratch", arch, Length::Long, dataset, seed)
     }
 
-    /// The training to the end of the network that nobody searched.
+    /// The training to the end of the hand-made baseline.
     pub fn baseline(dataset: Dataset, seed: u64) -> Job {
         Job::train(
             "train-baseline",

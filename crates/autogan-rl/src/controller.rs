@@ -15,7 +15,7 @@ use crate::error::{Result, RlError};
 use crate::lstm::{LstmState, lstm_step};
 use crate::params::ControllerParams;
 use crate::rollout::{PreviousToken, StartState};
-use crate::rule::ChoiceRule;
+use crate::rule::{AnyChoice, ChoiceRule};
 use crate::ruled::RuledController;
 
 /// Size and input rule of a controller.
@@ -99,10 +99,14 @@ impl Controller {
         vec![StartState::zeros(self.config.hidden); batch]
     }
 
-    /// This controller as it draws and follows sequences: those that `rule` allows, such as
-    /// [`AnyChoice`](crate::AnyChoice).
+    /// This controller as it draws and follows sequences: those that `rule` allows.
     pub fn within<'a>(&'a self, rule: &'a dyn ChoiceRule) -> RuledController<'a> {
         RuledController { controller: self, rule }
+    }
+
+    /// This controller as it draws and follows sequences of any choices.
+    pub fn freely(&self) -> RuledController<'_> {
+        self.within(&AnyChoice)
     }
 
     /// First input `[B, hidden]` and first state.

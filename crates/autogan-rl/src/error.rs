@@ -27,7 +27,7 @@ pub enum RlError {
         found: String,
     },
 
-    /// A batch of this has no rows.
+    /// A batch is empty; the value names what its rows should be.
     #[error("expected at least one {0}, found none; ask for a batch of 1 or more")]
     Empty(&'static str),
 
@@ -116,7 +116,7 @@ pub enum RlError {
         value: f64,
     },
 
-    /// A loss that is defined for one child a step was given so many.
+    /// The loss `released`, which is defined for one child a step, was given this number of them.
     #[error(
         "policy loss `released`: expected a batch of 1, found {0}; the released code fails with a shape error \
          here, so set children per step to 1 or choose another loss"

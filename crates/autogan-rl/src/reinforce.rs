@@ -8,7 +8,6 @@ use crate::baseline::{Baseline, check_finite};
 use crate::error::{Result, RlError};
 use crate::loss::{advantage_loss, entropy_in_reward_loss, released_loss};
 use crate::rollout::Rollout;
-use crate::trainer::mean;
 
 /// A loss and what went into it.
 #[derive(Debug, Clone)]
@@ -109,6 +108,11 @@ impl Reinforce {
             }
         }
     }
+}
+
+/// The mean; NaN of nothing.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use candle_core::DType;
 
 use crate::controller::Controller;
 use crate::error::Result;
-use crate::reinforce::Reinforce;
+use crate::reinforce::{Reinforce, mean};
 use crate::rollout::Rollout;
 
 /// The numbers of one controller step.
@@ -74,9 +74,4 @@ impl PolicyTrainer {
             mean_entropy: rollout.mean_entropy()?,
         })
     }
-}
-
-/// The mean; NaN of nothing.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autogan_rl::{
-    ActionSpace, AnyChoice, BudgetRule, ChoiceRule, Controller, ControllerConfig, FirstInput,
-    Result, RlError,
+    ActionSpace, BudgetRule, ChoiceRule, Controller, ControllerConfig, FirstInput, Result, RlError,
 };
 use autogan_space::{Arch, Budget, GeneratorShape, TokenOrder, derived_generator_cost};
 use candle_core::{DType, Device, Tensor};
@@ -54,7 +53,7 @@ fn probabilities_are_renormalised_over_what_is_allowed() {
         let rollout = controller.within(&rule).evaluate(&starts, &all).unwrap();
         let total: f64 = rollout.sequence_log_probs().unwrap().iter().map(|l| l.exp()).sum();
         assert!((total - 1.0).abs() < 1e-6, "{total}");
-        let free = controller.within(&AnyChoice).evaluate(&starts, &all).unwrap();
+        let free = controller.freely().evaluate(&starts, &all).unwrap();
         // In each row and token, a forbidden choice has probability 0, and the others keep their proportions.
         for token in 0..rollout.probs.len() {
             let (p, q) = (values(&rollout.probs[token]), values(&free.probs[token]));
@@ -164,7 +163,7 @@ fn a_rule_that_allows_everything_changes_nothing_and_what_a_rule_forbids_is_an_e
             Ok(Some(vec![true; SPACE.tokens()?[actions.len()].choices()]))
         }
     }
-    let free = controller.within(&AnyChoice).sample(&starts, &mut rng()).unwrap();
+    let free = controller.freely().sample(&starts, &mut rng()).unwrap();
     let within = controller.within(&Every).sample(&starts, &mut rng()).unwrap();
     assert_eq!(free.actions, within.actions);
     assert_eq!(values(&free.log_probs), values(&within.log_probs));

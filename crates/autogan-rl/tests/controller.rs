@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests
 
 use autogan_rl::{
-    ActionSpace, AnyChoice, Controller, ControllerConfig, FirstInput, PreviousToken, RlError,
-    StartState,
+    ActionSpace, Controller, ControllerConfig, FirstInput, PreviousToken, RlError, StartState,
 };
 use autogan_space::{TokenKind, TokenOrder, controller_params, stage_tokens};
 use candle_core::{DType, Device, Tensor};
@@ -78,8 +77,8 @@ fn sampling_reports_what_evaluating_the_same_actions_reports() {
     let controller = small(2, 1);
     let starts: Vec<StartState> =
         (0..5).map(|i| start(8, Some((TokenKind::Shortcut, i % 2)), i as u64)).collect();
-    let drawn = controller.within(&AnyChoice).sample(&starts, &mut rng(7)).unwrap();
-    let forced = controller.within(&AnyChoice).evaluate(&starts, &drawn.actions).unwrap();
+    let drawn = controller.freely().sample(&starts, &mut rng(7)).unwrap();
+    let forced = controller.freely().evaluate(&starts, &drawn.actions).unwrap();
     assert_eq!(drawn.log_probs.dims(), [5, 6]);
     assert_eq!(drawn.entropies.dims(), [5, 6]);
     for (a, b) in [
@@ -112,11 +111,10 @@ fn sampling_reports_what_evaluating_the_same_actions_reports() {
 fn a_batch_draws_what_single_rows_draw() {
     let controller = small(1, 2);
     let starts: Vec<StartState> = (0..4).map(|i| start(8, None, i)).collect();
-    let together = controller.within(&AnyChoice).sample(&starts, &mut rng(11)).unwrap();
+    let together = controller.freely().sample(&starts, &mut rng(11)).unwrap();
     let mut stream = rng(11);
     for (i, start) in starts.iter().enumerate() {
-        let alone =
-            controller.within(&AnyChoice).sample(std::slice::from_ref(start), &mut stream).unwrap();
+        let alone = controller.freely().sample(std::slice::from_ref(start), &mut stream).unwrap();
         assert_eq!(alone.actions[0], together.actions[i]);
     }
 }
@@ -125,8 +123,7 @@ fn a_batch_draws_what_single_rows_draw() {
 fn frequencies_follow_the_probabilities() {
     let controller = small(0, 5);
     let n = 4000;
-    let rollout =
-        controller.within(&AnyChoice).sample(&controller.zero_starts(n), &mut rng(13)).unwrap();
+    let rollout = controller.freely().sample(&controller.zero_starts(n), &mut rng(13)).unwrap();
     for k in 0..2 {
         let p = rollout.probs[0].to_vec2::<f64>().unwrap()[0][k];
         let found = rollout.actions.iter().filter(|a| a[0] == k).count() as f64 / n as f64;
@@ -149,15 +146,14 @@ fn frequencies_follow_the_probabilities() {
 }
 
 fn sequence_probs(controller: &Controller, all: &[Vec<usize>]) -> Vec<f64> {
-    let rollout =
-        controller.within(&AnyChoice).evaluate(&controller.zero_starts(all.len()), all).unwrap();
+    let rollout = controller.freely().evaluate(&controller.zero_starts(all.len()), all).unwrap();
     rollout.sequence_log_probs().unwrap().into_iter().map(f64::exp).collect()
 }
 
 #[test]
 fn greedy_takes_the_most_probable_choice() {
     let controller = small(2, 6);
-    let rollout = controller.within(&AnyChoice).greedy(&[start(8, None, 4)]).unwrap();
+    let rollout = controller.freely().greedy(&[start(8, None, 4)]).unwrap();
     for (i, probs) in rollout.probs.iter().enumerate() {
         let p = &probs.to_vec2::<f64>().unwrap()[0];
         assert!(p.iter().all(|q| *q <= p[rollout.actions[0][i]]));
@@ -179,9 +175,8 @@ fn the_previous_token_is_read_from_its_own_segment() {
     // Tokens 2 2 3 3 2: the shortcut's rows are 10 and 11; a row of zeros is the same as no previous token.
     let mut controller = small(1, 8);
     let with = |choice| vec![start(8, Some((TokenKind::Shortcut, choice)), 9)];
-    let logits = |c: &Controller, s: &[StartState]| {
-        values(&c.within(&AnyChoice).greedy(s).unwrap().logits[0])
-    };
+    let logits =
+        |c: &Controller, s: &[StartState]| values(&c.freely().greedy(s).unwrap().logits[0]);
     let none = logits(&controller, &[start(8, None, 9)]);
     let (no, yes) = (logits(&controller, &with(0)), logits(&controller, &with(1)));
     assert!(none != no && none != yes && no != yes);
@@ -190,8 +185,7 @@ fn the_previous_token_is_read_from_its_own_segment() {
     assert_eq!(logits(&controller, &with(0)), no);
     // A batch may mix rows with and without one.
     let mixed = [start(8, None, 9), with(0).remove(0)];
-    let both =
-        controller.within(&AnyChoice).greedy(&mixed).unwrap().logits[0].to_vec2::<f64>().unwrap();
+    let both = controller.freely().greedy(&mixed).unwrap().logits[0].to_vec2::<f64>().unwrap();
     for (k, (a, b)) in none.iter().zip(&no).enumerate() {
         assert!((both[0][k] - a).abs() < 1e-12 && (both[1][k] - b).abs() < 1e-12);
     }
@@ -201,8 +195,7 @@ fn the_previous_token_is_read_from_its_own_segment() {
 fn zeros_as_first_input_ignore_the_previous_token() {
     let tokens = stage_tokens(1, TokenOrder::Released);
     let controller = make(&tokens, 8, FirstInput::Zeros, 8);
-    let logits =
-        |s: StartState| values(&controller.within(&AnyChoice).greedy(&[s]).unwrap().logits[0]);
+    let logits = |s: StartState| values(&controller.freely().greedy(&[s]).unwrap().logits[0]);
     let with = start(8, Some((TokenKind::Shortcut, 1)), 9);
     assert_eq!(logits(with), logits(start(8, None, 9)));
 }
@@ -212,7 +205,7 @@ fn a_skip_mask_keeps_its_meaning_in_a_wider_mask() {
     // Released order at stage 2: the mask's rows are 10 to 13; "from cell 1" is 1 in the narrow mask, 2 in the wide.
     let tokens = stage_tokens(2, TokenOrder::Released);
     let mut controller = make(&tokens, 8, FirstInput::PreviousToken, 8);
-    let logits = |c: &Controller, s| values(&c.within(&AnyChoice).greedy(&[s]).unwrap().logits[0]);
+    let logits = |c: &Controller, s| values(&c.freely().greedy(&[s]).unwrap().logits[0]);
     let mask = start(8, Some((TokenKind::SkipMask { cells: 1 }, 1)), 9);
     blank_row(&mut controller, 12);
     assert_eq!(logits(&controller, mask), logits(&controller, start(8, None, 9)));
@@ -221,7 +214,7 @@ fn a_skip_mask_keeps_its_meaning_in_a_wider_mask() {
 #[test]
 fn end_states_carry_into_the_next_stage() {
     let first = small(0, 1);
-    let rollout = first.within(&AnyChoice).sample(&first.zero_starts(3), &mut rng(2)).unwrap();
+    let rollout = first.freely().sample(&first.zero_starts(3), &mut rng(2)).unwrap();
     let states = rollout.end_states().unwrap();
     for (state, actions) in states.iter().zip(&rollout.actions) {
         let last = PreviousToken { kind: TokenKind::Shortcut, choice: actions[3] };
@@ -229,7 +222,7 @@ fn end_states_carry_into_the_next_stage() {
     }
     let json = serde_json::to_string(&states).unwrap();
     assert_eq!(serde_json::from_str::<Vec<StartState>>(&json).unwrap(), states);
-    let next = small(1, 3).within(&AnyChoice).sample(&states, &mut rng(4)).unwrap();
+    let next = small(1, 3).freely().sample(&states, &mut rng(4)).unwrap();
     assert_eq!(next.batch(), 3);
     let first_rows = next.logits[0].to_vec2::<f64>().unwrap();
     assert!(first_rows[0] != first_rows[1], "rows with different histories start alike");
@@ -252,10 +245,7 @@ fn state_survives_a_round_trip_and_misfits_change_nothing() {
 
     to.load_state(&state).unwrap();
     let starts = from.zero_starts(2);
-    let (a, b) = (
-        from.within(&AnyChoice).greedy(&starts).unwrap(),
-        to.within(&AnyChoice).greedy(&starts).unwrap(),
-    );
+    let (a, b) = (from.freely().greedy(&starts).unwrap(), to.freely().greedy(&starts).unwrap());
     assert_eq!(values(&a.end_h), values(&b.end_h));
 }
 
@@ -263,23 +253,22 @@ fn state_survives_a_round_trip_and_misfits_change_nothing() {
 fn misuse_is_an_error_that_names_the_place() {
     let controller = small(1, 1);
     let starts = controller.zero_starts(1);
-    let error = |actions: &[Vec<usize>]| {
-        controller.within(&AnyChoice).evaluate(&starts, actions).unwrap_err()
-    };
+    let error =
+        |actions: &[Vec<usize>]| controller.freely().evaluate(&starts, actions).unwrap_err();
     let e = error(&[vec![0, 0, 3, 0, 0]]);
     assert!(matches!(e, RlError::Action { row: 0, index: 2, choices: 3, found: 3, .. }), "{e}");
     assert!(matches!(error(&[vec![0; 4]]), RlError::Length { expected: 5, found: 4, .. }));
     assert!(matches!(error(&[]), RlError::Length { expected: 1, found: 0, .. }));
-    assert!(matches!(controller.within(&AnyChoice).greedy(&[]), Err(RlError::Empty(_))));
+    assert!(matches!(controller.freely().greedy(&[]), Err(RlError::Empty(_))));
     let short = StartState::zeros(7);
     assert!(matches!(
-        controller.within(&AnyChoice).greedy(&[short]),
+        controller.freely().greedy(&[short]),
         Err(RlError::Length { expected: 8, .. })
     ));
     for (kind, choice) in [(TokenKind::SkipMask { cells: 1 }, 0), (TokenKind::Shortcut, 2)] {
         let foreign = start(8, Some((kind, choice)), 1);
         assert!(matches!(
-            controller.within(&AnyChoice).greedy(&[foreign]),
+            controller.freely().greedy(&[foreign]),
             Err(RlError::PreviousToken { .. })
         ));
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use autogan_rl::{AnyChoice, Controller, ControllerConfig, Draw, FirstInput};
+use autogan_rl::{Controller, ControllerConfig, Draw, FirstInput};
 use autogan_space::{TokenOrder, stage_tokens};
 use candle_core::{DType, Device, Tensor};
 use rand::SeedableRng;
@@ -34,22 +34,22 @@ fn draws_differ_and_end_with_the_whole_space() {
     let starts = controller.zero_starts(2);
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     for (m, expected) in [(1, 1), (10, 10), (143, 143), (144, 144), (500, 144)] {
-        let draws = controller.within(&AnyChoice).sample_distinct(&starts, m, &mut rng).unwrap();
+        let draws = controller.freely().sample_distinct(&starts, m, &mut rng).unwrap();
         let different: BTreeSet<&Draw> = draws.iter().collect();
         assert_eq!((draws.len(), different.len()), (expected, expected), "m = {m}");
     }
-    assert!(controller.within(&AnyChoice).sample_distinct(&starts, 0, &mut rng).is_err());
-    assert!(controller.within(&AnyChoice).sample_distinct(&[], 3, &mut rng).is_err());
+    assert!(controller.freely().sample_distinct(&starts, 0, &mut rng).is_err());
+    assert!(controller.freely().sample_distinct(&[], 3, &mut rng).is_err());
 }
 
 #[test]
 fn a_nearly_certain_policy_still_gives_different_draws() {
     let controller = sharpened(0, 3000.0);
     let starts = controller.zero_starts(1);
-    let likeliest = controller.within(&AnyChoice).greedy(&starts).unwrap();
+    let likeliest = controller.freely().greedy(&starts).unwrap();
     assert!(likeliest.sequence_log_probs().unwrap()[0] > -1e-3, "not nearly certain");
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let draws = controller.within(&AnyChoice).sample_distinct(&starts, 10, &mut rng).unwrap();
+    let draws = controller.freely().sample_distinct(&starts, 10, &mut rng).unwrap();
     assert_eq!(draws.iter().collect::<BTreeSet<_>>().len(), 10);
     assert_eq!(draws[0].actions, likeliest.actions[0]);
 }
@@ -70,15 +70,14 @@ fn the_distribution_is_that_of_rejecting_repeats() {
     let controller = sharpened(0, 3.0);
     let starts = controller.zero_starts(1);
     let all: Vec<Vec<usize>> = (0..36).map(|i| vec![i / 18, i / 6 % 3, i / 2 % 3, i % 2]).collect();
-    let rollout =
-        controller.within(&AnyChoice).evaluate(&controller.zero_starts(36), &all).unwrap();
+    let rollout = controller.freely().evaluate(&controller.zero_starts(36), &all).unwrap();
     let p: Vec<f64> = rollout.sequence_log_probs().unwrap().into_iter().map(f64::exp).collect();
 
     let n = 1500;
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut firsts = BTreeMap::new();
     let found = inclusion(n, || {
-        let draws = controller.within(&AnyChoice).sample_distinct(&starts, 2, &mut rng).unwrap();
+        let draws = controller.freely().sample_distinct(&starts, 2, &mut rng).unwrap();
         *firsts.entry(draws[0].actions.clone()).or_insert(0.0) += 1.0 / n as f64;
         [draws[0].actions.clone(), draws[1].actions.clone()]
     });
@@ -110,8 +109,7 @@ fn start_states_are_equally_likely() {
     let mut counts = [0; 3];
     let n = 900;
     for _ in 0..n {
-        counts[controller.within(&AnyChoice).sample_distinct(&starts, 1, &mut rng).unwrap()[0]
-            .start] += 1;
+        counts[controller.freely().sample_distinct(&starts, 1, &mut rng).unwrap()[0].start] += 1;
     }
     // 300 expected, standard deviation 14
     assert!(counts.iter().all(|c| (240..360).contains(c)), "{counts:?}");

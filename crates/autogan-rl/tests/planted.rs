@@ -4,7 +4,7 @@
 
 use autogan_config::{Configuration, PolicyConfig, SearchConfig};
 use autogan_ops::AdamConfig;
-use autogan_rl::{ActionSpace, AnyChoice, Controller, PolicyTrainer, Reward, RewardValue};
+use autogan_rl::{ActionSpace, Controller, PolicyTrainer, Reward, RewardValue};
 use autogan_space::{Arch, TokenKind, TokenOrder};
 use candle_core::{DType, Device};
 use rand::{Rng, SeedableRng};
@@ -78,8 +78,7 @@ fn controller_samples(seed: u64, lr: f64) -> usize {
     let adam = AdamConfig { lr, ..PolicyTrainer::adam(&config) };
     let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam).unwrap();
     while reward.calls < LIMIT {
-        let rollout =
-            controller.within(&AnyChoice).sample(&controller.zero_starts(1), &mut rng).unwrap();
+        let rollout = controller.freely().sample(&controller.zero_starts(1), &mut rng).unwrap();
         let arch = SPACE.decode(None, &rollout.actions[0]).unwrap();
         let score = reward.reward(&arch).unwrap().value;
         if score >= goal {

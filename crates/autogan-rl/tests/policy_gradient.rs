@@ -5,8 +5,8 @@
 use autogan_config::{Configuration, PolicyConfig, SearchConfig};
 use autogan_ops::AdamConfig;
 use autogan_rl::{
-    AnyChoice, Baseline, BaselineOrder, Controller, ControllerConfig, FirstInput, PolicyLoss,
-    PolicyTrainer, Reinforce, RlError, Rollout,
+    Baseline, BaselineOrder, Controller, ControllerConfig, FirstInput, PolicyLoss, PolicyTrainer,
+    Reinforce, RlError, Rollout,
 };
 use autogan_space::{TokenKind, TokenOrder, stage_tokens};
 use candle_core::{DType, Device, Tensor};
@@ -52,7 +52,7 @@ fn loss_and_bias_gradient(
     let c = one_decision();
     let forced = |actions: &[usize]| -> Rollout {
         let rows: Vec<Vec<usize>> = actions.iter().map(|&a| vec![a]).collect();
-        c.within(&AnyChoice).evaluate(&c.zero_starts(rows.len()), &rows).unwrap()
+        c.freely().evaluate(&c.zero_starts(rows.len()), &rows).unwrap()
     };
     let mut reinforce = Reinforce::new(config).unwrap();
     reinforce.loss(&forced(&[0]), &[earlier]).unwrap();
@@ -125,8 +125,7 @@ fn released_loss_for_batch_one_only() {
     close(&[baseline], &[1.2 + 0.15 * LN2]);
 
     let c = one_decision();
-    let rollout =
-        c.within(&AnyChoice).sample(&c.zero_starts(3), &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
+    let rollout = c.freely().sample(&c.zero_starts(3), &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
     let error = Reinforce::new(&config).unwrap().loss(&rollout, &[1.0; 3]).unwrap_err();
     assert!(matches!(error, RlError::ReleasedBatch(3)), "{error}");
 }
@@ -144,7 +143,7 @@ fn presets_differ_where_the_table_says() {
     assert!(released.restart_baseline && !default.restart_baseline && !paper.restart_baseline);
     for (config, kept) in [(default, Some(2.0)), (released, None)] {
         let c = one_decision();
-        let rollout = c.within(&AnyChoice).evaluate(&c.zero_starts(1), &[vec![0]]).unwrap();
+        let rollout = c.freely().evaluate(&c.zero_starts(1), &[vec![0]]).unwrap();
         let mut reinforce =
             Reinforce::new(&PolicyConfig { entropy_weight: 0.0, ..config }).unwrap();
         reinforce.loss(&rollout, &[2.0]).unwrap();
@@ -167,7 +166,7 @@ fn entropy_after(config: &PolicyConfig, steps: usize) -> (f64, f64) {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut entropies = Vec::new();
     for _ in 0..steps {
-        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(1), &mut rng).unwrap();
+        let rollout = c.freely().sample(&c.zero_starts(1), &mut rng).unwrap();
         entropies.push(trainer.step(&mut c, &rollout, &[1.0]).unwrap().mean_entropy);
     }
     (entropies[0], entropies[steps - 1])
@@ -191,14 +190,12 @@ fn rewarded_actions_become_likelier() {
     let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam(1e-2)).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(6);
     for _ in 0..80 {
-        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(4), &mut rng).unwrap();
+        let rollout = c.freely().sample(&c.zero_starts(4), &mut rng).unwrap();
         let rewards: Vec<f64> =
             rollout.actions.iter().map(|a| f64::from(u8::from(a[0] == 2))).collect();
         trainer.step(&mut c, &rollout, &rewards).unwrap();
     }
-    let p = c.within(&AnyChoice).greedy(&c.zero_starts(1)).unwrap().probs[0]
-        .to_vec2::<f64>()
-        .unwrap()[0][2];
+    let p = c.freely().greedy(&c.zero_starts(1)).unwrap().probs[0].to_vec2::<f64>().unwrap()[0][2];
     assert!(p > 0.8, "the rewarded choice went from 0.25 to {p}");
 }
 
@@ -206,7 +203,7 @@ fn rewarded_actions_become_likelier() {
 fn bad_rewards_change_nothing() {
     let mut c = one_decision();
     let mut trainer = PolicyTrainer::new(&policy("cifar10"), adam(1e-2)).unwrap();
-    let rollout = c.within(&AnyChoice).evaluate(&c.zero_starts(1), &[vec![1]]).unwrap();
+    let rollout = c.freely().evaluate(&c.zero_starts(1), &[vec![1]]).unwrap();
     assert!(trainer.step(&mut c, &rollout, &[f64::NAN]).is_err());
     assert!(trainer.step(&mut c, &rollout, &[1.0, 2.0]).is_err());
     assert_eq!(trainer.reinforce.baseline().value(), None);
@@ -217,7 +214,7 @@ fn bad_rewards_change_nothing() {
 
 fn train(c: &mut Controller, trainer: &mut PolicyTrainer, rng: &mut ChaCha8Rng, steps: usize) {
     for _ in 0..steps {
-        let rollout = c.within(&AnyChoice).sample(&c.zero_starts(2), rng).unwrap();
+        let rollout = c.freely().sample(&c.zero_starts(2), rng).unwrap();
         let rewards: Vec<f64> =
             rollout.actions.iter().map(|a| a.iter().sum::<usize>() as f64).collect();
         trainer.step(c, &rollout, &rewards).unwrap();

@@ -6,23 +6,11 @@ use std::time::Instant;
 use autogan_rl::{Candidate, Reward, RewardValue};
 use autogan_run::TrialKind;
 use autogan_space::Arch;
-use serde::{Deserialize, Serialize};
 
 use crate::child::Latents;
 use crate::error::{Result, SearchError};
 use crate::event::{Reporter, ScoredArch, SearchEvent};
-use crate::search::Search;
-
-/// Architectures that are being scored one after the other, on common latents.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Ranking {
-    /// As they were drawn; the rewards of the first `scored` are known.
-    candidates: Vec<Candidate>,
-    scored: usize,
-    /// When they were drawn, which says which latents they are scored on.
-    tick: u64,
-}
+use crate::search::{Ranking, Search};
 
 impl Search {
     /// Draws `m` architectures, if that is not done, and scores the next one. Gives all of them back with the last, with

@@ -24,7 +24,6 @@ use crate::losses::ComingLosses;
 use crate::networks::Networks;
 use crate::parts::{new_controller, stage_images};
 use crate::position::{Phase, Position};
-use crate::rank::Ranking;
 use crate::score::ImageScore;
 use crate::streams::Streams;
 use crate::window::LossWindows;
@@ -56,6 +55,17 @@ pub struct Search {
     pub(crate) ranking: Option<Ranking>,
     /// The final derivation, once it has begun.
     pub(crate) derivation: Option<Derivation>,
+}
+
+/// Architectures that are being scored one after the other, on common latents.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ranking {
+    /// As they were drawn; the rewards of the first `scored` are known.
+    pub candidates: Vec<Candidate>,
+    pub scored: usize,
+    /// When they were drawn, which says which latents they are scored on.
+    pub tick: u64,
 }
 
 impl Search {

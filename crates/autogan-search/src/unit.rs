@@ -20,7 +20,7 @@ pub struct Place {
     pub done: bool,
 }
 
-/// The records of one unit of work. What stores one fails when it cannot be stored.
+/// The records of one unit of work.
 pub struct Unit<'a> {
     writer: &'a mut RunWriter,
     place: Place,
@@ -55,32 +55,33 @@ impl<'a> Unit<'a> {
     }
 
     /// The run directory.
-    pub(crate) fn dir(&self) -> &RunDir {
+    pub fn dir(&self) -> &RunDir {
         self.writer.dir()
     }
 
     /// Asks for a checkpoint after this unit.
-    pub(crate) fn milestone(&mut self) {
+    pub fn milestone(&mut self) {
         self.marks.milestone = true;
     }
 
     /// Asks for a file of the best weights after this unit.
-    pub(crate) fn best(&mut self) {
+    pub fn best(&mut self) {
         self.marks.best = true;
     }
 
     /// A point of the curve `tag`, at the present D step.
-    pub(crate) fn scalar(&mut self, tag: &str, value: f64) -> RunResult<()> {
+    ///
+    /// # Errors
+    /// When it cannot be stored, here and below.
+    pub fn scalar(&mut self, tag: &str, value: f64) -> RunResult<()> {
         self.scalar_at(self.place.d_steps, tag, value)
     }
 
     /// Points of the two loss curves, of about `points` each, where there is a G step among `n_critic` D steps.
-    pub(crate) fn losses(
-        &mut self,
-        losses: &StepLosses,
-        points: u64,
-        n_critic: usize,
-    ) -> RunResult<()> {
+    ///
+    /// # Errors
+    /// As [`Unit::scalar`].
+    pub fn losses(&mut self, losses: &StepLosses, points: u64, n_critic: usize) -> RunResult<()> {
         let StepLosses { step, steps, d_steps, d_loss, g_loss, .. } = *losses;
         let at = step % (steps / points).max(1);
         if at == 0 {
@@ -93,7 +94,10 @@ impl<'a> Unit<'a> {
     }
 
     /// A row of the table of events.
-    pub(crate) fn row(&mut self, kind: &str, json: serde_json::Value) -> RunResult<()> {
+    ///
+    /// # Errors
+    /// As [`Unit::scalar`].
+    pub fn row(&mut self, kind: &str, json: serde_json::Value) -> RunResult<()> {
         self.writer.event(&autogan_run::Event {
             tick: self.place.tick,
             kind: kind.to_owned(),
@@ -103,12 +107,18 @@ impl<'a> Unit<'a> {
     }
 
     /// A row of the table of trials.
-    pub(crate) fn trial(&mut self, trial: &Trial) -> RunResult<()> {
+    ///
+    /// # Errors
+    /// As [`Unit::scalar`].
+    pub fn trial(&mut self, trial: &Trial) -> RunResult<()> {
         self.writer.trial(trial).map(drop)
     }
 
     /// A picture of sample images.
-    pub(crate) fn picture(&mut self, grid: &SampleGrid) -> RunResult<()> {
+    ///
+    /// # Errors
+    /// As [`Unit::scalar`].
+    pub fn picture(&mut self, grid: &SampleGrid) -> RunResult<()> {
         let SampleGrid { tag, n, side, pixels, .. } = grid;
         let picture = Picture::grid(pixels, [*n, 3, *side, *side], GridLayout::square(*n, *side))?;
         let place = (self.place.stage as u32, self.place.iteration as u32, tag.as_str());

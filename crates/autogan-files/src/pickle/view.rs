@@ -161,16 +161,16 @@ impl<'a> Pickle<'a> {
         let Some(called) = known else {
             return Ok((!filled.is_empty()).then_some(Cow::Borrowed(filled)));
         };
-        let before = match called.arguments {
+        // A copy only where two lists become one: a dictionary that refers to itself is walked many times.
+        Ok(Some(match called.arguments {
             [inner] => match self.value(*inner) {
-                Value::Dict(entries) => Cow::Borrowed(&entries[..]),
+                Value::Dict(entries) => [entries, filled].concat().into(),
                 // Python 2 pickles an `OrderedDict` as a list of pairs.
-                Value::List(pairs) => Cow::Owned(self.pairs(pairs)?),
-                _ => Cow::default(),
+                Value::List(pairs) => [&self.pairs(pairs)?, filled].concat().into(),
+                _ => Cow::Borrowed(filled),
             },
-            _ => Cow::default(),
-        };
-        Ok(Some([&*before, filled].concat().into()))
+            _ => Cow::Borrowed(filled),
+        }))
     }
 
     fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, Fault> {

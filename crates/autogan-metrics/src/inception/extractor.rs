@@ -105,7 +105,7 @@ impl InceptionV3 {
         if !device.is_cpu() {
             return Self::by_operators(weights, preset, features, device);
         }
-        Self::with(Network::packed(weights)?, preset, features)
+        Self::with(|| Network::packed(weights), preset, features)
     }
 
     /// [`InceptionV3::from_archive`] operator by operator, as a GPU runs it, on any device: images are resized, convolved
@@ -119,16 +119,20 @@ impl InceptionV3 {
         features: Tap,
         device: &Device,
     ) -> Result<Self> {
-        Self::with(Network::plain(weights, device)?, preset, features)
+        Self::with(|| Network::plain(weights, device), preset, features)
     }
 
-    fn with(network: Network, preset: Preset, features: Tap) -> Result<Self> {
+    fn with(
+        network: impl FnOnce() -> Result<Network>,
+        preset: Preset,
+        features: Tap,
+    ) -> Result<Self> {
         let name = match features {
             Tap::D2048 => format!("inception-v3-{preset}"),
             Tap::LogitsUnbiased | Tap::Logits => return Err(wrong_dims("logits")),
             other => format!("inception-v3-{preset}-{}", other.dims()),
         };
-        Ok(InceptionV3 { network, preset, features, name, weights_sha256: None })
+        Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
     }
 
     /// From a safetensors or `.pth` file; its hash is kept.

@@ -62,7 +62,7 @@ fn commands(page: &mut Page, data: &RunData, path: &str) {
         lines.push((format!("sample {run} -n 64 --out grid.png"), "images of the last weights"));
     }
     lines.push((format!("report {run}"), "this page anew"));
-    let program = program();
+    let program = escape(&program());
     page.raw("<dl class=\"commands\">");
     for (line, what) in lines {
         let (line, what) = (escape(&line), escape(what));

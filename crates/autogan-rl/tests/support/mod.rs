@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use autogan_rl::{
-    ActionSpace, AnyChoice, BaselineOrder, Controller, ControllerConfig, FirstInput, PreviousToken,
+    ActionSpace, BaselineOrder, Controller, ControllerConfig, FirstInput, PreviousToken,
     StartState, advantage_loss, entropy_in_reward_loss, released_loss,
 };
 use autogan_space::{TokenKind, TokenOrder};
@@ -167,7 +167,7 @@ impl Case {
     }
 
     fn run(&self) -> Outcome<()> {
-        let rollout = self.controller.within(&AnyChoice).evaluate(&self.starts, &self.actions)?;
+        let rollout = self.controller.freely().evaluate(&self.starts, &self.actions)?;
         for (i, logits) in rollout.logits.iter().enumerate() {
             self.compare(&format!("logits.{i}"), logits, FORWARD)?;
         }

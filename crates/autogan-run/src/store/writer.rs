@@ -175,6 +175,10 @@ impl Store {
                 tick.to_string(),
             ));
         }
+        if !TABLES.contains(&R::TABLE) {
+            let expected = format!("one of {TABLES:?}");
+            return Err(Error::invalid("table", expected, R::TABLE.to_owned()));
+        }
         let values = row.values()?;
         let rows = self.rows.entry(R::TABLE).or_default();
         *rows += 1;

@@ -44,7 +44,7 @@ pub(crate) fn score_generator(
     reference: Option<&GaussianStats>,
 ) -> Result<(InceptionScore, Option<f64>)> {
     let n = z.dim(0)?;
-    let mut seen = Extraction::new(extractor, n, reference.is_some());
+    let mut seen = SeenImages::new(extractor, n, reference.is_some());
     for start in (0..n).step_by(config.batch) {
         let part = z.narrow(0, start, config.batch.min(n - start))?;
         let images = generator.forward_frozen(&part, arch, NormMode::Running)?;
@@ -70,7 +70,7 @@ pub(crate) fn score_reals(
 ) -> Result<Reals> {
     let order = images.held_order(seed);
     let scored = config.images.min(order.len());
-    let mut seen = Extraction::new(extractor, scored, config.fid);
+    let mut seen = SeenImages::new(extractor, scored, config.fid);
     let apart = config.images.min(order.len() / 2);
     let (first, rest) = order.split_at(if config.fid { apart } else { scored });
     for part in first.chunks(config.batch) {
@@ -93,7 +93,7 @@ pub(crate) fn score_reals(
 }
 
 /// What an extractor made of the images so far.
-struct Extraction<'a> {
+struct SeenImages<'a> {
     extractor: &'a dyn FeatureExtractor,
     logits: Matrix,
     /// Rows of logits that are kept; features are of all images.
@@ -101,7 +101,7 @@ struct Extraction<'a> {
     features: Option<Statistics>,
 }
 
-impl<'a> Extraction<'a> {
+impl<'a> SeenImages<'a> {
     fn new(extractor: &'a dyn FeatureExtractor, kept: usize, features: bool) -> Self {
         Self {
             extractor,
