@@ -20,8 +20,8 @@ mod search;
 mod stored;
 mod training;
 
-pub use change::differences;
-pub use configuration::{Configuration, Flat, Presets};
+pub use change::{Flat, differences};
+pub use configuration::{Configuration, Presets};
 pub use error::{ConfigError, Result};
 pub use keys::{Key, Values};
 pub use networks::{

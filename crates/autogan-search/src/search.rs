@@ -10,9 +10,10 @@ use std::sync::Arc;
 use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_nn::BatchNormStats;
-use autogan_rl::{Beam, Controller, PolicyTrainer};
+use autogan_rl::{Beam, Candidate, Controller, PolicyTrainer};
 use autogan_space::{Arch, Budget};
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 
 use crate::child::{ChildScorer, Latents};
 use crate::config::{ConfigError, RewardWeights, SearchConfig};
