@@ -1,4 +1,4 @@
-//! `autogan arch`: architectures shown, drawn at random, counted, converted.
+//! `autogan arch` shows, draws, counts and converts architectures.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! An architecture as the command line takes it: a vector, words, a published name, a file, or what a run found.
+//! This module reads an architecture from the command line: a vector, words, a published name, a file, or a run.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! How this program was called: `autogan` where it is installed, `cargo xtask` from the repository.
+//! This module knows how this program was called: `autogan` where it is installed, `cargo xtask` from the repository.
 
 pub use autogan_report::program;
 
@@ -8,7 +8,7 @@ mod tests {
 
     use crate::Cli;
 
-    /// Commands of `cargo xtask` that are not the binary's.
+    /// The commands of `cargo xtask` that the binary does not have.
     const DOOR: [&str; 5] = ["build", "check", "check-browser", "gpu-check", "tidy"];
 
     #[test]

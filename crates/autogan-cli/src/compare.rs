@@ -1,4 +1,4 @@
-//! `autogan compare`: what runs found beside each other, and where their configurations differ.
+//! `autogan compare` shows the results of runs side by side, and where their configurations differ.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct Args {
     format: Form,
 }
 
-/// A line of the comparison: what it is, and its value in each run.
+/// A line of the comparison: its label, and its value in each run.
 type Line = (String, Vec<Value>);
 
 /// Carries the command out. It fails when a run is not there or damaged: a comparison with parts missing would mislead.
@@ -73,7 +73,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
     }
 }
 
-/// What came out of the runs.
+/// The lines that show the results of the runs.
 fn results(runs: &[(RunData, Flat)]) -> Vec<Line> {
     let line = |name: &str, value: fn(&RunData) -> Value| -> Line {
         (name.to_owned(), runs.iter().map(|(data, _)| value(data)).collect())
@@ -117,7 +117,7 @@ fn protocol(data: &RunData) -> Option<&String> {
     trained.or_else(|| Some(&data.found.as_ref()?.protocol.score))
 }
 
-/// What a training from scratch came to.
+/// The scores of a training from scratch, where the run has any.
 fn trained(data: &RunData) -> Option<&ScoresFile> {
     data.summary.trained.as_ref()
 }

@@ -1,7 +1,7 @@
-//! Handing a command over to `autogan-cuda`, the build of this program with the feature `cuda`.
+//! This module hands a command over to `autogan-cuda`, the build of this program with the feature `cuda`.
 //!
-//! It lies beside `autogan`. What it needs is looked for first, for without it the system's loader would end it with a
-//! message of its own before it could explain anything.
+//! `autogan-cuda` lies beside `autogan`. This module looks first for the libraries that it needs. If one were missing,
+//! the system's loader would end it with a message of its own before it could explain anything.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! `autogan dashboard`: the runs of a directory in a browser, live.
+//! `autogan dashboard` shows the runs of a directory in a browser, live.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};

@@ -1,4 +1,4 @@
-//! `--device`: where networks compute, under one spelling for all commands.
+//! `--device` says where networks compute; it is spelled the same in all commands.
 //!
 //! CUDA's libraries are linked, not loaded, so a program that has them does not start where there is no driver. The
 //! operators on NVIDIA GPUs therefore live in a program of their own, `autogan-cuda`, which this crate becomes with the
@@ -63,7 +63,7 @@ fn describe_gpu(device: &Device) -> String {
     format!("{:?}", device.location())
 }
 
-/// GPUs, where they are compiled in.
+/// This module opens and describes GPUs, in a build with the feature `cuda`.
 #[cfg(feature = "cuda")]
 mod gpu {
     use std::sync::{Mutex, PoisonError};
@@ -72,7 +72,7 @@ mod gpu {
     use candle_core::Device;
     use candle_core::cuda_backend::cudarc::driver::CudaContext;
 
-    /// GPUs that are open, each opened once: tensors of two openings cannot meet.
+    /// The open GPUs, each opened once: one operation cannot use tensors of two openings.
     static OPEN: Mutex<Vec<(usize, Device)>> = Mutex::new(Vec::new());
 
     /// GPU `gpu`, which all threads share.
@@ -86,7 +86,7 @@ mod gpu {
         Ok(device)
     }
 
-    /// [`open`] for the first time.
+    /// Opens a GPU for the first time.
     fn first(gpu: usize) -> anyhow::Result<Device> {
         let count = CudaContext::device_count().with_context(|| {
             format!(

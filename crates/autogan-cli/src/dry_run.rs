@@ -1,5 +1,5 @@
-//! A [`Preview`] is what `search --dry-run` and `train --dry-run` have in common: images, scorer and the speed of this
-//! machine. Nothing is fetched and nothing is made.
+//! A [`Preview`] holds what `search --dry-run` and `train --dry-run` have in common: images, scorer and the speed of
+//! this machine. Nothing is fetched and nothing is made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Preview {
     /// Where their number comes from, when not from the images.
     note: &'static str,
     extractor: Option<Arc<dyn FeatureExtractor>>,
-    /// The part of the output that says what is missing; empty where nothing is.
+    /// The part of the output that says what is missing; empty where nothing is missing.
     missing: String,
     device: Device,
 }

@@ -1,4 +1,4 @@
-//! `autogan eval`: scores of what a checkpoint's generator makes, under names that tell the protocol.
+//! `autogan eval` scores the images of a checkpoint's generator, and names each score after its protocol.
 
 use anyhow::ensure;
 use autogan_metrics::io::ImageSource;

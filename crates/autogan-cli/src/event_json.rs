@@ -1,4 +1,4 @@
-//! The events of a search or a training as JSON, one object per line: `--log-format json`.
+//! This module writes the events of a search or a training as JSON, one object per line, for `--log-format json`.
 
 use autogan_search::{Position, SampleGrid, SearchEvent, StepLosses, TrainingEvent};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `autogan export`: the generator of one architecture out of a checkpoint, as a file for other programs.
+//! `autogan export` writes the generator of one architecture from a checkpoint to a file for other programs.
 
 use std::path::{Path, PathBuf};
 

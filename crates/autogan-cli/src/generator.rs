@@ -1,5 +1,5 @@
-//! A generator from a run or a file of weights, as `autogan sample`, `eval` and `export` open it: which weights, which
-//! architecture, which batch-norm statistics.
+//! This module opens a generator from a run or a file of weights for `autogan sample`, `eval` and `export`. It decides
+//! which weights, which architecture and which batch-norm statistics the generator gets.
 
 use std::path::{Path, PathBuf};
 
@@ -185,8 +185,8 @@ impl ArchGenerator {
         Ok(Tensor::from_vec(z, (n, length), &Device::Cpu)?)
     }
 
-    /// Images `[n, 3, S, S]` in [-1, 1] of the latents `z` `[N, latent]`, batch by batch, to `each`; `seed` decides the
-    /// latents of a recalibration. It fails when an operator or `each` fails.
+    /// Gives images `[n, 3, S, S]` in [-1, 1] of the latents `z` `[N, latent]`, batch by batch, to `each`; `seed`
+    /// decides the latents of a recalibration. It fails when an operator or `each` fails.
     pub fn generate(
         &self,
         z: &Tensor,

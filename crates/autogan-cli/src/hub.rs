@@ -1,4 +1,4 @@
-//! The hub of the environment, with a bar of what is fetched from it.
+//! This module opens the hub that the environment names, with a bar that shows its downloads.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use crate::terminal::style;
 
-/// The hub, or its cache alone when `offline`; without a bar when `silent`.
+/// Opens the hub, or its cache alone when `offline`; without a bar when `silent`.
 pub fn open(offline: bool, silent: bool) -> Hub {
     let mut hub = Hub::from_env(offline);
     if !silent {

@@ -1,13 +1,13 @@
-//! Latents on the way from one latent to another.
+//! This module computes latents on the way from one latent to another.
 //!
-//! Along the great circle, with the length going evenly from that of the one to that of the other: a normal latent's
-//! length is nearly always about √n, and the middle of a straight line would be far shorter than any that a generator
-//! was trained on (White 2016, *Sampling Generative Networks*, section 2).
+//! The way follows the great circle, and the length changes evenly from that of the first to that of the last: a normal
+//! latent's length is nearly always about √n, and the middle of a straight line would be far shorter than any that a
+//! generator was trained on (White 2016, *Sampling Generative Networks*, section 2).
 
 use candle_core::{DType, Device, Tensor};
 
-/// From each latent at an even place of `z` `[2·N, L]` to the one after it, in `steps` latents that begin with the one
-/// and end with the other: `[N·steps, L]`. It fails when `z` does not have this shape, or there are fewer than two
+/// Goes from each latent at an even place of `z` `[2·N, L]` to the one after it, in `steps` latents that begin with the
+/// one and end with the other: `[N·steps, L]`. It fails when `z` does not have this shape, or there are fewer than two
 /// steps.
 pub fn between_pairs(z: &Tensor, steps: usize) -> anyhow::Result<Tensor> {
     let rows = z.to_dtype(DType::F32)?.to_vec2::<f32>()?;

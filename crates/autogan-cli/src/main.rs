@@ -1,4 +1,4 @@
-//! The `autogan` command: search for GAN generators, look at architectures, sample, score.
+//! The `autogan` command searches for GAN generators, shows architectures, makes sample images, and scores images.
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 an error that was explained, 2 a command
 //! line that cannot be, 130 and 143 stopped by Ctrl-C and by SIGTERM.

@@ -1,4 +1,4 @@
-//! `autogan completions` and `autogan man`: made from the command line's own definition.
+//! `autogan completions` and `autogan man` print what they make from the command line's own definition.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `autogan report`: one HTML file with everything that a run directory tells.
+//! `autogan report` writes one HTML file that shows everything in a run directory.
 
 use std::path::PathBuf;
 

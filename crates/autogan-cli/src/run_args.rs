@@ -1,4 +1,4 @@
-//! [`RunArgs`] are the arguments that a search and a training share, and a [`Runner`] does what they say: it begins or
+//! [`RunArgs`] holds the arguments that a search and a training share. A [`Runner`] does what they say: it begins or
 //! resumes a run, carries it out, and tells how it ended.
 
 use std::path::{Path, PathBuf};
@@ -96,16 +96,16 @@ pub trait JobCommand: Job {
     /// Shows the job on a screen.
     fn display<'a>(&self, screen: Screen<'a>) -> Box<dyn Display<Self::Event> + 'a>;
 
-    /// Prints what a finished run came to, to stdout.
+    /// Prints the results of a finished run to stdout.
     fn summary(end: &RunEnd<Self>) -> anyhow::Result<()>;
 }
 
 /// How a job looks while it runs.
 pub trait Display<E>: Reporter<E> {
-    /// The first lines.
+    /// Shows the first lines.
     fn intro(&mut self, dir: &Path);
 
-    /// The last line.
+    /// Shows the last line.
     fn outro(&mut self, _report: &RunReport) {}
 
     /// Takes the bars away.
@@ -138,7 +138,7 @@ impl<'a> Runner<'a> {
         Ok(Self { args, terminal, device, signals, sources: args.sources(false) })
     }
 
-    /// The whole command: the run that `--resume` names goes on, or one with `config` begins. It fails as
+    /// Carries the whole command out: the run that `--resume` names goes on, or one with `config` begins. It fails as
     /// [`Runner::start`] and [`Runner::resume`] do.
     pub fn run<J: JobCommand>(
         &self,

@@ -1,4 +1,4 @@
-//! `autogan runs`: a line for each run.
+//! `autogan runs` prints a line for each run.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `autogan sample`: images from a checkpoint, as a grid, as single files, or as tensors.
+//! `autogan sample` makes images from a checkpoint and saves them as a grid, as single files, or as tensors.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! A [`Screen`] shows bars with lines above them on stderr, and keeps the lines in log.txt; the displays of a search and
-//! of a training share it.
+//! A [`Screen`] shows bars with lines above them on stderr, and writes the lines to log.txt; the displays of a search
+//! and of a training share it.
 
 use std::fmt;
 use std::io::Write;
@@ -36,7 +36,7 @@ impl<'a> Screen<'a> {
         self.bars.add(bar(1, template, false).with_prefix(prefix))
     }
 
-    /// A line for the reader and for the log.
+    /// Shows a line to the reader, and writes it to the log.
     pub fn line(&mut self, text: &str) {
         self.log(text);
         // Programs get the events themselves.
@@ -45,7 +45,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// A line for the reader alone.
+    /// Shows a line to the reader alone.
     pub fn show(&self, text: &str) {
         if self.terminal.quiet {
             return;
@@ -57,20 +57,20 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// A warning, which a quiet terminal shows too.
+    /// Shows a warning, also on a quiet terminal.
     pub fn warn(&mut self, text: &str) {
         self.log(&format!("warning: {text}"));
         self.bars.suspend(|| self.terminal.warn(text));
     }
 
-    /// An event for a program.
+    /// Writes an event for a program.
     pub fn tell(&self, object: &Value) {
         if !self.terminal.quiet {
             say(&object.to_string());
         }
     }
 
-    /// Whether the losses of this step are not told to programs: of the many about `points` are, all of them with `-vv`.
+    /// Whether programs are not told the losses of this step: they get about `points` of the many, with `-vv` all.
     pub fn is_thinned(&self, losses: &StepLosses, points: u64) -> bool {
         self.terminal.verbose < 2 && !losses.step.is_multiple_of((losses.steps / points).max(1))
     }
@@ -94,7 +94,7 @@ pub struct MeanLosses {
 }
 
 impl MeanLosses {
-    /// Takes the losses of a step in.
+    /// Adds the losses of a step.
     pub fn add(&mut self, losses: &StepLosses) {
         let smooth = |old: Option<f64>, new: f64| {
             Some(old.map_or(new, |old| SMOOTH * old + (1.0 - SMOOTH) * new))

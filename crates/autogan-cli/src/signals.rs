@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks a run to stop after its present step, the second Ctrl-C ends it at once.
+//! [`Signals`] listens to Ctrl-C and SIGTERM: the first asks a run to stop after its present step, the second Ctrl-C
+//! ends it at once.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
-/// What was asked for so far.
+/// The signals that have come so far.
 pub struct Signals {
     stop: Arc<AtomicBool>,
     which: Arc<AtomicUsize>,

@@ -1,4 +1,4 @@
-//! What every command says on stderr, and how results reach stdout: never with a panic when nobody reads.
+//! This module writes messages to stderr and results to stdout for every command. It never panics when nobody reads.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,14 +7,14 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-/// In place of the standard macros, which panic when nobody reads: results of the simple commands.
+/// `print!` and `println!` write results of the simple commands; the standard macros panic when nobody reads.
 macro_rules! print {
     ($($text:tt)*) => { $crate::terminal::put(&format!($($text)*)) };
 }
 macro_rules! println {
     ($($text:tt)*) => { $crate::terminal::put(&(format!($($text)*) + "\n")) };
 }
-/// As above, on stderr.
+/// `eprintln!` writes to stderr in the same way.
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::terminal::say(&format!($($text)*)) };
 }
@@ -65,17 +65,17 @@ impl Terminal {
         self.log_format == LogFormat::Json
     }
 
-    /// Something that went wrong and was mended or passed over.
+    /// Says that something went wrong and was mended or passed over.
     pub fn warn(&self, text: &str) {
         self.message("warn", "warning", text);
     }
 
-    /// Why a command failed.
+    /// Says why a command failed.
     pub fn error(&self, text: &str) {
         self.message("error", "error", text);
     }
 
-    /// What the reader should know next.
+    /// Says what the reader should know next.
     pub fn note(&self, text: &str) {
         if self.is_json() {
             self.message("info", "", text);
@@ -104,13 +104,13 @@ pub fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A line on stderr. A stderr that nobody reads is no reason to stop working.
+/// Writes a line to stderr. A stderr that nobody reads is no reason to stop working.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// A result on stdout. A reader that has seen enough (`| head`) is no error. It fails when stdout cannot be written for
-/// another reason, such as a full disk.
+/// Writes a result to stdout. A reader that has seen enough (`| head`) is no error. It fails when stdout cannot be
+/// written for another reason, such as a full disk.
 pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -119,7 +119,7 @@ pub fn print(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// What `print!` and `println!` do: a reader that has seen enough ends the command, and so does a full disk.
+/// Writes text for `print!` and `println!`: a reader that has seen enough ends the command, and so does a full disk.
 pub fn put(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()) {
@@ -132,7 +132,7 @@ pub fn put(text: &str) {
     }
 }
 
-/// A result on stdout, or in a file that is replaced as a whole. It fails when it cannot be written.
+/// Writes a result to stdout, or to a file that is replaced as a whole. It fails when it cannot be written.
 pub fn deliver(bytes: &[u8], file: Option<&std::path::Path>) -> anyhow::Result<()> {
     match file {
         None => print(bytes),

@@ -1,4 +1,4 @@
-//! `autogan train-scorer`: trains the compact classifier that scores images of a dataset.
+//! `autogan train-scorer` trains the compact scorer, a classifier that scores images of a dataset.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `autogan trials`: every architecture that a run scored, as a table or for other programs.
+//! `autogan trials` lists every architecture that a run scored, as a table or for other programs.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

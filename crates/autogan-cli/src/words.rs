@@ -1,4 +1,4 @@
-//! Numbers as people read them: times and sizes.
+//! This module writes numbers as people read them: times and sizes.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub fn short(d: Duration) -> String {
     }
 }
 
-/// `30s`, `10m`, `1h`, `1h 30m`, or seconds without a unit.
+/// Reads a duration: `30s`, `10m`, `1h`, `1h 30m`, or seconds without a unit.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let expected = || format!("expected a time such as 30s, 10m or 1h, found {text}");
     match text.trim().parse() {

@@ -1,4 +1,4 @@
-//! Where configurations differ, and which keys may change while a run goes on.
+//! This module finds where configurations differ, and checks which keys may change while a run goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub fn differences(configs: &[Flat]) -> Vec<(String, Vec<Option<toml::Value>>)> 
     all.filter(|(_, values): &(_, Vec<_>)| values.windows(2).any(|two| two[0] != two[1])).collect()
 }
 
-/// Whether a run of `old` can go on with `next`: [`Configuration::check_continues`](crate::Configuration).
+/// Checks whether a run of `old` can go on with `next`, for [`Configuration::check_continues`](crate::Configuration).
 pub(crate) fn check_continues(
     old: Flat,
     next: Flat,

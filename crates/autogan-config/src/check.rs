@@ -1,4 +1,4 @@
-//! What the values of a search's configuration must be together.
+//! This module checks whether the values of a search's configuration fit each other.
 
 use crate::configuration::{Configuration, Presets, presets};
 use crate::error::{ConfigError, Result};
@@ -38,8 +38,8 @@ impl Configuration for SearchConfig {
 }
 
 impl SearchConfig {
-    /// Whether `images` training images are enough: the Fréchet distance of a set to itself is 0, so what is scored must
-    /// be well below what it is compared with.
+    /// Checks whether `images` training images are enough: the Fréchet distance of a set to itself is 0, so what is
+    /// scored must be well below what it is compared with.
     ///
     /// # Errors
     /// When they are not: the message names the keys.

@@ -1,4 +1,4 @@
-//! What every kind of configuration can do: be read from a preset or a file, take settings, be checked and written.
+//! The trait [`Configuration`] reads a configuration from a preset or a file, changes, checks and writes it.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(crate) use presets;
 pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
     /// The presets by name, the default first.
     const PRESETS: Presets;
-    /// The keys, a section.
+    /// The section of all keys.
     const KEYS: Values;
     /// Keys and sections that may change while a run goes on.
     const FREE: &'static [&'static str] = &[];
@@ -33,13 +33,13 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
     /// The keys that came later, with what earlier versions did without them, as TOML.
     const ADDED: &'static str = "";
 
-    /// Whether the values, each of them possible, fit each other.
+    /// Checks whether the values, each of them possible, fit each other.
     ///
     /// # Errors
     /// When they do not: the message names the key, what it may be and what was found.
     fn check_together(&self) -> Result<()>;
 
-    /// The configuration itself, when every value is possible and they fit each other.
+    /// Returns the configuration itself, when every value is possible and they fit each other.
     ///
     /// # Errors
     /// When one is not: the message names the key, what it may be and what was found.
@@ -49,9 +49,9 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         Ok(self)
     }
 
-    /// The configuration that a run or a checkpoint stores, `origin` in messages. One of an earlier version lacks the
-    /// keys that came later, and gets what that version did ([`ADDED`](Self::ADDED)). Whether the values fit each other
-    /// was checked when the run was made.
+    /// Reads the configuration that a run or a checkpoint stores, named `origin` in messages. One of an earlier version
+    /// lacks the keys that came later, and gets what that version did ([`ADDED`](Self::ADDED)). Whether the values fit
+    /// each other was checked when the run was made.
     ///
     /// # Errors
     /// When the text is no configuration of this kind, or one of a later version.
@@ -75,7 +75,7 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         all.try_into().map_err(|e| text_error(origin, one_line(e)))
     }
 
-    /// A preset, with `key=value` settings over it.
+    /// Reads a preset, with `key=value` settings over it.
     ///
     /// # Errors
     /// When the preset or a key is unknown, or a value does not fit.
@@ -88,7 +88,7 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         Self::from_toml(text, &format!("preset {name}"), settings)
     }
 
-    /// A configuration file, with `key=value` settings over it.
+    /// Reads a configuration file, with `key=value` settings over it.
     ///
     /// # Errors
     /// When the file cannot be read, a key is unknown or missing, or a value does not fit.
@@ -98,7 +98,7 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         Self::from_toml(&text, &path.display().to_string(), settings)
     }
 
-    /// TOML text named `origin` in messages, with `key=value` settings over it.
+    /// Reads TOML text named `origin` in messages, with `key=value` settings over it.
     ///
     /// # Errors
     /// When a key is unknown or missing, or a value does not fit.
@@ -108,7 +108,7 @@ pub trait Configuration: Clone + PartialEq + Serialize + DeserializeOwned {
         typed.with(settings)
     }
 
-    /// The configuration with `key=value` settings over it.
+    /// Returns the configuration with `key=value` settings over it.
     ///
     /// # Errors
     /// When a key is unknown, or a value does not fit.
@@ -193,7 +193,8 @@ fn section(keys: &[&str]) -> String {
     if keys.is_empty() { String::new() } else { format!("the keys of {}: ", keys.join(".")) }
 }
 
-/// A value in TOML's notation, or a plain word where a word stood; whole numbers become fractions where one stood.
+/// Reads a value in TOML's notation, or a plain word where a word stood; whole numbers become fractions where one
+/// stood.
 fn parse(value: &str, old: &toml::Value) -> toml::Value {
     let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"))
         .ok()

@@ -1,4 +1,5 @@
-//! What architectures cost under a configuration: the budget that they are drawn within, and what the reward loses.
+//! This module computes what architectures cost under a configuration: the budget that they are drawn within, and what
+//! the reward loses.
 
 use autogan_space::{
     Arch, Budget, Cost, GeneratorShape, MAX_CELLS, SpaceError, dearest_cost, derived_generator_cost,
@@ -8,7 +9,7 @@ use crate::error::{ConfigError, Result};
 use crate::{Levels, ModelConfig, RewardCost, SearchConfig};
 
 impl ModelConfig {
-    /// The sizes that cost is counted for.
+    /// Returns the sizes of the networks for which cost is counted.
     pub fn shape(&self) -> GeneratorShape {
         GeneratorShape { latent: self.latent, width: self.gf, bottom: self.bottom }
     }
@@ -23,7 +24,7 @@ impl SearchConfig {
         }
     }
 
-    /// Which architectures may be drawn.
+    /// Returns the budget that decides which architectures may be drawn.
     ///
     /// # Errors
     /// When none stays within `[budget]`; the message names the smallest feasible value.
@@ -45,8 +46,8 @@ impl SearchConfig {
         alone("budget.max_macs", params, macs)
     }
 
-    /// What `arch` loses of its score because of its cost: `cost_weight · cost / reference`, the reference being the cost
-    /// of the dearest architecture with as many cells; 0 without a cost term.
+    /// Returns what `arch` loses of its score because of its cost: `cost_weight · cost / reference`, the reference
+    /// being the cost of the dearest architecture with as many cells; 0 without a cost term.
     pub fn penalty(&self, arch: &Arch) -> f64 {
         let part: fn(Cost) -> u64 = match self.reward.cost {
             RewardCost::None => return 0.0,

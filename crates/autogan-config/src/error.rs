@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration.
+//! A [`ConfigError`] says what is wrong with a configuration.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// From the search space.
+    /// An error of the search space.
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),
 }

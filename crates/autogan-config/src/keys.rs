@@ -1,5 +1,5 @@
-//! What is said of each key in the one place where the key is defined: its meaning, its values and its unit. The
-//! structs, their checks and `docs/configuration.md` are made from it.
+//! A [`Key`] holds what is said of a key in the one place where it is defined: its meaning, its values and its unit.
+//! The structs, their checks and `docs/configuration.md` are made from it.
 
 use crate::error::{ConfigError, Result};
 

@@ -1,4 +1,4 @@
-//! Every configuration of AutoGAN: of searches, of trainings from scratch, and of trainings of a scorer.
+//! This crate holds every configuration of AutoGAN: of searches, of trainings from scratch, of trainings of a scorer.
 //!
 //! Every choice has a name, and none has a hidden default. Presets are files under `presets`; a run stores its resolved
 //! configuration. The choices on which the paper, the released code and this project differ are named after what they

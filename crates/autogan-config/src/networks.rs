@@ -1,4 +1,5 @@
-//! What searches and trainings share: images, networks, and the steps of generator and discriminator.
+//! This module defines the keys that searches and trainings share: images, networks, and the training steps of
+//! generator and discriminator.
 
 use crate::keys::{ABOVE_0, ANY, SHARE, SOME, Values, choice, section};
 

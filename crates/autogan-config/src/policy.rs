@@ -1,4 +1,4 @@
-//! The controller and its policy gradient.
+//! This module defines the keys of the controller and its policy gradient.
 
 use autogan_space::TokenOrder;
 

@@ -1,4 +1,4 @@
-//! The configuration of a scorer's training (`autogan train-scorer`); its presets are the files under `presets/scorer`.
+//! [`ScorerConfig`] configures the training of a scorer; its presets are the files under `presets/scorer`.
 
 use crate::check::require;
 use crate::configuration::{Configuration, Presets, presets};

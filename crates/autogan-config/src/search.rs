@@ -1,4 +1,4 @@
-//! The configuration of a search; its presets are the files under `presets/search`.
+//! [`SearchConfig`] configures a search; its presets are the files under `presets/search`.
 
 use crate::keys::{ANY, SOME, TWO, Values, choice, section};
 use crate::networks::{DataConfig, ModelConfig, TrainConfig};

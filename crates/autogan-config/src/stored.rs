@@ -1,4 +1,4 @@
-//! The configuration in a run's directory, of either kind and of any version.
+//! [`RunConfig`] reads the configuration in a run's directory, of either kind and of any version.
 
 use crate::change::Flat;
 use crate::configuration::text_error;
@@ -7,9 +7,9 @@ use crate::{Configuration, Result, SearchConfig, TrainingConfig};
 /// The configuration of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunConfig {
-    /// Of a search.
+    /// The configuration of a search.
     Search(Box<SearchConfig>),
-    /// Of a training from scratch.
+    /// The configuration of a training from scratch.
     Training(Box<TrainingConfig>),
 }
 

@@ -1,4 +1,4 @@
-//! The configuration of a training from scratch; its presets are the files under `presets/training`.
+//! [`TrainingConfig`] configures a training from scratch; its presets are the files under `presets/training`.
 
 use autogan_space::Arch;
 
@@ -94,7 +94,7 @@ impl Configuration for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// Whether `images` training images are enough for the scores, before the first hours of training.
+    /// Checks whether `images` training images are enough for the scores, before the first hours of training.
     ///
     /// # Errors
     /// When they are not: the message names the key.

@@ -1,7 +1,7 @@
-//! Batches of indices: shuffled epochs without replacement, the last short batch kept.
+//! A [`Batcher`] gives batches of indices: shuffled epochs without replacement, the last short batch kept.
 //!
-//! The order of an epoch follows from `(seed, epoch)` alone, so a checkpoint needs no state of
-//! the batcher: a position is `(epoch, index)` or one running number.
+//! The order of an epoch follows from `(seed, epoch)` alone, so a checkpoint needs no state of the batcher: a position
+//! is `(epoch, index)` or one running number.
 
 use std::ops::Range;
 
@@ -26,7 +26,7 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Batches of `batch` out of `n` images, in orders drawn from `seed`.
+    /// Makes batches of `batch` out of `n` images, in orders drawn from `seed`.
     ///
     /// # Errors
     /// When `n` or `batch` is 0.

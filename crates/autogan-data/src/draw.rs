@@ -1,7 +1,7 @@
-//! Small numeric draws from a random stream.
+//! This module draws small numbers from a random stream.
 //!
-//! Written out here, on raw 32- and 64-bit words, so that the embedded dataset and the order of
-//! batches stay the same bits across platforms and across releases of `rand`.
+//! It does so itself, on raw 32- and 64-bit words, so that the embedded dataset and the order of batches stay the same
+//! bits across platforms and across releases of `rand`.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

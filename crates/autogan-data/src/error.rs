@@ -1,11 +1,11 @@
-//! The one error type of this crate: what was expected, what was found, and what to do. An error about a file names the
-//! file, and where its content is wrong, the byte at which reading stopped.
+//! [`DataError`], the one error type of this crate, says what was expected, what was found, and what to do. An error
+//! about a file names the file, and where its content is wrong, the byte at which reading stopped.
 
 use std::path::{Path, PathBuf};
 
 use autogan_files::Fault;
 
-/// The result of everything here that can fail.
+/// The result type of this crate.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
 /// Why images could not be had.

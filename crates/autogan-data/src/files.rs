@@ -1,4 +1,4 @@
-//! Looking at files and directories, with errors that name them.
+//! This module reads files and lists directories, with errors that name them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,9 @@
-//! A folder of pictures: PNG, JPEG, WebP and BMP, in the order of their paths.
+//! This module reads a folder of pictures: PNG, JPEG, WebP and BMP, in the order of their paths.
 //!
-//! The shorter side of a picture is resized to the side asked for as Pillow's bilinear does,
-//! and the middle is cut out. Greyscale is repeated over the channels; an alpha channel is an
-//! error unless it is to be dropped. Sub-folders are read too; when every picture lies in one,
-//! their names are the classes. Where the folder has sub-folders `train` and `test`, a split is
-//! that sub-folder; otherwise everything is training.
+//! The shorter side of a picture is resized to the side asked for as Pillow's bilinear does, and the middle is cut out.
+//! Greyscale is repeated over the channels; an alpha channel is an error unless it is to be dropped. Sub-folders are
+//! read too; when every picture lies in one, their names are the classes. Where the folder has sub-folders `train` and
+//! `test`, a split is that sub-folder; otherwise everything is training.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use crate::split::Split;
 /// Extensions of the files that are read, in any case.
 pub const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
 
-/// The dataset's line in the registry.
+/// The dataset's entry in the registry.
 pub const SPEC: DatasetSpec = DatasetSpec {
     name: "folder",
     summary: "a folder of PNG, JPEG, WebP or BMP pictures, resized and cut to a square",

@@ -1,4 +1,4 @@
-//! A set of square RGB images in memory, as every dataset hands it over.
+//! [`Images`] holds a set of square RGB images in memory. Every dataset returns one.
 
 use std::borrow::Cow;
 
@@ -245,8 +245,8 @@ impl Images {
     }
 }
 
-/// u8 in `[0, 255]` to f32 in `[-1, 1]`: `(x / 255 - 0.5) / 0.5`, each step rounded to f32 as
-/// torchvision's `ToTensor` and `Normalize` do in the released code.
+/// Converts u8 in `[0, 255]` to f32 in `[-1, 1]`: `(x / 255 - 0.5) / 0.5`, each step rounded to f32 as torchvision's
+/// `ToTensor` and `Normalize` do in the released code.
 pub fn normalise(x: u8) -> f32 {
     (f32::from(x) / 255.0 - 0.5) / 0.5
 }

@@ -1,7 +1,7 @@
-//! Images in: CIFAR-10, STL-10, folders, and an embedded dataset drawn by code.
+//! This crate loads images: CIFAR-10, STL-10, folders, and an embedded dataset drawn by code.
 //!
-//! Everything arrives as [`Images`]: square u8 RGB in memory, `[N, 3, side, side]`. Tensors are
-//! made elsewhere; nothing here knows candle.
+//! All images arrive as [`Images`]: square u8 RGB in memory, `[N, 3, side, side]`. Tensors are made elsewhere; nothing
+//! here knows candle.
 //!
 //! - [`load`] takes a dataset's name and [`LoadOptions`]; [`DATASETS`] lists the names.
 //! - [`shapes`] needs no file: ten classes, drawn from a seed.

@@ -1,4 +1,4 @@
-//! One encoded picture (PNG, JPEG, WebP, BMP) to a square of RGB planes.
+//! A [`Picture`] is one decoded picture (PNG, JPEG, WebP, BMP), which is then fitted into a square of RGB planes.
 //!
 //! Decoding is that of the `image` crate; PNG, BMP and lossless WebP are exact, JPEG may differ
 //! from libjpeg by a unit or two. Orientation tags are ignored, as Pillow does by itself.

@@ -1,5 +1,4 @@
-//! The datasets by name. A new one is one file with a [`DatasetSpec`] and one line in
-//! [`DATASETS`].
+//! The registry lists the datasets by name. A new one is one file with a [`DatasetSpec`] and one line in [`DATASETS`].
 
 use std::path::PathBuf;
 
@@ -29,7 +28,7 @@ pub struct DatasetSpec {
     pub load: fn(&LoadOptions) -> Result<Images>,
 }
 
-/// What is wanted of a dataset.
+/// The options of [`load`]: which images are wanted, and where they come from.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     /// Where the files are; `None` for the embedded dataset or for fetching from the hub.
@@ -50,7 +49,8 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// All images of a split in their own side, seed 0, no directory, the hub of the environment; set the rest by name.
+    /// Asks for all images of a split in their own side, seed 0, no directory, the environment's hub; set the rest by
+    /// name.
     pub fn new(split: Split) -> Self {
         Self {
             dir: None,

@@ -1,9 +1,8 @@
-//! Resizing as Pillow does it: `Image.resize(size, BILINEAR)` on 8-bit channels, bit for bit.
+//! [`resize_plane`] resizes one 8-bit channel as Pillow's `Image.resize(size, BILINEAR)` does, bit for bit.
 //!
-//! The released code resizes with torchvision on PIL images, so shrinking is antialiased: the
-//! triangle filter is widened by the scale. Pillow works in two passes, columns first, each
-//! with weights in fixed point (22 fractional bits) and rounded to u8; a pass that changes
-//! nothing is left out. Golden values: `scripts/make_resize_golden.py`.
+//! The released code resizes with torchvision on PIL images, so shrinking is antialiased: the triangle filter is
+//! widened by the scale. Pillow works in two passes, columns first, each with weights in fixed point (22 fractional
+//! bits) and rounded to u8; a pass that changes nothing is left out. Golden values: `scripts/make_resize_golden.py`.
 
 /// Fractional bits of a weight: 32 less 8 bits of pixel and 2 bits of head room.
 const FRACTION_BITS: u32 = 32 - 8 - 2;

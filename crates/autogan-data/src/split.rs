@@ -1,4 +1,4 @@
-//! Which part of a dataset is meant.
+//! A [`Split`] says which part of a dataset is meant.
 
 use std::fmt;
 use std::str::FromStr;

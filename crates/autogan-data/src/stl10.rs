@@ -1,10 +1,10 @@
-//! STL-10: 96x96 RGB, 5,000 labelled training, 100,000 unlabelled and 8,000 test images
+//! STL-10 is a dataset of 96x96 RGB images: 5,000 labelled for training, 100,000 unlabelled and 8,000 for tests
 //! (<https://cs.stanford.edu/~acoates/stl10/>).
 //!
-//! As in the paper, the training split is the training and the unlabelled images together, so
-//! it has no labels, and images come in 48x48 unless another side is asked for. Read from a
-//! directory (binary files, or parquet with the feature `hub`), or from the hub or its cache.
-//! The unlabelled images are 2.7 GB, so files are read and resized some images at a time.
+//! As in the paper, the training split is the training and the unlabelled images together, so it has no labels, and
+//! images come in 48x48 unless another side is asked for. They are read from a directory (binary files, or parquet with
+//! the feature `hub`), or from the hub or its cache. The unlabelled images are 2.7 GB, so files are read and resized
+//! some images at a time.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -32,7 +32,7 @@ pub const SIDE: usize = 48;
 pub const CLASSES: [&str; 10] =
     ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
-/// The dataset's line in the registry.
+/// The dataset's entry in the registry.
 pub const SPEC: DatasetSpec = DatasetSpec {
     name: "stl10",
     summary: "STL-10, training and unlabelled images, from a directory or from the hub",
@@ -104,7 +104,7 @@ fn load(options: &LoadOptions) -> Result<Images> {
     Ok(images.described(description))
 }
 
-/// Where images go until there are enough.
+/// The buffer that images are collected in until there are enough.
 struct Sink {
     side: usize,
     limit: usize,
@@ -199,7 +199,7 @@ fn read_binary(path: &Path, sink: &mut Sink) -> Result<()> {
     Ok(())
 }
 
-/// Planes stored column by column, to rows, in `side`.
+/// Turns planes stored column by column into rows, and resizes them to `side`.
 fn resized(bytes: &[u8], side: usize) -> Vec<u8> {
     let planes = bytes.len() / (NATIVE * NATIVE);
     let mut out = vec![0u8; planes * side * side];

@@ -1,4 +1,4 @@
-//! Tables of encoded pictures: the parquet files that the hub's datasets consist of.
+//! This module reads tables of encoded pictures: the parquet files that the hub's datasets consist of.
 //!
 //! A row holds a struct with the picture's file in `bytes` (column `img` or `image`) and,
 //! where there are labels, an integer (`label`). Reading needs the feature `hub`.

@@ -1,9 +1,8 @@
-//! Replaces a file so that at every moment the old or the new content is there, whole.
+//! This module replaces a file so that at every moment the old or the new content is there, whole.
 //!
-//! The new content is written to a hidden file beside the target, synced, and renamed over it;
-//! then the directory is synced. An error removes the hidden file and leaves the target alone. A
-//! killed process leaves the hidden file behind; [`sweep`] removes such leftovers when the next
-//! writer holds the lock.
+//! The new content is written to a hidden file beside the target, synced, and renamed over it; then the directory is
+//! synced. An error removes the hidden file and leaves the target alone. A killed process leaves the hidden file
+//! behind; [`sweep`] removes such leftovers when the next writer holds the lock.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -33,8 +32,8 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<(
     write_aside(parent(path), path, fill)
 }
 
-/// As [`write_with`], with the unfinished file in `aside`, which must be on the same file system:
-/// for directories that may hold nothing but finished files.
+/// Does what [`write_with`] does, with the unfinished file in `aside`, which must be on the same file system: for
+/// directories that may hold nothing but finished files.
 ///
 /// # Errors
 /// The error of `fill` or of the file system, with the path; the old content is then still there.

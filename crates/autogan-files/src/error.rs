@@ -1,5 +1,5 @@
-//! The crate's error: which file, what was tried, what to do about it; and [`Fault`]: where a file breaks its format,
-//! before the file's name is known.
+//! An [`Error`] says which file, what was tried, and what to do about it. A [`Fault`] says where a file breaks its
+//! format, before the file's name is known.
 
 use std::fmt::Display;
 use std::io;

@@ -1,4 +1,4 @@
-//! SHA-256 of files and streams, and lower-case hexadecimal.
+//! This module computes the SHA-256 of files and streams, and writes bytes as lower-case hexadecimal.
 
 use std::fs::File;
 use std::io::Read;

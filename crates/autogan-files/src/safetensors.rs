@@ -1,4 +1,4 @@
-//! The writer of safetensors files: equal content gives equal bytes.
+//! A [`Layout`] writes a safetensors file: equal content gives equal bytes.
 //!
 //! Format: <https://github.com/huggingface/safetensors#format>. The serialiser of the crate
 //! `safetensors` takes metadata in a hash map, whose order differs from run to run, so the header

@@ -1,7 +1,7 @@
-//! Strided views of elements, gathered into rows without gaps.
+//! This module gathers strided views of elements into rows without gaps.
 
-/// The elements of a view in row-major order: `dims` and `strides` (both in elements, one of each
-/// per axis) of elements of `size` bytes, the first of which is element `start` of `data`.
+/// Returns the elements of a view in row-major order: `dims` and `strides` (both in elements, one of each per axis) of
+/// elements of `size` bytes, the first of which is element `start` of `data`.
 ///
 /// `None` when the view leaves `data`. The result is as long as the dimensions say: bound those of a foreign file first,
 /// since a stride of 0 repeats elements.

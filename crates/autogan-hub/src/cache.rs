@@ -1,7 +1,7 @@
-//! The hub's cache on disk: one blob per content, snapshots that point to blobs.
+//! [`RepoCache`] finds files in the hub's cache on disk: one blob per content, snapshots that point to blobs.
 //!
-//! Layout of `huggingface_hub`: `models--OWNER--NAME/blobs/SHA256` for large files, and
-//! `snapshots/COMMIT/FILENAME` as a relative link to the blob. Read here; `fill` writes it.
+//! The layout is that of `huggingface_hub`: `models--OWNER--NAME/blobs/SHA256` for large files, and
+//! `snapshots/COMMIT/FILENAME` as a relative link to the blob. This module reads it; `fill` writes it.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -17,7 +17,7 @@ pub(crate) struct RepoCache {
 }
 
 impl RepoCache {
-    /// Locates it; nothing is created yet.
+    /// Locates the repository's part of the cache; nothing is created yet.
     pub fn of(hub: &Hub, kind: RepoKind, repo: &str) -> Self {
         let kind = match kind {
             RepoKind::Model => "models",

@@ -1,5 +1,5 @@
-//! Requests to the hub by `ureq`: they download files, of which a part may be here, and ask questions that the hub answers
-//! in JSON.
+//! This module sends requests to the hub by `ureq`. They download files, of which a part may be here, and ask questions
+//! that the hub answers in JSON.
 //!
 //! A transfer that breaks is continued where it broke, until three attempts in a row have brought no byte.
 
@@ -25,14 +25,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 const ANSWER: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("autogan/", env!("CARGO_PKG_VERSION"));
 
-/// What stays as it is in one segment of a path.
+/// The characters that stay as they are in one segment of a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// What stays as it is in a path.
+/// The characters that stay as they are in a path.
 const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// An attempt that failed.
 enum Failure {
-    /// Worth another attempt: the text says what happened.
+    /// A failure that is worth another attempt: the text says what happened.
     Transient(String),
     /// The hub refuses for good: status and text.
     Refused(u16, String),

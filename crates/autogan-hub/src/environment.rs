@@ -1,4 +1,4 @@
-//! The environment variables of `huggingface_hub`, read as it reads them.
+//! This module reads the environment variables of `huggingface_hub` as that library reads them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

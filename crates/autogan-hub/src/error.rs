@@ -1,4 +1,4 @@
-//! What can go wrong with the hub, and what to do about it.
+//! A [`HubError`] says what went wrong with the hub, and what to do about it.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
-    /// Offline, and the cache does not help.
+    /// Offline mode is on, and the cache does not help.
     #[error(
         "{} is {} in the cache and offline mode is on: fetch it once with network (without --offline and \
          HF_HUB_OFFLINE), or put it at {}", .0.file, .0.reason, .0.place.display()

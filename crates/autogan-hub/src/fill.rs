@@ -1,4 +1,4 @@
-//! Filling the hub's cache: a file enters it by a rename, once its hash is right.
+//! This module fills the hub's cache: a file enters it by a rename, once its hash is right.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl RepoCache {
     }
 }
 
-/// A relative link, so that the cache can be moved.
+/// Makes a relative link, so that the cache can be moved.
 #[cfg(unix)]
 fn point(snapshot: &Path, _blob: &Path, file: &PinnedFile) -> std::io::Result<()> {
     let up = "../".repeat(Path::new(&*file.filename).components().count() + 1);

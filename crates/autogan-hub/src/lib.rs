@@ -1,4 +1,4 @@
-//! Pinned files from the Hugging Face hub, and the tables of pictures that its datasets consist of.
+//! This crate gets pinned files from the Hugging Face hub, and the tables of pictures that its datasets consist of.
 //!
 //! [`Hub::fetch`] gives the path of a file whose SHA-256 was just checked. [`Hub::tables`] does the same for the parquet
 //! files of a dataset at one commit. What is in the cache is taken from there; the rest is downloaded. The cache is the

@@ -1,4 +1,4 @@
-//! Files that are named by repository, revision and SHA-256, and Inception's weights among them.
+//! A [`PinnedFile`] is named by repository, revision and SHA-256; Inception's weights are such files.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -8,9 +8,9 @@ use crate::{Hub, HubError};
 /// What a repository on the hub holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepoKind {
-    /// Weights.
+    /// A repository of weights.
     Model,
-    /// Images.
+    /// A repository of images.
     Dataset,
 }
 

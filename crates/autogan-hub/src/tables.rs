@@ -1,4 +1,4 @@
-//! Datasets on the hub: a folder of parquet files at one commit, named `PREFIX-NNNNN-of-MMMMM….parquet`.
+//! A dataset on the hub is a folder of parquet files at one commit, named `PREFIX-NNNNN-of-MMMMM….parquet`.
 
 use std::path::PathBuf;
 

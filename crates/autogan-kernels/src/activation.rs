@@ -1,4 +1,4 @@
-//! The functions that follow norms and convolutions.
+//! An [`Activation`] is the function that follows a norm or a convolution.
 
 use pulp::Simd;
 
@@ -7,20 +7,20 @@ use crate::Real;
 /// The function that follows a norm or a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// Nothing.
+    /// No function: the value stays.
     Linear,
     /// `max(·, 0)`.
     Relu,
 }
 
 impl Activation {
-    /// The function of one number; NaN passes.
+    /// Applies the function to one number; NaN passes.
     #[inline(always)]
     pub fn apply<T: Real>(self, v: T) -> T {
         if self == Activation::Relu && v < T::zero() { T::zero() } else { v }
     }
 
-    /// The function of each lane of a vector; NaN passes.
+    /// Applies the function to each lane of a vector; NaN passes.
     #[inline(always)]
     pub(crate) fn lanes<S: Simd>(self, simd: S, value: S::f32s) -> S::f32s {
         match self {

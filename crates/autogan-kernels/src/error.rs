@@ -1,4 +1,4 @@
-//! The one error of kernels: sizes that do not fit each other.
+//! [`SizeError`] is the one error of kernels: sizes that do not fit each other.
 
 /// Sizes that a kernel cannot work with; the message says what was expected and what was found.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Products of matrices inside slices: the one door to the GEMM crate.
+//! [`gemm()`] multiplies matrices inside slices. All use of the GEMM crate goes through this module.
 
 use crate::Real;
 
@@ -16,12 +16,12 @@ pub struct Mat {
 }
 
 impl Mat {
-    /// Row-major, contiguous.
+    /// A row-major, contiguous matrix.
     pub fn new(rows: usize, cols: usize) -> Self {
         Self { rows, cols, row_stride: cols, col_stride: 1 }
     }
 
-    /// Row-major with `row_stride` elements from one row to the next.
+    /// A row-major matrix with `row_stride` elements from one row to the next.
     pub fn strided(rows: usize, cols: usize, row_stride: usize) -> Self {
         Self { rows, cols, row_stride, col_stride: 1 }
     }

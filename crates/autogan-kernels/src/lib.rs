@@ -1,4 +1,4 @@
-//! The loops that AutoGAN computes with on the CPU: slices in, slices out, without any tensor type.
+//! This crate holds the loops that AutoGAN computes with on the CPU: slices in, slices out, without any tensor type.
 //!
 //! [`conv`] holds convolutions with both gradients, [`norm`] batch norm and instance norm, [`inference`] networks that
 //! are only evaluated, and [`slices`] loops that use all threads. `autogan-ops` makes operators for candle of them.

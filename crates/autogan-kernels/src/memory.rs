@@ -1,6 +1,6 @@
-//! Results that are written once, without being zeroed first.
+//! This module lets a result be written once, without zeroing its memory first.
 //!
-//! Zeroing a large result that is overwritten at once costs as much as many operators themselves. Here it is
+//! Zeroing a large result that is overwritten at once costs as much as many operators themselves. Here a result is
 //! [`MaybeUninit`] until it is written: a function that fills a piece of it returns the piece as numbers, which safe
 //! code can only do after it wrote all of them.
 

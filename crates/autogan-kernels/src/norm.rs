@@ -1,4 +1,4 @@
-//! Batch norm and instance norm: an affine map of each plane, with an optional ReLU, and its gradient.
+//! A [`Norm`] is a batch norm or instance norm: an affine map of each plane, with an optional ReLU, and its gradient.
 
 use rayon::prelude::*;
 
@@ -6,7 +6,7 @@ use crate::memory::{filled, write};
 use crate::slices::{for_pieces, sum_by, sums_by};
 use crate::{Activation, Real};
 
-/// Images, channels, pixels.
+/// The numbers of images, channels and pixels.
 pub type Dims = (usize, usize, usize);
 
 /// A norm without its statistics.
@@ -20,7 +20,7 @@ pub struct Norm {
     pub eps: f64,
     /// The statistics are those of the input, so the gradient flows through them.
     pub own: bool,
-    /// What follows.
+    /// The function that follows the norm.
     pub activation: Activation,
 }
 
@@ -50,7 +50,7 @@ impl Normaliser {
         Self { norm, mean, inv_std }
     }
 
-    /// ReLU alone.
+    /// A ReLU alone, without a norm.
     pub fn relu(dims: Dims) -> Self {
         let activation = Activation::Relu;
         let norm = Norm { dims, per_plane: false, eps: 0.0, own: false, activation };
@@ -82,7 +82,7 @@ impl Normaliser {
         !self.norm.per_plane
     }
 
-    /// `of(plane)` for any plane; where planes of a channel share it, it is computed once for each channel.
+    /// Returns `of(plane)` for any plane; where planes of a channel share it, it is computed once for each channel.
     fn for_planes<V: Copy + Sync>(
         &self,
         of: impl Fn(usize) -> V + Sync,
@@ -112,8 +112,8 @@ impl Normaliser {
         )
     }
 
-    /// Sums over each group of the gradient `dy` behind the activation, and of that times x̂: for batch norm the
-    /// gradients of bias and weight.
+    /// Sums over each group the gradient `dy` behind the activation, and `dy` times x̂: for batch norm the gradients of
+    /// bias and weight.
     pub fn sums<T: Real>(
         &self,
         x: &[T],

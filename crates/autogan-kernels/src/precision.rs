@@ -1,4 +1,4 @@
-//! The precisions of convolutions, and rounding to bf16.
+//! A [`Precision`] is the number format that a convolution computes in. This module also rounds to bf16.
 
 use crate::slices::map;
 
@@ -7,7 +7,7 @@ use crate::slices::map;
 pub enum Precision {
     /// f32 throughout.
     F32,
-    /// f32, of whose factors a GPU may take TF32's ten bits of fraction. By cuDNN alone: elsewhere it is an error.
+    /// f32, but a GPU may round the factors to TF32's ten bits of fraction. Only cuDNN does; elsewhere it is an error.
     Tf32,
     /// Operands and results rounded to bf16, sums in f32.
     Bf16,
@@ -22,7 +22,7 @@ pub fn rounded(v: f32) -> f32 {
     f32::from_bits(if v.is_nan() { bits | QUIET } else { nearest } & 0xffff_0000)
 }
 
-/// All values [`rounded`].
+/// Returns all values, each [`rounded`].
 pub fn round(values: &[f32]) -> Vec<f32> {
     map(values, rounded)
 }

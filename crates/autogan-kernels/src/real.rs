@@ -1,8 +1,8 @@
-//! The two element types that kernels are written for.
+//! [`Real`] is the trait of the two element types that kernels are written for.
 
 use num_traits::NumAssign;
 
-/// `f32` or `f64`: what every kernel is generic over that is not written for `f32` alone.
+/// The element type `f32` or `f64`. Every kernel is generic over it that is not written for `f32` alone.
 ///
 /// `f32` is what networks train in; `f64` is what gradients are checked in.
 pub trait Real:

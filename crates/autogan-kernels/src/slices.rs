@@ -1,4 +1,4 @@
-//! Loops over slices that use all threads without changing any sum.
+//! This module runs loops over slices on all threads without changing any sum.
 
 use std::ops::Range;
 
@@ -58,7 +58,7 @@ pub fn for_pieces<T: Send>(dst: &mut [T], size: usize, f: impl Fn(usize, &mut [T
     }
 }
 
-/// `f(a[i])` for each i.
+/// Returns `f(a[i])` for each i.
 pub fn map<A: Copy + Sync, B: Copy + Send>(a: &[A], f: impl Fn(A) -> B + Sync + Send) -> Vec<B> {
     filled(
         a.len(),
@@ -68,7 +68,7 @@ pub fn map<A: Copy + Sync, B: Copy + Send>(a: &[A], f: impl Fn(A) -> B + Sync + 
     )
 }
 
-/// `f(a[i], b[i])` for each i.
+/// Returns `f(a[i], b[i])` for each i.
 pub fn zip<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Send) -> Vec<T> {
     filled(
         a.len(),

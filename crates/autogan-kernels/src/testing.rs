@@ -1,8 +1,8 @@
-//! What the tests of the vector kernels share.
+//! This module holds helpers that the tests of the vector kernels share.
 
 use pulp::Arch;
 
-/// The units that this processor has besides the widest, and none.
+/// The vector units that this processor has besides the widest, and the scalar one.
 pub(crate) fn other_units() -> Vec<Arch> {
     let mut units = vec![Arch::Scalar];
     #[cfg(target_arch = "x86_64")]
@@ -10,7 +10,7 @@ pub(crate) fn other_units() -> Vec<Arch> {
     units
 }
 
-/// Equal up to the rounding of f32, as a part of the largest element or of 1.
+/// Checks that elements are equal up to the rounding of f32, as a part of the largest element or of 1.
 #[track_caller]
 pub(crate) fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");

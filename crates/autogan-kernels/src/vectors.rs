@@ -1,4 +1,4 @@
-//! Vectors of f32 on any vector unit: how they are read and written.
+//! This module reads and writes vectors of f32 on any vector unit.
 
 use pulp::Simd;
 

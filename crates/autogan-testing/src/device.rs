@@ -1,4 +1,4 @@
-//! The device that a test computes on.
+//! [`device_or`] opens the device that a test computes on.
 
 use std::sync::OnceLock;
 

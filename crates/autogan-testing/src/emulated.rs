@@ -1,4 +1,4 @@
-//! A GPU whose kernels are emulated on the CPU. `autogan_ops::cuda::stand_in` takes it in place of a real GPU.
+//! An [`EmulatedGpu`] runs the CUDA kernels on the CPU. `autogan_ops::cuda::stand_in` takes it in place of a real GPU.
 
 use std::ffi::c_void;
 

@@ -1,4 +1,4 @@
-//! The CUDA kernels, compiled as C++ into a shared library when the first test needs it, and calls into that library.
+//! This module compiles the CUDA kernels as C++ into a shared library when the first test needs it, and calls them.
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::{CStr, CString, c_char, c_uint, c_void};

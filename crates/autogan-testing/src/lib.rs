@@ -1,4 +1,4 @@
-//! Helpers that the tests of several crates use. It is a dev-dependency only, and no release contains it.
+//! This crate holds helpers for the tests of several crates. It is a dev-dependency only, and no release contains it.
 
 #![allow(clippy::unwrap_used)] // an unwrap is how a test fails
 

@@ -1,4 +1,4 @@
-//! Settings that shrink the preset `quick`: a search then takes a second or two, and a training a second.
+//! These settings shrink the preset `quick`: a search then takes a second or two, and a training a second.
 
 const BOTH: [&str; 8] = [
     "data.count=40",

@@ -1,4 +1,4 @@
-//! [`Archive`]: named tensors in a fixed order, with text metadata, whatever file they came from.
+//! An [`Archive`] holds named tensors in a fixed order, with text metadata, whatever file they came from.
 
 use crate::error::{Error, Result};
 use candle_core::Tensor;
@@ -166,7 +166,7 @@ impl Archive {
         })
     }
 
-    /// The different first parts of the names (up to the first `.`), in order.
+    /// The different first parts of the names (up to the first `.`), in the order of the names.
     #[must_use]
     pub fn top_level(&self) -> Vec<&str> {
         let mut parts: Vec<&str> = Vec::new();

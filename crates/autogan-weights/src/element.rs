@@ -1,4 +1,4 @@
-//! Element types that files hold, and tensors from their little-endian bytes.
+//! An [`Element`] is a type of elements that files hold; it makes tensors from little-endian bytes.
 
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
@@ -15,7 +15,7 @@ pub(crate) struct Element {
     pub class: Option<&'static str>,
 }
 
-/// All of them. Where two have one candle type, tensors of it are written as the first.
+/// All element types. Where two have one candle type, tensors of it are written as the first.
 const ELEMENTS: [Element; 10] = [
     Element { name: Dtype::F64, dtype: DType::F64, class: Some("DoubleStorage") },
     Element { name: Dtype::F32, dtype: DType::F32, class: Some("FloatStorage") },
@@ -31,17 +31,17 @@ const ELEMENTS: [Element; 10] = [
 ];
 
 impl Element {
-    /// From the type's name in a safetensors header; `None` for types without a candle one.
+    /// The type that has this name in a safetensors header; `None` for types without a candle type.
     pub fn from_safetensors(name: Dtype) -> Option<Self> {
         ELEMENTS.into_iter().find(|element| element.name == name)
     }
 
-    /// From the storage class that PyTorch pickles; `None` for other classes.
+    /// The type of the storage class that PyTorch pickles; `None` for other classes.
     pub fn from_storage_class(class: &str) -> Option<Self> {
         ELEMENTS.into_iter().find(|element| element.class == Some(class))
     }
 
-    /// As a tensor is written; an error for types that are not read back.
+    /// The type in which a tensor is written; an error for types that are not read back.
     pub fn of(name: &str, tensor: &Tensor) -> Result<Self> {
         let found = ELEMENTS.into_iter().find(|element| element.dtype == tensor.dtype());
         found.ok_or_else(|| Error::unsupported_type(name, tensor))

@@ -1,4 +1,4 @@
-//! The error of this crate: which file, which offset, what was expected and what was found.
+//! An [`Error`] of this crate says which file, which offset, what was expected and what was found.
 
 use autogan_files::Fault;
 use candle_core::Tensor;
@@ -82,7 +82,7 @@ pub enum Error {
         missing: Vec<String>,
         /// Tensors that the source has and the network lacks.
         unexpected: Vec<String>,
-        /// `name: expected [..], found [..]`.
+        /// Tensors of another shape, as `name: expected [..], found [..]`.
         wrong_shape: Vec<String>,
     },
     /// An element type that a network does not compute in.

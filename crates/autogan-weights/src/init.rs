@@ -1,12 +1,12 @@
-//! Initial values: Xavier-uniform convolutions, batch norm around one, and PyTorch's defaults for
-//! the rest.
+//! [`Init`] gives initial values: Xavier-uniform convolutions, batch norm around one, and PyTorch's defaults for the
+//! rest.
 //!
-//! As in the released code's `weights_init` (gain 1) on top of `torch.nn`'s own initialisers.
+//! The values follow the released code's `weights_init` (gain 1) on top of `torch.nn`'s own initialisers.
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-/// How a tensor starts.
+/// The rule by which a tensor gets its initial values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
     /// All zeros.

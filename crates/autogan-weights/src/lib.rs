@@ -1,9 +1,8 @@
-//! Named tensors: in and out of files (safetensors, PyTorch `.pth`), and as the parameters of a network.
+//! This crate reads and writes files of named tensors (safetensors, PyTorch `.pth`), and holds a network's parameters.
 //!
-//! Everything is read into an [`Archive`]: an ordered map from name to candle tensor, with text
-//! metadata beside it. Files are treated as hostile: every offset, size and count is checked
-//! against the file before it is used, nothing in a pickle is executed, and an error names the file,
-//! the offset and what was expected there.
+//! Everything is read into an [`Archive`]: an ordered map from name to candle tensor, with text metadata beside it.
+//! Files are treated as hostile: every offset, size and count is checked against the file before it is used, nothing in
+//! a pickle is executed, and an error names the file, the offset and what was expected there.
 //!
 //! [`var_builder`] gives any such file to a model of `candle-nn`. [`Params`] keeps the variables and buffers of a network
 //! and loads them strictly: all of them, or none.

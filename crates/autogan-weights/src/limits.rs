@@ -1,4 +1,4 @@
-//! Bounds on what a file may make this crate allocate, relative to the file's own size.
+//! This module bounds what a file may make this crate allocate, relative to the file's own size.
 
 /// Largest header of a safetensors file, as in the format's own implementation.
 pub(crate) const HEADER_BYTES: u64 = 100_000_000;

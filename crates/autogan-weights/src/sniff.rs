@@ -1,4 +1,4 @@
-//! Finds out from a file's first bytes, never from its name, which container it is.
+//! This module finds out from a file's first bytes, never from its name, which container it is.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};

@@ -1,10 +1,10 @@
-//! Reading safetensors files: the header first, in its own order and checked against the file, then each tensor from its
-//! place.
+//! This module reads safetensors files: the header first, in its own order and checked against the file, then each
+//! tensor from its place.
 //!
-//! Format: 8 bytes little-endian header length N, N bytes of JSON (an object of name to `dtype`,
-//! `shape`, `data_offsets`, and text under `__metadata__`), then the tensors' bytes without holes.
-//! <https://github.com/huggingface/safetensors#format>. The crate `safetensors` checks the same
-//! rules, but says neither where a file breaks them nor keeps the order of names.
+//! Format: 8 bytes little-endian header length N, N bytes of JSON (an object of name to `dtype`, `shape`,
+//! `data_offsets`, and text under `__metadata__`), then the tensors' bytes without holes.
+//! <https://github.com/huggingface/safetensors#format>. The crate `safetensors` checks the same rules, but says neither
+//! where a file breaks them nor keeps the order of names.
 
 use crate::archive::Archive;
 use crate::element::Element;

@@ -1,4 +1,4 @@
-//! Writing safetensors files: whole or not at all, and the same bytes for the same archive.
+//! This module writes safetensors files: whole or not at all, and the same bytes for the same archive.
 
 use crate::archive::Archive;
 use crate::element::Element;

@@ -1,4 +1,4 @@
-//! An [`Archive`] as a `candle_nn::VarBuilder`: any candle model loads any file that this crate reads.
+//! This module offers an [`Archive`] as a `candle_nn::VarBuilder`, so that any candle model can load it.
 
 use std::path::Path;
 

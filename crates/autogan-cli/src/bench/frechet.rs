@@ -1,7 +1,7 @@
-//! `autogan bench frechet`: the distance from two given covariances of full rank.
+//! `autogan bench frechet` measures the time of the Fréchet distance of two covariances of full rank.
 //!
-//! Feature i of a sample is a standard normal value times exp(−i/300), which is how the spectrum of real features falls;
-//! means of the second set are shifted by a tenth of that.
+//! Feature i of a sample is a standard normal value times exp(−i/300), so the spectrum falls as that of real features
+//! does. The mean of feature i is shifted by exp(−i/300)/10 in the second set.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! `autogan bench inception`: features and logits of 32x32 images under the preset `torch-fidelity`.
+//! `autogan bench inception` measures features and logits of 32x32 images under the preset `torch-fidelity`.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! `autogan bench`: how fast this machine is at a search's main parts, each in a form that other programs can repeat.
+//! `autogan bench` measures how fast this machine does a search's main parts, each as other programs can repeat it.
 //!
 //! `scripts/bench_*.py` hold the counterparts in PyTorch; `cargo xtask bench --vs-torch` runs both in turn.
 

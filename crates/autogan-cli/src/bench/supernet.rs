@@ -1,4 +1,4 @@
-//! `autogan bench supernet`: shared training as a search does it, on noise for images.
+//! `autogan bench supernet` measures shared training as a search does it; its real images are noise.
 //!
 //! A cycle is `--n-critic` D steps, each with the next architecture of `--archs`, and one G step with the last of them.
 //! Networks, losses, optimizers, spectral norm and moving average are those of the preset `released`.
@@ -93,10 +93,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a cycle took and gave.
+/// The time and the losses of one cycle.
 struct Cycle {
     seconds: f64,
-    /// Mean over its D steps.
+    /// The mean loss of its D steps.
     d_loss: f64,
     g_loss: f64,
 }

@@ -1,5 +1,5 @@
-//! Weights for Inception-v3 from a rule, so that its speed can be measured where the trained ones are not at hand, and
-//! by other programs on the same numbers.
+//! This module computes weights for Inception-v3 by a formula. So its speed can be measured without the trained
+//! weights, and other programs can use the same numbers.
 //!
 //! Element i of the tensor NAME is f(u), u = splitmix64(fnv1a64(NAME) + (i + 1) · γ) >> 40, over 2^24:
 //! `scripts/golden_inception.py` spells out f.

@@ -1,4 +1,4 @@
-//! `autogan repro`: the paper's tables and figures, each one command.
+//! `autogan repro` repeats the paper's experiments; each table and figure is one command.
 
 mod watch;
 

@@ -1,4 +1,4 @@
-//! How experiments look while they run: a bar over all of them, and a line for each that ends.
+//! A [`Watch`] shows experiments while they run: a bar over all of them, and a line for each that ends.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use crate::words::time;
 pub struct Watch<'a> {
     terminal: &'a Terminal,
     bar: ProgressBar,
-    /// What each job is expected to take.
+    /// The time that each job is expected to take.
     times: Vec<Duration>,
-    /// What those that ran here were expected to take, and took.
+    /// The time that the jobs which ran here were expected to take, and the time that they took.
     expected: Duration,
     taken: Duration,
     begun: Instant,
@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
         self.bar.set_message(format!("{place}/{of} {}{what}{left}", self.name));
     }
 
-    /// Time left, from how wrong the estimates of those that ran were.
+    /// The time left; the estimates are corrected by the error of those for the jobs that ran.
     fn left(&self) -> Option<Duration> {
         let rest: Duration = self.times.iter().skip(self.place.0.saturating_sub(1)).sum();
         let factor = self.taken.as_secs_f64() / self.expected.as_secs_f64();

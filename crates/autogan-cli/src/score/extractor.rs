@@ -1,4 +1,4 @@
-//! The network that sees the images, and where its weights come from.
+//! This module loads the network that turns images into features, and finds its weights.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `autogan score`: Inception Score, FID, KID, precision and recall of images.
+//! `autogan score` computes the Inception Score, FID, KID, precision and recall of images.
 
 mod extractor;
 mod names;

@@ -1,5 +1,5 @@
-//! What scores are called: as torch-fidelity calls them in `autogan score`, and with their whole protocol in
-//! `autogan eval`.
+//! [`Names`] gives scores their names: those of torch-fidelity in `autogan score`, and names that tell the whole
+//! protocol in `autogan eval`.
 
 use super::{Options, extractor};
 
@@ -34,7 +34,7 @@ impl Metric {
 /// How scores are named.
 #[derive(Debug, Clone)]
 pub enum Names {
-    /// As torch-fidelity; `label` stands behind the titles and names an extractor that is not Inception.
+    /// The names of torch-fidelity; `label` stands behind the titles and names an extractor that is not Inception.
     TorchFidelity { label: String },
     /// `fid_50k_cifar10_train`: number of images, then what they were compared with; extractors and presets that
     /// are not the default stand in front.
@@ -52,13 +52,13 @@ pub enum Names {
 }
 
 impl Names {
-    /// Torch-fidelity's; `extractor` is the one that gave the features, where that is known.
+    /// The names of torch-fidelity; `extractor` is the one that gave the features, where that is known.
     pub fn torch_fidelity(extractor: Option<&str>) -> Self {
         let other = extractor.filter(|name| !name.starts_with(INCEPTION));
         Self::TorchFidelity { label: other.map_or(String::new(), |name| format!(" ({name})")) }
     }
 
-    /// Those that tell the protocol of `n` images against `reference`.
+    /// The names that tell the protocol of `n` images against `reference`.
     pub fn protocol(options: &Options, n: usize, reference: Option<&str>) -> Self {
         let scope = match options.extractor.as_str() {
             extractor::INCEPTION if options.preset.name() == "torch-fidelity" => String::new(),

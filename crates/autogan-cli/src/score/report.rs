@@ -1,4 +1,4 @@
-//! Scores, and how they are named and printed.
+//! A [`Report`] collects scores, names them, and prints them.
 
 use autogan_metrics::inception::Preset;
 use autogan_metrics::{
@@ -83,7 +83,7 @@ impl<'a> Report<'a> {
         self.lines.push(format!("{}:  {value}{spread}", self.names.title(metric)));
     }
 
-    /// Inception Score.
+    /// Adds the Inception Score.
     pub fn inception_score(&mut self, generated: &Set) -> anyhow::Result<()> {
         let config = InceptionScoreConfig {
             splits: self.options.splits,
@@ -94,7 +94,8 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// What compares two sets: the Fréchet distance, the kernel distance, precision and recall, each if it is asked for.
+    /// Adds the scores that compare two sets: the Fréchet distance, the kernel distance, precision and recall, each if
+    /// it is asked for.
     pub fn compare(
         &mut self,
         generated: &Set,
@@ -114,7 +115,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Fréchet distance.
+    /// Adds the Fréchet distance.
     fn fid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let distance = match (generated, reference) {
             (Set::Features { features: a, .. }, Set::Features { features: b, .. }) => {
@@ -126,7 +127,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Kernel distance.
+    /// Adds the kernel distance.
     fn kid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let config = KernelDistanceConfig {
             subsets: self.options.kid_subsets,
@@ -139,7 +140,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Precision and recall; the reference is the real set.
+    /// Adds precision and recall; the reference is the real set.
     fn prc(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let need = "precision and recall";
         let (a, b) = (generated.features(need)?, reference.features(need)?);
@@ -151,7 +152,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Results to stdout.
+    /// Prints the results to stdout.
     pub fn print(self, as_json: bool) -> anyhow::Result<()> {
         if as_json {
             println!("{}", serde_json::to_string_pretty(&Value::Object(self.json))?);

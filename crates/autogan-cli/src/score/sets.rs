@@ -1,4 +1,4 @@
-//! The sets that are compared: features of images, or statistics from a file.
+//! This module reads the sets that are compared: features of images, or statistics from a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// What the user called it.
+    /// The name that the user gave to the set.
     pub fn label(&self) -> &str {
         match self {
             Set::Features { label, .. } | Set::Stored { label, .. } => label,
@@ -202,7 +202,7 @@ impl<'a> Sets<'a> {
         Some((extractor.name(), extractor.weights_sha256()))
     }
 
-    /// What statistics of `count` images are to be stored with.
+    /// The protocol that statistics of `count` images are stored with.
     pub fn protocol(&self, count: usize) -> StatsProtocol {
         let (extractor, weights) = self.extractor().unwrap_or_default();
         StatsProtocol {

@@ -1,4 +1,4 @@
-//! `autogan search --dry-run`: the resolved configuration, sizes, and an estimate of the time.
+//! `autogan search --dry-run` prints the resolved configuration, sizes, and an estimate of the time.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use candle_core::Device;
 use crate::dry_run::Preview;
 use crate::run_args::RunArgs;
 
-/// Prints it all to stdout.
+/// Prints the preview of a search to stdout.
 pub fn print(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::Result<()> {
     let images = (&config.data, config.model.bottom * 8);
     let look = Preview::new(args, "search", images, &config.reward.scorer, device)?;

@@ -1,4 +1,4 @@
-//! `autogan search`: a new run, a resumed one, or a look at what a run would cost.
+//! `autogan search` begins a run, resumes one, or shows what a run would cost.
 
 mod dry_run;
 mod progress;

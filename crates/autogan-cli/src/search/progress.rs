@@ -1,5 +1,5 @@
-//! [`Progress`] shows a search while it runs: bars on a terminal, plain lines or JSON elsewhere, and the plain lines in
-//! log.txt.
+//! [`Progress`] shows a search while it runs: bars on a terminal, plain lines or JSON elsewhere. The plain lines also
+//! go to log.txt.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -88,7 +88,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// What `-v` and `-vv` add.
+    /// Shows the lines that `-v` and `-vv` add.
     fn details(&self, event: &SearchEvent) {
         let verbose = self.screen.terminal.verbose;
         if verbose >= 1
@@ -260,7 +260,7 @@ impl Display<SearchEvent> for Progress<'_> {
         }
     }
 
-    /// What the run directory cost.
+    /// Shows what the run directory cost.
     fn outro(&mut self, report: &RunReport) {
         let (all, part) = (report.elapsed.as_secs_f64(), report.recording.as_secs_f64());
         let share = 100.0 * part / all.max(f64::MIN_POSITIVE);

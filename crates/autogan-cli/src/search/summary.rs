@@ -1,4 +1,4 @@
-//! The closing summary of a search, from what its run directory holds.
+//! This module prints the closing summary of a search from its run directory.
 
 use std::fmt::Write;
 

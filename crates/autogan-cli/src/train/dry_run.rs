@@ -1,4 +1,4 @@
-//! `autogan train --dry-run`: the resolved configuration, sizes, and an estimate of the time.
+//! `autogan train --dry-run` prints the resolved configuration, sizes, and an estimate of the time.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `autogan train`: one architecture from scratch, or the best of a search in turn (section 3.3.3).
+//! `autogan train` trains one architecture from scratch, or the best of a search in turn (section 3.3.3).
 
 mod dry_run;
 mod progress;

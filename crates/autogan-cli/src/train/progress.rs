@@ -1,5 +1,5 @@
-//! [`Progress`] shows a training while it runs: a bar on a terminal, plain lines or JSON elsewhere, and the plain lines
-//! in log.txt.
+//! [`Progress`] shows a training while it runs: a bar on a terminal, plain lines or JSON elsewhere. The plain lines
+//! also go to log.txt.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub struct Progress<'a> {
     screen: Screen<'a>,
     bar: ProgressBar,
     config: TrainingConfig,
-    /// Where this process began.
+    /// The position at which this process began.
     from: TrainingPosition,
     begun: Instant,
     d_steps: u64,
@@ -163,7 +163,7 @@ fn numbers(score: &ModelScore) -> String {
     format!("is {:.3} ± {:.3}{distance}", score.is, score.is_std)
 }
 
-/// That the best weights were lost, and what stands in their place.
+/// The sentence that the best weights were lost, and what stands in their place.
 pub fn best_lost(lost: u64, instead: Option<u64>) -> String {
     let what = format!("best.safetensors, of iteration {lost}, is gone or damaged");
     match instead {

@@ -1,7 +1,7 @@
-//! `autogan train --from-run`: the best architectures of a search, trained in turn (section 3.3.3).
+//! `autogan train --from-run` trains the best architectures of a search in turn (section 3.3.3).
 //!
-//! Each has a run directory of its own, `rank-1` and so on, under one directory. What is finished there is not trained
-//! again, so the same command goes on where it was stopped.
+//! Each of them has a run directory of its own, `rank-1` and so on, under one directory. A training that is finished
+//! there is not done again, so the same command goes on where it was stopped.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,7 +63,7 @@ pub fn run(args: &Args, runner: &Runner<'_>, run: &RunDir) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// The scores of one of them, trained now or before; `None` when it was stopped.
+/// The scores of one candidate, trained now or before; `None` when its training was stopped.
 fn one(
     runner: &Runner<'_>,
     config: TrainingConfig,
@@ -98,7 +98,7 @@ fn one(
     }
 }
 
-/// The one with the highest Inception Score, as the paper picks it; of equal ones the first.
+/// The candidate with the highest Inception Score, as the paper picks it; of equal ones the first.
 fn winner(run: &RunDir, trained: &[(&FoundArch, ScoresFile)]) -> anyhow::Result<WinnerFile> {
     let mut best: Option<&(&FoundArch, ScoresFile)> = None;
     for candidate in trained {

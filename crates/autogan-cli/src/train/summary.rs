@@ -1,4 +1,4 @@
-//! The closing summary of a training, from what its run directory holds.
+//! This module prints the closing summary of a training from its run directory.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use autogan_run::{RunDir, ScoresFile};
 use crate::called::program;
 use crate::words::architecture;
 
-/// Prints what the training came to, to stdout.
+/// Prints the results of the training to stdout.
 pub fn print(dir: &RunDir) -> anyhow::Result<()> {
     let file = dir.scores()?.context("the run has no scores.json although it is finished")?;
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! `autogan weights convert`: between `.pth` (read in both containers, written as zip) and safetensors.
+//! `autogan weights convert` converts between `.pth` (reads both containers, writes zip) and safetensors.
 
 use std::path::PathBuf;
 

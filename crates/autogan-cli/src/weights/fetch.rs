@@ -1,4 +1,4 @@
-//! `autogan weights fetch`: the Inception weights from the hub or its cache, checked by hash.
+//! `autogan weights fetch` gets the Inception weights from the hub or its cache, and checks their hash.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `autogan weights`: the weights of the Inception network, and weight files in general.
+//! `autogan weights` fetches, checks and converts the weights of the Inception network, and weight files in general.
 
 mod convert;
 mod fetch;

@@ -1,4 +1,4 @@
-//! CIFAR-10 in the order of its original files, in which published scores take it.
+//! This module puts CIFAR-10 in the order of its original files, in which published scores take it.
 //!
 //! The hub's parquet file follows the order of the files inside `cifar-10-python.tar.gz` (batches 4, 3, 2, 5, 1). The
 //! published values depend on the order, as they pick images by their index.
@@ -18,7 +18,7 @@ const TEST: [u8; 10] = [3, 8, 8, 0, 6, 6, 1, 6, 3, 1];
 /// Place of the batches 1 to 5 in the order of the archive.
 const ARCHIVE: [usize; 5] = [4, 2, 1, 0, 3];
 
-/// Where the batches 1 to 5 lie, for each of which there is the labels of all images.
+/// The places of the batches 1 to 5 in `labels`, the labels of all images.
 fn batches(labels: &[u8]) -> anyhow::Result<[usize; 5]> {
     ensure!(
         labels.len() == 5 * BATCH,
@@ -44,7 +44,7 @@ pub fn train(images: &Images) -> anyhow::Result<Vec<u8>> {
     Ok(order.into_iter().flat_map(|place| parts[place].iter().copied()).collect())
 }
 
-/// The test images `[10000, 3, 32, 32]`, which are in one file.
+/// The test images `[10000, 3, 32, 32]`, which lie in one file.
 pub fn test(images: &Images) -> anyhow::Result<Vec<u8>> {
     let labels = images.labels().unwrap_or_default();
     ensure!(

@@ -1,4 +1,4 @@
-//! `autogan weights selftest`: the published weights on CIFAR-10 against the published scores.
+//! `autogan weights selftest` scores CIFAR-10 with the published weights, and compares with the published scores.
 //!
 //! Both values are torch-fidelity's, in its documentation and its tests: the Inception Score of the 50,000 training
 //! images, and the FID of 5,000 training images against 5,000 test images, each picked with

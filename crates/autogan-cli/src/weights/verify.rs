@@ -1,4 +1,4 @@
-//! `autogan weights verify`: hash, completeness, and which known file it is.
+//! `autogan weights verify` checks that a file is complete, and tells its hash and which known file it is.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! CIFAR-10's binary format: records of one label byte and 3,072 pixel bytes, planes in the
-//! order red, green, blue (<https://www.cs.toronto.edu/~kriz/cifar.html>).
+//! This module reads CIFAR-10's binary format: records of one label byte and 3,072 pixel bytes, planes in the order
+//! red, green, blue (<https://www.cs.toronto.edu/~kriz/cifar.html>).
 
 use std::path::Path;
 

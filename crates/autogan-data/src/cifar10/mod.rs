@@ -1,9 +1,9 @@
-//! CIFAR-10: 32x32 RGB, ten classes, 50,000 training and 10,000 test images
+//! CIFAR-10 is a dataset of 32x32 RGB images in ten classes, 50,000 for training and 10,000 for tests
 //! (<https://www.cs.toronto.edu/~kriz/cifar.html>).
 //!
-//! Read from a directory in the binary format, in the Python format, or as parquet (feature
-//! `hub`), whichever is there; without a directory it comes from the hub or its cache.
-//! The training split is every `data_batch_N` that is there, in the order of N.
+//! It is read from a directory in the binary format, in the Python format, or as parquet (feature `hub`), whichever is
+//! there; without a directory it comes from the hub or its cache. The training split is every `data_batch_N` that is
+//! there, in the order of N.
 
 mod binary;
 mod python;
@@ -26,7 +26,7 @@ pub const SIDE: usize = 32;
 pub const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// The dataset's line in the registry.
+/// The dataset's entry in the registry.
 pub const SPEC: DatasetSpec = DatasetSpec {
     name: "cifar10",
     summary: "CIFAR-10 from a directory (binary, Python or parquet files) or from the hub",

@@ -1,9 +1,8 @@
-//! CIFAR-10's Python format: pickles of a dictionary with `data` (numbers from 0 to 255, planes
-//! red, green, blue) and `labels`.
+//! This module reads CIFAR-10's Python format: pickles of a dictionary with `data` (numbers from 0 to 255, planes red,
+//! green, blue) and `labels`.
 //!
-//! The published files hold a numpy array `[N, 3072]` and a list. Other tools write other
-//! protocols, keys of bytes, labels as numpy numbers or arrays, and images as `[N, 3, 32, 32]` or
-//! `[N, 32, 32, 3]`; these are read, too.
+//! The published files hold a numpy array `[N, 3072]` and a list. Other tools write other protocols, keys of bytes,
+//! labels as numpy numbers or arrays, and images as `[N, 3, 32, 32]` or `[N, 32, 32, 3]`; these are read, too.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! One picture of the embedded dataset: figure, place, rotation, colours, and how it is painted.
+//! A [`Scene`] is one picture of the embedded dataset: figure, place, rotation and colours. It also paints the picture.
 
 use rand::Rng;
 

@@ -1,9 +1,9 @@
-//! The embedded dataset `shapes`: ten classes of shapes and textures, drawn by code.
+//! The embedded dataset `shapes` has ten classes of shapes and textures, drawn by code.
 //!
-//! It is made to be learnt in minutes: objects fill 60 to 90 % of the side, edges are
-//! anti-aliased, backgrounds are soft, and object and background always differ in brightness.
-//! Image `i` of a split depends on `(seed, split, i)` only, so any count, any order and any
-//! number of threads give the same bits. Every ten images in a row hold each class once.
+//! It is made to be learnt in minutes: objects fill 60 to 90 % of the side, edges are anti-aliased, backgrounds are
+//! soft, and object and background always differ in brightness. Image `i` of a split depends on `(seed, split, i)`
+//! only, so any count, any order and any number of threads give the same bits. Every ten images in a row hold each
+//! class once.
 
 mod canvas;
 mod palette;
@@ -37,7 +37,7 @@ pub const TRAIN_COUNT: usize = 20_000;
 /// Images of the test split when no count is asked for.
 pub const TEST_COUNT: usize = 4_000;
 
-/// The dataset's line in the registry.
+/// The dataset's entry in the registry.
 pub const SPEC: DatasetSpec = DatasetSpec {
     name: "shapes",
     summary: "ten classes of shapes and textures, drawn by code from a seed; needs no files",

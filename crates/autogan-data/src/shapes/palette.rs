@@ -1,4 +1,4 @@
-//! Colours of an image of the embedded dataset: a saturated object on a soft background, with a
+//! A [`Palette`] holds the colours of an image of the embedded dataset: a saturated object on a soft background, with a
 //! guaranteed distance in brightness.
 
 use rand::Rng;

@@ -1,7 +1,7 @@
-//! Signed distances, in pixels, of the ten figures: negative inside, positive outside.
+//! This module computes signed distances, in pixels, from the ten figures: negative inside, positive outside.
 //!
-//! Only additions, products, quotients and square roots are used, which IEEE 754 rounds the
-//! same everywhere, so the drawn bits do not depend on a platform's mathematical library.
+//! Only additions, products, quotients and square roots are used, which IEEE 754 rounds the same everywhere, so the
+//! drawn bits do not depend on a platform's mathematical library.
 
 use rand::Rng;
 
@@ -130,7 +130,7 @@ fn rectangle([x, y]: Point, half_width: f32, half_height: f32) -> f32 {
     length([dx.max(0.0), dy.max(0.0)]) + dx.max(dy).min(0.0)
 }
 
-/// Bands of half a period, one of them centred on 0.
+/// Signed distance from bands of half a period, one of them centred on 0.
 fn band(x: f32, period: f32) -> f32 {
     wrapped(x, period).abs() - 0.25 * period
 }
@@ -140,7 +140,7 @@ fn wrapped(x: f32, period: f32) -> f32 {
     x - period * (x / period + 0.5).floor()
 }
 
-/// Five tips at distance `outer`, the first upwards, with notches at distance `inner`.
+/// Signed distance from a star: five tips at distance `outer`, the first upwards, with notches at distance `inner`.
 fn star([x, y]: Point, outer: f32, inner: f32) -> f32 {
     /// Directions of the tips right of the axis, and of the one upwards.
     const TIPS: [Point; 3] = [[0.0, -1.0], [0.951_056_5, -0.309_017], [0.587_785_25, 0.809_017]];

@@ -1,4 +1,4 @@
-//! Bytes of a pickle with a position; every read is checked against the end.
+//! A [`Cursor`] reads the bytes of a pickle at a position; every read is checked against the end.
 
 use crate::Fault;
 

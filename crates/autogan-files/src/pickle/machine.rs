@@ -1,4 +1,4 @@
-//! The pickle machine: a stack, a memo and a table of values. It calls nothing.
+//! The pickle machine interprets opcodes with a stack, a memo and a table of values. It calls nothing.
 
 use std::collections::HashMap;
 
@@ -121,7 +121,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// `APPEND`, `APPENDS`, `ADDITEMS`: items onto the list or set below them.
+    /// `APPEND`, `APPENDS` and `ADDITEMS` put items into the list or set below them.
     fn append(&mut self, code: u8) -> Result<()> {
         let items = self.operands(code)?;
         let target = self.top()?;
@@ -133,7 +133,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// `SETITEM`, `SETITEMS`: keys and values into the dictionary below them.
+    /// `SETITEM` and `SETITEMS` put keys and values into the dictionary below them.
     fn set_items(&mut self, code: u8) -> Result<()> {
         let items = self.operands(code)?;
         let pairs = self.pairs(&items)?;
@@ -154,7 +154,7 @@ impl<'a> Machine<'a> {
         Ok(pairs.iter().map(|&[key, value]| (key, value)).collect())
     }
 
-    /// A container out of items on the stack.
+    /// Makes a container of items on the stack.
     fn collect(&mut self, code: u8) -> Result<()> {
         let items = self.operands(code)?;
         let value = match code {
@@ -166,7 +166,7 @@ impl<'a> Machine<'a> {
         self.push(value)
     }
 
-    /// A name of two lines, or of two texts on the stack.
+    /// Reads the name of a class or function: from two lines, or from two texts on the stack.
     fn global(&mut self, lines: bool, cursor: &mut Cursor<'a>) -> Result<Id> {
         let [module, name] = if lines {
             let text = |line: &'a [u8]| Value::Text(String::from_utf8_lossy(line));

@@ -1,4 +1,4 @@
-//! Python's pickles, protocols 0 to 5, read without executing anything.
+//! A [`Pickle`] is one of Python's pickles, protocols 0 to 5, read without executing anything.
 //!
 //! [`Pickle::parse`] turns the opcodes into a table of values. What Python would call is kept as [`Value::Call`], and
 //! never called; the reader of the table decides which calls it understands. Values refer to each other by [`Id`], so

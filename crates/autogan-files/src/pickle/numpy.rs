@@ -1,4 +1,4 @@
-//! Arrays and numbers of numpy in pickles, in each of the ways in which numpy writes them.
+//! This module reads arrays and numbers of numpy in pickles, in each of the ways in which numpy writes them.
 
 use std::borrow::Cow;
 
@@ -144,7 +144,7 @@ impl Pickle<'_> {
         Ok(Some(Array { shape, data }))
     }
 
-    /// Appends the numbers of a list, an array or a number to `out`; the shape.
+    /// Appends the numbers of a list, an array or a number to `out`, and returns the shape.
     fn nested(
         &self,
         id: Id,

@@ -1,4 +1,4 @@
-//! Opcodes of pickle protocols 0 to 5. Source of the numbers: Python's `pickletools`.
+//! This module names the opcodes of pickle protocols 0 to 5. Source of the numbers: Python's `pickletools`.
 
 pub const MARK: u8 = b'(';
 pub const STOP: u8 = b'.';
@@ -64,7 +64,7 @@ pub const MEMOIZE: u8 = 0x94;
 pub const FRAME: u8 = 0x95;
 pub const BYTEARRAY8: u8 = 0x96;
 
-/// The name of an opcode that is refused: what it stands for is not in the file.
+/// The name of an opcode that is refused, because what it stands for is not in the file.
 pub fn refused_name(code: u8) -> &'static str {
     match code {
         0x82..=0x84 => "EXT, a name that only the program that wrote the file knows",

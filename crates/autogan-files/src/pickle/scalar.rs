@@ -1,4 +1,4 @@
-//! Numbers and strings as the opcodes spell them.
+//! This module reads numbers and strings as the opcodes spell them.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What the values of a pickle mean: texts, bytes, lists, dictionaries, and calls by name.
+//! This module tells what the values of a pickle mean: texts, bytes, lists, dictionaries, and calls by name.
 
 use std::borrow::Cow;
 
@@ -88,7 +88,7 @@ impl<'a> Pickle<'a> {
         self.bytes_within(id, usize::MAX)
     }
 
-    /// [`Pickle::bytes`] of at most `limit`.
+    /// Returns [`Pickle::bytes`] if they are at most `limit` bytes.
     pub(super) fn bytes_within(&self, mut id: Id, limit: usize) -> Option<Cow<'_, [u8]>> {
         for _ in 0..HOPS {
             if let Value::Bytes(bytes) = self.value(id) {
@@ -108,7 +108,7 @@ impl<'a> Pickle<'a> {
         None
     }
 
-    /// One byte for each character.
+    /// Returns one byte for each character of a text.
     fn latin1(&self, text: Id, codec: Id, limit: usize) -> Option<Cow<'_, [u8]>> {
         let (Value::Text(text), Value::Text(codec)) = (self.value(text), self.value(codec)) else {
             return None;

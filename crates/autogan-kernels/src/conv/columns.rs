@@ -1,5 +1,5 @@
-//! Convolution in f64, where gradients are checked: matrix products with columns (im2col), for tiles of rows of an
-//! image.
+//! This module computes convolutions in f64, in which gradients are checked: matrix products with columns (im2col), for
+//! tiles of rows of an image.
 //!
 //! A column matrix has a row for each tap (c, u, v) of a kernel and a column for each output pixel: the input pixel
 //! that the tap reads there. Work is split over images; sums over images are taken in groups whose number does not

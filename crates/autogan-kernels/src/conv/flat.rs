@@ -1,4 +1,5 @@
-//! Convolution in f32 with any kernel and stride, without column matrices: the image is padded once and read flat.
+//! This module computes convolutions in f32 with any kernel and stride, without column matrices: the image is padded
+//! once and read flat.
 //!
 //! In a padded plane with rows of `row` elements, output position `p = y · row + x` of a convolution at stride 1 reads
 //! `p + u · row + v` for tap (u, v): one and the same offset for every position. So a row of outputs, and in fact the
@@ -36,7 +37,7 @@ struct Planes {
 }
 
 impl Planes {
-    /// For images of `h x w` with `(top and left, bottom and right)` zeros around them.
+    /// Lays out images of `h x w` with `(top and left, bottom and right)` zeros around them.
     fn new(
         (h, w): (usize, usize),
         pad_h: (usize, usize),
@@ -105,7 +106,7 @@ struct PackedWeights {
 }
 
 impl PackedWeights {
-    /// `weight(o, k)` for output channels `0..co` and `0..k`.
+    /// Packs `weight(o, k)` for each output channel `0..co` and each index `0..k`.
     fn new(co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
         let rows = block_rows(Arch::new());
         let mut data = vec![0.0; co.div_ceil(rows) * k * rows];
@@ -216,7 +217,7 @@ struct Phase {
 }
 
 impl Phase {
-    /// None where no tap reads the phase: its gradient is 0.
+    /// Returns the phase, or none where no tap reads it: its gradient is 0 then.
     fn new(p: &Problem, w: &[f32], a: usize, b: usize) -> Option<Self> {
         let s = p.geometry.stride;
         let (uh, uw) = (p.kh.saturating_sub(a).div_ceil(s), p.kw.saturating_sub(b).div_ceil(s));

@@ -1,4 +1,4 @@
-//! Convolutions with both gradients.
+//! This module computes convolutions and both of their gradients.
 //!
 //! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
 //! checked, a convolution is a product of the weights with columns of pixels.
@@ -24,7 +24,7 @@ use crate::{Activation, Precision, Real};
 pub struct After<'a, T> {
     /// What is added to the outputs of each channel; none adds nothing.
     pub bias: Option<&'a [T]>,
-    /// What follows.
+    /// The function that follows the bias.
     pub activation: Activation,
 }
 

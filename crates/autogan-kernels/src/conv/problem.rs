@@ -1,4 +1,4 @@
-//! The sizes of one convolution.
+//! A [`Problem`] holds the sizes of one convolution.
 
 use crate::error::{Result, bail};
 

@@ -1,4 +1,4 @@
-//! The convolution written as its definition: what the fast forms are tested against.
+//! This module computes a convolution as its definition says; the fast forms are tested against it.
 
 use super::Problem;
 use crate::Real;

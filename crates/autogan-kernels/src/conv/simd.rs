@@ -1,4 +1,4 @@
-//! The two inner loops of the flat convolution, on the vector unit that is chosen at run time.
+//! This module holds the two inner loops of the flat convolution, on the vector unit that is chosen at run time.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -20,17 +20,17 @@ pub(super) fn block_rows(unit: Arch) -> usize {
 
 /// `out[r][p] = Σ_k weights[k][r] · x[p + offsets[k]]` for all rows r of a block and positions p in `0..len`.
 pub(super) struct Correlate<'a> {
-    /// `[k][rows]`, rows as [`block_rows`] says.
+    /// Weights `[k][rows]`, rows as [`block_rows`] says.
     pub weights: &'a [f32],
     /// Where each k reads, relative to the position.
     pub offsets: &'a [usize],
-    /// Readable up to the largest offset plus `len` plus [`SLACK`].
+    /// The image, readable up to the largest offset plus `len` plus [`SLACK`].
     pub x: &'a [f32],
     /// Positions.
     pub len: usize,
-    /// `[rows][stride]`, stride at least `len` plus [`SLACK`].
+    /// Outputs `[rows][stride]`, stride at least `len` plus [`SLACK`].
     pub out: &'a mut [f32],
-    /// From one row of `out` to the next.
+    /// Elements from one row of `out` to the next.
     pub stride: usize,
 }
 
@@ -100,15 +100,15 @@ impl Correlate<'_> {
 ///
 /// Positions come in whole vectors: `a` must be 0 from `len` to `len` + [`SLACK`].
 pub(super) struct Products<'a> {
-    /// Image after image `[rows][a_stride]`.
+    /// The first factor, image after image: `[rows][a_stride]`.
     pub a: &'a [f32],
     /// Rows of an image in `a`, a multiple of [`PRODUCT_ROWS`].
     pub rows: usize,
-    /// From one row of `a` to the next.
+    /// Elements from one row of `a` to the next.
     pub a_stride: usize,
-    /// Image after image.
+    /// The second factor, image after image.
     pub x: &'a [f32],
-    /// From one image of `x` to the next.
+    /// Elements from one image of `x` to the next.
     pub x_stride: usize,
     /// Where each k reads.
     pub offsets: &'a [usize],
@@ -116,7 +116,7 @@ pub(super) struct Products<'a> {
     pub images: usize,
     /// Positions.
     pub len: usize,
-    /// `[rows][offsets]`.
+    /// The sums `[rows][offsets]`.
     pub sums: &'a mut [f32],
 }
 

@@ -1,8 +1,8 @@
-//! Convolution in f32: 3x3 kernels by Winograd's algorithm, all others as flat loops.
+//! This module computes convolutions in f32: 3x3 kernels by Winograd's algorithm, all others as flat loops.
 //!
-//! In bf16 the same loops run on rounded operands, and their results are rounded. It is what a GPU's results are
-//! compared with, and slower than f32. The transforms of Winograd's algorithm are f32 like the sums: they cost a few of
-//! f32's last digits, far below bf16's.
+//! In bf16 the same loops run on rounded operands, and their results are rounded. The results of a GPU are compared
+//! with these. This bf16 is slower than f32. The transforms of Winograd's algorithm are f32 like the sums: they cost a
+//! few of f32's last digits, far below bf16's.
 
 use super::winograd::{Form, Prologue, Winograd};
 use super::{After, Kernels, Problem, flat};

@@ -1,8 +1,8 @@
-//! Winograd's algorithm along one side of an image: F(m, r), r taps and m outputs from m + r − 1 products.
+//! [`Axis`] runs Winograd's algorithm along one side of an image: F(m, r), r taps and m outputs of m + r − 1 products.
 //!
-//! Toom and Cook's construction on the points 0, ±p₁, ±p₂, … and infinity (Lavin and Gray, CVPR 2016; for points and
-//! their rounding errors Barabasz et al., *Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
-//! Neural Networks*, 2018). Points come in pairs, so that a transform is made of even and odd halves.
+//! The construction is that of Toom and Cook on the points 0, ±p₁, ±p₂, … and infinity (Lavin and Gray, CVPR 2016; for
+//! points and their rounding errors Barabasz et al., *Error Analysis and Improving the Accuracy of Winograd Convolution
+//! for Deep Neural Networks*, 2018). Points come in pairs, so that a transform is made of even and odd halves.
 
 use pulp::Simd;
 
@@ -20,7 +20,7 @@ pub(super) struct Axis {
     points: [f32; PAIRS],
     /// Coefficients of Π (x² − q²) over the other pairs, for each pair.
     others: [[f32; PAIRS]; PAIRS],
-    /// The same over all pairs.
+    /// Coefficients of Π (x² − q²) over all pairs.
     all: [f32; PAIRS + 1],
     /// Powers of the points, one row for each output.
     powers: [[f32; PAIRS]; OUTPUTS],

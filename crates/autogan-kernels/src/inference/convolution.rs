@@ -1,4 +1,4 @@
-//! Convolutions with fixed weights, packed when they are made.
+//! A [`Convolution`] has fixed weights, which are packed when it is made.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ pub struct Convolution {
     ci: usize,
     kernel: (usize, usize),
     geometry: ConvGeometry,
-    /// Padded with zeros to whole vectors.
+    /// The bias, padded with zeros to whole vectors.
     bias: Buffer,
     method: Method,
     unit: Arch,
@@ -223,7 +223,7 @@ impl WithSimd for Direct<'_> {
     }
 }
 
-/// A copy with zeros around each image, channels side by side.
+/// Copies images, with zeros around each and channels side by side.
 fn pad(x: Images<'_>, (ph, pw): (usize, usize)) -> (Buffer, Shape) {
     let Shape { n, h, w } = x.shape;
     let shape = Shape { n, h: h + 2 * ph, w: w + 2 * pw };

@@ -1,4 +1,4 @@
-//! Convolutions by Winograd's algorithm along one side or both, channels as lanes.
+//! [`Fast`] convolves by Winograd's algorithm along one side or both, with channels as lanes.
 //!
 //! A task takes some lines of tiles, makes the components of all input channels, and then for one panel of outputs
 //! after the other their products and the outputs, while those lie in the nearest cache.
@@ -33,7 +33,7 @@ pub(super) struct Fast {
 }
 
 impl Fast {
-    /// None where no algorithm is faster than the definition.
+    /// Packs the weights; none where no algorithm is faster than the definition.
     pub fn new(
         unit: Arch,
         weights: &[f32],
@@ -119,9 +119,9 @@ thread_local! {
 /// Buffers that one thread uses again and again.
 #[derive(Default)]
 struct Scratch {
-    /// `[tile][component][input channels]`.
+    /// Components `[tile][component][input channels]`.
     v: Buffer,
-    /// `[tile][component][outputs of a panel]`.
+    /// Products `[tile][component][outputs of a panel]`.
     m: Buffer,
 }
 
@@ -131,7 +131,7 @@ struct Task<'a> {
     /// Number of the first row of `y`.
     first: usize,
     tiles: Vec<(usize, usize, usize)>,
-    /// Of all outputs.
+    /// The shape of all outputs.
     shape: Shape,
     y: &'a mut [f32],
     pitch: usize,
@@ -205,7 +205,7 @@ impl Task<'_> {
         *self.scratch = Scratch { v, m };
     }
 
-    /// Components `[H · W][width]` of one tile.
+    /// Computes the components `[H · W][width]` of one tile.
     #[inline(always)]
     fn source<S: Simd, const H: usize, const W: usize>(
         &self,
@@ -250,7 +250,7 @@ impl Task<'_> {
         }
     }
 
-    /// `P x Q` pixels of a panel from the products `[H · W][columns]` of one tile.
+    /// Computes `P x Q` pixels of a panel from the products `[H · W][columns]` of one tile.
     #[inline(always)]
     fn output<S: Simd, const H: usize, const W: usize, const P: usize, const Q: usize>(
         &mut self,

@@ -1,4 +1,4 @@
-//! Images with the channels last, in memory that vectors read without crossing cache lines.
+//! [`Images`] have their channels last, in memory that vectors read without crossing cache lines.
 
 use std::ops::{Deref, DerefMut};
 
@@ -17,7 +17,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// `len` zeros.
+    /// A buffer of `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
         Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }

@@ -1,4 +1,4 @@
-//! Convolutions and pools of networks that are only evaluated, on images with the channels last.
+//! This module computes convolutions and pools of networks that are only evaluated, on images with the channels last.
 //!
 //! Training keeps `[N, C, H, W]`, where the pixels of a plane are the lanes of vectors. Where weights are fixed, they
 //! are packed once, channels are the lanes, and nothing is ever shuffled: every tap of every kernel, and every

@@ -1,4 +1,4 @@
-//! Pools of images with the channels last.
+//! This module pools images with the channels last.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -26,7 +26,7 @@ pub fn max_pool3_output(from: Shape, stride: usize, pad: usize) -> Result<Shape>
     }
 }
 
-/// 3x3 maximum: `[n, h, w]` → `[n, (h + 2·pad − 3) / stride + 1, …]`; padding never wins, NaN does.
+/// Takes the 3x3 maximum: `[n, h, w]` → `[n, (h + 2·pad − 3) / stride + 1, …]`; padding never wins, NaN does.
 ///
 /// # Errors
 /// As [`max_pool3_output`], or when `y` has other channels or another shape.
@@ -71,7 +71,7 @@ pub fn average_pixels(x: Images<'_>) -> Vec<f32> {
 struct Rule<'a> {
     stride: usize,
     pad: usize,
-    /// Averages with what is done to them, or maxima.
+    /// What is done to the averages; none takes maxima in their place.
     average: Option<After<'a, f32>>,
 }
 

@@ -1,4 +1,4 @@
-//! The inner loop of all convolutions with the channels last: rows of pixels times a panel of weights.
+//! [`Product`] is the inner loop of all convolutions with the channels last: rows of pixels times a panel of weights.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -29,7 +29,7 @@ pub(super) struct Product<'a> {
     pub runs: &'a [usize],
     /// Elements of a run.
     pub len: usize,
-    /// `[runs][len][vectors of outputs]`.
+    /// Weights `[runs][len][vectors of outputs]`.
     pub weights: &'a [f32],
     /// Vectors of outputs: 1 or [`VECTORS`].
     pub vectors: usize,
@@ -71,7 +71,7 @@ impl Product<'_> {
         }
     }
 
-    /// Up to `R` rows; a short tile computes its last row more than once.
+    /// Computes up to `R` rows; a short tile computes its last row more than once.
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &self,
@@ -120,7 +120,7 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// `weight(o, k)` of `co` outputs and `k` terms.
+    /// Packs `weight(o, k)` of `co` outputs and `k` terms.
     pub fn new(unit: Arch, co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
         let lanes = lanes(unit);
         let mut panels =
@@ -137,7 +137,7 @@ impl Panels {
         panels
     }
 
-    /// Panels.
+    /// Number of panels.
     pub fn len(&self) -> usize {
         self.co.div_ceil(VECTORS * self.lanes)
     }

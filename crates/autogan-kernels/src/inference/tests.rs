@@ -1,4 +1,4 @@
-//! Against the plain form, on every vector unit, on odd shapes.
+//! These tests compare convolutions and pools with the plain form, on every vector unit and on odd shapes.
 
 use pulp::Arch;
 

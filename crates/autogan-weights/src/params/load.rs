@@ -1,4 +1,4 @@
-//! Strict loading: every tensor of the network must be offered in its shape, and no other tensor may be.
+//! This module loads strictly: every tensor of the network must be offered in its shape, and no other tensor may be.
 //!
 //! On an error nothing is changed, and the error names every tensor that is missing, unexpected or of another shape.
 //! Only counters may be missing, since older files have none.

@@ -1,4 +1,4 @@
-//! [`Params`]: the named tensors of a network, which are variables that an optimiser trains and buffers that it does not.
+//! [`Params`] holds the named tensors of a network: variables that an optimiser trains, and buffers that it does not.
 //!
 //! Every network of this project keeps its tensors here: generator and discriminator, the controller, the compact
 //! scorer in training. So all of them draw their initial values, load and save in one way.
@@ -14,7 +14,7 @@ use rand::Rng;
 
 use crate::{Archive, Error, Init, Result};
 
-/// What a tensor is for.
+/// The role of a tensor in its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// An optimiser trains it.
@@ -222,12 +222,12 @@ impl ParamsBuilder {
         Ok(var)
     }
 
-    /// The finished store, in the order in which the tensors were added.
+    /// The finished [`Params`], in the order in which the tensors were added.
     pub fn finish(self) -> Params {
         self.0
     }
 
-    /// The finished store, in the order of the names.
+    /// The finished [`Params`], in the order of the names.
     pub fn finish_by_name(mut self) -> Params {
         self.0.entries.sort_unstable_keys();
         self.0

@@ -1,4 +1,4 @@
-//! Nested dictionaries to flat names: tensors, numbers and texts, and what is neither.
+//! This module turns nested dictionaries into flat names: tensors, numbers and texts, and what is neither.
 
 use super::value::{TensorRef, ValueKind, tensor};
 use crate::limits;

@@ -1,4 +1,4 @@
-//! The legacy container: five pickles, then the storages as element count and raw elements.
+//! This module reads the legacy container: five pickles, then the storages as element count and raw elements.
 
 use super::flatten::{FlatEntries, flatten};
 use super::tensor;

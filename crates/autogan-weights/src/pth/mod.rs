@@ -1,4 +1,4 @@
-//! PyTorch `.pth` files: both containers of `torch.save`, read without executing anything.
+//! This module reads and writes PyTorch's `.pth` files. It reads both containers of `torch.save`, and executes nothing:
 //!
 //! - zip (since PyTorch 1.6): `*/data.pkl` and one member `*/data/KEY` per storage;
 //! - legacy: magic number, protocol version, system description, the object, the list of storage

@@ -1,4 +1,4 @@
-//! From strided views of storages to contiguous tensors, within a bound on memory.
+//! This module makes contiguous tensors from strided views of storages, within a bound on memory.
 
 use super::flatten::FlatEntries;
 use super::value::{StorageRef, TensorRef};

@@ -1,4 +1,4 @@
-//! Tensors and storages in a pickle of PyTorch: the few calls that stand for a tensor.
+//! This module finds tensors and storages in a pickle of PyTorch: it knows the few calls that stand for a tensor.
 
 use crate::element::Element;
 use autogan_files::Fault;
@@ -89,7 +89,7 @@ pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<ValueKind, Fault
     Ok(ValueKind::Other)
 }
 
-/// A view of a storage; it must lie inside.
+/// Reads a view of a storage, which must lie inside it.
 fn view(pickle: &Pickle<'_>, parts: [Id; 4], at: u64) -> Result<ValueKind, Fault> {
     let [storage, offset, size, stride] = parts;
     let storage = match StorageRecord::read(pickle, storage)? {

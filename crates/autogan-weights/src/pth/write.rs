@@ -1,4 +1,4 @@
-//! Writing the zip container, so that `torch.load` (with `weights_only=True`, its default) reads what is here.
+//! This module writes the zip container, so that `torch.load` (with `weights_only=True`, its default) reads the file.
 //!
 //! `archive/data.pkl` is a pickle of protocol 2: an `OrderedDict` from name to `torch._utils._rebuild_tensor_v2` of a
 //! whole storage. Source of the layout: `torch/serialization.py` of PyTorch.
@@ -98,7 +98,7 @@ fn text(out: &mut Vec<u8>, value: &str) {
     out.extend(value.as_bytes());
 }
 
-/// A LONG1 of 8 bytes; sizes in memory are below 2^63, so that it stays positive.
+/// Writes a LONG1 of 8 bytes; sizes in memory are below 2^63, so that it stays positive.
 fn int(out: &mut Vec<u8>, value: usize) {
     out.extend([0x8a, 8]);
     out.extend((value as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! The zip container: `PREFIX/data.pkl` and one member `PREFIX/data/KEY` per storage.
+//! This module reads the zip container: `PREFIX/data.pkl` and one member `PREFIX/data/KEY` per storage.
 
 use super::value::StorageRef;
 use super::{flatten, tensor};

@@ -1,4 +1,4 @@
-//! The convolution of small images: sixteen of them lie side by side, one in each lane.
+//! This module convolves small images: sixteen of them lie side by side, one in each lane.
 //!
 //! A tile of a 4x4 or 8x8 image has few neighbours to share a vector with, but there are many images. They are laid out
 //! as `[channel][pixel][image]` first, so that every load, store and product uses whole vectors.
@@ -21,7 +21,7 @@ use crate::vectors::{load, put};
 /// Tiles of an image that make up a panel.
 const TILES: usize = PANEL / LANES;
 
-/// Buffers that one thread uses again and again.
+/// The buffers that one thread uses again and again.
 #[derive(Default)]
 pub(super) struct Scratch {
     x: Box<Unwritten<f32>>,

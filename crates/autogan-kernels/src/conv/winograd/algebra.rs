@@ -1,5 +1,5 @@
-//! The transforms of Winograd's F(2x2, 3x3) along one side of a tile, and [`both_sides`], which applies one to both
-//! sides.
+//! This module applies the transforms of Winograd's F(2x2, 3x3) along one side of a tile; [`both_sides`] applies one to
+//! both sides.
 
 use pulp::Simd;
 

@@ -1,4 +1,4 @@
-//! The three forms of a 3x3 convolution by Winograd's algorithm, and the transforms of their weights.
+//! A [`Form`] is one of the three forms of a 3x3 convolution by Winograd's algorithm, and transforms its weights.
 //!
 //! F(2x2, 3x3) of Lavin and Gray (*Fast Algorithms for Convolutional Neural Networks*, CVPR 2016) makes a 2x2 block of
 //! outputs from sixteen products per channel pair in place of 36. When the image is a nearest upsampling, the third row
@@ -13,11 +13,11 @@ use crate::slices::for_pieces;
 /// How a 3x3 convolution (stride 1, one zero around the image) changes the sides of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Not at all: `[h, w]` to `[h, w]`.
+    /// The sides stay: `[h, w]` to `[h, w]`.
     Same,
-    /// Nearest upsampling before it: `[h, w]` to `[2h, 2w]`.
+    /// Nearest upsampling comes before it: `[h, w]` to `[2h, 2w]`.
     Up,
-    /// 2x2 averages after it: `[2h, 2w]` to `[h, w]`.
+    /// 2x2 averages come after it: `[2h, 2w]` to `[h, w]`.
     Pool,
 }
 
@@ -69,10 +69,10 @@ impl Form {
 /// Kernels that are transformed at a time, and planes that are laid side by side.
 pub(super) const LANES: usize = 16;
 
-/// One value of each of them.
+/// One value of each of the [`LANES`] kernels or planes.
 pub(super) type Lanes = [f32; LANES];
 
-/// One side of the weight transform: a kernel's three taps to the components.
+/// Turns a kernel's three taps into components: one side of the weight transform.
 #[inline(always)]
 fn same([a, b, c]: [f32; 3]) -> [f32; 4] {
     let outer = a + c;
@@ -184,7 +184,7 @@ impl PackedWeights {
         Self::new(form, (co, ci), rows, kernel, |tap| tap, 1.0)
     }
 
-    /// Packs the mirrored kernels of `w [co, ci, 3, 3]`, times `scale`, for the way back, from `co` to `ci` channels.
+    /// Packs the mirrored kernels of `w [co, ci, 3, 3]`, times `scale`, for the backward pass: `co` to `ci` channels.
     pub fn adjoint(
         form: Form,
         w: &[f32],
@@ -196,7 +196,7 @@ impl PackedWeights {
         Self::new(form, (ci, co), rows, kernel, |tap| 8 - tap, scale)
     }
 
-    /// From `ins` to `outs` channels; `kernel(out, in)` is that of a pair of channels.
+    /// Packs kernels from `ins` to `outs` channels; `kernel(out, in)` is the kernel of a pair of channels.
     fn new<'a>(
         form: Form,
         (outs, ins): (usize, usize),

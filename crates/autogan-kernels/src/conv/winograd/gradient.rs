@@ -1,4 +1,5 @@
-//! The gradient of the weights: sixteen channels lie side by side, so that the products read and write whole vectors.
+//! This module computes the gradient of the weights: sixteen channels lie side by side, so that the products read and
+//! write whole vectors.
 //!
 //! The components of source and output gradient of a band of tiles are laid out as the panels of the inner product,
 //! with tiles for its depth. Work is split over groups of images; their number does not depend on the threads.
@@ -115,9 +116,9 @@ struct Group<'a> {
     dy: &'a [f32],
     prologue: Prologue<'a>,
     images: Range<usize>,
-    /// Written by the products of the first band.
+    /// The sums; the products of the first band write them.
     sums: &'a mut Unwritten<f32>,
-    /// Whether they are.
+    /// Whether the first band has written the sums.
     begun: bool,
 }
 
@@ -126,9 +127,9 @@ struct Group<'a> {
 struct Band {
     /// Sixteen planes side by side.
     planes: Box<Unwritten<f32>>,
-    /// Of the source: `[component][panel of input channels][tile][PANEL]`.
+    /// Components of the source: `[component][panel of input channels][tile][PANEL]`.
     v: Box<Unwritten<f32>>,
-    /// Of the output gradient: `[component][block of output channels][tile][rows]`.
+    /// Components of the output gradient: `[component][block of output channels][tile][rows]`.
     d: Box<Unwritten<f32>>,
     /// Products of one block and panel.
     m: Vec<f32>,
@@ -254,7 +255,7 @@ impl Group<'_> {
         }
     }
 
-    /// Adds the products of both to the sums; the first band writes them.
+    /// Adds the products of source and output gradient to the sums; the first band writes the sums.
     #[inline(always)]
     fn products<S: Simd, const ROWS: usize>(&mut self, simd: S, depth: usize, band: &mut Band) {
         let (co, ci) = (self.w.co, self.w.ci);

@@ -1,4 +1,4 @@
-//! The inner product of Winograd's algorithm: a block of output channels times one panel of tiles.
+//! This module computes the inner product of Winograd's algorithm: a block of output channels times one panel of tiles.
 
 use pulp::Simd;
 
@@ -7,11 +7,11 @@ use crate::memory::Unwritten;
 
 /// `out[r][t] = Σ_q Σ_c weights[q][c][r] · v[q · plane + c · PANEL + t]` for all rows r of a block and t in a panel.
 pub(super) struct Block<'a> {
-    /// `[planes][depth][rows]`.
+    /// Weights `[planes][depth][rows]`.
     pub weights: &'a [f32],
     /// The panel's components.
     pub v: &'a Unwritten<f32>,
-    /// From one component of `v` to the next.
+    /// Elements from one component of `v` to the next.
     pub plane: usize,
     /// Components that are summed over.
     pub planes: usize,

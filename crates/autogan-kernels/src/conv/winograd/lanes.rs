@@ -1,4 +1,4 @@
-//! Planes laid out for vectors: sixteen side by side, one in each lane, `[pixel][plane]`.
+//! This module lays planes out for vectors: sixteen side by side, one in each lane, `[pixel][plane]`.
 //!
 //! A tile of a small image has few neighbours to share a vector with, but there are many images, or many channels. Laid
 //! out like this, every load, store and sum uses whole vectors, however small the planes are.
@@ -21,9 +21,9 @@ const BLOCK: usize = LANES * LANES;
 /// The places of some lines of sixteen planes, with zeros around each plane as far as its tiles reach.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// The plane.
+    /// Height and width of a plane.
     size: (usize, usize),
-    /// Its first line that is there, of those with a line of zeros before the plane.
+    /// The first line that is laid out; line 0 is the line of zeros before the plane.
     first: usize,
     /// Lines and columns.
     rows: usize,
@@ -31,17 +31,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The source pixels of some lines of tiles.
+    /// The layout of the source pixels of some lines of tiles.
     pub fn source(grid: &Grid, tiles: Range<usize>) -> Self {
         Self::new(grid.source, grid.cols, tiles, grid.form == Form::Up)
     }
 
-    /// The output pixels of some lines of tiles.
+    /// The layout of the output pixels of some lines of tiles.
     pub fn output(grid: &Grid, tiles: Range<usize>) -> Self {
         Self::new(grid.output, grid.cols, tiles, grid.form == Form::Pool)
     }
 
-    /// For tiles of three pixels that are one pixel apart, or of four that are two apart.
+    /// The layout for tiles of three pixels that are one pixel apart, or of four that are two apart.
     fn new(size: (usize, usize), cols: usize, tiles: Range<usize>, near: bool) -> Self {
         let per = if near { 1 } else { 2 };
         Self { size, first: per * tiles.start, rows: per * tiles.len() + 2, cols: per * cols + 2 }
@@ -101,7 +101,7 @@ impl Layout {
         unsafe { out.assume_init_ref() }
     }
 
-    /// Zeros around the lines of the plane.
+    /// Writes zeros around the lines of the plane.
     #[inline(always)]
     fn clear_border(&self, out: &mut Unwritten<f32>, lines: &Range<usize>) {
         let zero = MaybeUninit::new(0.0);
@@ -198,7 +198,7 @@ fn transpose(a: &mut [f32; BLOCK], b: &mut [f32; BLOCK]) {
     shuffle(b, a);
 }
 
-/// Takes from the two halves in turn.
+/// Takes elements from the two halves in turn.
 #[inline(always)]
 fn shuffle(from: &[f32; BLOCK], to: &mut [f32; BLOCK]) {
     let (low, high) = from.split_at(BLOCK / 2);

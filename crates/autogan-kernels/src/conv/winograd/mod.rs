@@ -1,4 +1,4 @@
-//! 3x3 convolution in f32 by Winograd's F(2x2, 3x3): alone, after nearest upsampling, or before 2x2 averaging.
+//! [`Winograd`] is a 3x3 convolution in f32 by F(2x2, 3x3): alone, after nearest upsampling, or before 2x2 averaging.
 //!
 //! Tiles are dealt into panels of `tiles::PANEL`. A panel's components are made for all input channels, multiplied
 //! with the weights of a block of output channels at a time, and turned into pixels while the products lie in the
@@ -58,7 +58,7 @@ pub struct Winograd {
 pub struct Prologue<'a> {
     /// Functions by channel, or by image and channel; none leaves all pixels as they are.
     pixels: &'a [Pixel],
-    /// From an image's first function to the next image's.
+    /// Number of functions from an image's first one to the next image's first one.
     stride: usize,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Prologue<'a> {
 }
 
 impl Winograd {
-    /// From `ci` to `co` channels, on the widest vector unit of this processor.
+    /// The convolution from `ci` to `co` channels, on the widest vector unit of this processor.
     pub fn new(form: Form, n: usize, (co, ci): (usize, usize), source: (usize, usize)) -> Self {
         Self { form, n, ci, co, source, unit: Arch::new() }
     }

@@ -1,4 +1,4 @@
-//! The places of the tiles of a group of images, and how they are dealt into the panels of the inner product.
+//! This module finds the places of the tiles of a group of images, and deals them into the panels of the inner product.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// For source images of `h x w`.
+    /// The sizes for source images of `h x w`.
     pub fn new(form: Form, (h, w): (usize, usize)) -> Self {
         let (output, (rows, cols)) = match form {
             Form::Same => ((h, w), (h.div_ceil(2), w.div_ceil(2))),
@@ -96,7 +96,7 @@ impl Grid {
     }
 }
 
-/// At most [`PANEL`] tiles.
+/// A panel of at most [`PANEL`] tiles.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Panel {
     pub runs: Vec<Run>,

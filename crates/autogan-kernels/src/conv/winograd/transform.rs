@@ -1,4 +1,4 @@
-//! The transforms of whole runs of tiles: pixels to components, and products to pixels.
+//! This module transforms whole runs of tiles: pixels to components, and products to pixels.
 //!
 //! A run of tile lines is cut out of its plane once, padded, and split into even and odd columns where tiles are two
 //! pixels apart; after that, vectors of neighbouring tiles are loaded without gathering.
@@ -39,7 +39,7 @@ pub struct Pixel {
 }
 
 impl Pixel {
-    /// The pixel itself.
+    /// The function that leaves the pixel as it is.
     pub const PLAIN: Self = Self { a: 1.0, b: 0.0, floor: f32::NEG_INFINITY };
 
     #[inline(always)]

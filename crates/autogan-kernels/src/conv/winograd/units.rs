@@ -1,11 +1,11 @@
-//! Every vector unit of the processor gives what the widest one gives, up to rounding; the widest is compared with the
-//! plain form elsewhere.
+//! These tests check that every vector unit of the processor gives what the widest one gives, up to rounding. The
+//! widest is compared with the plain form elsewhere.
 
 use super::{After, Form, Pixel, Prologue, Winograd};
 use crate::Activation;
 use crate::testing::{assert_near, other_units};
 
-/// Another affine map for each plane, and a floor.
+/// Pixel functions with a floor and a different affine map for each plane.
 fn uneven(images: usize, channels: usize) -> Vec<Pixel> {
     let pixel = |p: usize| {
         let (image, channel) = (p / channels, p % channels);
