@@ -1,4 +1,4 @@
-//! [`ModuleExtractor`]: any candle module as a feature extractor.
+//! A [`ModuleExtractor`] makes any candle module a feature extractor.
 
 use autogan_ops::{PixelScale, ResizeRule, bytes_to_floats, resize_bilinear};
 use candle_core::{DType, Device, Module, Tensor};

@@ -1,4 +1,4 @@
-//! From a source to features: decoding runs beside the network.
+//! [`extract_set`] extracts the features of a source; images are decoded while the network computes.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 

@@ -1,7 +1,6 @@
-//! Inception Score (Salimans et al. 2016, *Improved Techniques for Training GANs*, section 4).
-//!
-//! `IS = exp(E_x KL(p(y|x) ‖ p(y)))`, the mean over equal splits, with the population standard
-//! deviation over the splits. Shuffle, splits and order of the sums follow torch-fidelity.
+//! [`inception_score`] computes the Inception Score (Salimans et al. 2016, *Improved Techniques for Training GANs*,
+//! section 4): `IS = exp(E_x KL(p(y|x) ‖ p(y)))`, the mean over equal splits, with the population standard deviation
+//! over the splits. Shuffle, splits and order of the sums follow torch-fidelity.
 
 use serde::{Deserialize, Serialize};
 
