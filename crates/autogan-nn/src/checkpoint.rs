@@ -1,4 +1,4 @@
-//! Networks out of an [`Archive`] and into one, under our names and under those of the released models.
+//! This module reads networks from an [`Archive`] and writes them to one, under our names or those of released models.
 //!
 //! Loading is strict ([`Params::load`]). The sizes of a network are read from its weights: [`generator_shape`],
 //! [`discriminator_width`]. Where a checkpoint holds several dictionaries, [`find_generator`] says which one to load, and

@@ -1,4 +1,4 @@
-//! The generator, sections 3.1 and 4: it makes images of latent vectors by a linear layer, cells, and a head.
+//! The generator (sections 3.1 and 4) makes images of latent vectors by a linear layer, cells, and a head.
 //!
 //! `h0 = Linear(z)` as `[N, C, b, b]`, one to three cells that each double the side, then batch
 //! norm, ReLU, convolution 3x3 to 3 channels and tanh. The head is the same at every stage. The
