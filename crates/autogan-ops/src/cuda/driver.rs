@@ -1,4 +1,4 @@
-//! A GPU behind CUDA's driver, by way of candle's device: one stream, so that everything has one order.
+//! This module drives a GPU by CUDA's driver and candle's device: in one stream, so that everything has one order.
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{

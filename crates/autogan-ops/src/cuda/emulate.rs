@@ -1,4 +1,4 @@
-//! Emulated kernels in the CPU's place, for tests.
+//! This module lets emulated kernels take the CPU's place, for tests.
 
 use std::cell::RefCell;
 use std::rc::Rc;

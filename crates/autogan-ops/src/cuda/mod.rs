@@ -1,9 +1,9 @@
-//! Operators on NVIDIA GPUs.
+//! This module runs operators on NVIDIA GPUs.
 //!
-//! An operator says which kernels it launches, and on what: `launch` holds the words for that. `forward` and
-//! `make` find the tensors' memory and make the outputs; with the feature `cuda` they do so on a GPU, which
-//! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
-//! tests run every operator as it runs on a GPU: `stand_in`.
+//! An operator says which kernels it launches, and on what, with the types of `launch`. `forward` and `make` find the
+//! tensors' memory and make the outputs; with the feature `cuda` they do so on a GPU, which `driver` drives. With the
+//! feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that tests run every operator
+//! as it runs on a GPU: `stand_in`.
 //!
 //! On a GPU operators take f32 alone; those between images and numbers take or make bytes, too. Beside them lie f64
 //! vectors: statistics, and what spectral norm keeps.
@@ -230,12 +230,12 @@ impl InplaceOp1 for ToChange {
     }
 }
 
-/// Room for f32 values.
+/// A buffer for f32 values.
 pub(crate) fn floats(gpu: &dyn Gpu, count: usize) -> Result<Room> {
     gpu.room(4 * count)
 }
 
-/// Room for f64 values.
+/// A buffer for f64 values.
 pub(crate) fn doubles(gpu: &dyn Gpu, count: usize) -> Result<Room> {
     gpu.room(8 * count)
 }
