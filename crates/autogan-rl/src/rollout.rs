@@ -1,4 +1,4 @@
-//! One unrolling of the controller: the states that it starts from ([`StartState`]) and its result ([`Rollout`]).
+//! A [`Rollout`] is the result of one unrolling of the controller, which starts from a [`StartState`] in each row.
 
 use autogan_space::TokenKind;
 use candle_core::{DType, Tensor};
@@ -17,7 +17,7 @@ pub struct PreviousToken {
 
 /// Where one row of a batch starts: what a beam entry hands to the next stage's controller.
 ///
-/// Kept on the host in f32, so that it can be written into a checkpoint and is independent of the device.
+/// It is kept on the host in f32, so that it can be written into a checkpoint and is independent of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartState {

@@ -1,4 +1,4 @@
-//! Rules that restrict the next choice of a sequence, such as a budget on the cost of the architecture.
+//! A [`ChoiceRule`] restricts the next choice of a sequence, for example by a budget on the cost of the architecture.
 //!
 //! A choice that no affordable architecture follows gets no probability, and the others share it: the policy *is* the
 //! renormalised one, so that what is drawn, its logarithm, its entropy and their gradients belong together. Drawing from
