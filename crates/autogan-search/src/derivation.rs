@@ -1,5 +1,5 @@
-//! [`Derivation`] is the result of a search as it comes about: the architectures that the final ranking kept, and the
-//! scores that they are read against.
+//! [`Derivation`] is the result of a search, complete or not yet: the architectures that the final ranking kept, and
+//! the scores that they are read against.
 
 use autogan_rl::RewardValue;
 use autogan_run::{FoundArch, Score};

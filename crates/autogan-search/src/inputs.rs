@@ -27,7 +27,7 @@ pub struct Inputs {
 pub struct TrainingInputs {
     /// Training images in any side.
     pub images: Arc<Images>,
-    /// What sees the images that are scored.
+    /// The feature extractor, which sees the images that are scored.
     pub extractor: Arc<dyn FeatureExtractor>,
     /// What trainings before this one found on the same images.
     pub known: KnownReals,
@@ -35,21 +35,21 @@ pub struct TrainingInputs {
     pub device: Device,
 }
 
-/// Where images and weights come from that a configuration names.
+/// The sources of the images and weights that a configuration names.
 #[derive(Clone)]
 pub struct Sources {
     /// Inception's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
     pub weights: Option<PathBuf>,
     /// The directory of the images, in place of the one that the configuration names.
     pub data: Option<PathBuf>,
-    /// Where files come from that are not here, or its cache alone; it tells its progress.
+    /// The source of files that are not on this machine: the hub, or its cache alone; it tells its progress.
     pub hub: Hub,
-    /// What trainings find on their images, for those after them.
+    /// What trainings have found on their images, for the trainings after them.
     pub known: KnownReals,
 }
 
 impl Sources {
-    /// No file, but what `hub` has.
+    /// Sources that give no file of their own: everything comes from `hub`.
     pub fn new(hub: Hub) -> Self {
         Self { weights: None, data: None, hub, known: KnownReals::default() }
     }

@@ -1,4 +1,4 @@
-//! What a [`Session`](crate::Session) carries out: a search or a training from scratch, one unit of work at a time.
+//! A [`Job`] is the work of a [`Session`](crate::Session): a search or a training from scratch, one unit at a time.
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, RunDir, RunWriter};
@@ -16,7 +16,7 @@ pub trait Job: Sized {
     type Config: Configuration;
     /// What the job needs from outside.
     type Inputs;
-    /// What the job tells.
+    /// The events that the job reports.
     type Event;
     /// The key of a checkpoint's metadata under which the configuration lies, as TOML.
     const CONFIG_KEY: &'static str;

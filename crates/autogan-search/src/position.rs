@@ -31,7 +31,7 @@ pub struct Position {
     pub stage: usize,
     /// The iteration, from 0.
     pub iteration: usize,
-    /// What is next.
+    /// The phase that is next.
     pub phase: Phase,
     /// Units of this phase that are done.
     pub step: u64,
@@ -47,7 +47,7 @@ pub struct Position {
     pub images: ImageCount,
 }
 
-/// Images that a search took, by what for: what searches are compared by under an equal budget.
+/// The images that a search took, by purpose: searches are compared under an equal budget of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageCount {

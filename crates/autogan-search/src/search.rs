@@ -1,4 +1,4 @@
-//! The state of a search.
+//! [`Search`] is the state of a search.
 //!
 //! A search is a state machine: [`advance`](crate::Job::advance) does one unit of work (a D step, a controller step, a
 //! ranked child) and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position
@@ -61,10 +61,10 @@ pub struct Search {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ranking {
-    /// As they were drawn; the rewards of the first `scored` are known.
+    /// The candidates as they were drawn; the rewards of the first `scored` are known.
     pub candidates: Vec<Candidate>,
     pub scored: usize,
-    /// When they were drawn, which says which latents they are scored on.
+    /// The tick at which they were drawn, which says which latents they are scored on.
     pub tick: u64,
 }
 
@@ -174,7 +174,7 @@ impl Search {
         self.begin_scoring()
     }
 
-    /// What was computed from the weights no longer holds.
+    /// Forgets what was computed from the weights, which have changed.
     pub(crate) fn weights_changed(&mut self) {
         self.prefixes.clear();
     }

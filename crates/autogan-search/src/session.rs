@@ -31,7 +31,7 @@ pub struct RunOptions<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// What a session came to.
+/// How a session ended, and the time that it took.
 #[derive(Clone, Copy, Debug)]
 pub struct RunReport {
     /// How it ended.
@@ -45,9 +45,9 @@ pub struct RunReport {
 /// Where the directory of a new run is made.
 #[derive(Clone, Copy, Debug)]
 pub enum RunPlace<'a> {
-    /// Here, for this run alone.
+    /// At this path, for this run alone.
     At(&'a Path),
-    /// Among the runs of this directory, under the next number.
+    /// In this directory of runs, under the next number.
     Under(&'a Path),
 }
 

@@ -1,4 +1,4 @@
-//! The training loop and the evaluation of a trained scorer.
+//! [`train_scorer`] is the training loop of a scorer; [`evaluate`] evaluates a trained one.
 
 use autogan_config::Configuration;
 use autogan_data::{Batcher, Images};

@@ -17,7 +17,7 @@ use crate::images::{StageImages, to_u8};
 /// What real images give, from one pass over them.
 #[derive(Debug)]
 pub(crate) struct Reals {
-    /// Their own scores.
+    /// The scores of the real images.
     pub score: RealScore,
     /// Mean and covariance of all of them, where the Fréchet distance is taken.
     pub reference: Option<GaussianStats>,

@@ -1,7 +1,7 @@
-//! The state of a training from scratch and its walk through steps, scores and sample grids.
+//! [`Training`] is the state of a training from scratch; it walks through training steps, scores and sample grids.
 //!
-//! A state machine like the search's: `advance` does one unit of work, and what it draws at random follows from seed
-//! and position alone, so a training that is saved between two units and continued later ends in the same bits.
+//! It is a state machine like the search: `advance` does one unit of work, and what it draws at random follows from
+//! seed and position alone, so a training that is saved between two units and continued later ends in the same bits.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,9 +35,9 @@ pub enum TrainingPhase {
     /// A D step, and the G step of a G iteration that begins with it.
     #[default]
     Train,
-    /// To score the averaged generator.
+    /// A score of the averaged generator.
     Score,
-    /// To show what it makes.
+    /// A grid of its sample images.
     Samples,
     /// Nothing is left to do.
     Done,
@@ -128,7 +128,7 @@ impl Training {
         })
     }
 
-    /// A D step; the G step follows the first of each group.
+    /// Takes a D step; the G step follows the first of each group.
     pub(super) fn train(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         self.set_learning_rates();
         let n_critic = self.config.train.n_critic as u64;
@@ -236,7 +236,7 @@ impl Training {
         Ok(())
     }
 
-    /// A grid of images of the averaged generator, always of the same latents.
+    /// Shows a grid of images of the averaged generator, always of the same latents.
     pub(super) fn samples(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let z = self.fixed_latents("latents.samples", GRID)?;
         let arch = self.config.arch.clone();
@@ -268,7 +268,7 @@ impl Training {
     }
 }
 
-/// The same precision, for operators.
+/// The same precision, as operators name it.
 fn precision_of_operators(precision: TrainingPrecision) -> Precision {
     match precision {
         TrainingPrecision::F32 => Precision::F32,
