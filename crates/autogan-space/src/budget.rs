@@ -1,4 +1,4 @@
-//! What an architecture may cost: which ones a budget allows, counted, listed in order, and drawn evenly.
+//! A [`Budget`] limits what an architecture may cost; allowed architectures are counted, listed in order, drawn evenly.
 //!
 //! A budget holds for the whole generator of [`MAX_CELLS`] cells, at the side of the last stage. An architecture of
 //! fewer cells is allowed when cells can follow with which it stays within; the cheapest cell for a place has the fewest
@@ -25,7 +25,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most `params` trained parameters and `macs` multiply-accumulates of one image; `None` is no limit.
+    /// A budget of at most `params` trained parameters and `macs` multiply-accumulates of an image; `None` is no limit.
     ///
     /// # Errors
     /// [`SpaceError::Budget`] with the smallest feasible value, when no architecture stays within a limit.

@@ -1,4 +1,4 @@
-//! Parameters and multiply-accumulates in closed form, of the plain networks.
+//! These functions count parameters and multiply-accumulates of the plain networks, in closed form.
 //!
 //! Only convolutions, transposed convolutions and linear layers count as multiply-accumulates
 //! (MACs), the way the paper's "1.77 GFLOPs" do, and every layer in the place where the released
