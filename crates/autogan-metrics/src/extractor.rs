@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use crate::{Error, Matrix, Result};
 
-/// What an extractor makes of a batch.
+/// The features and logits that an extractor makes of a batch.
 #[derive(Debug, Clone)]
 pub struct Extraction {
     /// Features `[N, D]`, `f32`, for the Fréchet distance, KID, precision and recall.

@@ -43,7 +43,7 @@ pub struct ScorerSpec {
     pub load: fn(&ScorerOptions, &Device) -> Result<SharedExtractor>,
 }
 
-/// Where Inception's weights come from, and which of its protocols is followed. Scorers with embedded weights ignore it.
+/// The source of Inception's weights, and the protocol that is followed. Scorers with embedded weights ignore both.
 #[derive(Clone)]
 pub struct ScorerOptions {
     /// The weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
@@ -52,7 +52,7 @@ pub struct ScorerOptions {
     pub hub: Hub,
     /// How images are resized and scaled.
     pub preset: Preset,
-    /// Which features are taken.
+    /// The features that are taken.
     pub features: Tap,
 }
 

@@ -17,7 +17,7 @@ use crate::PreOrder;
 use crate::layers::{BatchNorm, Conv2d, Deconv, EPS};
 use crate::{Grad, NnError, NormMode, Result};
 
-/// How one forward pass treats parameters and batch norm.
+/// The way in which one forward pass treats parameters and batch norm.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub grad: Grad,

@@ -14,12 +14,12 @@ use crate::{
     Result, Rules,
 };
 
-/// Which names the tensors of a derived generator get.
+/// The names that the tensors of a derived generator get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
-    /// Those of the released supernet, which are ours.
+    /// The names of the released supernet, which are ours.
     Supernet,
-    /// Those of the released derived models (`cell1.c1.weight`, …).
+    /// The names of the released derived models (`cell1.c1.weight`, …).
     ReleasedDerived,
 }
 

@@ -12,9 +12,9 @@ use crate::{NnError, PreOrder, Result, Rules, SkipTap};
 
 /// The released vector, numbers separated by spaces.
 const ARCH: &str = "autogan.arch";
-/// Where skips start.
+/// The metadata key of the place where skips start.
 const SKIP_TAP: &str = "autogan.skip_tap";
-/// Where pre-activation halves upsample.
+/// The metadata key of the place where pre-activation halves upsample.
 const PRE_ORDER: &str = "autogan.pre_order";
 
 /// Architecture and rules of a derived generator.

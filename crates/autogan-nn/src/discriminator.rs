@@ -22,11 +22,11 @@ use crate::{DiscriminatorInit, Grad, NnError, Result};
 pub struct DiscriminatorConfig {
     /// Channels of every block (`df`).
     pub width: usize,
-    /// How the convolutions start.
+    /// The initial values of the convolutions.
     pub init: DiscriminatorInit,
 }
 
-/// What spectral norm does in one forward pass.
+/// The mode of spectral norm in one forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DMode {
     /// Spectral norm does one power iteration first, whose vectors are kept.

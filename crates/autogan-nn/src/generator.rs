@@ -21,9 +21,9 @@ use crate::{Grad, NnError, NormMode, PreOrder, Result, SkipTap};
 /// Two rules of a generator on which the paper and the released code disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Where skips start.
+    /// The place where skips start.
     pub skip_tap: SkipTap,
-    /// Where pre-activation halves upsample.
+    /// The place where pre-activation halves upsample.
     pub pre_order: PreOrder,
 }
 

@@ -13,7 +13,7 @@ use candle_core::Tensor;
 
 use crate::{NnError, Result};
 
-/// Which statistics batch norm normalises by.
+/// The statistics that batch norm normalises by.
 #[derive(Debug, Clone, Copy)]
 pub enum NormMode<'a> {
     /// The statistics of the batch; the running statistics move towards them.

@@ -12,7 +12,7 @@ use candle_core::DType;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, element_type};
 use crate::{Error, Result};
 
-/// Added to every variance, in batch and instance norm, as PyTorch does.
+/// The number that is added to every variance, in batch and instance norm, as PyTorch does.
 const EPS: f32 = 1e-5;
 
 /// The name of a value on its way through the graph.
@@ -174,7 +174,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What `Resize` needs for an upsampling that has no weights; `None` for the one that has.
+/// The attributes of `Resize` for an upsampling that has no weights; `None` for the one that has.
 pub(crate) fn resize_attributes(up: Upsample) -> Option<Vec<AttributeProto>> {
     let text = AttributeProto::text;
     let mode = "coordinate_transformation_mode";

@@ -40,7 +40,7 @@ impl From<Gradients> for GradStore {
     }
 }
 
-/// Where an optimizer finds the gradients of its parameters.
+/// A collection in which an optimizer finds the gradients of its parameters.
 pub trait GradientOf {
     /// The gradient of a variable; `None` where the loss does not depend on it.
     fn gradient_of(&self, variable: &Tensor) -> Option<&Tensor>;

@@ -34,16 +34,16 @@ fn step(from: usize, to: usize) -> f32 {
     (from as f64 / to as f64) as f32
 }
 
-/// What is done to pixels before and after they are resized: `(byte − center) / divide`, and ` · scale + shift`.
+/// The scaling of pixels before and after they are resized: `(byte − center) / divide`, and ` · scale + shift`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PixelScale {
-    /// What is taken off each byte.
+    /// The number that is subtracted from each byte.
     pub center: f32,
-    /// What it is then divided by, not 0.
+    /// The number that the difference is divided by, not 0.
     pub divide: f32,
-    /// What resized values are multiplied with.
+    /// The number that resized values are multiplied with.
     pub scale: f32,
-    /// What is then added.
+    /// The number that is then added.
     pub shift: f32,
 }
 

@@ -9,13 +9,13 @@ use crate::error::Result;
 /// A token together with what was chosen for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousToken {
-    /// Which decision it was.
+    /// The decision.
     pub kind: TokenKind,
     /// The choice, below `kind.choices()`.
     pub choice: usize,
 }
 
-/// Where one row of a batch starts: what a beam entry hands to the next stage's controller.
+/// The start of one row of a batch, which a beam entry hands to the next stage's controller.
 ///
 /// It is kept on the host in f32, so that it can be written into a checkpoint and is independent of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ pub trait ChoiceRule {
     fn next(&self, start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>>;
 }
 
-/// No rule: the whole space.
+/// The rule that allows every choice: the whole space.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyChoice;
 
@@ -34,9 +34,9 @@ impl ChoiceRule for AnyChoice {
 pub struct BudgetRule<'a> {
     /// The decisions that are taken.
     pub space: ActionSpace,
-    /// What an architecture may cost.
+    /// The limits on the cost of an architecture.
     pub budget: &'a Budget,
-    /// For each start state the cells before the first one that is decided here.
+    /// The cells before the first one that is decided here, for each start state.
     pub prefixes: Vec<Option<&'a Arch>>,
 }
 

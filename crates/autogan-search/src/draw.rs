@@ -18,7 +18,7 @@ impl Search {
         action_space(&self.config, self.position.stage)
     }
 
-    /// Where the controller may start: the beam, or zeros where there is none.
+    /// The states from which the controller may start: the beam, or zeros where there is none.
     pub(crate) fn starts(&self) -> Vec<StartState> {
         match &self.beam {
             Some(beam) => beam.candidates().iter().map(|c| c.state.clone()).collect(),
@@ -26,7 +26,7 @@ impl Search {
         }
     }
 
-    /// What may be drawn from each of these places of the beam.
+    /// The rule that says what may be drawn from each of these places of the beam.
     pub(crate) fn rule(&self, places: &[usize]) -> BudgetRule<'_> {
         BudgetRule {
             space: self.actions(),

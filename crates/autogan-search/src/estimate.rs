@@ -56,7 +56,7 @@ pub struct Estimate {
     pub stages: Vec<StageCost>,
 }
 
-/// How fast this machine is.
+/// The speed of this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speed {
     /// Multiply-accumulates per second in the networks.

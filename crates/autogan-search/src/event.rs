@@ -34,7 +34,7 @@ pub struct StepLosses {
 /// Sample images of one architecture.
 #[derive(Clone, Debug)]
 pub struct SampleGrid {
-    /// What they show, for the file name.
+    /// The name of what they show, for the file name.
     pub tag: String,
     /// The architecture.
     pub arch: Arch,
@@ -59,7 +59,7 @@ pub struct ScoredArch {
     pub score: f64,
     /// Standard deviation of the score over the splits.
     pub spread: f64,
-    /// What it is ranked by and learnt from: the score, less what its cost takes from it.
+    /// The number by which it is ranked and learnt from: the score, less what its cost takes from it.
     pub reward: f64,
     /// Mean entropy of the policy's tokens in nats, where the controller drew it.
     pub entropy: Option<f64>,

@@ -13,25 +13,25 @@ use crate::error::{Result, SearchError};
 use crate::score::ImageScore;
 use crate::scratch::KnownReals;
 
-/// What a search needs from outside; [`Search::load`](crate::Job::load) loads what its configuration names.
+/// The inputs of a search; [`Search::load`](crate::Job::load) loads those that its configuration names.
 pub struct Inputs {
     /// Training images in any side.
     pub images: Arc<Images>,
-    /// What the images of an architecture are worth.
+    /// The score that the images of an architecture are given.
     pub score: Box<dyn ImageScore>,
-    /// Where tensors live.
+    /// The device of all tensors.
     pub device: Device,
 }
 
-/// What a training from scratch needs from outside.
+/// The inputs of a training from scratch.
 pub struct TrainingInputs {
     /// Training images in any side.
     pub images: Arc<Images>,
     /// The feature extractor, which sees the images that are scored.
     pub extractor: Arc<dyn FeatureExtractor>,
-    /// What trainings before this one found on the same images.
+    /// The scores that earlier trainings took of the same images.
     pub known: KnownReals,
-    /// Where tensors live.
+    /// The device of all tensors.
     pub device: Device,
 }
 
@@ -44,7 +44,7 @@ pub struct Sources {
     pub data: Option<PathBuf>,
     /// The source of files that are not on this machine: the hub, or its cache alone; it tells its progress.
     pub hub: Hub,
-    /// What trainings have found on their images, for the trainings after them.
+    /// The scores that trainings take of their images, kept for later trainings.
     pub known: KnownReals,
 }
 

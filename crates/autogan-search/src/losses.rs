@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::event::StepLosses;
 use crate::step::ComingLoss;
 
-/// Where the D step of a unit was, and what it took.
+/// The place of a unit's D step, and the images that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepPlace {

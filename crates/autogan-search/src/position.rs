@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a search is doing.
+/// The part of a search that is being done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -21,7 +21,7 @@ pub enum Phase {
     Done,
 }
 
-/// Where a search is; the default is its beginning.
+/// The position of a search; the default is its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {

@@ -49,7 +49,7 @@ pub struct Search {
     prefixes: BTreeMap<String, BatchNormStats>,
     /// The best child of this iteration's controller steps, for the sample grid.
     pub(crate) favourite: Option<(Arch, f64)>,
-    /// What this stage's children were worth, to choose candidates from.
+    /// The rewards of this stage's children, to choose candidates from.
     pub(crate) seen: Vec<(Arch, f64)>,
     /// A ranking that has begun.
     pub(crate) ranking: Option<Ranking>,
@@ -109,7 +109,7 @@ impl Search {
         self.images.len()
     }
 
-    /// Where the search is.
+    /// The position of the search.
     pub fn position(&self) -> Position {
         self.position
     }

@@ -5,7 +5,7 @@ use autogan_run::{Picture, Result as RunResult, RunDir, RunWriter, Scalar, Trial
 
 use crate::event::{SampleGrid, StepLosses};
 
-/// Where a job is between two units of work.
+/// The place of a job between two units of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Units of work done; it only grows.
@@ -49,7 +49,7 @@ impl<'a> Unit<'a> {
         self.marks
     }
 
-    /// Where the job was before this unit.
+    /// The place of the job before this unit.
     pub fn place(&self) -> Place {
         self.place
     }

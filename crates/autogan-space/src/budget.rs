@@ -121,7 +121,7 @@ impl Budget {
         self.nth(stage, n).ok_or(past_the_end)
     }
 
-    /// What the cells cost together with the layers around them.
+    /// The cost of the cells together with the layers around them.
     fn spent(&self, cells: &[CellArch]) -> Cost {
         self.ends + cells.iter().map(|cell| cell_cost(cell, &self.shape).total()).sum()
     }
@@ -132,7 +132,7 @@ impl Budget {
         least.params <= self.most.params && least.macs <= self.most.macs
     }
 
-    /// How many allowed continuations to `stage` there are for `index` cells that are allowed and cost `spent`.
+    /// The number of allowed continuations to `stage` of `index` cells that are allowed and cost `spent`.
     fn count_after(&self, index: usize, stage: usize, spent: Cost) -> u64 {
         if index > stage {
             return 1;

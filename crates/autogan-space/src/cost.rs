@@ -15,7 +15,7 @@ use crate::{Arch, CellArch, MAX_CELLS, Norm, TokenKind, Upsample};
 /// The channels of an image.
 const RGB: usize = 3;
 
-/// What a network, or a part of one, costs.
+/// The cost of a network, or of a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Trained parameters.

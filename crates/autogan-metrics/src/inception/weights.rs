@@ -17,7 +17,7 @@ pub struct WrongTensor {
     pub found: String,
 }
 
-/// What [`check_weights`] found.
+/// The findings of [`check_weights`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightsCheck {
     /// The number of convolution blocks that are complete, of [`WeightsCheck::BLOCKS`].

@@ -18,7 +18,7 @@ use crate::Result;
 /// Deepest level of sub-directories.
 const DEPTH: usize = 32;
 
-/// How inputs are opened.
+/// The settings for opening inputs.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Read sub-directories too.
@@ -31,7 +31,7 @@ pub struct OpenOptions {
     pub crop: Option<usize>,
     /// Directory of a dataset's files.
     pub data_dir: Option<PathBuf>,
-    /// Where a dataset without a directory comes from.
+    /// The source of a dataset without a directory.
     pub hub: Hub,
 }
 
@@ -49,7 +49,7 @@ impl OpenOptions {
     }
 }
 
-/// What an input holds.
+/// The content of an input.
 #[derive(Debug)]
 pub enum Input {
     /// Images.

@@ -8,7 +8,7 @@ use crate::error::enough;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
 
-/// How the set is split.
+/// The settings of the Inception Score: how the set is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InceptionScoreConfig {

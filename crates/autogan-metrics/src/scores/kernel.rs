@@ -16,7 +16,7 @@ use crate::matrix::same_cols;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
 
-/// How subsets are drawn.
+/// The settings of the kernel distance: how subsets are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelDistanceConfig {

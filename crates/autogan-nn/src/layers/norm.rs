@@ -7,7 +7,7 @@ use candle_core::{ModuleT, Tensor, Var};
 use super::{Conv2d, doubles};
 use crate::{Grad, NnError, NormMode, Result};
 
-/// Added to every variance, in batch and instance norm.
+/// The number that is added to every variance, in batch and instance norm.
 pub(crate) const EPS: f64 = 1e-5;
 /// The weight of the newest batch in the running statistics.
 const MOMENTUM: f64 = 0.1;

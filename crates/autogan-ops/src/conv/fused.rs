@@ -26,7 +26,7 @@ use crate::views::concat;
 
 const OP: &str = "conv2d_fused";
 
-/// What is done to the input of a fused convolution.
+/// The operation on the input of a fused convolution.
 #[derive(Clone, Copy, Debug)]
 pub enum Before<'a> {
     /// Nothing.
@@ -41,12 +41,12 @@ pub enum Before<'a> {
         bias: &'a Tensor,
         /// The statistics that the norm uses.
         statistics: Statistics<'a>,
-        /// Added to every variance.
+        /// The number that is added to every variance.
         eps: f64,
     },
     /// Instance norm without parameters, then ReLU.
     InstanceNorm {
-        /// Added to every variance.
+        /// The number that is added to every variance.
         eps: f64,
     },
 }
@@ -60,7 +60,7 @@ pub enum Statistics<'a> {
     Given(&'a Tensor, &'a Tensor),
 }
 
-/// How a fused convolution changes the side of the image.
+/// The change of the image's side by a fused convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {
     /// The side stays.

@@ -126,7 +126,7 @@ fn output<T: CudaDType + DeviceRepr>(
     Ok((address, CudaStorage::wrap_cuda_slice(memory, device.clone())))
 }
 
-/// Where the elements of a contiguous tensor of this type begin.
+/// The address at which the elements of a contiguous tensor of this type begin.
 pub(super) fn address(
     op: &str,
     storage: &CudaStorage,

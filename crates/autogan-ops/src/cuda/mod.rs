@@ -60,7 +60,7 @@ pub(crate) fn taken(t: &Tensor) -> bool {
 
 /// An element type of kernels, with the type of its addresses.
 pub(crate) trait Element: WithDType {
-    /// Where elements of this type are.
+    /// The type of an address of such elements.
     type Address: Copy;
     fn address(at: u64) -> Self::Address;
 }
@@ -151,12 +151,12 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Where the values of an f32 tensor begin, for launches that read them while it lives.
+/// The address of an f32 tensor's values, for launches that read them while it lives.
 pub(crate) fn floats_of(op: &'static str, t: &Tensor) -> Result<Floats> {
     Ok(Floats(address(op, t, DType::F32)?))
 }
 
-/// Where the values of an f64 tensor begin, for launches that read them while it lives.
+/// The address of an f64 tensor's values, for launches that read them while it lives.
 pub(crate) fn doubles_of(op: &'static str, t: &Tensor) -> Result<Doubles> {
     Ok(Doubles(address(op, t, DType::F64)?))
 }

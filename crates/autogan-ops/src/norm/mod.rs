@@ -114,7 +114,7 @@ fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> 
     Ok((tensor(mean, groups)?, tensor(var, groups)?))
 }
 
-/// What a norm does to a tensor, and mean and variance of each group: f64 vectors beside the tensor.
+/// A norm of a tensor, with mean and variance of each group: f64 vectors beside the tensor.
 pub(crate) struct MeasuredNorm {
     norm: Norm,
     pub mean: Tensor,

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::cuda::{self, Argument, Gpu, narrow, over_list};
 
-/// One step of one parameter; all tensors share the memory of what they stand for.
+/// One step of one parameter; the tensors share the memory of the variable, its gradient and its moments.
 pub(super) struct Update {
     pub value: Tensor,
     pub grad: Tensor,

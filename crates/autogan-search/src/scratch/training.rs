@@ -28,7 +28,7 @@ use crate::streams::Streams;
 /// Images of a sample grid.
 const GRID: usize = 64;
 
-/// What a training is about to do.
+/// The next work of a training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingPhase {
@@ -43,13 +43,13 @@ pub enum TrainingPhase {
     Done,
 }
 
-/// Where a training is; the default is its beginning.
+/// The position of a training; the default is its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingPosition {
     /// Units of work done; it only grows.
     pub tick: u64,
-    /// What is next.
+    /// The work that is next.
     pub phase: TrainingPhase,
     /// G iterations that are complete.
     pub g_iterations: u64,
@@ -66,9 +66,9 @@ pub struct Training {
     pub(super) device: Device,
     pub(super) images: StageImages,
     pub(super) extractor: Arc<dyn FeatureExtractor>,
-    /// What trainings before this one found on the same images.
+    /// The scores that earlier trainings took of the same images.
     pub(super) known: KnownReals,
-    /// What the training images give, once it is needed.
+    /// The scores and statistics of the training images, once they are needed.
     pub(super) reals: Option<Arc<Reals>>,
     pub(super) networks: Networks,
     pub(super) position: TrainingPosition,
@@ -87,7 +87,7 @@ pub(super) struct Scores {
 }
 
 impl Training {
-    /// Where the training is.
+    /// The position of the training.
     pub fn position(&self) -> TrainingPosition {
         self.position
     }
@@ -103,7 +103,7 @@ impl Training {
         self.scores.best
     }
 
-    /// What the training came to, once it is over.
+    /// The result of the training, once it is over.
     pub fn result(&self) -> Option<ScoresFile> {
         let Scores { real: Some(real), last: Some(last), best: Some(best) } = self.scores else {
             return None;
