@@ -18,7 +18,7 @@ use crate::Result;
 /// shrink in a zip, and statistics by less than a half.
 const EXPANSION: u64 = 64;
 
-/// Bytes that the members of any file may unpack to beyond that.
+/// Bytes by which the limit is larger than [`EXPANSION`] alone allows.
 const FREE: u64 = 256 << 20;
 
 /// A zip file whose members are read under one common limit.
