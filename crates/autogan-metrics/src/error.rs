@@ -1,4 +1,4 @@
-//! The errors of this crate: what was expected, what was found, what to do.
+//! [`Error`] says what was expected, what was found, and what to do.
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,7 +35,7 @@ pub enum Error {
     ScorerWeights {
         /// The scorer.
         scorer: &'static str,
-        /// Why.
+        /// The cause.
         source: autogan_hub::HubError,
     },
     /// A scorer cannot be made of a weight file.
@@ -45,7 +45,7 @@ pub enum Error {
         scorer: &'static str,
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<Error>,
     },
     /// An array has another shape than the function needs.
@@ -95,7 +95,7 @@ pub enum Error {
     Input {
         /// The file, directory or dataset; `ARCHIVE: MEMBER` for a member of an archive.
         input: String,
-        /// What would have been read.
+        /// What should be there.
         expected: String,
         /// What is there instead.
         found: String,

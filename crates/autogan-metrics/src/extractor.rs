@@ -1,10 +1,10 @@
-//! [`FeatureExtractor`]: the trait between images and scores, and what extractors give.
+//! A [`FeatureExtractor`] stands between images and scores: it turns images into features and logits.
 
 use candle_core::{DType, Tensor};
 
 use crate::{Error, Matrix, Result};
 
-/// What an extractor makes of a batch.
+/// The features and logits that an extractor makes of a batch.
 #[derive(Debug, Clone)]
 pub struct Extraction {
     /// Features `[N, D]`, `f32`, for the Fréchet distance, KID, precision and recall.
@@ -23,7 +23,7 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// A set of no images yet, for what `extractor` gives.
+    /// Returns a set without images, with the columns that `extractor` gives.
     pub fn empty(extractor: &dyn FeatureExtractor) -> Self {
         let (dims, classes) = (extractor.dims(), extractor.classes());
         Self { features: Matrix::empty(dims), logits: Matrix::empty(classes) }
@@ -56,7 +56,7 @@ pub trait FeatureExtractor: Send + Sync {
     /// Number of classes `K`; 0 when there are no logits.
     fn classes(&self) -> usize;
 
-    /// SHA-256 of its weight file in lower-case hexadecimal, when its weights came from one or are embedded.
+    /// SHA-256 of the weight file in lower-case hexadecimal, when the weights came from one or are embedded.
     fn weights_sha256(&self) -> Option<&str> {
         None
     }

@@ -9,14 +9,14 @@ use crate::{
     Result, Statistics, frechet_distance, inception_score,
 };
 
-/// How a generator is scored.
+/// The settings for scoring a generator.
 #[derive(Debug, Clone, Copy)]
 pub struct GeneratorScoreOptions<'a> {
     /// Images to make, 1 or more.
     pub images: usize,
     /// Images to make at a time, 1 or more.
     pub batch: usize,
-    /// How the Inception Score is made; none for no Inception Score.
+    /// The settings of the Inception Score; none for no Inception Score.
     pub inception: Option<InceptionScoreConfig>,
     /// The statistics of real images, by the same extractor; none for no Fréchet distance.
     pub reference: Option<&'a GaussianStats>,

@@ -1,4 +1,4 @@
-//! Scores for generated images: Inception Score, Fréchet distance, KID, precision and recall.
+//! This crate scores generated images: Inception Score, Fréchet distance, KID, precision and recall.
 //!
 //! A score is made in three steps, and each of them can be used alone:
 //!
@@ -8,8 +8,8 @@
 //! 3. a pure function in `f64` makes the score: [`inception_score`], [`frechet_distance`],
 //!    [`kernel_distance`], [`precision_recall`].
 //!
-//! [`score_generator`] does all three for whatever makes images; [`ModuleExtractor`] makes an extractor of any candle
-//! module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
+//! [`score_generator`] does all three for a function that makes images; [`ModuleExtractor`] makes an extractor of any
+//! candle module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
 //!
 //! Scores made with the compact classifier carry its name and cannot be compared with published Inception Scores and
 //! FIDs. The crate knows no generator and no search.

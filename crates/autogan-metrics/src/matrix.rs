@@ -1,4 +1,4 @@
-//! A plain row-major matrix of `f32`, which is what the extractors give; scores compute in `f64`.
+//! A [`Matrix`] holds `f32` values row after row. Extractors give it; scores compute in `f64`.
 
 use candle_core::{DType, Tensor};
 

@@ -1,4 +1,4 @@
-//! [`ModuleExtractor`]: any candle module as a feature extractor.
+//! A [`ModuleExtractor`] makes any candle module a feature extractor.
 
 use autogan_ops::{PixelScale, ResizeRule, bytes_to_floats, resize_bilinear};
 use candle_core::{DType, Device, Module, Tensor};
@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Module, Tensor};
 use crate::extractor::check_images;
 use crate::{Error, Extraction, FeatureExtractor, Result};
 
-/// How images become the input `[N, 3, height, width]`, `f32`, of a module.
+/// The rules by which images become the input `[N, 3, height, width]`, `f32`, of a module.
 #[derive(Debug, Clone)]
 pub struct ModuleInput {
     /// Height and width. Images of another size are resized bilinearly with half-pixel centres and without antialiasing,
@@ -18,7 +18,7 @@ pub struct ModuleInput {
     pub mean: [f64; 3],
     /// What red, green and blue are then divided by.
     pub std: [f64; 3],
-    /// Where the module computes.
+    /// The device on which the module computes.
     pub device: Device,
 }
 

@@ -1,5 +1,5 @@
-//! NumPy's legacy `RandomState`: MT19937 with the bounded draws of `permutation`, `shuffle` and
-//! `choice`, so that shuffles and subsets are those of the Python scorers.
+//! [`RandomState`] draws what NumPy's legacy `RandomState` draws: MT19937 with the bounded draws of `permutation`,
+//! `shuffle` and `choice`, so that shuffles and subsets are those of the Python scorers.
 //!
 //! Source: M. Matsumoto and T. Nishimura, *Mersenne Twister* (1998), and the documented behaviour
 //! of `numpy.random.RandomState`: a bounded integer is drawn by masking and rejection.
@@ -17,7 +17,7 @@ pub struct RandomState {
 }
 
 impl RandomState {
-    /// As `numpy.random.RandomState(seed)` with an integer seed.
+    /// The generator in the state in which `numpy.random.RandomState(seed)` begins, for an integer seed.
     pub fn new(seed: u32) -> Self {
         let mut state = [0u32; N];
         let mut value = seed;
@@ -68,21 +68,21 @@ impl RandomState {
         }
     }
 
-    /// As `RandomState.shuffle`.
+    /// Shuffles as `RandomState.shuffle` does.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.interval(i as u64) as usize);
         }
     }
 
-    /// As `RandomState.permutation(n)`.
+    /// Draws what `RandomState.permutation(n)` draws.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut items: Vec<usize> = (0..n).collect();
         self.shuffle(&mut items);
         items
     }
 
-    /// As `RandomState.choice(n, size, replace=False)`.
+    /// Draws what `RandomState.choice(n, size, replace=False)` draws.
     ///
     /// # Errors
     /// [`Error::Config`] when `size` is above `n`.

@@ -1,4 +1,4 @@
-//! The feature extractors that a configuration or a command line can name. A new one is one line in [`SCORERS`].
+//! [`SCORERS`] lists the feature extractors that a configuration or a command line can name. A new one is one line.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,32 +32,32 @@ pub const SCORERS: &[ScorerSpec] = &[
     },
 ];
 
-/// What the registry knows of a scorer.
+/// A scorer of the registry: its name, a line about it, and the function that makes it.
 #[derive(Debug, Clone, Copy)]
 pub struct ScorerSpec {
     /// The name under which it is asked for.
     pub name: &'static str,
     /// One line for a list of scorers.
     pub summary: &'static str,
-    /// Makes it, to compute on a device.
+    /// Makes the scorer, which then computes on the given device.
     pub load: fn(&ScorerOptions, &Device) -> Result<SharedExtractor>,
 }
 
-/// Where Inception's weights come from, and which of its protocols is followed. Scorers with embedded weights ignore it.
+/// The source of Inception's weights, and the protocol that is followed. Scorers with embedded weights ignore both.
 #[derive(Clone)]
 pub struct ScorerOptions {
     /// The weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
     pub weights: Option<PathBuf>,
-    /// Where weights come from that are no file here.
+    /// The source of weights that are not given as a file.
     pub hub: Hub,
     /// How images are resized and scaled.
     pub preset: Preset,
-    /// Which features are taken.
+    /// The features that are taken.
     pub features: Tap,
 }
 
 impl ScorerOptions {
-    /// The weights in this file, or those of `hub` without one; the protocol of torch-fidelity, 2048 features.
+    /// Options with the weights of this file, or of `hub` without one; the protocol of torch-fidelity, 2048 features.
     pub fn new(weights: Option<PathBuf>, hub: Hub) -> Self {
         Self { weights, hub, preset: Preset::TorchFidelity, features: Tap::D2048 }
     }

@@ -1,4 +1,4 @@
-//! Mean and covariance of features, streamed and merged (Chan, Golub and LeVeque 1979).
+//! [`Statistics`] computes mean and covariance of features, streamed and merged (Chan, Golub and LeVeque 1979).
 //!
 //! Sums are kept about the mean of what was seen, so that large means cost no digits. Rows are
 //! gathered into blocks of a fixed size: the result does not depend on the batch size.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::enough;
 use crate::{Error, Matrix, Result};
 
-/// Rows that are centred and multiplied together.
+/// The number of rows that are centred and multiplied together.
 const BLOCK: usize = 512;
 
 /// Mean and covariance of a feature set.
@@ -68,7 +68,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Statistics of nothing yet, for features of `dims` columns.
+    /// Statistics without rows, for features of `dims` columns.
     pub fn new(dims: usize) -> Self {
         Self {
             dims,
@@ -140,7 +140,7 @@ impl Statistics {
         self.count += rows;
     }
 
-    /// Adds what another stream has seen, as another process would hand it over.
+    /// Adds the rows that another stream has seen, such as one of another process.
     ///
     /// # Errors
     /// [`Error::Shape`] when the streams differ in `D`.

@@ -1,4 +1,4 @@
-//! Networks with all arguments but one settled: candle modules.
+//! Bound networks are candle modules: all arguments of the network but one are settled.
 
 use autogan_space::Arch;
 use candle_core::{Module, Tensor};

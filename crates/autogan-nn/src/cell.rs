@@ -1,5 +1,5 @@
-//! One cell of the generator, section 3.1: two halves with a convolution each, skips from earlier cells, and a shortcut
-//! past both halves.
+//! A [`Cell`] is one cell of the generator (section 3.1): two halves with a convolution each, skips from earlier cells,
+//! and a shortcut past both halves.
 //!
 //! `h = half1(x)`; for each set skip bit, the oldest first, `h += conv1x1_i(resize(tap_i))`; `out = half2(h)`, plus
 //! `conv1x1(up2(x))` with the shortcut. Half, post-activation: [upsampling,] convolution 3x3, norm, ReLU;
@@ -17,7 +17,7 @@ use crate::PreOrder;
 use crate::layers::{BatchNorm, Conv2d, Deconv, EPS};
 use crate::{Grad, NnError, NormMode, Result};
 
-/// How one forward pass treats parameters and batch norm.
+/// The way in which one forward pass treats parameters and batch norm.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub grad: Grad,
@@ -31,7 +31,7 @@ pub(crate) struct CellOutput {
     pub out: Tensor,
     /// The first half's output before the skips are added, of the same shape.
     pub before_add: Tensor,
-    /// The same after they are added.
+    /// The first half's output after the skips are added.
     pub after_add: Tensor,
 }
 
@@ -276,12 +276,12 @@ impl Half {
     }
 }
 
-/// A part of a network that is used.
+/// Makes a part of a network if it is used.
 fn made_if<T>(used: bool, make: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
     used.then(make).transpose()
 }
 
-/// The upsamplings that a convolution does by itself.
+/// The change of the side that the convolution does by itself; `None` where the upsampling is an operator of its own.
 fn resize(up: Option<Upsample>) -> Option<Resize> {
     match up {
         None => Some(Resize::Keep),

@@ -1,4 +1,4 @@
-//! Networks out of an [`Archive`] and into one, under our names and under those of the released models.
+//! This module reads networks from an [`Archive`] and writes them to one, under our names or those of released models.
 //!
 //! Loading is strict ([`Params::load`]). The sizes of a network are read from its weights: [`generator_shape`],
 //! [`discriminator_width`]. Where a checkpoint holds several dictionaries, [`find_generator`] says which one to load, and
@@ -14,12 +14,12 @@ use crate::{
     Result, Rules,
 };
 
-/// Which names the tensors of a derived generator get.
+/// The names that the tensors of a derived generator get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
-    /// Those of the released supernet, which are ours.
+    /// The names of the released supernet, which are ours.
     Supernet,
-    /// Those of the released derived models (`cell1.c1.weight`, …).
+    /// The names of the released derived models (`cell1.c1.weight`, …).
     ReleasedDerived,
 }
 

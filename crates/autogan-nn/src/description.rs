@@ -1,5 +1,5 @@
-//! [`Description`]: the architecture of a generator and the rules that it was trained with, in the metadata of its weight
-//! file.
+//! A [`Description`] keeps the architecture of a generator, and the rules that it was trained with, in the metadata of
+//! its weight file.
 //!
 //! A file without a description, such as a `.pth` file of the released code, can only be read by somebody who knows both.
 
@@ -12,9 +12,9 @@ use crate::{NnError, PreOrder, Result, Rules, SkipTap};
 
 /// The released vector, numbers separated by spaces.
 const ARCH: &str = "autogan.arch";
-/// Where skips start.
+/// The metadata key of the place where skips start.
 const SKIP_TAP: &str = "autogan.skip_tap";
-/// Where pre-activation halves upsample.
+/// The metadata key of the place where pre-activation halves upsample.
 const PRE_ORDER: &str = "autogan.pre_order";
 
 /// Architecture and rules of a derived generator.
@@ -46,7 +46,7 @@ impl Description {
     /// The description in the archive's metadata; `None` where there is none.
     ///
     /// # Errors
-    /// When only a part of it is there, or an entry stands for nothing.
+    /// When only a part of it is there, or an entry has an unknown value.
     pub fn read(archive: &Archive) -> Result<Option<Self>> {
         let metadata = archive.metadata();
         if ![ARCH, SKIP_TAP, PRE_ORDER].iter().any(|key| metadata.contains_key(*key)) {

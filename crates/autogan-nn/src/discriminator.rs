@@ -1,4 +1,4 @@
-//! The discriminator, section 3.2: fixed residual blocks under spectral norm, of which more run as the generator grows.
+//! The discriminator (section 3.2) has fixed residual blocks under spectral norm: more run as the generator grows.
 //!
 //! Block 1: convolution, ReLU, convolution, pooling, plus a 1x1 convolution of the pooled image. Block 2: ReLU,
 //! convolution, ReLU, convolution, pooling, plus a pooled 1x1 convolution. Blocks 3 and 4: ReLU, convolution, ReLU,
@@ -22,16 +22,16 @@ use crate::{DiscriminatorInit, Grad, NnError, Result};
 pub struct DiscriminatorConfig {
     /// Channels of every block (`df`).
     pub width: usize,
-    /// How the convolutions start.
+    /// The initial values of the convolutions.
     pub init: DiscriminatorInit,
 }
 
-/// What spectral norm does in one forward pass.
+/// The mode of spectral norm in one forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DMode {
-    /// One power iteration first, whose vectors are kept.
+    /// Spectral norm does one power iteration first, whose vectors are kept.
     Train,
-    /// The kept vectors.
+    /// Spectral norm uses the kept vectors.
     Eval,
 }
 
@@ -39,7 +39,7 @@ pub enum DMode {
 #[derive(Debug, Clone)]
 pub struct PreparedPass {
     stage: usize,
-    /// In the order of [`Discriminator::weights`].
+    /// The vectors of each weight, in the order of [`Discriminator::weights`].
     vectors: Vec<Vectors>,
 }
 

@@ -1,4 +1,4 @@
-//! The exponential moving average of a generator: the network that is evaluated. The paper's code uses the decay 0.999.
+//! [`Ema`] holds the exponential moving average of a generator; this is evaluated. The paper's code has decay 0.999.
 
 use autogan_ops as ops;
 use autogan_weights::{Params, assign};

@@ -1,4 +1,4 @@
-//! [`NnError`]: what can go wrong with a network, its input or its checkpoint, and what to do about it.
+//! [`NnError`] says what went wrong with a network, its input or its checkpoint, and what to do about it.
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, NnError>;
@@ -94,7 +94,7 @@ impl NnError {
     }
 }
 
-/// So that networks and layers are candle's modules.
+/// The conversion that networks and layers need as modules of candle.
 impl From<NnError> for candle_core::Error {
     fn from(error: NnError) -> Self {
         match error {

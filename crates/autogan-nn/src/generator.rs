@@ -1,4 +1,4 @@
-//! The generator, sections 3.1 and 4: it makes images of latent vectors by a linear layer, cells, and a head.
+//! The generator (sections 3.1 and 4) makes images of latent vectors by a linear layer, cells, and a head.
 //!
 //! `h0 = Linear(z)` as `[N, C, b, b]`, one to three cells that each double the side, then batch
 //! norm, ReLU, convolution 3x3 to 3 channels and tanh. The head is the same at every stage. The
@@ -21,9 +21,9 @@ use crate::{Grad, NnError, NormMode, PreOrder, Result, SkipTap};
 /// Two rules of a generator on which the paper and the released code disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Where skips start.
+    /// The place where skips start.
     pub skip_tap: SkipTap,
-    /// Where pre-activation halves upsample.
+    /// The place where pre-activation halves upsample.
     pub pre_order: PreOrder,
 }
 

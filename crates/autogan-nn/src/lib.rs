@@ -1,4 +1,4 @@
-//! The networks of AutoGAN: the weight-sharing generator, the derived generator and the growing discriminator.
+//! This crate holds AutoGAN's networks: the weight-sharing and the derived generator, and the growing discriminator.
 //!
 //! They follow section 3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). The tensors are named as
 //! in the released code (VITA-Group/AutoGAN at a5eeef0), so its checkpoints load here and ours load there.

@@ -1,4 +1,4 @@
-//! The hinge losses of section 3.3, as pure functions of the discriminator's scores.
+//! These functions are the hinge losses of section 3.3, pure functions of the discriminator's scores.
 
 use autogan_ops as ops;
 use candle_core::Tensor;

@@ -1,8 +1,8 @@
-//! Translation between our tensor names and those of the released derived models.
+//! This module translates between our tensor names and those of the released derived models.
 //!
-//! Our networks use the released *supernet's* names; a derived network has some of them. The released derived models (`autogan_cifar10_{a,b,c}`) name a cell's
-//! convolutions `c1`, `c2` and its norms `n1`, `n2`; `c_sc`, `skip_in_ops.i`, `l1` and
-//! `to_rgb.{0,2}` are the same in both.
+//! Our networks use the released *supernet's* names; a derived network has some of them. The released derived models
+//! (`autogan_cifar10_{a,b,c}`) name a cell's convolutions `c1`, `c2` and its norms `n1`, `n2`; `c_sc`, `skip_in_ops.i`,
+//! `l1` and `to_rgb.{0,2}` are the same in both.
 
 use autogan_space::{Arch, Conv};
 

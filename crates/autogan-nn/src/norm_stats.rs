@@ -1,4 +1,4 @@
-//! [`NormMode`]: which statistics batch norm uses. [`BatchNormStats`]: statistics of one architecture of the supernet.
+//! [`NormMode`] says which statistics batch norm uses; [`BatchNormStats`] are those of one architecture.
 //!
 //! In a supernet the running statistics are a mixture over every architecture that was trained. Before
 //! an architecture is scored, its own statistics are collected over some batches, while each layer
@@ -13,7 +13,7 @@ use candle_core::Tensor;
 
 use crate::{NnError, Result};
 
-/// Which statistics batch norm normalises by.
+/// The statistics that batch norm normalises by.
 #[derive(Debug, Clone, Copy)]
 pub enum NormMode<'a> {
     /// The statistics of the batch; the running statistics move towards them.
@@ -51,7 +51,7 @@ impl Clone for BatchNormStats {
 }
 
 impl BatchNormStats {
-    /// Statistics of no layer yet.
+    /// An empty collection: no layer has statistics.
     pub fn new() -> Self {
         Self::default()
     }
@@ -118,7 +118,7 @@ impl BatchNormStats {
     }
 }
 
-/// The mean of `batches` values, from that of all but the last and the last.
+/// The mean of `batches` values, from the mean of all but the last value, and the last value.
 fn mean_over(total: &Tensor, last: &Tensor, batches: u64) -> Result<Tensor> {
     let batches = Tensor::full(batches as f64, total.shape(), total.device())?;
     Ok(total.add(&last.sub(total)?.div(&batches)?)?)

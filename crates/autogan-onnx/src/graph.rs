@@ -1,4 +1,4 @@
-//! Puts a graph together: one method for each operator, constants once each under the names of our tensors.
+//! A [`Graph`] is built here: a method for each operator; each constant is held once, under the name of our tensor.
 //!
 //! Values are named after the node that makes them, with `/` where tensors have `.`, so that no value has the name of a
 //! tensor. Sources: the entries of `docs/Operators.md` of github.com/onnx/onnx, each at the version that opset 17 has.
@@ -12,7 +12,7 @@ use candle_core::DType;
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, element_type};
 use crate::{Error, Result};
 
-/// Added to every variance, in batch and instance norm, as PyTorch does.
+/// The number that is added to every variance, in batch and instance norm, as PyTorch does.
 const EPS: f32 = 1e-5;
 
 /// The name of a value on its way through the graph.
@@ -28,20 +28,20 @@ pub(crate) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Without nodes; constants will come from `params`.
+    /// A graph without nodes, whose constants will come from `params`.
     pub fn new(params: &'a Params, arch: &'a Arch) -> Self {
         let proto = GraphProto { name: "generator".to_owned(), ..GraphProto::default() };
         Self { proto, params, arch, named: BTreeSet::new() }
     }
 
-    /// `[N, I]` to `[N, O]`.
+    /// Adds a linear layer: `[N, I]` to `[N, O]`.
     pub fn linear(&mut self, layer: &str, x: &str) -> Result<Value> {
         let (weight, bias) = self.weights(layer)?;
         let attributes = vec![AttributeProto::int("transB", 1)];
         Ok(self.node("Gemm", path(layer), &[x, &weight, &bias], attributes))
     }
 
-    /// `[N, C·H·W]` to `[N, C, H, W]`.
+    /// Adds a change of shape: `[N, C·H·W]` to `[N, C, H, W]`.
     pub fn reshape(&mut self, name: &str, x: &str, [c, h, w]: [usize; 3]) -> Value {
         let shape = format!("{name}.shape");
         let sizes = [-1, c as i64, h as i64, w as i64];
@@ -160,7 +160,7 @@ impl<'a> Graph<'a> {
         self.constant(name, &[values.len()], DType::F32, bytes(values));
     }
 
-    /// A constant, once.
+    /// Adds a constant, unless one of this name is there.
     fn constant(&mut self, name: &str, dims: &[usize], dtype: DType, raw_data: Vec<u8>) {
         if !self.named.insert(name.to_owned()) {
             return;
@@ -174,7 +174,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What `Resize` needs for an upsampling that has no weights; `None` for the one that has.
+/// The attributes of `Resize` for an upsampling that has no weights; `None` for the one that has.
 pub(crate) fn resize_attributes(up: Upsample) -> Option<Vec<AttributeProto>> {
     let text = AttributeProto::text;
     let mode = "coordinate_transformation_mode";
@@ -190,7 +190,7 @@ pub(crate) fn resize_attributes(up: Upsample) -> Option<Vec<AttributeProto>> {
     }
 }
 
-/// A layer's name as a value's.
+/// The name of a layer's result: the layer's name with `/` in place of `.`.
 fn path(layer: &str) -> Value {
     layer.replace('.', "/")
 }

@@ -1,4 +1,4 @@
-//! Generators as ONNX models, for runtimes that know nothing of this project.
+//! This crate writes generators as ONNX models, for runtimes that know nothing of this project.
 //!
 //! A model is the network of one architecture in evaluation mode: latents `z` `[N, latent]` to `images`
 //! `[N, 3, S, S]` in [-1, 1], any N. Weights are f32 under our tensor names; batch norm uses the running statistics that
@@ -34,7 +34,7 @@ pub const OUTPUT: &str = "images";
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why there is no model.
+/// Why a model could not be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The network lacks a tensor that the architecture uses.

@@ -1,4 +1,4 @@
-//! The generator in evaluation mode as operators (sections 3.1 and 4): what `autogan-nn` computes, written down.
+//! This module adds the generator in evaluation mode to a graph: what `autogan-nn` computes (sections 3.1 and 4).
 //!
 //! As there, the 1x1 convolutions of shortcuts and skips run before nearest and bilinear upsampling, at the small side:
 //! both orders are the same function, and this one costs 4 or 16 times less.

@@ -1,7 +1,7 @@
-//! The messages of an ONNX file that a generator needs, with the field numbers of `onnx/onnx.proto`.
+//! These types are the messages of an ONNX file that a generator needs, with the field numbers of `onnx/onnx.proto`.
 //!
-//! Written out by hand, so that no build needs `protoc`; fields that are not written here are skipped when a file is
-//! read.
+//! They are written by hand, so that no build needs `protoc`; fields that are not written here are skipped when a file
+//! is read.
 
 use candle_core::DType;
 use prost::{Message, Oneof};
@@ -12,10 +12,10 @@ pub struct ModelProto {
     /// Version of the format.
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
-    /// What wrote it.
+    /// The name of the program that wrote the file.
     #[prost(string, tag = "2")]
     pub producer_name: String,
-    /// The version of what wrote it.
+    /// The version of that program.
     #[prost(string, tag = "3")]
     pub producer_version: String,
     /// The network.
@@ -63,10 +63,10 @@ pub struct GraphProto {
     /// Constants.
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
-    /// What the caller gives.
+    /// The inputs, which the caller gives.
     #[prost(message, repeated, tag = "11")]
     pub input: Vec<ValueInfoProto>,
-    /// What the caller gets.
+    /// The outputs, which the caller gets.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
 }
@@ -131,22 +131,22 @@ pub struct AttributeProto {
 }
 
 impl AttributeProto {
-    /// A number.
+    /// An attribute that holds a number.
     pub fn float(name: &str, value: f32) -> Self {
         Self { f: Some(value), ..Self::new(name, AttributeType::Float) }
     }
 
-    /// An integer.
+    /// An attribute that holds an integer.
     pub fn int(name: &str, value: i64) -> Self {
         Self { i: Some(value), ..Self::new(name, AttributeType::Int) }
     }
 
-    /// A text.
+    /// An attribute that holds a text.
     pub fn text(name: &str, value: &str) -> Self {
         Self { s: Some(value.into()), ..Self::new(name, AttributeType::String) }
     }
 
-    /// Integers.
+    /// An attribute that holds integers.
     pub fn ints(name: &str, values: &[i64]) -> Self {
         Self { ints: values.to_vec(), ..Self::new(name, AttributeType::Ints) }
     }
@@ -179,7 +179,7 @@ pub struct ValueInfoProto {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// What it is.
+    /// Its type.
     #[prost(message, optional, tag = "2")]
     pub kind: Option<TypeProto>,
 }
@@ -187,7 +187,7 @@ pub struct ValueInfoProto {
 /// The type of a value: a tensor.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// Which tensor.
+    /// The type of the tensor.
     #[prost(message, optional, tag = "1")]
     pub tensor_type: Option<TensorTypeProto>,
 }

@@ -1,4 +1,4 @@
-//! ReLU and tanh, elementwise and in parallel.
+//! This module holds ReLU and tanh, elementwise and in parallel.
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
@@ -58,7 +58,7 @@ impl Operator<1> for Relu {
     }
 }
 
-/// Elements that a task has at least.
+/// The least number of elements of a task.
 const TANH_CHUNK: usize = 1 << 10;
 
 /// Hyperbolic tangent of a tensor with this number of elements.

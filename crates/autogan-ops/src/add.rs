@@ -1,4 +1,4 @@
-//! The sum of two tensors of one shape, in parallel (shortcuts and skips).
+//! [`add`] is the sum of two tensors of one shape, in parallel (shortcuts and skips).
 
 use candle_core::{Result, Tensor, bail};
 
@@ -19,7 +19,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     apply([a, b], a.dims(), Add(a.elem_count()))
 }
 
-/// Holds the number of elements.
+/// The operator; it holds the number of elements.
 struct Add(usize);
 
 impl Operator<2> for Add {

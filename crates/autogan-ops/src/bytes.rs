@@ -1,4 +1,4 @@
-//! Images between bytes and numbers, for evaluation only: no gradients.
+//! These functions turn the bytes of images into numbers and back, for evaluation only: no gradients.
 
 use candle_core::{DType, Result, Tensor};
 
@@ -66,7 +66,7 @@ impl Evaluation for ToFloats {
     }
 }
 
-/// Holds the number of elements.
+/// The operator; it holds the number of elements.
 struct ToBytes(usize);
 
 impl Evaluation for ToBytes {

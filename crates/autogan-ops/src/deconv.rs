@@ -1,5 +1,5 @@
-//! Transposed convolution with a 2x2 kernel and stride 2 (the `deconv` choice of the search space): each input
-//! pixel becomes its own 2x2 block of outputs, so the whole operator is one GEMM and a shuffle of pixels.
+//! [`conv_transpose2x2`] is the transposed convolution with a 2x2 kernel and stride 2 (`deconv` in the search space).
+//! Each input pixel becomes its own 2x2 block of outputs: the whole operator is one GEMM and a shuffle of pixels.
 
 use autogan_kernels::conv::bias_gradient;
 use autogan_kernels::memory::{Unwritten, filled_by};
@@ -14,7 +14,7 @@ use crate::real::{Mat, Real, dispatch, gemm, same_dtype};
 
 const OP: &str = "conv_transpose2x2";
 
-/// Partial sums of the weight gradient: one per group of images.
+/// The number of partial sums of the weight gradient: one per group of images.
 const GROUPS: usize = 8;
 
 /// `x [N, Ci, H, W]`, `w [Ci, Co, 2, 2]`, `b [Co]` → `[N, Co, 2H, 2W]`:
@@ -91,7 +91,7 @@ impl Deconv {
         4 * self.co * self.pixels()
     }
 
-    /// Rows of the GEMM's result, `(o, u, v)`, to the places of the output image.
+    /// Moves rows of the GEMM's result, `(o, u, v)`, to their places in the output image.
     fn scatter<T: Real>(&self, blocks: &[T], bias: &[T], y: &mut Unwritten<T>) {
         for (row, plane) in blocks.chunks_exact(self.pixels()).enumerate() {
             let (o, u, v) = (row / 4, row / 2 % 2, row % 2);
@@ -104,7 +104,7 @@ impl Deconv {
         }
     }
 
-    /// The inverse of [`Self::scatter`]: output gradients as rows `(o, u, v)`.
+    /// The inverse of [`Self::scatter`]: moves output gradients to rows `(o, u, v)`.
     fn gather<T: Real>(&self, dy: &[T], blocks: &mut [T]) {
         for (row, plane) in blocks.chunks_exact_mut(self.pixels()).enumerate() {
             let (o, u, v) = (row / 4, row / 2 % 2, row % 2);
@@ -162,7 +162,7 @@ impl Deconv {
     }
 }
 
-/// On a GPU: deconv.cu.
+/// The operator on a GPU, by the kernels of deconv.cu.
 impl Deconv {
     fn sizes(&self) -> Result<[Argument; 5]> {
         Ok([int(self.n)?, int(self.ci)?, int(self.co)?, int(self.h)?, int(self.w)?])

@@ -1,4 +1,4 @@
-//! Squares of pixels as channels, for evaluation only: no gradients.
+//! [`space_to_depth`] turns squares of pixels into channels, for evaluation only: no gradients.
 
 use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{Result, Tensor, bail};

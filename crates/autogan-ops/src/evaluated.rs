@@ -1,5 +1,5 @@
-//! The frame of an operator with one input for networks that are only evaluated: it has no gradient, and refuses an
-//! input of which one is wanted.
+//! [`Evaluation`] is the frame of an operator with one input for networks that are only evaluated: it has no gradient,
+//! and refuses an input of which one is wanted.
 
 use candle_core::op::BackpropOp;
 use candle_core::{Result, Shape, Storage, Tensor, WithDType, bail};
@@ -8,7 +8,7 @@ use crate::cuda::{self, Element, Gpu};
 use crate::host::{Storages, slice, with_storages};
 use crate::tape::tracked;
 
-/// What such an operator has to say.
+/// An operator for evaluation only: what it has to define.
 pub(crate) trait Evaluation {
     /// Its name, for messages.
     const NAME: &'static str;
@@ -16,7 +16,7 @@ pub(crate) trait Evaluation {
     type From: Element;
     /// The element type of its output.
     type To: Element;
-    /// Input elements to output elements.
+    /// Computes the output's elements from the input's.
     fn forward(&self, x: &[Self::From]) -> Vec<Self::To>;
     /// [`Self::forward`] on a GPU: launches what writes `y`.
     fn launch(

@@ -1,4 +1,4 @@
-//! Reverse-mode differentiation of our operators, without candle's bookkeeping.
+//! [`gradients`] differentiates our operators in reverse mode, without candle's bookkeeping.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ impl Gradients {
     }
 }
 
-/// For optimisers that are written for candle's own gradients.
+/// The conversion for optimisers that are written for candle's own gradients.
 impl From<Gradients> for GradStore {
     fn from(gradients: Gradients) -> Self {
         let mut store = Self::default();
@@ -40,7 +40,7 @@ impl From<Gradients> for GradStore {
     }
 }
 
-/// Where an optimizer finds the gradients of its parameters.
+/// A collection in which an optimizer finds the gradients of its parameters.
 pub trait GradientOf {
     /// The gradient of a variable; `None` where the loss does not depend on it.
     fn gradient_of(&self, variable: &Tensor) -> Option<&Tensor>;
@@ -61,9 +61,9 @@ impl GradientOf for GradStore {
 /// The value of `f`, one number, and its gradient for every variable that it depends on.
 ///
 /// `f` computes with operators of this crate. An operator of candle on a variable, or on what an operator of this crate
-/// made in `f`, is an error as soon as its result is given to an operator of this crate or is the value of `f`. What is
-/// to count as constant is made so by candle's `detach`. What candle computes without a gradient anyhow
-/// (`apply_op1_no_bwd`) counts as constant. The value that is returned is a constant.
+/// made in `f`, is an error as soon as its result is given to an operator of this crate or is the value of `f`.
+/// candle's `detach` makes a constant of a tensor. What candle computes without a gradient anyhow (`apply_op1_no_bwd`)
+/// counts as constant. The value that is returned is a constant.
 ///
 /// # Errors
 /// Those of `f`; when its value is not one number or was not made by an operator of this crate; when calls are nested.

@@ -1,4 +1,4 @@
-//! Means over all elements, alone and behind a hinge (the losses of section 3.3).
+//! These functions are means over all elements, alone and behind a hinge (the losses of section 3.3).
 
 use candle_core::{Result, Tensor, bail};
 

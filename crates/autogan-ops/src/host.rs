@@ -1,4 +1,4 @@
-//! Tensors as slices on the CPU; the loops over slices are those of `autogan_kernels`.
+//! This module gives operators tensors on the CPU as slices; the loops over them are those of `autogan_kernels`.
 
 use std::ops::Deref;
 
@@ -95,8 +95,8 @@ pub(crate) enum Storages<'a> {
     Cuda(Vec<(&'a CudaStorage, &'a Layout)>),
 }
 
-/// What `f` makes of the storages of tensors, which stay open meanwhile; `device` is where all of them lie. It fails
-/// when a tensor lies elsewhere.
+/// Returns what `f` makes of the storages of `tensors`, which stay open meanwhile; all of them have to lie on `device`.
+/// It fails when a tensor lies elsewhere.
 pub(crate) fn with_storages<R>(
     op: &str,
     device: &Device,

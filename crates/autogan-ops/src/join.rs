@@ -1,4 +1,4 @@
-//! Two functions at the same time.
+//! [`join`] runs two functions at the same time.
 
 use candle_core::Tensor;
 

@@ -1,7 +1,7 @@
-//! Operators for candle that the networks of AutoGAN need, each with a gradient that is tested. What only scorers need
-//! has none, and refuses an input of which one is wanted: [`bytes_to_floats`], [`floats_to_bytes`], [`resize_bilinear`],
-//! [`space_to_depth`], [`max_pool3`], [`avg_pool3`]. On the CPU they run the loops of [`autogan_kernels`]; on a GPU the
-//! kernels beside them ([`cuda`]).
+//! This crate holds operators for candle that the networks of AutoGAN need, each with a gradient that is tested.
+//! Operators that only scorers need have none, and refuse an input of which one is wanted: [`bytes_to_floats`],
+//! [`floats_to_bytes`], [`resize_bilinear`], [`space_to_depth`], [`max_pool3`], [`avg_pool3`]. On the CPU operators run
+//! the loops of [`autogan_kernels`]; on a GPU the kernels beside them ([`cuda`]).
 //!
 //! candle 0.11 has no gradient for bilinear upsampling, a wrong one for nearest upsampling of a tensor that is used
 //! twice, and slow convolutions on the CPU; layers for training therefore come from here. Tensors are `[N, C, H, W]`,

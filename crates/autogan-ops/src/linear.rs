@@ -1,5 +1,5 @@
-//! Matrix product and fully connected layer. Large products are cut into pieces by their sizes alone, so that bits
-//! never depend on threads.
+//! This module holds the matrix product and the fully connected layer. Large products are cut into pieces by their
+//! sizes alone, so that bits never depend on threads.
 
 use autogan_kernels::memory::{filled, write};
 use candle_core::{Result, Tensor, bail};
@@ -13,7 +13,7 @@ use crate::real::{Mat, Real, gemm, same_dtype};
 
 const OP: &str = "matmul";
 
-/// Multiplications of one piece of a product, about: a few microseconds at the least.
+/// About the number of multiplications in one piece of a product: a few microseconds at the least.
 const PIECE: usize = 1 << 21;
 
 /// Pieces have a multiple of this many rows or columns, or what is left.

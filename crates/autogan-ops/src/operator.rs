@@ -1,5 +1,5 @@
-//! The frame of operators that have a gradient: what an operator has to say, and what runs it on the CPU, on a GPU, on the
-//! tape and in candle's graph. How to write one: the section of ARCHITECTURE.md on the frame of an operator.
+//! The frame runs an operator that has a gradient on the CPU, on a GPU, on the tape and in candle's graph. [`Operator`]
+//! is what an operator has to define; the section of ARCHITECTURE.md on the frame shows how to write one.
 
 use candle_core::backend::BackendStorage;
 use candle_core::op::BackpropOp;
@@ -21,8 +21,8 @@ pub(crate) enum Keep {
     Output,
 }
 
-/// What gradients are made from: elements on the CPU, addresses on a GPU. What [`Operator::KEEP`] leaves out is empty or
-/// null.
+/// The values that gradients are made from: elements on the CPU, addresses on a GPU. What [`Operator::KEEP`] leaves out
+/// is empty or null.
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<V, const N: usize> {
     /// The inputs whose gradient is to be computed.
@@ -38,17 +38,17 @@ pub(crate) struct Basis<V, const N: usize> {
 /// The gradients of an operator's inputs; none where none is wanted.
 pub(crate) type Gradients<T, const N: usize> = Result<[Option<Vec<T>>; N]>;
 
-/// What an operator with `N` inputs of one element type, from one to three, has to say. All tensors are contiguous.
+/// An operator with `N` inputs of one element type, one to three: what it has to define. All tensors are contiguous.
 pub(crate) trait Operator<const N: usize>: Send + Sync + 'static {
     /// Its name, for messages.
     const NAME: &'static str;
-    /// What the way back reads.
+    /// The tensors that the backward pass reads.
     const KEEP: Keep;
     /// The inputs whose gradient is that of the output, as it is: nothing is computed for them.
     const PASSED: [bool; N] = [false; N];
-    /// Elements of the inputs to those of the output.
+    /// Computes the output's elements from those of the inputs.
     fn forward<T: Real>(&self, x: [&[T]; N]) -> Result<Vec<T>>;
-    /// The gradients of the wanted inputs.
+    /// Computes the gradients of the wanted inputs.
     fn backward<T: Real>(&self, given: Basis<&[T], N>) -> Gradients<T, N>;
     /// [`Self::forward`] on a GPU: launches what writes `y`.
     fn launch_forward(&self, gpu: &dyn Gpu, x: [Floats; N], y: Floats) -> Result<()>;
@@ -106,7 +106,7 @@ pub(crate) fn evaluate<const N: usize, O: Operator<N>>(
 /// The element types of inputs and outputs on a GPU.
 const FLOATS: (DType, DType) = (DType::F32, DType::F32);
 
-/// An array of what was expected, or the first error.
+/// All results in an array, or the first error.
 fn all<V, const N: usize>(results: [Result<V>; N]) -> Result<[V; N]> {
     let found = results.into_iter().collect::<Result<Vec<V>>>()?;
     found.try_into().map_err(|_| Error::msg("an array lost an element"))
@@ -118,12 +118,12 @@ pub(crate) struct Frame<const N: usize, O> {
     shape: Shape,
 }
 
-/// Running an operator with `N` inputs in candle's graph.
+/// Runs an operator with `N` inputs in candle's graph.
 pub(crate) trait InGraph<const N: usize> {
     fn in_graph(self, inputs: [&Tensor; N]) -> Result<Tensor>;
 }
 
-/// What the way back has at hand.
+/// The tensors that the backward pass has at hand.
 struct Tensors<'a, const N: usize> {
     x: Option<[&'a Tensor; N]>,
     y: Option<&'a Tensor>,
@@ -241,7 +241,7 @@ impl<const N: usize, O: Operator<N>> Frame<N, O> {
     }
 }
 
-/// candle's trait for operators with a number of inputs.
+/// Implements candle's trait for operators with this number of inputs.
 macro_rules! in_graph {
     ($n:literal, $custom:ident, $apply:ident, $gradients:ty, ($x:ident, $l:ident) $(, ($xs:ident, $ls:ident))*) => {
         impl<O: Operator<$n>> InGraph<$n> for Frame<$n, O> {

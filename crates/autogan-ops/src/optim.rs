@@ -1,4 +1,4 @@
-//! Adam and the moving average of parameters, in place.
+//! This module changes parameters in place: by steps of Adam, and by the moving average.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct AdamConfig {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// The number that is added to the root of the second moment.
     pub eps: f64,
 }
 
@@ -72,7 +72,7 @@ impl Adam {
         self.moments = moments;
     }
 
-    /// One step for every parameter that `grads` holds a gradient for.
+    /// Takes one step for every parameter that `grads` holds a gradient for.
     ///
     /// # Errors
     /// When moments and gradients of a parameter do not fit each other.
@@ -97,7 +97,7 @@ impl Adam {
         gpu::adam(&updates, [self.config.beta1, self.config.beta2], self.config.eps)
     }
 
-    /// Counts a parameter's step and says what it is.
+    /// Counts a step of a parameter, and returns what the step needs.
     fn update(&mut self, name: &str, var: &Var, grad: Tensor) -> Result<Update> {
         if !self.moments.contains_key(name) {
             let (m, v) = (var.as_tensor().zeros_like()?, var.as_tensor().zeros_like()?);
@@ -130,7 +130,7 @@ impl AdamOptimizer {
         Self { adam: Adam::new(config), vars: vars.collect() }
     }
 
-    /// One step with gradients of [`crate::gradients`] or of candle's `backward`.
+    /// Takes one step with gradients of [`crate::gradients`] or of candle's `backward`.
     ///
     /// # Errors
     /// As [`Adam::step`].
@@ -176,8 +176,8 @@ impl Update {
     }
 }
 
-/// `average = decay · average + (1 − decay) · value`, in place, for each pair (average, value) of one shape; on a GPU
-/// all of them in one launch.
+/// Sets `average = decay · average + (1 − decay) · value`, in place, for each pair (average, value) of one shape; on a
+/// GPU all of them in one launch.
 ///
 /// # Errors
 /// When the shapes or element types of a pair differ.

@@ -1,4 +1,4 @@
-//! Pooling: 2x2 averages, sums and means over all pixels, and maxima (inference only).
+//! This module holds pooling: 2x2 averages, and sums and means over all pixels.
 
 use candle_core::{Result, Tensor, bail};
 

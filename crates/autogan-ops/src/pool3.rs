@@ -1,4 +1,4 @@
-//! 3x3 pools of networks that are only evaluated: maxima, and averages that do not count padding; no gradients.
+//! These 3x3 pools are for networks that are only evaluated: maxima, and averages that skip padding; no gradients.
 //!
 //! With the channels last, [`autogan_kernels::inference`] has its own.
 
@@ -90,7 +90,7 @@ impl Pool {
         start.saturating_sub(self.pad)..(start + KERNEL - self.pad).min(len)
     }
 
-    /// Each output from its window: `join` puts two values together, `finish` has the number of pixels.
+    /// Computes each output from its window: `join` puts two values together, `finish` has the number of pixels.
     fn forward(
         &self,
         x: &[f32],

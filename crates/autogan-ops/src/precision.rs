@@ -1,4 +1,4 @@
-//! In which precision convolutions compute: a scope around the code that calls them.
+//! [`computing_in`] sets the precision in which convolutions compute: a scope around the code that calls them.
 //!
 //! In bf16 the operands of each product (x and w; dy and w; x and dy) are rounded to bf16, to the nearest value, ties to
 //! the even one; products are summed in f32; the sum (y before its bias, dx, dw) is rounded to bf16 and kept as f32. Bias,

@@ -1,4 +1,4 @@
-//! Numbers on their way from a device to the host: asked for now, waited for later, so that the host goes on meanwhile.
+//! A [`Readback`] asks a device for numbers now and waits for them later, so that the host goes on meanwhile.
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -51,7 +51,7 @@ mod gpu {
 
     use crate::cuda::Pinned;
 
-    /// Memory that the GPU writes by itself.
+    /// A copy on its way to memory of the host, which the GPU writes by itself.
     pub struct Download {
         values: Pinned,
         count: usize,

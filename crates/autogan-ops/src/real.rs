@@ -1,4 +1,4 @@
-//! The two element types that the operators are written for.
+//! [`Real`] stands for the two element types that the operators are written for.
 
 use candle_core::{DType, Result, Tensor, WithDType, bail};
 
@@ -9,7 +9,7 @@ pub(crate) use autogan_kernels::{Mat, gemm};
 ///
 /// `f32` is what networks train in; `f64` is what gradients are checked in.
 pub trait Real: WithDType + Kernels {
-    /// The elements, for kernels that take f32 alone.
+    /// The elements as f32, for kernels that take f32 alone.
     ///
     /// # Errors
     /// For f64.

@@ -1,4 +1,4 @@
-//! Bilinear resizing of images to floats as scorers do it, for evaluation only: no gradients.
+//! [`resize_bilinear`] resizes images to floats as scorers do it, for evaluation only: no gradients.
 
 use autogan_kernels::memory::{filled, write, write_pieces};
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -6,10 +6,10 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use crate::cuda::{Argument, Bytes, Floats, Gpu, flag, int, narrow, over_planes};
 use crate::evaluated::{Evaluation, apply};
 
-/// Where output `i` of `to` pixels reads, of `from` pixels.
+/// The rule that says where output `i` of `to` pixels reads, of `from` pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResizeRule {
-    /// TensorFlow 1's: at `i · from / to`; the last pixel repeats.
+    /// TensorFlow 1's rule: at `i · from / to`; the last pixel repeats.
     Tf1,
     /// Half-pixel centres, as PyTorch's `interpolate(align_corners=False)`: at `(i + 0.5) · from / to − 0.5`, but not
     /// before the first pixel; the last repeats.
@@ -34,21 +34,21 @@ fn step(from: usize, to: usize) -> f32 {
     (from as f64 / to as f64) as f32
 }
 
-/// What is done to pixels before and after they are resized: `(byte − center) / divide`, and ` · scale + shift`.
+/// The scaling of pixels before and after they are resized: `(byte − center) / divide`, and ` · scale + shift`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PixelScale {
-    /// What is taken off each byte.
+    /// The number that is subtracted from each byte.
     pub center: f32,
-    /// What it is then divided by, not 0.
+    /// The number that the difference is divided by, not 0.
     pub divide: f32,
-    /// What resized values are multiplied with.
+    /// The number that resized values are multiplied with.
     pub scale: f32,
-    /// What is then added.
+    /// The number that is then added.
     pub shift: f32,
 }
 
 impl PixelScale {
-    /// Bytes as they are.
+    /// The scale that leaves bytes as they are.
     pub const NONE: Self = Self { center: 0.0, divide: 1.0, scale: 1.0, shift: 0.0 };
 }
 

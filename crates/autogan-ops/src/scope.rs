@@ -1,4 +1,4 @@
-//! Values of a thread that hold while a function runs.
+//! [`holding`] sets a value of a thread while a function runs.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;

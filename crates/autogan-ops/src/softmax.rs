@@ -1,4 +1,4 @@
-//! Log-softmax and cross-entropy with gradient (candle-nn's `softmax_last_dim` has none).
+//! This module holds log-softmax and cross-entropy with gradient (candle-nn's `softmax_last_dim` has none).
 
 use candle_core::{Result, Tensor, bail};
 

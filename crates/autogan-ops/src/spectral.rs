@@ -1,4 +1,4 @@
-//! Spectral norm (Miyato et al., 2018): a weight divided by an estimate of its largest singular value.
+//! Spectral norm (Miyato et al., 2018) divides a weight by an estimate of its largest singular value.
 //!
 //! The estimate is `σ = uᵀ W v` with vectors that persist from step to step and follow W by power iteration, as in
 //! `torch.nn.utils.spectral_norm`. In the gradient u and v are constants.
@@ -17,8 +17,8 @@ const OP: &str = "spectral_normalize";
 const ITERATE: &str = "power_iterate";
 const EPS: f64 = 1e-12;
 
-/// One power iteration on `w`, read as a matrix `[rows, rest]`: `v = normalise(Wᵀ u)`, `u = normalise(W v)`.
-/// Takes `u [rows]` and returns the new `(u [rows], v [rest])`, all f64 and beside `w`.
+/// Does one power iteration on `w`, read as a matrix `[rows, rest]`: `v = normalise(Wᵀ u)`, `u = normalise(W v)`. Takes
+/// `u [rows]` and returns the new `(u [rows], v [rest])`, all f64 and beside `w`.
 ///
 /// # Errors
 /// When `u` does not fit `w` or is not f64.

@@ -1,9 +1,9 @@
-//! The tape: what operators note while gradients are being recorded, and the walk back over it.
+//! The tape holds what operators note while gradients are being recorded; [`Recording::walk`] goes back over it.
 //!
 //! candle's own backward pass zeroes a tensor for each gradient, adds to it, and keeps every activation until the whole
-//! pass is over; on large feature maps that costs as much as the operators. While a [`Recording`] lives, the operators of
-//! this crate note their way back here instead of in candle's graph; the walk hands gradients on as they are, adds only
-//! where two meet, and lets go of each activation once it has been used.
+//! pass is over; on large feature maps that costs as much as the operators. While a [`Recording`] lives, the operators
+//! of this crate note their backward pass here instead of in candle's graph; the walk hands gradients on as they are,
+//! adds only where two meet, and lets go of each activation once it has been used.
 //!
 //! candle's own operators know nothing of the tape. So that none of them hides a gradient, the output of a recorded
 //! operator looks to candle like the result of an operator ([`Mark`]): whatever candle makes of it carries a graph, and
@@ -20,7 +20,7 @@ use candle_core::{
 
 use crate::scope::holding;
 
-/// From the gradient of an output to those of the inputs.
+/// The backward pass of an operator: from the gradient of its output to those of its inputs.
 pub(crate) type Back = Box<dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>>;
 
 struct Record {
@@ -34,7 +34,7 @@ struct Record {
 struct Tape {
     records: Vec<Record>,
     outputs: HashSet<TensorId>,
-    /// What stands in candle's graph for everything before an output: one for each device.
+    /// The variables that stand in candle's graph for everything before an output: one for each device.
     anchors: Vec<Var>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn note(inputs: &[&Tensor], output: &Tensor, back: Back) -> Result<()
     Ok(())
 }
 
-/// A tensor of what a recorded operator made, behind which candle sees an operator.
+/// The tensor that a recorded operator made; candle sees an operator behind it.
 pub(crate) fn output(made: (Storage, Shape)) -> Result<Tensor> {
     let device = made.0.device();
     let anchor = TAPE.with_borrow_mut(|tape| {
@@ -141,11 +141,11 @@ pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
     holding(&TAPE, None, f)
 }
 
-/// The tape of this thread is there while this is.
+/// The recording of this thread: the thread has a tape while this lives.
 pub(crate) struct Recording;
 
 impl Recording {
-    /// A new tape.
+    /// Starts a tape.
     ///
     /// # Errors
     /// When there is one already.

@@ -1,4 +1,4 @@
-//! Values of the host on their way to a device, which the host does not wait for.
+//! [`upload`] copies values of the host to a device; the host does not wait for it.
 
 use candle_core::{Device, Result, Shape, Tensor};
 

@@ -1,5 +1,5 @@
-//! Nearest and bilinear upsampling by any integer factor, with gradients that add up (candle's own do not:
-//! bilinear has none, and nearest overwrites what its input already holds).
+//! This module holds nearest and bilinear upsampling by any integer factor, with gradients that add up (candle's own do
+//! not: bilinear has none, and nearest overwrites what its input already holds).
 
 use std::mem::MaybeUninit;
 

@@ -1,4 +1,4 @@
-//! The same elements in another shape or order.
+//! These functions give the same elements in another shape or order.
 
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::{Layout, Result, Shape, Storage, Tensor};
@@ -26,7 +26,7 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
         return x.permute(order)?.contiguous();
     }
     check(&[x])?;
-    // Not by candle's own copy, which would keep `x` as long as its result lives.
+    // candle's own copy is not used: it would keep `x` as long as its result lives.
     let view = x.detach().permute(order)?;
     let made = with_storages("permute", view.device(), &[&view], |open| {
         Ok(match open {

@@ -1,4 +1,4 @@
-//! The moving average of the rewards, subtracted to lower the variance of the policy gradient (section 3.3).
+//! [`Baseline`] is a moving average of rewards; subtracting it lowers the policy gradient's variance (section 3.3).
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Baseline {
         self.values.clear();
     }
 
-    /// R − b for each reward of a batch, then the b that was subtracted; updates the average by the batch's mean.
+    /// Returns R − b for each reward of a batch, and the subtracted b; updates the average by the batch's mean.
     ///
     /// # Errors
     /// When there is no reward or one is not finite; the baseline is then unchanged.

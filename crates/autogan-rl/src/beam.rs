@@ -1,4 +1,4 @@
-//! The beam that one stage hands to the next: its K best candidates with the controller's vectors (section 3.2, MLAS).
+//! A [`Beam`] goes from one stage to the next: the K best candidates with the controller's vectors (section 3.2, MLAS).
 
 use autogan_space::Arch;
 use rand::{Rng, RngExt};

@@ -1,4 +1,4 @@
-//! The LSTM controller of section 3.2 (figure 2): one decision per step, each fed with the one before.
+//! The [`Controller`] is the LSTM of section 3.2 (figure 2): one decision per step, each fed with the one before.
 //!
 //! Step `i` embeds the previous choice (row `offset + choice` of the table, `offset` being the number of choices
 //! of all tokens before it), runs the LSTM cell and decodes the hidden vector with decoder `i`. Parameters carry
@@ -23,7 +23,7 @@ use crate::ruled::RuledController;
 pub struct ControllerConfig {
     /// Length of the hidden vector and of the embeddings, 1 or more.
     pub hidden: usize,
-    /// What is read at the first step.
+    /// The input of the first step.
     pub first_input: FirstInput,
 }
 
@@ -99,12 +99,12 @@ impl Controller {
         vec![StartState::zeros(self.config.hidden); batch]
     }
 
-    /// This controller as it draws and follows sequences: those that `rule` allows.
+    /// This controller under a rule: it draws and follows only sequences that `rule` allows.
     pub fn within<'a>(&'a self, rule: &'a dyn ChoiceRule) -> RuledController<'a> {
         RuledController { controller: self, rule }
     }
 
-    /// This controller as it draws and follows sequences of any choices.
+    /// This controller without a rule: it draws and follows sequences of any choices.
     pub fn freely(&self) -> RuledController<'_> {
         self.within(&AnyChoice)
     }

@@ -1,4 +1,4 @@
-//! Drawing sequences without repetition.
+//! [`RuledController::sample_distinct`] draws sequences without repetition.
 //!
 //! The released code draws its top-K candidates with repetition, so that a beam can hold the same architecture
 //! several times. Here M different ones are drawn in a single pass, with the same distribution as drawing one by
@@ -22,7 +22,7 @@ pub struct Draw {
     pub actions: Vec<usize>,
 }
 
-/// A beginning of a sequence that is still in the running.
+/// The beginning of a sequence that may still be drawn.
 struct Partial {
     draw: Draw,
     /// Row of the current batch that holds its state.

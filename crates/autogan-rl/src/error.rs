@@ -1,4 +1,4 @@
-//! The errors of this crate.
+//! [`RlError`] says what went wrong with a controller or with its training.
 
 use autogan_space::SpaceError;
 

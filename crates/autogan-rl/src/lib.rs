@@ -1,14 +1,14 @@
-//! The AutoGAN controller: an LSTM that draws architectures, and the REINFORCE step that teaches it.
+//! This crate holds the AutoGAN controller: an LSTM that draws architectures, and the REINFORCE step that teaches it.
 //!
-//! Sections 3.2 and 3.3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). The pieces, in the
-//! order in which a search uses them:
+//! It follows sections 3.2 and 3.3 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). These are its
+//! pieces, in the order in which a search uses them:
 //!
 //! - [`ActionSpace`] says which decisions are taken: those of one cell (MLAS) or of all cells (SLAS).
 //! - [`Controller`] draws them from start states that an earlier stage's [`Beam`] hands over
 //!   ([`RuledController::sample`], [`RuledController::sample_distinct`], [`RuledController::greedy`]).
 //! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]) or any at all
 //!   ([`AnyChoice`]); [`Controller::within`] draws no others.
-//! - [`Reward`] is what the caller implements: architecture in, score out.
+//! [`Reward`] is what the caller implements: it takes an architecture and returns its score.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
 //! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.

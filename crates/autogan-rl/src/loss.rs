@@ -1,7 +1,7 @@
-//! REINFORCE losses as pure functions.
+//! These pure functions are the REINFORCE losses.
 //!
-//! Section 3.3 of the paper, after Williams, *Simple statistical gradient-following algorithms* (1992). Shapes:
-//! `log_probs` and `entropies` are `[B, T]` as in [`crate::Rollout`], in nats.
+//! They follow section 3.3 of the paper, and Williams, *Simple statistical gradient-following algorithms* (1992).
+//! Shapes: `log_probs` and `entropies` are `[B, T]` as in [`crate::Rollout`], in nats.
 
 use candle_core::{DType, Tensor};
 
@@ -37,10 +37,10 @@ pub fn entropy_in_reward_loss(log_probs: &Tensor, advantages: &[f64]) -> Result<
     batch_mean(&policy_term(log_probs, advantages)?)
 }
 
-/// What one step of the released loss yields.
+/// The results of one step of the released loss.
 #[derive(Debug, Clone)]
 pub struct ReleasedStep {
-    /// Scalar.
+    /// The loss, a scalar.
     pub loss: Tensor,
     /// adv_t, one for each token.
     pub advantages: Vec<f64>,
@@ -52,10 +52,10 @@ pub struct ReleasedStep {
 
 /// −(Σ_t log π_t)(Σ_t adv_t) with adv_t = r_t − b_t, r_t = R + c · H_t: the released code, quirks included.
 ///
-/// `train_controller` in `functions.py` of VITA-Group/AutoGAN at a5eeef0. H is *not* detached, so that the gradient
-/// through it has the wrong sign; b_t, one for each token, is `decay · b_t + (1 − decay) · r_t`, brought up to date
-/// before it is subtracted ([`BaselineOrder::UpdateThenSubtract`]) and then differentiated too, except for its old
-/// part. `previous` is b_t before this step; without it b_t = r_t, hence adv_t = 0 and no gradient at all.
+/// The source is `train_controller` in `functions.py` of VITA-Group/AutoGAN at a5eeef0. H is *not* detached, so that
+/// the gradient through it has the wrong sign; b_t, one for each token, is `decay · b_t + (1 − decay) · r_t`, brought
+/// up to date before it is subtracted ([`BaselineOrder::UpdateThenSubtract`]) and then differentiated too, except for
+/// its old part. `previous` is b_t before this step; without it b_t = r_t, hence adv_t = 0 and no gradient at all.
 ///
 /// # Errors
 /// When the batch is not 1, where the released code fails as well, or `previous` has not `T` values.

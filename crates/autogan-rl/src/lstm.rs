@@ -1,4 +1,4 @@
-//! The recurrent step, in PyTorch's `LSTMCell` layout: gates i, f, g, o stacked along the rows.
+//! [`lstm_step`] is the recurrent step, in PyTorch's `LSTMCell` layout: gates i, f, g, o stacked along the rows.
 
 use autogan_ops::linear;
 use candle_core::{Result, Tensor};
@@ -22,7 +22,7 @@ pub(crate) struct LstmWeights<'a> {
     pub bias_hh: &'a Tensor,
 }
 
-/// One step for inputs `x` `[B, inputs]`.
+/// Takes one step for inputs `x` `[B, inputs]`.
 pub(crate) fn lstm_step(w: &LstmWeights<'_>, x: &Tensor, state: &LstmState) -> Result<LstmState> {
     let gates = (linear(x, w.weight_ih, Some(w.bias_ih))?
         + linear(&state.h, w.weight_hh, Some(w.bias_hh))?)?;

@@ -1,4 +1,4 @@
-//! The controller's parameters under PyTorch's names, in the order of PyTorch's `state_dict`.
+//! [`ControllerParams`] holds the controller's parameters under PyTorch's names, in the order of its `state_dict`.
 
 use autogan_space::TokenKind;
 use autogan_weights::{Init, Params, ParamsBuilder};
@@ -18,7 +18,7 @@ pub(crate) struct ControllerParams {
 }
 
 impl ControllerParams {
-    /// PyTorch's default initial values: LSTM U(±1/√hidden), embedding N(0, 1), linear U(±1/√hidden).
+    /// Draws PyTorch's default initial values: LSTM U(±1/√hidden), embedding N(0, 1), linear U(±1/√hidden).
     ///
     /// They are drawn in f64 in the order of the store and then rounded to `dtype`.
     pub fn new<R: Rng + ?Sized>(

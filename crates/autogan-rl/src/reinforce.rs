@@ -12,7 +12,7 @@ use crate::rollout::Rollout;
 /// A loss and what went into it.
 #[derive(Debug, Clone)]
 pub struct PolicyStep {
-    /// Scalar, connected to the controller's parameters.
+    /// The loss, a scalar, connected to the controller's parameters.
     pub loss: Tensor,
     /// One for each row: what was rewarded (with the entropy, where the loss adds it) less `baseline`. With the released
     /// loss, whose advantages differ from token to token, their mean.
@@ -48,7 +48,7 @@ impl Reinforce {
         &self.baseline
     }
 
-    /// Puts a moving average back that a checkpoint holds.
+    /// Restores the moving average that a checkpoint holds.
     ///
     /// # Errors
     /// When its decay or order is not the configured one.
@@ -62,7 +62,7 @@ impl Reinforce {
         Ok(())
     }
 
-    /// To be called at the start of every search iteration: restarts the baseline where that is configured.
+    /// Restarts the baseline where that is configured; to be called at the start of every search iteration.
     pub fn begin_iteration(&mut self) {
         if self.config.restart_baseline {
             self.baseline.restart();
@@ -110,7 +110,7 @@ impl Reinforce {
     }
 }
 
-/// The mean; NaN of nothing.
+/// The mean of the values; NaN where there are none.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

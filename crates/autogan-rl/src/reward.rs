@@ -22,7 +22,7 @@ impl RewardValue {
 
 /// Scores architectures. Implemented by whoever trains a controller.
 pub trait Reward {
-    /// What can go wrong while scoring.
+    /// The error of a scoring that fails.
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// The score of one architecture.

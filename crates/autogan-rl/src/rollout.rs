@@ -1,4 +1,4 @@
-//! One unrolling of the controller: the states that it starts from ([`StartState`]) and its result ([`Rollout`]).
+//! A [`Rollout`] is the result of one unrolling of the controller, which starts from a [`StartState`] in each row.
 
 use autogan_space::TokenKind;
 use candle_core::{DType, Tensor};
@@ -9,15 +9,15 @@ use crate::error::Result;
 /// A token together with what was chosen for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousToken {
-    /// Which decision it was.
+    /// The decision.
     pub kind: TokenKind,
     /// The choice, below `kind.choices()`.
     pub choice: usize,
 }
 
-/// Where one row of a batch starts: what a beam entry hands to the next stage's controller.
+/// The start of one row of a batch, which a beam entry hands to the next stage's controller.
 ///
-/// Kept on the host in f32, so that it can be written into a checkpoint and is independent of the device.
+/// It is kept on the host in f32, so that it can be written into a checkpoint and is independent of the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartState {

@@ -1,4 +1,4 @@
-//! Rules that restrict the next choice of a sequence, such as a budget on the cost of the architecture.
+//! A [`ChoiceRule`] restricts the next choice of a sequence, for example by a budget on the cost of the architecture.
 //!
 //! A choice that no affordable architecture follows gets no probability, and the others share it: the policy *is* the
 //! renormalised one, so that what is drawn, its logarithm, its entropy and their gradients belong together. Drawing from
@@ -19,7 +19,7 @@ pub trait ChoiceRule {
     fn next(&self, start: usize, actions: &[usize]) -> Result<Option<Vec<bool>>>;
 }
 
-/// No rule: the whole space.
+/// The rule that allows every choice: the whole space.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyChoice;
 
@@ -34,9 +34,9 @@ impl ChoiceRule for AnyChoice {
 pub struct BudgetRule<'a> {
     /// The decisions that are taken.
     pub space: ActionSpace,
-    /// What an architecture may cost.
+    /// The limits on the cost of an architecture.
     pub budget: &'a Budget,
-    /// For each start state the cells before the first one that is decided here.
+    /// The cells before the first one that is decided here, for each start state.
     pub prefixes: Vec<Option<&'a Arch>>,
 }
 

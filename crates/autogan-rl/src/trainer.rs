@@ -1,4 +1,4 @@
-//! [`PolicyTrainer`] takes one step of the controller: it follows the policy gradient with Adam (section 3.3).
+//! [`PolicyTrainer`] takes training steps of the controller: it follows the policy gradient with Adam (section 3.3).
 
 use autogan_config::PolicyConfig;
 use autogan_ops::{Adam, AdamConfig};

@@ -1,4 +1,4 @@
-//! Scoring children of the supernet: recalibrated statistics, images, scores (section 3.3.2).
+//! [`ChildScorer`] scores children of the supernet: recalibrated statistics, images, scores (section 3.3.2).
 //!
 //! The cells before the last one are those of a beam entry. Their batch-norm statistics depend on the entry alone,
 //! so they are collected once per entry on latents that belong to it; children of one entry that are scored
@@ -28,7 +28,7 @@ pub(crate) struct ChildScorer<'a> {
     pub prefixes: &'a mut BTreeMap<String, BatchNormStats>,
     /// The latents that all children are scored on.
     pub latents: Latents<'a>,
-    /// How many of them.
+    /// The number of latents, and so of images.
     pub images: usize,
 }
 
@@ -46,7 +46,7 @@ impl Reward for ChildScorer<'_> {
         Ok(self.score_group(&[arch])?[0])
     }
 
-    /// All of one stage; children of one beam entry are scored together.
+    /// Scores children of one stage; those of one beam entry are scored together.
     fn rewards(&mut self, archs: &[Arch]) -> Result<Vec<RewardValue>> {
         let mut rewards = vec![RewardValue::exact(0.0); archs.len()];
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -72,7 +72,7 @@ impl ChildScorer<'_> {
         to_u8(&self.finish(trace, arch, self.mode(&stats[0]))?)
     }
 
-    /// Children with the same cells before their last.
+    /// Scores children that have the same cells before their last.
     fn score_group(&mut self, archs: &[&Arch]) -> Result<Vec<RewardValue>> {
         let images = self.images;
         let stats = self.statistics(archs)?;
@@ -102,7 +102,7 @@ impl ChildScorer<'_> {
         }
     }
 
-    /// Stem and all cells but the last.
+    /// Runs the stem and all cells but the last.
     fn prefix(&self, z: &Tensor, arch: &Arch, mode: NormMode<'_>) -> Result<Trace> {
         let mut trace = self.generator.stem_frozen(z)?;
         for (i, cell) in arch.cells().iter().enumerate().take(arch.stage()) {
@@ -111,7 +111,7 @@ impl ChildScorer<'_> {
         Ok(trace)
     }
 
-    /// The last cell and the head.
+    /// Runs the last cell and the head.
     fn finish(&self, mut trace: Trace, arch: &Arch, mode: NormMode<'_>) -> Result<Tensor> {
         let last = arch.stage();
         self.generator.cell(&mut trace, last, &arch.cells()[last], mode)?;

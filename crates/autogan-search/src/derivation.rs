@@ -1,5 +1,5 @@
-//! [`Derivation`] is the result of a search as it comes about: the architectures that the final ranking kept, and the
-//! scores that they are read against.
+//! [`Derivation`] is the result of a search, complete or not yet: the architectures that the final ranking kept, and
+//! the scores that they are read against.
 
 use autogan_rl::RewardValue;
 use autogan_run::{FoundArch, Score};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SearchConfig;
 use crate::error::{Result, SearchError};
 
-/// How far the final derivation has come; complete, it is the result.
+/// The state of the final derivation; once it is complete, it is the result.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Derivation {
@@ -42,7 +42,7 @@ impl Derivation {
         self.top(config).into_iter().next().ok_or_else(none)
     }
 
-    /// What the best is to be read against, once all of it is known.
+    /// The score of the best, with the scores to read it against, once all of them are known.
     pub fn score(&self, config: &SearchConfig) -> Option<Score> {
         let all =
             self.rewards.len() == self.kept.len() && self.random.len() >= config.derive.random;

@@ -1,4 +1,4 @@
-//! The end of a search: what was found, and what it is worth (section 3.3.3). A unit of work scores one architecture.
+//! A search ends here: what it found, and what that is worth (section 3.3.3). A unit of work scores one architecture.
 
 use autogan_nn::Generator;
 use autogan_rl::{Beam, Reward};

@@ -1,5 +1,5 @@
-//! A search draws its architectures here: those that its controller finds good, or evenly among what the budget allows
-//! (random search with weight sharing, section 4.3.5).
+//! A search draws its architectures here: from the policy of its controller, or evenly among those that the budget
+//! allows (random search with weight sharing, section 4.3.5).
 
 use autogan_rl::{ActionSpace, BudgetRule, Candidate, Draw, RewardValue, Rollout, StartState};
 use autogan_space::{Arch, SpaceError};
@@ -18,7 +18,7 @@ impl Search {
         action_space(&self.config, self.position.stage)
     }
 
-    /// Where the controller may start: the beam, or zeros where there is none.
+    /// The states from which the controller may start: the beam, or zeros where there is none.
     pub(crate) fn starts(&self) -> Vec<StartState> {
         match &self.beam {
             Some(beam) => beam.candidates().iter().map(|c| c.state.clone()).collect(),
@@ -26,7 +26,7 @@ impl Search {
         }
     }
 
-    /// What may be drawn from each of these places of the beam.
+    /// The rule that says what may be drawn from each of these places of the beam.
     pub(crate) fn rule(&self, places: &[usize]) -> BudgetRule<'_> {
         BudgetRule {
             space: self.actions(),
@@ -122,7 +122,7 @@ impl Search {
         Ok(Draw { start, actions })
     }
 
-    /// Keeps what a child was worth, to choose candidates from; the last value of one that comes again.
+    /// Keeps the reward of a child, to choose candidates from; where a child comes again, its last reward.
     pub(crate) fn note_seen(&mut self, arch: &Arch, reward: f64) {
         match self.seen.iter_mut().find(|(known, _)| known == arch) {
             Some((_, known)) => *known = reward,
@@ -193,7 +193,7 @@ impl Search {
         }
     }
 
-    /// The `n`-th of them.
+    /// The `n`-th of the architectures that [`Self::even_count`] counts.
     fn even_nth(&self, n: usize) -> Result<Arch> {
         let stage = self.position.stage;
         let past_the_end = SpaceError::Cells { found: stage + 1 };

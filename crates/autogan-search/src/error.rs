@@ -3,14 +3,14 @@
 /// Result of this crate.
 pub type Result<T, E = SearchError> = std::result::Result<T, E>;
 
-/// What can go wrong in a search.
+/// Everything that can go wrong in a search.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchError {
-    /// From the configuration.
+    /// An error of the configuration.
     #[error(transparent)]
     Config(#[from] autogan_config::ConfigError),
-    /// A number that is not one.
+    /// A number is infinite or NaN: the networks have diverged.
     #[error(
         "{what} became {value} at stage {}, iteration {}: the networks have diverged; try a lower learning rate (train.d_lr, train.g_lr)",
         stage + 1,
@@ -29,19 +29,19 @@ pub enum SearchError {
     /// A checkpoint that does not fit this run.
     #[error("checkpoint: {0}")]
     Checkpoint(String),
-    /// From the search space.
+    /// An error of the search space.
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),
-    /// From the networks.
+    /// An error of the networks.
     #[error(transparent)]
     Network(#[from] autogan_nn::NnError),
-    /// From the controller.
+    /// An error of the controller.
     #[error(transparent)]
     Controller(#[from] autogan_rl::RlError),
-    /// From the scores.
+    /// An error of the scores.
     #[error(transparent)]
     Metric(#[from] autogan_metrics::Error),
-    /// From the dataset.
+    /// An error of the dataset.
     #[error(transparent)]
     Data(#[from] autogan_data::DataError),
     /// A dataset that cannot be loaded.
@@ -49,16 +49,16 @@ pub enum SearchError {
     Dataset {
         /// Its name.
         name: String,
-        /// Why.
+        /// The cause.
         source: autogan_data::DataError,
     },
-    /// From a score that is not of this crate.
+    /// An error of a score that is not of this crate.
     #[error("the images cannot be scored: {0}")]
     Score(Box<dyn std::error::Error + Send + Sync>),
-    /// From the run directory.
+    /// An error of the run directory.
     #[error(transparent)]
     Run(#[from] autogan_run::Error),
-    /// From a tensor operation.
+    /// An error of a tensor operation.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
 }

@@ -25,7 +25,7 @@ pub(crate) fn step_macs(t: &TrainConfig, g: f64, d: f64) -> f64 {
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StageCost {
-    /// From 0.
+    /// The stage, from 0.
     pub stage: usize,
     /// Side of its images.
     pub side: usize,
@@ -41,7 +41,7 @@ pub struct StageCost {
     pub children: u64,
     /// Children that are ranked when the stage ends.
     pub ranked: u64,
-    /// Units of work in which that is done.
+    /// Units of work in which they are ranked.
     pub ranking_steps: u64,
     /// MACs of generating the images of one child, recalibration included.
     pub child_macs: f64,
@@ -52,11 +52,11 @@ pub struct StageCost {
 /// The cost of a whole search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// Stage by stage.
+    /// The cost of each stage.
     pub stages: Vec<StageCost>,
 }
 
-/// How fast this machine is.
+/// The speed of this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speed {
     /// Multiply-accumulates per second in the networks.
@@ -198,12 +198,12 @@ impl Speed {
         Ok(Self { macs_per_s, scored_per_s })
     }
 
-    /// Time for so many multiply-accumulates.
+    /// Time for `macs` multiply-accumulates.
     pub fn computing(&self, macs: f64) -> Duration {
         seconds(macs / self.macs_per_s)
     }
 
-    /// Time of so many images in the extractor, where its speed is known.
+    /// Time for `images` images in the extractor, where its speed is known.
     pub fn scoring(&self, images: u64) -> Option<Duration> {
         self.scored_per_s.map(|rate| seconds(images as f64 / rate))
     }

@@ -19,7 +19,7 @@ pub trait Reporter<E> {
 pub struct StepLosses {
     /// D steps that are done: of this iteration of a search, or of the whole training from scratch.
     pub step: u64,
-    /// How many there will be of them.
+    /// The number of D steps that there will be.
     pub steps: u64,
     /// D steps that were done before it, over the whole run.
     pub d_steps: u64,
@@ -34,7 +34,7 @@ pub struct StepLosses {
 /// Sample images of one architecture.
 #[derive(Clone, Debug)]
 pub struct SampleGrid {
-    /// What they show, for the file name.
+    /// The name of what they show, for the file name.
     pub tag: String,
     /// The architecture.
     pub arch: Arch,
@@ -49,9 +49,9 @@ pub struct SampleGrid {
 /// An architecture with its score.
 #[derive(Clone, Debug)]
 pub struct ScoredArch {
-    /// For what purpose.
+    /// The purpose of scoring it.
     pub kind: TrialKind,
-    /// Which of its kind in this iteration, from 0.
+    /// Its number among those of its kind in this iteration, from 0.
     pub step: u64,
     /// The architecture.
     pub arch: Arch,
@@ -59,13 +59,13 @@ pub struct ScoredArch {
     pub score: f64,
     /// Standard deviation of the score over the splits.
     pub spread: f64,
-    /// What it is ranked by and learnt from: the score, less what its cost takes from it.
+    /// The number by which it is ranked and learnt from: the score, less what its cost takes from it.
     pub reward: f64,
     /// Mean entropy of the policy's tokens in nats, where the controller drew it.
     pub entropy: Option<f64>,
-    /// What the policy gradient weighed it by, where the controller learnt from it.
+    /// The weight that the policy gradient gave it, where the controller learnt from it.
     pub advantage: Option<f64>,
-    /// The baseline that was subtracted to get it.
+    /// The baseline that was subtracted to get the advantage.
     pub baseline: Option<f64>,
     /// Seconds that scoring took.
     pub seconds: f64,
@@ -76,7 +76,7 @@ pub struct ScoredArch {
 pub enum SearchEvent {
     /// A stage begins.
     Stage {
-        /// From 0.
+        /// The stage, from 0.
         stage: usize,
         /// Side of its images in pixels.
         side: usize,
@@ -87,11 +87,11 @@ pub enum SearchEvent {
     },
     /// An iteration begins.
     Iteration {
-        /// From 0.
+        /// The iteration, from 0.
         iteration: usize,
         /// D steps of its shared training.
         shared_steps: u64,
-        /// Steps of its controller training.
+        /// Training steps of its controller.
         controller_steps: u64,
     },
     /// A D step of shared training, with the G step that followed it, if one did.
@@ -102,19 +102,19 @@ pub enum SearchEvent {
         step: u64,
         /// Spread of the generator's losses over the window.
         g_spread: f64,
-        /// Spread of the discriminator's.
+        /// Spread of the discriminator's losses.
         d_spread: f64,
     },
     /// An architecture was scored.
     Scored(ScoredArch),
-    /// A step of the controller.
+    /// A training step of the controller.
     Controller {
-        /// Steps of this iteration that are done.
+        /// Training steps of the controller in this iteration that are done.
         step: u64,
-        /// What it reports.
+        /// The numbers of this training step.
         report: StepReport,
     },
-    /// A step of a random search, in place of one of the controller.
+    /// A step of a random search, in place of a training step of the controller.
     Drawn {
         /// Steps of this iteration that are done.
         step: u64,
@@ -123,7 +123,7 @@ pub enum SearchEvent {
     },
     /// The images that the search took so far, at the end of an iteration and of the derivation.
     Images {
-        /// By what for.
+        /// The counts, by purpose.
         so_far: ImageCount,
     },
     /// The policy at the end of an iteration: token name, choice name, probability, averaged over the beam.
@@ -153,14 +153,14 @@ pub enum TrainingEvent {
     Samples(SampleGrid),
     /// The training images were scored.
     Real {
-        /// The ceiling.
+        /// Their score.
         score: RealScore,
     },
     /// The averaged generator was scored.
     Measured {
-        /// By every score that is taken.
+        /// Its values by every score that is taken.
         score: ModelScore,
-        /// It is the best so far.
+        /// Whether it is the best so far.
         best: bool,
         /// Seconds that scoring took.
         seconds: f64,

@@ -13,43 +13,43 @@ use crate::error::{Result, SearchError};
 use crate::score::ImageScore;
 use crate::scratch::KnownReals;
 
-/// What a search needs from outside; [`Search::load`](crate::Job::load) loads what its configuration names.
+/// The inputs of a search; [`Search::load`](crate::Job::load) loads those that its configuration names.
 pub struct Inputs {
     /// Training images in any side.
     pub images: Arc<Images>,
-    /// What the images of an architecture are worth.
+    /// The score that the images of an architecture are given.
     pub score: Box<dyn ImageScore>,
-    /// Where tensors live.
+    /// The device of all tensors.
     pub device: Device,
 }
 
-/// What a training from scratch needs from outside.
+/// The inputs of a training from scratch.
 pub struct TrainingInputs {
     /// Training images in any side.
     pub images: Arc<Images>,
-    /// What sees the images that are scored.
+    /// The feature extractor, which sees the images that are scored.
     pub extractor: Arc<dyn FeatureExtractor>,
-    /// What trainings before this one found on the same images.
+    /// The scores that earlier trainings took of the same images.
     pub known: KnownReals,
-    /// Where tensors live.
+    /// The device of all tensors.
     pub device: Device,
 }
 
-/// Where images and weights come from that a configuration names.
+/// The sources of the images and weights that a configuration names.
 #[derive(Clone)]
 pub struct Sources {
     /// Inception's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
     pub weights: Option<PathBuf>,
     /// The directory of the images, in place of the one that the configuration names.
     pub data: Option<PathBuf>,
-    /// Where files come from that are not here, or its cache alone; it tells its progress.
+    /// The source of files that are not on this machine: the hub, or its cache alone; it tells its progress.
     pub hub: Hub,
-    /// What trainings find on their images, for those after them.
+    /// The scores that trainings take of their images, kept for later trainings.
     pub known: KnownReals,
 }
 
 impl Sources {
-    /// No file, but what `hub` has.
+    /// Sources that give no file of their own: everything comes from `hub`.
     pub fn new(hub: Hub) -> Self {
         Self { weights: None, data: None, hub, known: KnownReals::default() }
     }

@@ -1,4 +1,4 @@
-//! What a [`Session`](crate::Session) carries out: a search or a training from scratch, one unit of work at a time.
+//! A [`Job`] is the work of a [`Session`](crate::Session): a search or a training from scratch, one unit at a time.
 
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, RunDir, RunWriter};
@@ -12,11 +12,11 @@ use crate::unit::{Place, Unit};
 /// A piece of work that is done unit by unit in a run directory. It can be saved between any two units, and one that is
 /// restored ends in the same bits as one that was never interrupted.
 pub trait Job: Sized {
-    /// Everything that decides what the job does.
+    /// The configuration, which decides what the job does.
     type Config: Configuration;
-    /// What the job needs from outside.
+    /// The inputs, which the job needs from outside.
     type Inputs;
-    /// What the job tells.
+    /// The events that the job reports.
     type Event;
     /// The key of a checkpoint's metadata under which the configuration lies, as TOML.
     const CONFIG_KEY: &'static str;
@@ -56,7 +56,7 @@ pub trait Job: Sized {
     /// The middle part of the name of the job's run directory, and the seed, which is its last.
     fn run_name(&self) -> (String, u64);
 
-    /// Where the job is.
+    /// The job's place in its work.
     fn place(&self) -> Place;
 
     /// Does one unit of work. Returns false when nothing is left to do.

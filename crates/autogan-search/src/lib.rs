@@ -1,4 +1,4 @@
-//! The loops of AutoGAN: shared training, controller training, growth and derivation; and training from scratch.
+//! This crate holds the loops of AutoGAN: shared and controller training, growth, derivation, training from scratch.
 //!
 //! [`SearchConfig`] says what is done, [`Search`] does it one unit of work at a time, and [`SearchEvent`]s tell what
 //! happened. [`TrainingConfig`], [`Training`] and [`TrainingEvent`]s are the same for one architecture that is trained from

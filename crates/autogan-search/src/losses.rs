@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::event::StepLosses;
 use crate::step::ComingLoss;
 
-/// Where the D step of a unit was, and what it took.
+/// The place of a unit's D step, and the images that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepPlace {
@@ -37,18 +37,18 @@ pub(crate) struct KnownLosses {
 }
 
 impl ComingLosses {
-    /// Those of a D step, and of the G step that followed it, if one did.
+    /// The losses of a D step, and of the G step that followed it, if one did.
     pub fn new(place: StepPlace, d: ComingLoss, g: Option<ComingLoss>) -> Self {
         Self { place, d, g }
     }
 
-    /// Those of a checkpoint.
+    /// The losses that a checkpoint holds.
     pub fn known(losses: KnownLosses) -> Self {
         let KnownLosses { place, d, g } = losses;
         Self::new(place, ComingLoss::known(d), g.map(ComingLoss::known))
     }
 
-    /// The losses; waits for their steps.
+    /// Waits for the steps, and returns their losses.
     ///
     /// # Errors
     /// When one is not finite, or the device failed.
@@ -59,7 +59,7 @@ impl ComingLosses {
 }
 
 impl KnownLosses {
-    /// What reporters are told, where there are `steps` D steps.
+    /// The losses as reporters are told them, where there are `steps` D steps.
     pub fn told(&self, steps: u64) -> StepLosses {
         let StepPlace { step, d_steps, images } = self.place;
         StepLosses { step, steps, d_steps, d_loss: self.d, g_loss: self.g, images }

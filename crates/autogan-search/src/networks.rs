@@ -1,4 +1,4 @@
-//! [`Networks`] holds what a step of training changes: both networks, the moving average and the optimizers; it also
+//! [`Networks`] holds what a training step changes: both networks, the moving average and the optimizers; it also
 //! writes them to a checkpoint and reads them back.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::parts::{adam, generator_sizes};
 use crate::streams::Streams;
 use crate::tensors::{Steps, StoredTensors, put_adam, put_network};
 
-/// Generator and discriminator, with what follows and what updates them.
+/// Generator and discriminator, with the moving average and the optimizers.
 pub(crate) struct Networks {
     pub generator: Generator,
     pub discriminator: Discriminator,
@@ -28,7 +28,7 @@ pub(crate) struct Networks {
 pub(crate) type AdamSteps = BTreeMap<String, Steps>;
 
 impl Networks {
-    /// Initial values; of a generator for all architectures, or for `arch` alone.
+    /// Networks with initial values; the generator is for all architectures, or for `arch` alone.
     pub fn new(
         model: &ModelConfig,
         train: &TrainConfig,
@@ -54,13 +54,13 @@ impl Networks {
         })
     }
 
-    /// Takes the part `left` of the configured step sizes.
+    /// Sets the step sizes to the part `left` of the configured ones.
     pub fn set_learning_rates(&mut self, train: &TrainConfig, left: f64) {
         self.d_adam.set_lr(train.d_lr * left);
         self.g_adam.set_lr(train.g_lr * left);
     }
 
-    /// Other initial values, those of reset number `count`.
+    /// Draws other initial values, those of reset number `count`.
     pub fn reset(&mut self, streams: Streams, count: u64) -> Result<()> {
         self.generator.reset(&mut streams.rng("init.g", count))?;
         self.discriminator.reset(&mut streams.rng("init.d", count))?;
@@ -70,7 +70,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Adds all tensors; gives what is no tensor.
+    /// Adds all tensors to a checkpoint; returns the step counts, which are no tensors.
     pub fn save(&self, into: &mut Checkpoint) -> Result<AdamSteps> {
         for (prefix, params) in self.params() {
             put_network(into, prefix, params)?;
@@ -82,7 +82,7 @@ impl Networks {
         Ok(steps)
     }
 
-    /// Takes what [`Networks::save`] added and gave.
+    /// Restores what [`Networks::save`] added and returned.
     pub fn restore(&mut self, stored: &StoredTensors<'_>, steps: &AdamSteps) -> Result<()> {
         for (prefix, params) in self.params() {
             stored.fill(prefix, params)?;

@@ -1,4 +1,4 @@
-//! Controller training: children are drawn, scored, and learnt from (section 3.3.2); in a random search, drawn and scored.
+//! Controller training draws children, scores them and learns from them (3.3.2); a random search only draws and scores.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::position::Phase;
 use crate::search::Search;
 
 impl Search {
-    /// One step on `controller.children` children: of the policy gradient, or of a random search, which only draws.
+    /// Takes one step on `controller.children` children: of the policy gradient, or of a random search (no learning).
     pub(crate) fn controller_step(
         &mut self,
         reporter: &mut dyn Reporter<SearchEvent>,
@@ -75,8 +75,8 @@ impl Search {
         }
     }
 
-    /// The policy's probabilities along its own samples' distribution, averaged over the beam (greedy tokens fed on). A
-    /// random search has no policy.
+    /// Reports the policy's probabilities along its most probable choices, averaged over the beam. A random search has
+    /// no policy.
     pub(crate) fn report_policy(&self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         if self.config.controller.policy == Policy::Uniform {
             return Ok(());
@@ -97,8 +97,8 @@ impl Search {
         Ok(())
     }
 
-    /// For each token what tells its cell from the others that the controller decides: `cell 2: `, or nothing when there is
-    /// only one.
+    /// Returns for each token what tells its cell from the others that the controller decides: `cell 2: `, or nothing
+    /// when there is only one.
     fn cells_of_tokens(&self) -> Vec<String> {
         let (stage, order) = (self.position.stage, self.config.controller.tokens);
         match self.config.search.levels {

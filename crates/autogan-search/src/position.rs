@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a search is doing.
+/// The part of a search that is being done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -21,7 +21,7 @@ pub enum Phase {
     Done,
 }
 
-/// Where a search is; the default is its beginning.
+/// The position of a search; the default is its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
@@ -31,7 +31,7 @@ pub struct Position {
     pub stage: usize,
     /// The iteration, from 0.
     pub iteration: usize,
-    /// What is next.
+    /// The phase that is next.
     pub phase: Phase,
     /// Units of this phase that are done.
     pub step: u64,
@@ -47,7 +47,7 @@ pub struct Position {
     pub images: ImageCount,
 }
 
-/// Images that a search took, by what for: what searches are compared by under an equal budget.
+/// The images that a search took, by purpose: searches are compared under an equal budget of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageCount {

@@ -77,7 +77,7 @@ impl Search {
         RewardValue { value: score.value - self.config.penalty(arch), ..score }
     }
 
-    /// A score that can be ranked and saved.
+    /// Returns a score that can be ranked and saved; fails when it is not finite.
     pub(crate) fn finite_reward(&self, reward: RewardValue) -> Result<RewardValue> {
         if reward.value.is_finite() && reward.spread.is_finite() {
             return Ok(reward);

@@ -19,7 +19,7 @@ use crate::error::Result;
 /// [`ExtractorScore`] holds those that a configuration can name; any other implementation may take its place in
 /// [`Inputs`](crate::Inputs).
 pub trait ImageScore: Send {
-    /// The name of what sees the images, which `arch.json` and messages tell.
+    /// The scorer's name, which `arch.json` and messages tell.
     fn name(&self) -> &str;
 
     /// The name of a score of `images` images that says how it was taken, such as `is_compact-shapes_256_2splits`.
@@ -59,7 +59,7 @@ impl ExtractorScore {
         Self { extractor, config: config.clone(), reference: None }
     }
 
-    /// One part of what the extractor makes of images, `width` numbers for each.
+    /// Returns one part of what the extractor makes of images, `width` numbers for each.
     fn see(&self, images: &Tensor, width: usize, part: fn(Extraction) -> Tensor) -> Result<Matrix> {
         let (n, batch) = (images.dim(0)?, self.config.batch);
         let mut seen = Matrix::empty(width);

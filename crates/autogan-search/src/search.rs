@@ -1,4 +1,4 @@
-//! The state of a search.
+//! [`Search`] is the state of a search.
 //!
 //! A search is a state machine: [`advance`](crate::Job::advance) does one unit of work (a D step, a controller step, a
 //! ranked child) and moves the position on (`walk.rs`). What a unit draws at random follows from seed and position
@@ -50,7 +50,7 @@ pub struct Search {
     prefixes: BTreeMap<String, BatchNormStats>,
     /// The best child of this iteration's controller steps, for the sample grid.
     pub(crate) favourite: Option<(Arch, f64)>,
-    /// What this stage's children were worth, to choose candidates from.
+    /// The rewards of this stage's children, to choose candidates from.
     pub(crate) seen: Vec<(Arch, f64)>,
     /// A ranking that has begun.
     pub(crate) ranking: Option<Ranking>,
@@ -62,10 +62,10 @@ pub struct Search {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ranking {
-    /// As they were drawn; the rewards of the first `scored` are known.
+    /// The candidates as they were drawn; the rewards of the first `scored` are known.
     pub candidates: Vec<Candidate>,
     pub scored: usize,
-    /// When they were drawn, which says which latents they are scored on.
+    /// The tick at which they were drawn, which says which latents they are scored on.
     pub tick: u64,
 }
 
@@ -110,7 +110,7 @@ impl Search {
         self.images.len()
     }
 
-    /// Where the search is.
+    /// The position of the search.
     pub fn position(&self) -> Position {
         self.position
     }
@@ -175,7 +175,7 @@ impl Search {
         self.begin_scoring()
     }
 
-    /// What was computed from the weights no longer holds.
+    /// Forgets what was computed from the weights, which have changed.
     pub(crate) fn weights_changed(&mut self) {
         self.prefixes.clear();
     }

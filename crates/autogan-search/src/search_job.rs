@@ -1,4 +1,4 @@
-//! A search as a [`Job`]: its units of work, its checkpoints, and what it leaves in its run directory.
+//! A search is a [`Job`] here: its units of work, its checkpoints, and what it leaves in its run directory.
 
 use autogan_config::Configuration;
 use autogan_rl::{Baseline, Beam};

@@ -13,16 +13,16 @@ use crate::event::Reporter;
 use crate::job::Job;
 use crate::unit::Unit;
 
-/// How a run ended.
+/// The two ways in which a run can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All is done.
+    /// All work is done.
     Finished,
     /// It was asked to stop, and can be continued.
     Stopped,
 }
 
-/// How a run is carried out; nothing in here changes its result.
+/// The settings of a session; none of them changes a run's result.
 #[derive(Clone, Copy)]
 pub struct RunOptions<'a> {
     /// Time between checkpoints; one is written anyway at the end of a search's iteration and after a training's score.
@@ -31,7 +31,7 @@ pub struct RunOptions<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// What a session came to.
+/// How a session ended, and the time that it took.
 #[derive(Clone, Copy, Debug)]
 pub struct RunReport {
     /// How it ended.
@@ -42,12 +42,12 @@ pub struct RunReport {
     pub recording: Duration,
 }
 
-/// Where the directory of a new run is made.
+/// The place where the directory of a new run is made.
 #[derive(Clone, Copy, Debug)]
 pub enum RunPlace<'a> {
-    /// Here, for this run alone.
+    /// At this path, for this run alone.
     At(&'a Path),
-    /// Among the runs of this directory, under the next number.
+    /// In this directory of runs, under the next number.
     Under(&'a Path),
 }
 
@@ -218,7 +218,7 @@ impl Resumption {
         Ok(Self { writer: resumed.writer, checkpoint: resumed.checkpoint, text, warnings })
     }
 
-    /// What was damaged and mended.
+    /// The damage that was found and mended.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -1,4 +1,4 @@
-//! Shared training: a D step with a fresh architecture, and the G step that follows the first of each group.
+//! Shared training takes a D step with a fresh architecture, and a G step after the first D step of each group.
 
 use crate::config::LrDecay;
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::search::Search;
 use crate::step::Step;
 
 impl Search {
-    /// One D step, and a G step where one is due.
+    /// Takes one D step, and a G step where one is due.
     pub(crate) fn shared_step(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         self.weights_changed();
         self.set_learning_rates();

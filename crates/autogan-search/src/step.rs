@@ -1,5 +1,5 @@
-//! A step updates one network once (section 3.3, hinge losses). The search, the training from scratch and the benchmark
-//! make the same steps.
+//! A training step updates one network once (section 3.3, hinge losses). The search, the training from scratch and the
+//! benchmark make the same training steps.
 
 use autogan_nn::{DMode, NormMode, loss};
 use autogan_ops::{self as ops, Readback};
@@ -11,7 +11,7 @@ use crate::error::{Result, SearchError};
 use crate::networks::Networks;
 use crate::streams::Streams;
 
-/// How a step is made, where it is, and which latents it takes.
+/// How a training step is made, where it is, and which latents it takes.
 pub(crate) struct Step<'a> {
     pub train: &'a TrainConfig,
     pub stage: usize,
@@ -33,7 +33,7 @@ impl Networks {
         };
         let discriminator = &self.discriminator;
         let prepared = discriminator.prepare(at.stage, &[DMode::Train, again])?;
-        // Both passes at once: what one does on one thread alone, the other fills with work.
+        // Both passes at once: while one of them uses one thread alone, the other uses the rest.
         let (of_real, of_fake) = ops::join(
             real,
             || {
@@ -50,7 +50,7 @@ impl Networks {
         let ((real_loss, of_real), (fake_loss, of_fake)) = (of_real?, of_fake?);
         let loss = ops::add(&real_loss, &fake_loss)?;
         let grads = of_fake.plus(of_real)?;
-        // ReLU makes zeros of what is no number: the losses alone would not show it.
+        // ReLU turns NaN into zeros: the losses alone would not show it.
         let value = at.coming(&[
             ("the sum of the generator's images", &fake.sum_all()?),
             ("the discriminator's loss", &loss),
@@ -102,7 +102,7 @@ enum Numbers {
 }
 
 impl ComingLoss {
-    /// One that was read before.
+    /// A loss that was read before.
     pub(crate) fn known(loss: f64) -> Self {
         Self(Numbers::Known(loss))
     }

@@ -1,4 +1,4 @@
-//! Random streams: every draw of a search comes from one seed, by name and position.
+//! [`Streams`] gives random numbers: every draw of a search comes from one seed, by name and position.
 //!
 //! A stream is made anew for each position (`latents.d` at tick 812), so there is no state to save, a resumed run
 //! draws what an uninterrupted one would, and adding a draw in one place moves none elsewhere.

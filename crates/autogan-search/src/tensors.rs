@@ -1,4 +1,4 @@
-//! Networks and optimizers as the tensors of a checkpoint, and back.
+//! These functions turn networks and optimizers into the tensors of a checkpoint, and back.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(crate) fn check_images(written: usize, loaded: usize) -> Result<()> {
 pub(crate) struct StoredTensors<'a>(BTreeMap<&'a str, &'a TensorData>);
 
 impl<'a> StoredTensors<'a> {
-    /// Of this checkpoint.
+    /// The tensors of this checkpoint.
     pub fn new(checkpoint: &'a Checkpoint) -> Self {
         Self(checkpoint.tensors.iter().map(|t| (t.name.as_str(), t)).collect())
     }
@@ -100,7 +100,7 @@ impl<'a> StoredTensors<'a> {
     }
 }
 
-/// A state that is no JSON of the expected kind.
+/// The error of a state that is no JSON of the expected kind.
 pub(crate) fn broken(error: serde_json::Error) -> SearchError {
     SearchError::Checkpoint(format!("its state cannot be read: {error}"))
 }

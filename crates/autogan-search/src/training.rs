@@ -21,7 +21,7 @@ pub struct SharedTraining {
 }
 
 impl SharedTraining {
-    /// Initial values as a search with `config` has them, at `stage` 0, 1 or 2.
+    /// Networks with initial values as a search with `config` has them, at `stage` 0, 1 or 2.
     ///
     /// # Errors
     /// When the configuration is impossible.
@@ -62,7 +62,7 @@ impl SharedTraining {
     }
 }
 
-/// The next step.
+/// The next training step.
 fn next<'a>(config: &'a SearchConfig, stage: usize, streams: Streams, tick: &mut u64) -> Step<'a> {
     *tick += 1;
     Step { train: &config.train, stage, iteration: 0, streams, index: *tick }

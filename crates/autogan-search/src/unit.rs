@@ -5,7 +5,7 @@ use autogan_run::{Picture, Result as RunResult, RunDir, RunWriter, Scalar, Trial
 
 use crate::event::{SampleGrid, StepLosses};
 
-/// Where a job is between two units of work.
+/// The place of a job between two units of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Units of work done; it only grows.
@@ -44,12 +44,12 @@ impl<'a> Unit<'a> {
         Self { writer, place, seconds, marks: Marks::default() }
     }
 
-    /// What is to be done next.
+    /// What is to be done after this unit.
     pub(crate) fn marks(&self) -> Marks {
         self.marks
     }
 
-    /// Where the job was before this unit.
+    /// The place of the job before this unit.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -69,7 +69,7 @@ impl<'a> Unit<'a> {
         self.marks.best = true;
     }
 
-    /// A point of the curve `tag`, at the present D step.
+    /// Stores a point of the curve `tag`, at the present D step.
     ///
     /// # Errors
     /// When it cannot be stored, here and below.
@@ -77,7 +77,7 @@ impl<'a> Unit<'a> {
         self.scalar_at(self.place.d_steps, tag, value)
     }
 
-    /// Points of the two loss curves, of about `points` each, where there is a G step among `n_critic` D steps.
+    /// Stores points of the two loss curves, of about `points` each, where there is a G step among `n_critic` D steps.
     ///
     /// # Errors
     /// As [`Unit::scalar`].
@@ -93,7 +93,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// A row of the table of events.
+    /// Stores a row of the table of events.
     ///
     /// # Errors
     /// As [`Unit::scalar`].
@@ -106,7 +106,7 @@ impl<'a> Unit<'a> {
         })
     }
 
-    /// A row of the table of trials.
+    /// Stores a row of the table of trials.
     ///
     /// # Errors
     /// As [`Unit::scalar`].
@@ -114,7 +114,7 @@ impl<'a> Unit<'a> {
         self.writer.trial(trial).map(drop)
     }
 
-    /// A picture of sample images.
+    /// Stores a picture of sample images.
     ///
     /// # Errors
     /// As [`Unit::scalar`].

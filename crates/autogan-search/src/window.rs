@@ -1,4 +1,4 @@
-//! The moving windows of losses that dynamic reset looks at (section 3.3.1).
+//! [`LossWindows`] holds the moving windows of losses that dynamic reset looks at (section 3.3.1).
 
 use std::collections::VecDeque;
 

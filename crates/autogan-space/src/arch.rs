@@ -1,5 +1,5 @@
-//! An architecture: one to three cells, each made for its place (section 3.1), and the published
-//! architectures as constants.
+//! An [`Arch`] is an architecture: one to three cells, each made for its place (section 3.1). Constants hold the
+//! published architectures.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,8 @@ use crate::{CellArch, Conv, MAX_CELLS, Norm, Result, Skips, SpaceError, Upsample
 
 /// One to [`MAX_CELLS`] cells; cell `s` (from 0) has exactly `s` skip bits.
 ///
-/// Written as the released vector ([`Display`](std::fmt::Display), serde) or in the named form
-/// ([`Arch::named`]); read from either, or by the name of a published architecture
-/// ([`std::str::FromStr`]).
+/// It is written as the released vector ([`Display`](std::fmt::Display), serde) or in the named form ([`Arch::named`]);
+/// it is read from either, or from the name of a published architecture ([`std::str::FromStr`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arch {
     cells: Cow<'static, [CellArch]>,
@@ -84,7 +83,7 @@ impl Arch {
         ("e2gan", Self::E2GAN),
     ];
 
-    /// From cells, the first (8x8 where the bottom is 4x4) first.
+    /// The architecture of these cells, the first (8x8 where the bottom is 4x4) first.
     ///
     /// # Errors
     /// When there are none or more than [`MAX_CELLS`], or when a cell has not one skip bit for

@@ -1,4 +1,4 @@
-//! What an architecture may cost: which ones a budget allows, counted, listed in order, and drawn evenly.
+//! A [`Budget`] limits what an architecture may cost; allowed architectures are counted, listed in order, drawn evenly.
 //!
 //! A budget holds for the whole generator of [`MAX_CELLS`] cells, at the side of the last stage. An architecture of
 //! fewer cells is allowed when cells can follow with which it stays within; the cheapest cell for a place has the fewest
@@ -25,7 +25,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most `params` trained parameters and `macs` multiply-accumulates of one image; `None` is no limit.
+    /// A budget of at most `params` trained parameters and `macs` multiply-accumulates of an image; `None` is no limit.
     ///
     /// # Errors
     /// [`SpaceError::Budget`] with the smallest feasible value, when no architecture stays within a limit.
@@ -121,7 +121,7 @@ impl Budget {
         self.nth(stage, n).ok_or(past_the_end)
     }
 
-    /// What the cells cost together with the layers around them.
+    /// The cost of the cells together with the layers around them.
     fn spent(&self, cells: &[CellArch]) -> Cost {
         self.ends + cells.iter().map(|cell| cell_cost(cell, &self.shape).total()).sum()
     }
@@ -132,7 +132,7 @@ impl Budget {
         least.params <= self.most.params && least.macs <= self.most.macs
     }
 
-    /// How many allowed continuations to `stage` there are for `index` cells that are allowed and cost `spent`.
+    /// The number of allowed continuations to `stage` of `index` cells that are allowed and cost `spent`.
     fn count_after(&self, index: usize, stage: usize, spent: Cost) -> u64 {
         if index > stage {
             return 1;

@@ -1,4 +1,4 @@
-//! One cell of the generator: the tuple of `s + 5` choices of section 3.1.
+//! A [`CellArch`] is one cell of the generator: the tuple of `s + 5` choices of section 3.1.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The choices of a cell as enums: convolution type, normalisation and upsampling (section 3.1).
+//! The choices of a cell are enums here: convolution type, normalisation and upsampling (section 3.1).
 //!
 //! The integers are those of the released code's architecture vector (VITA-Group/AutoGAN at
 //! a5eeef0). A new choice is one line here; the network crate's `match` then fails to compile

@@ -1,4 +1,4 @@
-//! Parameters and multiply-accumulates in closed form, of the plain networks.
+//! These functions count parameters and multiply-accumulates of the plain networks, in closed form.
 //!
 //! Only convolutions, transposed convolutions and linear layers count as multiply-accumulates
 //! (MACs), the way the paper's "1.77 GFLOPs" do, and every layer in the place where the released
@@ -15,7 +15,7 @@ use crate::{Arch, CellArch, MAX_CELLS, Norm, TokenKind, Upsample};
 /// The channels of an image.
 const RGB: usize = 3;
 
-/// What a network, or a part of one, costs.
+/// The cost of a network, or of a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Trained parameters.

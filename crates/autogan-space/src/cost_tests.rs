@@ -1,4 +1,4 @@
-//! The closed forms against the published figures and the shapes of the released state dicts.
+//! These tests compare the closed forms with the published figures and with the shapes of the released state dicts.
 
 use super::*;
 use crate::{TokenOrder, stage_tokens};

@@ -1,4 +1,4 @@
-//! How many cells and architectures there are (section 3.1): 36 · 72 · 144 = 373,248.
+//! These functions count cells and architectures (section 3.1): 36 · 72 · 144 = 373,248.
 
 use crate::{Conv, MAX_CELLS, Norm, Upsample};
 

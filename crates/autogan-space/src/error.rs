@@ -1,4 +1,4 @@
-//! What can be wrong with a written architecture, in words by which it can be mended.
+//! [`SpaceError`] says what is wrong with a written architecture, in words by which it can be mended.
 
 use crate::MAX_CELLS;
 
@@ -118,7 +118,7 @@ pub enum SpaceError {
     },
 }
 
-/// `a, b or c`.
+/// Joins the options as `a, b or c`.
 pub(crate) fn one_of<S: AsRef<str>>(options: &[S]) -> String {
     match options {
         [] => String::new(),

@@ -1,5 +1,5 @@
-//! Serde of an architecture: written as the released vector, `[1,0,1,1,…]`; read from that or from
-//! any text that parses, such as `"autogan-a"` in a configuration file.
+//! This module serialises an architecture as the released vector, `[1,0,1,1,…]`, and reads it from that or from any
+//! text that parses, such as `"autogan-a"` in a configuration file.
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -12,7 +12,7 @@ impl Serialize for Arch {
     }
 }
 
-/// For `#[serde(serialize_with)]`: the released vector as a text, `"1 0 1 1"`, which is read back as well.
+/// Serialises the released vector as a text, `"1 0 1 1"`, for `#[serde(serialize_with)]`; it is read back as well.
 ///
 /// # Errors
 /// Those of the serializer.

@@ -1,8 +1,8 @@
-//! The AutoGAN search space: cells, architectures, tokens, and what they cost.
+//! This crate is the AutoGAN search space: cells, architectures, tokens, and what they cost.
 //!
-//! Section 3.1 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). A generator is
-//! one to three cells; cell `s` (counted from 0) is a tuple of `s + 5` choices: one skip bit for
-//! every earlier cell, then convolution type, normalisation, upsampling and in-cell shortcut.
+//! It follows section 3.1 of the paper (Gong et al., *AutoGAN*, ICCV 2019, arXiv 1908.03835). A generator is one to
+//! three cells; cell `s` (counted from 0) is a tuple of `s + 5` choices: one skip bit for every earlier cell, then
+//! convolution type, normalisation, upsampling and in-cell shortcut.
 //!
 //! The crate knows no tensor and reads no file. It says what an architecture *is* ([`Arch`],
 //! [`CellArch`]), how it is written down ([`Arch::from_released`], [`Arch::named`], serde), which

@@ -1,4 +1,4 @@
-//! Reading an architecture: the released vector, the named form, the published names.
+//! This module reads an architecture from the released vector, the named form, or a published name.
 //!
 //! The released vector is `conv norm up shortcut` for the first cell and
 //! `conv norm up shortcut skip` for each later one (VITA-Group/AutoGAN at a5eeef0). The named form
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Arch {
-    /// From the released vector.
+    /// Reads an architecture from the released vector.
     ///
     /// # Errors
     /// When the length is not 4, 9 or 14, or when a number stands for no choice; the error says
@@ -53,8 +53,8 @@ fn read_vector(numbers: &[Result<i64, String>]) -> Result<Arch> {
     Arch::new(archs)
 }
 
-/// A released vector (numbers separated by spaces or commas, in brackets or not), the named form,
-/// or the name of a published architecture, in short too (`a` for `autogan-a`).
+/// Reads a released vector (numbers separated by spaces or commas, in brackets or not), the named form, or the name of
+/// a published architecture, in short too (`a` for `autogan-a`).
 impl FromStr for Arch {
     type Err = SpaceError;
 
@@ -96,7 +96,7 @@ fn parse_vector(text: &str) -> Result<Arch> {
 }
 
 impl CellArch {
-    /// From the named form, for the cell at `index` (from 0): `pre-none-bilinear-sc+1`.
+    /// Reads the cell at `index` (from 0) from its named form: `pre-none-bilinear-sc+1`.
     ///
     /// # Errors
     /// When a part of the name stands for no choice, or names a skip from a cell that is not

@@ -1,4 +1,4 @@
-//! The skip bits of a cell: which earlier cells feed it (section 3.1).
+//! [`Skips`] holds the skip bits of a cell: which earlier cells feed it (section 3.1).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,13 @@ use crate::{MAX_CELLS, Result, SpaceError};
 #[serde(try_from = "Vec<bool>", into = "Vec<bool>")]
 pub struct Skips {
     len: u8,
-    /// As released: the most significant of the `len` bits is the oldest cell.
+    /// The mask as released: the most significant of the `len` bits is the oldest cell.
     mask: u8,
 }
 
 impl Skips {
-    /// From the released mask of a cell that follows `len` cells; the most significant of the
-    /// `len` bits is the oldest cell.
+    /// Reads the released mask of a cell that follows `len` cells; the most significant of the `len` bits is the oldest
+    /// cell.
     ///
     /// # Errors
     /// When the mask has more than `len` bits, or a cell cannot have that many cells before it.
@@ -32,7 +32,7 @@ impl Skips {
         Ok(Self::raw(len as u8, mask))
     }
 
-    /// From one bit for every earlier cell, the oldest first.
+    /// Takes one bit for every earlier cell, the oldest first.
     ///
     /// # Errors
     /// When there are more bits than a cell can have cells before it.
@@ -44,7 +44,7 @@ impl Skips {
         Self::from_mask(bits.len(), mask)
     }
 
-    /// For constants; the caller sees to `mask < 2^len` and `len < MAX_CELLS`.
+    /// The skips of a constant; the caller sees to `mask < 2^len` and `len < MAX_CELLS`.
     pub(crate) const fn raw(len: u8, mask: u8) -> Self {
         Self { len, mask }
     }

@@ -1,4 +1,4 @@
-//! The decisions by which a controller draws a cell: which tokens, in which order, with how many
+//! [`stage_tokens`] lists the decisions by which a controller draws a cell: which tokens, in which order, with how many
 //! choices (section 3.1 and figure 2).
 //!
 //! The paper's figure draws one binary token per earlier cell first; the released code draws one

@@ -1,4 +1,4 @@
-//! From `u8` images of any size to the network's input.
+//! [`network_input`] turns `u8` images of any size into the network's input.
 //!
 //! Images that are not 32x32 are resized bilinearly with half-pixel centres and without
 //! antialiasing, channel by channel on 0..255 and without rounding; then `(x − 127.5) / 127.5`;

@@ -1,5 +1,5 @@
-//! The compact classifier: a small convolutional network trained by this project, as a fast and
-//! offline stand-in for Inception-v3 in rewards.
+//! The compact classifier is a small convolutional network that this project has trained. It takes the place of
+//! Inception-v3 in rewards: it is fast and needs no network access.
 //!
 //! Scores made with it carry its name (`compact-shapes`, `compact-cifar10`); they are not the
 //! published Inception Score or FID. How the weights were trained is written in

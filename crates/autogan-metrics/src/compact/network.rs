@@ -1,5 +1,5 @@
-//! The network: three blocks of two 3x3 convolutions at 16x16, 8x8 and 4x4, the second of each
-//! block on a residual path, then the mean over the pixels (the features) and a linear layer.
+//! The network has three blocks of two 3x3 convolutions at 16x16, 8x8 and 4x4, the second of each block on a residual
+//! path; then come the mean over the pixels (the features) and a linear layer.
 //!
 //! ```text
 //! h = relu(bn(conv(x)));  h = h + relu(bn(conv(h)));  2x2 average between blocks
@@ -129,7 +129,7 @@ impl CompactClassifier {
         })
     }
 
-    /// Features and logits of images, from bytes on, at most `chunk` together; on the CPU, chunks run side by side.
+    /// Features and logits of images (bytes), at most `chunk` images at a time; on the CPU, chunks run side by side.
     fn in_chunks(&self, images: &Tensor, chunk: usize) -> Result<Vec<(Tensor, Tensor)>> {
         let (n, _, _) = check_images(images)?;
         let images = images.to_device(self.bias.device())?;

@@ -1,4 +1,4 @@
-//! The variables of a compact classifier, as it is trained and as its weight file holds them.
+//! [`Variables`] holds the variables of a compact classifier, as it is trained and as its weight file holds them.
 
 use autogan_weights::{Archive, Init, Params, ParamsBuilder, Result};
 use candle_core::{DType, Device, Var};
@@ -32,7 +32,7 @@ pub struct Variables {
     pub weight: Var,
     /// Bias of the last layer, `[K]`.
     pub bias: Var,
-    /// All of them under the names of the weight file and in its order, in which initial values are drawn.
+    /// All variables under the names of the weight file and in its order, in which initial values are drawn.
     pub params: Params,
 }
 

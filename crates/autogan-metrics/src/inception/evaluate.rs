@@ -1,7 +1,7 @@
-//! The network on the CPU: channels last, weights packed once, branches written straight into their block's output.
-//!
-//! The plain form in `network.rs` computes the same, up to rounding. A 1x1 convolution on averages is run before they are
-//! taken, where there are fewer channels: both are linear, and the mean of a constant is the constant.
+//! This module runs the network on the CPU: channels last, weights packed once, and each branch writes straight into
+//! the output of its block. The plain form in `network.rs` computes the same, up to rounding. A 1x1 convolution on
+//! averages is run before they are taken, where there are fewer channels: both are linear, and the mean of a constant
+//! is the constant.
 
 use autogan_kernels::inference::{
     Buffer, Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3, max_pool3,
@@ -24,7 +24,7 @@ const STEM: usize = 2;
 pub(super) struct BufferPool(Vec<Buffer>);
 
 impl BufferPool {
-    /// At least `len` elements; the caller writes before it reads.
+    /// Returns a buffer of at least `len` elements; the caller writes before it reads.
     pub fn take(&mut self, len: usize) -> Buffer {
         let fits = (0..self.0.len()).filter(|&i| self.0[i].len() >= len);
         match fits.min_by_key(|&i| self.0[i].len()) {
@@ -33,7 +33,7 @@ impl BufferPool {
         }
     }
 
-    /// Takes memory back.
+    /// Takes a buffer back.
     pub fn give(&mut self, buffer: Buffer) {
         self.0.push(buffer);
     }
@@ -58,7 +58,7 @@ impl Activations {
         Ok(Images::new(&self.data, self.shape, self.pitch, (0, self.channels))?)
     }
 
-    /// Some of the channels, to be written.
+    /// The `channels` channels from `first` on, to be written.
     fn part(&mut self, first: usize, channels: usize) -> Result<ImagesMut<'_>> {
         Ok(ImagesMut::new(&mut self.data, self.shape, self.pitch, (first, channels))?)
     }
@@ -116,7 +116,7 @@ pub(super) fn forward(
     means.into_iter().map(tensor).collect()
 }
 
-/// Some blocks in turn; nothing when the last tap is among them.
+/// Runs some blocks in turn; returns nothing when the last tap is among them.
 fn run_blocks(
     blocks: &[Block<Convolution>],
     mut x: Activations,
@@ -179,7 +179,7 @@ fn run(
 }
 
 impl Step<Convolution> {
-    /// Channels behind it.
+    /// The number of channels behind this step.
     fn channels(&self, inputs: usize) -> usize {
         match self {
             Step::Conv(conv) | Step::Averaged(conv) => conv.outputs(),
@@ -188,7 +188,7 @@ impl Step<Convolution> {
         }
     }
 
-    /// Shape behind it.
+    /// The shape behind this step.
     fn shape(&self, from: Shape) -> Result<Shape> {
         Ok(match self {
             Step::Conv(conv) | Step::Fork(conv, _) | Step::Averaged(conv) => conv.output(from)?,
@@ -196,7 +196,7 @@ impl Step<Convolution> {
         })
     }
 
-    /// Writes its channels of `y`, from `first` on.
+    /// Runs the step, which writes its channels of `y`, from `first` on.
     fn run(
         &self,
         x: &Activations,

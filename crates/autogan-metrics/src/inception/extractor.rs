@@ -1,4 +1,4 @@
-//! [`InceptionV3`]: the network as a [`FeatureExtractor`], from images to features and logits.
+//! [`InceptionV3`] is the network as a [`FeatureExtractor`]: it turns images into features and logits.
 
 use std::fmt;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub enum Tap {
 }
 
 impl Tap {
-    /// Columns at this tap.
+    /// The number of columns at this tap.
     #[must_use]
     pub fn dims(self) -> usize {
         match self {
@@ -90,9 +90,9 @@ impl fmt::Debug for InceptionV3 {
 }
 
 impl InceptionV3 {
-    /// From tensors under the names of [`super::tensor_shapes`]; others, such as `num_batches_tracked`, are ignored.
-    /// `features` is the tap that FID and KID read, usually [`Tap::D2048`]. It computes on `device`: on the CPU with the
-    /// channels last, on a GPU as [`InceptionV3::by_operators`].
+    /// The network from tensors under the names of [`super::tensor_shapes`]; others, such as `num_batches_tracked`, are
+    /// ignored. `features` is the tap that FID and KID read, usually [`Tap::D2048`]. It computes on `device`: on the
+    /// CPU with the channels last, on a GPU as [`InceptionV3::by_operators`].
     ///
     /// # Errors
     /// When a tensor is missing or has another shape; [`Error::Config`] for a tap of logits.
@@ -108,8 +108,8 @@ impl InceptionV3 {
         Self::with(|| Network::packed(weights), preset, features)
     }
 
-    /// [`InceptionV3::from_archive`] operator by operator, as a GPU runs it, on any device: images are resized, convolved
-    /// and pooled by `autogan-ops`. On the CPU it is slow, and what the faster form is checked against.
+    /// The network of [`InceptionV3::from_archive`] operator by operator, as a GPU runs it, on any device: images are
+    /// resized, convolved and pooled by `autogan-ops`. On the CPU it is slow; the faster form is checked against it.
     ///
     /// # Errors
     /// As [`InceptionV3::from_archive`].
@@ -135,7 +135,7 @@ impl InceptionV3 {
         Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
     }
 
-    /// From a safetensors or `.pth` file; its hash is kept.
+    /// The network from a safetensors or `.pth` file; the hash of the file is kept.
     ///
     /// # Errors
     /// As [`InceptionV3::from_archive`], and when the file cannot be read.
@@ -151,9 +151,9 @@ impl InceptionV3 {
         Ok(extractor)
     }
 
-    /// Values at some taps, `f32 [N, dims]` each on the network's device, of `images`
-    /// `u8 [N, 3, H, W]` of any size, on the CPU or on that device, where they are brought once.
-    /// Layers behind the last of the taps are not run.
+    /// Values at some taps, `f32 [N, dims]` each on the network's device, of `images` `u8 [N, 3, H, W]` of any size, on
+    /// the CPU or on the network's device, to which they are brought once. Layers behind the last of the taps are not
+    /// run.
     ///
     /// # Errors
     /// As [`FeatureExtractor::extract`].

@@ -1,4 +1,4 @@
-//! The network's layers by name: which convolutions, in which order, between which pools.
+//! This module lists the network's layers by name: which convolutions, in which order, between which pools.
 //!
 //! Names are those of the state dict that pytorch-fid publishes (`Mixed_5b.branch1x1.conv.weight`).
 
@@ -194,7 +194,7 @@ fn block_e(name: &str, inputs: usize, pool: fn(Branch) -> Branch) -> Block<ConvP
     ])
 }
 
-/// A branch under construction: keeps count of the channels.
+/// A branch while it is put together; it keeps count of the channels.
 struct Branch {
     prefix: String,
     channels: usize,
@@ -225,32 +225,32 @@ impl Branch {
         self
     }
 
-    /// Keeps the side.
+    /// Adds a convolution that keeps the side.
     fn conv(self, name: &str, outputs: usize, kernel: (usize, usize)) -> Self {
         let conv = self.plan(name, outputs, kernel, 1, (kernel.0 / 2, kernel.1 / 2));
         self.then(Step::Conv(conv), outputs)
     }
 
-    /// 3x3 without padding.
+    /// Adds a 3x3 convolution without padding.
     fn valid(self, name: &str, outputs: usize) -> Self {
         let conv = self.plan(name, outputs, (3, 3), 1, (0, 0));
         self.then(Step::Conv(conv), outputs)
     }
 
-    /// 3x3 with stride 2, without padding.
+    /// Adds a 3x3 convolution with stride 2, without padding.
     fn strided(self, name: &str, outputs: usize) -> Self {
         let conv = self.plan(name, outputs, (3, 3), 2, (0, 0));
         self.then(Step::Conv(conv), outputs)
     }
 
-    /// 1x3 and 3x1 beside each other, each with `outputs` channels.
+    /// Adds a 1x3 and a 3x1 convolution beside each other, each with `outputs` channels.
     fn fork(self, wide: &str, tall: &str, outputs: usize) -> Self {
         let a = self.plan(wide, outputs, (1, 3), 1, (0, 1));
         let b = self.plan(tall, outputs, (3, 1), 1, (1, 0));
         self.then(Step::Fork(a, b), 2 * outputs)
     }
 
-    /// 1x1 behind an average pool that keeps the side.
+    /// Adds a 1x1 convolution behind an average pool that keeps the side.
     fn averaged(self, name: &str, outputs: usize) -> Self {
         let conv = self.plan(name, outputs, (1, 1), 1, (0, 0));
         self.then(Step::Averaged(conv), outputs)

@@ -1,4 +1,4 @@
-//! Inception-v3, the 2015-12-05 network behind all published IS and FID figures.
+//! This module holds Inception-v3, the network of 2015-12-05 behind all published IS and FID figures.
 //!
 //! It is the network of TensorFlow's `inception-2015-12-05.tgz` in the PyTorch form that
 //! pytorch-fid and torch-fidelity share: 94 blocks of convolution, batch norm (eps 1e-3) and ReLU,

@@ -1,7 +1,7 @@
-//! The network's weights, batch norm folded into the convolutions, and its forward pass.
+//! [`Network`] holds the network's weights, batch norm folded into the convolutions, and runs its forward pass.
 //!
-//! On the CPU the blocks run by `evaluate.rs`. The plain form is here: operator by operator on tensors. GPUs run it, and
-//! tests compare with it.
+//! On the CPU the blocks run by `evaluate.rs`. The plain form is here: operator by operator on tensors. GPUs run it,
+//! and tests compare with it.
 
 use autogan_kernels::inference::{Convolution, Shape};
 use autogan_ops::{ConvGeometry, avg_pool_global, avg_pool3, conv2d_relu, linear, max_pool3};
@@ -53,7 +53,7 @@ fn blocks<C>(mut make: impl FnMut(ConvPlan) -> Result<C>) -> Result<Vec<Block<C>
 }
 
 impl Network {
-    /// For the CPU, from the tensors named by [`layout::tensor_shapes`]; others are ignored.
+    /// The form for the CPU, from the tensors named by [`layout::tensor_shapes`]; others are ignored.
     pub fn packed(weights: &Archive) -> Result<Self> {
         let pack = |plan: ConvPlan| fold_batch_norm(weights, &plan, &Device::Cpu)?.pack();
         Self::with(Blocks::Packed(blocks(pack)?), weights, &Device::Cpu)
@@ -76,7 +76,7 @@ impl Network {
         })
     }
 
-    /// Where it computes.
+    /// The device on which the network computes.
     pub fn device(&self) -> &Device {
         self.fc_bias.device()
     }
@@ -128,7 +128,7 @@ fn plain(blocks: &[Block<Conv>], x: &Tensor, last: Tap) -> Result<Vec<(Tap, Tens
 }
 
 impl Block<Conv> {
-    /// `[N, C, H, W]` to the concatenated outputs of the branches.
+    /// Turns `[N, C, H, W]` into the concatenated outputs of the branches.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let outputs = self
             .branches
@@ -154,7 +154,7 @@ impl Step<Conv> {
 }
 
 impl Conv {
-    /// For the CPU.
+    /// Packs the convolution for the CPU.
     fn pack(&self) -> Result<Convolution> {
         let values = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
         let shape = self.weight.dims4()?;

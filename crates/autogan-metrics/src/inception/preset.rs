@@ -1,4 +1,4 @@
-//! The protocols that surround the network in the scorers that people compare with.
+//! A [`Preset`] is one of the protocols that surround the network in the scorers that people compare with.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,9 +42,9 @@ impl Preset {
         }
     }
 
-    /// Images `u8 [N, 3, H, W]`, anywhere, to the network's input `f32 [N, 3, 299, 299]` on `device`. All but
-    /// [`Preset::Clean`] resize there; that one does it on the CPU, where its filters are summed in `f64`, and its input
-    /// is transferred.
+    /// Turns images `u8 [N, 3, H, W]`, on any device, into the network's input `f32 [N, 3, 299, 299]` on `device`. All
+    /// but [`Preset::Clean`] resize there; that one does it on the CPU, where its filters are summed in `f64`, and its
+    /// input is transferred.
     pub(super) fn prepare(self, images: &Tensor, device: &Device) -> Result<Tensor> {
         let (n, h, w) = check_images(images)?;
         let (divide, shift) = (255.0, -1.0);

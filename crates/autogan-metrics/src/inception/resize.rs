@@ -1,4 +1,4 @@
-//! Resizing of planes of floats, as known scorers do it.
+//! These functions resize planes of floats, as known scorers do it.
 //!
 //! Sizes are (height, width); a source plane is `from.0 · from.1` values, row after row.
 
@@ -44,8 +44,8 @@ fn taps(from: usize, to: usize, rule: ResizeRule) -> Vec<(usize, usize, f32)> {
 /// Half-width of the filter at scale 1.
 const SUPPORT: f64 = 2.0;
 
-/// Pillow's bicubic resize of a float image (mode `F`), as clean-fid uses it for each channel: of one plane. Values may
-/// leave the range of the source.
+/// Resizes one plane as Pillow resizes a float image (mode `F`) bicubically; clean-fid does it for each channel. Values
+/// may leave the range of the source.
 ///
 /// Antialiased: downwards the filter is widened by the scale. Source: Pillow's `Resample.c` (coefficients normalised in
 /// `f64`, columns first, an `f32` image between the passes), filter parameter a = −0.5.
@@ -92,7 +92,7 @@ fn down(source: &[f32], width: usize, out: &mut [f32], filters: &[Filter]) {
     }
 }
 
-/// Source pixels from `first` on and their weights, which add up to 1.
+/// The weights of the source pixels from `first` on, which add up to 1.
 struct Filter {
     first: usize,
     weights: Vec<f64>,

@@ -1,4 +1,4 @@
-//! Whether a weight file holds the whole network.
+//! [`check_weights`] says whether a weight file holds the whole network.
 
 use autogan_weights::Archive;
 use candle_core::DType;
@@ -17,10 +17,10 @@ pub struct WrongTensor {
     pub found: String,
 }
 
-/// What [`check_weights`] found.
+/// The findings of [`check_weights`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightsCheck {
-    /// Convolution blocks of which everything is there, of [`WeightsCheck::BLOCKS`].
+    /// The number of convolution blocks that are complete, of [`WeightsCheck::BLOCKS`].
     pub blocks: usize,
     /// Tensors that the network needs and that are right.
     pub right: usize,

@@ -1,4 +1,4 @@
-//! Features kept on the disk, under a key made of content and configuration.
+//! A [`FeatureCache`] keeps features on the disk, under a key made of content and configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl FeatureCache {
         self.dir.join(format!("{}.safetensors", Sha256::of(key)))
     }
 
-    /// The features of `content` (a hash), if they are here and whole.
+    /// The features of `content` (a hash), if the cache holds them whole.
     pub(super) fn find(
         &self,
         content: &str,

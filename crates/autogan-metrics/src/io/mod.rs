@@ -1,4 +1,4 @@
-//! Images and statistics from files, and features of whole sets (feature `io`).
+//! This module reads images and statistics from files, and extracts the features of whole sets (feature `io`).
 //!
 //! [`open`] takes what a user names (a directory, a zip, an npz, a CIFAR-10 file, a dataset) and
 //! gives images or statistics; [`extract_set`] decodes beside the network and can keep features in

@@ -1,4 +1,4 @@
-//! NumPy's array format `.npy`, versions 1 to 3 (NEP 1): plain numbers only, never a pickle.
+//! This module reads NumPy's array format `.npy` (NEP 1), versions 1 to 3, and writes version 1: never a pickle.
 
 use autogan_files::strided::{gather, row_major};
 

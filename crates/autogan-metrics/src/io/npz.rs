@@ -1,4 +1,4 @@
-//! Zip containers, as `numpy.savez` and picture collections use them, within limits.
+//! A [`Container`] is a zip file, as `numpy.savez` and picture collections use them; it is read within limits.
 //!
 //! The bytes that are unpacked are counted, as a container's directory may lie about sizes. Names that would leave the
 //! container are refused, though nothing is ever written to the disk.
@@ -18,7 +18,7 @@ use crate::Result;
 /// shrink in a zip, and statistics by less than a half.
 const EXPANSION: u64 = 64;
 
-/// Bytes that may be unpacked of any file.
+/// Bytes by which the limit is larger than [`EXPANSION`] alone allows.
 const FREE: u64 = 256 << 20;
 
 /// A zip file whose members are read under one common limit.

@@ -1,4 +1,4 @@
-//! From a source to features: decoding runs beside the network.
+//! [`extract_set`] extracts the features of a source; images are decoded while the network computes.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -12,14 +12,14 @@ use crate::{Error, FeatureExtractor, FeatureSet, Result};
 /// Batches that are decoded ahead of the network.
 const AHEAD: usize = 2;
 
-/// How features are extracted.
+/// The settings for extracting features.
 #[derive(Debug, Clone)]
 pub struct ExtractOptions {
     /// Images that are handed to the extractor together, at least 1.
     pub batch: usize,
     /// Threads that decode, at least 1.
     pub workers: usize,
-    /// Where features are kept; none for nowhere.
+    /// The cache that keeps features; none where they are not kept.
     pub cache: Option<FeatureCache>,
 }
 

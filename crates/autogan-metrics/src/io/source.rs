@@ -1,4 +1,4 @@
-//! What a user names as an input: a directory, a zip, an npz, a CIFAR-10 file, or a dataset.
+//! [`open`] opens what a user names as an input: a directory, a zip, an npz, a CIFAR-10 file, or a dataset.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::Result;
 /// Deepest level of sub-directories.
 const DEPTH: usize = 32;
 
-/// How inputs are opened.
+/// The settings for opening inputs.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Read sub-directories too.
@@ -31,12 +31,12 @@ pub struct OpenOptions {
     pub crop: Option<usize>,
     /// Directory of a dataset's files.
     pub data_dir: Option<PathBuf>,
-    /// Where a dataset without a directory comes from.
+    /// The source of a dataset without a directory.
     pub hub: Hub,
 }
 
 impl OpenOptions {
-    /// Everything as it is: no sub-directories, all formats, no alpha, no crop.
+    /// Options that leave everything as it is: no sub-directories, all formats, no alpha, no crop.
     pub fn plain() -> Self {
         Self {
             recursive: false,
@@ -49,7 +49,7 @@ impl OpenOptions {
     }
 }
 
-/// What an input holds.
+/// The content of an input.
 #[derive(Debug)]
 pub enum Input {
     /// Images.
@@ -73,7 +73,7 @@ enum Items {
         container: Mutex<Container>,
         names: Vec<String>,
     },
-    /// Equal images, `[N, 3, height, width]`.
+    /// Images of one size, `[N, 3, height, width]`.
     Pixels {
         width: usize,
         height: usize,
@@ -192,7 +192,7 @@ fn zip(path: &Path, options: &OpenOptions) -> Result<Items> {
     Ok(Items::Zip { container: Mutex::new(container), names })
 }
 
-/// `arr_0` `[N, H, W, 3]` to `[N, 3, H, W]`; one channel is repeated.
+/// Turns `arr_0` `[N, H, W, 3]` into `[N, 3, H, W]`; one channel is repeated.
 fn pixels(path: &Path, array: Array) -> Result<Items> {
     let refuse = |found: String| {
         let expected = "arr_0 of u8 [N, H, W, 3] with N, H, W above 0";
@@ -262,7 +262,7 @@ impl ImageSource {
         Ok(Self::new(label, items, &OpenOptions::plain()))
     }
 
-    /// What the user called it.
+    /// The input as the user named it.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -342,7 +342,7 @@ impl ImageSource {
     /// SHA-256 of all content in order, with what is done to it before the extractor.
     ///
     /// # Errors
-    /// When something cannot be read.
+    /// When a file cannot be read.
     pub fn content_hash(&self) -> Result<String> {
         let mut hasher = Sha256::new();
         hasher.update(format!("drop_alpha {} crop {:?}", self.drop_alpha, self.crop));

@@ -1,4 +1,4 @@
-//! Statistics as `.npz` with `mu` and `sigma`, as pytorch-fid and TTUR read and write them.
+//! This module reads and writes statistics as `.npz` with `mu` and `sigma`, as pytorch-fid and TTUR do.
 //!
 //! Our own files also hold `autogan`: JSON bytes that say which protocol the features follow, so
 //! that statistics of different protocols are never compared.
@@ -19,7 +19,7 @@ use crate::{GaussianStats, Result};
 /// Name of the array that holds the protocol.
 const PROTOCOL: &str = "autogan";
 
-/// What the features of stored statistics follow.
+/// The protocol that the features of stored statistics follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsProtocol {
     /// Name of the extractor, which includes preset and tap.
@@ -37,7 +37,7 @@ pub struct StatsProtocol {
 pub struct StoredStatistics {
     /// Mean and covariance; the count is known only with a protocol.
     pub stats: GaussianStats,
-    /// What the features follow; none in foreign files.
+    /// The protocol that the features follow; none in foreign files.
     pub protocol: Option<StatsProtocol>,
 }
 

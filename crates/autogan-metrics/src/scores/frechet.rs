@@ -1,5 +1,5 @@
-//! Fréchet distance of two Gaussians (Dowson and Landau 1982), which over Inception features is
-//! FID (Heusel et al. 2017).
+//! [`frechet_distance`] computes the Fréchet distance of two Gaussians (Dowson and Landau 1982). Over Inception
+//! features it is FID (Heusel et al. 2017).
 //!
 //! `d² = |μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁Σ₂)^½`. With `Σ₁ = B·Bᵀ` the last trace is the sum of
 //! the square roots of the eigenvalues of the symmetric `Bᵀ·Σ₂·B`; with the centred sets `A₁`, `A₂`

@@ -1,7 +1,6 @@
-//! Inception Score (Salimans et al. 2016, *Improved Techniques for Training GANs*, section 4).
-//!
-//! `IS = exp(E_x KL(p(y|x) ‖ p(y)))`, the mean over equal splits, with the population standard
-//! deviation over the splits. Shuffle, splits and order of the sums follow torch-fidelity.
+//! [`inception_score`] computes the Inception Score (Salimans et al. 2016, *Improved Techniques for Training GANs*,
+//! section 4): `IS = exp(E_x KL(p(y|x) ‖ p(y)))`, the mean over equal splits, with the population standard deviation
+//! over the splits. Shuffle, splits and order of the sums follow torch-fidelity.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,7 @@ use crate::error::enough;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
 
-/// How the set is split.
+/// The settings of the Inception Score: how the set is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InceptionScoreConfig {

@@ -1,6 +1,6 @@
-//! Kernel Inception Distance (Bińkowski et al. 2018, *Demystifying MMD GANs*, section 4).
+//! [`kernel_distance`] is the Kernel Inception Distance (Bińkowski et al. 2018, *Demystifying MMD GANs*, section 4).
 //!
-//! The unbiased squared MMD under `k(x, y) = (x·y / D + 1)³`, over random subsets that are drawn as
+//! It is the unbiased squared MMD under `k(x, y) = (x·y / D + 1)³`, over random subsets that are drawn as
 //! torch-fidelity draws them. For subsets `x` and `y` of `m` features each
 //!
 //! ```text
@@ -16,7 +16,7 @@ use crate::matrix::same_cols;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
 
-/// How subsets are drawn.
+/// The settings of the kernel distance: how subsets are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelDistanceConfig {

@@ -1,4 +1,4 @@
-//! Products of feature sets in `f64`, on faer.
+//! These functions multiply feature sets in `f64` with faer.
 //!
 //! Work is split into column blocks of a fixed width, so that the bits do not depend on the number
 //! of threads.

@@ -1,4 +1,4 @@
-//! The scores, one file each: pure functions over [`crate::Matrix`] or statistics, in `f64`.
+//! This module holds the scores, one file each: pure functions over [`crate::Matrix`] or statistics, in `f64`.
 
 pub mod frechet;
 pub mod inception;

@@ -1,5 +1,5 @@
-//! Precision and recall (Kynkäänniemi et al. 2019, *Improved Precision and Recall Metric for
-//! Assessing Generative Models*, section 2).
+//! [`precision_recall`] computes precision and recall (Kynkäänniemi et al. 2019, *Improved Precision and Recall Metric
+//! for Assessing Generative Models*, section 2).
 //!
 //! A sample is inside a set when it is within the distance of some member to that member's `k`-th
 //! nearest neighbour (itself not counted).

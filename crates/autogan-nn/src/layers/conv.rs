@@ -1,4 +1,4 @@
-//! Convolution, transposed convolution and linear layer, initialised as the released code does it.
+//! This module holds convolution, transposed convolution and linear layer, initialised as the released code does it.
 
 use autogan_ops::{self as ops, Before, FusedOutput, Resize};
 use autogan_weights::{Init, ParamsBuilder};

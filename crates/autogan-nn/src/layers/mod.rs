@@ -1,6 +1,6 @@
-//! The layers that the networks are built of.
+//! This module holds the layers that the networks are built of.
 //!
-//! A layer holds its variables and no mode: what a forward pass does is told by its arguments. Each layer is made with a
+//! A layer holds its variables and no mode: the arguments of a forward pass say what it does. Each layer is made with a
 //! [`autogan_weights::ParamsBuilder`] and computes with the operators of `autogan-ops`, whose gradients are tested.
 //!
 //! They are candle's modules, too. [`Conv2d`], [`Deconv`] and [`Linear`] are [`candle_core::Module`]s. [`BatchNorm`],

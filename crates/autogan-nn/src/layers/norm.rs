@@ -1,4 +1,4 @@
-//! Batch normalisation with affine parameters and running statistics (eps 1e-5, momentum 0.1).
+//! [`BatchNorm`] is batch normalisation with affine parameters and running statistics (eps 1e-5, momentum 0.1).
 
 use autogan_ops::{self as ops, Activation, Before, Resize, Statistics};
 use autogan_weights::{Init, ParamsBuilder};
@@ -7,7 +7,7 @@ use candle_core::{ModuleT, Tensor, Var};
 use super::{Conv2d, doubles};
 use crate::{Grad, NnError, NormMode, Result};
 
-/// Added to every variance, in batch and instance norm.
+/// The number that is added to every variance, in batch and instance norm.
 pub(crate) const EPS: f64 = 1e-5;
 /// The weight of the newest batch in the running statistics.
 const MOMENTUM: f64 = 0.1;
@@ -145,8 +145,8 @@ struct Batch {
     count: usize,
 }
 
-/// Without an activation. In training it takes the batch's statistics and moves the running ones; otherwise it takes the
-/// running ones.
+/// The layer without an activation. In training it takes the batch's statistics and moves the running ones; otherwise
+/// it takes the running ones.
 impl ModuleT for BatchNorm {
     fn forward_t(&self, x: &Tensor, train: bool) -> candle_core::Result<Tensor> {
         let mode = if train { NormMode::Train } else { NormMode::Running };

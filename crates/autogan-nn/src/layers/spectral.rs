@@ -1,4 +1,4 @@
-//! Layers under spectral norm (Miyato et al., 2018), with the released names `weight_orig`, `weight_u`, `weight_v`.
+//! These layers use spectral norm (Miyato et al., 2018) and the released names `weight_orig`, `weight_u`, `weight_v`.
 //!
 //! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power iteration first and
 //! keeps u and v; they are constants in the gradient. u and v start as normalised normal draws followed by [`WARM_UP`]
@@ -62,7 +62,7 @@ impl SpectralWeight {
         Ok(Vectors { u: doubles(&self.u)?, v: doubles(&self.v)? })
     }
 
-    /// One power iteration, kept.
+    /// Does one power iteration, and keeps its vectors.
     fn iterate(&self) -> Result<Vectors> {
         let weight = self.original.as_detached_tensor();
         let (u, v) = ops::power_iterate(&weight, &doubles(&self.u)?)?;

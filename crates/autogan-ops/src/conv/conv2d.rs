@@ -1,9 +1,9 @@
-//! 2-D convolution with gradient for input, weight and bias (the 3x3 and 1x1 layers of generator and
-//! discriminator; Inception's strided and one-sided kernels).
+//! [`conv2d`] is the 2-D convolution with gradient for input, weight and bias (the 3x3 and 1x1 layers of generator and
+//! discriminator); [`conv2d_strided`] is the general form (Inception's strided and one-sided kernels).
 //!
 //! In f32, 3x3 kernels at stride 1 run by Winograd's algorithm, all others as flat loops. In f64, where gradients are
-//! checked: columns (im2col) times weights, tile by tile. An operator notes the precision of the scope that it is called
-//! in ([`computing_in`](crate::computing_in)), for its way back too; `mixed` says what bf16 is.
+//! checked: columns (im2col) times weights, tile by tile. An operator notes the precision of the scope that it is
+//! called in ([`computing_in`](crate::computing_in)), for its backward pass too; `precision.rs` says what bf16 is.
 
 use autogan_kernels::conv::{After, Problem, bias_gradient};
 use autogan_kernels::{Activation, ConvGeometry};
@@ -78,7 +78,7 @@ fn check_bias(problem: &Problem, b: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// What an operator that is called now on `x` computes in. TF32 on the CPU is an error.
+/// The precision in which an operator that is called now on `x` computes. TF32 on the CPU is an error.
 pub(super) fn precision_of(op: &str, x: &Tensor) -> Result<Precision> {
     match current() {
         _ if x.dtype() != DType::F32 => Ok(Precision::F32),
@@ -97,7 +97,7 @@ struct Conv {
 }
 
 impl Conv {
-    /// On `x`, in the precision of the scope around this call; with the shape of the output.
+    /// Returns the shape of the output, and the operator on `x` in the precision of the scope around this call.
     fn new(problem: Problem, activation: Activation, x: &Tensor) -> Result<([usize; 4], Self)> {
         let shape = [problem.n, problem.co, problem.ho, problem.wo];
         Ok((shape, Self { problem, activation, precision: precision_of("conv2d", x)? }))

@@ -1,4 +1,4 @@
-//! Norm, ReLU and 3x3 convolution as one operator, with nearest upsampling before or 2x2 averaging after it.
+//! [`conv2d_fused`] is norm, ReLU and 3x3 convolution in one operator; it can upsample before or average after.
 //!
 //! What precedes the convolution is an affine map of each plane and a ReLU, which is done to a pixel when the
 //! convolution reads it, in both directions: no tensor is kept for it. In f64, where gradients are checked, on a GPU
@@ -26,7 +26,7 @@ use crate::views::concat;
 
 const OP: &str = "conv2d_fused";
 
-/// What is done to the input of a fused convolution.
+/// The operation on the input of a fused convolution.
 #[derive(Clone, Copy, Debug)]
 pub enum Before<'a> {
     /// Nothing.
@@ -39,14 +39,14 @@ pub enum Before<'a> {
         weight: &'a Tensor,
         /// Shift of each channel.
         bias: &'a Tensor,
-        /// Whose statistics.
+        /// The statistics that the norm uses.
         statistics: Statistics<'a>,
-        /// Added to every variance.
+        /// The number that is added to every variance.
         eps: f64,
     },
     /// Instance norm without parameters, then ReLU.
     InstanceNorm {
-        /// Added to every variance.
+        /// The number that is added to every variance.
         eps: f64,
     },
 }
@@ -56,14 +56,14 @@ pub enum Before<'a> {
 pub enum Statistics<'a> {
     /// The batch's own; the gradient flows through them.
     Own,
-    /// Given ones, which are constants: mean and biased variance of each channel, f64 `[Ci]` beside the input.
+    /// Given statistics, which are constants: mean and biased variance of each channel, f64 `[Ci]` beside the input.
     Given(&'a Tensor, &'a Tensor),
 }
 
-/// How a fused convolution changes the side of the image.
+/// The change of the image's side by a fused convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {
-    /// Not at all.
+    /// The side stays.
     Keep,
     /// Nearest upsampling by two before the convolution.
     NearestUp,
@@ -71,10 +71,10 @@ pub enum Resize {
     AveragePool,
 }
 
-/// What a fused convolution found beside its output.
+/// The output of a fused convolution, and the statistics that it found.
 #[derive(Debug)]
 pub struct FusedOutput {
-    /// `[N, Co, ·, ·]`.
+    /// The output, `[N, Co, ·, ·]`.
     pub y: Tensor,
     /// Mean and biased variance of each input channel, f64 `[Ci]` beside the input, where batch norm took the batch's
     /// own.

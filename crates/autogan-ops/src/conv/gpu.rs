@@ -1,4 +1,4 @@
-//! A convolution and its gradients on a GPU: by cuDNN where it is built in, else by our own kernels, gpu.cu.
+//! [`OnGpu`] is a convolution with its gradients on a GPU: by cuDNN where it is built in, else by our kernels, gpu.cu.
 
 use candle_core::{Result, bail};
 

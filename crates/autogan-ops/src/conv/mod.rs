@@ -1,4 +1,4 @@
-//! Convolutions, each with its gradient: a plain one, fused forms, and pooling or upsampling as part of it.
+//! This module holds convolutions, each with its gradient: plain, fused, and with pooling or upsampling as part of it.
 
 mod conv2d;
 mod fused;

@@ -1,8 +1,8 @@
-//! Nearest upsampling by two and a 3x3 convolution as one 2x2 convolution of the small image: fused.cu.
+//! This module computes nearest upsampling by two and a 3x3 convolution as one 2x2 convolution of the small image.
 //!
 //! An output pixel of phase (a, b), its row and column modulo 2, reads 2x2 pixels of the small image by a kernel whose
 //! taps are sums of the 3x3 kernel's: 16 products for a small pixel where the two steps take 36. This is how it is done
-//! on a GPU, and in bf16; in f32 on the CPU Winograd's algorithm does better.
+//! on a GPU (fused.cu), and in bf16; in f32 on the CPU Winograd's algorithm does better.
 
 use autogan_kernels::ConvGeometry;
 use autogan_kernels::conv::bias_gradient;
@@ -27,7 +27,7 @@ pub(super) fn conv2d_up(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     apply([&phases, b], (n, co, 2 * h, 2 * width), Assemble { n, co, h, w: width })
 }
 
-/// `[co, ci, 3, 3]` → `[4·co, ci, 2, 2]`, in the order (a, b, o).
+/// The kernels of the phases from 3x3 kernels: `[co, ci, 3, 3]` → `[4·co, ci, 2, 2]`, in the order (a, b, o).
 struct Weights {
     co: usize,
     ci: usize,
@@ -80,7 +80,7 @@ impl Operator<1> for Weights {
     }
 }
 
-/// Phases `[n, 4·co, h+1, w+1]` and a bias `[co]` → `[n, co, 2h, 2w]`.
+/// The image from the phases `[n, 4·co, h+1, w+1]` and a bias `[co]`: → `[n, co, 2h, 2w]`.
 #[derive(Clone, Copy)]
 struct Assemble {
     n: usize,

@@ -1,4 +1,4 @@
-//! Convolution followed by 2x2 average pooling, as one convolution with stride 2.
+//! [`conv2d_avg_pool2`] is a convolution followed by 2x2 average pooling, computed as one convolution with stride 2.
 //!
 //! Averaging four neighbouring outputs of a k x k kernel is a (k+1) x (k+1) kernel with averaged taps, applied to
 //! every second pixel: 16 products for one pooled output where the two steps take 36, for k = 3. Exact, borders
@@ -41,7 +41,7 @@ pub fn conv2d_avg_pool2_ref(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Resul
     avg_pool2(&conv2d(x, w, b)?)
 }
 
-/// `[co, ci, k, k]` → `[co, ci, k+1, k+1]`: each tap spread over the four pixels that pooling averages.
+/// The averaged kernels, `[co, ci, k, k]` → `[co, ci, k+1, k+1]`: each tap spread over the four averaged pixels.
 struct Averaging {
     kernels: usize,
     k: usize,

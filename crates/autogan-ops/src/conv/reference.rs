@@ -1,4 +1,4 @@
-//! The convolution written as its definition: what the fast path is tested against.
+//! [`conv2d_ref`] is the convolution written as its definition; the fast path is tested against it.
 
 use candle_core::{Result, Tensor};
 

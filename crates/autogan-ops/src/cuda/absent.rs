@@ -1,4 +1,4 @@
-//! What stands for the driver in a build without the feature `cuda`: tensors on a GPU cannot exist.
+//! This module stands for the driver in a build without the feature `cuda`: tensors on a GPU cannot exist.
 
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, bail};
 

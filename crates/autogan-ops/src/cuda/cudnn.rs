@@ -1,4 +1,4 @@
-//! Convolutions by cuDNN: the fastest algorithm that gives the same bits every time, looked for once for each shape.
+//! cuDNN runs convolutions here by the fastest algorithm that always gives the same bits, looked for once per shape.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -160,7 +160,7 @@ impl Plan {
         let [n, ci, h, w, co, kh, kw, ho, wo, stride, pad_h, pad_w] = *sizes;
         let (kind, math) = match precision {
             Precision::F32 => (FLOAT, sys::cudnnMathType_t::CUDNN_FMA_MATH),
-            // To which TF32 belongs.
+            // TF32 belongs to the default.
             Precision::Tf32 => (FLOAT, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
             Precision::Bf16 => (
                 sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16,
@@ -202,7 +202,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What is looked for depends on the descriptor's arithmetic, of which a run may have left another.
+    /// Sets the descriptor's arithmetic, on which the algorithms found depend; a run may have left another.
     fn reset_math(&self) -> Result<()> {
         // SAFETY: the plan made the descriptor and owns it.
         unsafe { result::set_convolution_math_type(self.convolution, self.math) }.map_err(library)

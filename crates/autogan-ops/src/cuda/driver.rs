@@ -1,4 +1,4 @@
-//! A GPU behind CUDA's driver, by way of candle's device: one stream, so that everything has one order.
+//! This module drives a GPU by CUDA's driver and candle's device: in one stream, so that everything has one order.
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{
@@ -126,7 +126,7 @@ fn output<T: CudaDType + DeviceRepr>(
     Ok((address, CudaStorage::wrap_cuda_slice(memory, device.clone())))
 }
 
-/// Where the elements of a contiguous tensor of this type begin.
+/// The address at which the elements of a contiguous tensor of this type begin.
 pub(super) fn address(
     op: &str,
     storage: &CudaStorage,

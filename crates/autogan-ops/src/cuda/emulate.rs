@@ -1,4 +1,4 @@
-//! Emulated kernels in the CPU's place, for tests.
+//! This module lets emulated kernels take the CPU's place, for tests.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -51,7 +51,7 @@ pub(super) fn fill(
     Ok(made)
 }
 
-/// Where the elements of a contiguous tensor of this type begin.
+/// The address at which the elements of a contiguous tensor of this type begin.
 pub(super) fn address(
     op: &str,
     storage: &CpuStorage,

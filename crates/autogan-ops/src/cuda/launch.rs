@@ -1,4 +1,4 @@
-//! Launches of kernels as data: a name, a grid, arguments. What runs them is a [`Gpu`].
+//! A [`Launch`] is the start of a kernel as data: a name, a grid, arguments. A [`Gpu`] runs it.
 
 use std::any::Any;
 
@@ -6,10 +6,10 @@ use candle_core::{Result, bail};
 
 use crate::precision::Precision;
 
-/// What runs kernels: an NVIDIA GPU, or the emulation that tests them.
+/// A machine that runs kernels: an NVIDIA GPU, or the emulation that tests them.
 ///
-/// Everything that is asked for happens in the order in which it is asked for. There is no way back to the host, so no
-/// operator can wait for it.
+/// Everything that is asked for happens in the order in which it is asked for. Nothing here is read back to the host,
+/// so no operator can wait for the GPU.
 pub trait Gpu {
     /// Starts a kernel; it need not have ended on return.
     ///
@@ -57,19 +57,19 @@ pub enum Convolution {
     WeightGradient,
 }
 
-/// Memory that is given back when this is dropped, once what was launched before has ended.
+/// A buffer on the GPU, which is given back when this is dropped, once what was launched before has ended.
 pub struct Room {
     address: u64,
     _owner: Box<dyn Any>,
 }
 
 impl Room {
-    /// The memory at an address, which lives as long as its owner.
+    /// The buffer at an address, which lives as long as its owner.
     pub fn new(address: u64, owner: impl Any) -> Self {
         Self { address, _owner: Box::new(owner) }
     }
 
-    /// Where it begins.
+    /// The address at which the buffer begins.
     pub fn address(&self) -> u64 {
         self.address
     }
@@ -90,7 +90,7 @@ impl Room {
 pub(crate) struct Floats(pub u64);
 
 impl Floats {
-    /// No values, where a kernel takes that.
+    /// No values, where a kernel accepts none.
     pub const NONE: Self = Self(0);
 
     pub fn read(self) -> Argument {
@@ -199,7 +199,7 @@ pub struct Launch {
     pub grid: [u32; 3],
     /// Threads of a block, along x.
     pub threads: u32,
-    /// In the kernel's order.
+    /// The arguments, in the kernel's order.
     pub arguments: Vec<Argument>,
 }
 

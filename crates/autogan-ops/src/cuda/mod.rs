@@ -1,9 +1,9 @@
-//! Operators on NVIDIA GPUs.
+//! This module runs operators on NVIDIA GPUs.
 //!
-//! An operator says which kernels it launches, and on what: `launch` holds the words for that. `forward` and
-//! `make` find the tensors' memory and make the outputs; with the feature `cuda` they do so on a GPU, which
-//! `driver` drives. With the feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that
-//! tests run every operator as it runs on a GPU: `stand_in`.
+//! An operator says which kernels it launches, and on what, with the types of `launch`. `forward` and `make` find the
+//! tensors' memory and make the outputs; with the feature `cuda` they do so on a GPU, which `driver` drives. With the
+//! feature `emulate` a thread may let the emulated kernels stand in for the CPU's own, so that tests run every operator
+//! as it runs on a GPU: `stand_in`.
 //!
 //! On a GPU operators take f32 alone; those between images and numbers take or make bytes, too. Beside them lie f64
 //! vectors: statistics, and what spectral norm keeps.
@@ -60,7 +60,7 @@ pub(crate) fn taken(t: &Tensor) -> bool {
 
 /// An element type of kernels, with the type of its addresses.
 pub(crate) trait Element: WithDType {
-    /// Where elements of this type are.
+    /// The type of an address of such elements.
     type Address: Copy;
     fn address(at: u64) -> Self::Address;
 }
@@ -151,12 +151,12 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Where the values of an f32 tensor begin, for launches that read them while it lives.
+/// The address of an f32 tensor's values, for launches that read them while it lives.
 pub(crate) fn floats_of(op: &'static str, t: &Tensor) -> Result<Floats> {
     Ok(Floats(address(op, t, DType::F32)?))
 }
 
-/// Where the values of an f64 tensor begin, for launches that read them while it lives.
+/// The address of an f64 tensor's values, for launches that read them while it lives.
 pub(crate) fn doubles_of(op: &'static str, t: &Tensor) -> Result<Doubles> {
     Ok(Doubles(address(op, t, DType::F64)?))
 }
@@ -230,12 +230,12 @@ impl InplaceOp1 for ToChange {
     }
 }
 
-/// Room for f32 values.
+/// A buffer for f32 values.
 pub(crate) fn floats(gpu: &dyn Gpu, count: usize) -> Result<Room> {
     gpu.room(4 * count)
 }
 
-/// Room for f64 values.
+/// A buffer for f64 values.
 pub(crate) fn doubles(gpu: &dyn Gpu, count: usize) -> Result<Room> {
     gpu.room(8 * count)
 }

@@ -1,10 +1,10 @@
-//! Opening a GPU.
+//! [`open`] opens a GPU for candle.
 
 use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, sys};
 use candle_core::{Device, Result};
 
-/// GPU number `gpu`, from 0, with one stream of its own, which all threads share, and memory that it keeps once it has had it.
+/// Opens GPU number `gpu`, from 0, with one stream of its own for all threads; memory that it has had, it keeps.
 ///
 /// Candle's `new_cuda` takes the stream that the driver keeps for each thread, so that what one thread launches does not
 /// wait for what another did before; here work moves between threads. Each call opens the GPU anew, and tensors of two
@@ -22,8 +22,7 @@ pub fn open(gpu: usize) -> Result<Device> {
     Ok(device)
 }
 
-/// By default the driver takes memory back that is free whenever something waits for the GPU, and the next step asks for
-/// it again.
+/// Keeps free memory for the next step: by default the driver takes it back whenever something waits for the GPU.
 fn keep_memory(context: &CudaContext) -> Result<()> {
     if !context.has_async_alloc() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Memory of the host that a GPU reads and writes by itself, so that neither waits for the other.
+//! [`Pinned`] is memory of the host that a GPU reads and writes by itself, so that neither waits for the other.
 //!
 //! It is used again and again: asking the driver for such memory and giving it back may both wait for the GPU.
 
@@ -9,13 +9,13 @@ use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::sys::CUevent_flags;
 use candle_core::cuda_backend::cudarc::driver::{CudaEvent, CudaStream, PinnedHostSlice, result};
 
-/// What nobody holds; the GPU may still be at some of it.
+/// The memory that nobody holds; the GPU may still use some of it.
 static FREE: Mutex<Vec<Memory>> = Mutex::new(Vec::new());
 
 struct Memory {
     bytes: PinnedHostSlice<u8>,
-    /// When the GPU is done with it. It is our own: cudarc records that of the memory only while it tracks events, which
-    /// a GPU with one stream does not.
+    /// The event that says that the GPU is done with it. It is our own: cudarc records that of the memory only while it
+    /// tracks events, which a GPU with one stream does not.
     done: CudaEvent,
 }
 
@@ -28,7 +28,7 @@ impl Number for f64 {}
 pub(crate) struct Pinned(Option<Memory>);
 
 impl Pinned {
-    /// These values on their way to an address of the GPU.
+    /// Starts a copy of these values to an address of the GPU.
     pub fn upload<T: Number>(stream: &Arc<CudaStream>, values: &[T], to: u64) -> Result<()> {
         let mut memory = Self::take(stream, size_of_val(values))?;
         let staged = memory.values_mut::<T>(values.len())?;
@@ -39,7 +39,7 @@ impl Pinned {
         memory.record(stream)
     }
 
-    /// So many values that are on their way from an address of the GPU.
+    /// Starts a copy of `count` values from an address of the GPU.
     pub fn download<T: Number>(stream: &Arc<CudaStream>, from: u64, count: usize) -> Result<Self> {
         let mut memory = Self::take(stream, count * size_of::<T>())?;
         let to = memory.values_mut::<T>(count)?;
@@ -50,7 +50,7 @@ impl Pinned {
         Ok(memory)
     }
 
-    /// The values of [`Pinned::download`], once they are here.
+    /// Waits for the values of [`Pinned::download`], and returns them.
     pub fn wait<T: Number>(&self, count: usize) -> Result<Vec<T>> {
         let Some(memory) = &self.0 else { candle_core::bail!("pinned memory was given back") };
         memory.done.synchronize().w()?;
@@ -60,7 +60,7 @@ impl Pinned {
         Ok(unsafe { std::slice::from_raw_parts(from, count) }.to_vec())
     }
 
-    /// Memory that the GPU is not at.
+    /// Takes memory that the GPU does not use.
     fn take(stream: &Arc<CudaStream>, bytes: usize) -> Result<Self> {
         let context = stream.context();
         context.bind_to_thread().w()?;
@@ -82,7 +82,7 @@ impl Pinned {
         Ok(Self(Some(Memory { bytes, done })))
     }
 
-    /// The memory as values, while the GPU is not at it.
+    /// The memory as values, while the GPU does not use it.
     fn values_mut<T: Number>(&mut self, count: usize) -> Result<&mut [T]> {
         let Some(memory) = &mut self.0 else { candle_core::bail!("pinned memory was given back") };
         let at = memory.bytes.as_mut_ptr().w()?.cast::<T>();
@@ -91,7 +91,7 @@ impl Pinned {
         Ok(unsafe { std::slice::from_raw_parts_mut(at, count) })
     }
 
-    /// The GPU is at it until what was launched so far has ended.
+    /// Notes that the GPU uses the memory until what was launched so far has ended.
     fn record(&mut self, stream: &Arc<CudaStream>) -> Result<()> {
         match &self.0 {
             Some(memory) => memory.done.record(stream).w(),

@@ -1,4 +1,4 @@
-//! What stands for the emulation in a build without the feature `emulate`: nothing takes the CPU's place.
+//! This module stands for the emulation in a build without the feature `emulate`: nothing takes the CPU's place.
 
 use candle_core::{CpuStorage, DType, Layout, Result, bail};
 

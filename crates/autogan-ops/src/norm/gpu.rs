@@ -1,4 +1,4 @@
-//! Both norms on a GPU: gpu.cu. Statistics stay there.
+//! This module runs both norms on a GPU (gpu.cu). Statistics stay there.
 
 use candle_core::{Result, Shape, Tensor, bail};
 
@@ -59,7 +59,7 @@ pub(super) fn update_running(
     })
 }
 
-/// A norm with what its statistics and its parameters come to, by group.
+/// A norm with the factors that its statistics and its parameters give, by group.
 pub(super) struct Normaliser {
     op: &'static str,
     norm: Norm,
@@ -135,13 +135,13 @@ impl Normaliser {
         flag(self.norm.activation == Activation::Relu)
     }
 
-    /// What every kernel over planes takes last.
+    /// The last arguments of every kernel over planes.
     fn plane_sizes(&self) -> Result<[Argument; 5]> {
         let (n, c, pixels) = self.norm.dims;
         Ok([int(n * c)?, int(c)?, int(pixels)?, flag(self.norm.per_plane), self.relu_flag()])
     }
 
-    /// The whole norm.
+    /// Launches the whole norm.
     pub fn launch_forward(&self, gpu: &dyn Gpu, x: Floats, y: Floats) -> Result<()> {
         let (n, c, pixels) = self.norm.dims;
         let Factors { a, b, .. } = self.factors()?;
@@ -149,7 +149,7 @@ impl Normaliser {
         over_planes(gpu, "norm_forward", (n * c, pixels), &[&tensors, &self.plane_sizes()?])
     }
 
-    /// The gradients of the input, of weight and of bias, each unless it is null.
+    /// Launches the gradients of the input, of weight and of bias, each unless it is null.
     pub fn launch_backward(
         &self,
         gpu: &dyn Gpu,
@@ -176,7 +176,7 @@ impl Normaliser {
         over_planes(gpu, "norm_input_gradient", (n * c, pixels), &[&tensors, &self.plane_sizes()?])
     }
 
-    /// The sums behind the gradients: slope and shift by group, and the gradients of weight and bias.
+    /// Launches the sums behind the gradients: slope and shift by group, and the gradients of weight and bias.
     fn launch_sums(
         &self,
         gpu: &dyn Gpu,

@@ -1,4 +1,4 @@
-//! Batch norm and instance norm. Statistics are summed in f64 in a fixed order.
+//! This module holds batch norm and instance norm. Statistics are summed in f64 in a fixed order.
 //!
 //! Both normalise a group of values by its mean and biased variance: a channel over the batch (batch norm), or one
 //! plane of one image (instance norm). Running statistics belong to the caller: it is given the batch's. All statistics
@@ -22,9 +22,9 @@ use crate::real::{Real, dispatch, same_dtype};
 const BATCH: &str = "batch_norm";
 const INSTANCE: &str = "instance_norm";
 
-/// What batch norm found in a batch, beside its output.
+/// The output of batch norm, and the statistics that it found in the batch.
 pub struct BatchNormOutput {
-    /// Normalised, scaled and shifted, `[N, C, H, W]`.
+    /// The output: normalised, scaled and shifted, `[N, C, H, W]`.
     pub y: Tensor,
     /// Mean of each channel, `[C]`, f64, beside the input.
     pub mean: Tensor,
@@ -114,7 +114,7 @@ fn measure(x: &Tensor, dims: Dims, per_plane: bool) -> Result<(Tensor, Tensor)> 
     Ok((tensor(mean, groups)?, tensor(var, groups)?))
 }
 
-/// What a norm does to a tensor, and mean and variance of each group: f64 vectors beside the tensor.
+/// A norm of a tensor, with mean and variance of each group: f64 vectors beside the tensor.
 pub(crate) struct MeasuredNorm {
     norm: Norm,
     pub mean: Tensor,
@@ -170,7 +170,7 @@ impl MeasuredNorm {
     }
 }
 
-/// Batch norm's check of shapes and types; the dimensions.
+/// Checks shapes and types for batch norm; returns the dimensions.
 fn check(x: &Tensor, parameters: &[&Tensor]) -> Result<Dims> {
     let (n, c, h, w) = x.dims4()?;
     for p in parameters {

@@ -1,4 +1,4 @@
-//! Running statistics of batch norm.
+//! [`update_running`] moves the running statistics of batch norm.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, WithDType, bail};

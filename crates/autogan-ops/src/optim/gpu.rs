@@ -1,10 +1,10 @@
-//! Adam and the moving average on a GPU: optim.cu. All parameters of a step in one launch.
+//! This module runs Adam and the moving average on a GPU (optim.cu): all parameters of a step in one launch.
 
 use candle_core::{Result, Tensor};
 
 use crate::cuda::{self, Argument, Gpu, narrow, over_list};
 
-/// One step of one parameter; all tensors share the memory of what they stand for.
+/// One step of one parameter; the tensors share the memory of the variable, its gradient and its moments.
 pub(super) struct Update {
     pub value: Tensor,
     pub grad: Tensor,
@@ -16,7 +16,7 @@ pub(super) struct Update {
     pub root: f64,
 }
 
-/// One step of every parameter.
+/// Takes one step of every parameter.
 pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Result<()> {
     let Some(first) = updates.first() else { return Ok(()) };
     let gradients: Vec<&Tensor> = updates.iter().map(|u| &u.grad).collect();
@@ -47,7 +47,7 @@ pub(super) fn adam(updates: &[Update], [beta1, beta2]: [f64; 2], eps: f64) -> Re
     })
 }
 
-/// `average = decay · average + (1 − decay) · value` for each pair.
+/// Sets `average = decay · average + (1 − decay) · value` for each pair.
 pub(super) fn ema(pairs: &[(&Tensor, Tensor)], decay: f64) -> Result<()> {
     let Some((first, _)) = pairs.first() else { return Ok(()) };
     let (averages, values): (Vec<&Tensor>, Vec<&Tensor>) =

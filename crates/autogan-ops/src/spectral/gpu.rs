@@ -1,4 +1,4 @@
-//! Spectral norm on a GPU: spectral.cu. The vectors and σ stay there.
+//! This module computes spectral norm on a GPU (spectral.cu). The vectors and σ stay there.
 
 use candle_core::{Result, Tensor};
 
@@ -29,7 +29,7 @@ fn normalise(gpu: &dyn Gpu, vector: Doubles, count: usize) -> Result<()> {
     over_groups(gpu, "spectral_normalise", 1, &[&[vector.write(), int(count)?]])
 }
 
-/// The next u and v.
+/// Computes the next u and v.
 pub(super) fn power_iterate(
     op: &'static str,
     w: &Tensor,

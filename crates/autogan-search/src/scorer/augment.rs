@@ -1,4 +1,4 @@
-//! What happens to an image before the classifier sees it, drawn per image from its own stream.
+//! [`augment`] changes an image before the classifier sees it; the changes are drawn per image from its own stream.
 
 use autogan_config::AugmentConfig;
 use autogan_metrics::compact::SIDE;
@@ -59,7 +59,7 @@ fn place(config: &AugmentConfig, image: &[u8], out: &mut [f32], rng: &mut impl R
     }
 }
 
-/// At most one of: low resolution, noise, blur.
+/// Does at most one of these: low resolution, noise, blur.
 fn degrade(config: &AugmentConfig, image: &mut [f32], rng: &mut impl Rng) {
     let mut draw = rng.random::<f64>();
     let mut below = |share: f64| {

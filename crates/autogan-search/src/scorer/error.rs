@@ -1,4 +1,4 @@
-//! Errors of scorer training.
+//! [`ScorerError`] says why a scorer could not be trained.
 
 /// Result of scorer training.
 pub type ScorerResult<T> = Result<T, ScorerError>;

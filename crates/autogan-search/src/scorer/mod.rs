@@ -1,4 +1,4 @@
-//! Trains the compact classifier, the fast scorer of the search (`autogan train-scorer`).
+//! This module trains the compact classifier, the fast scorer of the search (`autogan train-scorer`).
 //!
 //! The network is that of `autogan_metrics::compact`, trained with AdamW, a one-cycle learning
 //! rate and, for CIFAR-10, label smoothing. Two things make its scores mean something on generated images: a share

@@ -1,4 +1,4 @@
-//! The compact classifier in training, by the statistics of each batch.
+//! [`forward`] runs the compact classifier in training, by the statistics of each batch.
 
 use autogan_metrics::compact::{BN_EPS, ConvVars, Variables};
 use autogan_ops as ops;
@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 /// Share of the batch's statistics that enters the running ones.
 const MOMENTUM: f64 = 0.1;
 
-/// Logits `[N, K]` of an input `[N, 12, 16, 16]`. The batch's statistics enter the running ones.
+/// Returns logits `[N, K]` of an input `[N, 12, 16, 16]`. The batch's statistics enter the running ones.
 pub(super) fn forward(variables: &Variables, input: &Tensor) -> Result<Tensor> {
     let mut x = input.clone();
     for (block, convs) in variables.convs.chunks_exact(2).enumerate() {

@@ -1,4 +1,4 @@
-//! The training loop and the evaluation of a trained scorer.
+//! [`train_scorer`] is the training loop of a scorer; [`evaluate`] evaluates a trained one.
 
 use autogan_config::Configuration;
 use autogan_data::{Batcher, Images};
@@ -27,7 +27,7 @@ const PROBE: usize = 2000;
 const INIT_STREAM: u64 = 0;
 const AUGMENT_STREAM: u64 = 1 << 32;
 
-/// What happens in training.
+/// Something that happened in the training of a scorer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScorerEvent {
     /// A step was taken.

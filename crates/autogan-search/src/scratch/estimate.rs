@@ -1,4 +1,4 @@
-//! What a training from scratch will cost.
+//! [`TrainingEstimate`] says what a training from scratch will cost.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct TrainingEstimate {
     pub generating_macs: f64,
     /// Images that the extractor sees, training images among them.
     pub scored: u64,
-    /// Those training images.
+    /// The training images among them.
     pub reals: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A training from scratch as a [`Job`]: its units of work, its checkpoints, and what it leaves in its run directory.
+//! A training from scratch is a [`Job`] here: its units of work, its checkpoints, and its files in the run directory.
 
 use autogan_config::{ConfigError, Configuration};
 use autogan_nn::Description;

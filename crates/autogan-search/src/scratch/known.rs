@@ -9,7 +9,7 @@ use crate::config::DataConfig;
 use crate::config::{ScoreConfig, TrainingConfig};
 use crate::error::Result;
 
-/// Passes over training images that are kept: with Inception's features each takes 32 MiB.
+/// The number of entries that are kept: with Inception's features each takes 32 MiB.
 const KEPT: usize = 3;
 
 /// Scores and statistics of training images, for trainings of one process on the same images; a clone shares them.
@@ -19,7 +19,7 @@ pub struct KnownReals(Arc<Mutex<Entries>>);
 /// The newest first.
 type Entries = VecDeque<(Key, Arc<Reals>)>;
 
-/// All that they depend on.
+/// Everything that the scores and statistics depend on.
 #[derive(Clone, Debug, PartialEq)]
 struct Key {
     data: DataConfig,
@@ -30,7 +30,7 @@ struct Key {
 }
 
 impl KnownReals {
-    /// What the training images of `config`, of which there are `images`, give: kept, or taken by `take` and kept.
+    /// What the `images` training images of `config` give: the kept entry, or what `take` gives, which is then kept.
     pub(super) fn get_or(
         &self,
         config: &TrainingConfig,

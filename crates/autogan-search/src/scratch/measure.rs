@@ -14,10 +14,10 @@ use crate::config::ScoreConfig;
 use crate::error::Result;
 use crate::images::{StageImages, to_u8};
 
-/// What real images give, from one pass over them.
+/// The scores and statistics of real images, from one pass over them.
 #[derive(Debug)]
 pub(crate) struct Reals {
-    /// Their own scores.
+    /// The scores of the real images.
     pub score: RealScore,
     /// Mean and covariance of all of them, where the Fréchet distance is taken.
     pub reference: Option<GaussianStats>,
@@ -92,7 +92,7 @@ pub(crate) fn score_reals(
     Ok(Reals { score: RealScore { is: is.mean, is_std: is.std, frechet }, reference })
 }
 
-/// What an extractor made of the images so far.
+/// The results of an extractor for the images so far.
 struct SeenImages<'a> {
     extractor: &'a dyn FeatureExtractor,
     logits: Matrix,

@@ -1,7 +1,7 @@
-//! The state of a training from scratch and its walk through steps, scores and sample grids.
+//! [`Training`] is the state of a training from scratch; it walks through training steps, scores and sample grids.
 //!
-//! A state machine like the search's: `advance` does one unit of work, and what it draws at random follows from seed
-//! and position alone, so a training that is saved between two units and continued later ends in the same bits.
+//! It is a state machine like the search: `advance` does one unit of work, and what it draws at random follows from
+//! seed and position alone, so a training that is saved between two units and continued later ends in the same bits.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,28 +28,28 @@ use crate::streams::Streams;
 /// Images of a sample grid.
 const GRID: usize = 64;
 
-/// What a training is about to do.
+/// The next work of a training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingPhase {
     /// A D step, and the G step of a G iteration that begins with it.
     #[default]
     Train,
-    /// To score the averaged generator.
+    /// A score of the averaged generator.
     Score,
-    /// To show what it makes.
+    /// A grid of its sample images.
     Samples,
     /// Nothing is left to do.
     Done,
 }
 
-/// Where a training is; the default is its beginning.
+/// The position of a training; the default is its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingPosition {
     /// Units of work done; it only grows.
     pub tick: u64,
-    /// What is next.
+    /// The work that is next.
     pub phase: TrainingPhase,
     /// G iterations that are complete.
     pub g_iterations: u64,
@@ -66,9 +66,9 @@ pub struct Training {
     pub(super) device: Device,
     pub(super) images: StageImages,
     pub(super) extractor: Arc<dyn FeatureExtractor>,
-    /// What trainings before this one found on the same images.
+    /// The scores that earlier trainings took of the same images.
     pub(super) known: KnownReals,
-    /// What the training images give, once it is needed.
+    /// The scores and statistics of the training images, once they are needed.
     pub(super) reals: Option<Arc<Reals>>,
     pub(super) networks: Networks,
     pub(super) position: TrainingPosition,
@@ -87,7 +87,7 @@ pub(super) struct Scores {
 }
 
 impl Training {
-    /// Where the training is.
+    /// The position of the training.
     pub fn position(&self) -> TrainingPosition {
         self.position
     }
@@ -103,7 +103,7 @@ impl Training {
         self.scores.best
     }
 
-    /// What the training came to, once it is over.
+    /// The result of the training, once it is over.
     pub fn result(&self) -> Option<ScoresFile> {
         let Scores { real: Some(real), last: Some(last), best: Some(best) } = self.scores else {
             return None;
@@ -128,7 +128,7 @@ impl Training {
         })
     }
 
-    /// A D step; the G step follows the first of each group.
+    /// Takes a D step; the G step follows the first of each group.
     pub(super) fn train(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         self.set_learning_rates();
         let n_critic = self.config.train.n_critic as u64;
@@ -236,7 +236,7 @@ impl Training {
         Ok(())
     }
 
-    /// A grid of images of the averaged generator, always of the same latents.
+    /// Shows a grid of images of the averaged generator, always of the same latents.
     pub(super) fn samples(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<()> {
         let z = self.fixed_latents("latents.samples", GRID)?;
         let arch = self.config.arch.clone();
@@ -268,7 +268,7 @@ impl Training {
     }
 }
 
-/// The same precision, for operators.
+/// The same precision, as operators name it.
 fn precision_of_operators(precision: TrainingPrecision) -> Precision {
     match precision {
         TrainingPrecision::F32 => Precision::F32,
