@@ -8,7 +8,7 @@
 //!   ([`RuledController::sample`], [`RuledController::sample_distinct`], [`RuledController::greedy`]).
 //! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]) or any at all
 //!   ([`AnyChoice`]); [`Controller::within`] draws no others.
-//! [`Reward`] is what the caller implements: it takes an architecture and returns its score.
+//! - [`Reward`] is what the caller implements: it takes an architecture and returns its score.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
 //! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.
