@@ -34,6 +34,7 @@ mod score;
 mod screen;
 mod search;
 mod signals;
+mod table;
 mod train;
 mod train_scorer;
 mod trials;
@@ -96,6 +97,9 @@ enum Command {
     Compare(compare::Args),
     /// Run the paper's experiments: tables, figures, a page for each.
     Repro(repro::Args),
+    /// Make the table of architectures trained from scratch.
+    #[command(subcommand)]
+    Table(table::Command),
     /// Print a script that completes autogan's commands and options in a shell.
     Completions(manual::Completions),
     /// Print the manual page, or write one page per command to a directory.
@@ -149,6 +153,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => return search::run(&args, terminal),
         Command::Train(args) => return train::run(&args, terminal),
         Command::Repro(args) => return repro::run(&args, terminal),
+        Command::Table(command) => return table::run(&command, terminal),
         Command::Arch(command) => arch::run(&command),
         Command::Report(args) => report::run(&args, terminal),
         Command::Sample(args) => sample::run(&args),

@@ -67,4 +67,18 @@ pub enum ReproError {
     /// From the search space.
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),
+    /// From the table.
+    #[error(transparent)]
+    Table(#[from] autogan_table::TableError),
+    /// Threads that the system does not give.
+    #[error("cannot start a thread: {0}")]
+    Threads(String),
+    /// A file that cannot be read or written.
+    #[error("cannot read or write {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }

@@ -20,6 +20,7 @@ mod results;
 mod runner;
 mod scale;
 mod source;
+mod table;
 
 pub use error::{ReproError, Result};
 pub use estimate::{Estimates, estimates};
@@ -32,3 +33,4 @@ pub use results::{Results, SearchResult, StepReward, TrainingResult};
 pub use runner::{Progress, Runner};
 pub use scale::{Dataset, Scale, Sizes};
 pub use source::Files;
+pub use table::{TABLE_SETTINGS, TableMaker, TableTraining, expected_seconds};

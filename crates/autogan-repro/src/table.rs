@@ -1,0 +1,263 @@
+//! [`TableMaker`] carries out the trainings of the table of `autogan-table`: many at once, each on one thread, with images
+//! and scorer loaded once.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use autogan_config::{Configuration, TrainingConfig};
+use autogan_data::Images;
+use autogan_metrics::FeatureExtractor;
+use autogan_search::{
+    KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent, TrainingInputs,
+};
+use autogan_space::{Arch, GeneratorShape, MAX_CELLS, derived_generator_cost};
+use autogan_table::{LENGTHS, Planned, Row, Scores, Shard, ShardFile};
+use candle_core::Device;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::error::{ReproError, Result};
+
+/// What the table's trainings change in the training preset `quick`.
+pub const TABLE_SETTINGS: [&str; 10] = [
+    "data.dataset=cifar10",
+    "data.count=0",
+    "model.gf=16",
+    "model.df=16",
+    "model.latent=32",
+    "schedule.g_iterations=300",
+    "schedule.score_every=75",
+    "schedule.samples_every=0",
+    "score.scorer=compact-cifar10",
+    "score.images=2000",
+];
+
+/// A training of the table that has ended.
+#[derive(Debug)]
+pub struct TableTraining<'a> {
+    /// Its shard.
+    pub shard: &'a str,
+    /// The training.
+    pub training: &'a Planned,
+    /// What it gave.
+    pub rows: &'a [Row],
+}
+
+/// What makes the table's rows.
+pub struct TableMaker {
+    config: TrainingConfig,
+    /// The training images at the side of one, two and three cells.
+    images: [Arc<Images>; MAX_CELLS],
+    extractor: Arc<dyn FeatureExtractor>,
+    known: KnownReals,
+}
+
+/// The shards that wait, and whether the work is to end early.
+struct Queue<'a> {
+    shards: Mutex<std::vec::IntoIter<Shard>>,
+    dir: PathBuf,
+    stop: &'a AtomicBool,
+    failed: AtomicBool,
+}
+
+impl TableMaker {
+    /// Loads images and scorer from `sources`.
+    ///
+    /// # Errors
+    /// When they cannot be loaded.
+    pub fn new(sources: &Sources) -> Result<Self> {
+        let config = TrainingConfig::preset("quick", &TABLE_SETTINGS.map(str::to_owned))?;
+        let side = config.model.bottom << MAX_CELLS;
+        let images = sources.images(&config.data, side).map_err(|source| ReproError::Images {
+            dataset: config.data.dataset.clone(),
+            option: "--data",
+            source,
+        })?;
+        let at = |cells: usize| -> Result<Arc<Images>> {
+            let images = images.resize(config.model.bottom << cells);
+            Ok(Arc::new(images.map_err(SearchError::from)?.into_owned()))
+        };
+        Ok(Self {
+            images: [at(1)?, at(2)?, at(3)?],
+            extractor: sources.scorer(&config.score.scorer, &Device::Cpu)?,
+            known: KnownReals::default(),
+            config,
+        })
+    }
+
+    /// Carries out what is missing of `shards`, whose files lie in `dir`, on so many threads, until `stop` is set. Each
+    /// training is written when it ends, and told to `tell`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or a training fails for another reason than divergence. The other threads
+    /// stop then too.
+    pub fn make(
+        &self,
+        shards: Vec<Shard>,
+        dir: PathBuf,
+        threads: usize,
+        stop: &AtomicBool,
+        tell: &(dyn Fn(TableTraining<'_>) + Sync),
+    ) -> Result<Outcome> {
+        let shards = Mutex::new(shards.into_iter());
+        let queue = Queue { shards, dir, stop, failed: AtomicBool::new(false) };
+        let results: Vec<Result<()>> = std::thread::scope(|scope| {
+            let work = || {
+                let result = self.on_one_thread(&queue, tell);
+                if result.is_err() {
+                    queue.failed.store(true, Ordering::Relaxed);
+                }
+                result
+            };
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            threads.into_iter().map(join).collect()
+        });
+        results.into_iter().collect::<Result<()>>()?;
+        Ok(if stop.load(Ordering::Relaxed) { Outcome::Stopped } else { Outcome::Finished })
+    }
+
+    /// Takes shards from the queue until there is none, with a pool of one thread for all loops of the operators.
+    fn on_one_thread(
+        &self,
+        queue: &Queue<'_>,
+        tell: &(dyn Fn(TableTraining<'_>) + Sync),
+    ) -> Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let pool = pool.map_err(|error| ReproError::Threads(error.to_string()))?;
+        pool.install(|| {
+            loop {
+                // Taking the next one cannot panic.
+                let next = queue.shards.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(shard) = next else { return Ok(()) };
+                let name = shard.name.clone();
+                let mut file = ShardFile::open(&queue.dir, shard)?;
+                for training in file.missing().to_vec() {
+                    let Some(rows) = self.train(&training, queue)? else { return Ok(()) };
+                    file.push(rows.clone())?;
+                    tell(TableTraining { shard: &name, training: &training, rows: &rows });
+                }
+            }
+        })
+    }
+
+    /// The rows of one training; `None` when it was stopped.
+    fn train(&self, planned: &Planned, queue: &Queue<'_>) -> Result<Option<Vec<Row>>> {
+        let mut config = self.config.clone();
+        (config.arch, config.seed) = (planned.arch.clone(), planned.seed);
+        config.schedule.g_iterations = planned.iterations;
+        let shape = generator_shape(&config);
+        let inputs = TrainingInputs {
+            images: Arc::clone(&self.images[planned.arch.stage()]),
+            extractor: Arc::clone(&self.extractor),
+            known: self.known.clone(),
+            device: Device::Cpu,
+        };
+        let mut training = Training::new(config, inputs)?;
+        let mut rows = Rows::new(planned, &shape);
+        loop {
+            if queue.stop.load(Ordering::Relaxed) || queue.failed.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            match training.advance(&mut rows) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(rows.rows)),
+                Err(SearchError::Diverged { .. }) => return Ok(Some(rows.diverged())),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The rows of a training, as its scores come.
+struct Rows<'a> {
+    planned: &'a Planned,
+    params: u64,
+    macs: u64,
+    rows: Vec<Row>,
+    begun: Duration,
+    scoring: Duration,
+    /// When the last step ended.
+    stepped: Duration,
+}
+
+impl<'a> Rows<'a> {
+    fn new(planned: &'a Planned, shape: &GeneratorShape) -> Self {
+        let cost = derived_generator_cost(&planned.arch, shape);
+        let now = processor_time();
+        Self {
+            planned,
+            params: cost.params,
+            macs: cost.macs,
+            rows: Vec::new(),
+            begun: now,
+            scoring: Duration::ZERO,
+            stepped: now,
+        }
+    }
+
+    fn row(&self, iterations: u64, scores: Option<Scores>) -> Row {
+        let seconds = self.stepped.saturating_sub(self.begun + self.scoring).as_secs_f64();
+        Row {
+            arch: self.planned.arch.clone(),
+            seed: self.planned.seed,
+            iterations,
+            scores,
+            params: self.params,
+            macs: self.macs,
+            // A microsecond is all that the clock is good for.
+            seconds: (seconds * 1e6).round() / 1e6,
+        }
+    }
+
+    /// All rows of a training that ends here because its networks diverged.
+    fn diverged(mut self) -> Vec<Row> {
+        self.stepped = processor_time();
+        let had = self.rows.last().map_or(0, |row| row.iterations);
+        for length in LENGTHS {
+            if length > had && length <= self.planned.iterations {
+                self.rows.push(self.row(length, None));
+            }
+        }
+        self.rows
+    }
+}
+
+impl Reporter<TrainingEvent> for Rows<'_> {
+    fn event(&mut self, event: &TrainingEvent) {
+        match event {
+            TrainingEvent::Step(_) => self.stepped = processor_time(),
+            TrainingEvent::Measured { score, .. } => {
+                if let (Some(frechet), true) = (score.frechet, LENGTHS.contains(&score.g_iteration)) {
+                    let scores = Scores { is: score.is, frechet };
+                    self.rows.push(self.row(score.g_iteration, Some(scores)));
+                }
+                self.scoring += processor_time().saturating_sub(self.stepped);
+            }
+            TrainingEvent::Real { .. }
+            | TrainingEvent::Samples(_)
+            | TrainingEvent::BestLost { .. }
+            | TrainingEvent::Trained(_) => {}
+        }
+    }
+}
+
+fn generator_shape(config: &TrainingConfig) -> GeneratorShape {
+    let m = &config.model;
+    GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom }
+}
+
+/// Processor time that this thread has taken.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// About how many processor seconds a training takes, for the bar: measured on one thread of an AMD EPYC.
+pub fn expected_seconds(arch: &Arch, iterations: u64) -> f64 {
+    [2.5, 7.3, 22.0][arch.stage()] * iterations as f64 / 300.0
+}

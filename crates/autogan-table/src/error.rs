@@ -1,0 +1,42 @@
+//! [`TableError`] says what is wrong with a file of the table.
+
+use std::path::PathBuf;
+
+/// The result of an operation on the table.
+pub type Result<T> = std::result::Result<T, TableError>;
+
+/// What can go wrong with the table's files.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] autogan_files::Error),
+    /// A parquet file is damaged, or holds other columns.
+    #[error("{}: expected a parquet file with the columns {}, found {found}", path.display(), crate::COLUMNS.join(", "))]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A line does not hold what it should.
+    #[error("{}, line {line}: expected {expected}, found {found}; remove the file to make it anew", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}

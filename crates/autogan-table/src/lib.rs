@@ -1,0 +1,19 @@
+//! A tabular benchmark of AutoGAN's search space: architectures trained from scratch, with their scores.
+//!
+//! - [`plan`] lists the trainings, in [`Shard`]s.
+//! - A [`Row`] holds the scores of one training after so many iterations.
+//! - A [`Table`] answers what a training gave, in microseconds.
+//! - [`ShardFile`] keeps the rows of a shard while its trainings are carried out.
+
+mod error;
+mod parquet_file;
+mod plan;
+mod row;
+mod shard_file;
+mod table;
+
+pub use error::{Result, TableError};
+pub use plan::{LENGTHS, Planned, Shard, plan};
+pub use row::{COLUMNS, Row, Scores};
+pub use shard_file::ShardFile;
+pub use table::Table;

@@ -1,0 +1,100 @@
+//! A [`Table`] answers what training an architecture gave.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use autogan_space::Arch;
+
+use crate::error::Result;
+use crate::parquet_file;
+use crate::row::{Row, Scores};
+
+/// All rows, found by architecture.
+///
+/// ```
+/// use autogan_table::{Row, Table};
+///
+/// let rows = ["0 1 2 1,1,0,75,2.5,12.25,800,9000,0.5,false", "0 1 2 1,1,0,150,2.75,9.5,800,9000,1.0,false"];
+/// let rows = rows.map(|line| Row::from_csv(line).unwrap());
+/// let table = Table::new(rows.to_vec());
+/// let arch = "0 1 2 1".parse().unwrap();
+/// assert_eq!(table.scores(&arch, 0, 150).unwrap().frechet, 9.5);
+/// assert_eq!(table.seeds(&arch), [0]);
+/// assert!(table.scores(&arch, 1, 150).is_none());
+/// ```
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Row>,
+    places: HashMap<Arch, Range<usize>>,
+}
+
+impl Table {
+    /// The table of these rows, in any order.
+    pub fn new(mut rows: Vec<Row>) -> Self {
+        // By the released vector: numbers of one digit, so texts are ordered as they are.
+        rows.sort_by_cached_key(|row| {
+            (row.arch.cells().len(), row.arch.to_released(), row.seed, row.iterations)
+        });
+        let mut places = HashMap::new();
+        let mut start = 0;
+        for same in rows.chunk_by(|a, b| a.arch == b.arch) {
+            let end = start + same.len();
+            if let Some(row) = same.first() {
+                places.insert(row.arch.clone(), start..end);
+            }
+            start = end;
+        }
+        Self { rows, places }
+    }
+
+    /// The table in a parquet file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold the columns of the table.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self::new(parquet_file::read(path)?))
+    }
+
+    /// Writes the table as a parquet file. The same rows give the same bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        parquet_file::write(path, &self.rows)
+    }
+
+    /// All rows, ordered by cells, architecture, seed and iterations.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The architectures of so many cells, ordered as their released vectors.
+    pub fn archs(&self, cells: usize) -> impl Iterator<Item = &Arch> {
+        let first = self.rows.chunk_by(|a, b| a.arch == b.arch).filter_map(<[Row]>::first);
+        first.map(|row| &row.arch).filter(move |arch| arch.cells().len() == cells)
+    }
+
+    /// The rows of an architecture, ordered by seed and iterations; none of one that is not in the table.
+    pub fn rows_of(&self, arch: &Arch) -> &[Row] {
+        self.places.get(arch).map_or(&[], |place| &self.rows[place.clone()])
+    }
+
+    /// The seeds with which an architecture was trained, ascending.
+    pub fn seeds(&self, arch: &Arch) -> Vec<u64> {
+        let mut seeds: Vec<u64> = self.rows_of(arch).iter().map(|row| row.seed).collect();
+        seeds.dedup();
+        seeds
+    }
+
+    /// The row of an architecture, a seed and a length; `None` when the table has none.
+    pub fn row(&self, arch: &Arch, seed: u64, iterations: u64) -> Option<&Row> {
+        self.rows_of(arch).iter().find(|row| (row.seed, row.iterations) == (seed, iterations))
+    }
+
+    /// The scores of an architecture with a seed after so many iterations; `None` when the table has none, and when the
+    /// training had diverged.
+    pub fn scores(&self, arch: &Arch, seed: u64, iterations: u64) -> Option<Scores> {
+        self.row(arch, seed, iterations)?.scores
+    }
+}
