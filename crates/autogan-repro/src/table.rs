@@ -10,7 +10,7 @@ use autogan_config::{Configuration, TrainingConfig};
 use autogan_data::Images;
 use autogan_metrics::FeatureExtractor;
 use autogan_search::{
-    KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent, TrainingInputs,
+    Job, KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent, TrainingInputs,
 };
 use autogan_space::{Arch, GeneratorShape, MAX_CELLS, derived_generator_cost};
 use autogan_table::{LENGTHS, Planned, Row, Scores, Shard, ShardFile};
