@@ -1,0 +1,35 @@
+//! [`StrategyError`] says what is wrong with a problem, a question, or a saved state.
+
+/// The result of an operation of a strategy.
+pub type Result<T> = std::result::Result<T, StrategyError>;
+
+/// What can go wrong with a strategy.
+#[derive(Debug, thiserror::Error)]
+pub enum StrategyError {
+    /// A problem or a point does not fit.
+    #[error("{what}: expected {expected}, found {found}")]
+    Problem {
+        /// The thing that does not fit.
+        what: &'static str,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A saved state cannot be read.
+    #[error("the saved state of the strategy '{strategy}' cannot be read: {source}")]
+    State {
+        /// The strategy.
+        strategy: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A strategy failed for a reason of its own.
+    #[error("the strategy '{strategy}' failed: {message}")]
+    Failed {
+        /// The strategy.
+        strategy: &'static str,
+        /// Why.
+        message: String,
+    },
+}
