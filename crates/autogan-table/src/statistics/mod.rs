@@ -6,11 +6,13 @@
 mod bootstrap;
 mod effects;
 mod fidelity;
+mod ranking;
 mod sample;
 mod variance;
 
 pub use bootstrap::bootstrap;
 pub use effects::{Fit, Model, fit, tokens};
 pub use fidelity::{Fidelity, Seeds, best_quarter, fidelity};
+pub use ranking::{Ranked, ranking};
 pub use sample::{Measure, Sample, samples};
 pub use variance::{Components, pooled_variance};
