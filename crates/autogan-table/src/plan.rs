@@ -112,9 +112,7 @@ fn stratified(n: usize) -> Vec<Arch> {
         let cells: Vec<Vec<CellArch>> =
             (0..MAX_CELLS).map(|stage| balanced_cells(stage, n, &mut rng)).collect();
         let archs: Vec<Arch> = (0..n)
-            .filter_map(|at| {
-                Arch::new(cells.iter().map(|column| column[at].clone()).collect()).ok()
-            })
+            .filter_map(|at| Arch::new(cells.iter().map(|column| column[at]).collect()).ok())
             .collect();
         let different: std::collections::HashSet<&Arch> = archs.iter().collect();
         if different.len() == n {

@@ -1,3 +1,5 @@
+//! The data card of tables whose scores are made by a formula.
+
 use super::*;
 use crate::row::{Row, Scores};
 
