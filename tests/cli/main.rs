@@ -22,6 +22,7 @@ mod sample;
 mod score;
 mod stopping;
 mod switches;
+mod table;
 mod terminal;
 #[cfg(unix)]
 mod train;

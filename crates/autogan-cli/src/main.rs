@@ -97,7 +97,7 @@ enum Command {
     Compare(compare::Args),
     /// Run the paper's experiments: tables, figures, a page for each.
     Repro(repro::Args),
-    /// Make the table of architectures trained from scratch.
+    /// Make and query the table of architectures trained from scratch.
     #[command(subcommand)]
     Table(table::Command),
     /// Print a script that completes autogan's commands and options in a shell.

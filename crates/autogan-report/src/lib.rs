@@ -3,7 +3,7 @@
 //!
 //! - [`data::RunData`] is everything that a run directory holds, read in one go, also while a
 //!   search writes it and also when parts of it are damaged;
-//! - [`stats`] compares the rewards of choices, and scores with each other;
+//! - [`stats`] compares the rewards of choices;
 //! - [`plot`] draws comparisons of runs as SVG files;
 //! - [`report::write_report`] makes one HTML file of it;
 //! - [`arch::arch_svg`] draws an architecture as in figure 3 of the paper (Gong et al., *AutoGAN*,

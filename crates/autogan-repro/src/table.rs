@@ -20,7 +20,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{ReproError, Result};
 
-/// What the table's trainings change in the training preset `quick`.
+/// The preset of the table's trainings.
+pub const TABLE_PRESET: &str = "quick";
+
+/// What the table's trainings change in [`TABLE_PRESET`].
 pub const TABLE_SETTINGS: [&str; 10] = [
     "data.dataset=cifar10",
     "data.count=0",
@@ -68,7 +71,7 @@ impl TableMaker {
     /// # Errors
     /// When they cannot be loaded.
     pub fn new(sources: &Sources) -> Result<Self> {
-        let config = TrainingConfig::preset("quick", &TABLE_SETTINGS.map(str::to_owned))?;
+        let config = TrainingConfig::preset(TABLE_PRESET, &TABLE_SETTINGS.map(str::to_owned))?;
         let side = config.model.bottom << MAX_CELLS;
         let images = sources.images(&config.data, side).map_err(|source| ReproError::Images {
             dataset: config.data.dataset.clone(),

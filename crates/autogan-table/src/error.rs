@@ -20,12 +20,19 @@ pub enum TableError {
     #[error(transparent)]
     Write(#[from] autogan_files::Error),
     /// A parquet file is damaged, or holds other columns.
+    #[cfg(feature = "parquet")]
     #[error("{}: expected a parquet file with the columns {}, found {found}", path.display(), crate::COLUMNS.join(", "))]
     Parquet {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         found: String,
+    },
+    /// A folder holds no training that is done.
+    #[error("{}: expected files of shards with trainings that are done, found none; make them with autogan table make", dir.display())]
+    NoShards {
+        /// The folder.
+        dir: PathBuf,
     },
     /// A line does not hold what it should.
     #[error("{}, line {line}: expected {expected}, found {found}; remove the file to make it anew", path.display())]

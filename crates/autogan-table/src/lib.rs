@@ -3,16 +3,23 @@
 //! - [`plan`] lists the trainings, in [`Shard`]s.
 //! - A [`Row`] holds the scores of one training after so many iterations.
 //! - A [`Table`] answers what a training gave, in microseconds.
-//! - [`ShardFile`] keeps the rows of a shard while its trainings are carried out.
+//! - [`statistics`] says how noisy its scores are and what explains them; [`card`] writes that down.
+//! - [`ShardFile`] keeps the rows of a shard while its trainings are carried out; [`gather`] collects those of all shards.
 
+mod card;
 mod error;
+mod gather;
+#[cfg(feature = "parquet")]
 mod parquet_file;
 mod plan;
 mod row;
 mod shard_file;
+pub mod statistics;
 mod table;
 
+pub use card::{Making, card};
 pub use error::{Result, TableError};
+pub use gather::{Gathered, gather};
 pub use plan::{LENGTHS, Planned, Shard, plan};
 pub use row::{COLUMNS, Row, Scores};
 pub use shard_file::ShardFile;

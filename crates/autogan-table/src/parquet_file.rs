@@ -103,7 +103,7 @@ fn decode(row: &parquet::record::Row) -> std::result::Result<Row, ParquetError> 
     };
     let scores = match row.get_bool(9)? {
         true => None,
-        false => Some(Scores { is: row.get_double(4)?, frechet: row.get_double(5)? }),
+        false => Some(scores(row)?),
     };
     let text = row.get_string(0)?;
     Ok(Row {
@@ -115,6 +115,14 @@ fn decode(row: &parquet::record::Row) -> std::result::Result<Row, ParquetError> 
         macs: whole(7, "macs")?,
         seconds: row.get_double(8)?,
     })
+}
+
+fn scores(row: &parquet::record::Row) -> std::result::Result<Scores, ParquetError> {
+    let (is, frechet) = (row.get_double(4)?, row.get_double(5)?);
+    if !is.is_finite() || !frechet.is_finite() || frechet <= 0.0 {
+        return Err(ParquetError::General(format!("the scores is {is} and frechet {frechet}")));
+    }
+    Ok(Scores { is, frechet })
 }
 
 fn damaged(path: &Path, error: &ParquetError) -> TableError {
@@ -141,7 +149,7 @@ mod tests {
             row("0 0 0 0", 0, 75, scores(2.5)),
             row("0 0 0 0", 0, 150, None),
             row("0 0 0 0", 1, 75, scores(1.0 / 3.0)),
-            row("0 0 0 0 1 0 1 2 1", 4, 300, scores(3.25)),
+            row("0 0 0 0 1 0 1 1 1", 4, 300, scores(3.25)),
         ]
     }
 

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 pub const LENGTHS: [u64; 4] = [75, 150, 300, 600];
 
 /// Iterations of most trainings, and of the long ones.
-const USUAL: u64 = 300;
+pub(crate) const USUAL: u64 = 300;
 const LONG: u64 = 600;
 
 /// What the random order of the architectures follows from.
@@ -112,9 +112,7 @@ fn stratified(n: usize) -> Vec<Arch> {
         let cells: Vec<Vec<CellArch>> =
             (0..MAX_CELLS).map(|stage| balanced_cells(stage, n, &mut rng)).collect();
         let archs: Vec<Arch> = (0..n)
-            .filter_map(|at| {
-                Arch::new(cells.iter().map(|column| column[at].clone()).collect()).ok()
-            })
+            .filter_map(|at| Arch::new(cells.iter().map(|column| column[at]).collect()).ok())
             .collect();
         let different: std::collections::HashSet<&Arch> = archs.iter().collect();
         if different.len() == n {

@@ -40,7 +40,7 @@ pub struct Row {
 pub struct Scores {
     /// The formula of the Inception Score; higher is better.
     pub is: f64,
-    /// The Fréchet distance to the training images; lower is better.
+    /// The Fréchet distance to the training images, above 0; lower is better.
     pub frechet: f64,
 }
 
@@ -80,7 +80,9 @@ impl Row {
             arch.parse().map_err(|e| (format!("an architecture ({e})"), quoted(arch)))?;
         let scores = match diverged {
             "true" if is.is_empty() && frechet.is_empty() => None,
-            "false" => Some(Scores { is: finite("is", is)?, frechet: finite("frechet", frechet)? }),
+            "false" => {
+                Some(Scores { is: finite("is", is)?, frechet: positive("frechet", frechet)? })
+            }
             other => {
                 return Err(("false, or true without scores, as diverged".into(), quoted(other)));
             }
@@ -113,13 +115,21 @@ fn finite(name: &str, text: &str) -> std::result::Result<f64, (String, String)> 
     number.ok_or_else(|| (format!("a finite number as {name}"), quoted(text)))
 }
 
+fn positive(name: &str, text: &str) -> std::result::Result<f64, (String, String)> {
+    let number = finite(name, text)?;
+    match number > 0.0 {
+        true => Ok(number),
+        false => Err((format!("a number above 0 as {name}"), quoted(text))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn row(scores: Option<Scores>) -> Row {
         Row {
-            arch: "0 1 2 1 1 0 1 2 0".parse().unwrap(),
+            arch: "0 1 2 1 1 0 1 1 0".parse().unwrap(),
             seed: 3,
             iterations: 150,
             scores,
@@ -138,7 +148,7 @@ mod tests {
         let line = row(Some(Scores { is: 2.5, frechet: 12.25 })).to_csv();
         assert_eq!(
             line,
-            "0 1 2 1 1 0 1 2 0,2,3,150,2.5,12.25,12345,678901,0.30000000000000004,false"
+            "0 1 2 1 1 0 1 1 0,2,3,150,2.5,12.25,12345,678901,0.30000000000000004,false"
         );
     }
 
@@ -146,12 +156,13 @@ mod tests {
     fn what_is_no_row_is_refused_by_name() {
         let good = row(Some(Scores { is: 2.5, frechet: 12.25 })).to_csv();
         for (from, to, says) in [
-            ("0 1 2 1 1 0 1 2 0", "0 1 9 1 1 0 1 2 0", "an architecture"),
+            ("0 1 2 1 1 0 1 1 0", "0 1 9 1 1 0 1 1 0", "an architecture"),
             (",2,3,", ",1,3,", "2 cells"),
             (",3,150", ",-3,150", "seed"),
             ("2.5", "NaN", "is"),
             ("2.5", "", "is"),
             ("12.25", "inf", "frechet"),
+            ("12.25", "0", "a number above 0 as frechet"),
             ("false", "true", "without scores"),
             ("false", "", "diverged"),
             (",false", "", "10 columns"),

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
 
 use autogan_space::Arch;
 
-use crate::error::Result;
-use crate::parquet_file;
 use crate::row::{Row, Scores};
+#[cfg(feature = "parquet")]
+use crate::{error::Result, parquet_file};
 
 /// All rows, found by architecture.
 ///
@@ -22,6 +21,8 @@ use crate::row::{Row, Scores};
 /// assert_eq!(table.scores(&arch, 0, 150).unwrap().frechet, 9.5);
 /// assert_eq!(table.seeds(&arch), [0]);
 /// assert!(table.scores(&arch, 1, 150).is_none());
+/// let lengths: Vec<u64> = table.rows_of(&arch).iter().map(|row| row.iterations).collect();
+/// assert_eq!(lengths, [75, 150]);
 /// ```
 #[derive(Debug)]
 pub struct Table {
@@ -48,19 +49,21 @@ impl Table {
         Self { rows, places }
     }
 
-    /// The table in a parquet file.
+    /// The table in a parquet file. This needs the feature `parquet`.
     ///
     /// # Errors
     /// When the file cannot be read, or does not hold the columns of the table.
-    pub fn open(path: &Path) -> Result<Self> {
+    #[cfg(feature = "parquet")]
+    pub fn open(path: &std::path::Path) -> Result<Self> {
         Ok(Self::new(parquet_file::read(path)?))
     }
 
-    /// Writes the table as a parquet file. The same rows give the same bytes.
+    /// Writes the table as a parquet file. The same rows give the same bytes. This needs the feature `parquet`.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    #[cfg(feature = "parquet")]
+    pub fn write(&self, path: &std::path::Path) -> Result<()> {
         parquet_file::write(path, &self.rows)
     }
 

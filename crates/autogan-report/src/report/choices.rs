@@ -1,9 +1,11 @@
 //! This module draws the distribution of scores by choice, a small chart for each token.
 
+use autogan_stats::{mean_interval, quantile};
+
 use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
-use crate::stats::{ChoiceStats, TokenStats, mean_interval, quantile};
+use crate::stats::{ChoiceStats, TokenStats};
 use crate::svg::{Anchor, escape};
 
 const WIDTH: f64 = 330.0;

@@ -1,12 +1,14 @@
 //! The section "Which operations help" shows differences of mean score between choices in this run, beside what the
 //! paper observes in section 4.1.
 
+use autogan_stats::{Difference, difference, pooled};
+
 use super::choices;
 use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
 use crate::data::{RunData, choices_of};
-use crate::stats::{Difference, TokenStats, by_choice, difference, pooled};
+use crate::stats::{TokenStats, by_choice};
 use crate::svg::{Anchor, Px, escape};
 
 /// Token, the choice that the paper's architectures have where they agree, the other choice.

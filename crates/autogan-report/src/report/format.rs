@@ -1,8 +1,9 @@
 //! This module writes numbers as people read them.
 
+use autogan_stats::Difference;
+
 use crate::chart::label;
 use crate::data::Plan;
-use crate::stats::Difference;
 
 /// Rewards and scores of one run.
 #[derive(Clone, Copy)]

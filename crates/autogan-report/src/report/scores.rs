@@ -1,12 +1,12 @@
 //! This section draws all scores over the search, with the scores to compare them with.
 
 use autogan_run::TrialKind;
+use autogan_stats::mean;
 
 use super::format::Numbers;
 use super::page::Page;
 use crate::chart::{Chart, Layout, range};
 use crate::data::{RunData, TrialRow};
-use crate::stats;
 use crate::svg::{Anchor, Px};
 
 /// Above so many children they are drawn without tooltips, as one element.
@@ -168,7 +168,7 @@ fn means(chart: &mut Chart, data: &RunData) {
         let points: Vec<(f64, f64)> = groups
             .map(|group| {
                 let values: Vec<f64> = group.iter().map(|row| row.trial.row.score).collect();
-                (f64::from(group[0].trial.row.iteration) + 0.5, stats::mean(&values))
+                (f64::from(group[0].trial.row.iteration) + 0.5, mean(&values))
             })
             .collect();
         chart.curve("mean", &points, "mean score of each iteration");

@@ -7,9 +7,10 @@ mod training;
 use std::fs;
 use std::path::Path;
 
-use autogan_report::stats::{by_choice, difference};
+use autogan_report::stats::by_choice;
 use autogan_report::{RunData, Status, report_html, write_report};
 use autogan_run::RunDir;
+use autogan_stats::difference;
 use common::{CONFIG, Progress, run};
 use roxmltree::{Document, Node, ParsingOptions};
 

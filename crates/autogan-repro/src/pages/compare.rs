@@ -2,7 +2,7 @@
 //! paired by seed, with their intervals.
 
 use autogan_report::plot::{Row, Rows};
-use autogan_report::stats::{Difference, deviation, mean, mean_interval};
+use autogan_stats::{Difference, deviation, mean, mean_interval};
 
 use super::page::Page;
 use crate::results::{SearchResult, TrainingResult};

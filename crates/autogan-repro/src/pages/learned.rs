@@ -4,9 +4,9 @@
 //! It splits the question whether a search beats random search: whether the policy finds what is rewarded, and whether
 //! what is rewarded is better when it is trained alone (figure 7).
 
-use autogan_report::stats::mean;
 use autogan_run::{Trial, TrialKind};
 use autogan_space::stage_tokens;
+use autogan_stats::mean;
 
 use super::compare::{interval, paired, spread};
 use super::page::Page;

@@ -6,9 +6,9 @@
 //! weights has too.
 
 use autogan_report::plot::{Plot, Series, Shape};
-use autogan_report::stats::{Correlation, pooled_spearman, spearman};
 use autogan_run::TrialKind;
 use autogan_space::Arch;
+use autogan_stats::{Correlation, pooled_spearman, spearman};
 
 use super::compare::LastScores;
 use super::context::Context;
