@@ -3,16 +3,27 @@
 //! - A [`Problem`] says what is searched: a [`Space`] of points, the [`Fidelity`]s at which a point can be evaluated, and the
 //!   budget.
 //! - A [`Strategy`] is asked for [`Query`]s and told [`Observation`]s. Each strategy is one file.
+//! - A [`StrategyKind`] makes a strategy by its name.
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
 mod drive;
 mod error;
+mod evolution;
+mod kind;
+mod ledger;
+mod local_search;
+mod pairs;
 mod random;
 mod space;
 mod strategy;
+#[cfg(test)]
+mod testing;
 
 pub use drive::{Objective, Trace, TracePoint, drive};
 pub use error::{Result, StrategyError};
+pub use evolution::Evolution;
+pub use kind::StrategyKind;
+pub use local_search::LocalSearch;
 pub use random::Random;
 pub use space::{Point, Space, Token};
 pub use strategy::{Belief, Fidelity, Observation, Problem, Query, Strategy};
