@@ -1,7 +1,9 @@
 //! A [`StrategyKind`] makes a strategy by its name, or makes a saved one again.
 
+use crate::asha::Asha;
 use crate::error::{Result, StrategyError};
 use crate::evolution::Evolution;
+use crate::halving::Halving;
 use crate::local_search::LocalSearch;
 use crate::random::Random;
 use crate::strategy::{Problem, Strategy};
@@ -32,7 +34,8 @@ macro_rules! kind {
 
 impl StrategyKind {
     /// The strategies of this crate.
-    pub const ALL: &[Self] = &[kind!(Random), kind!(Evolution), kind!(LocalSearch)];
+    pub const ALL: &[Self] =
+        &[kind!(Random), kind!(Evolution), kind!(LocalSearch), kind!(Halving), kind!(Asha)];
 
     /// The strategy of this crate with this name.
     ///

@@ -6,22 +6,27 @@
 //! - A [`StrategyKind`] makes a strategy by its name.
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
+mod asha;
 mod drive;
 mod error;
 mod evolution;
+mod halving;
 mod kind;
 mod ledger;
 mod local_search;
 mod pairs;
 mod random;
+mod rungs;
 mod space;
 mod strategy;
 #[cfg(test)]
 mod testing;
 
+pub use asha::Asha;
 pub use drive::{Objective, Trace, TracePoint, drive};
 pub use error::{Result, StrategyError};
 pub use evolution::Evolution;
+pub use halving::Halving;
 pub use kind::StrategyKind;
 pub use local_search::LocalSearch;
 pub use random::Random;
