@@ -6,6 +6,7 @@ use crate::evolution::Evolution;
 use crate::halving::Halving;
 use crate::local_search::LocalSearch;
 use crate::random::Random;
+use crate::softmax::Softmax;
 use crate::strategy::{Problem, Strategy};
 
 /// A strategy that can be made by name.
@@ -34,8 +35,14 @@ macro_rules! kind {
 
 impl StrategyKind {
     /// The strategies of this crate.
-    pub const ALL: &[Self] =
-        &[kind!(Random), kind!(Evolution), kind!(LocalSearch), kind!(Halving), kind!(Asha)];
+    pub const ALL: &[Self] = &[
+        kind!(Random),
+        kind!(Evolution),
+        kind!(LocalSearch),
+        kind!(Halving),
+        kind!(Asha),
+        kind!(Softmax),
+    ];
 
     /// The strategy of this crate with this name.
     ///

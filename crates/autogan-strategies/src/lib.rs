@@ -7,6 +7,7 @@
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
 mod asha;
+mod begun;
 mod drive;
 mod error;
 mod evolution;
@@ -17,6 +18,7 @@ mod local_search;
 mod pairs;
 mod random;
 mod rungs;
+mod softmax;
 mod space;
 mod strategy;
 #[cfg(test)]
@@ -30,5 +32,6 @@ pub use halving::Halving;
 pub use kind::StrategyKind;
 pub use local_search::LocalSearch;
 pub use random::Random;
+pub use softmax::Softmax;
 pub use space::{Point, Space, Token};
 pub use strategy::{Belief, Fidelity, Observation, Problem, Query, Strategy};
