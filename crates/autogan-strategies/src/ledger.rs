@@ -46,7 +46,7 @@ impl Ord for Score {
 /// The queries are numbered from 0 in the order in which they were asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     /// The number of queries that were asked.
     pub count: u64,
     /// What all observations cost together.
@@ -140,7 +140,14 @@ impl Ledger {
         self.means.iter().rev().find_map(Means::best)
     }
 
-    /// Whether everything in a ledger that was read is of this problem.
+    /// Refuses a ledger that was read and is of another problem.
+    ///
+    /// # Errors
+    /// When a point or a fidelity is not of this problem.
+    pub fn check(&self, problem: &Problem) -> Result<()> {
+        if self.fits(problem) { Ok(()) } else { Err(of_another_problem()) }
+    }
+
     fn fits(&self, problem: &Problem) -> bool {
         let open = |(point, fidelity, _): &(Point, usize, usize)| {
             self.holds(point) && *fidelity < self.means.len()
@@ -225,10 +232,8 @@ pub(crate) fn read<T: DeserializeOwned>(
 ) -> Result<T> {
     let state: T = serde_json::from_value(state)
         .map_err(|source| StrategyError::State { strategy, source })?;
-    if ledger(&state).fits(problem) {
-        return Ok(state);
-    }
-    Err(of_another_problem())
+    ledger(&state).check(problem)?;
+    Ok(state)
 }
 
 /// The error of a state whose parts do not fit the problem.

@@ -4,6 +4,7 @@
 //!   budget.
 //! - A [`Strategy`] is asked for [`Query`]s and told [`Observation`]s. Each strategy is one file.
 //! - A [`StrategyKind`] makes a strategy by its name.
+//! - A [`Ledger`] keeps what was asked and told; most strategies have one.
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
 mod asha;
@@ -30,6 +31,7 @@ pub use error::{Result, StrategyError};
 pub use evolution::Evolution;
 pub use halving::Halving;
 pub use kind::StrategyKind;
+pub use ledger::Ledger;
 pub use local_search::LocalSearch;
 pub use random::Random;
 pub use softmax::Softmax;
