@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StrategyError};
+use crate::ledger::of_another_problem;
 use crate::space::Point;
 use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
 
@@ -43,11 +44,15 @@ impl Random {
     /// The search that [`Strategy::save`] wrote.
     ///
     /// # Errors
-    /// When the state is not of this strategy.
+    /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
         let source = |source| StrategyError::State { strategy: Self::NAME, source };
         let fidelity = problem.last()?;
-        Ok(Self { problem, fidelity, state: serde_json::from_value(state).map_err(source)? })
+        let state: State = serde_json::from_value(state).map_err(source)?;
+        if state.asked.iter().any(|point| !problem.space.contains(point)) {
+            return Err(of_another_problem());
+        }
+        Ok(Self { problem, fidelity, state })
     }
 }
 
