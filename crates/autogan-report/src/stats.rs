@@ -7,6 +7,7 @@
 //! other choices independently.
 
 mod correlation;
+mod permutation;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use crate::data::{RunData, Token};
 
 pub use correlation::{Correlation, pooled_spearman, ranks, spearman};
+pub use permutation::sign_permutation;
 
 /// The intervals' coverage is 95 %.
 const QUANTILE: f64 = 0.975;
