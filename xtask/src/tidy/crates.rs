@@ -39,11 +39,12 @@ const RULES: &[Rule] = &[
     rule("autogan-search", true, "files space config ops weights data nn rl metrics run"),
     rule("autogan-strategies", false, "space"),
     rule("autogan-table", false, "files space"),
+    rule("autogan-compare", false, "files space report strategies table"),
     rule("autogan-repro", true, "files space config nn metrics data run report search table"),
     rule(
         "autogan-cli",
         true,
-        "files space config ops weights hub data nn onnx rl metrics run report search table repro",
+        "files space config ops weights hub data nn onnx rl metrics run report search table compare repro",
     ),
     rule("autogan-gpu-check", false, ""),
     rule(TESTING, true, "ops"),
