@@ -21,28 +21,16 @@ pub(crate) struct Account<'a> {
     paid: HashMap<(Point, usize), f64>,
     asked: Vec<Query>,
     free: usize,
-    /// Queries for trainings beyond those that the world has of their point.
-    again: usize,
 }
 
 impl<'a> Account<'a> {
     pub fn new(world: &'a dyn World, most: usize, stop: &'a AtomicBool) -> Self {
-        Self { world, most, stop, paid: HashMap::new(), asked: Vec::new(), free: 0, again: 0 }
+        Self { world, most, stop, paid: HashMap::new(), asked: Vec::new(), free: 0 }
     }
 
     /// The queries in their order.
     pub fn asked(&self) -> &[Query] {
         &self.asked
-    }
-
-    /// How many trainings were begun.
-    pub fn trainings(&self) -> usize {
-        self.paid.len()
-    }
-
-    /// How many queries asked for a training once more because the world had no other of its point.
-    pub fn again(&self) -> usize {
-        self.again
     }
 }
 
@@ -64,10 +52,38 @@ impl Objective for Account<'_> {
         if self.free == MOST_FREE {
             return Err(CompareError::Endless { queries: MOST_FREE });
         }
-        if self.world.trainings(&query.point).is_some_and(|most| query.repeat >= most) {
-            self.again += 1;
-        }
         self.asked.push(query.clone());
         Ok(Observation { query: query.clone(), value: outcome.value, cost })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::Synthetic;
+    use crate::testbed::Testbed;
+
+    #[test]
+    fn a_training_that_goes_on_costs_the_difference() {
+        let testbed = Synthetic::new(1).unwrap();
+        let world = testbed.world(0).unwrap();
+        let stop = AtomicBool::new(false);
+        let mut account = Account::new(world.as_ref(), 6, &stop);
+        let mut cost = |at: usize, fidelity, repeat| {
+            let query = Query { point: testbed.space().at(at), fidelity, repeat };
+            account.evaluate(&query).unwrap().cost
+        };
+        // A training to the end costs 2.5 seconds, to a quarter of it 0.625.
+        assert_eq!(cost(0, 0, 0), 0.625);
+        assert_eq!(cost(0, 2, 0), 1.875);
+        assert_eq!(cost(0, 1, 0), 0.0, "it was scored there on its way");
+        assert_eq!(cost(0, 2, 1), 2.5, "another training");
+        assert_eq!(cost(1, 1, 0), 1.25, "another point");
+        assert_eq!(cost(1, 1, 0), 0.0);
+        assert_eq!(cost(1, 2, 0), f64::INFINITY, "six evaluations were all");
+        assert_eq!(account.asked().len(), 6);
+        stop.store(true, Ordering::Relaxed);
+        let query = account.asked()[0].clone();
+        assert!(account.evaluate(&query).unwrap_err().is_stop());
     }
 }

@@ -230,7 +230,7 @@ mod tests {
         let testbed = Synthetic::new(1).unwrap();
         // 36 halves and 18 more halves: 27 trainings.
         let limit = Limit::Cost(27.0 * 2.5 + 0.01);
-        let results = never(&testbed, &with(&[HALVING]), &settings(60, limit)).unwrap();
+        let results = never(&testbed, &with(&[HALVING]), &settings(200, limit)).unwrap();
         let [random, halving] = &results.strategies[..] else { panic!() };
         assert_eq!((random.evaluations, random.trainings), (27.0, 27.0));
         assert_eq!((halving.evaluations, halving.trainings), (54.0, 36.0));

@@ -50,9 +50,11 @@ impl Course {
         let start = world.best() - world.average();
         let mut told: HashMap<&Point, BTreeSet<usize>> = HashMap::new();
         let none = BTreeSet::new();
-        let mut steps = Vec::new();
+        let (mut steps, mut again) = (Vec::new(), 0);
         for (at, query) in trace.points.iter().zip(account.asked()) {
             told.entry(&query.point).or_default().insert(query.repeat);
+            let others = world.trainings(&query.point);
+            again += usize::from(others.is_some_and(|others| query.repeat >= others));
             let regret = match &at.best {
                 None => start,
                 Some(best) => {
@@ -66,7 +68,7 @@ impl Course {
             None => world.average(),
             Some(best) => world.value(&best.point)?,
         };
-        let (trainings, again) = (account.trainings(), account.again());
+        let trainings = told.values().map(BTreeSet::len).sum();
         Ok(Self { start, steps, winner, trainings, again })
     }
 

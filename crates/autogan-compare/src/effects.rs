@@ -282,8 +282,11 @@ mod tests {
         let truth = Effects::draw(&sizes(&space), [0.8, 0.2], &mut rng);
         let points = all(&space);
         let rows: Vec<Vec<usize>> = points.iter().map(|p| active(&sizes(&space), p)).collect();
-        let noisy = |point| truth.value(point) + 0.1 * StandardNormal.sample(&mut rng.clone());
-        let values: Vec<f64> = points.iter().map(noisy).collect();
+        let mut noisy = |point| {
+            let noise: f64 = StandardNormal.sample(&mut rng);
+            truth.value(point) + 0.1 * noise
+        };
+        let values: Vec<f64> = points.iter().map(&mut noisy).collect();
         let (_, whole) = fit_with(&sizes(&space), &rows, &values, 3.0);
         for at in [0, 7, 35] {
             let without = |n: usize| n != at;

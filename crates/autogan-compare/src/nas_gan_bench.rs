@@ -81,11 +81,11 @@ impl File {
             if cells.len() != names.len() {
                 return Err(wrong(at + 1, &format!("{} columns", names.len()), line));
             }
-            let numbers = cells[0].split_whitespace().map(str::parse).collect();
-            let genotype: std::result::Result<Vec<u8>, _> = numbers;
+            let numbers = cells[0].split_whitespace().map(|number| number.parse().ok());
+            let genotype: Option<Vec<u8>> = numbers.collect();
             let length = parsed.first().map(|first| first.genotype.len());
             let genotype =
-                genotype.ok().filter(|g| !g.is_empty() && length.is_none_or(|n| n == g.len()));
+                genotype.filter(|g| !g.is_empty() && length.is_none_or(|n| n == g.len()));
             let genotype = genotype.ok_or_else(|| {
                 let like = "a genotype of numbers from 0 to 255, as many as in the first line";
                 wrong(at + 1, like, cells[0])

@@ -333,7 +333,7 @@ mod tests {
             assert_eq!(judged, if first.is_none() { -2.0 } else { -5.0 });
         }
         assert_eq!(orders.len(), 6, "every order is drawn: {orders:?}");
-        // ((-1 + 2 x 1.5)² ... by hand: squares 0.5, 2 and 4.5 of 1, 2 and 1 degrees of freedom.
+        // Squares 0.5, 2 and 4.5 of 1, 2 and 1 degrees of freedom.
         assert!((table.noise() - (7.0_f64 / 4.0).sqrt()).abs() < 1e-12);
         assert!(table.about().notes.iter().any(|note| note.starts_with("1 trainings diverged")));
     }
