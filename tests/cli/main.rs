@@ -21,6 +21,7 @@ mod run_dir;
 mod sample;
 mod score;
 mod stopping;
+mod strategies;
 mod switches;
 mod table;
 mod terminal;

@@ -13,6 +13,7 @@ mod arch_arg;
 mod bench;
 mod called;
 mod compare;
+mod compare_strategies;
 #[cfg(not(feature = "cuda"))]
 mod cuda_program;
 mod dashboard;
@@ -95,6 +96,8 @@ enum Command {
     Runs(runs::Args),
     /// Compare runs: scores, the best architectures, time, and how their configurations differ.
     Compare(compare::Args),
+    /// Compare search strategies on a table of trainings or on made-up landscapes.
+    CompareStrategies(compare_strategies::Args),
     /// Run the paper's experiments: tables, figures, a page for each.
     Repro(repro::Args),
     /// Make and query the table of architectures trained from scratch.
@@ -153,6 +156,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => return search::run(&args, terminal),
         Command::Train(args) => return train::run(&args, terminal),
         Command::Repro(args) => return repro::run(&args, terminal),
+        Command::CompareStrategies(args) => return compare_strategies::run(&args, terminal),
         Command::Table(command) => return table::run(&command, terminal),
         Command::Arch(command) => arch::run(&command),
         Command::Report(args) => report::run(&args, terminal),

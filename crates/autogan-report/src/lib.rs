@@ -4,7 +4,7 @@
 //! - [`data::RunData`] is everything that a run directory holds, read in one go, also while a
 //!   search writes it and also when parts of it are damaged;
 //! - [`stats`] compares the rewards of choices;
-//! - [`plot`] draws comparisons of runs as SVG files;
+//! - [`plot`] draws comparisons of runs as SVG files; [`markdown`] writes pages of text, tables and such files;
 //! - [`report::write_report`] makes one HTML file of it;
 //! - [`arch::arch_svg`] draws an architecture as in figure 3 of the paper (Gong et al., *AutoGAN*,
 //!   ICCV 2019);
@@ -16,6 +16,7 @@ pub mod arch;
 pub mod dashboard;
 pub mod data;
 pub mod error;
+pub mod markdown;
 pub mod plot;
 pub mod report;
 pub mod stats;

@@ -2,11 +2,13 @@
 //! slices of `f64`.
 
 mod correlation;
+mod permutation;
 
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 pub use correlation::{Correlation, pooled_spearman, ranks, spearman};
+pub use permutation::sign_permutation;
 
 /// The intervals' coverage is 95 %.
 const QUANTILE: f64 = 0.975;

@@ -4,7 +4,7 @@ mod ticks;
 
 use std::fmt::Write;
 
-pub(crate) use ticks::{label, ticks};
+pub(crate) use ticks::{label, log_ticks, ticks};
 
 use crate::svg::{Anchor, Px, Svg};
 
@@ -15,12 +15,30 @@ pub(crate) struct Scale {
     high: f64,
     from: f64,
     to: f64,
+    /// Whether equal ratios, not equal differences, are equally long; the range is above 0 then.
+    log: bool,
 }
 
 impl Scale {
     /// Where a number lies.
     pub fn at(&self, value: f64) -> f64 {
-        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
+        let share = match self.log {
+            false => (value - self.low) / (self.high - self.low),
+            true => (value / self.low).ln() / (self.high / self.low).ln(),
+        };
+        self.from + share * (self.to - self.from)
+    }
+
+    /// The scale with equal ratios equally long; unchanged where the range is not above 0.
+    pub fn logarithmic(self) -> Scale {
+        Scale { log: self.low > 0.0, ..self }
+    }
+
+    fn ticks(&self, wanted: usize, least: f64) -> Vec<(f64, String)> {
+        match self.log {
+            false => ticks(self.low, self.high, wanted, least),
+            true => log_ticks(self.low, self.high, wanted),
+        }
     }
 }
 
@@ -48,7 +66,7 @@ impl Chart {
         let [top, right, bottom, left] = layout.margin;
         let scale = |(low, high): (f64, f64), from, to| {
             let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
-            Scale { low, high, from, to }
+            Scale { low, high, from, to, log: false }
         };
         Chart {
             svg: Svg::default(),
@@ -71,7 +89,7 @@ impl Chart {
     /// Grid lines and labels on the left.
     pub fn y_axis(&mut self, title: &str, wanted: usize) {
         let (left, right) = self.horizontal();
-        for (value, label) in ticks(self.y.low, self.y.high, wanted, 0.0) {
+        for (value, label) in self.y.ticks(wanted, 0.0) {
             let y = self.y.at(value);
             self.svg.line("grid", (left, y), (right, y));
             self.svg.text("tick", (left - 6.0, y + 3.6), Anchor::End, &label);
@@ -87,7 +105,7 @@ impl Chart {
         let (left, right) = self.horizontal();
         let bottom = self.y.from;
         self.svg.line("base", (left, bottom), (right, bottom));
-        for (value, label) in ticks(self.x.low, self.x.high, wanted, least) {
+        for (value, label) in self.x.ticks(wanted, least) {
             let x = self.x.at(value);
             self.svg.line("base", (x, bottom), (x, bottom + 4.0));
             self.svg.text("tick", (x, bottom + 16.0), Anchor::Middle, &label);
@@ -115,6 +133,23 @@ impl Chart {
         }
         if !d.is_empty() {
             self.svg.path(class, &d, tip);
+        }
+    }
+
+    /// The area between two lines over the same places.
+    pub fn band(&mut self, class: &str, points: &[(f64, [f64; 2])]) {
+        let finite =
+            |(x, [low, high]): &&(f64, [f64; 2])| [*x, *low, *high].iter().all(|v| v.is_finite());
+        let there = points.iter().filter(finite).map(|&(x, [low, _])| (x, low));
+        let back = points.iter().rev().filter(finite).map(|&(x, [_, high])| (x, high));
+        let mut d = String::new();
+        for (i, (x, y)) in there.chain(back).enumerate() {
+            let letter = if i == 0 { 'M' } else { 'L' };
+            // Writing to a string does not fail.
+            let _ = write!(d, "{letter}{} {}", Px(self.x.at(x)), Px(self.y.at(y)));
+        }
+        if !d.is_empty() {
+            self.svg.path(class, &format!("{d}Z"), "");
         }
     }
 
@@ -172,6 +207,9 @@ mod tests {
         assert_eq!((chart.y.at(-1.0), chart.y.at(1.0)), (35.0, 5.0));
         let flat = Chart::new(layout, (3.0, 3.0), (2.0, 2.0));
         assert_eq!(flat.x.at(3.0), 55.0, "a single value lies in the middle");
+        let decades = Chart::new(layout, (0.1, 10.0), (-1.0, 1.0));
+        assert_eq!(decades.x.logarithmic().at(1.0), 55.0);
+        assert_eq!(decades.y.logarithmic(), decades.y, "no logarithm of what is not above 0");
     }
 
     #[test]

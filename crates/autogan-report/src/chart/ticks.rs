@@ -1,4 +1,4 @@
-//! [`ticks`] places the ticks of an axis and writes their labels.
+//! [`ticks`] and [`log_ticks`] place the ticks of an axis and write their labels.
 
 /// The ticks of an axis from `low` to `high`: about `wanted`, at steps of 1, 2 or 5 times a power of
 /// ten, at least `least`; with their labels, which all have the decimals that the step needs.
@@ -18,6 +18,33 @@ pub(crate) fn ticks(low: f64, high: f64, wanted: usize, least: f64) -> Vec<(f64,
         })
         .filter(|_| last >= first)
         .collect()
+}
+
+/// The ticks of a logarithmic axis from `low` to `high`, both above 0: 1, 2 and 5 times each power of ten, or the powers
+/// alone where those would be more than twice the `wanted` ones. An axis too short for two of them gets even steps.
+pub(crate) fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<(f64, String)> {
+    let usable = low.is_finite() && high.is_finite() && low > 0.0 && high > low;
+    let powers = match usable {
+        true => low.log10().floor() as i32..=high.log10().ceil() as i32,
+        false => return Vec::new(),
+    };
+    let of = |factors: &[f64]| -> Vec<(f64, String)> {
+        let all = powers.clone().flat_map(|power| {
+            let decimals = (-power).clamp(0, 9) as usize;
+            factors.iter().map(move |factor| {
+                let value = factor * 10_f64.powi(power);
+                (value, label(value, decimals))
+            })
+        });
+        all.filter(|(value, _)| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(value))
+            .collect()
+    };
+    let fine = of(&[1.0, 2.0, 5.0]);
+    match fine.len() {
+        0 | 1 => ticks(low, high, wanted, 0.0),
+        count if count > 2 * wanted => of(&[1.0]),
+        _ => fine,
+    }
 }
 
 /// The smallest step that is not below `rough`.
@@ -59,6 +86,17 @@ mod tests {
         assert!(labels(1.0, 1.0, 4, 0.0).is_empty());
         assert!(labels(f64::NAN, 1.0, 4, 0.0).is_empty());
         assert!(labels(0.0, f64::INFINITY, 4, 0.0).is_empty());
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_round() {
+        let labels = |low, high, wanted| -> Vec<String> {
+            log_ticks(low, high, wanted).into_iter().map(|(_, label)| label).collect()
+        };
+        assert_eq!(labels(0.05, 2.0, 6), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
+        assert_eq!(labels(1.0, 1e6, 4), ["1", "10", "100", "1000", "10000", "100000", "1000000"]);
+        assert_eq!(labels(2.1, 4.9, 3), ["3", "4"], "too short for the round ones");
+        assert!(labels(0.0, 1.0, 4).is_empty() && labels(1.0, f64::NAN, 4).is_empty());
     }
 
     #[test]

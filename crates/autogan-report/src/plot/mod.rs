@@ -1,11 +1,13 @@
 //! This module draws plots as files of their own, for pages that compare runs: points and lines over two axes, and rows
-//! of values with their intervals. They are light or dark as their viewer prefers.
+//! of values with their intervals, and curves with the bands of theirs. They are light or dark as their viewer prefers.
 
+mod curves;
 mod rows;
 
 use crate::chart::{Chart, Layout, range};
 use crate::svg::{Anchor, Svg};
 
+pub use curves::{Curve, Curves};
 pub use rows::{Row, Rows};
 
 const CSS: &str = include_str!("plot.css");

@@ -4,9 +4,9 @@ use autogan_report::plot::{Plot, Series, Shape};
 use autogan_report::{Drawing, arch_svg_file};
 use autogan_space::Arch;
 
+use super::Page;
 use super::compare::ends;
 use super::context::Context;
-use super::page::Page;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::scale::Dataset;

@@ -4,7 +4,7 @@
 use autogan_report::plot::{Row, Rows};
 use autogan_stats::{Difference, deviation, mean, mean_interval};
 
-use super::page::Page;
+use super::Page;
 use crate::results::{SearchResult, TrainingResult};
 
 /// One arm, with a value per seed; `None` where a run is not finished.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use autogan_run::{Host, clock};
 
-use super::page::Page;
+use super::Page;
 use super::text;
 use crate::error::Result;
 use crate::item::Item;

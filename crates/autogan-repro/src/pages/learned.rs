@@ -8,8 +8,8 @@ use autogan_run::{Trial, TrialKind};
 use autogan_space::stage_tokens;
 use autogan_stats::mean;
 
+use super::Page;
 use super::compare::{interval, paired, spread};
-use super::page::Page;
 use super::versus::{Along, Courses, plot_course};
 use crate::results::SearchResult;
 use crate::scale::Dataset;

@@ -5,7 +5,6 @@ mod compare;
 mod context;
 mod docs;
 mod learned;
-mod page;
 mod proxy;
 mod random;
 mod tables;
@@ -17,9 +16,9 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::item::Item;
 
+pub use autogan_report::markdown::Page;
 pub use context::Context;
 pub use docs::write_docs;
-pub use page::Page;
 
 /// The page of an item, from what its jobs hold now; what is not finished is marked as not run.
 ///

@@ -10,9 +10,9 @@ use autogan_run::TrialKind;
 use autogan_space::Arch;
 use autogan_stats::{Correlation, pooled_spearman, spearman};
 
+use super::Page;
 use super::compare::LastScores;
 use super::context::Context;
-use super::page::Page;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::scale::Dataset;

@@ -1,10 +1,10 @@
 //! Section 4.3.5 compares the controller with random search, with shared weights and without, and with a network that
 //! nobody searched. All are trained from scratch alike.
 
+use super::Page;
 use super::compare::{self, Arm, Cost};
 use super::context::Context;
 use super::learned;
-use super::page::Page;
 use super::versus::{Courses, Methods, arms, searches};
 use crate::error::Result;
 use crate::job::{Job, Method};

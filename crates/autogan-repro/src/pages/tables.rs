@@ -1,8 +1,8 @@
 //! Tables 1 and 2 and figures 4 and 5 show what was found after a training to the end: scores and pictures.
 
+use super::Page;
 use super::compare::ends;
 use super::context::Context;
-use super::page::Page;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::plan::transfer_dataset;

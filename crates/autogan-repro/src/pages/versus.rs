@@ -3,9 +3,9 @@
 use autogan_config::{Configuration, SearchConfig, differences};
 use autogan_report::plot::{Plot, Series, Shape};
 
+use super::Page;
 use super::compare::{self, Arm, Cost, interval, paired, part, spread};
 use super::context::Context;
-use super::page::Page;
 use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method};

@@ -3,10 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use autogan_files::{Error, atomic};
+use autogan_files::{Error, Result, atomic};
 use autogan_run::export::quoted;
-
-use crate::error::Result;
 
 /// A page with its files.
 #[derive(Debug, Clone, Default)]
