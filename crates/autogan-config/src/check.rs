@@ -24,7 +24,10 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
-        search = { levels = 'multi', candidates_from = 'policy' }
+        model = { spectral_warm_up = 15 }
+        train = { adam = 'skip_idle' }
+        search = { levels = 'multi', candidates_from = 'policy', restart_steps = false }
+        reset = { check = 'g_step' }
         controller = { policy = 'reinforce' }
         reward = { cost = 'none', cost_weight = 0.0 }
         budget = { max_params = 0, max_macs = 0 }";

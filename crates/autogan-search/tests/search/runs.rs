@@ -225,7 +225,10 @@ fn the_released_preset_walks_through_with_its_quirks() {
     let mut small = config(2, &[]);
     small.model.skip_tap = released.model.skip_tap;
     small.model.discriminator_init = released.model.discriminator_init;
+    small.model.spectral_warm_up = released.model.spectral_warm_up;
+    small.train.adam = released.train.adam;
     small.train.ema_buffers = released.train.ema_buffers;
+    small.search.restart_steps = released.search.restart_steps;
     small.search.distinct = released.search.distinct;
     small.reset = released.reset.clone();
     small.reward.weights = released.reward.weights;
