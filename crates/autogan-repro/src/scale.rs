@@ -137,6 +137,8 @@ pub struct Sizes {
     pub short: u64,
     /// G iterations of a training to the end.
     pub long: u64,
+    /// K of the paper: the best of a search that are trained from scratch, of which one is kept.
+    pub kept: usize,
     /// Architectures of figure 7.
     pub proxies: usize,
     /// Architectures of random search without shared weights: so many short trainings show the discriminator as many
@@ -171,6 +173,7 @@ const TINY: Sizes = Sizes {
     }),
     short: 5,
     long: 8,
+    kept: 2,
     proxies: 6,
     scratch: 4,
 };
@@ -201,6 +204,7 @@ const SMALL: Sizes = Sizes {
     }),
     short: 275,
     long: 360,
+    kept: 3,
     proxies: 6,
     scratch: 4,
 };
@@ -213,6 +217,7 @@ const FULL: Sizes = Sizes {
     reset: None,
     short: 4688,
     long: 50_000,
+    kept: 5,
     proxies: 24,
     scratch: 45,
 };

@@ -54,6 +54,18 @@ pub(super) fn about(item: Item) -> &'static str {
     }
 }
 
+/// How the architecture is picked that a search is compared by.
+pub(super) fn kept(scale: Scale) -> String {
+    let sizes = scale.sizes();
+    format!(
+        "What a search found: its best {} architectures are trained from scratch for {} G iterations each, and the one \
+         whose best weights have the highest score is kept, as `train --from-run` picks it. It is trained once more, with \
+         another seed, and that training is the one shown here, so that no score is better for having been picked. \
+         The costs of a search are without these trainings.",
+        sizes.kept, sizes.long
+    )
+}
+
 /// Where a smaller scale differs from the paper.
 pub(super) fn differences(item: Item, scale: Scale) -> String {
     let sizes = scale.sizes();

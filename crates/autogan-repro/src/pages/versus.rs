@@ -6,6 +6,7 @@ use autogan_report::plot::{Plot, Series, Shape};
 use super::compare::{self, Arm, Cost, interval, paired, part, spread};
 use super::context::Context;
 use super::page::Page;
+use super::text;
 use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method};
@@ -102,6 +103,7 @@ fn sections(
     (item, methods): (Item, Methods),
     courses: impl Fn(&mut Page, Dataset, &[Courses; 2]),
 ) -> Result<()> {
+    page.text(&text::kept(context.scope.scale));
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
         let found = searches(context, dataset, methods)?;
@@ -149,7 +151,8 @@ pub(super) fn arms(
     found: &[Courses; 2],
 ) -> Result<Vec<Arm>> {
     let arm = |((method, _), (name, searches)): (&(Method, &str), &Courses)| {
-        let trainings = context.trainings(|seed| Job::found(*method, 1, dataset, seed))?;
+        let scale = context.scope.scale;
+        let trainings = context.trainings(|seed| Job::found(scale, *method, dataset, seed))?;
         Ok(Arm::of(name, searches, &trainings))
     };
     methods.iter().zip(found).map(arm).collect()
