@@ -28,9 +28,10 @@ impl Configuration for SearchConfig {
         train = { adam = 'skip_idle' }
         search = { levels = 'multi', candidates_from = 'policy', restart_steps = false }
         reset = { check = 'g_step' }
-        controller = { policy = 'reinforce' }
+        controller = { policy = 'reinforce', entropy_unit = 'reward' }
         reward = { cost = 'none', cost_weight = 0.0 }
-        budget = { max_params = 0, max_macs = 0 }";
+        budget = { max_params = 0, max_macs = 0 }
+        derive = { drawn = 0 }";
 
     fn check_together(&self) -> Result<()> {
         self.check_reward()?;

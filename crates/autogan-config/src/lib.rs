@@ -28,7 +28,7 @@ pub use networks::{
     AdamRule, DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations,
     PreOrder, SkipTap, TrainConfig,
 };
-pub use policy::{BaselineOrder, FirstInput, Policy, PolicyConfig, PolicyLoss};
+pub use policy::{BaselineOrder, EntropyUnit, FirstInput, Policy, PolicyConfig, PolicyLoss};
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
     BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetCheck,

@@ -217,5 +217,8 @@ section! {
         images: usize, SOME, "images";
         /// Random architectures that the result is compared with.
         random: usize, SOME, "architectures";
+        /// Children of the last stage that are scored anew beside the random ones, on the same weights and latents: as the
+        /// search drew them, evenly over its course, each once. Fewer where it drew fewer.
+        drawn: usize, ANY, "architectures";
     }
 }

@@ -26,6 +26,8 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
         "adam",
         "restart_steps",
         "check",
+        "entropy_unit",
+        "drawn",
     ];
     let old = first_version(&search.to_toml().unwrap(), &later);
     assert!(SearchConfig::from_toml(&old, "a file", &[]).is_err(), "a file has to be complete");
