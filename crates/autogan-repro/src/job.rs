@@ -1,7 +1,7 @@
 //! A [`Job`] is one search or one training from scratch, in a run directory of its own. Experiments share jobs: a job's
 //! name says everything that it depends on, and its numbers do not depend on when it is run.
 
-use autogan_config::{Levels, Policy, RewardMetric, SearchConfig};
+use autogan_config::{EntropyUnit, Levels, Policy, RewardMetric, SearchConfig};
 use autogan_space::Arch;
 
 use crate::scale::{Dataset, ResetSizes, Scale};
@@ -15,13 +15,19 @@ pub enum Method {
     Uniform,
     /// All cells are searched at once.
     Single,
-    /// The reward is 1 / Fréchet distance.
+    /// The usual one, but for the weight of the entropy, which follows the scale of the reward: [`SPREAD_WEIGHT`].
+    Inception,
+    /// As [`Method::Inception`], with 1 / Fréchet distance as the reward.
     Frechet,
     /// With a dynamic reset that fires.
     Reset,
     /// As [`Method::Reset`], without it.
     NoReset,
 }
+
+/// What the entropy's weight is multiplied by where it counts in standard deviations of the reward and not in the reward:
+/// Inception Scores of the children of one iteration have a standard deviation of about a quarter.
+pub const SPREAD_WEIGHT: f64 = 4.0;
 
 /// A job.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +75,13 @@ pub enum ArchSource {
         /// Which one, from 0.
         index: usize,
     },
+    /// A search scored it anew on its shared weights as one of the children that it drew.
+    Drawn {
+        /// The search's job.
+        job: String,
+        /// Which one, from 0.
+        index: usize,
+    },
     /// One of the best of these trainings, by [`autogan_run::by_score`].
     Ranked {
         /// The trainings.
@@ -98,6 +111,7 @@ impl Method {
             Method::Controller => "controller",
             Method::Uniform => "uniform",
             Method::Single => "single",
+            Method::Inception => "inception",
             Method::Frechet => "frechet",
             Method::Reset => "reset",
             Method::NoReset => "no-reset",
@@ -118,7 +132,13 @@ impl Method {
                 config.search.levels = Levels::Single;
                 config.search.grow_at = [0, 0];
             }
-            Method::Frechet => config.reward.metric = RewardMetric::InverseFid,
+            Method::Inception | Method::Frechet => {
+                config.controller.entropy_unit = EntropyUnit::Spread;
+                config.controller.entropy_weight *= SPREAD_WEIGHT;
+                if self == Method::Frechet {
+                    config.reward.metric = RewardMetric::InverseFid;
+                }
+            }
             Method::Reset | Method::NoReset => {
                 config.reset.enabled = self == Method::Reset;
                 if let Some(ResetSizes { both, on }) = scale.sizes().reset {
@@ -177,6 +197,13 @@ impl Job {
         Job::train(&format!("short-random{index}"), arch, Length::Short, dataset, seed)
     }
 
+    /// A short training of an architecture that the usual search drew, the one of this number of those that it scored anew.
+    pub fn drawn(index: usize, dataset: Dataset, seed: u64) -> Job {
+        let job = Job::search(Method::Controller, dataset, seed).name;
+        let arch = ArchSource::Drawn { job, index };
+        Job::train(&format!("short-drawn{index}"), arch, Length::Short, dataset, seed)
+    }
+
     /// The trainings that random search without shared weights consists of.
     pub fn scratch(scale: Scale, dataset: Dataset, seed: u64) -> Vec<Job> {
         (0..scale.sizes().scratch).map(|index| Job::random(index, dataset, seed)).collect()
@@ -217,7 +244,9 @@ impl Job {
             Work::Search(_) => Vec::new(),
             Work::Train { arch, .. } => match arch {
                 ArchSource::Fixed(_) => Vec::new(),
-                ArchSource::Found { job, .. } | ArchSource::Random { job, .. } => vec![job],
+                ArchSource::Found { job, .. }
+                | ArchSource::Random { job, .. }
+                | ArchSource::Drawn { job, .. } => vec![job],
                 ArchSource::Ranked { jobs, .. } => jobs.iter().map(String::as_str).collect(),
             },
         }

@@ -86,9 +86,10 @@ fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Vec<Job> 
         }
         Item::Fig7 => {
             let short = (0..scale.sizes().proxies).map(|i| Job::random(i, dataset, seed));
-            std::iter::once(search(Method::Controller)).chain(short).collect()
+            let drawn = (0..scale.sizes().drawn).map(|i| Job::drawn(i, dataset, seed));
+            std::iter::once(search(Method::Controller)).chain(short).chain(drawn).collect()
         }
-        Item::Fig8 => [usual(), found(Method::Frechet)].concat(),
+        Item::Fig8 => [found(Method::Inception), found(Method::Frechet)].concat(),
         Item::Fig9 => [found(Method::with_reset(scale)), found(Method::NoReset)].concat(),
         Item::Fig10 => [usual(), found(Method::Single)].concat(),
         Item::Random => [

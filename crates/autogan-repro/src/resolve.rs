@@ -116,11 +116,15 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
             let missing = || needs(wanted, format!("{} architectures", top.len()));
             Ok(found.ok_or_else(missing)?.arch.clone())
         }
-        ArchSource::Random { job: wanted, index } => {
-            let mut random = search(wanted)?.trials;
-            random.retain(|trial| trial.kind == TrialKind::Random);
-            let missing = || needs(wanted, format!("{} random ones", random.len()));
-            Ok(random.get(*index).ok_or_else(missing)?.arch.clone())
+        ArchSource::Random { job: wanted, index } | ArchSource::Drawn { job: wanted, index } => {
+            let kind = match arch {
+                ArchSource::Drawn { .. } => TrialKind::Drawn,
+                _ => TrialKind::Random,
+            };
+            let mut all = search(wanted)?.trials;
+            all.retain(|trial| trial.kind == kind);
+            let missing = || needs(wanted, format!("{} of kind {kind}", all.len()));
+            Ok(all.get(*index).ok_or_else(missing)?.arch.clone())
         }
         ArchSource::Ranked { jobs, rank } => {
             let trained = trained(jobs, results)?.map_err(|wanted| unfinished(&wanted))?;
@@ -181,6 +185,7 @@ fn directory(dataset: Dataset, files: &Files) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use autogan_config::{EntropyUnit, differences};
     use autogan_data::Hub;
     use autogan_search::Sources;
 
@@ -206,7 +211,8 @@ mod tests {
                     (config.search.iterations * config.search.shared_epochs * count) as f64
                 };
                 let budget = images(Method::Controller);
-                for method in [Method::Uniform, Method::Single, Method::Frechet] {
+                for method in [Method::Uniform, Method::Single, Method::Inception, Method::Frechet]
+                {
                     assert_eq!(images(method), budget, "{scale} {dataset:?} {method:?}");
                 }
                 assert_eq!(images(Method::Reset), images(Method::NoReset));
@@ -286,8 +292,27 @@ mod tests {
             let search = search_config(scale, Method::Controller, on, &nothing()).unwrap();
             let sizes = scale.sizes();
             assert!(search.derive.random >= sizes.proxies.max(sizes.scratch), "{scale}");
+            assert_eq!(search.derive.drawn, sizes.drawn, "{scale}");
             // Figure 6 trains three.
             assert!(search.derive.top_k >= sizes.kept.max(3) && sizes.scratch >= sizes.kept);
+        }
+    }
+
+    /// One weight, in standard deviations of either reward; else 1 / FID would be weighed by the scale of another score.
+    #[test]
+    fn the_searches_of_figure_8_differ_in_the_reward_alone() {
+        for scale in Scale::ALL {
+            let of = |method| {
+                search_config(scale, method, (scale.datasets()[0], 0), &nothing()).unwrap()
+            };
+            let [usual, is, frechet] =
+                [Method::Controller, Method::Inception, Method::Frechet].map(of);
+            assert_eq!(is.controller, frechet.controller);
+            assert_eq!(is.controller.entropy_unit, EntropyUnit::Spread);
+            assert_eq!(is.controller.entropy_weight, 4.0 * usual.controller.entropy_weight);
+            let changed = differences(&[is.flat().unwrap(), frechet.flat().unwrap()]);
+            let keys: Vec<&str> = changed.iter().map(|(key, _)| key.as_str()).collect();
+            assert_eq!(keys, ["reward.metric"]);
         }
     }
 

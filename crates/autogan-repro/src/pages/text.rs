@@ -1,6 +1,7 @@
 //! This module holds what each page says in words: what the paper shows, and where a smaller scale differs from it.
 
 use crate::item::Item;
+use crate::job::SPREAD_WEIGHT;
 use crate::scale::Scale;
 
 /// What the item is, and what the paper finds.
@@ -66,6 +67,16 @@ pub(super) fn kept(scale: Scale) -> String {
     )
 }
 
+/// How two rewards of different scales share one weight of the entropy.
+pub(super) fn entropy() -> String {
+    format!(
+        "The two rewards differ in scale, and with them what a weight of the entropy means. Both searches therefore have the \
+         same weight in standard deviations of their own rewards within an iteration \
+         (`controller.entropy_unit=\"spread\"`): {SPREAD_WEIGHT} times that of the usual search, which counts in Inception \
+         Scores."
+    )
+}
+
 /// Where a smaller scale differs from the paper.
 pub(super) fn differences(item: Item, scale: Scale) -> String {
     let sizes = scale.sizes();
@@ -82,10 +93,10 @@ pub(super) fn differences(item: Item, scale: Scale) -> String {
         }
         Item::Fig3 => "The drawings are those of what this scale's searches found.".to_owned(),
         Item::Fig7 => format!(
-            "{} random architectures of each search are trained for {} G iterations instead of 30 epochs. The paper \
-             takes architectures from the whole course of a search; here all are scored at its end, on the same \
-             weights.",
-            sizes.proxies, sizes.short
+            "{} random architectures of each search are trained for {} G iterations instead of 30 epochs, and {} that the \
+             search drew, evenly over the course of its last stage. The paper takes architectures from the whole course of \
+             a search; here all are scored at its end, on the same weights.",
+            sizes.proxies, sizes.short, sizes.drawn
         ),
         Item::Fig8 => "The distance is taken between features of the small classifiers.".to_owned(),
         Item::Fig9 => {

@@ -49,7 +49,8 @@ pub(super) type Methods = [(Method, &'static str); 2];
 /// Figure 8: Inception Score against 1 / FID as the reward.
 pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let methods =
-        [(Method::Controller, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
+        [(Method::Inception, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
+    page.text(&text::entropy());
     sections(page, context, (Item::Fig8, methods), |page, dataset, found| {
         for (course, name) in found.iter().zip(["is", "frechet"]) {
             let title = format!("Reward over the search: {}, {}", course.0, dataset.title());
