@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autogan_run::{Checkpoint, StoreReader};
+use autogan_run::{Checkpoint, RunDir, StoreReader, Trial, TrialFilter, TrialKind};
 
 use crate::common::{CommandOutput, autogan, command, files, last_checkpoint, words};
 
@@ -40,7 +40,7 @@ fn an_experiment_runs_once_and_its_numbers_repeat_in_any_order() {
     assert_eq!(written.trim(), "repro/tiny/random/index.md");
     let tiny = dir.path().join("repro/tiny");
     let page = fs::read_to_string(tiny.join("random/index.md")).unwrap();
-    for text in ["controller − random with sharing", "hand-made baseline", "20 of 20 runs"] {
+    for text in ["controller − random with sharing", "hand-made baseline", "32 of 32 runs"] {
         assert!(page.contains(text), "{text} in {page}");
     }
     let csv = numbers(&tiny.join("random/random-shapes.csv"));
@@ -55,11 +55,58 @@ fn an_experiment_runs_once_and_its_numbers_repeat_in_any_order() {
     repro(dir.path(), "random fig7").ok();
     assert_eq!(modified(&job), before, "a finished run is left alone");
     assert!(tiny.join("fig7/fig7-shapes.svg").is_file());
+    what_is_kept_has_the_highest_score(&tiny.join("jobs"));
+    figure_7_has_both_draws(&tiny.join("fig7"));
 
     let other = tempfile::tempdir().unwrap();
     repro(other.path(), "fig7").ok();
     repro(other.path(), "random").ok();
     assert_eq!(numbers(&other.path().join("repro/tiny/random/random-shapes.csv")), csv);
+}
+
+/// `train --from-run` picks by the same rule.
+fn what_is_kept_has_the_highest_score(jobs: &Path) {
+    let scores = |job: &str| RunDir::open(&jobs.join(job)).unwrap().scores().unwrap().unwrap();
+    for arm in ["controller", "uniform", "scratch"] {
+        for seed in [0, 1] {
+            let picks = [1, 2].map(|rank| scores(&format!("pick-{arm}-rank{rank}-shapes-s{seed}")));
+            let best = usize::from(picks[1].best.is > picks[0].best.is);
+            let kept = scores(&format!("train-{arm}-shapes-s{seed}"));
+            assert_eq!(kept.arch, picks[best].arch, "{arm}, seed {seed}");
+            assert_eq!(
+                (kept.seed, picks[0].seed),
+                (seed, seed + 2000),
+                "the pick is another training"
+            );
+        }
+    }
+    for seed in [0, 1] {
+        // Of random search without sharing, those are trained that its short trainings rank first.
+        let short =
+            [0, 1, 2, 3].map(|index| scores(&format!("short-random{index}-shapes-s{seed}")));
+        let first = scores(&format!("pick-scratch-rank1-shapes-s{seed}"));
+        let most = short.iter().map(|scores| scores.best.is).fold(f64::MIN, f64::max);
+        let of_first = short.iter().find(|scores| scores.arch == first.arch).unwrap();
+        assert_eq!(of_first.best.is, most);
+    }
+}
+
+/// What the search drew was scored at its end, beside the random ones, and is one of its children.
+fn figure_7_has_both_draws(fig7: &Path) {
+    let rows = numbers(&fig7.join("fig7-shapes.csv"));
+    let of = |by: &str| rows.iter().filter(|row| row[1] == by).count();
+    assert_eq!((of("uniform"), of("search")), (2 * 6, 2 * 3), "{rows:?}");
+    let store = fig7.with_file_name("jobs").join("search-controller-shapes-s0/run.sqlite");
+    let trials = StoreReader::open(&store).unwrap().trials(TrialFilter::ALL).unwrap();
+    let of_kind = |kind: TrialKind| -> Vec<Trial> {
+        trials.iter().map(|trial| trial.row.clone()).filter(|trial| trial.kind == kind).collect()
+    };
+    let children = of_kind(TrialKind::Controller);
+    for drawn in of_kind(TrialKind::Drawn) {
+        assert!(children.iter().any(|child| child.arch == drawn.arch && child.stage == 2));
+        let row = rows.iter().find(|row| row[2] == drawn.arch.to_string() && row[0] == "0");
+        assert_eq!(row.expect("its row")[3], drawn.score.to_string());
+    }
 }
 
 #[test]
@@ -128,6 +175,12 @@ fn poison(job: &Path) {
     fs::remove_file(job.join("scores.json")).unwrap();
 }
 
+/// The jobs that follow from the ranking of the short trainings.
+fn ranked(seed: u64) -> [String; 3] {
+    ["pick-scratch-rank1", "pick-scratch-rank2", "train-scratch"]
+        .map(|job| format!("{job}-shapes-s{seed}"))
+}
+
 #[test]
 fn a_run_that_diverges_stands_in_no_other_ones_way() {
     let dir = tempfile::tempdir().unwrap();
@@ -138,21 +191,21 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     // All runs from which the best of seed 1 could be picked.
     let picked: Vec<String> = (0..4).map(|i| format!("short-random{i}-shapes-s1")).collect();
     picked.iter().for_each(|job| poison(&jobs.join(job)));
-    fs::remove_dir_all(jobs.join("train-scratch-shapes-s1")).unwrap();
     // These trainings come after those runs.
-    fs::remove_dir_all(jobs.join("train-scratch-shapes-s0")).unwrap();
+    let after: Vec<String> = [0, 1].iter().flat_map(|&seed| ranked(seed)).collect();
+    after.iter().for_each(|job| fs::remove_dir_all(jobs.join(job)).unwrap());
     fs::remove_dir_all(jobs.join("train-baseline-shapes-s1")).unwrap();
 
     let failed = |ran: &CommandOutput| {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stdout.contains("random/index.md"), "the page is written: {ran:?}");
-        let list = ran.stderr.split("7 of 20 runs failed").nth(1).expect("a list");
+        let list = ran.stderr.split("9 of 32 runs failed").nth(1).expect("a list");
         let diverged = ["short-random0-shapes-s0", "train-controller-shapes-s1"];
         for job in diverged.into_iter().chain(picked.iter().map(String::as_str)) {
             let line = list.lines().find(|line| line.contains(job)).expect("its line");
             assert!(line.contains("diverged") && line.contains("iteration"), "{line}");
         }
-        let blocked = list.lines().find(|line| line.contains("/train-scratch-shapes-s1: "));
+        let blocked = list.lines().find(|line| line.contains("/pick-scratch-rank1-shapes-s1: "));
         assert!(
             blocked.expect("its line").contains("it needs short-random0-shapes-s1, "),
             "{list}"
@@ -166,7 +219,7 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     let page = fs::read_to_string(dir.path().join("repro/tiny/random/index.md")).unwrap();
     let list = page.split("**Runs that failed**").nth(1).expect("a list");
     assert!(list.contains("- `short-random0-shapes-s0`: ") && list.contains("diverged"), "{page}");
-    assert!(page.contains("13 of 20 runs are finished, 7 failed"), "{page}");
+    assert!(page.contains("23 of 32 runs are finished, 9 failed"), "{page}");
 
     // A run that failed is not tried again, and a run that needs it cannot begin.
     let before = modified(&jobs.join("train-controller-shapes-s1"));
@@ -177,9 +230,8 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
     assert!(page.contains("Seed 1: diverged.") && page.contains("Seed 0, 64 images"), "{page}");
 
     // A failed run without its directory is run again, and then another run may be the best.
-    let again =
-        ["short-random0-shapes-s0", "train-scratch-shapes-s0", "train-controller-shapes-s1"];
-    for job in again.into_iter().chain(picked.iter().map(String::as_str)) {
+    let again = ["short-random0-shapes-s0", "train-controller-shapes-s1"].map(str::to_owned);
+    for job in again.iter().chain(&ranked(0)).chain(&picked) {
         fs::remove_dir_all(jobs.join(job)).unwrap();
     }
     repro(dir.path(), "random").ok();
@@ -189,7 +241,7 @@ fn a_run_that_diverges_stands_in_no_other_ones_way() {
 fn pages_can_be_made_of_nothing_and_runs_listed() {
     let dir = tempfile::tempdir().unwrap();
     let list = repro(dir.path(), "fig10 --dry-run").ok();
-    assert!(list.contains("search-single-shapes-s1") && list.contains("8 runs"), "{list}");
+    assert!(list.contains("search-single-shapes-s1") && list.contains("16 runs"), "{list}");
     assert!(!dir.path().join("repro").exists());
     repro(dir.path(), "table1 --no-run").ok();
     let page = fs::read_to_string(dir.path().join("repro/tiny/table1/index.md")).unwrap();

@@ -24,10 +24,14 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
-        search = { levels = 'multi', candidates_from = 'policy' }
-        controller = { policy = 'reinforce' }
+        model = { spectral_warm_up = 15 }
+        train = { adam = 'skip_idle' }
+        search = { levels = 'multi', candidates_from = 'policy', restart_steps = false }
+        reset = { check = 'g_step' }
+        controller = { policy = 'reinforce', entropy_unit = 'reward' }
         reward = { cost = 'none', cost_weight = 0.0 }
-        budget = { max_params = 0, max_macs = 0 }";
+        budget = { max_params = 0, max_macs = 0 }
+        derive = { drawn = 0 }";
 
     fn check_together(&self) -> Result<()> {
         self.check_reward()?;

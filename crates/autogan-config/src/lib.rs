@@ -25,14 +25,15 @@ pub use configuration::{Configuration, Presets};
 pub use error::{ConfigError, Result};
 pub use keys::{Key, Values};
 pub use networks::{
-    DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations, PreOrder,
-    SkipTap, TrainConfig,
+    AdamRule, DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations,
+    PreOrder, SkipTap, TrainConfig,
 };
-pub use policy::{BaselineOrder, FirstInput, Policy, PolicyConfig, PolicyLoss};
+pub use policy::{BaselineOrder, EntropyUnit, FirstInput, Policy, PolicyConfig, PolicyLoss};
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
-    BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetConfig,
-    ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights, SearchConfig,
+    BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetCheck,
+    ResetConfig, ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights,
+    SearchConfig,
 };
 pub use stored::RunConfig;
 pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};

@@ -32,6 +32,9 @@ section! {
         pre_order: PreOrder, PreOrder::VALUES;
         /// How the discriminator's convolutions start.
         discriminator_init: DiscriminatorInit, DiscriminatorInit::VALUES;
+        /// Power iterations of spectral norm on initial weights, before the first training step. PyTorch's current
+        /// spectral norm has 15, that of the released code none.
+        spectral_warm_up: usize, ANY, "power iterations";
     }
 }
 
@@ -82,6 +85,9 @@ section! {
         beta1: f64, SHARE;
         /// Adam's decay of the second moment.
         beta2: f64, SHARE;
+        /// What Adam does with a parameter that has no gradient in a step, such as those of an operation that the drawn
+        /// architecture does not use.
+        adam: AdamRule, AdamRule::VALUES;
         /// Whether the step size changes.
         lr_decay: LrDecay, LrDecay::VALUES;
         /// Decay of the generator's moving average, per G step.
@@ -90,6 +96,18 @@ section! {
         ema_buffers: EmaBuffers, EmaBuffers::VALUES;
         /// How often the vectors of spectral norm follow the weights.
         power_iterations: PowerIterations, PowerIterations::VALUES;
+    }
+}
+
+choice! {
+    /// What Adam does with a parameter that has no gradient in a step.
+    AdamRule {
+        /// It passes the parameter over, as current PyTorch does: our default.
+        SkipIdle = "skip_idle",
+        /// Adam of PyTorch 1.1, with which the released code ran. A parameter that once had a gradient has a gradient of
+        /// zeros from then on: its moments decay and its steps are counted. `eps` is added to the root of the second
+        /// moment before the bias is corrected.
+        Torch11 = "torch_1_1",
     }
 }
 
@@ -108,7 +126,7 @@ choice! {
     EmaBuffers {
         /// It averages them like the parameters: our default.
         Averaged = "averaged",
-        /// It takes them as they are, as the released code does.
+        /// The averaged generator always has the newest ones of the trained generator, as in the released code.
         Live = "live",
     }
 }

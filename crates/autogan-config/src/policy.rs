@@ -28,7 +28,9 @@ section! {
         /// The loss of the policy gradient. The losses differ in where the entropy goes.
         loss: PolicyLoss, PolicyLoss::VALUES;
         /// Weight of the entropy.
-        entropy_weight: f64, ANY, "reward per nat";
+        entropy_weight: f64, ANY, "`entropy_unit` per nat";
+        /// The unit of `entropy_weight`.
+        entropy_unit: EntropyUnit, EntropyUnit::VALUES;
         /// Weight of the old value in the moving average of the rewards, the baseline.
         baseline_decay: f64, SHARE;
         /// Whether a reward counts in the baseline that is subtracted from it.
@@ -82,6 +84,17 @@ choice! {
         EntropyInReward = "entropy_in_reward",
         /// The loss of the released code; one child only.
         Released = "released",
+    }
+}
+
+choice! {
+    /// The unit of the entropy's weight.
+    EntropyUnit {
+        /// The reward as it is. A reward of another scale needs another weight.
+        Reward = "reward",
+        /// The standard deviation of the rewards of the iteration before; in the first iteration of a stage, that of its
+        /// rewards so far. One weight means the same for rewards of any scale.
+        Spread = "spread",
     }
 }
 

@@ -45,6 +45,9 @@ section! {
         grow_at: [usize; 2], ANY, "iterations";
         /// Epochs of shared training in an iteration.
         shared_epochs: usize, SOME, "epochs";
+        /// Whether each iteration's shared training begins with a new epoch and with a new group of `train.n_critic` D
+        /// steps, as in the released code. Else both go on where the last iteration stopped.
+        restart_steps: bool, Values::Flag;
         /// M of the paper: candidates that are scored at the end of a stage. It is read with several levels alone, as is
         /// `top_k`.
         candidates: usize, SOME, "architectures";
@@ -90,6 +93,8 @@ section! {
         threshold: f64, ANY;
         /// Which spread of the window is compared with `threshold`.
         statistic: ResetStatistic, ResetStatistic::VALUES;
+        /// After which training steps the windows are looked at. The one of the generator must be full.
+        check: ResetCheck, ResetCheck::VALUES;
         /// Whether the windows are emptied when a stage begins.
         clear_on_growth: bool, Values::Flag;
         /// What comes first when the end of a stage, or of the search, falls on a reset.
@@ -104,6 +109,17 @@ choice! {
         Variance = "variance",
         /// The standard deviation.
         Std = "std",
+    }
+}
+
+choice! {
+    /// After which training steps the loss windows are looked at.
+    ResetCheck {
+        /// After those D steps that a G step follows. Losses are read one training step late, so that a GPU need not wait
+        /// for them: one more step is taken.
+        GStep = "g_step",
+        /// After every D step, as in the released code, and at once: training waits for each loss.
+        DStep = "d_step",
     }
 }
 
@@ -201,5 +217,8 @@ section! {
         images: usize, SOME, "images";
         /// Random architectures that the result is compared with.
         random: usize, SOME, "architectures";
+        /// Children of the last stage that are scored anew beside the random ones, on the same weights and latents: as the
+        /// search drew them, evenly over its course, each once. Fewer where it drew fewer.
+        drawn: usize, ANY, "architectures";
     }
 }

@@ -28,7 +28,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let arch = Arch::AUTOGAN_A.prefix(1);
     let sizes = GeneratorConfig { latent: LATENT, width: 8, bottom: 4, rules: Rules::STANDARD };
     let generator = Generator::derived(&sizes, &arch, &mut rng, dtype, &device)?;
-    let sizes_d = DiscriminatorConfig { width: 8, init: DiscriminatorInit::Xavier };
+    let sizes_d = DiscriminatorConfig { width: 8, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let discriminator = Discriminator::new(&sizes_d, &mut rng, dtype, &device)?;
 
     // Both networks as candle modules: all arguments but the input are settled.

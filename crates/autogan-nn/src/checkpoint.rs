@@ -183,6 +183,7 @@ pub fn read_discriminator(
     let config = DiscriminatorConfig {
         width: discriminator_width(archive, prefix)?,
         init: DiscriminatorInit::Xavier,
+        warm_up: 15,
     };
     let net = Discriminator::build(&config, dtype, device)?;
     net.params().load(archive, prefix)?;

@@ -24,6 +24,8 @@ pub struct DiscriminatorConfig {
     pub width: usize,
     /// The initial values of the convolutions.
     pub init: DiscriminatorInit,
+    /// Power iterations of spectral norm that follow the initial values.
+    pub warm_up: usize,
 }
 
 /// The mode of spectral norm in one forward pass.
@@ -143,7 +145,8 @@ impl Discriminator {
     /// When a tensor operation fails.
     pub fn reset(&self, rng: &mut (impl Rng + ?Sized)) -> Result<()> {
         self.params.reset(rng)?;
-        self.for_weights(self.growing.len() - 1, SpectralWeight::warm_up)?;
+        let warm_up = |weight: &SpectralWeight| weight.warm_up(self.config.warm_up);
+        self.for_weights(self.growing.len() - 1, warm_up)?;
         Ok(())
     }
 

@@ -38,6 +38,18 @@ impl Ema {
         self.mix(&average.buffers(), source, decay)
     }
 
+    /// Takes over the buffers of `generator`, where they are to be live: a D step changes them too. To be called after
+    /// each forward pass in training that no [`Self::update`] follows.
+    ///
+    /// # Errors
+    /// When `generator` is another network than the one that the average began with.
+    pub fn follow_buffers(&self, generator: &Generator) -> Result<()> {
+        match self.buffers {
+            EmaBuffers::Averaged => Ok(()),
+            EmaBuffers::Live => self.mix(&self.average.params().buffers(), generator.params(), 0.0),
+        }
+    }
+
     /// Starts over at the present values, as after a reset of the shared weights.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ fn read(archive: &Archive, prefix: &str, arch: Option<&Arch>) -> Result<Generato
 fn both_networks_come_back_from_a_file_with_their_sizes() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let g = Generator::supernet(&CONFIG, &mut rng, F32, &Device::Cpu).unwrap();
-    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let d = Discriminator::new(&config, &mut rng, F32, &Device::Cpu).unwrap();
     let mut archive = Archive::new();
     checkpoint::save(g.params(), &mut archive, "g.", Names::Supernet).unwrap();

@@ -26,7 +26,7 @@ fn networks(rules: Rules) -> (Generator, Discriminator) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let config = GeneratorConfig { latent: 4, width: 3, bottom: 2, rules };
     let g = Generator::supernet(&config, &mut rng, DType::F64, &Device::Cpu).unwrap();
-    let config = DiscriminatorConfig { width: 3, init: DiscriminatorInit::Xavier };
+    let config = DiscriminatorConfig { width: 3, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let d = Discriminator::new(&config, &mut rng, DType::F64, &Device::Cpu).unwrap();
     (g, d)
 }

@@ -65,7 +65,7 @@ fn parameter_counts_are_those_of_the_closed_forms() {
             }
         }
         let d = Discriminator::new(
-            &DiscriminatorConfig { width, init: DiscriminatorInit::Xavier },
+            &DiscriminatorConfig { width, init: DiscriminatorInit::Xavier, warm_up: 15 },
             &mut rng,
             f32,
             &cpu,
@@ -81,7 +81,7 @@ fn the_published_parameter_counts() {
     let config = GeneratorConfig { latent: 128, width: 128, bottom: 4, rules: Rules::STANDARD };
     let net = Generator::supernet(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
     assert_eq!(net.params().count(), 3_716_995);
-    let config = DiscriminatorConfig { width: 64, init: DiscriminatorInit::Xavier };
+    let config = DiscriminatorConfig { width: 64, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let net = Discriminator::new(&config, &mut rng, DType::F32, &Device::Cpu).unwrap();
     assert_eq!(net.params().count(), 264_768);
 }
@@ -234,7 +234,7 @@ fn the_skip_tap_matters_only_behind_a_cell_with_skips() {
 
 #[test]
 fn power_iterations_happen_in_training_mode_only_and_end_at_the_true_norm() {
-    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let d = Discriminator::new(&config, &mut rng(17), DType::F32, &Device::Cpu).unwrap();
     let x = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
     let u = || values(d.params().get("block2.c1.weight_u").unwrap());
@@ -260,9 +260,37 @@ fn power_iterations_happen_in_training_mode_only_and_end_at_the_true_norm() {
     assert!(matches!(d.forward(&odd, 1, DMode::Eval), Err(NnError::Shape { .. })));
 }
 
+/// PyTorch 1.1 iterates for the first time in the first forward pass in training.
+#[test]
+fn without_a_warm_up_the_vectors_of_spectral_norm_are_the_drawn_ones_until_the_first_pass() {
+    let vectors = |warm_up: usize| {
+        let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier, warm_up };
+        let d = Discriminator::new(&config, &mut rng(17), DType::F32, &Device::Cpu).unwrap();
+        let of = |name: &str| d.params().get(name).unwrap().as_tensor().copy().unwrap();
+        let [w, u, v] =
+            ["weight_orig", "weight_u", "weight_v"].map(|part| of(&format!("block2.c1.{part}")));
+        let x = Tensor::zeros((2, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
+        d.forward(&x, 1, DMode::Train).unwrap();
+        let after = ["weight_u", "weight_v"].map(|part| values(&of(&format!("block2.c1.{part}"))));
+        (w, u, values(&v), after)
+    };
+    let (w, u, v, after) = vectors(0);
+    // Wᵀu of the drawn u: where an iteration had been made, v would lie along it.
+    let back = w.reshape((5, 45)).unwrap().t().unwrap();
+    let back = values(&back.matmul(&u.reshape((5, 1)).unwrap()).unwrap());
+    let length = back.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let along = |v: &[f32]| back.iter().zip(v).map(|(a, b)| a * b).sum::<f32>() / length;
+    assert!(along(&v).abs() < 0.9, "{}", along(&v));
+    assert!((along(&after[1]) - 1.0).abs() < 1e-5, "one iteration in the first pass");
+    // The first iteration after no warm-up is that of a warm-up of one.
+    let (same, warm_u, warm_v, _) = vectors(1);
+    assert_eq!(values(&same), values(&w), "the same draws");
+    assert_eq!([values(&warm_u), warm_v], after);
+}
+
 #[test]
 fn prepared_passes_are_the_passes_in_their_order() {
-    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier };
+    let config = DiscriminatorConfig { width: 5, init: DiscriminatorInit::Xavier, warm_up: 15 };
     let d = || Discriminator::new(&config, &mut rng(17), DType::F32, &Device::Cpu).unwrap();
     let (a, b) = (d(), d());
     let x = Tensor::ones((2, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();

@@ -44,17 +44,26 @@ pub struct Moments {
 
 /// Adam with moments kept by name, so that they can be saved and restored.
 ///
-/// A parameter without a gradient is skipped: its moments and its step count stay, as in current PyTorch.
+/// A parameter without a gradient is skipped: its moments and its step count stay, as in current PyTorch. PyTorch 1.1 is
+/// imitated by [`Adam::as_in_torch_1_1`].
 #[derive(Clone, Debug)]
 pub struct Adam {
     config: AdamConfig,
     moments: BTreeMap<String, Moments>,
+    torch_1_1: bool,
 }
 
 impl Adam {
     /// An optimizer without any moments yet.
     pub fn new(config: AdamConfig) -> Self {
-        Self { config, moments: BTreeMap::new() }
+        Self { config, moments: BTreeMap::new(), torch_1_1: false }
+    }
+
+    /// This optimizer with the rules of PyTorch 1.1. There `zero_grad` leaves zeros in the place of a gradient, so a
+    /// parameter that once had one takes part in every later step: where it is idle, its moments decay and its steps are
+    /// counted. And `eps` is added to the root of the second moment before that is corrected for its bias.
+    pub fn as_in_torch_1_1(self) -> Self {
+        Self { torch_1_1: true, ..self }
     }
 
     /// Changes the step size.
@@ -72,7 +81,8 @@ impl Adam {
         self.moments = moments;
     }
 
-    /// Takes one step for every parameter that `grads` holds a gradient for.
+    /// Takes one step for every parameter that `grads` holds a gradient for; as in PyTorch 1.1, where that is asked for,
+    /// also for those that it held one for in an earlier step.
     ///
     /// # Errors
     /// When moments and gradients of a parameter do not fit each other.
@@ -83,11 +93,17 @@ impl Adam {
     ) -> Result<()> {
         let mut updates = Vec::new();
         for (name, var) in parameters {
-            let Some(grad) = grads.gradient_of(var) else { continue };
+            let grad = match grads.gradient_of(var) {
+                Some(grad) => grad.contiguous()?,
+                None if self.torch_1_1 && self.moments.contains_key(name) => {
+                    var.as_tensor().zeros_like()?
+                }
+                None => continue,
+            };
             if grad.dims() != var.dims() {
                 bail!("adam: {name} is {:?}, its gradient {:?}", var.dims(), grad.dims());
             }
-            let update = self.update(name, var, grad.contiguous()?)?;
+            let update = self.update(name, var, grad)?;
             if cuda::taken(var) {
                 updates.push(update);
             } else {
@@ -108,6 +124,7 @@ impl Adam {
         state.step += 1;
         let t = state.step as f64;
         let (size, root) = (c.lr / (1.0 - c.beta1.powf(t)), (1.0 - c.beta2.powf(t)).sqrt());
+        let (size, root) = if self.torch_1_1 { (size * root, 1.0) } else { (size, root) };
         let (m, v) = (state.m.clone(), state.v.clone());
         Ok(Update { value: var.as_tensor().clone(), grad, m, v, size, root })
     }

@@ -60,44 +60,46 @@ pub fn jobs(items: &[Item], scope: Scope) -> Vec<Job> {
 
 /// The jobs of one item on one dataset with one seed.
 fn item_jobs(item: Item, scope: Scope, dataset: Dataset, seed: u64) -> Vec<Job> {
+    let scale = scope.scale;
     let search = |method| Job::search(method, dataset, seed);
-    let found = |method| Job::found(method, 1, dataset, seed);
-    let ranked = |rank| Job::found(Method::Controller, rank, dataset, seed);
-    let both = |method| vec![search(method), found(method)];
-    let usual = || both(Method::Controller);
+    let picked = |method| {
+        let candidates = Job::candidates(scale, method, dataset, seed);
+        [vec![search(method)], candidates].concat()
+    };
+    let found = |method| {
+        let last = Job::found(scale, method, dataset, seed);
+        [picked(method), vec![last]].concat()
+    };
+    let usual = || found(Method::Controller);
     match item {
-        Item::Fig3 => vec![search(Method::Controller)],
+        Item::Fig3 => picked(Method::Controller),
         Item::Fig4 => usual(),
         Item::Table1 => [usual(), vec![Job::baseline(dataset, seed)]].concat(),
-        Item::Fig6 => [usual(), vec![ranked(2), ranked(3)]].concat(),
+        Item::Fig6 => {
+            let of = |rank| Job::candidate(Method::Controller, rank, dataset, seed);
+            [vec![search(Method::Controller)], (1..=3).map(of).collect()].concat()
+        }
         Item::Table2 | Item::Fig5 => {
-            let to = transfer_dataset(scope.scale, scope.stl10);
-            vec![search(Method::Controller), Job::transfer(dataset, to, seed)]
+            let to = transfer_dataset(scale, scope.stl10);
+            let transfer = Job::transfer(scale, dataset, to, seed);
+            [picked(Method::Controller), vec![transfer]].concat()
         }
         Item::Fig7 => {
-            let short = (0..scope.scale.sizes().proxies).map(|i| Job::random(i, dataset, seed));
-            std::iter::once(search(Method::Controller)).chain(short).collect()
+            let short = (0..scale.sizes().proxies).map(|i| Job::random(i, dataset, seed));
+            let drawn = (0..scale.sizes().drawn).map(|i| Job::drawn(i, dataset, seed));
+            std::iter::once(search(Method::Controller)).chain(short).chain(drawn).collect()
         }
-        Item::Fig8 => [usual(), both(Method::Frechet)].concat(),
-        Item::Fig9 => [both(Method::with_reset(scope.scale)), both(Method::NoReset)].concat(),
-        Item::Fig10 => [usual(), both(Method::Single)].concat(),
+        Item::Fig8 => [found(Method::Inception), found(Method::Frechet)].concat(),
+        Item::Fig9 => [found(Method::with_reset(scale)), found(Method::NoReset)].concat(),
+        Item::Fig10 => [usual(), found(Method::Single)].concat(),
         Item::Random => [
-            [both(Method::Controller), both(Method::Uniform)].concat(),
-            scratch(scope.scale, dataset, seed),
-            vec![best_of_scratch(scope.scale, dataset, seed), Job::baseline(dataset, seed)],
+            [usual(), found(Method::Uniform)].concat(),
+            Job::scratch(scale, dataset, seed),
+            Job::scratch_candidates(scale, dataset, seed),
+            vec![Job::scratch_found(scale, dataset, seed), Job::baseline(dataset, seed)],
         ]
         .concat(),
     }
-}
-
-/// The trainings that random search without shared weights consists of.
-pub fn scratch(scale: Scale, dataset: Dataset, seed: u64) -> Vec<Job> {
-    (0..scale.sizes().scratch).map(|index| Job::random(index, dataset, seed)).collect()
-}
-
-/// The training to the end of what random search without shared weights found.
-pub fn best_of_scratch(scale: Scale, dataset: Dataset, seed: u64) -> Job {
-    Job::best_of(&scratch(scale, dataset, seed), dataset, seed)
 }
 
 #[cfg(test)]
@@ -127,8 +129,8 @@ mod tests {
         let count = |items: &[Item]| jobs(items, scope(Scale::Small)).len();
         assert_eq!(
             count(&[Item::Fig10]),
-            4 * 6,
-            "two searches, two trainings; two datasets, three seeds"
+            10 * 6,
+            "two searches, three candidates of each, two trainings; two datasets, three seeds"
         );
         let apart = count(&[Item::Fig7]) + count(&[Item::Random]);
         // The usual search and four of the short trainings are in both.

@@ -1,7 +1,7 @@
 //! This module makes the configuration of a job: a preset, with the settings of the scale and of the job.
 
 use autogan_config::Configuration;
-use autogan_run::TrialKind;
+use autogan_run::{ScoresFile, TrialKind, by_score};
 use autogan_search::{SearchConfig, TrainingConfig};
 use autogan_space::Arch;
 
@@ -12,9 +12,10 @@ use crate::results::Results;
 use crate::scale::{Dataset, Scale};
 use crate::source::Files;
 
-/// The number that is added to the seed of short trainings, which pick architectures. With the seed of the long training
-/// the same luck would count twice: in the pick, and in the score at the end.
-const PICKING: u64 = 1000;
+/// The numbers that are added to the seeds of trainings that pick architectures: short ones, and those of candidates. With
+/// the seed of the training that is compared, the same luck would count twice: in the pick, and in the score at the end.
+const SHORT: u64 = 1000;
+const PICKING: u64 = 2000;
 
 /// The configuration of a search.
 ///
@@ -64,12 +65,12 @@ pub fn training_config(
     config.schedule.samples_every = 0;
     match length {
         Length::Short => {
-            config.seed = seed + PICKING;
+            config.seed = seed + SHORT;
             config.schedule.g_iterations = sizes.short;
             config.schedule.score_every = 0;
         }
-        Length::Long | Length::Transfer => {
-            config.seed = seed;
+        Length::Picking | Length::Long | Length::Transfer => {
+            config.seed = if length == Length::Picking { seed + PICKING } else { seed };
             config.schedule.g_iterations = sizes.long;
             config.schedule.score_every = sizes.long.div_ceil(2);
         }
@@ -80,13 +81,18 @@ pub fn training_config(
     Ok(config.checked()?)
 }
 
-/// Why a job can never begin: a job that it needs has failed. A job that takes the best of several needs one that has not.
+/// Why a job can never begin: a job that it needs has failed. A job that takes the best of several needs one that has not,
+/// one that takes the second two, and so on.
 pub(crate) fn blocked(job: &Job, failed: &[Failure]) -> Option<String> {
     let needs = job.needs();
     let is_lost = |wanted: &&str| failed.iter().any(|failure| failure.job == *wanted);
     let lost: Vec<&str> = needs.iter().copied().filter(is_lost).collect();
-    let any_will_do = matches!(&job.work, Work::Train { arch: ArchSource::BestOf(_), .. });
-    let enough = any_will_do && lost.len() < needs.len();
+    let enough = match &job.work {
+        Work::Train { arch: ArchSource::Ranked { rank, .. }, .. } => {
+            needs.len() - lost.len() >= *rank
+        }
+        _ => false,
+    };
     (!lost.is_empty() && !enough).then(|| format!("it needs {}, which failed", lost.join(", ")))
 }
 
@@ -110,30 +116,53 @@ pub(crate) fn architecture(job: &Job, arch: &ArchSource, results: &Results) -> R
             let missing = || needs(wanted, format!("{} architectures", top.len()));
             Ok(found.ok_or_else(missing)?.arch.clone())
         }
-        ArchSource::Random { job: wanted, index } => {
-            let mut random = search(wanted)?.trials;
-            random.retain(|trial| trial.kind == TrialKind::Random);
-            let missing = || needs(wanted, format!("{} random ones", random.len()));
-            Ok(random.get(*index).ok_or_else(missing)?.arch.clone())
+        ArchSource::Random { job: wanted, index } | ArchSource::Drawn { job: wanted, index } => {
+            let kind = match arch {
+                ArchSource::Drawn { .. } => TrialKind::Drawn,
+                _ => TrialKind::Random,
+            };
+            let mut all = search(wanted)?.trials;
+            all.retain(|trial| trial.kind == kind);
+            let missing = || needs(wanted, format!("{} of kind {kind}", all.len()));
+            Ok(all.get(*index).ok_or_else(missing)?.arch.clone())
         }
-        ArchSource::BestOf(jobs) => {
-            let mut best: Option<(f64, Arch)> = None;
-            for wanted in jobs {
-                let Some(training) = results.training(wanted)? else {
-                    // One that diverged is worse than any that did not.
-                    if results.diverged(wanted)?.is_some() {
-                        continue;
-                    }
-                    return Err(unfinished(wanted));
-                };
-                // The first of equals stays, as it would in a search that keeps the best so far.
-                if best.as_ref().is_none_or(|(score, _)| training.score() > *score) {
-                    best = Some((training.score(), training.file.arch));
-                }
-            }
-            best.map(|(_, arch)| arch).ok_or_else(|| needs("a short training", "none".to_owned()))
+        ArchSource::Ranked { jobs, rank } => {
+            let trained = trained(jobs, results)?.map_err(|wanted| unfinished(&wanted))?;
+            let place = rank.checked_sub(1).and_then(|at| by_score(&trained).get(at).copied());
+            let found =
+                place.and_then(|place| trained.get(place)).map(|scores| scores.arch.clone());
+            let wanted = format!("a training of rank {rank}");
+            found.ok_or_else(|| needs(&wanted, format!("{} that did not diverge", trained.len())))
         }
     }
+}
+
+/// The architecture that is kept of these candidates; `None` while one is not trained, or where all of them diverged.
+///
+/// # Errors
+/// When the directory of a job is damaged.
+pub(crate) fn kept(candidates: &[Job], results: &Results) -> Result<Option<Arch>> {
+    let jobs: Vec<String> = candidates.iter().map(|job| job.name.clone()).collect();
+    let Ok(trained) = trained(&jobs, results)? else { return Ok(None) };
+    let best = by_score(&trained).first().map(|&place| trained[place].arch.clone());
+    Ok(best)
+}
+
+/// The scores of these trainings without those that diverged, which are worse than any other; or the name of one that is
+/// not finished.
+fn trained(
+    jobs: &[String],
+    results: &Results,
+) -> Result<std::result::Result<Vec<ScoresFile>, String>> {
+    let mut trained = Vec::new();
+    for wanted in jobs {
+        match results.training(wanted)? {
+            Some(training) => trained.push(training.file),
+            None if results.diverged(wanted)?.is_some() => {}
+            None => return Ok(Err(wanted.clone())),
+        }
+    }
+    Ok(Ok(trained))
 }
 
 /// The scorer of a dataset's images.
@@ -156,6 +185,7 @@ fn directory(dataset: Dataset, files: &Files) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use autogan_config::{EntropyUnit, differences};
     use autogan_data::Hub;
     use autogan_search::Sources;
 
@@ -181,7 +211,8 @@ mod tests {
                     (config.search.iterations * config.search.shared_epochs * count) as f64
                 };
                 let budget = images(Method::Controller);
-                for method in [Method::Uniform, Method::Single, Method::Frechet] {
+                for method in [Method::Uniform, Method::Single, Method::Inception, Method::Frechet]
+                {
                     assert_eq!(images(method), budget, "{scale} {dataset:?} {method:?}");
                 }
                 assert_eq!(images(Method::Reset), images(Method::NoReset));
@@ -195,6 +226,7 @@ mod tests {
                 assert!((scratch / budget - 1.0).abs() < 0.001, "{scale}: {scratch} of {budget}");
                 assert!(of(Length::Long) > of(Length::Short));
                 assert_eq!(of(Length::Transfer), of(Length::Long));
+                assert_eq!(of(Length::Picking), of(Length::Long));
             }
         }
     }
@@ -210,16 +242,29 @@ mod tests {
             }
             failed[first.len()..].iter().map(|failure| failure.job.clone()).collect()
         };
-        // Through the short trainings to the one that picks among them.
-        let all = ["train-controller", "short-random0", "short-random1", "short-random2"];
-        let all = all.iter().chain(&["short-random3", "train-scratch"]);
-        let all: Vec<String> = all.map(|job| format!("{job}-shapes-s1")).collect();
+        let of = |jobs: &[&str]| -> Vec<String> {
+            jobs.iter().map(|job| format!("{job}-shapes-s1")).collect()
+        };
+        // Through the short trainings to those that pick among them.
+        let all = of(&[
+            "pick-controller-rank1",
+            "pick-controller-rank2",
+            "train-controller",
+            "short-random0",
+            "short-random1",
+            "short-random2",
+            "short-random3",
+            "pick-scratch-rank1",
+            "pick-scratch-rank2",
+            "train-scratch",
+        ]);
         assert_eq!(failing(&["search-controller-shapes-s1"]), all);
-        let some =
-            ["short-random0-shapes-s1", "short-random1-shapes-s1", "short-random2-shapes-s1"];
-        assert_eq!(failing(&some), [""; 0]);
-        let every = [some[0], some[1], some[2], "short-random3-shapes-s1"];
-        assert_eq!(failing(&every), ["train-scratch-shapes-s1"]);
+        let short: Vec<String> = (0..4).map(|i| format!("short-random{i}-shapes-s1")).collect();
+        let short: Vec<&str> = short.iter().map(String::as_str).collect();
+        assert_eq!(failing(&short[..2]), [""; 0], "two are left, and two are trained on");
+        assert_eq!(failing(&short[..3]), of(&["pick-scratch-rank2"]), "one is enough for the last");
+        let rest = of(&["pick-scratch-rank1", "pick-scratch-rank2", "train-scratch"]);
+        assert_eq!(failing(&short), rest);
     }
 
     #[test]
@@ -232,19 +277,42 @@ mod tests {
                 };
                 scale.seeds().iter().map(of).collect::<Vec<_>>()
             };
-            let long = seeds(Length::Long);
-            assert_eq!(long, scale.seeds());
-            assert!(seeds(Length::Short).iter().all(|seed| !long.contains(seed)), "{scale}");
+            let all = [Length::Short, Length::Picking, Length::Long].map(seeds);
+            assert_eq!(all[2], scale.seeds());
+            let different: std::collections::BTreeSet<u64> =
+                all.iter().flatten().copied().collect();
+            assert_eq!(different.len(), 3 * scale.seeds().len(), "{scale}");
         }
     }
 
     #[test]
-    fn searches_keep_enough_random_architectures() {
+    fn searches_keep_enough_architectures() {
         for scale in Scale::ALL {
             let on = (scale.datasets()[0], 0);
             let search = search_config(scale, Method::Controller, on, &nothing()).unwrap();
             let sizes = scale.sizes();
             assert!(search.derive.random >= sizes.proxies.max(sizes.scratch), "{scale}");
+            assert_eq!(search.derive.drawn, sizes.drawn, "{scale}");
+            // Figure 6 trains three.
+            assert!(search.derive.top_k >= sizes.kept.max(3) && sizes.scratch >= sizes.kept);
+        }
+    }
+
+    /// One weight, in standard deviations of either reward; else 1 / FID would be weighed by the scale of another score.
+    #[test]
+    fn the_searches_of_figure_8_differ_in_the_reward_alone() {
+        for scale in Scale::ALL {
+            let of = |method| {
+                search_config(scale, method, (scale.datasets()[0], 0), &nothing()).unwrap()
+            };
+            let [usual, is, frechet] =
+                [Method::Controller, Method::Inception, Method::Frechet].map(of);
+            assert_eq!(is.controller, frechet.controller);
+            assert_eq!(is.controller.entropy_unit, EntropyUnit::Spread);
+            assert_eq!(is.controller.entropy_weight, 4.0 * usual.controller.entropy_weight);
+            let changed = differences(&[is.flat().unwrap(), frechet.flat().unwrap()]);
+            let keys: Vec<&str> = changed.iter().map(|(key, _)| key.as_str()).collect();
+            assert_eq!(keys, ["reward.metric"]);
         }
     }
 

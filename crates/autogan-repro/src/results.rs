@@ -71,13 +71,6 @@ pub struct TrainingResult {
     pub host: Host,
 }
 
-impl TrainingResult {
-    /// What trainings are ranked by: the last Inception Score, higher is better.
-    pub fn score(&self) -> f64 {
-        self.file.last.is
-    }
-}
-
 impl Results {
     /// The jobs under `root`, the directory of one scale.
     pub fn new(root: &Path) -> Results {

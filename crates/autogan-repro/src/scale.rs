@@ -137,8 +137,12 @@ pub struct Sizes {
     pub short: u64,
     /// G iterations of a training to the end.
     pub long: u64,
-    /// Architectures of figure 7.
+    /// K of the paper: the best of a search that are trained from scratch, of which one is kept.
+    pub kept: usize,
+    /// Random architectures of figure 7.
     pub proxies: usize,
+    /// Architectures of figure 7 that the search drew, at most.
+    pub drawn: usize,
     /// Architectures of random search without shared weights: so many short trainings show the discriminator as many
     /// images as one search.
     pub scratch: usize,
@@ -156,7 +160,7 @@ const TINY: Sizes = Sizes {
         (c.reward.images, c.reward.batch) = (16, 8);
         (c.reward.recalibrate_batches, c.reward.recalibrate_batch) = (1, 8);
         (c.derive.candidates, c.derive.top_k) = (4, 3);
-        (c.derive.images, c.derive.random) = (16, 6);
+        (c.derive.images, c.derive.random, c.derive.drawn) = (16, 6, 3);
     },
     training_presets: ["quick", "cifar10-cpu", "stl10"],
     training: |c| {
@@ -171,7 +175,9 @@ const TINY: Sizes = Sizes {
     }),
     short: 5,
     long: 8,
+    kept: 2,
     proxies: 6,
+    drawn: 3,
     scratch: 4,
 };
 
@@ -182,7 +188,7 @@ const SMALL: Sizes = Sizes {
         (c.search.iterations, c.search.grow_at) = (11, [2, 4]);
         c.controller.steps = 8;
         c.reward.images = 256;
-        (c.derive.images, c.derive.random) = (1000, 10);
+        (c.derive.images, c.derive.random, c.derive.drawn) = (1000, 10, 6);
     },
     training_presets: ["quick", "quick", "quick"],
     training: |c| {
@@ -201,19 +207,23 @@ const SMALL: Sizes = Sizes {
     }),
     short: 275,
     long: 360,
+    kept: 3,
     proxies: 6,
+    drawn: 6,
     scratch: 4,
 };
 
 const FULL: Sizes = Sizes {
     search_presets: ["quick", "cifar10"],
-    search: |c| c.derive.random = 48,
+    search: |c| (c.derive.random, c.derive.drawn) = (48, 24),
     training_presets: ["quick", "cifar10", "stl10"],
     training: |_| (),
     reset: None,
     short: 4688,
     long: 50_000,
+    kept: 5,
     proxies: 24,
+    drawn: 24,
     scratch: 45,
 };
 

@@ -30,10 +30,11 @@ mod reward;
 mod rollout;
 mod rule;
 mod ruled;
+mod spread;
 mod trainer;
 
 pub use actions::ActionSpace;
-pub use autogan_config::{BaselineOrder, FirstInput, PolicyLoss};
+pub use autogan_config::{BaselineOrder, EntropyUnit, FirstInput, PolicyLoss};
 pub use baseline::Baseline;
 pub use beam::{Beam, Candidate};
 pub use controller::{Controller, ControllerConfig};
@@ -45,4 +46,5 @@ pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use rule::{AnyChoice, BudgetRule, ChoiceRule};
 pub use ruled::RuledController;
+pub use spread::RewardSpread;
 pub use trainer::{PolicyTrainer, StepReport};

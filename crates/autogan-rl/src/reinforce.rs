@@ -1,6 +1,6 @@
 //! [`Reinforce`] turns the rewards of a batch into a differentiable loss: it keeps the baseline and picks the policy loss.
 
-use autogan_config::PolicyConfig;
+use autogan_config::{EntropyUnit, PolicyConfig};
 use candle_core::{DType, Tensor};
 
 use crate::PolicyLoss;
@@ -8,6 +8,7 @@ use crate::baseline::{Baseline, check_finite};
 use crate::error::{Result, RlError};
 use crate::loss::{advantage_loss, entropy_in_reward_loss, released_loss};
 use crate::rollout::Rollout;
+use crate::spread::RewardSpread;
 
 /// A loss and what went into it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub struct PolicyStep {
 pub struct Reinforce {
     config: PolicyConfig,
     baseline: Baseline,
+    spread: RewardSpread,
 }
 
 impl Reinforce {
@@ -40,7 +42,7 @@ impl Reinforce {
             return Err(RlError::Config { key: "entropy_weight", expected: "0 or more", found });
         }
         let baseline = Baseline::new(config.baseline_decay, config.baseline_order)?;
-        Ok(Self { config: config.clone(), baseline })
+        Ok(Self { config: config.clone(), baseline, spread: RewardSpread::default() })
     }
 
     /// The moving average, for a checkpoint or a plot.
@@ -62,10 +64,32 @@ impl Reinforce {
         Ok(())
     }
 
+    /// The spread of the rewards, for a checkpoint.
+    pub fn spread(&self) -> &RewardSpread {
+        &self.spread
+    }
+
+    /// Restores the spread that a checkpoint holds.
+    pub fn set_spread(&mut self, spread: RewardSpread) {
+        self.spread = spread;
+    }
+
     /// Restarts the baseline where that is configured; to be called at the start of every search iteration.
     pub fn begin_iteration(&mut self) {
+        self.spread.begin_iteration();
         if self.config.restart_baseline {
             self.baseline.restart();
+        }
+    }
+
+    /// What the entropy's weight is multiplied by for a batch with these rewards.
+    fn entropy_unit(&mut self, rewards: &[f64]) -> f64 {
+        match self.config.entropy_unit {
+            EntropyUnit::Reward => 1.0,
+            EntropyUnit::Spread => {
+                self.spread.add(rewards);
+                self.spread.value()
+            }
         }
     }
 
@@ -77,7 +101,7 @@ impl Reinforce {
     pub fn loss(&mut self, rollout: &Rollout, rewards: &[f64]) -> Result<PolicyStep> {
         RlError::check_length("rewards", rollout.batch(), rewards.len(), "row of the batch")?;
         check_finite(rewards)?;
-        let c = self.config.entropy_weight;
+        let c = self.config.entropy_weight * self.entropy_unit(rewards);
         match self.config.loss {
             PolicyLoss::EntropyBonus => {
                 let (advantages, baseline) = self.baseline.advantages(rewards)?;
@@ -190,5 +214,30 @@ mod tests {
         // r = (3.05, 3.1) is its own first baseline; then b = 0.9 · (3.05, 3.1) + 0.1 · (4.05, 4.1) = (3.15, 3.2).
         close(&reinforce.loss(&row, &[3.0]).unwrap(), &[0.0], 3.075);
         close(&reinforce.loss(&row, &[4.0]).unwrap(), &[0.9], 3.175);
+    }
+
+    /// 1 / FID is a hundred times smaller than the Inception Score: one weight means the same for both.
+    #[test]
+    fn a_weight_in_units_of_the_spread_follows_the_scale_of_the_rewards() {
+        let rows = rollout(&[[0.5, 1.0], [0.6, 0.4]]);
+        let advantages = |unit: EntropyUnit, scale: f64| {
+            let config = PolicyConfig { entropy_unit: unit, ..preset("paper") };
+            let mut reinforce = Reinforce::new(&config).unwrap();
+            let mut all = Vec::new();
+            for rewards in [[3.0, 1.0], [4.0, 2.5], [3.5, 3.0]] {
+                let step = reinforce.loss(&rows, &rewards.map(|r| r * scale)).unwrap();
+                all.extend(step.advantages.iter().map(|a| a / scale));
+                reinforce.begin_iteration();
+            }
+            all
+        };
+        let near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+        let [one, small] = [1.0, 0.01].map(|scale| advantages(EntropyUnit::Spread, scale));
+        assert!(near(&one, &small), "{one:?} {small:?}");
+        let [one, small] = [1.0, 0.01].map(|scale| advantages(EntropyUnit::Reward, scale));
+        assert!(!near(&one, &small), "the weight alone is of one scale");
+        // The spread of 3 and 1 is √2: advantages of 3 + 0.1·√2·1.5 and 1 + 0.1·√2·1.0 over their mean.
+        let first = advantages(EntropyUnit::Spread, 1.0)[0];
+        assert!((first - (1.0 + 0.1 * 2.0f64.sqrt() * 0.25)).abs() < 1e-12, "{first}");
     }
 }

@@ -140,8 +140,8 @@ fn presets_differ_where_the_table_says() {
     assert_eq!(released.entropy_weight, 1e-3);
     assert_eq!(released.baseline_order, BaselineOrder::UpdateThenSubtract);
     assert_eq!(default.baseline_order, BaselineOrder::SubtractThenUpdate);
-    assert!(released.restart_baseline && !default.restart_baseline && !paper.restart_baseline);
-    for (config, kept) in [(default, Some(2.0)), (released, None)] {
+    assert!(released.restart_baseline && default.restart_baseline && !paper.restart_baseline);
+    for (config, kept) in [(paper, Some(2.0)), (default, None), (released, None)] {
         let c = one_decision();
         let rollout = c.freely().evaluate(&c.zero_starts(1), &[vec![0]]).unwrap();
         let mut reinforce =

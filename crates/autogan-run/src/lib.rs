@@ -51,5 +51,5 @@ pub use store::{
     TrialKind,
 };
 pub use tensorboard::EventFile;
-pub use winner_file::{TrainedArch, WinnerFile};
+pub use winner_file::{TrainedArch, WinnerFile, by_score};
 pub use writer::{ResumedRun, RunWriter};

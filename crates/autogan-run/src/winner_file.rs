@@ -8,7 +8,7 @@ use autogan_space::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::scores_file::{ModelScore, ScoresProtocol};
+use crate::scores_file::{ModelScore, ScoresFile, ScoresProtocol};
 use crate::sealed;
 
 /// The content of `winner.json`.
@@ -49,6 +49,14 @@ pub struct TrainedArch {
     pub last: ModelScore,
 }
 
+/// The places of trained candidates of a search, the best first: by the Inception Score of the best weights of each, as
+/// the paper picks (section 3.3.3). Equal ones keep their order.
+pub fn by_score(trained: &[ScoresFile]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..trained.len()).collect();
+    places.sort_by(|&a, &b| trained[b].best.is.total_cmp(&trained[a].best.is));
+    places
+}
+
 impl WinnerFile {
     /// Writes the file atomically.
     ///
@@ -68,16 +76,42 @@ impl WinnerFile {
 mod tests {
     use super::*;
 
+    fn score(is: f64, frechet: Option<f64>) -> ModelScore {
+        ModelScore { g_iteration: 500, images_seen: 16_000, is, is_std: 0.25, frechet }
+    }
+
+    fn protocol() -> ScoresProtocol {
+        ScoresProtocol { is: "is_compact-shapes_16_2splits".into(), frechet: None }
+    }
+
+    /// What decides is neither the end nor the distance.
+    #[test]
+    fn the_highest_inception_score_of_the_best_weights_comes_first() {
+        let of = |best: f64, last: f64, frechet: f64| ScoresFile {
+            arch: Arch::AUTOGAN_A,
+            named: String::new(),
+            seed: 0,
+            preset: "quick".into(),
+            dataset: "shapes".into(),
+            scorer: "compact-shapes".into(),
+            protocol: protocol(),
+            params: 1,
+            macs: 1,
+            g_iterations: 500,
+            images_seen: 16_000,
+            last: score(last, Some(1.0)),
+            best: score(best, Some(frechet)),
+            real: crate::RealScore { is: 9.5, is_std: 0.25, frechet: None },
+        };
+        let all = [of(2.0, 9.0, 1.0), of(3.0, 1.0, 8.0), of(2.5, 2.0, 2.0), of(3.0, 8.0, 1.0)];
+        assert_eq!(by_score(&all), [1, 3, 2, 0], "of equal ones the first");
+        assert_eq!(by_score(&[]), [0; 0]);
+    }
+
     #[test]
     fn comes_back_and_names_one_of_its_own() {
-        let score = ModelScore {
-            g_iteration: 500,
-            images_seen: 16_000,
-            is: 3.5,
-            is_std: 0.25,
-            frechet: None,
-        };
-        let protocol = ScoresProtocol { is: "is_compact-shapes_16_2splits".into(), frechet: None };
+        let score = score(3.5, None);
+        let protocol = protocol();
         let trained = TrainedArch {
             rank: 2,
             arch: Arch::AUTOGAN_A.prefix(1),

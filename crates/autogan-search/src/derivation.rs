@@ -23,6 +23,9 @@ pub(crate) struct Derivation {
     pub untrained: Option<f64>,
     /// The scores of random architectures, as far as they are known.
     pub random: Vec<f64>,
+    /// How many children of the last stage are scored anew. Checkpoints of earlier versions have none.
+    #[serde(default)]
+    pub drawn: usize,
 }
 
 impl Derivation {

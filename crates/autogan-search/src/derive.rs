@@ -61,6 +61,10 @@ impl Search {
             let which = (TrialKind::Random, step);
             let reward = self.score_and_report(&arch, FRESH, plan.images, which, reporter)?;
             d.random.push(reward.value);
+        } else if let Some(arch) = self.child_of_course(d.drawn) {
+            let which = (TrialKind::Drawn, d.drawn as u64);
+            self.score_and_report(&arch, FRESH, plan.images, which, reporter)?;
+            d.drawn += 1;
         } else {
             self.sample_grid("best".into(), &d.best(&self.config)?.0, reporter)?;
             return Ok(true);
@@ -84,6 +88,12 @@ impl Search {
             score: Some(score),
             top: derivation.found(config),
         })
+    }
+
+    /// Child `i` of those of the last stage that are scored anew: evenly over the order in which they were first drawn.
+    fn child_of_course(&self, i: usize) -> Option<Arch> {
+        let all = self.config.derive.drawn.min(self.seen.len());
+        (i < all).then(|| self.seen[i * self.seen.len() / all].0.clone())
     }
 
     /// Architecture `i` of those drawn uniformly from everything that is allowed.

@@ -81,7 +81,7 @@ impl Estimate {
             let grows = bounds[stage + 1] > bounds[stage];
             let candidates = if grows { plan.candidates } else { 0 };
             // The final comparison scores more images: counted in children of the usual size.
-            let more = (d.top_k + d.random + 1) * d.images / r.images.max(1);
+            let more = (d.top_k + d.random + d.drawn + 1) * d.images / r.images.max(1);
             StageCost {
                 stage,
                 side: config.model.bottom << (stage + 1),
@@ -93,7 +93,7 @@ impl Estimate {
                 ranked: if last { d.candidates + more } else { candidates } as u64,
                 ranking_steps: if last {
                     // Besides the children: real images, the untrained generator, the sample grid.
-                    d.candidates + d.top_k + d.random + 3
+                    d.candidates + d.top_k + d.random + d.drawn + 3
                 } else {
                     candidates
                 } as u64,

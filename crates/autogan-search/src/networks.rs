@@ -42,13 +42,17 @@ impl Networks {
             None => Generator::supernet(&sizes, rng, dtype, device)?,
             Some(arch) => Generator::derived(&sizes, arch, rng, dtype, device)?,
         };
-        let sizes = DiscriminatorConfig { width: model.df, init: model.discriminator_init };
+        let sizes = DiscriminatorConfig {
+            width: model.df,
+            init: model.discriminator_init,
+            warm_up: model.spectral_warm_up,
+        };
         let rng = &mut streams.rng("init.d", 0);
         let discriminator = Discriminator::new(&sizes, rng, dtype, device)?;
         Ok(Self {
             ema: Ema::new(&generator, train.ema_decay, train.ema_buffers)?,
-            g_adam: Adam::new(adam(train, train.g_lr)),
-            d_adam: Adam::new(adam(train, train.d_lr)),
+            g_adam: adam(train, train.g_lr),
+            d_adam: adam(train, train.d_lr),
             generator,
             discriminator,
         })

@@ -2,11 +2,11 @@
 
 use autogan_data::Images;
 use autogan_nn::{GeneratorConfig, Rules};
-use autogan_ops::AdamConfig;
+use autogan_ops::{Adam, AdamConfig};
 use autogan_rl::{ActionSpace, Controller, PolicyTrainer};
 use candle_core::{DType, Device};
 
-use crate::config::{Levels, ModelConfig, SearchConfig, TrainConfig};
+use crate::config::{AdamRule, Levels, ModelConfig, SearchConfig, TrainConfig};
 use crate::error::Result;
 use crate::images::StageImages;
 use crate::streams::Streams;
@@ -22,8 +22,13 @@ pub(crate) fn generator_sizes(model: &ModelConfig) -> GeneratorConfig {
 }
 
 /// Adam with this step size, for either network.
-pub(crate) fn adam(train: &TrainConfig, lr: f64) -> AdamConfig {
-    AdamConfig { lr, beta1: train.beta1, beta2: train.beta2, eps: 1e-8 }
+pub(crate) fn adam(train: &TrainConfig, lr: f64) -> Adam {
+    let TrainConfig { beta1, beta2, .. } = *train;
+    let adam = Adam::new(AdamConfig { lr, beta1, beta2, eps: 1e-8 });
+    match train.adam {
+        AdamRule::SkipIdle => adam,
+        AdamRule::Torch11 => adam.as_in_torch_1_1(),
+    }
 }
 
 /// The training images of a stage.

@@ -1,7 +1,7 @@
 //! A search is a [`Job`] here: its units of work, its checkpoints, and what it leaves in its run directory.
 
 use autogan_config::Configuration;
-use autogan_rl::{Baseline, Beam};
+use autogan_rl::{Baseline, Beam, RewardSpread};
 use autogan_run::{Checkpoint, Result as RunResult, RunDir, Trial};
 use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
 use candle_core::Device;
@@ -40,6 +40,9 @@ struct SavedState {
     #[serde(rename = "unheard")]
     losses: Option<KnownLosses>,
     baseline: Baseline,
+    /// Checkpoints of earlier versions have none.
+    #[serde(default)]
+    spread: RewardSpread,
     favourite: Option<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
     ranking: Option<Ranking>,
@@ -79,6 +82,7 @@ impl Job for Search {
         search.position = saved.position;
         search.controller.load_state(&stored.state("controller")?)?;
         search.policy.reinforce.set_baseline(saved.baseline)?;
+        search.policy.reinforce.set_spread(saved.spread);
         let (policy, steps) =
             (search.controller.named_vars(), saved.adam_steps.get(CONTROLLER_ADAM));
         let moments = stored.moments(CONTROLLER_ADAM, policy, steps)?;
@@ -145,6 +149,7 @@ impl Job for Search {
             windows: self.windows.clone(),
             losses: self.losses.as_ref().map(ComingLosses::read).transpose()?,
             baseline: self.policy.reinforce.baseline().clone(),
+            spread: self.policy.reinforce.spread().clone(),
             favourite: self.favourite.clone(),
             seen: self.seen.clone(),
             ranking: self.ranking.clone(),

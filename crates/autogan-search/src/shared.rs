@@ -1,6 +1,9 @@
 //! Shared training takes a D step with a fresh architecture, and a G step after the first D step of each group.
+//!
+//! The released code and its preset count groups from 0 in each iteration (`search.restart_steps`), and look at the loss
+//! windows after every D step (`reset.check`).
 
-use crate::config::LrDecay;
+use crate::config::{LrDecay, ResetCheck};
 use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
 use crate::losses::{ComingLosses, KnownLosses, StepPlace};
@@ -20,7 +23,9 @@ impl Search {
         let (train, streams) = (&self.config.train, self.streams);
         let step = Step { train, stage, iteration, streams, index };
         let d_loss = self.networks.d_step(&step, &arch, &real)?;
-        let g_due = d_steps.is_multiple_of(train.n_critic as u64);
+        let group_steps =
+            if self.config.search.restart_steps { self.position.step } else { d_steps };
+        let g_due = group_steps.is_multiple_of(train.n_critic as u64);
         let g_loss = if g_due { Some(self.networks.g_step(&step, &arch)?) } else { None };
         let counted = &mut self.position.images;
         counted.real += images as u64;
@@ -33,7 +38,12 @@ impl Search {
         self.position.step += 1;
         let place = StepPlace { step: self.position.step, d_steps, images };
         let before = self.losses.replace(ComingLosses::new(place, d_loss, g_loss));
-        let stops = self.read_losses(before, reporter)?;
+        let mut stops = self.read_losses(before, reporter)?;
+        if self.config.reset.check == ResetCheck::DStep {
+            // Where a loss is waited for, no step follows the one that fills the window.
+            let now = self.losses.take();
+            stops |= self.read_losses(now, reporter)?;
+        }
         if stops || place.step >= self.shared_steps() {
             let last = self.losses.take();
             self.read_losses(last, reporter)?;
@@ -61,8 +71,11 @@ impl Search {
     /// Fills the loss windows; true when the losses stand still.
     fn watch(&mut self, losses: &KnownLosses, reporter: &mut dyn Reporter<SearchEvent>) -> bool {
         self.windows.push_d(losses.d, &self.config.reset);
-        let Some(g_loss) = losses.g else { return false };
-        self.windows.push_g(g_loss, &self.config.reset);
+        match (losses.g, self.config.reset.check) {
+            (Some(g_loss), _) => self.windows.push_g(g_loss, &self.config.reset),
+            (None, ResetCheck::GStep) => return false,
+            (None, ResetCheck::DStep) => {}
+        }
         let Some((g_spread, d_spread)) = self.windows.standing_still(&self.config.reset) else {
             return false;
         };

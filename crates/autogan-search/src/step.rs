@@ -27,6 +27,7 @@ impl Networks {
         // A last batch may be short.
         let z = self.latents(at, "latents.d", real.dim(0)?)?;
         let fake = self.generator.forward_frozen(&z, arch, NormMode::Train)?.detach();
+        self.ema.follow_buffers(&self.generator)?;
         let again = match at.train.power_iterations {
             PowerIterations::PerForward => DMode::Train,
             PowerIterations::PerStep => DMode::Eval,
@@ -189,6 +190,39 @@ mod tests {
             for (f, e) in found.iter().zip(&expected) {
                 assert!((f - e).abs() <= 1e-4 * scale, "{name}: expected {e}, found {f}");
             }
+        }
+    }
+
+    /// The released code evaluates the averaged parameters in the trained network, with whatever statistics that has: of
+    /// the D steps after the last G step too.
+    #[test]
+    fn live_buffers_of_the_average_are_those_of_the_generator_after_d_steps_too() {
+        let small = ["model.gf=4", "model.df=6", "model.latent=5", "train.ema_buffers=live"];
+        let config = SearchConfig::preset("quick", &small.map(str::to_owned)).unwrap();
+        let mut networks = networks(&config);
+        let (arch, device) = (Arch::AUTOGAN_A.prefix(STAGE + 1), Device::Cpu);
+        let real = Tensor::zeros((3, 3, 16, 16), candle_core::DType::F32, &device).unwrap();
+        let all = |params: Vec<(&str, &candle_core::Var)>| -> Vec<Vec<f64>> {
+            let of = |var: &candle_core::Var| {
+                let flat = var.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap();
+                flat.to_vec1().unwrap()
+            };
+            params.into_iter().map(|(_, var)| of(var)).collect()
+        };
+        let mut before = Vec::new();
+        for index in 0..3 {
+            let streams = Streams::new(SEED);
+            let at = Step { train: &config.train, stage: STAGE, iteration: 0, streams, index };
+            networks.d_step(&at, &arch, &real).unwrap();
+            if index == 0 {
+                networks.g_step(&at, &arch).unwrap();
+            }
+            let (live, average) = (&networks.generator, networks.ema.generator());
+            let buffers = all(live.params().buffers());
+            assert_eq!(all(average.params().buffers()), buffers, "step {index}");
+            assert_ne!(buffers, before, "a D step changes them");
+            before = buffers;
+            assert_ne!(all(average.params().trainable()), all(live.params().trainable()));
         }
     }
 }

@@ -21,6 +21,11 @@ impl Search {
             reporter.event(&SearchEvent::Stage { stage, side, iterations: begins, real });
         }
         self.policy.reinforce.begin_iteration();
+        if self.config.search.restart_steps {
+            // A reset may have ended the last epoch early.
+            let batches = self.stage_images.batches();
+            self.position.stage_steps = self.position.stage_steps.next_multiple_of(batches);
+        }
         self.favourite = None;
         let shared_steps = self.shared_steps();
         let controller_steps = self.config.controller.steps as u64;

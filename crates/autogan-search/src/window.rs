@@ -63,7 +63,7 @@ fn spread(values: &VecDeque<f64>, statistic: ResetStatistic) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RankOrder;
+    use crate::config::{RankOrder, ResetCheck};
 
     fn config(statistic: ResetStatistic, threshold: f64) -> ResetConfig {
         ResetConfig {
@@ -71,6 +71,7 @@ mod tests {
             window: 4,
             threshold,
             statistic,
+            check: ResetCheck::DStep,
             clear_on_growth: true,
             rank: RankOrder::BeforeReset,
         }

@@ -39,10 +39,8 @@ const RULES: &[Rule] = &[
     rule("autogan-report", false, "files run config space stats"),
     rule("autogan-search", true, "files space config ops weights data nn rl metrics run"),
     rule("autogan-strategies", false, "space"),
-    rule("autogan-table", false, "files space"),
-    rule("autogan-compare", false, "files space stats report strategies table"),
-    rule("autogan-repro", true, "files space config nn metrics data run report search table"),
     rule("autogan-table", false, "files space stats"),
+    rule("autogan-compare", false, "files space stats report strategies table"),
     rule("autogan-repro", true, "files space config nn metrics data run report search stats table"),
     rule(
         "autogan-cli",

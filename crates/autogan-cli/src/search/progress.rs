@@ -198,7 +198,7 @@ impl<'a> Progress<'a> {
         let phase = match kind {
             TrialKind::Controller => return,
             TrialKind::Candidate => Phase::End,
-            TrialKind::Derive | TrialKind::Random => Phase::Derive,
+            TrialKind::Derive | TrialKind::Random | TrialKind::Drawn => Phase::Derive,
         };
         if self.position.phase != phase {
             self.position.phase = phase;

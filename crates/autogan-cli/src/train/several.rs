@@ -1,7 +1,8 @@
 //! `autogan train --from-run` trains the best architectures of a search in turn (section 3.3.3).
 //!
 //! Each of them has a run directory of its own, `rank-1` and so on, under one directory. A training that is finished
-//! there is not done again, so the same command goes on where it was stopped.
+//! there is not done again, so the same command goes on where it was stopped. One that diverges cannot win, and the others
+//! go on without it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,8 +11,8 @@ use crate::called::program;
 use anyhow::{Context, ensure};
 use autogan_config::Configuration;
 use autogan_run::export::{Align, aligned};
-use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile};
-use autogan_search::{Outcome, Training, TrainingConfig, best_is_intact};
+use autogan_run::{FoundArch, RunDir, ScoresFile, TrainedArch, WinnerFile, by_score};
+use autogan_search::{Outcome, SearchError, Training, TrainingConfig, best_is_intact};
 
 use super::Args;
 use crate::run_args::{Runner, config_of};
@@ -49,9 +50,13 @@ pub fn run(args: &Args, runner: &Runner<'_>, run: &RunDir) -> anyhow::Result<Exi
     let mut trained = Vec::new();
     for (found, config) in &candidates {
         let path = parent.join(format!("rank-{}", found.rank));
-        match one(runner, config.clone(), path)? {
-            Some(scores) => trained.push((found, scores)),
-            None => return Ok(runner.stopped("stopped; the same command goes on from here")),
+        match one(runner, config.clone(), path) {
+            Ok(Some(scores)) => trained.push((found, scores)),
+            Ok(None) => return Ok(runner.stopped("stopped; the same command goes on from here")),
+            Err(error) if diverged(&error) => {
+                runner.terminal.warn(&format!("rank {} is left out: {error:#}", found.rank));
+            }
+            Err(error) => return Err(error),
         }
     }
     let file = winner(run, &trained)?;
@@ -98,15 +103,16 @@ fn one(
     }
 }
 
-/// The candidate with the highest Inception Score, as the paper picks it; of equal ones the first.
+/// Whether a training ended because its networks diverged.
+fn diverged(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<SearchError>(), Some(SearchError::Diverged { .. }))
+}
+
+/// The winner of the candidates, by the rule of [`by_score`].
 fn winner(run: &RunDir, trained: &[(&FoundArch, ScoresFile)]) -> anyhow::Result<WinnerFile> {
-    let mut best: Option<&(&FoundArch, ScoresFile)> = None;
-    for candidate in trained {
-        if best.is_none_or(|(_, scores)| candidate.1.best.is > scores.best.is) {
-            best = Some(candidate);
-        }
-    }
-    let (found, scores) = best.context("nothing was trained")?;
+    let all: Vec<ScoresFile> = trained.iter().map(|(_, scores)| scores.clone()).collect();
+    let best = by_score(&all).first().map(|&place| &trained[place]);
+    let (found, scores) = best.context("every training diverged, so there is no winner")?;
     let trained = trained.iter().map(|(found, scores)| TrainedArch {
         rank: found.rank,
         arch: found.arch.clone(),

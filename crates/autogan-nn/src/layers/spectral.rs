@@ -1,8 +1,8 @@
 //! These layers use spectral norm (Miyato et al., 2018) and the released names `weight_orig`, `weight_u`, `weight_v`.
 //!
 //! The weight that is used is W / σ with σ = uᵀWv. In training mode each forward takes one power iteration first and
-//! keeps u and v; they are constants in the gradient. u and v start as normalised normal draws followed by [`WARM_UP`]
-//! power iterations, as in PyTorch's current parametrisation, so that σ is near the true norm from the first step.
+//! keeps u and v; they are constants in the gradient. u and v start as normalised normal draws. A warm-up of power
+//! iterations may follow, so that σ is near the true norm from the first step: PyTorch's current parametrisation has 15.
 
 use autogan_ops::{self as ops, Before, Resize};
 use autogan_weights::{Init, ParamsBuilder, assign};
@@ -10,9 +10,6 @@ use candle_core::{ModuleT, Tensor, Var};
 
 use super::doubles;
 use crate::{DMode, DiscriminatorInit, Grad, Result};
-
-/// Power iterations after initialisation.
-const WARM_UP: usize = 15;
 
 /// The vectors u and v of one weight in one forward pass, f64, on the weight's device.
 #[derive(Debug, Clone)]
@@ -71,8 +68,9 @@ impl SpectralWeight {
         Ok(Vectors { u, v })
     }
 
-    pub fn warm_up(&self) -> Result<()> {
-        for _ in 0..WARM_UP {
+    /// Does so many power iterations, whose vectors are kept.
+    pub fn warm_up(&self, iterations: usize) -> Result<()> {
+        for _ in 0..iterations {
             self.iterate()?;
         }
         Ok(())

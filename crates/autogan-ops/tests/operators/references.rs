@@ -202,6 +202,65 @@ fn adam_takes_the_steps_of_its_paper() {
     assert_eq!(adam.moments()["p"].step, 3);
 }
 
+/// Of two parameters, the second has a gradient in the second step alone. Moments and steps by hand, at decays of 1/2 and
+/// 3/4; `eps` is large, so that its place shows.
+#[test]
+fn adam_of_torch_1_1_steps_idle_parameters_with_gradients_of_zeros() {
+    let config = ops::AdamConfig { lr: 0.25, beta1: 0.5, beta2: 0.75, eps: 0.5 };
+    let [always, once] = [2.0f64, 3.0].map(|value| Var::new(&[value], &Device::Cpu).unwrap());
+    let vars = || [("always", &always), ("once", &once)];
+    let mut adam = ops::Adam::new(config).as_in_torch_1_1();
+    let mut step = |both: bool| {
+        // Gradients of 1 and of 4.
+        let loss = always.as_tensor().clone();
+        let loss = if both { ((&*once * 4.0).unwrap() + loss).unwrap() } else { loss };
+        let grads = loss.sum_all().unwrap().backward().unwrap();
+        adam.step(vars(), &grads).unwrap();
+        let of = |name: &str| {
+            adam.moments().get(name).map(|all| (all.step, values(&all.m)[0], values(&all.v)[0]))
+        };
+        (of("always"), of("once"), values(once.as_tensor())[0])
+    };
+    assert_eq!(step(false), (Some((1, 0.5, 0.25)), None, 3.0), "no gradient yet");
+    // m = 4/2, v = 16/4; the corrections are 1/2 and √(1/4): 3 − 0.25 · (1/2) / (1/2) · 2 / (2 + 1/2).
+    assert_eq!(step(true).1, Some((1, 2.0, 4.0)));
+    assert!((values(once.as_tensor())[0] - 2.8).abs() < 1e-15);
+    // Idle: m = 1, v = 3, the corrections 3/4 and √(7/16).
+    let third = 2.8 - 0.25 * (7.0f64 / 16.0).sqrt() / 0.75 / (3.0f64.sqrt() + 0.5);
+    let (other, idle, value) = step(false);
+    assert_eq!((other.unwrap().0, idle), (3, Some((2, 1.0, 3.0))));
+    assert!((value - third).abs() < 1e-15, "{value}, expected {third}");
+    assert_eq!(step(false).1, Some((3, 0.5, 2.25)));
+}
+
+/// What the networks have: without a first moment, what is idle stays where it is while its second moment decays. So its
+/// next step is larger than it would be with the moment kept.
+#[test]
+fn without_a_first_moment_an_idle_parameter_stays_and_then_takes_a_larger_step() {
+    let config = ops::AdamConfig { lr: 0.01, beta1: 0.0, beta2: 0.9, eps: 1e-8 };
+    let after = |mut adam: ops::Adam| {
+        let [idle, other] = [1.0f64, 1.0].map(|value| Var::new(&[value], &Device::Cpu).unwrap());
+        let mut values_of_idle = Vec::new();
+        for used in [true, false, false, false, true] {
+            let loss = if used { (&*idle * &*other).unwrap() } else { (&*other * 2.0).unwrap() };
+            let grads = loss.sum_all().unwrap().backward().unwrap();
+            // The other one stays at 1, so that the gradient is 1 wherever there is one.
+            adam.step([("idle", &idle)], &grads).unwrap();
+            values_of_idle.push(values(idle.as_tensor())[0]);
+        }
+        values_of_idle
+    };
+    let (old, current) =
+        (after(ops::Adam::new(config).as_in_torch_1_1()), after(ops::Adam::new(config)));
+    for values in [&old, &current] {
+        assert!((values[0] - 0.99).abs() < 1e-9 && values[1..4].iter().all(|v| *v == values[0]));
+    }
+    // v = 0.1 · 0.9⁴ + 0.1 = 0.16561, corrected by 1 − 0.9⁵ = 0.40951; kept, it is 1 after the correction.
+    let size = 0.01 * (0.40951f64 / 0.16561).sqrt();
+    assert!((old[3] - old[4] - size).abs() < 1e-8, "{old:?}");
+    assert!((current[3] - current[4] - 0.01).abs() < 1e-8, "{current:?}");
+}
+
 #[test]
 fn ema_moves_towards_the_value() {
     let average = Tensor::new(&[1.0f64, 0.0], &Device::Cpu).unwrap();

@@ -6,7 +6,7 @@ import { openInspector } from "./inspect.js";
 const PAGE = 100;
 
 /** Scored when the search was over. */
-const isEnd = (trial) => trial.kind === "derive" || trial.kind === "random";
+const isEnd = (trial) => ["derive", "random", "drawn"].includes(trial.kind);
 
 const COLUMNS = [
   ["id", "#", (t) => String(t.id), true],

@@ -4,7 +4,7 @@ import { h, replace, fixed, whole } from "./dom.js";
 import { Parallel } from "./parallel.js";
 import { Table } from "./table.js";
 
-const KINDS = ["controller", "candidate", "derive", "random"];
+const KINDS = ["controller", "candidate", "derive", "random", "drawn"];
 
 /** What the filters let through; `choices[token]` is a set of choices, or undefined for all. */
 function allFilter() {

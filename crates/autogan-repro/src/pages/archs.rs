@@ -7,12 +7,15 @@ use autogan_space::Arch;
 use super::Page;
 use super::compare::ends;
 use super::context::Context;
+use super::text;
 use crate::error::Result;
 use crate::job::{Job, Method};
+use crate::resolve::kept;
 use crate::scale::Dataset;
 
 /// Figure 3.
 pub(super) fn found(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    page.text(&text::kept(context.scope.scale));
     page.heading("The paper's");
     page.text("The best architecture that the authors found on CIFAR-10, `autogan-a`:");
     let paper = arch_svg_file(&Arch::AUTOGAN_A, &Drawing::PAPER);
@@ -32,15 +35,19 @@ fn draw(page: &mut Page, context: &Context<'_>, dataset: Dataset, seed: u64) -> 
         page.text(&format!("Seed {seed}: {}.", context.absent(&job)?));
         return Ok(());
     };
-    let Some(best) = search.arch.top.first() else { return Ok(()) };
-    let arch = &best.arch;
+    let candidates = Job::candidates(context.scope.scale, Method::Controller, dataset, seed);
+    let Some(arch) = kept(&candidates, context.results)? else {
+        page.text(&format!("Seed {seed}: its candidates are not trained."));
+        return Ok(());
+    };
+    let Some(best) = search.arch.top.iter().find(|found| found.arch == arch) else { return Ok(()) };
     page.text(&format!(
         "Seed {seed}: `{}` ({:.2} M parameters, {:.1} M multiply-accumulates), vector `{arch}`",
         best.named,
         best.params as f64 / 1e6,
         best.macs as f64 / 1e6
     ));
-    let svg = arch_svg_file(arch, &Drawing { shape: search.shape, ..Drawing::PAPER });
+    let svg = arch_svg_file(&arch, &Drawing { shape: search.shape, ..Drawing::PAPER });
     let file = format!("{}-s{seed}.svg", dataset.name());
     page.picture(&file, &best.named, svg.into_bytes());
     Ok(())
@@ -52,7 +59,7 @@ pub(super) fn top_three(page: &mut Page, context: &Context<'_>) -> Result<()> {
         page.heading(&format!("On {}", dataset.title()));
         let (mut rows, mut series) = (Vec::new(), Vec::new());
         for rank in 1..=3 {
-            let job = |seed| Job::found(Method::Controller, rank, dataset, seed);
+            let job = |seed| Job::candidate(Method::Controller, rank, dataset, seed);
             let trainings = context.trainings(job)?;
             let [score, distance] = ends(&trainings);
             rows.push(vec![format!("rank {rank}"), score, distance]);

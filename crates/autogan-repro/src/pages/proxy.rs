@@ -1,9 +1,10 @@
 //! Figure 7 compares the score of an architecture on the shared weights of a search with its score after a training
 //! from scratch.
 //!
-//! The architectures are random ones, which the search scored at its end, all on the same weights, latents and number of
-//! images: rewards of one search are only then comparable. Their trainings are those that random search without shared
-//! weights has too.
+//! The architectures are random ones and such as the search drew, all of which the search scored at its end, on the same
+//! weights, latents and number of images: rewards of one search are only then comparable. The trainings of random ones are
+//! those that random search without shared weights has too. What a search draws becomes more alike in its course, so that
+//! a reward may tell random architectures apart and not those among which the search chooses.
 
 use autogan_report::plot::{Plot, Series, Shape};
 use autogan_run::TrialKind;
@@ -15,14 +16,56 @@ use super::compare::LastScores;
 use super::context::Context;
 use crate::error::Result;
 use crate::job::{Job, Method};
-use crate::scale::Dataset;
+use crate::scale::{Dataset, Sizes};
 
 /// An architecture with what it earned on shared weights, and its scores after a training.
 struct Point {
     seed: u64,
+    draw: DrawnBy,
     arch: Arch,
     proxy: f64,
     last: LastScores,
+}
+
+/// How architectures were drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DrawnBy {
+    Chance,
+    Search,
+}
+
+impl DrawnBy {
+    const ALL: [DrawnBy; 2] = [DrawnBy::Chance, DrawnBy::Search];
+
+    fn name(self) -> &'static str {
+        match self {
+            DrawnBy::Chance => "uniform",
+            DrawnBy::Search => "search",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            DrawnBy::Chance => "drawn uniformly",
+            DrawnBy::Search => "drawn by the search",
+        }
+    }
+
+    /// The kind of the search's trials.
+    fn kind(self) -> TrialKind {
+        match self {
+            DrawnBy::Chance => TrialKind::Random,
+            DrawnBy::Search => TrialKind::Drawn,
+        }
+    }
+
+    /// How many of a search are trained, at most, and the training of one.
+    fn trainings(self, sizes: &Sizes) -> (usize, fn(usize, Dataset, u64) -> Job) {
+        match self {
+            DrawnBy::Chance => (sizes.proxies, Job::random),
+            DrawnBy::Search => (sizes.drawn, Job::drawn),
+        }
+    }
 }
 
 pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
@@ -33,17 +76,25 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
             page.text("Not run.");
             continue;
         }
-        correlations(page, context, &points);
+        for draw in DrawnBy::ALL {
+            let own: Vec<&Point> = points.iter().filter(|point| point.draw == draw).collect();
+            correlations(page, context, draw, &own);
+        }
+        page.text(
+            "Intervals: 95 %, by Fisher's transformation with the variance of Bonett and Wright. Over all seeds, \
+             architectures are ranked within their own search, for rewards on different shared weights do not compare.",
+        );
         plot(page, context, dataset, &points);
         let rows: Vec<Vec<String>> = points
             .iter()
             .map(|p| {
                 let numbers =
                     [p.proxy, p.last.score, p.last.distance].map(|number| number.to_string());
-                [vec![p.seed.to_string(), p.arch.to_string()], numbers.to_vec()].concat()
+                let names = [p.seed.to_string(), p.draw.name().to_owned(), p.arch.to_string()];
+                [names.to_vec(), numbers.to_vec()].concat()
             })
             .collect();
-        let head = ["seed", "arch", "shared", "score", "distance"];
+        let head = ["seed", "drawn_by", "arch", "shared", "score", "distance"];
         page.csv(&format!("fig7-{}.csv", dataset.name()), &head, &rows);
     }
     Ok(())
@@ -54,18 +105,21 @@ fn points(context: &Context<'_>, dataset: Dataset) -> Result<Vec<Point>> {
     for &seed in context.seeds() {
         let name = Job::search(Method::Controller, dataset, seed).name;
         let Some(search) = context.results.search(&name)? else { continue };
-        let random = search.trials.iter().filter(|trial| trial.kind == TrialKind::Random);
-        for (index, trial) in random.take(context.scope.scale.sizes().proxies).enumerate() {
-            let job = Job::random(index, dataset, seed).name;
-            let Some(training) = context.results.training(&job)? else { continue };
-            let (arch, last) = (trial.arch.clone(), training.last_scores());
-            points.push(Point { seed, arch, proxy: trial.score, last });
+        for draw in DrawnBy::ALL {
+            let (most, job) = draw.trainings(context.scope.scale.sizes());
+            let own = search.trials.iter().filter(|trial| trial.kind == draw.kind());
+            for (index, trial) in own.take(most).enumerate() {
+                let job = job(index, dataset, seed).name;
+                let Some(training) = context.results.training(&job)? else { continue };
+                let (arch, last) = (trial.arch.clone(), training.last_scores());
+                points.push(Point { seed, draw, arch, proxy: trial.score, last });
+            }
         }
     }
     Ok(points)
 }
 
-fn correlations(page: &mut Page, context: &Context<'_>, points: &[Point]) {
+fn correlations(page: &mut Page, context: &Context<'_>, draw: DrawnBy, points: &[&Point]) {
     let pairs = |seed: Option<u64>, what: fn(&Point) -> f64| -> Vec<(f64, f64)> {
         let chosen = points.iter().filter(|point| seed.is_none_or(|seed| seed == point.seed));
         chosen.map(|p| (p.proxy, what(p))).filter(|(_, y)| y.is_finite()).collect()
@@ -90,11 +144,8 @@ fn correlations(page: &mut Page, context: &Context<'_>, points: &[Point]) {
     };
     let (with_score, with_closeness) = (pooled(score), pooled(closeness));
     rows.push(vec!["all seeds, ranked within each".into(), text(with_score), text(with_closeness)]);
+    page.text(&format!("Architectures {}:", draw.title()));
     page.table(&["Spearman of the reward with", "score", "− distance"], &rows);
-    page.text(
-        "Intervals: 95 %, by Fisher's transformation with the variance of Bonett and Wright. Over all seeds, \
-         architectures are ranked within their own search, for rewards on different shared weights do not compare.",
-    );
     page.text(&reading(with_score));
 }
 
@@ -118,17 +169,27 @@ fn reading(found: Option<Correlation>) -> String {
 }
 
 fn plot(page: &mut Page, context: &Context<'_>, dataset: Dataset, points: &[Point]) {
-    let series = context.seeds().iter().enumerate().map(|(place, &seed)| Series {
-        name: format!("seed {seed}"),
-        colour: place,
-        shape: Shape::Dots,
-        points: points.iter().filter(|p| p.seed == seed).map(|p| (p.proxy, p.last.score)).collect(),
-    });
-    let plot = Plot {
-        title: format!("Reward against training from scratch, {}", dataset.title()),
-        axes: ("score on shared weights".into(), "score after training from scratch".into()),
-        series: series.collect(),
-    };
-    let file = format!("fig7-{}.svg", dataset.name());
-    page.picture(&file, &plot.title, plot.svg().into_bytes());
+    for draw in DrawnBy::ALL {
+        let of = |seed: u64| {
+            let own = points.iter().filter(move |p| p.seed == seed && p.draw == draw);
+            own.map(|p| (p.proxy, p.last.score)).collect()
+        };
+        let series = context.seeds().iter().enumerate().map(|(place, &seed)| Series {
+            name: format!("seed {seed}"),
+            colour: place,
+            shape: Shape::Dots,
+            points: of(seed),
+        });
+        let (by, on) = (draw.title(), dataset.title());
+        let plot = Plot {
+            title: format!("Reward against training from scratch, {on}, architectures {by}"),
+            axes: ("score on shared weights".into(), "score after training from scratch".into()),
+            series: series.collect(),
+        };
+        let file = match draw {
+            DrawnBy::Chance => format!("fig7-{}.svg", dataset.name()),
+            DrawnBy::Search => format!("fig7-{}-drawn.svg", dataset.name()),
+        };
+        page.picture(&file, &plot.title, plot.svg().into_bytes());
+    }
 }

@@ -5,10 +5,10 @@ use super::Page;
 use super::compare::{self, Arm, Cost};
 use super::context::Context;
 use super::learned;
+use super::text;
 use super::versus::{Courses, Methods, arms, searches};
 use crate::error::Result;
 use crate::job::{Job, Method};
-use crate::plan::{best_of_scratch, scratch};
 use crate::scale::Dataset;
 
 const METHODS: Methods =
@@ -19,11 +19,11 @@ pub(super) fn write(page: &mut Page, context: &Context<'_>) -> Result<()> {
     page.text(&format!(
         "Every search has the same budget of images: real images that discriminators are shown. Random search without \
          shared weights spends it on {} architectures, each trained from scratch for {} G iterations and then \
-         stopped; the best by its score is kept. Then what each found is trained from scratch for {} G iterations, \
-         and so is a network as hand-made GANs have it: pre-activation, batch norm, nearest neighbours, shortcuts, \
-         no skips.",
-        sizes.scratch, sizes.short, sizes.long
+         stopped, which ranks them. A network as hand-made GANs have it is trained beside what was found: \
+         pre-activation, batch norm, nearest neighbours, shortcuts, no skips.",
+        sizes.scratch, sizes.short
     ));
+    page.text(&text::kept(context.scope.scale));
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
         let courses = searches(context, dataset, METHODS)?;
@@ -40,7 +40,7 @@ fn all_arms(context: &Context<'_>, dataset: Dataset, courses: &[Courses; 2]) -> 
     let mut arms = arms(context, dataset, METHODS, courses)?;
     let scale = context.scope.scale;
     let costs = context.seeds().iter().map(|&seed| scratch_cost(context, dataset, seed));
-    let trainings = context.trainings(|seed| best_of_scratch(scale, dataset, seed))?;
+    let trainings = context.trainings(|seed| Job::scratch_found(scale, dataset, seed))?;
     arms.push(Arm {
         costs: costs.collect::<Result<_>>()?,
         ..Arm::of("random without sharing", &[], &trainings)
@@ -53,7 +53,7 @@ fn all_arms(context: &Context<'_>, dataset: Dataset, courses: &[Courses; 2]) -> 
 /// What the short trainings of random search without shared weights took; `None` before all are finished.
 fn scratch_cost(context: &Context<'_>, dataset: Dataset, seed: u64) -> Result<Option<Cost>> {
     let mut all = Cost { trained: 0.0, scored: 0.0, seconds: 0.0 };
-    for job in scratch(context.scope.scale, dataset, seed) {
+    for job in Job::scratch(context.scope.scale, dataset, seed) {
         let Some(training) = context.results.training(&job.name)? else { return Ok(None) };
         all.trained += training.file.images_seen as f64;
         all.scored += training.scored as f64;

@@ -3,6 +3,7 @@
 use super::Page;
 use super::compare::ends;
 use super::context::Context;
+use super::text;
 use crate::error::Result;
 use crate::job::{Job, Method};
 use crate::plan::transfer_dataset;
@@ -24,9 +25,12 @@ const PAPER_STL10: &PaperRows = &[["AutoGAN's first, as published", "9.16 ± 0.1
 
 /// Table 1.
 pub(super) fn cifar10(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let scale = context.scope.scale;
+    page.text(&text::kept(scale));
     page.heading("The paper's protocol");
     let of = |dataset| -> Result<[Row<'_>; 2]> {
-        let own = context.trainings(|seed| Job::found(Method::Controller, 1, dataset, seed))?;
+        let method = Method::Controller;
+        let own = context.trainings(|seed| Job::found(scale, method, dataset, seed))?;
         let base = context.trainings(|seed| Job::baseline(dataset, seed))?;
         Ok([("found here", own), ("hand-made baseline", base)])
     };
@@ -45,9 +49,11 @@ pub(super) fn cifar10(page: &mut Page, context: &Context<'_>) -> Result<()> {
 
 /// Table 2.
 pub(super) fn transfer(page: &mut Page, context: &Context<'_>) -> Result<()> {
+    let scale = context.scope.scale;
+    page.text(&text::kept(scale));
     page.heading("The paper's protocol");
     let to = transfer_dataset(context.scope.scale, context.scope.stl10);
-    let of = |from| context.trainings(move |seed| Job::transfer(from, to, seed));
+    let of = |from| context.trainings(move |seed| Job::transfer(scale, from, to, seed));
     let full = context.scope.scale == Scale::Full;
     let own = if full { of(Dataset::Cifar10)? } else { Vec::new() };
     published(page, PAPER_STL10, &[("found here on CIFAR-10", own)]);
@@ -97,7 +103,8 @@ fn scaled(page: &mut Page, own: &[Row<'_>]) {
 
 /// Figures 4 and 5: the last sample grid of each training, none of them picked.
 pub(super) fn grids(page: &mut Page, context: &Context<'_>, at_48: bool) -> Result<()> {
-    let to = transfer_dataset(context.scope.scale, context.scope.stl10);
+    let scale = context.scope.scale;
+    let to = transfer_dataset(scale, context.scope.stl10);
     for dataset in context.scope.datasets() {
         page.heading(&match at_48 {
             true => format!("Found on {}, trained on {} at 48x48", dataset.title(), to.title()),
@@ -105,8 +112,8 @@ pub(super) fn grids(page: &mut Page, context: &Context<'_>, at_48: bool) -> Resu
         });
         for &seed in context.seeds() {
             let job = match at_48 {
-                true => Job::transfer(dataset, to, seed),
-                false => Job::found(Method::Controller, 1, dataset, seed),
+                true => Job::transfer(scale, dataset, to, seed),
+                false => Job::found(scale, Method::Controller, dataset, seed),
             };
             let training = context.results.training(&job.name)?;
             let Some(path) = training.and_then(|training| training.grid) else {

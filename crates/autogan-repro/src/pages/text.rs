@@ -1,6 +1,7 @@
 //! This module holds what each page says in words: what the paper shows, and where a smaller scale differs from it.
 
 use crate::item::Item;
+use crate::job::SPREAD_WEIGHT;
 use crate::scale::Scale;
 
 /// What the item is, and what the paper finds.
@@ -54,6 +55,28 @@ pub(super) fn about(item: Item) -> &'static str {
     }
 }
 
+/// How the architecture is picked that a search is compared by.
+pub(super) fn kept(scale: Scale) -> String {
+    let sizes = scale.sizes();
+    format!(
+        "What a search found: its best {} architectures are trained from scratch for {} G iterations each, and the one \
+         whose best weights have the highest score is kept, as `train --from-run` picks it. It is trained once more, with \
+         another seed, and that training is the one shown here, so that no score is better for having been picked. \
+         The costs of a search are without these trainings.",
+        sizes.kept, sizes.long
+    )
+}
+
+/// How two rewards of different scales share one weight of the entropy.
+pub(super) fn entropy() -> String {
+    format!(
+        "The two rewards differ in scale, and with them what a weight of the entropy means. Both searches therefore have the \
+         same weight in standard deviations of their own rewards within an iteration \
+         (`controller.entropy_unit=\"spread\"`): {SPREAD_WEIGHT} times that of the usual search, which counts in Inception \
+         Scores."
+    )
+}
+
 /// Where a smaller scale differs from the paper.
 pub(super) fn differences(item: Item, scale: Scale) -> String {
     let sizes = scale.sizes();
@@ -70,10 +93,10 @@ pub(super) fn differences(item: Item, scale: Scale) -> String {
         }
         Item::Fig3 => "The drawings are those of what this scale's searches found.".to_owned(),
         Item::Fig7 => format!(
-            "{} random architectures of each search are trained for {} G iterations instead of 30 epochs. The paper \
-             takes architectures from the whole course of a search; here all are scored at its end, on the same \
-             weights.",
-            sizes.proxies, sizes.short
+            "{} random architectures of each search are trained for {} G iterations instead of 30 epochs, and {} that the \
+             search drew, evenly over the course of its last stage. The paper takes architectures from the whole course of \
+             a search; here all are scored at its end, on the same weights.",
+            sizes.proxies, sizes.short, sizes.drawn
         ),
         Item::Fig8 => "The distance is taken between features of the small classifiers.".to_owned(),
         Item::Fig9 => {

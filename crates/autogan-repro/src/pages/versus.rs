@@ -6,6 +6,7 @@ use autogan_report::plot::{Plot, Series, Shape};
 use super::Page;
 use super::compare::{self, Arm, Cost, interval, paired, part, spread};
 use super::context::Context;
+use super::text;
 use crate::error::Result;
 use crate::item::Item;
 use crate::job::{Job, Method};
@@ -48,7 +49,8 @@ pub(super) type Methods = [(Method, &'static str); 2];
 /// Figure 8: Inception Score against 1 / FID as the reward.
 pub(super) fn reward(page: &mut Page, context: &Context<'_>) -> Result<()> {
     let methods =
-        [(Method::Controller, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
+        [(Method::Inception, "Inception Score"), (Method::Frechet, "1 / Fréchet distance")];
+    page.text(&text::entropy());
     sections(page, context, (Item::Fig8, methods), |page, dataset, found| {
         for (course, name) in found.iter().zip(["is", "frechet"]) {
             let title = format!("Reward over the search: {}, {}", course.0, dataset.title());
@@ -102,6 +104,7 @@ fn sections(
     (item, methods): (Item, Methods),
     courses: impl Fn(&mut Page, Dataset, &[Courses; 2]),
 ) -> Result<()> {
+    page.text(&text::kept(context.scope.scale));
     for dataset in context.scope.datasets() {
         page.heading(&format!("On {}", dataset.title()));
         let found = searches(context, dataset, methods)?;
@@ -149,7 +152,8 @@ pub(super) fn arms(
     found: &[Courses; 2],
 ) -> Result<Vec<Arm>> {
     let arm = |((method, _), (name, searches)): (&(Method, &str), &Courses)| {
-        let trainings = context.trainings(|seed| Job::found(*method, 1, dataset, seed))?;
+        let scale = context.scope.scale;
+        let trainings = context.trainings(|seed| Job::found(scale, *method, dataset, seed))?;
         Ok(Arm::of(name, searches, &trainings))
     };
     methods.iter().zip(found).map(arm).collect()

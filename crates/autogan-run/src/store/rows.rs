@@ -20,10 +20,12 @@ pub enum TrialKind {
     Derive,
     /// A random architecture, for comparison.
     Random,
+    /// A child of the last stage, scored anew beside the random ones.
+    Drawn,
 }
 
-names!(TrialKind, "kind of trial", 4:
-    Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random");
+names!(TrialKind, "kind of trial", 5:
+    Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random", Drawn = "drawn");
 
 /// As its name.
 impl Field for TrialKind {

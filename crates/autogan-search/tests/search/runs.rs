@@ -3,6 +3,7 @@
 use autogan_config::Configuration;
 use autogan_run::{Checkpoint, TrialKind};
 use autogan_search::{Job, Phase, Reporter, ScoredArch, Search, SearchConfig, SearchEvent, Silent};
+use autogan_space::Arch;
 
 use crate::tiny::{Record, config, inputs};
 
@@ -225,7 +226,10 @@ fn the_released_preset_walks_through_with_its_quirks() {
     let mut small = config(2, &[]);
     small.model.skip_tap = released.model.skip_tap;
     small.model.discriminator_init = released.model.discriminator_init;
+    small.model.spectral_warm_up = released.model.spectral_warm_up;
+    small.train.adam = released.train.adam;
     small.train.ema_buffers = released.train.ema_buffers;
+    small.search.restart_steps = released.search.restart_steps;
     small.search.distinct = released.search.distinct;
     small.reset = released.reset.clone();
     small.reward.weights = released.reward.weights;
@@ -266,4 +270,48 @@ fn the_inverse_of_the_frechet_distance_can_be_the_reward() {
     let Some(SearchEvent::Found(by_is)) = finished("is").pop() else { panic!("no result") };
     let by_is = by_is.score.unwrap();
     assert!(by_is.real != score.real && by_is.real >= 1.0, "{by_is:?}");
+}
+
+#[test]
+fn children_of_the_course_are_scored_anew_beside_the_random_ones() {
+    let of = |drawn: usize| {
+        let drawn = format!("derive.drawn={drawn}");
+        let config = config(3, &["search.iterations=6", &drawn]);
+        let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
+        let mut record = Record::<SearchEvent>::default();
+        finish(&mut search, &mut record);
+        record.0
+    };
+    let scored = |events: &[SearchEvent], kind: TrialKind| -> Vec<ScoredArch> {
+        let all = events.iter().filter_map(|event| match event {
+            SearchEvent::Scored(one) if one.kind == kind => Some(one.clone()),
+            _ => None,
+        });
+        all.collect()
+    };
+    let (with, without) = (of(3), of(0));
+    let mut course: Vec<Arch> = Vec::new();
+    for child in scored(&with, TrialKind::Controller) {
+        if child.arch.stage() == 2 && !course.contains(&child.arch) {
+            course.push(child.arch);
+        }
+    }
+    let n = course.len();
+    assert!(n > 3, "{n} children");
+    let drawn = scored(&with, TrialKind::Drawn);
+    let archs: Vec<&Arch> = drawn.iter().map(|one| &one.arch).collect();
+    assert_eq!(archs, [0, n / 3, 2 * n / 3].map(|at| &course[at]), "evenly, in their order");
+    // The same latents and images as of the result: the best has the same score there.
+    let Some(SearchEvent::Found(found)) = with.last() else { panic!("no result") };
+    let again = drawn.iter().find_map(|one| {
+        let kept = found.top.iter().find(|kept| kept.arch == one.arch)?;
+        Some((one.score, kept.reward))
+    });
+    assert!(again.is_none_or(|(drawn, kept)| drawn == kept), "{again:?}");
+    // Nothing else changes, and there may be more wanted than there are.
+    assert!(scored(&without, TrialKind::Drawn).is_empty());
+    assert_eq!(scored(&with, TrialKind::Random).len(), 3);
+    let Some(SearchEvent::Found(other)) = without.last() else { panic!("no result") };
+    assert_eq!(other, found);
+    assert_eq!(scored(&of(100), TrialKind::Drawn).len(), n);
 }

@@ -354,6 +354,8 @@ fn all_of_them_can_be_saved_and_restored_at_every_unit() {
     for settings in [
         &SINGLE[..],
         &[UNIFORM],
+        &["controller.entropy_unit=spread", "controller.entropy_weight=0.1", "derive.drawn=2"],
+        &["reset.check=d_step", "search.restart_steps=true", "train.adam=torch_1_1"],
         &[UNIFORM, SINGLE[0], SINGLE[1], "budget.max_macs=130000"],
         &[weighted[0], weighted[1], "budget.max_params=1300"],
     ] {
