@@ -3,7 +3,7 @@
 use crate::configuration::{Configuration, Presets, presets};
 use crate::error::{ConfigError, Result};
 use crate::keys::Values;
-use crate::{Levels, PolicyLoss, RewardCost, RewardMetric, SearchConfig};
+use crate::{Levels, PolicyLoss, RewardCost, SearchConfig, SharedSampling};
 
 impl Configuration for SearchConfig {
     const PRESETS: Presets =
@@ -24,14 +24,15 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
-        search = { levels = 'multi', candidates_from = 'policy' }
-        controller = { policy = 'reinforce' }
-        reward = { cost = 'none', cost_weight = 0.0 }
+        search = { levels = 'multi', candidates_from = 'policy', shared_sampling = 'policy' }
+        controller = { policy = 'reinforce', distinct_within = 'none' }
+        reward = { cost = 'none', cost_weight = 0.0, standardise = 'none', latents = 'step' }
         budget = { max_params = 0, max_macs = 0 }";
 
     fn check_together(&self) -> Result<()> {
         self.check_reward()?;
         self.check_plan()?;
+        self.check_sampling()?;
         self.allowed()?;
         Ok(())
     }
@@ -46,9 +47,12 @@ impl SearchConfig {
     pub fn check_images(&self, images: usize) -> Result<()> {
         let most = images / 2;
         let wanted = self.reward.images.max(self.derive.images);
-        let expected =
-            format!("at most {most}, half of the images, with reward.metric = \"inverse_fid\"");
-        let fits = self.reward.metric != RewardMetric::InverseFid || wanted <= most;
+        let metric = self.reward.metric;
+        let expected = format!(
+            "at most {most}, half of the images, with reward.metric = \"{}\"",
+            metric.name()
+        );
+        let fits = !metric.is_frechet() || wanted <= most;
         require(fits, "reward.images, derive.images", &expected, wanted)
     }
 
@@ -66,6 +70,14 @@ impl SearchConfig {
             }
         };
         require(fits, "reward.cost_weight", expected, r.cost_weight)
+    }
+
+    /// A limit leaves choices that go together, and then they cannot all come equally often.
+    fn check_sampling(&self) -> Result<()> {
+        let (sampling, b) = (self.search.shared_sampling, &self.budget);
+        let fits = sampling != SharedSampling::Fair || (b.max_params == 0 && b.max_macs == 0);
+        let expected = "\"policy\" or \"uniform\" with budget.max_params or budget.max_macs";
+        require(fits, "search.shared_sampling", expected, sampling.name())
     }
 
     fn check_plan(&self) -> Result<()> {

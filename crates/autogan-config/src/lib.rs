@@ -28,11 +28,12 @@ pub use networks::{
     DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations, PreOrder,
     SkipTap, TrainConfig,
 };
-pub use policy::{BaselineOrder, FirstInput, Policy, PolicyConfig, PolicyLoss};
+pub use policy::{BaselineOrder, DistinctWithin, FirstInput, Policy, PolicyConfig, PolicyLoss};
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
     BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetConfig,
-    ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights, SearchConfig,
+    ResetStatistic, RewardConfig, RewardCost, RewardLatents, RewardMetric, RewardWeights,
+    SearchConfig, SharedSampling, Standardise,
 };
 pub use stored::RunConfig;
 pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};

@@ -10,7 +10,8 @@ use autogan_config::{Configuration, TrainingConfig};
 use autogan_data::Images;
 use autogan_metrics::FeatureExtractor;
 use autogan_search::{
-    Job, KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent, TrainingInputs,
+    Job, KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent,
+    TrainingInputs,
 };
 use autogan_space::{Arch, GeneratorShape, MAX_CELLS, derived_generator_cost};
 use autogan_table::{LENGTHS, Planned, Row, Scores, Shard, ShardFile};
@@ -232,7 +233,8 @@ impl Reporter<TrainingEvent> for Rows<'_> {
         match event {
             TrainingEvent::Step(_) => self.stepped = processor_time(),
             TrainingEvent::Measured { score, .. } => {
-                if let (Some(frechet), true) = (score.frechet, LENGTHS.contains(&score.g_iteration)) {
+                if let (Some(frechet), true) = (score.frechet, LENGTHS.contains(&score.g_iteration))
+                {
                     let scores = Scores { is: score.is, frechet };
                     self.rows.push(self.row(score.g_iteration, Some(scores)));
                 }

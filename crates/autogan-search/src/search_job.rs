@@ -41,6 +41,9 @@ struct SavedState {
     losses: Option<KnownLosses>,
     baseline: Baseline,
     favourite: Option<(Arch, f64)>,
+    /// Earlier versions put each child among those that were seen at once.
+    #[serde(default)]
+    children: Vec<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
     ranking: Option<Ranking>,
     derivation: Option<Derivation>,
@@ -87,6 +90,7 @@ impl Job for Search {
         search.windows = saved.windows;
         search.losses = saved.losses.map(ComingLosses::known);
         search.favourite = saved.favourite;
+        search.children = saved.children;
         search.seen = saved.seen;
         search.ranking = saved.ranking;
         search.derivation = saved.derivation;
@@ -146,6 +150,7 @@ impl Job for Search {
             losses: self.losses.as_ref().map(ComingLosses::read).transpose()?,
             baseline: self.policy.reinforce.baseline().clone(),
             favourite: self.favourite.clone(),
+            children: self.children.clone(),
             seen: self.seen.clone(),
             ranking: self.ranking.clone(),
             derivation: self.derivation.clone(),

@@ -22,6 +22,7 @@ impl Search {
         }
         self.policy.reinforce.begin_iteration();
         self.favourite = None;
+        self.children.clear();
         let shared_steps = self.shared_steps();
         let controller_steps = self.config.controller.steps as u64;
         reporter.event(&SearchEvent::Iteration { iteration, shared_steps, controller_steps });

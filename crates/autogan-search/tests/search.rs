@@ -6,6 +6,7 @@ mod tiny;
 
 mod search {
     mod precision;
+    mod reward;
     mod runs;
     mod scratch;
     mod scratch_runs;

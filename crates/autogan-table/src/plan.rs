@@ -112,7 +112,9 @@ fn stratified(n: usize) -> Vec<Arch> {
         let cells: Vec<Vec<CellArch>> =
             (0..MAX_CELLS).map(|stage| balanced_cells(stage, n, &mut rng)).collect();
         let archs: Vec<Arch> = (0..n)
-            .filter_map(|at| Arch::new(cells.iter().map(|column| column[at].clone()).collect()).ok())
+            .filter_map(|at| {
+                Arch::new(cells.iter().map(|column| column[at].clone()).collect()).ok()
+            })
             .collect();
         let different: std::collections::HashSet<&Arch> = archs.iter().collect();
         if different.len() == n {
@@ -160,9 +162,16 @@ mod tests {
         };
         assert_eq!([1, 2, 3].map(|cells| count(cells, &|_| true)), [180, 6_084, 1_000]);
         assert_eq!([1, 2, 3].map(|cells| count(cells, &|t| t.iterations == LONG)), [180, 500, 0]);
-        assert_eq!([0, 1, 2, 3, 4].map(|seed| count(2, &|t| t.seed == seed)), [2592, 2592, 300, 300, 300]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|seed| count(2, &|t| t.seed == seed)),
+            [2592, 2592, 300, 300, 300]
+        );
         assert_eq!([0, 1, 4].map(|seed| count(3, &|t| t.seed == seed)), [600, 100, 100]);
-        assert!(shards.iter().all(|shard| shard.trainings.iter().all(|t| t.seed == shard.trainings[0].seed)));
+        assert!(
+            shards
+                .iter()
+                .all(|shard| shard.trainings.iter().all(|t| t.seed == shard.trainings[0].seed))
+        );
     }
 
     #[test]
@@ -170,7 +179,9 @@ mod tests {
         let shards = plan();
         let of = |cells: usize, seed: u64| -> HashSet<&Arch> {
             let all = shards.iter().flat_map(|shard| &shard.trainings);
-            all.filter(|t| t.arch.cells().len() == cells && t.seed == seed).map(|t| &t.arch).collect()
+            all.filter(|t| t.arch.cells().len() == cells && t.seed == seed)
+                .map(|t| &t.arch)
+                .collect()
         };
         for cells in [2, 3] {
             assert_eq!(of(cells, 3), of(cells, 4));

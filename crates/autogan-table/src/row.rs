@@ -47,7 +47,8 @@ pub struct Scores {
 impl Row {
     /// The row as a line of a CSV file, without its end. Numbers are written so that they are read back exactly.
     pub fn to_csv(&self) -> String {
-        let score = |of: fn(Scores) -> f64| self.scores.map_or(String::new(), |s| of(s).to_string());
+        let score =
+            |of: fn(Scores) -> f64| self.scores.map_or(String::new(), |s| of(s).to_string());
         [
             self.arch.to_string(),
             self.arch.cells().len().to_string(),
@@ -75,7 +76,8 @@ impl Row {
             let expected = format!("{} columns", COLUMNS.len());
             return Err((expected, cells.len().to_string()));
         };
-        let arch: Arch = arch.parse().map_err(|e| (format!("an architecture ({e})"), quoted(arch)))?;
+        let arch: Arch =
+            arch.parse().map_err(|e| (format!("an architecture ({e})"), quoted(arch)))?;
         let scores = match diverged {
             "true" if is.is_empty() && frechet.is_empty() => None,
             "false" => Some(Scores { is: finite("is", is)?, frechet: finite("frechet", frechet)? }),
@@ -134,7 +136,10 @@ mod tests {
             assert_eq!(Row::from_csv(&row.to_csv()).unwrap(), row);
         }
         let line = row(Some(Scores { is: 2.5, frechet: 12.25 })).to_csv();
-        assert_eq!(line, "0 1 2 1 1 0 1 2 0,2,3,150,2.5,12.25,12345,678901,0.30000000000000004,false");
+        assert_eq!(
+            line,
+            "0 1 2 1 1 0 1 2 0,2,3,150,2.5,12.25,12345,678901,0.30000000000000004,false"
+        );
     }
 
     #[test]

@@ -79,23 +79,26 @@ impl ShardFile {
             found,
         };
         let planned = self.shard.trainings.iter();
-        let mut places = planned.flat_map(|training| lengths(training).map(move |at| (training, at)));
+        let mut places =
+            planned.flat_map(|training| lengths(training).map(move |at| (training, at)));
         let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
         let header = COLUMNS.join(",");
         match lines.next() {
             Some((_, first)) if first == header => {}
             first => {
-                let found = first.map_or("an empty file".to_owned(), |(_, line)| format!("'{line}'"));
+                let found =
+                    first.map_or("an empty file".to_owned(), |(_, line)| format!("'{line}'"));
                 return Err(wrong(1, format!("the columns '{header}'"), found));
             }
         }
         let mut rows = Vec::new();
         let mut open = false;
         for (line, text) in lines {
-            let row = Row::from_csv(text).map_err(|(expected, found)| wrong(line, expected, found))?;
-            let (training, at) = places.next().ok_or_else(|| {
-                wrong(line, "no more rows".to_owned(), format!("'{text}'"))
-            })?;
+            let row =
+                Row::from_csv(text).map_err(|(expected, found)| wrong(line, expected, found))?;
+            let (training, at) = places
+                .next()
+                .ok_or_else(|| wrong(line, "no more rows".to_owned(), format!("'{text}'")))?;
             if (&row.arch, row.seed, row.iterations) != (&training.arch, training.seed, at) {
                 let expected = format!("{} with seed {} after {at}", training.arch, training.seed);
                 return Err(wrong(line, expected, format!("'{text}'")));
@@ -124,11 +127,8 @@ mod tests {
     use crate::row::Scores;
 
     fn shard() -> Shard {
-        let training = |arch: &str, iterations| Planned {
-            arch: arch.parse().unwrap(),
-            seed: 1,
-            iterations,
-        };
+        let training =
+            |arch: &str, iterations| Planned { arch: arch.parse().unwrap(), seed: 1, iterations };
         let trainings = vec![training("0 0 0 0", 300), training("1 2 0 1", 600)];
         Shard { name: "cells1-seed1-000".to_owned(), trainings }
     }
@@ -170,7 +170,10 @@ mod tests {
         let cut = text.lines().take(3).collect::<Vec<_>>().join("\n");
         let none = String::new();
         for (broken, says) in [
-            (text.replacen("0 0 0 0,1,1,75", "0 0 1 0,1,1,75", 1), "expected 0 0 0 0 with seed 1 after 75"),
+            (
+                text.replacen("0 0 0 0,1,1,75", "0 0 1 0,1,1,75", 1),
+                "expected 0 0 0 0 with seed 1 after 75",
+            ),
             (text.replacen("arch,", "", 1), "line 1: expected the columns"),
             (cut, "all rows of the last training"),
             (none, "found an empty file"),

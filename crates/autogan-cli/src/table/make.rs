@@ -53,7 +53,8 @@ fn share(text: &str) -> Result<(usize, usize), String> {
 /// # Errors
 /// When data are missing, a training fails, or a file cannot be read or written.
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let at_once = args.at_once.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+    let at_once =
+        args.at_once.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     ensure!(at_once > 0, "--at-once: expected 1 or more, found 0");
     let mut sources = Sources::new(crate::hub::open(args.offline, terminal.quiet));
     sources.data.clone_from(&args.data);
@@ -131,8 +132,10 @@ impl<'a> Bar<'a> {
     fn begin(&mut self) {
         // The template is a constant of this file; the plain style serves if it were wrong.
         self.bar.set_style(
-            ProgressStyle::with_template("{bar:28.cyan/dim} {percent:>3} %  {msg}, about {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            ProgressStyle::with_template(
+                "{bar:28.cyan/dim} {percent:>3} %  {msg}, about {eta} left",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
         self.bar.set_length(self.length);
         self.bar.set_position(self.position);
