@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use autogan_config::Configuration;
 use autogan_run::TrialKind;
 use autogan_search::{
     ImageScore, Inputs, Job, Phase, Result, RewardValue, ScoredArch, Search, SearchConfig,
