@@ -6,7 +6,7 @@ use autogan_run::{StoreReader, Trial, TrialKind};
 use crate::common::{autogan, tiny_run};
 
 /// The name and the settings of each search, with the protocol of its scores.
-const VARIANTS: [(&str, &[&str], &str); 4] = [
+const VARIANTS: [(&str, &[&str], &str); 5] = [
     (
         "single",
         &["--set", "search.levels=single", "--set", "search.grow_at=[0, 0]"],
@@ -14,6 +14,7 @@ const VARIANTS: [(&str, &[&str], &str); 4] = [
     ),
     ("uniform", &["--set", "controller.policy=uniform"], "is_compact-shapes_16_2splits"),
     ("frechet", &["--set", "reward.metric=inverse_fid"], "inverse_frechet_compact-shapes_16"),
+    ("log", &["--set", "reward.metric=log_frechet"], "minus_log_frechet_compact-shapes_16"),
     (
         "cheap",
         &["--max-params", "1300", "--set", "reward.cost=macs", "--set", "reward.cost_weight=0.1"],

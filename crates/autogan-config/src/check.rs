@@ -3,7 +3,7 @@
 use crate::configuration::{Configuration, Presets, presets};
 use crate::error::{ConfigError, Result};
 use crate::keys::Values;
-use crate::{Levels, PolicyLoss, RewardCost, RewardMetric, SearchConfig};
+use crate::{Levels, PolicyLoss, RewardCost, SearchConfig, SharedSampling};
 
 impl Configuration for SearchConfig {
     const PRESETS: Presets =
@@ -26,16 +26,17 @@ impl Configuration for SearchConfig {
     const ADDED: &'static str = "
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }
-        search = { levels = 'multi', candidates_from = 'policy', restart_steps = false }
+        search = { levels = 'multi', candidates_from = 'policy', restart_steps = false, shared_sampling = 'policy' }
         reset = { check = 'g_step' }
-        controller = { policy = 'reinforce', entropy_unit = 'reward' }
-        reward = { cost = 'none', cost_weight = 0.0 }
+        controller = { policy = 'reinforce', entropy_unit = 'reward', distinct_within = 'none' }
+        reward = { cost = 'none', cost_weight = 0.0, standardise = 'none', latents = 'step' }
         budget = { max_params = 0, max_macs = 0 }
         derive = { drawn = 0 }";
 
     fn check_together(&self) -> Result<()> {
         self.check_reward()?;
         self.check_plan()?;
+        self.check_sampling()?;
         self.allowed()?;
         Ok(())
     }
@@ -50,9 +51,12 @@ impl SearchConfig {
     pub fn check_images(&self, images: usize) -> Result<()> {
         let most = images / 2;
         let wanted = self.reward.images.max(self.derive.images);
-        let expected =
-            format!("at most {most}, half of the images, with reward.metric = \"inverse_fid\"");
-        let fits = self.reward.metric != RewardMetric::InverseFid || wanted <= most;
+        let metric = self.reward.metric;
+        let expected = format!(
+            "at most {most}, half of the images, with reward.metric = \"{}\"",
+            metric.name()
+        );
+        let fits = !metric.is_frechet() || wanted <= most;
         require(fits, "reward.images, derive.images", &expected, wanted)
     }
 
@@ -70,6 +74,14 @@ impl SearchConfig {
             }
         };
         require(fits, "reward.cost_weight", expected, r.cost_weight)
+    }
+
+    /// A limit leaves choices that go together, and then they cannot all come equally often.
+    fn check_sampling(&self) -> Result<()> {
+        let (sampling, b) = (self.search.shared_sampling, &self.budget);
+        let fits = sampling != SharedSampling::Fair || (b.max_params == 0 && b.max_macs == 0);
+        let expected = "\"policy\" or \"uniform\" with budget.max_params or budget.max_macs";
+        require(fits, "search.shared_sampling", expected, sampling.name())
     }
 
     fn check_plan(&self) -> Result<()> {

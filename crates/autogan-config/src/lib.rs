@@ -28,12 +28,14 @@ pub use networks::{
     AdamRule, DataConfig, DiscriminatorInit, EmaBuffers, LrDecay, ModelConfig, PowerIterations,
     PreOrder, SkipTap, TrainConfig,
 };
-pub use policy::{BaselineOrder, EntropyUnit, FirstInput, Policy, PolicyConfig, PolicyLoss};
+pub use policy::{
+    BaselineOrder, DistinctWithin, EntropyUnit, FirstInput, Policy, PolicyConfig, PolicyLoss,
+};
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
     BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetCheck,
-    ResetConfig, ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights,
-    SearchConfig,
+    ResetConfig, ResetStatistic, RewardConfig, RewardCost, RewardLatents, RewardMetric,
+    RewardWeights, SearchConfig, SharedSampling, Standardise,
 };
 pub use stored::RunConfig;
 pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};

@@ -7,7 +7,8 @@ use crate::keys::{ABOVE_0, ANY, SHARE, SOME, Values, choice, section};
 section! {
     /// The controller and its policy gradient.
     PolicyConfig {
-        /// How architectures are drawn. `steps` and `children` hold for both ways, the other keys for the controller.
+        /// How architectures are drawn. `steps`, `children` and `distinct_within` hold for both ways, the other keys for the
+        /// controller.
         policy: Policy, Policy::VALUES;
         /// Length of the controller's hidden vector.
         hidden: usize, SOME, "numbers";
@@ -25,6 +26,8 @@ section! {
         steps: usize, ANY, "steps";
         /// Architectures that are drawn and scored in a step; 1 with `loss = "released"`.
         children: usize, SOME, "architectures";
+        /// Within what children differ from each other.
+        distinct_within: DistinctWithin, DistinctWithin::VALUES;
         /// The loss of the policy gradient. The losses differ in where the entropy goes.
         loss: PolicyLoss, PolicyLoss::VALUES;
         /// Weight of the entropy.
@@ -61,6 +64,20 @@ choice! {
         /// as with the controller, those of an iteration differing from each other where there are enough. What ends a
         /// stage and the search ranks the best of the stage's children instead of candidates drawn from a policy.
         Uniform = "uniform",
+    }
+}
+
+choice! {
+    /// Within what children differ from each other.
+    DistinctWithin {
+        /// Within nothing: the controller draws each child anew, and may draw it again. A random search does as with
+        /// `iteration`.
+        None = "none",
+        /// Within an iteration: a child comes again only after all others that are allowed. The controller's probabilities of
+        /// the choices that lead only to earlier children are 0, and the others are renormalised.
+        Iteration = "iteration",
+        /// Within a stage too, as long as something new is left there.
+        Stage = "stage",
     }
 }
 

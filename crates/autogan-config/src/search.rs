@@ -57,6 +57,8 @@ section! {
         distinct: bool, Values::Flag;
         /// Where these candidates come from, and those of `derive.candidates`.
         candidates_from: CandidatesFrom, CandidatesFrom::VALUES;
+        /// How the architectures of shared training are drawn. `"fair"` goes with no limit in `[budget]`.
+        shared_sampling: SharedSampling, SharedSampling::VALUES;
     }
 }
 
@@ -79,6 +81,20 @@ choice! {
         /// Half of them are the stage's best children so far, the others new draws from the policy. All are scored again,
         /// on the same weights and latents.
         PolicyAndChildren = "policy_and_children",
+    }
+}
+
+choice! {
+    /// How the architectures of shared training are drawn.
+    SharedSampling {
+        /// As children are: from the policy with a controller, evenly in a random search.
+        Policy = "policy",
+        /// Evenly among what is allowed, also where a controller learns.
+        Uniform = "uniform",
+        /// By strict fairness (FairNAS, arXiv 1907.01845): each choice of a token comes once before any of them comes
+        /// again, in an order that is drawn anew each time; entries of the beam likewise. The D steps with a G step are
+        /// counted apart from the others, so that both networks are trained fairly.
+        Fair = "fair",
     }
 }
 
@@ -145,8 +161,12 @@ section! {
         /// How much the cost lowers the reward, which is the score minus `cost_weight · cost / reference`. The reference
         /// is the cost of the dearest architecture of the same stage. Above 0 with a `cost`, and 0 with `"none"`.
         cost_weight: f64, ANY, "the score's";
-        /// Generated images that a child is scored on; at least `splits`. With `metric = "inverse_fid"` at most half of
-        /// the training images.
+        /// Where rewards of different iterations meet, whether they are standardised within their iteration.
+        standardise: Standardise, Standardise::VALUES;
+        /// How long the latents of children stay the same.
+        latents: RewardLatents, RewardLatents::VALUES;
+        /// Generated images that a child is scored on; at least `splits`. With a Fréchet distance as the `metric` at most
+        /// half of the training images.
         images: usize, SOME, "images";
         /// Splits of the Inception Score.
         splits: usize, SOME, "splits";
@@ -169,6 +189,43 @@ choice! {
         Is = "is",
         /// 1 / FID against the training images at the stage's side.
         InverseFid = "inverse_fid",
+        /// −ln FID against the training images at the stage's side. It orders as `inverse_fid` does, and its noise depends
+        /// less on how good an architecture is. A distance below 1e-6 counts as 1e-6, so the score is at most 13.8.
+        LogFrechet = "log_frechet",
+    }
+}
+
+choice! {
+    /// Whether rewards are standardised within their iteration: less the mean, divided by the standard deviation. The weights
+    /// get better from iteration to iteration, and all rewards rise with them.
+    Standardise {
+        /// They are not.
+        None = "none",
+        /// They are. The controller learns from each reward less the mean of the iteration's rewards so far, those of the
+        /// step included, divided by their standard deviation, so `controller.entropy_weight` is in standard deviations per nat.
+        /// Children of different iterations are compared by rewards that are standardised over their whole iteration. Where
+        /// all rewards are equal, each becomes 0.
+        Iteration = "iteration",
+    }
+}
+
+choice! {
+    /// How long the latents of children stay the same.
+    RewardLatents {
+        /// For one step of the controller; the next step draws others.
+        Step = "step",
+        /// For all children of an iteration. The weights stay the same too, so a child that comes again gets the same score.
+        Iteration = "iteration",
+    }
+}
+
+impl RewardMetric {
+    /// Whether it is made of the Fréchet distance to the training images.
+    pub const fn is_frechet(self) -> bool {
+        match self {
+            Self::Is => false,
+            Self::InverseFid | Self::LogFrechet => true,
+        }
     }
 }
 

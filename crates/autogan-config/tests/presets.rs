@@ -127,6 +127,11 @@ fn settings_change_values_and_mistakes_are_explained() {
         ("controller.policy=random", &["reinforce", "uniform"]),
         ("reward.cost=params", &["reward.cost_weight", "above 0 with", "found 0"]),
         ("reward.cost_weight=0.5", &["reward.cost_weight", "0 with", "found 0.5"]),
+        ("reward.metric=log_fid", &["inverse_fid", "log_frechet"]),
+        ("reward.latents=search", &["step", "iteration"]),
+        ("reward.standardise=stage", &["none", "iteration"]),
+        ("controller.distinct_within=search", &["none", "iteration", "stage"]),
+        ("search.shared_sampling=even", &["policy", "uniform", "fair"]),
         ("budget.max_params=1000", &["budget.max_params", "at least", "parameters", "found 1000"]),
         ("budget.max_macs=1", &["budget.max_macs", "multiply-accumulates", "found 1"]),
     ] {
@@ -135,6 +140,9 @@ fn settings_change_values_and_mistakes_are_explained() {
             assert!(text.contains(part), "{setting}: {text}");
         }
     }
+    let settings = ["search.shared_sampling=fair", "budget.max_macs=1000000000"].map(str::to_owned);
+    let text = SearchConfig::preset("quick", &settings).unwrap_err().to_string();
+    assert!(text.contains("search.shared_sampling") && text.contains("found fair"), "{text}");
     let text = SearchConfig::preset("fast", &[]).unwrap_err().to_string();
     assert!(text.contains("quick, cifar10-cpu") && text.contains("found fast"), "{text}");
 }

@@ -17,9 +17,13 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
     let later = [
         "levels",
         "candidates_from",
+        "shared_sampling",
         "policy",
+        "distinct_within",
         "cost",
         "cost_weight",
+        "standardise",
+        "latents",
         "max_params",
         "max_macs",
         "spectral_warm_up",

@@ -7,10 +7,11 @@
 //! - [`Controller`] draws them from start states that an earlier stage's [`Beam`] hands over
 //!   ([`RuledController::sample`], [`RuledController::sample_distinct`], [`RuledController::greedy`]).
 //! - [`ChoiceRule`] says which choices may follow, such as what a budget leaves ([`BudgetRule`]) or any at all
-//!   ([`AnyChoice`]); [`Controller::within`] draws no others.
+//!   ([`AnyChoice`]), also without what was drawn before ([`ExceptRule`]); [`Controller::within`] draws no others.
 //! - [`Reward`] is what the caller implements: it takes an architecture and returns its score.
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
+//! - [`RewardScale`] standardises rewards among those of their iteration.
 //! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.
 //!
 //! The crate knows no generator, no image and no metric: rewards come in through the trait. Random draws come
@@ -22,6 +23,7 @@ mod beam;
 mod controller;
 mod distinct;
 mod error;
+mod except;
 mod loss;
 mod lstm;
 mod params;
@@ -30,6 +32,7 @@ mod reward;
 mod rollout;
 mod rule;
 mod ruled;
+mod scale;
 mod spread;
 mod trainer;
 
@@ -40,11 +43,13 @@ pub use beam::{Beam, Candidate};
 pub use controller::{Controller, ControllerConfig};
 pub use distinct::Draw;
 pub use error::{Result, RlError};
+pub use except::ExceptRule;
 pub use loss::{ReleasedStep, advantage_loss, entropy_in_reward_loss, released_loss};
 pub use reinforce::{PolicyStep, Reinforce};
 pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use rule::{AnyChoice, BudgetRule, ChoiceRule};
 pub use ruled::RuledController;
+pub use scale::RewardScale;
 pub use spread::RewardSpread;
 pub use trainer::{PolicyTrainer, StepReport};

@@ -7,9 +7,11 @@ use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::{CandidatesFrom, Policy};
+use crate::config::{CandidatesFrom, DistinctWithin, Policy, SharedSampling};
 use crate::error::Result;
+use crate::fair::fair_choice;
 use crate::parts::action_space;
+use crate::position::Position;
 use crate::search::Search;
 
 impl Search {
@@ -35,19 +37,52 @@ impl Search {
         }
     }
 
+    /// An architecture to train in a D step, and in the G step behind it where one is due.
+    pub(crate) fn draw_shared(&self, g_due: bool) -> Result<Arch> {
+        let stream = "arch.shared";
+        match self.config.search.shared_sampling {
+            SharedSampling::Policy => self.draw_child(stream),
+            SharedSampling::Uniform => self.draw_evenly(stream),
+            SharedSampling::Fair => self.draw_fairly(g_due),
+        }
+    }
+
     /// An architecture to train or to show; the stream is read at this tick.
     pub(crate) fn draw_child(&self, stream: &str) -> Result<Arch> {
-        let mut rng = self.streams.rng(stream, self.position.tick);
         match self.config.controller.policy {
             Policy::Reinforce => {
+                let mut rng = self.streams.rng(stream, self.position.tick);
                 let (places, rollout) = self.draw_of_policy(1, &mut rng)?;
                 Ok(self.decode(&places, &rollout)?.remove(0))
             }
-            Policy::Uniform => {
-                let n = rng.random_range(0..self.even_count());
-                self.even_nth(n)
-            }
+            Policy::Uniform => self.draw_evenly(stream),
         }
+    }
+
+    /// An architecture that is as likely as any other that is allowed; the stream is read at this tick.
+    fn draw_evenly(&self, stream: &str) -> Result<Arch> {
+        let mut rng = self.streams.rng(stream, self.position.tick);
+        self.even_nth(rng.random_range(0..self.even_count()))
+    }
+
+    /// The next architecture by strict fairness: each choice of each token, and each entry of the beam, comes once before
+    /// any of them comes again.
+    fn draw_fairly(&self, g_due: bool) -> Result<Arch> {
+        let Position { stage, stage_steps, stage_g_steps, .. } = self.position;
+        let (name, n) = match g_due {
+            true => ("arch.fair.g", stage_g_steps),
+            false => ("arch.fair.d", stage_steps - stage_g_steps),
+        };
+        let next = |token: &str, choices: usize| {
+            let name = format!("{name}.{stage}.{token}");
+            fair_choice(|round| self.streams.rng(&name, round), n, choices)
+        };
+        let place = self.beam.as_ref().map(|beam| next("beam", beam.candidates().len()));
+        let tokens = self.actions().tokens()?;
+        let tokens = tokens.iter().enumerate();
+        let actions: Vec<usize> =
+            tokens.map(|(i, token)| next(&i.to_string(), token.choices())).collect();
+        Ok(self.actions().decode(place.and_then(|place| self.prefix_of(place)), &actions)?)
     }
 
     /// The children of the present controller step; with the rollout that drew them, where there is something to learn.
@@ -56,7 +91,12 @@ impl Search {
             Policy::Reinforce => {
                 let mut rng = self.streams.rng("arch.controller", self.position.tick);
                 let n = self.config.controller.children;
-                let (places, rollout) = self.draw_of_policy(n, &mut rng)?;
+                let (places, rollout) = match self.config.controller.distinct_within {
+                    DistinctWithin::None => self.draw_of_policy(n, &mut rng)?,
+                    DistinctWithin::Iteration | DistinctWithin::Stage => {
+                        self.draw_distinct(n, &mut rng)?
+                    }
+                };
                 Ok((self.decode(&places, &rollout)?, Some(rollout)))
             }
             Policy::Uniform => Ok((self.even_children()?, None)),
@@ -122,14 +162,6 @@ impl Search {
         Ok(Draw { start, actions })
     }
 
-    /// Keeps the reward of a child, to choose candidates from; where a child comes again, its last reward.
-    pub(crate) fn note_seen(&mut self, arch: &Arch, reward: f64) {
-        match self.seen.iter_mut().find(|(known, _)| known == arch) {
-            Some((_, known)) => *known = reward,
-            None => self.seen.push((arch.clone(), reward)),
-        }
-    }
-
     /// `n` draws from the present policy, each from a beam entry that is as likely as any other; the entries come with them.
     fn draw_of_policy(&self, n: usize, rng: &mut ChaCha8Rng) -> Result<(Vec<usize>, Rollout)> {
         let places = self.beam.as_ref().map_or_else(|| vec![0; n], |beam| beam.draw(n, rng));
@@ -140,25 +172,39 @@ impl Search {
     }
 
     /// The architectures of a rollout whose rows began at these places of the beam.
-    fn decode(&self, places: &[usize], rollout: &Rollout) -> Result<Vec<Arch>> {
+    pub(crate) fn decode(&self, places: &[usize], rollout: &Rollout) -> Result<Vec<Arch>> {
         let actions = self.actions();
         let rows = places.iter().zip(&rollout.actions);
         rows.map(|(&p, row)| Ok(actions.decode(self.prefix_of(p), row)?)).collect()
     }
 
     /// The cells before those that are decided, of a place in the beam.
-    fn prefix_of(&self, place: usize) -> Option<&Arch> {
+    pub(crate) fn prefix_of(&self, place: usize) -> Option<&Arch> {
         self.beam.as_ref().map(|beam| &beam.candidates()[place].arch)
     }
 
-    /// Evenly drawn children of this step. Within an iteration they differ, and come again only after all others.
+    /// Evenly drawn children of this step. Within an iteration they differ, and come again only after all others; within a
+    /// stage those come first that are new, where that is configured.
     fn even_children(&self) -> Result<Vec<Arch>> {
         let (steps, n) = (self.config.controller.steps, self.config.controller.children);
         let mut rng = self.streams.rng("arch.even", self.position.iteration as u64);
         let count = self.even_count();
-        let order = index::sample(&mut rng, count, count.min(steps * n));
+        let known = match self.config.controller.distinct_within {
+            DistinctWithin::None | DistinctWithin::Iteration => 0,
+            DistinctWithin::Stage => self.seen.len(),
+        };
+        // As many more as may turn out to be known.
+        let order = index::sample(&mut rng, count, count.min(steps * n + known));
         let first = self.position.step as usize * n;
-        (first..first + n).map(|i| self.even_nth(order.index(i % order.len()))).collect()
+        if known == 0 {
+            let nth = |i: usize| self.even_nth(order.index(i % order.len()));
+            return (first..first + n).map(nth).collect();
+        }
+        let all: Vec<Arch> = order.iter().map(|i| self.even_nth(i)).collect::<Result<_>>()?;
+        let is_known = |arch: &Arch| self.seen.iter().any(|(seen, _)| seen == arch);
+        let (old, new): (Vec<Arch>, Vec<Arch>) = all.into_iter().partition(is_known);
+        let order = [new, old].concat();
+        Ok((first..first + n).map(|i| order[i % order.len()].clone()).collect())
     }
 
     /// The `m` best of the stage's children, the best first.

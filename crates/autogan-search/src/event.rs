@@ -63,7 +63,8 @@ pub struct ScoredArch {
     pub reward: f64,
     /// Mean entropy of the policy's tokens in nats, where the controller drew it.
     pub entropy: Option<f64>,
-    /// The weight that the policy gradient gave it, where the controller learnt from it.
+    /// The weight that the policy gradient gave it, where the controller learnt from it; in standard deviations of the
+    /// iteration's rewards where they are standardised.
     pub advantage: Option<f64>,
     /// The baseline that was subtracted to get the advantage.
     pub baseline: Option<f64>,

@@ -63,6 +63,12 @@ impl StageImages {
         let indices: Vec<usize> = order.iter().copied().cycle().take(n).collect();
         self.at_u8(&indices)
     }
+
+    /// The images that are not among the `n` of [`Self::sample_u8`], in the same order.
+    pub fn others_u8(&self, n: usize, seed: u64) -> Result<Tensor> {
+        let order = self.held_order(seed);
+        self.at_u8(order.get(n..).unwrap_or_default())
+    }
 }
 
 /// Images in [-1, 1] as u8, where they are: cut off (not rounded) after scaling to 0..=255, as the released code does.

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use autogan_rl::Reward;
+use autogan_rl::{Reward, RewardScale, Rollout, StepReport};
 use autogan_run::TrialKind;
 use autogan_space::{Arch, stage_tokens};
 use candle_core::DType;
 
 use crate::child::Latents;
-use crate::config::{Levels, Policy};
+use crate::config::{Levels, Policy, RewardLatents, Standardise};
 use crate::error::Result;
 use crate::event::{Reporter, SampleGrid, ScoredArch, SearchEvent};
 use crate::position::Phase;
@@ -23,7 +23,7 @@ impl Search {
         let (archs, rollout) = self.draw_children()?;
         let begun = Instant::now();
         let images = self.config.reward.images;
-        let latents = Latents { name: "latents.reward", index: self.position.tick };
+        let latents = self.reward_latents();
         let scores = self.scorer(latents, images).rewards(&archs)?;
         let scores: Vec<_> =
             scores.into_iter().map(|score| self.finite_reward(score)).collect::<Result<_>>()?;
@@ -31,15 +31,15 @@ impl Search {
         self.position.images.scored += (images * archs.len()) as u64;
         let pairs = archs.iter().zip(&scores);
         let rewards: Vec<f64> = pairs.map(|(a, &score)| self.reward_of(a, score).value).collect();
+        self.children.extend(archs.iter().cloned().zip(rewards.iter().copied()));
         let mut learnt = None;
         if let Some(rollout) = &rollout {
-            let report = self.policy.step(&mut self.controller, rollout, &rewards)?;
+            let report = self.learn(rollout, &rewards)?;
             let entropies = rollout.entropies.to_dtype(DType::F64)?.mean(1)?.to_vec1::<f64>()?;
             learnt = Some((report, entropies));
         }
         for (i, (arch, score)) in archs.iter().zip(&scores).enumerate() {
             self.note_favourite(arch, rewards[i]);
-            self.note_seen(arch, rewards[i]);
             let learnt = learnt.as_ref();
             reporter.event(&SearchEvent::Scored(ScoredArch {
                 kind: TrialKind::Controller,
@@ -64,9 +64,59 @@ impl Search {
             }
         });
         if self.position.step >= self.config.controller.steps as u64 {
+            self.note_seen();
             self.enter(Phase::End);
         }
         Ok(())
+    }
+
+    /// The latents of this step's children.
+    fn reward_latents(&self) -> Latents<'static> {
+        match self.config.reward.latents {
+            RewardLatents::Step => Latents { name: "latents.reward", index: self.position.tick },
+            RewardLatents::Iteration => {
+                Latents { name: "latents.iteration", index: self.position.iteration as u64 }
+            }
+        }
+    }
+
+    /// Takes the step of the policy gradient. Where rewards are standardised, the advantages that it tells are in standard
+    /// deviations, and its reward and baselines are as they would be without.
+    fn learn(&mut self, rollout: &Rollout, rewards: &[f64]) -> Result<StepReport> {
+        let (policy, controller) = (&mut self.policy, &mut self.controller);
+        match self.config.reward.standardise {
+            Standardise::None => Ok(policy.step(controller, rollout, rewards)?),
+            Standardise::Iteration => {
+                let so_far: Vec<f64> = self.children.iter().map(|(_, reward)| *reward).collect();
+                let scale = RewardScale::of(&so_far);
+                let standardised: Vec<f64> =
+                    rewards.iter().map(|&r| scale.standardise(r)).collect();
+                let report = policy.step(controller, rollout, &standardised)?;
+                Ok(StepReport {
+                    mean_reward: rewards.iter().sum::<f64>() / rewards.len() as f64,
+                    baseline: scale.restore(report.baseline),
+                    subtracted: scale.restore(report.subtracted),
+                    ..report
+                })
+            }
+        }
+    }
+
+    /// Keeps the rewards of this iteration's children, to choose candidates from; where a child comes again, its last
+    /// reward. Those of one iteration may be standardised: then they can be compared with those of another.
+    fn note_seen(&mut self) {
+        let rewards: Vec<f64> = self.children.iter().map(|(_, reward)| *reward).collect();
+        let scale = RewardScale::of(&rewards);
+        for (arch, reward) in &self.children {
+            let reward = match self.config.reward.standardise {
+                Standardise::None => *reward,
+                Standardise::Iteration => scale.standardise(*reward),
+            };
+            match self.seen.iter_mut().find(|(known, _)| known == arch) {
+                Some((_, known)) => *known = reward,
+                None => self.seen.push((arch.clone(), reward)),
+            }
+        }
     }
 
     fn note_favourite(&mut self, arch: &Arch, reward: f64) {

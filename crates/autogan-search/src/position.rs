@@ -39,6 +39,9 @@ pub struct Position {
     pub d_steps: u64,
     /// D steps of this stage, which say where its epochs are.
     pub stage_steps: u64,
+    /// Those of them that a G step followed. Earlier versions did not count them.
+    #[serde(default)]
+    pub stage_g_steps: u64,
     /// A reset is due at the end of this iteration.
     pub reset_due: bool,
     /// Resets so far, each of which draws other initial weights.

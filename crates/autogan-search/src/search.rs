@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::child::{ChildScorer, Latents};
 use crate::config::{ConfigError, RewardWeights, SearchConfig};
 use crate::derivation::Derivation;
-use crate::error::Result;
+use crate::error::{Result, SearchError};
 use crate::images::StageImages;
 use crate::inputs::Inputs;
 use crate::losses::ComingLosses;
@@ -50,7 +50,10 @@ pub struct Search {
     prefixes: BTreeMap<String, BatchNormStats>,
     /// The best child of this iteration's controller steps, for the sample grid.
     pub(crate) favourite: Option<(Arch, f64)>,
-    /// The rewards of this stage's children, to choose candidates from.
+    /// The children of this iteration with their rewards, in the order in which they were drawn.
+    pub(crate) children: Vec<(Arch, f64)>,
+    /// The rewards of this stage's children of earlier iterations, to choose candidates from; standardised where that is
+    /// configured.
     pub(crate) seen: Vec<(Arch, f64)>,
     /// A ranking that has begun.
     pub(crate) ranking: Option<Ranking>,
@@ -95,6 +98,7 @@ impl Search {
             position: Position { stage, ..Position::default() },
             prefixes: BTreeMap::new(),
             favourite: None,
+            children: Vec::new(),
             seen: Vec::new(),
             ranking: None,
             derivation: None,
@@ -197,10 +201,17 @@ impl Search {
         }
     }
 
-    /// The score of `n` real images at the stage's side.
+    /// The score of `n` real images at the stage's side, which are compared with none of themselves.
     pub(crate) fn score_of_real(&self, n: usize) -> Result<f64> {
-        let images = self.stage_images.sample_u8(n, self.config.seed)?;
-        Ok(self.score.score(&images)?.value)
+        let (images, seed) = (&self.stage_images, self.config.seed);
+        let held = images.sample_u8(n, seed)?;
+        let score = self.score.score_real(&held, &|| images.others_u8(n, seed))?;
+        if score.value.is_finite() {
+            return Ok(score.value);
+        }
+        let what =
+            format!("the score of {n} real images is {}, expected a finite number", score.value);
+        Err(SearchError::Score(what.into()))
     }
 
     /// Shows the score the images of the present stage.

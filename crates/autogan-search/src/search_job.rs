@@ -44,6 +44,9 @@ struct SavedState {
     #[serde(default)]
     spread: RewardSpread,
     favourite: Option<(Arch, f64)>,
+    /// Earlier versions put each child among those that were seen at once.
+    #[serde(default)]
+    children: Vec<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
     ranking: Option<Ranking>,
     derivation: Option<Derivation>,
@@ -91,6 +94,7 @@ impl Job for Search {
         search.windows = saved.windows;
         search.losses = saved.losses.map(ComingLosses::known);
         search.favourite = saved.favourite;
+        search.children = saved.children;
         search.seen = saved.seen;
         search.ranking = saved.ranking;
         search.derivation = saved.derivation;
@@ -151,6 +155,7 @@ impl Job for Search {
             baseline: self.policy.reinforce.baseline().clone(),
             spread: self.policy.reinforce.spread().clone(),
             favourite: self.favourite.clone(),
+            children: self.children.clone(),
             seen: self.seen.clone(),
             ranking: self.ranking.clone(),
             derivation: self.derivation.clone(),

@@ -16,22 +16,23 @@ impl Search {
     pub(crate) fn shared_step(&mut self, reporter: &mut dyn Reporter<SearchEvent>) -> Result<()> {
         self.weights_changed();
         self.set_learning_rates();
-        let arch = self.draw_child("arch.shared")?;
+        let Position { step: steps, d_steps, .. } = self.position;
+        let group_steps = if self.config.search.restart_steps { steps } else { d_steps };
+        let g_due = group_steps.is_multiple_of(self.config.train.n_critic as u64);
+        let arch = self.draw_shared(g_due)?;
         let real = self.stage_images.batch(self.position.stage_steps, &self.device)?;
         let images = real.dim(0)?;
-        let Position { stage, iteration, tick: index, d_steps, .. } = self.position;
+        let Position { stage, iteration, tick: index, .. } = self.position;
         let (train, streams) = (&self.config.train, self.streams);
         let step = Step { train, stage, iteration, streams, index };
         let d_loss = self.networks.d_step(&step, &arch, &real)?;
-        let group_steps =
-            if self.config.search.restart_steps { self.position.step } else { d_steps };
-        let g_due = group_steps.is_multiple_of(train.n_critic as u64);
         let g_loss = if g_due { Some(self.networks.g_step(&step, &arch)?) } else { None };
         let counted = &mut self.position.images;
         counted.real += images as u64;
         counted.fake += images as u64;
         if g_due {
             counted.fake += self.config.train.g_batch as u64;
+            self.position.stage_g_steps += 1;
         }
         self.position.d_steps += 1;
         self.position.stage_steps += 1;

@@ -27,6 +27,7 @@ impl Search {
             self.position.stage_steps = self.position.stage_steps.next_multiple_of(batches);
         }
         self.favourite = None;
+        self.children.clear();
         let shared_steps = self.shared_steps();
         let controller_steps = self.config.controller.steps as u64;
         reporter.event(&SearchEvent::Iteration { iteration, shared_steps, controller_steps });

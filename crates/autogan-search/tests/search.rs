@@ -7,6 +7,7 @@ mod tiny;
 mod search {
     mod precision;
     mod released;
+    mod reward;
     mod runs;
     mod scratch;
     mod scratch_runs;

@@ -53,6 +53,8 @@ fn metric_label(config: &SearchConfig) -> &'static str {
     match metric_name(&config.reward) {
         "is" => "Inception Score (its formula)",
         "inverse_fid" => "1 / FID (its formula)",
+        "minus_log_fid" => "−ln FID (its formula)",
+        "minus_log_frechet" => "−ln of the Fréchet distance",
         _ => "1 / Fréchet distance",
     }
 }

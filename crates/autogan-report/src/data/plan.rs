@@ -19,7 +19,7 @@ pub struct Plan {
     pub dataset: Option<String>,
     /// Name of the extractor that scores.
     pub scorer: Option<String>,
-    /// What the reward is: "is", "inverse_fid".
+    /// What the reward is: "is", "inverse_fid", "log_frechet".
     pub metric: Option<String>,
     /// Images that a child is scored on.
     pub reward_images: Option<u64>,

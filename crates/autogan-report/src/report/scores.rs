@@ -35,6 +35,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
     let metric = match plan.metric.as_deref() {
         Some("is") => ", with the formula of the Inception Score",
         Some("inverse_fid") => ", with the formula of 1 / FID",
+        Some("log_frechet") => ", with the formula of −ln FID",
         _ => "",
     };
     let resets = match resets(data).len() {
