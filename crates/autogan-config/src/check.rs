@@ -24,6 +24,7 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
+        data = { drop_alpha = false }
         search = { levels = 'multi', candidates_from = 'policy' }
         controller = { policy = 'reinforce' }
         reward = { cost = 'none', cost_weight = 0.0 }

@@ -85,7 +85,9 @@ impl Configuration for TrainingConfig {
     // A checkpoint holds the scores so far, under the name of one protocol.
     const FIXED: &'static [&'static str] =
         &["preset", "seed", "arch", "data", "model", "train.n_critic", "score"];
-    const ADDED: &'static str = "precision = \"f32\"";
+    const ADDED: &'static str = "
+        precision = 'f32'
+        data = { drop_alpha = false }";
 
     fn check_together(&self) -> Result<()> {
         let images = format!("at least score.splits ({})", self.score.splits);

@@ -14,14 +14,22 @@ fn first_version(text: &str, later: &[&str]) -> String {
 #[test]
 fn runs_of_earlier_versions_are_read_as_what_they_did() {
     let search = SearchConfig::preset("paper", &[]).unwrap();
-    let later =
-        ["levels", "candidates_from", "policy", "cost", "cost_weight", "max_params", "max_macs"];
+    let later = [
+        "drop_alpha",
+        "levels",
+        "candidates_from",
+        "policy",
+        "cost",
+        "cost_weight",
+        "max_params",
+        "max_macs",
+    ];
     let old = first_version(&search.to_toml().unwrap(), &later);
     assert!(SearchConfig::from_toml(&old, "a file", &[]).is_err(), "a file has to be complete");
     assert_eq!(RunConfig::read(&old, "a run").unwrap(), RunConfig::Search(Box::new(search)));
 
     let training = TrainingConfig::preset("stl10", &[]).unwrap();
-    let old = first_version(&training.to_toml().unwrap(), &["precision"]);
+    let old = first_version(&training.to_toml().unwrap(), &["precision", "drop_alpha"]);
     assert_eq!(RunConfig::read(&old, "a run").unwrap(), RunConfig::Training(Box::new(training)));
 }
 
