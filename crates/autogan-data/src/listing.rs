@@ -42,6 +42,8 @@ pub enum Reason {
     Ending(String),
     /// A file without an ending.
     NoEnding,
+    /// An array of this name beside an array of images.
+    Array(String),
 }
 
 impl Reason {
@@ -60,6 +62,7 @@ impl Reason {
             ),
             Self::Ending(ending) => format!(".{ending}"),
             Self::NoEnding => "without an ending".into(),
+            Self::Array(name) => format!("array {name}"),
         }
     }
 }

@@ -277,6 +277,8 @@ fn arrays_are_found_by_what_they_are() {
         vec![("x.npy", npy("|u1", "(2, 1, 2, 3)", &[0; 12])), ("arr_0.npy", pixels())],
     ] {
         let source = images(&file("images.npz", &members), &OpenOptions::plain()).unwrap();
+        let others = members.len() - 1;
+        assert_eq!(source.left_out().counts().map(|(_, count)| count).sum::<usize>(), others);
         assert_eq!(reds(&source, None).unwrap().0, [3., 13.]);
     }
     let bare = dir.path().join("bare.npy");
@@ -288,6 +290,7 @@ fn arrays_are_found_by_what_they_are() {
         panic!("images and statistics");
     };
     assert_eq!((source.len(), stored.stats.mean, stored.stats.cov), (2, vec![1.5], vec![4.]));
+    assert!(source.left_out().is_empty());
     assert_eq!(stored.stats.count, None, "nobody says how many images the statistics are of");
 }
 

@@ -5,12 +5,13 @@
 
 use std::path::Path;
 
+use autogan_data::listing::{LeftOut, Reason};
 use autogan_files::Error as FileError;
 
 use super::input_error;
 use super::npy::{self, Array, Header, Values};
 use super::npz::Container;
-use super::stats_file::{StoredStatistics, statistics_in};
+use super::stats_file::{PROTOCOL, StoredStatistics, statistics_in};
 use crate::Result;
 
 /// The name that `numpy.savez` gives to an array without one.
@@ -20,10 +21,12 @@ const UNNAMED: &str = "arr_0";
 const FORMS: &str =
     "statistics (floats mu [D] and sigma [D, D]) or images (u8 [N, H, W, 3] or [N, H, W, 1])";
 
-/// The content of a file of arrays; at least one of the two is there.
+/// The content of a file of arrays; images or statistics are there.
 pub(super) struct Found {
     pub images: Option<Pixels>,
     pub statistics: Option<StoredStatistics>,
+    /// The other arrays.
+    pub left_out: LeftOut,
 }
 
 /// Images of one size, `[N, 3, height, width]`.
@@ -42,16 +45,24 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
         true => Some(statistics_in(path, &mut container)?),
         false => None,
     };
-    let images = match image_array(path, &heads)? {
+    let chosen = image_array(path, &heads)?;
+    let images = match chosen {
         Some(name) => container.array(name)?.map(|array| pixels(path, name, array)).transpose()?,
         None => None,
     };
+    let mut left_out = LeftOut::default();
+    for (name, _) in &heads {
+        let statistic = statistics.is_some() && ["mu", "sigma", PROTOCOL].contains(&name.as_str());
+        if !statistic && chosen != Some(name.as_str()) {
+            left_out.add(Reason::Array(name.clone()));
+        }
+    }
     if images.is_none() && statistics.is_none() {
         let help =
             "name the arrays so: numpy.savez(FILE, mu=…, sigma=…), or numpy.savez(FILE, images)";
         return Err(input_error(path.display(), FORMS, listed(&heads), help));
     }
-    Ok(Found { images, statistics })
+    Ok(Found { images, statistics, left_out })
 }
 
 /// The array that holds images: the one without a name of its own, or the only one that looks like images.

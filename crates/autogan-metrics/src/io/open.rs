@@ -80,16 +80,16 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
             Input::Images(images(loaded("cifar10", &options)?))
         }
         Some("npy") => Input::Images(images(Items::from(read_npy(path)?))),
-        Some("npz") => match read_npz(path)? {
-            Found { images: Some(pixels), statistics: Some(stored) } => {
-                Input::ImagesWithStatistics(images(Items::from(pixels)), stored)
+        Some("npz") => {
+            let Found { images: pixels, statistics, left_out } = read_npz(path)?;
+            let source = pixels.map(|p| images(Items::from(p)).leaving_out(left_out));
+            match (source, statistics) {
+                (Some(source), Some(stored)) => Input::ImagesWithStatistics(source, stored),
+                (Some(source), None) => Input::Images(source),
+                (None, Some(stored)) => Input::Statistics(stored),
+                (None, None) => return Err(other_file(path)),
             }
-            Found { images: Some(pixels), .. } => Input::Images(images(Items::from(pixels))),
-            Found { statistics, .. } => {
-                let stored = statistics.ok_or_else(|| other_file(path))?;
-                Input::Statistics(stored)
-            }
-        },
+        }
         _ => return Err(other_file(path)),
     })
 }

@@ -17,7 +17,7 @@ use super::npz::Container;
 use crate::{GaussianStats, Result};
 
 /// Name of the array that holds the protocol.
-const PROTOCOL: &str = "autogan";
+pub(super) const PROTOCOL: &str = "autogan";
 
 /// The protocol that the features of stored statistics follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
