@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use autogan_weights::Archive;
+use candle_core::{Device, Tensor};
 use serde_json::Value;
 
-use crate::common::{CommandOutput, command};
+use crate::common::{CommandOutput, autogan, command};
 use crate::common::{files, last_checkpoint, repository, tiny_run};
 use crate::score::compact;
 
@@ -95,4 +97,47 @@ fn what_cannot_be_evaluated_says_why() {
     let pth = compact(dir.path(), &[golden, golden]).fails(1);
     assert!(pth.contains("is a checkpoint"), "{pth}");
     assert!(files(dir.path()).is_empty());
+}
+
+#[test]
+fn a_generator_that_is_not_finite_is_refused_by_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    tiny_run(at, "run", &["--quiet"]);
+    autogan(at, &["export", "run", "--safetensors", "whole.safetensors", "--pth", "whole.pth"])
+        .ok();
+    let archive = Archive::read_any(at.join("whole.safetensors")).unwrap();
+    let name = archive.names().find(|name| name.starts_with("cell1") && name.ends_with("weight"));
+    let name = name.unwrap().to_owned();
+    let with = |file: &str, value: f32, all: bool| {
+        let mut archive = archive.clone();
+        let tensor = archive.get(&name).unwrap();
+        let mut values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let last = if all { 0 } else { values.len() - 1 };
+        values[last..].fill(value);
+        let tensor = Tensor::from_vec(values, tensor.dims(), &Device::Cpu).unwrap();
+        archive.insert(name.clone(), tensor);
+        archive.write_safetensors(at.join(file)).unwrap();
+    };
+    with("nan.safetensors", f32::NAN, false);
+    with("infinite.safetensors", f32::NEG_INFINITY, false);
+    with("large.safetensors", f32::MAX, true);
+    let commands: [&[&str]; 3] = [
+        &["eval", "-n", "20", "--extractor", "compact-shapes", "--splits", "2", "--silent"],
+        &["sample", "-n", "4", "--out", "made.png"],
+        &["export", "--onnx", "made.onnx"],
+    ];
+    for command in commands {
+        for file in ["nan.safetensors", "infinite.safetensors"] {
+            let error = autogan(at, &[command, &[file]].concat()).fails(1);
+            assert!(error.contains(&name) && error.contains("not finite"), "{command:?}: {error}");
+            assert!(error.contains(file), "{command:?}: {error}");
+        }
+    }
+    // Finite weights whose images are not.
+    for command in &commands[..2] {
+        let error = autogan(at, &[command, &["large.safetensors"][..]].concat()).fails(1);
+        assert!(error.contains("image 0 of the generator"), "{command:?}: {error}");
+    }
+    assert!(!at.join("made.png").exists() && !at.join("made.onnx").exists());
 }

@@ -1,6 +1,10 @@
 //! `autogan score` as a user runs it.
 
+use std::io::Write;
 use std::path::Path;
+
+use autogan_weights::Archive;
+use candle_core::{DType, Device, Tensor};
 
 use crate::common::{CommandOutput, command};
 
@@ -136,6 +140,36 @@ fn the_default_extractor_says_how_to_get_its_weights() {
     std::fs::write(dir.path().join("bad.pth"), b"\x80\x02cos\nsystem\n.").unwrap();
     let bad = score(dir.path(), &["a.bin", "a.bin", "--weights", "bad.pth"]).fails(1);
     assert!(bad.contains("bad.pth"), "{bad}");
+    let weights = |file: &str| {
+        let error = score(dir.path(), &["a.bin", "a.bin", "--weights", file]).fails(1);
+        assert!(error.contains(file) && error.contains("autogan weights fetch"), "{error}");
+        assert!(error.contains("pt_inception-2015-12-05-6726825d.pth"), "{error}");
+        error
+    };
+    // TorchScript, as clean-fid's and ADM's file is.
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(dir.path().join("script.pt")).unwrap());
+    for member in ["a/data.pkl", "a/constants.pkl", "a/code/__torch__.py"] {
+        zip.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(b"\x80\x02}.").unwrap();
+    }
+    zip.finish().unwrap();
+    let error = weights("script.pt");
+    assert!(error.contains("a TorchScript program (torch.jit.save)"), "{error}");
+    // The network of ImageNet, in both containers, and another network.
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let mut imagenet = Archive::new();
+    imagenet.insert("Conv2d_1a_3x3.conv.weight", zeros(&[32, 3, 3, 3]));
+    imagenet.insert("fc.weight", zeros(&[1000, 2048]));
+    imagenet.write_pth(dir.path().join("imagenet.pth")).unwrap();
+    imagenet.write_safetensors(dir.path().join("imagenet.safetensors")).unwrap();
+    for file in ["imagenet.pth", "imagenet.safetensors"] {
+        let error = weights(file);
+        assert!(error.contains("an Inception-v3 of 1000 classes"), "{error}");
+    }
+    let mut resnet = Archive::new();
+    resnet.insert("module.conv1.weight", zeros(&[4, 3, 3, 3]));
+    resnet.write_pth(dir.path().join("resnet.pth")).unwrap();
+    assert!(weights("resnet.pth").contains("conv1.weight"));
     let preset = score(dir.path(), &["a.bin", "a.bin", "--preset", "tf"]).fails(2);
     assert!(preset.contains("torch-fidelity, pytorch-fid or clean"), "{preset}");
 }

@@ -1,12 +1,14 @@
 //! `autogan eval` scores the images of a checkpoint's generator, and names each score after its protocol.
 
+use std::process::ExitCode;
+
 use anyhow::ensure;
 use autogan_metrics::io::ImageSource;
 use autogan_search::to_u8;
 use serde_json::json;
 
 use crate::generator::{ArchGenerator, GeneratorArgs};
-use crate::score::{Names, Options, Report, Sets};
+use crate::score::{Names, Options, Outline, Plan, Report, Sets, Wanted};
 
 /// Score what a checkpoint's generator makes.
 ///
@@ -39,20 +41,23 @@ pub struct Args {
 }
 
 /// Carries the command out. It fails when the checkpoint cannot be read, the architecture does not fit it, the
-/// reference cannot be read or follows another protocol, or the extractor's weights cannot be had.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+/// reference cannot be read or follows another protocol, or the extractor's weights cannot be had. The code is 1 when
+/// some of the scores could not be computed.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(args.n >= 2, "-n: expected 2 or more, found {}", args.n);
-    ensure!(
-        args.n >= args.options.splits(),
-        "-n: expected at least one image for each of the {} splits, found {}",
-        args.options.splits(),
-        args.n
-    );
+    args.options.check()?;
     let generator = args.generator.load(&args.options.device()?)?;
     let mut sets = Sets::new(&args.options);
     sets.load_extractor()?;
-    let reference = args.reference.as_deref().map(|input| sets.open(&[input])).transpose()?;
-    let reference = reference.and_then(|mut sets| sets.pop());
+    let looked = args.reference.as_deref().map(|input| sets.look(&[input])).transpose()?;
+    let reference = looked.and_then(|mut looked| looked.pop());
+    let two = reference.is_some();
+    let wanted = Wanted { inception_score: true, fid: two, kid: args.kid, prc: args.prc };
+    let label = args.generator.checkpoint.display().to_string();
+    let made = Outline::to_be_made(&label, args.n);
+    let plan = Plan::new(&args.options, wanted, made, reference.as_ref().map(Outline::of));
+    plan.announce()?;
+    let reference = reference.map(|input| sets.read(input)).transpose()?;
     let generated = sets.made(&images(args, &generator)?)?;
     let names = Names::protocol(&args.options, args.n, args.reference.as_deref());
     let mut report = Report::new(&args.options, generated.protocol(), names);
@@ -60,11 +65,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     report.note("arch", json!(generator.arch.to_released()));
     report.note("latent_seed", json!(args.latent_seed));
     report.count(&generated, reference.as_ref());
-    report.inception_score(&generated)?;
-    if let Some(reference) = &reference {
-        report.compare(&generated, reference, (true, args.kid, args.prc))?;
+    if plan.wanted.inception_score {
+        report.inception_score(&generated)?;
     }
-    report.print(args.json)
+    if let Some(reference) = &reference {
+        report.compare(&generated, reference, plan.wanted)?;
+    }
+    report.finish(&plan, args.json)
 }
 
 /// The generator's images, u8, in memory.

@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "{} exists already: --force replaces it",
             path.display()
         );
+        autogan_files::atomic::probe(path)?;
     }
     let loaded = args.generator.load(&Device::Cpu)?;
     let generator = loaded.derived(args.seed)?;

@@ -77,6 +77,9 @@ impl GeneratorArgs {
         let whole = self.architecture(&source)?;
         let generator = self.generator(&source, &whole, device)?;
         let arch = self.up_to_stage(&whole)?;
+        // Of a supernet, only the weights that the architecture uses matter.
+        let used = generator.derive(&arch)?;
+        used.params().check_finite().with_context(|| self.checkpoint.display().to_string())?;
         let own_supernet = source.config.is_some() && generator.arch().is_none();
         let recalibrate = self.recalibrate.unwrap_or(if own_supernet { RECALIBRATE } else { 0 });
         Ok(ArchGenerator { generator, arch, recalibrate, device: device.clone() })
@@ -149,7 +152,7 @@ fn open(path: &Path) -> anyhow::Result<Source> {
         let dir = RunDir::open(path)?;
         let loaded = dir.checkpoints().load_newest()?.context("the run has no checkpoint yet")?;
         for warning in &loaded.warnings {
-            eprintln!("warning: {warning}");
+            crate::terminal::warn(&warning.to_string());
         }
         return open(&loaded.path);
     }
@@ -198,7 +201,9 @@ impl ArchGenerator {
         let n = z.dim(0)?;
         for start in (0..n).step_by(BATCH) {
             let part = z.narrow(0, start, BATCH.min(n - start))?.to_device(&self.device)?;
-            each(self.generator.forward_frozen(&part, &self.arch, mode)?)?;
+            let images = self.generator.forward_frozen(&part, &self.arch, mode)?;
+            check_finite(&images, start)?;
+            each(images)?;
         }
         Ok(())
     }
@@ -210,6 +215,7 @@ impl ArchGenerator {
         if let Some(stats) = self.statistics(seed)? {
             stats.write_to(derived.params())?;
         }
+        derived.params().check_finite().context("the recalibrated network")?;
         Ok(derived)
     }
 
@@ -222,5 +228,37 @@ impl ArchGenerator {
             self.generator.forward_frozen(&z, &self.arch, NormMode::Collect(&stats))?;
         }
         Ok((self.recalibrate > 0).then_some(stats))
+    }
+}
+
+/// Checks that images `[n, 3, S, S]`, the first of which is number `first`, are finite: as bytes, others would be black.
+fn check_finite(images: &Tensor, first: usize) -> anyhow::Result<()> {
+    let sums = images.detach().abs()?.flatten_from(1)?.sum(1)?.to_vec1::<f32>()?;
+    match sums.iter().position(|sum| !sum.is_finite()) {
+        None => Ok(()),
+        Some(index) => bail!(
+            "image {} of the generator holds a value that is not finite: its weights are finite, but too large; take \
+             an earlier checkpoint",
+            first + index
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_image_that_is_not_finite_is_named() {
+        let images = |bad: f32| {
+            let mut values = vec![0.5f32; 4 * 3 * 2 * 2];
+            values[2 * 12 + 5] = bad;
+            Tensor::from_vec(values, (4, 3, 2, 2), &Device::Cpu).unwrap()
+        };
+        check_finite(&images(1.0), 0).unwrap();
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let text = check_finite(&images(bad), 64).unwrap_err().to_string();
+            assert!(text.starts_with("image 66 of the generator"), "{text}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::terminal::style;
 /// Opens the hub, or its cache alone when `offline`; without a bar when `silent`.
 pub fn open(offline: bool, silent: bool) -> Hub {
     let mut hub = Hub::from_env(offline);
-    if !silent {
+    if !silent && !crate::terminal::json() {
         let bar: Mutex<Option<ProgressBar>> = Mutex::new(None);
         hub.progress = Some(Arc::new(move |name, done, total| {
             let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);

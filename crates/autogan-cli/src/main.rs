@@ -125,14 +125,14 @@ fn main() -> ExitCode {
     // candle's own thread pool spins while it waits, which starves the operators' threads on a busy machine.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
-    let matches = Cli::command().bin_name(called::program()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let terminal = cli.terminal.clone();
-    terminal.listen();
+    let command = Cli::command().bin_name(called::program());
+    let matches = command.try_get_matches().unwrap_or_else(|error| terminal::refuse_line(&error));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| terminal::refuse_line(&error));
+    cli.terminal.listen();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            terminal.error(&explained(&error));
+            terminal::error(&explained(&error));
             ExitCode::from(1)
         }
     }
@@ -162,8 +162,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Report(args) => report::run(&args, terminal),
         Command::Sample(args) => sample::run(&args),
         Command::Export(args) => export::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Score(args) => score::run(&args),
+        Command::Eval(args) => return eval::run(&args),
+        Command::Score(args) => return score::run(&args),
         Command::Weights(command) => weights::run(&command),
         Command::TrainScorer(args) => in_pool(|| train_scorer::run(&args)),
         Command::Dashboard(args) => dashboard::run(&args),

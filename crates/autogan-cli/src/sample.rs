@@ -53,6 +53,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "nothing to write: give --out, --out-dir or --tensor-out"
     );
     ensure!(args.n != Some(0), "-n: expected 1 or more, found 0");
+    for path in [&args.out, &args.tensor_out].into_iter().flatten() {
+        autogan_files::atomic::probe(path)?;
+    }
     let generator = args.generator.load(&device::open(&args.device)?)?;
     let mut z = latents(args, &generator)?;
     if let Some(steps) = args.interpolate {

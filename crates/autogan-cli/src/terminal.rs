@@ -1,6 +1,7 @@
 //! This module writes messages to stderr and results to stdout for every command. It never panics when nobody reads.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -14,10 +15,16 @@ macro_rules! print {
 macro_rules! println {
     ($($text:tt)*) => { $crate::terminal::put(&(format!($($text)*) + "\n")) };
 }
-/// `eprintln!` writes to stderr in the same way.
+/// `eprintln!` writes a note to stderr in the same way, as text or as JSON.
 macro_rules! eprintln {
-    ($($text:tt)*) => { $crate::terminal::say(&format!($($text)*)) };
+    ($($text:tt)*) => { $crate::terminal::note(&format!($($text)*)) };
 }
+
+/// Whether every line on stderr is an object of JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether only warnings, errors and results are printed.
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// How much is said on stderr, and in which form.
 #[derive(Debug, Clone, clap::Args)]
@@ -46,6 +53,8 @@ impl Terminal {
     /// Shows the libraries' warnings on stderr, more with `-v`, or what `AUTOGAN_LOG` asks for (as `debug`, or
     /// `autogan_weights=info`). Colours follow `NO_COLOR`.
     pub fn listen(&self) {
+        JSON.store(self.is_json(), Ordering::Relaxed);
+        QUIET.store(self.quiet, Ordering::Relaxed);
         let level = ["warn", "info", "debug"][usize::from(self.verbose).min(2)];
         let filter =
             EnvFilter::try_from_env("AUTOGAN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
@@ -67,35 +76,72 @@ impl Terminal {
 
     /// Says that something went wrong and was mended or passed over.
     pub fn warn(&self, text: &str) {
-        self.message("warn", "warning", text);
+        warn(text);
     }
 
-    /// Says why a command failed.
+    /// Says why a command failed, or a part of it.
     pub fn error(&self, text: &str) {
-        self.message("error", "error", text);
+        error(text);
     }
 
     /// Says what the reader should know next.
     pub fn note(&self, text: &str) {
-        if self.is_json() {
-            self.message("info", "", text);
-        } else {
-            say(text);
-        }
+        note(text);
     }
+}
 
-    fn message(&self, level: &str, prefix: &str, text: &str) {
-        if self.is_json() {
-            say(&serde_json::json!({ "level": level, "message": text }).to_string());
-        } else {
-            say(&format!("{prefix}: {text}"));
-        }
+/// Says that something went wrong and was mended or passed over, where no [`Terminal`] is at hand.
+pub fn warn(text: &str) {
+    message("warn", "warning: ", text);
+}
+
+/// Says why a command failed.
+pub fn error(text: &str) {
+    message("error", "error: ", text);
+}
+
+/// Says what the reader should know, where no [`Terminal`] is at hand.
+pub fn note(text: &str) {
+    message("info", "", text);
+}
+
+fn message(level: &str, prefix: &str, text: &str) {
+    if json() {
+        say(&serde_json::json!({ "level": level, "message": text }).to_string());
+    } else {
+        say(&format!("{prefix}{text}"));
     }
+}
+
+/// Whether every line on stderr is an object of JSON, so that nothing else, such as a bar, may be there.
+pub fn json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Whether only warnings, errors and results are printed.
+pub fn quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Explains a command line that cannot be, or prints the help or the version that was asked for, and ends the program.
+/// Nothing is known of the format but the line itself.
+pub fn refuse_line(error: &clap::Error) -> ! {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let line: Vec<String> = words.collect();
+    let pair = |words: &[String]| words[0] == "--log-format" && words[1] == "json";
+    let wanted = line.iter().any(|word| word == "--log-format=json") || line.windows(2).any(pair);
+    if !(wanted && error.use_stderr()) {
+        error.exit();
+    }
+    JSON.store(true, Ordering::Relaxed);
+    self::error(error.to_string().trim_start_matches("error: ").trim_end());
+    std::process::exit(error.exit_code());
 }
 
 /// A bar of `length` steps, or one that is never seen.
 pub fn bar(length: usize, template: &str, hidden: bool) -> ProgressBar {
-    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
+    let bar =
+        if hidden || json() { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
     bar.with_style(style(template))
 }
 
@@ -125,8 +171,8 @@ pub fn put(text: &str) {
     match out.write_all(text.as_bytes()) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => {
-            say(&format!("error: cannot write to stdout: {error}"));
+        Err(fault) => {
+            error(&format!("cannot write to stdout: {fault}"));
             std::process::exit(1);
         }
     }

@@ -24,6 +24,7 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
+        data = { drop_alpha = false }
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }
         search = { levels = 'multi', candidates_from = 'policy', restart_steps = false, shared_sampling = 'policy' }

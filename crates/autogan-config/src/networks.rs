@@ -12,6 +12,8 @@ section! {
         dir: String, Values::Other("a path, or empty");
         /// How many images are used, in the dataset's order; 0 for all.
         count: usize, ANY, "images";
+        /// Whether alpha channels of pictures in a folder are dropped. Without it, a picture with one is refused.
+        drop_alpha: bool, Values::Flag;
     }
 }
 

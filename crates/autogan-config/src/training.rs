@@ -87,6 +87,7 @@ impl Configuration for TrainingConfig {
         &["preset", "seed", "arch", "data", "model", "train.n_critic", "score"];
     const ADDED: &'static str = "
         precision = 'f32'
+        data = { drop_alpha = false }
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }";
 

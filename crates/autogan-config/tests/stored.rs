@@ -15,6 +15,7 @@ fn first_version(text: &str, later: &[&str]) -> String {
 fn runs_of_earlier_versions_are_read_as_what_they_did() {
     let search = SearchConfig::preset("paper", &[]).unwrap();
     let later = [
+        "drop_alpha",
         "levels",
         "candidates_from",
         "shared_sampling",
@@ -38,8 +39,8 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
     assert_eq!(RunConfig::read(&old, "a run").unwrap(), RunConfig::Search(Box::new(search)));
 
     let training = TrainingConfig::preset("stl10", &[]).unwrap();
-    let old =
-        first_version(&training.to_toml().unwrap(), &["precision", "spectral_warm_up", "adam"]);
+    let later = ["precision", "drop_alpha", "spectral_warm_up", "adam"];
+    let old = first_version(&training.to_toml().unwrap(), &later);
     assert_eq!(RunConfig::read(&old, "a run").unwrap(), RunConfig::Training(Box::new(training)));
 }
 

@@ -37,6 +37,14 @@ pub enum DataError {
         /// What to do about it.
         help: String,
     },
+    /// Several pictures of one set cannot be read.
+    #[error("{count} pictures cannot be read:{}", lines(first, *count))]
+    Pictures {
+        /// What is wrong with each of the first of them.
+        first: Vec<DataError>,
+        /// How many there are.
+        count: usize,
+    },
     /// A dataset was asked for under a name that the registry does not know.
     #[error("unknown dataset {name:?}: expected one of {known}")]
     UnknownDataset {
@@ -63,6 +71,18 @@ pub enum DataError {
     },
 }
 
+/// Most pictures that one error names.
+const NAMED: usize = 20;
+
+/// A line for each fault, and one for those that are not named.
+fn lines(faults: &[DataError], count: usize) -> String {
+    let named: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    match count - faults.len() {
+        0 => named,
+        more => format!("{named}\n  and {more} more"),
+    }
+}
+
 impl From<autogan_hub::HubError> for DataError {
     fn from(error: autogan_hub::HubError) -> Self {
         Self::Hub { error }
@@ -70,6 +90,19 @@ impl From<autogan_hub::HubError> for DataError {
 }
 
 impl DataError {
+    /// What is wrong with pictures of one set, of which there is at least one.
+    pub fn several(mut faults: Vec<DataError>) -> Self {
+        let count = faults.len();
+        match (count, faults.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => {
+                faults.extend(last);
+                faults.truncate(NAMED);
+                Self::Pictures { first: faults, count }
+            }
+        }
+    }
+
     pub(crate) fn format(
         path: &Path,
         offset: u64,

@@ -1,4 +1,4 @@
-//! This module reads a folder of pictures: PNG, JPEG, WebP and BMP, in the order of their paths.
+//! This module reads a folder of pictures in the formats of [`crate::listing`], in the order of their paths.
 //!
 //! The shorter side of a picture is resized to the side asked for as Pillow's bilinear does, and the middle is cut out.
 //! Greyscale is repeated over the channels; an alpha channel is an error unless it is to be dropped. Sub-folders are
@@ -8,26 +8,21 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{DataError, Result};
-use crate::files::{describe, list, name, read};
+use crate::files::{describe, read};
 use crate::images::Images;
+use crate::listing::{EXTENSIONS, list_pictures};
 use crate::picture::{decode, fit_all};
 use crate::registry::{DatasetSpec, LoadOptions};
 use crate::split::Split;
 
-/// Extensions of the files that are read, in any case.
-pub const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "bmp"];
-
 /// The dataset's entry in the registry.
 pub const SPEC: DatasetSpec = DatasetSpec {
     name: "folder",
-    summary: "a folder of PNG, JPEG, WebP or BMP pictures, resized and cut to a square",
+    summary: "a folder of PNG, JPEG, WebP, BMP, TIFF or PNM pictures, resized and cut to a square",
     side: None,
     published: None,
     load,
 };
-
-/// Deepest level of sub-folders that is looked at.
-const DEPTH: usize = 8;
 
 fn load(options: &LoadOptions) -> Result<Images> {
     let given = options.dir.as_deref().ok_or_else(|| {
@@ -39,12 +34,18 @@ fn load(options: &LoadOptions) -> Result<Images> {
         DataError::mismatch("side", expected, "none")
     })?;
     let root = root(given, options.split)?;
-    let mut paths = Vec::new();
-    walk(&root, DEPTH, &mut paths)?;
-    if paths.is_empty() {
-        let expected = "pictures (.png, .jpg, .jpeg, .webp or .bmp)";
-        let help = "give the folder that holds them";
-        return Err(DataError::content(&root, expected, describe(&root), help));
+    let listing = list_pictures(&root, true, None)?;
+    if listing.files.is_empty() {
+        let expected = format!("pictures (.{})", EXTENSIONS.join(", ."));
+        let help = match listing.left_out.has_endings() {
+            true => "convert them to PNG, or give the folder that holds the pictures",
+            false => "give the folder that holds them",
+        };
+        return Err(DataError::content(&root, expected, listing.nothing(), help));
+    }
+    let (mut paths, left_out) = (listing.files, listing.left_out);
+    if !left_out.is_empty() {
+        tracing::warn!("{}: {} pictures; left out: {left_out}", root.display(), paths.len());
     }
     let (labels, classes) = classes(&root, &paths);
     let count = options.count.unwrap_or(usize::MAX).min(paths.len());
@@ -80,29 +81,6 @@ fn root(dir: &Path, split: Split) -> Result<PathBuf> {
             "make the two sub-folders, or give the folder of test pictures by itself",
         )),
     }
-}
-
-/// Collects the pictures below `dir`, sorted level by level; hidden files and linked folders
-/// are left out.
-fn walk(dir: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<()> {
-    for path in list(dir)? {
-        if name(&path).starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if depth > 0 && !path.is_symlink() {
-                walk(&path, depth - 1, out)?;
-            }
-        } else if is_picture(&path) {
-            out.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    EXTENSIONS.iter().any(|known| extension == *known)
 }
 
 /// Labels by the first sub-folder of each picture, if every picture has one.

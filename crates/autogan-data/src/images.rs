@@ -1,6 +1,7 @@
 //! [`Images`] holds a set of square RGB images in memory. Every dataset returns one.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use autogan_files::Sha256;
 use rayon::prelude::*;
@@ -17,7 +18,20 @@ pub struct Images {
     data: Vec<u8>,
     labels: Option<Vec<u8>>,
     classes: Vec<String>,
+    hash: KnownHash,
 }
+
+/// The hash of images once it was asked for. It follows from the images, so it makes no difference between two sets.
+#[derive(Debug, Clone, Default)]
+struct KnownHash(OnceLock<String>);
+
+impl PartialEq for KnownHash {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for KnownHash {}
 
 impl Images {
     /// Wraps a buffer `[N, 3, side, side]` of u8 RGB planes.
@@ -56,7 +70,7 @@ impl Images {
         }
         let name = name.into();
         let description = format!("{name}: {n} images of {side}x{side}");
-        Ok(Self { name, description, side, data, labels, classes })
+        Ok(Self { name, description, side, data, labels, classes, hash: KnownHash::default() })
     }
 
     /// Replaces the one-line description (where the images come from, for logs).
@@ -123,6 +137,10 @@ impl Images {
     /// Two sets with the same hash give the same training run; names and descriptions do not
     /// enter, so the same data from another directory or container hashes the same.
     pub fn content_hash(&self) -> String {
+        self.hash.0.get_or_init(|| self.compute_hash()).clone()
+    }
+
+    fn compute_hash(&self) -> String {
         let mut hasher = Sha256::new();
         hasher.update((self.len() as u64).to_le_bytes());
         hasher.update((self.side as u64).to_le_bytes());
@@ -157,12 +175,14 @@ impl Images {
             data,
             labels,
             classes: self.classes.clone(),
+            hash: KnownHash::default(),
         })
     }
 
     /// Keeps the first `count` images; all when there are no more than that.
     pub fn truncate(&mut self, count: usize) {
         if count < self.len() {
+            self.hash = KnownHash::default();
             self.data.truncate(count * self.image_len());
             if let Some(labels) = &mut self.labels {
                 labels.truncate(count);
@@ -194,6 +214,7 @@ impl Images {
             data,
             labels: self.labels.clone(),
             classes: self.classes.clone(),
+            hash: KnownHash::default(),
         }))
     }
 

@@ -14,6 +14,8 @@ mod error;
 mod files;
 pub mod folder;
 mod images;
+mod jpeg;
+pub mod listing;
 mod picture;
 pub mod registry;
 mod resize;

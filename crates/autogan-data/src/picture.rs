@@ -1,7 +1,8 @@
-//! A [`Picture`] is one decoded picture (PNG, JPEG, WebP, BMP), which is then fitted into a square of RGB planes.
+//! A [`Picture`] is one decoded picture (PNG, JPEG, WebP, BMP, TIFF, PNM), which is then fitted into a square of RGB planes.
 //!
-//! Decoding is that of the `image` crate; PNG, BMP and lossless WebP are exact, JPEG may differ
-//! from libjpeg by a unit or two. Orientation tags are ignored, as Pillow does by itself.
+//! Decoding is that of the `image` crate; PNG, BMP, TIFF, PNM and lossless WebP are exact, JPEG may differ
+//! from libjpeg by a unit or two. Orientation tags are ignored, as Pillow does by itself. The decoder of JPEG fills up
+//! what is missing of a picture, so the end of the file is looked for here.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -10,6 +11,7 @@ use image::{DynamicImage, ImageReader};
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
+use crate::jpeg;
 use crate::resize::resize_plane;
 
 /// A decoded picture: planes `[3, height, width]`, u8 RGB.
@@ -33,12 +35,19 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
         DataError::content(source, expected, found, help)
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    if jpeg::ends_too_early(bytes) {
+        return Err(refused(
+            "a whole JPEG picture",
+            format!("{} bytes, which end too early", bytes.len()),
+            "fetch or write the file again, or remove it",
+        ));
+    }
     let decoded = reader
         .map_err(image::ImageError::IoError)
         .and_then(ImageReader::decode)
         .map_err(|error| {
             refused(
-                "a whole PNG, JPEG, WebP or BMP picture",
+                "a whole PNG, JPEG, WebP, BMP, TIFF or PNM picture",
                 format!("{} bytes that do not decode ({error})", bytes.len()),
                 "replace or remove it",
             )
@@ -49,7 +58,8 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
         return Err(refused(
             "RGB or greyscale without an alpha channel",
             format!("{colour:?}"),
-            "flatten it first, or ask for the alpha channel to be dropped (on the command line: --drop-alpha)",
+            "flatten it first, or ask for the alpha channel to be dropped (`autogan score` and `eval`: --drop-alpha; \
+             `autogan search` and `train`: --set data.drop_alpha=true)",
         ));
     }
     let pixels = match decoded {
@@ -92,8 +102,8 @@ impl Picture {
     }
 }
 
-/// Decodes a picture from each of `sources` in parallel and fits it into `[3, side, side]`: all of them in order, or the
-/// first error in order, whichever thread met one first.
+/// Decodes a picture from each of `sources` in parallel and fits it into `[3, side, side]`: all of them in order, or what
+/// is wrong with each that cannot be had.
 pub(crate) fn fit_all<T: Sync>(
     sources: &[T],
     side: usize,
@@ -106,9 +116,8 @@ pub(crate) fn fit_all<T: Sync>(
         decode(i, source)?.fit(side, out);
         Ok(())
     };
-    let results: Vec<Result<()>> = places.map(fit).collect();
-    results.into_iter().collect::<Result<()>>()?;
-    Ok(data)
+    let faults: Vec<DataError> = places.filter_map(|place| fit(place).err()).collect();
+    if faults.is_empty() { Ok(data) } else { Err(DataError::several(faults)) }
 }
 
 /// Half of `spare`, halves rounded to even as Python's `round` does.
@@ -169,6 +178,33 @@ mod tests {
             let text = decode(bytes, Path::new("t.png"), false).unwrap_err().to_string();
             assert!(text.contains("t.png") && text.contains("whole PNG"), "{text}");
         }
+    }
+
+    #[test]
+    fn cut_pictures_of_every_format_are_refused() {
+        let image = RgbImage::from_fn(40, 40, |x, y| Rgb([(x * y) as u8, x as u8, y as u8]));
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+            ImageFormat::Tiff,
+            ImageFormat::Pnm,
+        ] {
+            let mut whole = Vec::new();
+            image.write_to(&mut Cursor::new(&mut whole), format).unwrap();
+            assert!(decode(&whole, Path::new("w"), false).is_ok(), "{format:?}");
+            for tenths in 1..10 {
+                let cut = &whole[..whole.len() * tenths / 10];
+                let text = decode(cut, Path::new("cut"), false).unwrap_err().to_string();
+                assert!(text.starts_with("cut: "), "{format:?}: {text}");
+            }
+        }
+        let mut whole = Vec::new();
+        image.write_to(&mut Cursor::new(&mut whole), ImageFormat::Jpeg).unwrap();
+        let cut = &whole[..whole.len() - 2];
+        let text = decode(cut, Path::new("c.jpg"), false).unwrap_err().to_string();
+        assert!(text.contains("c.jpg") && text.contains("end too early"), "{text}");
     }
 
     #[test]

@@ -37,10 +37,13 @@ fn formats_in_the_order_of_names_whatever_the_case_of_extensions() {
     );
     flat([30, 30, 30]).write_with_encoder(jpeg).unwrap();
     GrayImage::from_pixel(4, 4, Luma([50])).save(path("e.png")).unwrap();
+    flat([60, 0, 0]).save(path("f.TIF")).unwrap();
+    flat([70, 0, 0]).save(path("g.ppm")).unwrap();
+    GrayImage::from_pixel(4, 4, Luma([80])).save(path("h.pgm")).unwrap();
     std::fs::write(path("notes.txt"), "no picture").unwrap();
     std::fs::write(path(".hidden.png"), "no picture").unwrap();
     let images = read(dir.path(), 4).unwrap();
-    assert_eq!(first_pixels(&images), [10, 20, 30, 40, 50]);
+    assert_eq!(first_pixels(&images), [10, 20, 30, 40, 50, 60, 70, 80]);
     assert_eq!(images.image(4).unwrap(), [50; 48]);
     assert_eq!((images.labels(), images.side()), (None, 4));
     let few = LoadOptions { count: Some(2), ..options(dir.path(), 4) };
@@ -98,7 +101,7 @@ fn train_and_test_folders_are_the_splits() {
 fn what_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let text = read(dir.path(), 8).unwrap_err();
-    assert!(text.contains("expected pictures (.png") && text.contains("an empty directory"));
+    assert!(text.contains("expected pictures (.png") && text.contains("found none"));
     let text = read(&dir.path().join("nowhere"), 8).unwrap_err();
     assert!(text.contains("nowhere"), "{text}");
     let none = LoadOptions { side: None, ..options(dir.path(), 8) };
@@ -111,12 +114,50 @@ fn what_cannot_be_read_is_named() {
     let dropped = LoadOptions { drop_alpha: true, ..options(dir.path(), 3) };
     assert_eq!(first_pixels(&load("folder", &dropped).unwrap()), [9]);
 
-    // Of several bad files the first in order is named, whichever thread met one first.
+    // All bad files are named, in their order, whichever thread met one first.
     for name in ["a1.png", "a2.jpg", "a3.webp"] {
         std::fs::write(dir.path().join(name), b"no picture at all").unwrap();
     }
     for _ in 0..5 {
         let text = read(dir.path(), 3).unwrap_err();
-        assert!(text.contains("a1.png: expected a whole PNG, JPEG, WebP or BMP"), "{text}");
+        assert!(text.starts_with("4 pictures cannot be read:"), "{text}");
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        for (line, name) in lines.iter().zip(["a1.png", "a2.jpg", "a3.webp", "b.png"]) {
+            assert!(line.contains(&format!("{name}: expected ")), "{line}");
+        }
+        assert_eq!(lines.len(), 4);
     }
+}
+
+#[test]
+fn a_jpeg_that_ends_too_early_is_no_picture_to_train_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * 5) as u8, (y * 5) as u8, 9]));
+    for name in ["a.jpg", "b.jpg", "c.jpg"] {
+        picture.save(dir.path().join(name)).unwrap();
+    }
+    assert_eq!(read(dir.path(), 8).unwrap().len(), 3);
+    let whole = std::fs::read(dir.path().join("b.jpg")).unwrap();
+    for length in [whole.len() * 6 / 10, whole.len() - 2] {
+        std::fs::write(dir.path().join("b.jpg"), &whole[..length]).unwrap();
+        let text = read(dir.path(), 8).unwrap_err();
+        assert!(text.contains("b.jpg: expected a whole JPEG") && text.contains("end too early"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_class_of_a_linked_folder_is_the_name_of_the_link() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, value) in [("set/cats", 10), ("elsewhere", 20)] {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        flat([value, 0, 0]).save(folder.join("x.png")).unwrap();
+    }
+    let set = dir.path().join("set");
+    std::os::unix::fs::symlink("../elsewhere", set.join("dogs")).unwrap();
+    std::os::unix::fs::symlink("..", set.join("cats/back")).unwrap();
+    let images = read(&set, 6).unwrap();
+    assert_eq!(images.classes(), ["cats", "dogs"]);
+    assert_eq!(first_pixels(&images), [10, 20]);
 }

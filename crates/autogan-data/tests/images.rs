@@ -66,6 +66,9 @@ fn pixels_go_to_minus_one_and_one() {
 fn the_hash_is_of_the_content_alone() {
     let images = numbered(4, 4);
     let hash = images.content_hash();
+    let mut fewer = images.clone();
+    fewer.truncate(1);
+    assert_ne!(fewer.content_hash(), hash, "the hash of before is forgotten");
     assert_eq!(hash.len(), 64);
     assert_eq!(images.clone().described("elsewhere").content_hash(), hash);
     let mut others = vec![

@@ -22,6 +22,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |out| out.write_all(bytes))
 }
 
+/// Finds out whether [`write()`] can write to `path`, before there is anything to write: nothing is left behind.
+///
+/// # Errors
+/// The file system's error, with the path.
+pub fn probe(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::invalid(
+            "file path",
+            "a file",
+            format!("the directory {}", path.display()),
+        ));
+    }
+    UnfinishedFile::create(parent(path), path).map(drop)
+}
+
 /// Writes to `path` what `fill` writes, replacing what was there.
 ///
 /// An error of `fill` that is not of the file system can be passed on by [`std::io::Error::other`].

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let extractor = CompactClassifier::cifar10(&Device::Cpu)?;
     let options = ExtractOptions { batch: 64, workers: 2, cache: None };
-    let set = extract_set(&images, &extractor, &options, &mut |_| ())?;
+    let set = extract_set(&images, &extractor, &options, &mut |_| ())?.set;
     let score = inception_score(&set.logits, &InceptionScoreConfig::torch_fidelity())?;
     println!("Inception Score (compact-cifar10): {:.4} ± {:.4}", score.mean, score.std);
     Ok(())

@@ -39,7 +39,11 @@ pub enum Error {
         source: autogan_hub::HubError,
     },
     /// A scorer cannot be made of a weight file.
-    #[error("cannot load the {scorer} weights in {}: {source}", path.display())]
+    #[error(
+        "cannot load the {scorer} weights in {}: {source}; the right file is pytorch-fid's \
+         pt_inception-2015-12-05-6726825d.pth or its copy as safetensors (on the command line: `autogan weights fetch`)",
+        path.display()
+    )]
     ScorerFile {
         /// The scorer.
         scorer: &'static str,
@@ -79,6 +83,16 @@ pub enum Error {
         what: String,
         /// Flat index of the first such value.
         index: usize,
+    },
+    /// The values are none that a covariance can have.
+    #[error(
+        "{what}: expected a covariance, found {found}; make the statistics from the images again"
+    )]
+    NoCovariance {
+        /// Whose statistics they are.
+        what: String,
+        /// The first thing that is impossible.
+        found: String,
     },
     /// A configuration value is out of range.
     #[error("{what} is {found}, expected {expected}")]

@@ -13,6 +13,10 @@ use crate::{Error, Matrix, Result};
 /// The number of rows that are centred and multiplied together.
 const BLOCK: usize = 512;
 
+/// The part of the largest variance that rounding may make of values that would be 0: other tools compute and keep
+/// covariances in 32 bits.
+const ROUNDING: f64 = 1e-4;
+
 /// Mean and covariance of a feature set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,10 +40,11 @@ impl GaussianStats {
         self.cov.iter().step_by(self.dims() + 1).sum()
     }
 
-    /// Checks that the covariance is `[D, D]` and that all values are finite.
+    /// Checks that the covariance is `[D, D]`, that all values are finite, and that it can be one: no variance below 0,
+    /// the same values on both sides of the diagonal, none larger than its two variances allow.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::NotFinite`].
+    /// [`Error::Shape`], [`Error::NotFinite`], [`Error::NoCovariance`].
     pub fn check(&self, what: &str) -> Result<()> {
         let d = self.dims();
         if d == 0 || self.cov.len() != d * d {
@@ -51,8 +56,32 @@ impl GaussianStats {
             Some(index) => {
                 Err(Error::NotFinite { what: format!("mean and covariance of {what}"), index })
             }
-            None => Ok(()),
+            None => match self.impossible() {
+                Some(found) => Err(Error::NoCovariance { what: what.to_owned(), found }),
+                None => Ok(()),
+            },
         }
+    }
+
+    /// The first thing in the values that no covariance has.
+    fn impossible(&self) -> Option<String> {
+        let d = self.dims();
+        let variance = |i: usize| self.cov[i * (d + 1)];
+        let largest = (0..d).map(|i| variance(i).abs()).fold(0.0, f64::max);
+        let slack = largest * ROUNDING;
+        if let Some(i) = (0..d).find(|&i| variance(i) < -slack) {
+            return Some(format!("a variance of {} at [{i}, {i}]", variance(i)));
+        }
+        let places = (0..d).flat_map(|i| (0..i).map(move |j| (i, j)));
+        places.into_iter().find_map(|(i, j)| {
+            let (below, above) = (self.cov[i * d + j], self.cov[j * d + i]);
+            if (below - above).abs() > slack {
+                return Some(format!("{below} at [{i}, {j}] and {above} at [{j}, {i}]"));
+            }
+            let bound = (variance(i).max(0.0) * variance(j).max(0.0)).sqrt() + slack;
+            let found = || format!("{below} at [{i}, {j}], more than the variances allow, {bound}");
+            (below.abs() > bound).then(found)
+        })
     }
 }
 
@@ -252,6 +281,27 @@ mod tests {
         // Cov(c, a) = Cov(a, a) + Cov(b, a) shows that the large mean cost no digits.
         let c = &whole.cov;
         assert!((c[6] - c[0] - c[3]).abs() < 1e-10);
+    }
+
+    #[test]
+    fn values_that_no_covariance_has_are_refused() {
+        let check = |cov: &[f64]| {
+            let stats = GaussianStats { count: None, mean: vec![0.0; 2], cov: cov.to_vec() };
+            stats.check("b.npz").map_err(|error| error.to_string())
+        };
+        for (cov, expected) in [
+            ([1., 0., 0., -1.], "a variance of -1 at [1, 1]"),
+            ([1., 0.5, -0.5, 1.], "-0.5 at [1, 0] and 0.5 at [0, 1]"),
+            ([1., 3., 3., 4.], "3 at [1, 0], more than the variances allow"),
+            ([-2., 0., 0., -3.], "a variance of -2 at [0, 0]"),
+        ] {
+            let text = check(&cov).unwrap_err();
+            assert!(text.contains("b.npz") && text.contains(expected), "{text}");
+        }
+        // Dead features, features that are multiples of each other, and rounding.
+        for cov in [[0.; 4], [1., 2., 2., 4.], [1., 1e-6, 0., -1e-6], [4., 0., 0., 0.]] {
+            check(&cov).unwrap();
+        }
     }
 
     #[test]

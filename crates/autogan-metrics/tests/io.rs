@@ -76,13 +76,13 @@ fn fill(dir: &Path) {
 fn images(input: impl AsRef<Path>, options: &OpenOptions) -> Result<ImageSource> {
     match open(input.as_ref().to_str().unwrap(), options)? {
         Input::Images(source) => Ok(source),
-        Input::Statistics(_) => panic!("statistics"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn features(source: &ImageSource, batch: usize) -> Result<FeatureSet> {
     let options = ExtractOptions { batch, workers: 2, cache: None };
-    extract_set(source, &means(), &options, &mut |_| ())
+    Ok(extract_set(source, &means(), &options, &mut |_| ())?.set)
 }
 
 fn zipped(path: &Path, members: &[(&str, Vec<u8>)]) {
@@ -123,7 +123,7 @@ fn sub_directories_extensions_and_crops() {
     std::fs::create_dir(&inner).unwrap();
     fill(&inner);
     let error = images(dir.path(), &OpenOptions::plain()).unwrap_err().to_string();
-    assert!(error.contains("1 sub-directories") && error.contains("--recursive"), "{error}");
+    assert!(error.contains("1 sub-folder") && error.contains("--recursive"), "{error}");
     let deep = OpenOptions { recursive: true, ..OpenOptions::plain() };
     assert_eq!(images(dir.path(), &deep).unwrap().len(), 5);
     let png = OpenOptions { extensions: Some(vec![".png".into()]), ..deep.clone() };
@@ -179,7 +179,7 @@ fn features_are_kept_by_content_and_extractor() {
         let cache = Some(FeatureCache::new(cache.path(), weights));
         let options = ExtractOptions { batch: 2, workers: 1, cache };
         let mut done = 0;
-        let set = extract_set(&source, &extractor, &options, &mut |n| done = n).unwrap();
+        let set = extract_set(&source, &extractor, &options, &mut |n| done = n).unwrap().set;
         assert_eq!(done, 5);
         (set, extractor.0.load(Ordering::Relaxed))
     };
@@ -283,5 +283,5 @@ fn hostile_archives_are_refused() {
     assert!(images(&file, &plain).is_err());
     zipped(&file, &[("readme.txt", vec![0])]);
     let error = images(&file, &plain).unwrap_err().to_string();
-    assert!(error.contains("none among 1 members"), "{error}");
+    assert!(error.contains("none; left out: 1 .txt"), "{error}");
 }

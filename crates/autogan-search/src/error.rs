@@ -52,6 +52,17 @@ pub enum SearchError {
         /// The cause.
         source: autogan_data::DataError,
     },
+    /// The directory of the images is not there.
+    #[error(
+        "the images are looked for in {}, and there is no such directory{from}: give it (on the command line: --data DIR)",
+        dir.display()
+    )]
+    NoData {
+        /// The directory.
+        dir: std::path::PathBuf,
+        /// Where a relative path begins, in words, or empty.
+        from: String,
+    },
     /// An error of a score that is not of this crate.
     #[error("the images cannot be scored: {0}")]
     Score(Box<dyn std::error::Error + Send + Sync>),

@@ -43,6 +43,11 @@ impl StageImages {
         self.images.len()
     }
 
+    /// The images themselves.
+    pub fn all(&self) -> &Images {
+        &self.images
+    }
+
     /// The images in the shuffled order of an epoch that training never sees.
     pub fn held_order(&self, seed: u64) -> Vec<usize> {
         autogan_data::batch::epoch_order(self.images.len(), seed, u64::MAX)

@@ -1,7 +1,7 @@
 //! [`Inputs`] and [`TrainingInputs`] hold what a search and a training need from outside: images, and what scores them.
 //! [`Sources`] finds both by name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use autogan_data::{Hub, Images, LoadOptions, Split};
@@ -62,9 +62,13 @@ impl Sources {
         let mut options = LoadOptions::new(Split::Train);
         let named = (!data.dir.is_empty()).then(|| PathBuf::from(&data.dir));
         options.dir = self.data.clone().or(named);
+        if let Some(dir) = options.dir.as_ref().filter(|dir| !dir.exists()) {
+            return Err(no_data(dir));
+        }
         options.side = Some(side);
         options.count = (data.count > 0).then_some(data.count);
         options.hub = self.hub.clone();
+        options.drop_alpha = data.drop_alpha;
         autogan_data::load(&data.dataset, &options)
             .map_err(|source| SearchError::Dataset { name: data.dataset.clone(), source })
     }
@@ -77,4 +81,11 @@ impl Sources {
         let options = ScorerOptions::new(self.weights.clone(), self.hub.clone());
         Ok(load_scorer(name, &options, device)?)
     }
+}
+
+/// The error of a directory of images that is not there. A relative one may be meant from where the run began.
+fn no_data(dir: &Path) -> SearchError {
+    let place = std::env::current_dir().ok().filter(|_| dir.is_relative());
+    let from = place.map_or(String::new(), |place| format!(" as seen from {}", place.display()));
+    SearchError::NoData { dir: dir.to_owned(), from }
 }

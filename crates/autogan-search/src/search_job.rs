@@ -52,6 +52,9 @@ struct SavedState {
     derivation: Option<Derivation>,
     /// Training images, which say how long an epoch is.
     images: usize,
+    /// Their hash, which checkpoints of earlier versions lack.
+    #[serde(default)]
+    images_sha256: Option<String>,
     adam_steps: AdamSteps,
 }
 
@@ -74,7 +77,7 @@ impl Job for Search {
 
     fn restore(checkpoint: &Checkpoint, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
-        check_images(saved.images, inputs.images.len())?;
+        check_images(saved.images, saved.images_sha256.as_deref(), &inputs.images)?;
         let stage = saved.position.stage;
         if stage >= MAX_CELLS {
             return Err(SearchError::Checkpoint(format!("stage {stage} is beyond the last")));
@@ -160,6 +163,7 @@ impl Job for Search {
             ranking: self.ranking.clone(),
             derivation: self.derivation.clone(),
             images: self.images.len(),
+            images_sha256: Some(self.images.content_hash()),
             adam_steps,
         };
         let state = serde_json::to_string(&saved).map_err(broken)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use autogan_data::Images;
 use autogan_nn::{NnError, Params};
 use autogan_ops::{Adam, Moments};
 use autogan_run::{Checkpoint, Dtype, TensorData};
@@ -37,14 +38,19 @@ pub(crate) fn put(into: &mut Checkpoint, name: String, tensor: &Tensor) -> Resul
     Ok(())
 }
 
-/// Refuses other training images than those that a checkpoint was written with.
-pub(crate) fn check_images(written: usize, loaded: usize) -> Result<()> {
-    if written == loaded {
+/// Refuses other training images than the `written` ones that a checkpoint was written with, which have this hash;
+/// checkpoints of earlier versions do not know it.
+pub(crate) fn check_images(written: usize, hash: Option<&str>, images: &Images) -> Result<()> {
+    let loaded = images.len();
+    let found = if written != loaded {
+        format!("{written} training images, {loaded} were loaded")
+    } else if hash.is_some_and(|hash| hash != images.content_hash()) {
+        format!("{written} other training images (the hash of their content differs)")
+    } else {
         return Ok(());
-    }
-    Err(SearchError::Checkpoint(format!(
-        "it was written with {written} training images, {loaded} were loaded: give the same --data"
-    )))
+    };
+    let advice = "give the directory that it was trained on (on the command line: --data DIR)";
+    Err(SearchError::Checkpoint(format!("it was written with {found}: {advice}")))
 }
 
 /// The tensors of a checkpoint by name.

@@ -44,6 +44,19 @@ pub enum Error {
         /// What it is.
         what: String,
     },
+    /// A tensor of a network holds NaN or an infinity.
+    #[error(
+        "the tensor `{name}` holds a value that is not finite, {value} at index {index}: the training that wrote it \
+         diverged, or the file is damaged; take an earlier checkpoint"
+    )]
+    NotFinite {
+        /// The first such tensor.
+        name: String,
+        /// The flat index of its first such value.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
     /// None of the sub-dictionaries asked for exists.
     #[error(
         "none of the dictionaries {wanted} is in the checkpoint; its top level holds {present}"

@@ -26,7 +26,8 @@ pub fn load(options: &Options) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
         options.weights.clone(),
         crate::hub::open(options.offline, options.silent),
     );
-    (wanted.preset, wanted.features) = (options.preset, options.dims);
+    wanted.preset = options.preset();
+    wanted.features = options.dims.unwrap_or(wanted.features);
     if options.extractor == INCEPTION && wanted.weights.is_none() {
         let (repo, revision) = (options.weights_repo.as_deref(), options.revision.as_deref());
         let file = inception_file(repo, revision, options.offline, options.silent);

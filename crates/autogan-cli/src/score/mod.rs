@@ -2,16 +2,20 @@
 
 mod extractor;
 mod names;
+mod plan;
 mod report;
 mod sets;
 
 pub use names::Names;
+pub use plan::{Outline, Plan, Wanted};
 pub use report::Report;
-pub use sets::{EXTRACTING, Set, Sets};
+pub use sets::{EXTRACTING, Sets};
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
+use autogan_files::atomic;
 use autogan_metrics::inception::{Preset, Tap};
 use autogan_metrics::io::write_statistics;
 use candle_core::Device;
@@ -29,8 +33,8 @@ use crate::terminal::bar;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Images to score: a directory, a .zip, an .npz (images or statistics), a CIFAR-10 .bin, or a dataset such as
-    /// cifar10-train
+    /// Images to score: a directory, a .zip, an .npz (images, statistics or both), an .npy, a CIFAR-10 .bin, or a dataset
+    /// such as cifar10-train
     #[arg(value_name = "GEN")]
     generated: Option<String>,
     /// Real images to compare with, or their statistics
@@ -85,9 +89,9 @@ pub struct Options {
     /// Network that sees the images
     #[arg(long, default_value = extractor::INCEPTION, value_parser = extractor::names())]
     extractor: String,
-    /// Protocol: torch-fidelity, pytorch-fid or clean
-    #[arg(long, default_value = "torch-fidelity")]
-    preset: Preset,
+    /// Protocol: torch-fidelity, pytorch-fid or clean [default: torch-fidelity]
+    #[arg(long)]
+    preset: Option<Preset>,
     /// Inception weights from this file (safetensors or .pth), not from the hub
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -112,7 +116,7 @@ pub struct Options {
     /// Read sub-directories too
     #[arg(long)]
     recursive: bool,
-    /// Extensions to read, such as png,jpg
+    /// Extensions to read, such as png,jpg; all that can be decoded without it
     #[arg(long, value_name = "EXT", value_delimiter = ',')]
     ext: Option<Vec<String>>,
     /// Drop alpha channels in place of refusing them
@@ -124,9 +128,9 @@ pub struct Options {
     /// Directory of a dataset's files
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Inception features: 64, 192, 768 or 2048
-    #[arg(long, default_value = "2048", value_parser = tap)]
-    dims: Tap,
+    /// Inception features: 64, 192, 768 or 2048 [default: 2048]
+    #[arg(long, value_parser = tap)]
+    dims: Option<Tap>,
     /// Splits of the Inception Score
     #[arg(long, default_value_t = 10)]
     splits: usize,
@@ -163,11 +167,6 @@ impl Options {
         device::open(&self.device)
     }
 
-    /// Splits of the Inception Score.
-    pub fn splits(&self) -> usize {
-        self.splits
-    }
-
     /// A progress bar of `length` steps, hidden where nothing is to be shown.
     pub fn bar(&self, length: usize, template: &str) -> ProgressBar {
         bar(length, template, self.silent)
@@ -176,23 +175,60 @@ impl Options {
     /// Says something that a careful reader of the scores must know.
     fn warn(&self, text: &str) {
         if !self.silent {
-            eprintln!("warning: {text}");
+            crate::terminal::warn(text);
         }
+    }
+
+    /// Says what is worth knowing.
+    fn note(&self, text: &str) {
+        if !(self.silent || crate::terminal::quiet()) {
+            crate::terminal::note(text);
+        }
+    }
+
+    /// Refuses options that the extractor would pass over.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let unused = [
+            ("--preset", self.preset.is_some()),
+            ("--dims", self.dims.is_some()),
+            ("--weights", self.weights.is_some()),
+            ("--weights-repo", self.weights_repo.is_some()),
+        ];
+        let unused =
+            unused.iter().find(|(_, given)| *given && self.extractor != extractor::INCEPTION);
+        match unused {
+            None => Ok(()),
+            Some((option, _)) => bail!(
+                "{option} is for --extractor inception, and {} has no such choice: leave one of the two out",
+                self.extractor
+            ),
+        }
+    }
+
+    /// How images are resized and scaled.
+    fn preset(&self) -> Preset {
+        self.preset.unwrap_or(Preset::TorchFidelity)
     }
 }
 
-/// Carries the command out. It fails when an input cannot be read or does not suit a metric, weights cannot be had, or
-/// protocols are mixed.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+/// Carries the command out. It fails when an input cannot be read, when no score that is asked for can be computed,
+/// when weights cannot be had, or protocols are mixed. The code is 1 when some of the scores could not be computed.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(Command::Stats(stats)) = &args.command {
-        return write_stats(stats);
+        return write_stats(stats).map(|()| ExitCode::SUCCESS);
     }
+    args.options.check()?;
     let first = args.generated.as_ref().or(args.input1.as_ref());
     let second = args.reference.as_ref().or(args.input2.as_ref());
     let first = first.context("nothing to score: give GEN, or --input1 GEN")?;
     let asked = args.inception_score || args.fid || args.kid || args.prc;
-    let fid = args.fid || !asked;
-    let two = fid || args.kid || args.prc;
+    let wanted = Wanted {
+        inception_score: args.inception_score,
+        fid: args.fid || !asked,
+        kid: args.kid,
+        prc: args.prc,
+    };
+    let two = wanted.fid || wanted.kid || wanted.prc;
     if two && second.is_none() {
         bail!(
             "FID, KID, precision and recall compare two sets: give REF too, or ask for --is only"
@@ -201,38 +237,47 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut sets = Sets::new(&args.options);
     let inputs: Vec<&str> =
         std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
-    let mut opened = sets.open(&inputs)?.into_iter();
-    let generated = opened.next().context("one set is opened for each input")?;
-    let reference = opened.next();
+    let looked = sets.look(&inputs)?;
+    let generated = looked.first().context("one set is looked at for each input")?;
+    let reference = looked.get(1).map(Outline::of);
+    let plan = Plan::new(&args.options, wanted, Outline::of(generated), reference);
+    plan.announce()?;
+    let mut read =
+        looked.into_iter().map(|input| sets.read(input)).collect::<anyhow::Result<Vec<_>>>()?;
+    let reference = (read.len() > 1).then(|| read.pop()).flatten();
+    let generated = read.pop().context("one set is read for each input")?;
     let protocol = generated.protocol().or_else(|| reference.as_ref()?.protocol());
     let names = Names::torch_fidelity(protocol.map(|(extractor, _)| extractor));
     let mut report = Report::new(&args.options, protocol, names);
     report.count(&generated, reference.as_ref());
-    if args.inception_score {
+    if plan.wanted.inception_score {
         report.inception_score(&generated)?;
     }
     if let Some(reference) = &reference {
-        report.compare(&generated, reference, (fid, args.kid, args.prc))?;
+        report.compare(&generated, reference, plan.wanted)?;
     }
-    report.print(args.json)
+    report.finish(&plan, args.json)
 }
 
 fn write_stats(args: &StatsArgs) -> anyhow::Result<()> {
+    args.options.check()?;
     ensure!(
         args.output.extension().is_some_and(|e| e == "npz"),
         "-o {}: expected a name that ends in .npz",
         args.output.display()
     );
+    atomic::probe(&args.output)?;
     let mut sets = Sets::new(&args.options);
-    let set = sets.open(&[&args.input])?.pop();
-    let Some(set @ Set::Features { .. }) = set else {
-        bail!("{}: these are statistics already", args.input);
-    };
+    let looked = sets.look(&[&args.input])?.pop().context("one set is looked at")?;
+    ensure!(looked.stored().is_none(), "{}: these are statistics already", args.input);
+    let set = sets.read(looked)?;
     let protocol = sets.protocol(set.count().unwrap_or(0));
     let stats = set.statistics()?;
     write_statistics(&args.output, &stats, &protocol)?;
-    if !args.options.silent {
-        eprintln!("statistics of {} images in {}", protocol.count, args.output.display());
-    }
+    args.options.note(&format!(
+        "statistics of {} images in {}",
+        protocol.count,
+        args.output.display()
+    ));
     Ok(())
 }

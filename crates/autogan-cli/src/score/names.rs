@@ -61,8 +61,8 @@ impl Names {
     /// The names that tell the protocol of `n` images against `reference`.
     pub fn protocol(options: &Options, n: usize, reference: Option<&str>) -> Self {
         let scope = match options.extractor.as_str() {
-            extractor::INCEPTION if options.preset.name() == "torch-fidelity" => String::new(),
-            extractor::INCEPTION => format!("{}_", word(options.preset.name())),
+            extractor::INCEPTION if options.preset().name() == "torch-fidelity" => String::new(),
+            extractor::INCEPTION => format!("{}_", word(options.preset().name())),
             other => format!("{}_", word(other)),
         };
         Self::Protocol {

@@ -1,5 +1,7 @@
 //! A [`Report`] collects scores, names them, and prints them.
 
+use std::process::ExitCode;
+
 use autogan_metrics::inception::Preset;
 use autogan_metrics::{
     InceptionScoreConfig, KernelDistanceConfig, frechet_distance, frechet_distance_of_sets,
@@ -9,18 +11,33 @@ use serde_json::{Map, Value, json};
 
 use super::Options;
 use super::names::{INCEPTION, Metric, Names};
+use super::plan::{Plan, Wanted};
 use super::sets::{Protocol, Set, check_comparable};
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
 
 /// Neighbour whose distance makes the radius of precision and recall.
-const NEIGHBOURS: usize = 3;
+pub const NEIGHBOURS: usize = 3;
 
 /// The preset in an extractor's name: `clean` of `inception-v3-clean-64`. Other extractors have one each, themselves.
 fn preset(extractor: &str) -> &str {
     let inner = extractor.strip_prefix(INCEPTION).unwrap_or(extractor);
     Preset::ALL.iter().map(|p| p.name()).find(|name| inner.starts_with(name)).unwrap_or(inner)
+}
+
+/// A number as a person reads it: 8 digits that count, and no `1e-17` for what is 0. JSON has all digits.
+fn readable(value: f64) -> String {
+    const DIGITS: i32 = 8;
+    if value.abs() < 1e-12 {
+        return "0".into();
+    }
+    let places = (DIGITS - 1 - value.abs().log10().floor() as i32).clamp(0, 17) as usize;
+    let text = format!("{value:.places$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').into(),
+        false => text,
+    }
 }
 
 /// Scores as JSON and as lines of text.
@@ -54,6 +71,11 @@ impl<'a> Report<'a> {
         for (key, set) in sets {
             let Some(set) = set else { continue };
             self.note(key, json!(set.count()));
+            if let Some(left_out) = set.left_out() {
+                let counts: Map<String, Value> =
+                    left_out.counts().map(|(reason, count)| (reason, json!(count))).collect();
+                self.note(&key.replace("count", "left_out"), Value::Object(counts));
+            }
             let Some(n) = set.count() else { continue };
             if n < set.dims() && reference.is_some() {
                 self.options.warn(&format!(
@@ -76,11 +98,11 @@ impl<'a> Report<'a> {
     fn add(&mut self, metric: Metric, value: f64, std: Option<f64>) {
         let (key, key_of_std) = self.names.keys(metric, std.is_some());
         self.json.insert(key, json!(value));
-        let spread = std.map_or(String::new(), |std| format!(" ± {std}"));
+        let spread = std.map_or(String::new(), |std| format!(" ± {}", readable(std)));
         if let Some(std) = std {
             self.json.insert(key_of_std, json!(std));
         }
-        self.lines.push(format!("{}:  {value}{spread}", self.names.title(metric)));
+        self.lines.push(format!("{}:  {}{spread}", self.names.title(metric), readable(value)));
     }
 
     /// Adds the Inception Score.
@@ -100,16 +122,16 @@ impl<'a> Report<'a> {
         &mut self,
         generated: &Set,
         reference: &Set,
-        (fid, kid, prc): (bool, bool, bool),
+        wanted: Wanted,
     ) -> anyhow::Result<()> {
         check_comparable(self.options, generated, reference)?;
-        if fid {
+        if wanted.fid {
             self.fid(generated, reference)?;
         }
-        if kid {
+        if wanted.kid {
             self.kid(generated, reference)?;
         }
-        if prc {
+        if wanted.prc {
             self.prc(generated, reference)?;
         }
         Ok(())
@@ -118,9 +140,10 @@ impl<'a> Report<'a> {
     /// Adds the Fréchet distance.
     fn fid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
         let distance = match (generated, reference) {
-            (Set::Features { features: a, .. }, Set::Features { features: b, .. }) => {
-                frechet_distance_of_sets(&a.features, &b.features)?
-            }
+            (
+                Set::Features { features: a, beside: None, .. },
+                Set::Features { features: b, beside: None, .. },
+            ) => frechet_distance_of_sets(&a.features, &b.features)?,
             _ => frechet_distance(&generated.statistics()?, &reference.statistics()?)?,
         };
         self.add(Metric::Fid, distance, None);
@@ -152,8 +175,19 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Prints the results, with what was asked for and could not be computed. The code is 1 when there is any of that.
+    pub fn finish(mut self, plan: &Plan, as_json: bool) -> anyhow::Result<ExitCode> {
+        if plan.refused.is_empty() {
+            self.print(as_json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.note("not_computed", json!(plan.refused));
+        self.print(as_json)?;
+        Ok(ExitCode::from(1))
+    }
+
     /// Prints the results to stdout.
-    pub fn print(self, as_json: bool) -> anyhow::Result<()> {
+    fn print(self, as_json: bool) -> anyhow::Result<()> {
         if as_json {
             println!("{}", serde_json::to_string_pretty(&Value::Object(self.json))?);
         } else {
@@ -166,6 +200,22 @@ impl<'a> Report<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-1.15e-14, "0"),
+            (8.553_512_345_678, "8.5535123"),
+            (100.0, "100"),
+            (123_456_789.6, "123456790"),
+            (-0.000_012_345_678_9, "-0.000012345679"),
+            (0.5, "0.5"),
+        ] {
+            assert_eq!(readable(value), text);
+        }
+        assert_eq!(readable(f64::NAN), "NaN");
+    }
 
     #[test]
     fn presets_are_read_from_extractors() {

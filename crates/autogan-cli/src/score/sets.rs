@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
+use autogan_data::listing::LeftOut;
 use autogan_metrics::io::{
     ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
     StoredStatistics, extract_set, open,
@@ -18,10 +19,12 @@ pub const EXTRACTING: &str = "{prefix} {bar:30} {pos}/{len} images {per_sec} lef
 
 /// One input.
 pub enum Set {
-    /// Images, seen by the extractor.
+    /// Images, seen by the extractor, and the statistics that lay beside them in their file.
     Features {
         label: String,
         features: FeatureSet,
+        beside: Option<StoredStatistics>,
+        left_out: LeftOut,
         lossy: Option<bool>,
         extractor: String,
         weights: Option<String>,
@@ -67,9 +70,27 @@ impl Set {
     /// Mean and covariance.
     pub fn statistics(&self) -> anyhow::Result<GaussianStats> {
         Ok(match self {
+            Set::Features { beside: Some(stored), .. } | Set::Stored { stored, .. } => {
+                stored.stats.clone()
+            }
             Set::Features { features, .. } => Statistics::of(&features.features)?,
-            Set::Stored { stored, .. } => stored.stats.clone(),
         })
+    }
+
+    /// What the folder or archive of the images holds besides them.
+    pub fn left_out(&self) -> Option<&LeftOut> {
+        match self {
+            Set::Features { left_out, .. } => Some(left_out),
+            Set::Stored { .. } => None,
+        }
+    }
+
+    /// Whether the Fréchet distance reads statistics that do not say how they were made.
+    fn has_foreign_statistics(&self) -> bool {
+        match self {
+            Set::Features { beside, .. } => beside.as_ref().is_some_and(|s| s.protocol.is_none()),
+            Set::Stored { stored, .. } => stored.protocol.is_none(),
+        }
     }
 
     /// Extractor and weights hash that its features follow; none for foreign statistics.
@@ -84,6 +105,49 @@ impl Set {
     }
 }
 
+/// An input that was looked at: nothing of it is decoded yet.
+pub struct Looked {
+    /// The name that the user gave to it.
+    pub label: String,
+    input: Input,
+    /// Why its statistics cannot be compared with what the extractor gives, where they cannot.
+    pub unlike: Option<String>,
+}
+
+impl Looked {
+    /// Its images, where it holds any.
+    pub fn images(&self) -> Option<&ImageSource> {
+        match &self.input {
+            Input::Images(images) | Input::ImagesWithStatistics(images, _) => Some(images),
+            Input::Statistics(_) => None,
+        }
+    }
+
+    /// Its stored statistics, where it holds any.
+    pub fn stored(&self) -> Option<&StoredStatistics> {
+        match &self.input {
+            Input::Statistics(stored) | Input::ImagesWithStatistics(_, stored) => Some(stored),
+            Input::Images(_) => None,
+        }
+    }
+
+    /// What was found and what is taken of it, in a line.
+    fn line(&self) -> String {
+        let label = &self.label;
+        let Some(images) = self.images() else {
+            return format!("{label}: mean and covariance, no images");
+        };
+        let mut line = format!("{label}: {} images", images.len());
+        if !images.left_out().is_empty() {
+            line.push_str(&format!("; left out: {}", images.left_out()));
+        }
+        if self.stored().is_some() {
+            line.push_str("; FID reads the mean and covariance beside them, all else the images");
+        }
+        line
+    }
+}
+
 /// Opens inputs, and loads the extractor when the first of them needs it.
 pub struct Sets<'a> {
     options: &'a Options,
@@ -95,29 +159,40 @@ impl<'a> Sets<'a> {
         Self { options, extractor: None }
     }
 
-    /// Reads inputs. All are looked at before the first image goes through the network, so that a wrong path or
-    /// statistics of another protocol do not cost an hour.
-    pub fn open(&mut self, inputs: &[&str]) -> anyhow::Result<Vec<Set>> {
-        let opened =
-            inputs.iter().map(|input| self.look(input)).collect::<anyhow::Result<Vec<_>>>()?;
-        if opened.iter().any(|input| matches!(input, Input::Images(_))) {
+    /// Looks at inputs, and says what it found. All are looked at before the first image goes through the network, so
+    /// that a wrong path or statistics of another protocol do not cost an hour.
+    pub fn look(&mut self, inputs: &[&str]) -> anyhow::Result<Vec<Looked>> {
+        let look = |label: &&str| {
+            let input = self.input(label)?;
+            Ok(Looked { label: (*label).to_owned(), input, unlike: None })
+        };
+        let mut looked = inputs.iter().map(look).collect::<anyhow::Result<Vec<_>>>()?;
+        looked.iter().for_each(|input| self.options.note(&input.line()));
+        if looked.iter().any(|input| input.images().is_some()) {
             self.load_extractor()?;
         }
-        for (label, input) in inputs.iter().zip(&opened) {
-            if let Input::Statistics(stored) = input {
-                self.check_stored(label, stored)?;
-            }
+        for input in &mut looked {
+            let unlike = input.stored().and_then(|stored| {
+                self.check_stored(&input.label, stored).err().map(|error| error.to_string())
+            });
+            input.unlike = unlike;
         }
-        let labelled = inputs.iter().zip(opened);
-        labelled
-            .map(|(label, input)| match input {
-                Input::Statistics(stored) => Ok(Set::Stored { label: label.to_string(), stored }),
-                Input::Images(source) => self.extract(&source, cache_dir(self.options)),
-            })
-            .collect()
+        Ok(looked)
     }
 
-    fn look(&self, input: &str) -> anyhow::Result<Input> {
+    /// Reads an input: its images go through the extractor.
+    pub fn read(&mut self, looked: Looked) -> anyhow::Result<Set> {
+        let cache = cache_dir(self.options);
+        match looked.input {
+            Input::Statistics(stored) => Ok(Set::Stored { label: looked.label, stored }),
+            Input::Images(source) => self.extract(&source, None, cache),
+            Input::ImagesWithStatistics(source, stored) => {
+                self.extract(&source, Some(stored), cache)
+            }
+        }
+    }
+
+    fn input(&self, input: &str) -> anyhow::Result<Input> {
         let o = self.options;
         let options = OpenOptions {
             recursive: o.recursive,
@@ -158,7 +233,7 @@ impl<'a> Sets<'a> {
 
     /// A set of images that were made just now; their features are not kept.
     pub fn made(&mut self, source: &ImageSource) -> anyhow::Result<Set> {
-        self.extract(source, None)
+        self.extract(source, None, None)
     }
 
     fn loaded(&mut self) -> anyhow::Result<&dyn FeatureExtractor> {
@@ -169,7 +244,12 @@ impl<'a> Sets<'a> {
         Ok(&**self.extractor.insert(extractor))
     }
 
-    fn extract(&mut self, source: &ImageSource, cache: Option<PathBuf>) -> anyhow::Result<Set> {
+    fn extract(
+        &mut self,
+        source: &ImageSource,
+        beside: Option<StoredStatistics>,
+        cache: Option<PathBuf>,
+    ) -> anyhow::Result<Set> {
         let options = self.options;
         let extractor = self.loaded()?;
         let weights = extractor.weights_sha256().map(str::to_owned);
@@ -181,14 +261,24 @@ impl<'a> Sets<'a> {
             cache,
         };
         let bar = options.bar(source.len(), EXTRACTING).with_prefix(source.label().to_string());
-        let features = extract_set(source, extractor, &how, &mut |done| {
+        let extracted = extract_set(source, extractor, &how, &mut |done| {
             bar.set_position(done as u64);
         });
         bar.finish_and_clear();
+        let extracted = extracted.with_context(|| format!("cannot score {}", source.label()))?;
+        if let Some(error) = extracted.not_kept {
+            options.warn(&format!(
+                "the features of {} are not kept for the next time: {error}; --cache-dir names another place, and \
+                 --no-cache keeps none",
+                source.label()
+            ));
+        }
         let lossy = source.lossy();
         Ok(Set::Features {
             label: source.label().to_string(),
-            features: features.with_context(|| format!("cannot score {}", source.label()))?,
+            features: extracted.set,
+            beside,
+            left_out: source.left_out().clone(),
             // A mixture is told as JPEG: it has the artefacts.
             lossy: lossy.last().copied(),
             extractor: extractor.name().to_string(),
@@ -257,11 +347,13 @@ fn same_protocol(
 
 /// Refuses sets whose features follow different protocols, and warns of what shifts a comparison.
 pub fn check_comparable(options: &Options, first: &Set, second: &Set) -> anyhow::Result<()> {
-    match (first.protocol(), second.protocol()) {
-        (Some(a), Some(b)) => same_protocol((first.label(), a), (second.label(), b))?,
-        _ => options.warn(
+    if let (Some(a), Some(b)) = (first.protocol(), second.protocol()) {
+        same_protocol((first.label(), a), (second.label(), b))?;
+    }
+    if first.has_foreign_statistics() || second.has_foreign_statistics() {
+        options.warn(
             "the statistics do not say how they were made: extractor, preset and weights must be the same for both sets",
-        ),
+        );
     }
     if let (Set::Features { lossy: Some(a), .. }, Set::Features { lossy: Some(b), .. }) =
         (first, second)

@@ -114,7 +114,7 @@ fn extract(
     let options = ExtractOptions { batch: args.batch_size as usize, workers: 1, cache: None };
     let set = extract_set(source, network, &options, &mut |done| bar.set_position(done as u64));
     bar.finish_and_clear();
-    Ok(set?)
+    Ok(set?.set)
 }
 
 /// The two scores.

@@ -9,6 +9,7 @@ use candle_core::{Device, Tensor};
 
 use super::evaluate::BufferPool;
 use super::network::Network;
+use super::weights::other_network;
 use super::{CLASSES, Preset};
 use crate::extractor::check_images;
 use crate::{Error, Extraction, FeatureExtractor, Result};
@@ -145,9 +146,18 @@ impl InceptionV3 {
         features: Tap,
         device: &Device,
     ) -> Result<Self> {
-        let weights = Archive::read_any(&path)?.unwrapped();
+        let path = path.as_ref();
+        let weights = Archive::read_any(path)?.unwrapped();
+        if let Some(found) = other_network(&weights) {
+            return Err(Error::Input {
+                input: path.display().to_string(),
+                expected: "the Inception network of FID, of 1008 classes".into(),
+                found,
+                help: "give the weights that FID is computed with".into(),
+            });
+        }
         let mut extractor = Self::from_archive(&weights, preset, features, device)?;
-        extractor.weights_sha256 = Some(sha256_file(&path)?);
+        extractor.weights_sha256 = Some(sha256_file(path)?);
         Ok(extractor)
     }
 

@@ -3,6 +3,7 @@
 use autogan_weights::Archive;
 use candle_core::DType;
 
+use super::CLASSES;
 use super::layout::tensor_shapes;
 use crate::Result;
 
@@ -76,6 +77,22 @@ pub fn check_weights(archive: &Archive) -> Result<WeightsCheck> {
     })
 }
 
+/// What a file is instead, where it is clearly not the network that FID is computed with.
+pub(super) fn other_network(archive: &Archive) -> Option<String> {
+    let rows = |name: &str| archive.get(name).and_then(|tensor| tensor.dims().first().copied());
+    if archive.get("Conv2d_1a_3x3.conv.weight").is_none() {
+        let first = archive.names().next().unwrap_or("nothing");
+        return Some(format!("{} tensors of another network, the first is {first}", archive.len()));
+    }
+    match rows("fc.weight").or_else(|| rows("fc.bias")) {
+        Some(CLASSES) | None => None,
+        Some(classes) => Some(format!(
+            "an Inception-v3 of {classes} classes, such as torchvision's and timm's for ImageNet, which gives other \
+             features"
+        )),
+    }
+}
+
 /// The block of a tensor's name; none for the logits.
 fn block_of(name: &str) -> Option<&str> {
     name.split_once(".conv.").or_else(|| name.split_once(".bn.")).map(|(block, _)| block)
@@ -102,6 +119,23 @@ mod tests {
         assert!(check.is_complete());
         assert_eq!((check.blocks, check.right), (94, 94 * 5 + 2));
         assert_eq!(check.unused, ["AuxLogits.fc.weight"]);
+    }
+
+    #[test]
+    fn other_networks_are_told_apart() {
+        assert_eq!(other_network(&whole()), None);
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        for classes in [1000, 1001, 10] {
+            let mut imagenet = whole();
+            imagenet.insert("fc.weight", zeros(&[classes, 2048]));
+            imagenet.insert("fc.bias", zeros(&[classes]));
+            let found = other_network(&imagenet).unwrap();
+            assert!(found.contains(&format!("{classes} classes")), "{found}");
+        }
+        let resnet: Archive =
+            [("conv1.weight".to_owned(), zeros(&[64, 3, 7, 7]))].into_iter().collect();
+        assert!(other_network(&resnet).unwrap().contains("conv1.weight"));
+        assert!(other_network(&Archive::new()).unwrap().contains("nothing"));
     }
 
     #[test]

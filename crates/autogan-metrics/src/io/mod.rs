@@ -1,20 +1,23 @@
 //! This module reads images and statistics from files, and extracts the features of whole sets (feature `io`).
 //!
-//! [`open`] takes what a user names (a directory, a zip, an npz, a CIFAR-10 file, a dataset) and
-//! gives images or statistics; [`extract_set`] decodes beside the network and can keep features in
+//! [`open`] takes what a user names (a directory, a zip, an npz, an npy, a CIFAR-10 file, a dataset) and
+//! gives images, statistics or both; [`extract_set`] decodes beside the network and can keep features in
 //! a cache, under a key made of content and configuration.
 
+mod arrays;
 mod cache;
 mod npy;
 mod npz;
+mod open;
 mod pipeline;
 mod source;
 mod stats_file;
 
 pub use crate::FeatureSet;
 pub use cache::FeatureCache;
-pub use pipeline::{ExtractOptions, extract_set};
-pub use source::{ImageSource, Input, OpenOptions, open};
+pub use open::{Input, OpenOptions, open};
+pub use pipeline::{ExtractOptions, Extracted, extract_set};
+pub use source::ImageSource;
 pub use stats_file::{StatsProtocol, StoredStatistics, read_statistics, write_statistics};
 
 use crate::Error;

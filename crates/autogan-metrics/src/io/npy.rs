@@ -21,11 +21,31 @@ pub(super) enum Values {
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Reads an array; `name` names it in errors.
-pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
-    let bad = |expected: &str, found: String| {
-        input_error(name, expected, found, "write it with numpy.save or numpy.savez")
-    };
+/// What an array is, without its values.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Header {
+    /// NumPy's name of the type, such as `<f8`.
+    pub descr: String,
+    pub shape: Vec<usize>,
+    fortran: bool,
+    /// Where the values begin.
+    start: usize,
+}
+
+impl std::fmt::Display for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.descr.trim_start_matches(['|', '<', '=']), self.shape)
+    }
+}
+
+/// The error of an array; `name` names it.
+fn bad(name: &str, expected: &str, found: String) -> crate::Error {
+    input_error(name, expected, found, "write it with numpy.save or numpy.savez")
+}
+
+/// Reads what an array is; `name` names it in errors.
+pub(super) fn header(name: &str, bytes: &[u8]) -> Result<Header> {
+    let bad = |expected: &str, found: String| bad(name, expected, found);
     if bytes.len() < 10 || !bytes.starts_with(MAGIC) {
         return Err(bad("an array in NumPy's npy format", format!("{} other bytes", bytes.len())));
     }
@@ -46,11 +66,18 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
     else {
         return Err(bad("a header with descr, fortran_order and shape", header.into_owned()));
     };
+    let (descr, fortran) = (descr.to_owned(), order == "True");
+    Ok(Header { descr, shape, fortran, start: start + length })
+}
+
+/// Reads an array; `name` names it in errors.
+pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
+    let Header { descr, shape, fortran, start } = header(name, bytes)?;
     let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    let data = &bytes[start + length..];
+    let data = &bytes[start..];
     let read = |data: &[u8]| {
-        values(descr, data)
-            .ok_or_else(|| bad("numbers of type u1, f4 or f8", format!("type {descr}")))
+        values(&descr, data)
+            .ok_or_else(|| bad(name, "numbers of type u1, f4 or f8", format!("type {descr}")))
     };
     let mut values = read(data)?;
     let found = match &values {
@@ -58,9 +85,10 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Array> {
         Values::F64(v) => v.len(),
     };
     if count != Some(found) {
-        return Err(bad(&format!("the values of shape {shape:?}"), format!("{found} values")));
+        let expected = format!("the values of shape {shape:?}");
+        return Err(bad(name, &expected, format!("{found} values")));
     }
-    if order == "True" {
+    if fortran {
         // Fortran order: the first axis runs fastest.
         let size = data.len() / found.max(1);
         let mut strides = row_major(&shape.iter().rev().copied().collect::<Vec<_>>());
@@ -115,20 +143,20 @@ fn words<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f64) -> Optio
 
 /// The bytes of an array of `f64`, in C order.
 pub(super) fn f64_bytes(shape: &[usize], values: &[f64]) -> Vec<u8> {
-    let mut out = header("<f8", shape);
+    let mut out = written_header("<f8", shape);
     out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     out
 }
 
 /// The bytes of a one-dimensional array of `u8`.
 pub(super) fn u8_bytes(values: &[u8]) -> Vec<u8> {
-    let mut out = header("|u1", &[values.len()]);
+    let mut out = written_header("|u1", &[values.len()]);
     out.extend_from_slice(values);
     out
 }
 
 /// A version 1 header, padded so that the data starts at a multiple of 64.
-fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+fn written_header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let dims = match shape {
         [one] => format!("{one},"),
         _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),

@@ -11,7 +11,7 @@ use autogan_files::Error as FileError;
 use zip::ZipArchive;
 
 use super::input_error;
-use super::npy::{self, Array};
+use super::npy::{self, Array, Header};
 use crate::Result;
 
 /// Bytes that all members together may unpack to, for each byte of the file: pictures hardly
@@ -20,6 +20,9 @@ const EXPANSION: u64 = 64;
 
 /// Bytes by which the limit is larger than [`EXPANSION`] alone allows.
 const FREE: u64 = 256 << 20;
+
+/// Bytes of a member that hold the header of an array.
+const HEAD: u64 = 4096;
 
 /// A zip file whose members are read under one common limit.
 pub(super) struct Container {
@@ -84,6 +87,24 @@ impl Container {
         }
         self.budget -= bytes.len() as u64;
         Ok(bytes)
+    }
+
+    /// Names and kinds of all arrays of an npz, without their values; members that are no arrays are passed over.
+    pub(super) fn heads(&mut self) -> Result<Vec<(String, Header)>> {
+        let mut heads = Vec::new();
+        for file in self.names.clone() {
+            let Some(name) = file.strip_suffix(".npy") else { continue };
+            let label = self.member(&file);
+            let damaged = |error: String| {
+                let expected = "a member that can be unpacked";
+                input_error(&label, expected, error, "pack the archive again")
+            };
+            let member = self.archive.by_name(&file).map_err(|e| damaged(e.to_string()))?;
+            let mut head = Vec::new();
+            member.take(HEAD).read_to_end(&mut head).map_err(|e| damaged(e.to_string()))?;
+            heads.push((name.to_owned(), npy::header(&label, &head)?));
+        }
+        Ok(heads)
     }
 
     /// The array `name` of an npz, if there is one.

@@ -17,7 +17,7 @@ use super::npz::Container;
 use crate::{GaussianStats, Result};
 
 /// Name of the array that holds the protocol.
-const PROTOCOL: &str = "autogan";
+pub(super) const PROTOCOL: &str = "autogan";
 
 /// The protocol that the features of stored statistics follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,11 @@ pub struct StoredStatistics {
 /// not finite.
 pub fn read_statistics(path: impl AsRef<Path>) -> Result<StoredStatistics> {
     let path = path.as_ref();
-    let mut container = Container::open(path)?;
+    statistics_in(path, &mut Container::open(path)?)
+}
+
+/// Reads the statistics in a container that was opened from `path`.
+pub(super) fn statistics_in(path: &Path, container: &mut Container) -> Result<StoredStatistics> {
     let mut floats = |name: &str| match container.array(name)? {
         Some(npy::Array { shape, values: Values::F64(values) }) => Ok((shape, values)),
         Some(_) => Err(missing(path, format!("{name} of integers"))),

@@ -14,6 +14,9 @@ use crate::{Error, GaussianStats, Matrix, Result, Statistics};
 /// Largest set for which the nuclear norm is taken, which bounds time and memory.
 const NUCLEAR_LIMIT: usize = 4096;
 
+/// The part of the terms that rounding leaves of their difference. A distance is never negative, and one below this is 0.
+const ROUNDING: f64 = 1e-12;
+
 /// Fréchet distance of two Gaussians, squared as FID is.
 ///
 /// # Errors
@@ -61,7 +64,9 @@ fn centred(set: &Matrix, mean: &[f64]) -> Mat<f64> {
 
 fn combine(first: &GaussianStats, second: &GaussianStats, root: f64) -> f64 {
     let means: f64 = first.mean.iter().zip(&second.mean).map(|(a, b)| (a - b) * (a - b)).sum();
-    means + first.trace() + second.trace() - 2.0 * root
+    let sum = means + first.trace() + second.trace();
+    let distance = sum - 2.0 * root;
+    if distance > sum * ROUNDING { distance } else { 0.0 }
 }
 
 /// `tr (Σ₁Σ₂)^½`.
@@ -161,6 +166,22 @@ mod tests {
         assert!((frechet_distance(&b, &a).unwrap() - expected).abs() < 1e-12);
         let zero = stats(&[0., 0.], &[0.; 4]);
         assert!((frechet_distance(&a, &zero).unwrap() - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_set_is_at_no_distance_from_itself() {
+        // Fewer images than features, as many, and more; another order of the same images.
+        for rows in [5usize, 8, 60] {
+            let value = |i: usize| ((i * 7919) % 1009) as f32 / 100.0;
+            let data: Vec<f32> = (0..rows * 8).map(value).collect();
+            let turned: Vec<f32> = data.chunks(8).rev().flatten().copied().collect();
+            let (set, turned) = (Matrix::new(8, data).unwrap(), Matrix::new(8, turned).unwrap());
+            assert_eq!(frechet_distance_of_sets(&set, &set).unwrap(), 0.0, "{rows}");
+            let distance = frechet_distance_of_sets(&set, &turned).unwrap();
+            assert!((0.0..1e-6).contains(&distance), "{rows}: {distance}");
+            let stats = Statistics::of(&set).unwrap();
+            assert_eq!(frechet_distance(&stats, &stats).unwrap(), 0.0);
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ struct SavedState {
     losses: Option<KnownLosses>,
     /// Training images, which say how long an epoch is.
     images: usize,
+    /// Their hash, which checkpoints of earlier versions lack.
+    #[serde(default)]
+    images_sha256: Option<String>,
     adam_steps: AdamSteps,
 }
 
@@ -85,8 +88,8 @@ impl Job for Training {
         inputs: TrainingInputs,
     ) -> Result<Self> {
         let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
-        check_images(saved.images, inputs.images.len())?;
         let mut training = Self::new(config, inputs)?;
+        check_images(saved.images, saved.images_sha256.as_deref(), training.images.all())?;
         let stored = StoredTensors::new(checkpoint);
         training.networks.restore(&stored, &saved.adam_steps)?;
         training.position = saved.position;
@@ -131,7 +134,14 @@ impl Job for Training {
         let adam_steps = self.networks.save(&mut checkpoint)?;
         let (position, scores) = (self.position, self.scores);
         let losses = self.losses.as_ref().map(ComingLosses::read).transpose()?;
-        let saved = SavedState { position, scores, losses, images: self.images.len(), adam_steps };
+        let saved = SavedState {
+            position,
+            scores,
+            losses,
+            images: self.images.len(),
+            images_sha256: Some(self.images.all().content_hash()),
+            adam_steps,
+        };
         let state = serde_json::to_string(&saved).map_err(broken)?;
         checkpoint.metadata.insert(STATE.into(), state);
         Ok(checkpoint)

@@ -124,6 +124,25 @@ impl Params {
         Ok(())
     }
 
+    /// Checks that every value of every tensor is finite.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] with the first tensor, in order, that holds another; or when the device fails.
+    pub fn check_finite(&self) -> Result<()> {
+        for (name, var) in self.all() {
+            let values = var
+                .as_detached_tensor()
+                .to_dtype(DType::F64)
+                .and_then(|values| values.flatten_all()?.to_vec1::<f64>())
+                .map_err(|source| Error::tensor(name, source))?;
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                let (name, value) = (name.to_owned(), values[index]);
+                return Err(Error::NotFinite { name, index, value });
+            }
+        }
+        Ok(())
+    }
+
     /// A copy of every tensor under its name, in order, on the network's device.
     ///
     /// # Errors
@@ -269,6 +288,20 @@ mod tests {
         assert_eq!(ab.count(), 6);
         let names: Vec<&str> = ab.all().iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["a", "b.count", "b.mean", "c"]);
+    }
+
+    #[test]
+    fn the_first_tensor_that_is_not_finite_is_named() {
+        let params = store(["a", "c"]);
+        params.check_finite().unwrap();
+        for (name, bad) in [("c", f64::INFINITY), ("b.mean", f64::NAN), ("a", f64::NEG_INFINITY)] {
+            let var = params.get(name).unwrap();
+            let mut values = var.to_vec1::<f64>().unwrap();
+            values[1] = bad;
+            var.set(&Tensor::new(values, &Device::Cpu).unwrap()).unwrap();
+            let text = params.check_finite().unwrap_err().to_string();
+            assert!(text.contains(&format!("`{name}`")) && text.contains("index 1"), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! This module finds images and statistics among NumPy's arrays, in an `.npz` or a bare `.npy`.
+//!
+//! The file may be another tool's, so arrays are found by what they are where their names do not say it; and where none
+//! fits, the error lists all of them.
+
+use std::path::Path;
+
+use autogan_data::listing::{LeftOut, Reason};
+use autogan_files::Error as FileError;
+
+use super::input_error;
+use super::npy::{self, Array, Header, Values};
+use super::npz::Container;
+use super::stats_file::{PROTOCOL, StoredStatistics, statistics_in};
+use crate::Result;
+
+/// The name that `numpy.savez` gives to an array without one.
+const UNNAMED: &str = "arr_0";
+
+/// What can be read, for errors.
+const FORMS: &str =
+    "statistics (floats mu [D] and sigma [D, D]) or images (u8 [N, H, W, 3] or [N, H, W, 1])";
+
+/// The content of a file of arrays; images or statistics are there.
+pub(super) struct Found {
+    pub images: Option<Pixels>,
+    pub statistics: Option<StoredStatistics>,
+    /// The other arrays.
+    pub left_out: LeftOut,
+}
+
+/// Images of one size, `[N, 3, height, width]`.
+pub(super) struct Pixels {
+    pub width: usize,
+    pub height: usize,
+    pub data: Vec<u8>,
+}
+
+/// Reads what an `.npz` holds: images, statistics or both, as the reference batches of diffusion models do.
+pub(super) fn read_npz(path: &Path) -> Result<Found> {
+    let mut container = Container::open(path)?;
+    let heads = container.heads()?;
+    let has = |name: &str| heads.iter().any(|(other, _)| other == name);
+    let statistics = match has("mu") && has("sigma") {
+        true => Some(statistics_in(path, &mut container)?),
+        false => None,
+    };
+    let chosen = image_array(path, &heads)?;
+    let images = match chosen {
+        Some(name) => container.array(name)?.map(|array| pixels(path, name, array)).transpose()?,
+        None => None,
+    };
+    let mut left_out = LeftOut::default();
+    for (name, _) in &heads {
+        let statistic = statistics.is_some() && ["mu", "sigma", PROTOCOL].contains(&name.as_str());
+        if !statistic && chosen != Some(name.as_str()) {
+            left_out.add(Reason::Array(name.clone()));
+        }
+    }
+    if images.is_none() && statistics.is_none() {
+        let help =
+            "name the arrays so: numpy.savez(FILE, mu=…, sigma=…), or numpy.savez(FILE, images)";
+        return Err(input_error(path.display(), FORMS, listed(&heads), help));
+    }
+    Ok(Found { images, statistics, left_out })
+}
+
+/// The array that holds images: the one without a name of its own, or the only one that looks like images.
+fn image_array<'h>(path: &Path, heads: &'h [(String, Header)]) -> Result<Option<&'h str>> {
+    let alike: Vec<&str> =
+        heads.iter().filter(|(_, head)| is_images(head)).map(|(name, _)| &**name).collect();
+    match alike[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ if alike.contains(&UNNAMED) => Ok(Some(UNNAMED)),
+        _ => {
+            let help = "save the images alone, or under the name arr_0";
+            Err(input_error(path.display(), "one array of images", listed(heads), help))
+        }
+    }
+}
+
+fn is_images(head: &Header) -> bool {
+    head.descr.ends_with("u1") && matches!(head.shape[..], [_, _, _, 1 | 3])
+}
+
+fn listed(heads: &[(String, Header)]) -> String {
+    let words: Vec<String> = heads.iter().map(|(name, head)| format!("{name} {head}")).collect();
+    if words.is_empty() { "no arrays".into() } else { words.join(", ") }
+}
+
+/// Reads the images of a bare `.npy`.
+pub(super) fn read_npy(path: &Path) -> Result<Pixels> {
+    let bytes = std::fs::read(path).map_err(FileError::io("read", path))?;
+    let name = path.display().to_string();
+    let head = npy::header(&name, &bytes)?;
+    if !is_images(&head) {
+        let expected = "images: u8 [N, H, W, 3] or [N, H, W, 1]";
+        let help = "convert it with NumPy; statistics are an .npz of two arrays";
+        return Err(input_error(name, expected, head.to_string(), help));
+    }
+    pixels(path, "the array", npy::parse(&name, &bytes)?)
+}
+
+/// Turns `[N, H, W, 3]` into `[N, 3, H, W]`; one channel is repeated.
+fn pixels(path: &Path, name: &str, array: Array) -> Result<Pixels> {
+    let (&[n, height, width, channels], Values::U8(values)) = (&array.shape[..], array.values)
+    else {
+        let found = format!("shape {:?}", array.shape);
+        return Err(input_error(path.display(), "images of u8", found, "convert it with NumPy"));
+    };
+    if n * height * width == 0 {
+        let expected = format!("{name} of u8 [N, H, W, 3] with N, H, W above 0");
+        let found = format!("shape {:?}", array.shape);
+        return Err(input_error(path.display(), expected, found, "convert it with NumPy"));
+    }
+    let area = height * width;
+    let mut data = vec![0u8; n * 3 * area];
+    for (out, image) in data.chunks_exact_mut(3 * area).zip(values.chunks_exact(channels * area)) {
+        for (place, value) in out.iter_mut().enumerate() {
+            let (channel, pixel) = (place / area, place % area);
+            *value = image[pixel * channels + channel.min(channels - 1)];
+        }
+    }
+    Ok(Pixels { width, height, data })
+}
