@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use autogan_stats::mean;
 use autogan_space::MAX_CELLS;
+use autogan_stats::mean;
 use autogan_strategies::{Fidelity, Point, Space};
 use autogan_table::Table;
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use autogan_stats::mean;
 use autogan_space::Arch;
+use autogan_stats::mean;
 use autogan_strategies::{Fidelity, Point, Query, Space};
 use autogan_table::Table;
 use rand::SeedableRng;

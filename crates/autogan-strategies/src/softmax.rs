@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, Score, of_another_problem, read, write};
-use crate::space::{Point, Space};
+use crate::space::Point;
 use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
 
 /// The points whose values are compared with each other, after which the policy changes.
