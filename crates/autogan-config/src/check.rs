@@ -16,6 +16,7 @@ impl Configuration for SearchConfig {
         "data",
         "model",
         "budget",
+        "strategy",
         "search.levels",
         "search.grow_at",
         "controller.policy",
@@ -24,6 +25,7 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
+        strategy = { name = 'supernet', budget = 8000.0, lengths = [75, 150, 300], at_once = 2, image_cost = 0.02 }
         search = { levels = 'multi', candidates_from = 'policy' }
         controller = { policy = 'reinforce' }
         reward = { cost = 'none', cost_weight = 0.0 }
@@ -32,6 +34,7 @@ impl Configuration for SearchConfig {
     fn check_together(&self) -> Result<()> {
         self.check_reward()?;
         self.check_plan()?;
+        self.check_strategy()?;
         self.allowed()?;
         Ok(())
     }
@@ -66,6 +69,12 @@ impl SearchConfig {
             }
         };
         require(fits, "reward.cost_weight", expected, r.cost_weight)
+    }
+
+    fn check_strategy(&self) -> Result<()> {
+        let lengths = self.strategy.lengths;
+        let rise = lengths.is_sorted_by(|a, b| a < b);
+        require(rise, "strategy.lengths", "each longer than the one before", format!("{lengths:?}"))
     }
 
     fn check_plan(&self) -> Result<()> {

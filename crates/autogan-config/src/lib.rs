@@ -18,6 +18,7 @@ mod policy;
 mod scorer;
 mod search;
 mod stored;
+mod strategy;
 mod training;
 
 pub use change::{Flat, differences};
@@ -35,4 +36,5 @@ pub use search::{
     ResetStatistic, RewardConfig, RewardCost, RewardMetric, RewardWeights, SearchConfig,
 };
 pub use stored::RunConfig;
+pub use strategy::StrategyConfig;
 pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};

@@ -7,12 +7,14 @@
 
 mod drive;
 mod error;
+mod kind;
 mod random;
 mod space;
 mod strategy;
 
 pub use drive::{Objective, Trace, TracePoint, drive};
 pub use error::{Result, StrategyError};
+pub use kind::StrategyKind;
 pub use random::Random;
 pub use space::{Point, Space, Token};
 pub use strategy::{Belief, Fidelity, Observation, Problem, Query, Strategy};

@@ -36,7 +36,11 @@ const RULES: &[Rule] = &[
     },
     rule("autogan-run", false, "files space"),
     rule("autogan-report", false, "files run config space"),
-    rule("autogan-search", true, "files space config ops weights data nn rl metrics run"),
+    rule(
+        "autogan-search",
+        true,
+        "files space config ops weights data nn rl metrics run strategies",
+    ),
     rule("autogan-strategies", false, "space"),
     rule("autogan-table", false, "files space"),
     rule("autogan-repro", true, "files space config nn metrics data run report search table"),
