@@ -1,6 +1,6 @@
 //! This module writes the events of a search or a training as JSON, one object per line, for `--log-format json`.
 
-use autogan_search::{Position, SampleGrid, SearchEvent, StepLosses, TrainingEvent};
+use autogan_search::{Position, SampleGrid, SearchEvent, StepLosses, StrategyEvent, TrainingEvent};
 use serde_json::{Value, json};
 
 /// An event of a search as an object with `event`, its name, and where the search was.
@@ -19,6 +19,31 @@ pub fn of_training(event: &TrainingEvent, g_iteration: u64) -> Value {
     let mut object = training_fields(event);
     if let Value::Object(map) = &mut object {
         map.insert("g_iteration".into(), g_iteration.into());
+        map.insert("level".into(), "info".into());
+    }
+    object
+}
+
+/// An event of a search by trainings from scratch.
+pub fn of_strategy(event: &StrategyEvent) -> Value {
+    let mut object = match event {
+        StrategyEvent::Real { value } => json!({ "event": "real", "value": value }),
+        StrategyEvent::Advanced { spent, archs } => {
+            let archs: Vec<String> = archs.iter().map(ToString::to_string).collect();
+            json!({ "event": "advanced", "spent": spent, "archs": archs })
+        }
+        StrategyEvent::Evaluated(one) => json!({
+            "event": "evaluated", "kind": one.kind.name(), "step": one.step, "arch": one.arch.to_string(),
+            "iterations": one.length, "value": one.value, "is": one.is,
+        }),
+        StrategyEvent::Leads { arch, belief } => json!({
+            "event": "leads", "arch": arch.to_string(), "mean": belief.mean, "sd": belief.sd,
+        }),
+        StrategyEvent::Samples(grid) => samples(grid),
+        StrategyEvent::Images { so_far } => json!({ "event": "images", "so_far": so_far }),
+        StrategyEvent::Found(found) => json!({ "event": "found", "found": found }),
+    };
+    if let Value::Object(map) = &mut object {
         map.insert("level".into(), "info".into());
     }
     object

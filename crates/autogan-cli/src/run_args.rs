@@ -74,6 +74,13 @@ impl RunArgs {
         sources
     }
 
+    /// The run that `--resume` names. It fails when there is none.
+    pub fn resumed(&self) -> anyhow::Result<Option<RunDir>> {
+        let Some(name) = &self.resume else { return Ok(None) };
+        let named = Some(name.as_str()).filter(|name| !name.is_empty());
+        Ok(Some(RunDir::find_or_newest(&self.runs_dir, named)?))
+    }
+
     /// Puts the directory of the images and the seed in place that the command line names. It fails when the directory
     /// is not named in UTF-8.
     pub fn fill_in(&self, data: &mut DataConfig, seed: &mut u64) -> anyhow::Result<()> {
@@ -144,12 +151,8 @@ impl<'a> Runner<'a> {
         &self,
         config: impl FnOnce() -> anyhow::Result<J::Config>,
     ) -> anyhow::Result<ExitCode> {
-        let end = match &self.args.resume {
-            Some(name) => {
-                let named = Some(name.as_str()).filter(|name| !name.is_empty());
-                let dir = RunDir::find_or_newest(&self.args.runs_dir, named)?;
-                self.resume::<J>(dir, None)?
-            }
+        let end = match self.args.resumed()? {
+            Some(dir) => self.resume::<J>(dir, None)?,
             None => self.start::<J>(config()?, self.args.run_dir.as_deref())?,
         };
         match end.outcome {

@@ -16,6 +16,7 @@ impl Configuration for SearchConfig {
         "data",
         "model",
         "budget",
+        "strategy",
         "search.levels",
         "search.grow_at",
         "controller.policy",
@@ -24,6 +25,7 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
+        strategy = { name = 'supernet', budget = 400000.0, lengths = [5000, 10000, 20000], at_once = 1, image_cost = 0.02 }
         data = { drop_alpha = false }
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }
@@ -38,6 +40,7 @@ impl Configuration for SearchConfig {
         self.check_reward()?;
         self.check_plan()?;
         self.check_sampling()?;
+        self.check_strategy()?;
         self.allowed()?;
         Ok(())
     }
@@ -83,6 +86,12 @@ impl SearchConfig {
         let fits = sampling != SharedSampling::Fair || (b.max_params == 0 && b.max_macs == 0);
         let expected = "\"policy\" or \"uniform\" with budget.max_params or budget.max_macs";
         require(fits, "search.shared_sampling", expected, sampling.name())
+    }
+
+    fn check_strategy(&self) -> Result<()> {
+        let lengths = self.strategy.lengths;
+        let rise = lengths.is_sorted_by(|a, b| a < b);
+        require(rise, "strategy.lengths", "each longer than the one before", format!("{lengths:?}"))
     }
 
     fn check_plan(&self) -> Result<()> {

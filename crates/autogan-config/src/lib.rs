@@ -18,6 +18,7 @@ mod policy;
 mod scorer;
 mod search;
 mod stored;
+mod strategy;
 mod training;
 
 pub use change::{Flat, differences};
@@ -38,4 +39,5 @@ pub use search::{
     RewardWeights, SearchConfig, SharedSampling, Standardise,
 };
 pub use stored::RunConfig;
+pub use strategy::StrategyConfig;
 pub use training::{ScheduleConfig, ScoreConfig, TrainingConfig, TrainingPrecision};

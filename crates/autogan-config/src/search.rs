@@ -3,6 +3,7 @@
 use crate::keys::{ANY, SOME, TWO, Values, choice, section};
 use crate::networks::{DataConfig, ModelConfig, TrainConfig};
 use crate::policy::PolicyConfig;
+use crate::strategy::StrategyConfig;
 
 section! {
     /// Everything that decides what a search does.
@@ -15,6 +16,8 @@ section! {
         data: DataConfig, DataConfig::SECTION;
         /// The sizes of the networks.
         model: ModelConfig, ModelConfig::SECTION;
+        /// Which strategy decides what is looked at, and what that may cost.
+        strategy: StrategyConfig, StrategyConfig::SECTION;
         /// Shared training: the training steps of generator and discriminator.
         train: TrainConfig, TrainConfig::SECTION;
         /// Iterations, growth and candidates.

@@ -8,7 +8,7 @@ use autogan_config::{Configuration, RunConfig, SearchConfig, TrainingConfig, dif
 fn first_version(text: &str, later: &[&str]) -> String {
     let known = |line: &&str| !later.iter().any(|key| line.starts_with(&format!("{key} = ")));
     let kept: Vec<&str> = text.lines().filter(known).collect();
-    kept.join("\n").replace("[budget]", "")
+    kept.join("\n").replace("[budget]", "").replace("[strategy]", "")
 }
 
 #[test]
@@ -16,6 +16,11 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
     let search = SearchConfig::preset("paper", &[]).unwrap();
     let later = [
         "drop_alpha",
+        "name",
+        "budget",
+        "lengths",
+        "at_once",
+        "image_cost",
         "levels",
         "candidates_from",
         "shared_sampling",

@@ -29,6 +29,12 @@ pub enum SearchError {
     /// A checkpoint that does not fit this run.
     #[error("checkpoint: {0}")]
     Checkpoint(String),
+    /// An error of a search strategy.
+    #[error(transparent)]
+    Strategy(#[from] autogan_strategies::StrategyError),
+    /// Threads that the operating system does not give.
+    #[error("cannot start a thread: {0}")]
+    Threads(String),
     /// An error of the search space.
     #[error(transparent)]
     Space(#[from] autogan_space::SpaceError),

@@ -39,6 +39,7 @@ mod search_job;
 mod session;
 mod shared;
 mod step;
+mod strategy;
 mod streams;
 mod tensors;
 mod training;
@@ -66,6 +67,7 @@ pub use scratch::{
 pub use search::Search;
 pub use session::{Outcome, Resumption, RunOptions, RunPlace, RunReport, Session};
 pub use step::ComingLoss;
+pub use strategy::{Evaluated, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch};
 pub use streams::Streams;
 pub use training::SharedTraining;
 pub use unit::{Place, Unit};

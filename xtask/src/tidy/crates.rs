@@ -37,7 +37,11 @@ const RULES: &[Rule] = &[
     },
     rule("autogan-run", false, "files space"),
     rule("autogan-report", false, "files run config space stats"),
-    rule("autogan-search", true, "files space config ops weights data nn rl metrics run"),
+    rule(
+        "autogan-search",
+        true,
+        "files space config ops weights data nn rl metrics run strategies",
+    ),
     rule("autogan-strategies", false, "space"),
     rule("autogan-table", false, "files space stats"),
     rule("autogan-compare", false, "files space stats report strategies table"),

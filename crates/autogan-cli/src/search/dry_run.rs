@@ -13,6 +13,9 @@ use crate::run_args::RunArgs;
 
 /// Prints the preview of a search to stdout.
 pub fn print(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::Result<()> {
+    if !config.strategy.is_supernet() {
+        return strategy(args, config, device);
+    }
     let images = (&config.data, config.model.bottom * 8);
     let look = Preview::new(args, "search", images, &config.reward.scorer, device)?;
     config.check_images(look.images)?;
@@ -25,6 +28,30 @@ pub fn print(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::
     stages(&mut out, &estimate)?;
     let times = (estimate.training(speed), estimate.generating(speed));
     out += &look.times(speed, "shared training", times, estimate.scored());
+    crate::terminal::print(out.as_bytes())
+}
+
+/// Prints the preview of a search by trainings from scratch.
+fn strategy(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::Result<()> {
+    let images = (&config.data, config.model.bottom * 8);
+    let look = Preview::new(args, "search", images, &config.reward.scorer, device)?;
+    let mut out = config.to_toml()?;
+    writeln!(out)?;
+    out += &look.images_line();
+    let (c, allowed) = (&config.strategy, config.allowed()?);
+    writeln!(out, "# architectures: {}", allowed.count(2))?;
+    let [short, middle, whole] = c.lengths;
+    let most = c.budget / short as f64;
+    writeln!(
+        out,
+        "# the budget of {} iterations pays for at most {most:.0} trainings of {short} iterations (or {:.0} of {middle}, {:.0} of {whole}), {} at a time; \
+         at the end {} more of {whole}",
+        c.budget,
+        c.budget / middle as f64,
+        c.budget / whole as f64,
+        c.at_once,
+        1 + config.derive.random
+    )?;
     crate::terminal::print(out.as_bytes())
 }
 

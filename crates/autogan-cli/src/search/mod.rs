@@ -2,15 +2,17 @@
 
 mod dry_run;
 mod progress;
+mod strategy;
 mod summary;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use autogan_config::Configuration;
-use autogan_search::{Search, SearchConfig, SearchEvent, Training};
+use autogan_run::RunDir;
+use autogan_search::{Search, SearchConfig, SearchEvent, StrategySearch, Training};
 
-use crate::run_args::{Display, JobCommand, RunArgs, RunEnd, Runner};
+use crate::run_args::{Display, JobCommand, RunArgs, RunEnd, Runner, config_of};
 use crate::screen::Screen;
 use crate::terminal::Terminal;
 
@@ -25,6 +27,10 @@ pub struct Args {
     /// Configuration file, as a run stores it in config.toml
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
+    /// What decides which architectures are looked at: supernet (the paper's search), or a strategy that trains from
+    /// scratch, as compare-strategies lists them; the preset's without it
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    strategy: Option<String>,
     /// Draw only architectures whose whole generator has at most so many parameters, at this search's widths; 0: any
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     max_params: Option<u64>,
@@ -42,7 +48,19 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         let config = configuration(args)?;
         return dry_run::print(&args.run, &config, &runner.device).map(|()| ExitCode::SUCCESS);
     }
-    runner.run::<Search>(|| configuration(args))
+    let config = match args.run.resumed()? {
+        Some(run) => stored(&run)?,
+        None => configuration(args)?,
+    };
+    match config.strategy.is_supernet() {
+        true => runner.run::<Search>(|| Ok(config)),
+        false => runner.run::<StrategySearch>(|| Ok(config)),
+    }
+}
+
+/// The configuration of a run that is to go on.
+fn stored(run: &RunDir) -> anyhow::Result<SearchConfig> {
+    config_of::<Search>(run, &[])
 }
 
 /// The configuration that the arguments resolve to.
@@ -52,6 +70,9 @@ fn configuration(args: &Args) -> anyhow::Result<SearchConfig> {
         None => SearchConfig::preset(&args.preset, &args.run.set)?,
     };
     args.run.fill_in(&mut config.data, &mut config.seed)?;
+    if let Some(name) = &args.strategy {
+        config.strategy.name.clone_from(name);
+    }
     config.budget.max_params = args.max_params.unwrap_or(config.budget.max_params);
     config.budget.max_macs = args.max_macs.unwrap_or(config.budget.max_macs);
     Ok(config.checked()?)

@@ -24,21 +24,21 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
         file.scorer,
         file.protocol.score
     )?;
+    let (best, random) = match config.strategy.is_supernet() {
+        true => ("best child", "median of random architectures, same weights"),
+        false => ("the winner, with another seed", "median of random architectures, trained alike"),
+    };
     let rows = [
         ("real images", score.real),
-        ("best child", score.best),
-        ("median of random architectures, same weights", score.median_random),
+        (best, score.best),
+        (random, score.median_random),
         ("untrained generator", score.untrained),
     ];
     for (name, value) in rows {
         writeln!(out, "  {name:<46}{value:>8.3}")?;
     }
     let share = (score.best - score.untrained) / (score.real - score.untrained);
-    writeln!(
-        out,
-        "  the best child goes {:.0} % of the way from untrained to real",
-        100.0 * share
-    )?;
+    writeln!(out, "  the best goes {:.0} % of the way from untrained to real", 100.0 * share)?;
     let path = dir.path().display();
     writeln!(out, "\nIn {path}:")?;
     writeln!(out, "  report.html all of it as one page, to be opened in a browser")?;
@@ -50,6 +50,9 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
 }
 
 fn metric_label(config: &SearchConfig) -> &'static str {
+    if !config.strategy.is_supernet() {
+        return "−ln of the Fréchet distance";
+    }
     match metric_name(&config.reward) {
         "is" => "Inception Score (its formula)",
         "inverse_fid" => "1 / FID (its formula)",

@@ -102,7 +102,9 @@ fn trials(stored: Vec<Record<Trial>>) -> Vec<TrialRow> {
                 // Candidates are ranked when their iteration is over.
                 TrialKind::Candidate => iteration + 1.0,
                 // These are of the end, whose iteration is the one after the last.
-                TrialKind::Derive | TrialKind::Random | TrialKind::Drawn => iteration,
+                TrialKind::Derive | TrialKind::Random | TrialKind::Drawn | TrialKind::Trained => {
+                    iteration
+                }
             };
             let choice = choices(&trial.row.arch);
             TrialRow { trial, at, choice }

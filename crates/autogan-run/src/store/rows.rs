@@ -2,14 +2,14 @@
 
 use autogan_space::Arch;
 use rusqlite::types::Value;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::row::{Field, Kind, Row, kind_of, next, row};
 use crate::error::{Error, Result};
 use crate::names::names;
 
 /// Why an architecture was scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrialKind {
     /// A child of a controller step, whose reward trained the controller.
@@ -22,10 +22,13 @@ pub enum TrialKind {
     Random,
     /// A child of the last stage, scored anew beside the random ones.
     Drawn,
+    /// A training from scratch that a search strategy asked for.
+    Trained,
 }
 
-names!(TrialKind, "kind of trial", 5:
-    Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random", Drawn = "drawn");
+names!(TrialKind, "kind of trial", 6:
+    Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random",
+    Drawn = "drawn", Trained = "trained");
 
 /// As its name.
 impl Field for TrialKind {

@@ -14,4 +14,5 @@ mod training;
 pub use estimate::TrainingEstimate;
 pub use job::best_is_intact;
 pub use known::KnownReals;
+pub(crate) use measure::{Reals, score_reals};
 pub use training::{Training, TrainingPhase, TrainingPosition};

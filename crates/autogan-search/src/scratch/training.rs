@@ -92,6 +92,23 @@ impl Training {
         self.position
     }
 
+    /// Scores this training against images whose scores and statistics are known.
+    pub(crate) fn know(&mut self, reals: &Arc<Reals>) {
+        self.scores.real = Some(reals.score);
+        self.reals = Some(Arc::clone(reals));
+    }
+
+    /// The last score.
+    pub(crate) fn last_score(&self) -> Option<ModelScore> {
+        self.scores.last
+    }
+
+    /// The Fréchet distance of the averaged generator as it is now; not a number without one.
+    pub(crate) fn score_now(&mut self, reporter: &mut dyn Reporter<TrainingEvent>) -> Result<f64> {
+        self.score(reporter)?;
+        Ok(self.scores.last.and_then(|score| score.frechet).unwrap_or(f64::NAN))
+    }
+
     /// Forgets the best score, whose weights are lost; the present weights take its place where they are those of the
     /// last score. Gives what takes its place.
     pub(super) fn lose_best(&mut self) -> Option<ModelScore> {

@@ -1,0 +1,13 @@
+//! This module searches by trainings from scratch, in place of shared weights: a strategy of `autogan-strategies` asks for
+//! trainings and is told their scores.
+//!
+//! [`StrategySearch`] is the state; `work.rs` does a unit of its work, and `job.rs` saves it.
+
+mod job;
+mod paused;
+mod problem;
+mod search;
+mod slot;
+mod work;
+
+pub use search::{Evaluated, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch};

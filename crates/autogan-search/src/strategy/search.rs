@@ -1,0 +1,246 @@
+//! [`StrategySearch`] is the state of a search by trainings from scratch.
+
+use std::sync::Arc;
+
+use autogan_metrics::FeatureExtractor;
+use autogan_run::{ArchFile, FoundArch, Protocol, Score, TrialKind};
+use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
+use autogan_strategies::{Belief, Observation, Point, Problem, Strategy};
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+use super::paused::Paused;
+use super::slot::Slot;
+use crate::config::{SearchConfig, TrainingConfig};
+use crate::event::SampleGrid;
+use crate::inputs::TrainingInputs;
+use crate::position::ImageCount;
+use crate::scratch::{KnownReals, Reals};
+use crate::streams::Streams;
+
+/// The part of such a search that is being done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyPhase {
+    /// The strategy asks for trainings.
+    #[default]
+    Explore,
+    /// The winner and what it is to be read against are trained with seeds of their own.
+    Derive,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// The position of such a search; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyPosition {
+    /// Units of work done; it only grows.
+    pub tick: u64,
+    /// The phase that is next.
+    pub phase: StrategyPhase,
+    /// Trainings that were begun or taken up again in this phase.
+    pub begun: u64,
+    /// Trainings of this phase that have ended.
+    pub ended: u64,
+    /// What the trainings of the strategy cost, in G iterations; those that go on included.
+    pub spent: f64,
+    /// D steps of all trainings that have ended.
+    pub d_steps: u64,
+    /// Images so far.
+    pub images: ImageCount,
+}
+
+/// A training that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The purpose of the training.
+    pub kind: TrialKind,
+    /// Its number among those of its kind, from 0.
+    pub step: u64,
+    /// The architecture.
+    pub arch: Arch,
+    /// G iterations at which it ended.
+    pub length: u64,
+    /// −ln of the Fréchet distance to the training images; `None` when the networks diverged.
+    pub value: Option<f64>,
+    /// The formula of the Inception Score.
+    pub is: Option<f64>,
+}
+
+/// Something that happened in a search by trainings from scratch.
+#[derive(Clone, Debug)]
+pub enum StrategyEvent {
+    /// The search begins, or goes on: what real images score, −ln of the distance of one part of them to the others.
+    Real {
+        /// The score.
+        value: f64,
+    },
+    /// Trainings went on.
+    Advanced {
+        /// What trainings of the strategy cost, of those that have ended and of what is done of the others.
+        spent: f64,
+        /// The architectures that are trained.
+        archs: Vec<Arch>,
+    },
+    /// A training has ended.
+    Evaluated(Evaluated),
+    /// What the strategy would return now has changed.
+    Leads {
+        /// The architecture.
+        arch: Arch,
+        /// Its expected value.
+        belief: Belief,
+    },
+    /// Sample images of the winner.
+    Samples(SampleGrid),
+    /// The images that the search took so far, at its end.
+    Images {
+        /// The counts, by purpose.
+        so_far: ImageCount,
+    },
+    /// The search is over.
+    Found(Box<ArchFile>),
+}
+
+/// A search by trainings from scratch, in progress.
+pub struct StrategySearch {
+    pub(super) config: SearchConfig,
+    pub(super) training: TrainingConfig,
+    pub(super) inputs: TrainingInputs,
+    pub(super) reals: Arc<Reals>,
+    pub(super) problem: Problem,
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) streams: Streams,
+    pub(super) position: StrategyPosition,
+    pub(super) state: State,
+    /// The trainings that go on; none where there is room for another.
+    pub(super) slots: Vec<Option<Slot>>,
+    pub(super) pools: Vec<rayon::ThreadPool>,
+    pub(super) paused: Paused,
+}
+
+/// What a search has learnt so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    /// What the strategy was told, in this order.
+    pub observations: Vec<Observation>,
+    /// Whether the strategy has nothing left to ask that can be paid.
+    pub exhausted: bool,
+    /// What the strategy would return.
+    pub lead: Option<Belief>,
+    /// The value of the winner with an untrained generator.
+    pub untrained: Option<f64>,
+    /// The value of the winner with a seed of its own; that of the untrained generator where the networks diverged.
+    pub winner: Option<f64>,
+    /// The values of random architectures, likewise, by their numbers.
+    pub random: std::collections::BTreeMap<u64, f64>,
+}
+
+impl StrategySearch {
+    /// The position of the search.
+    pub fn position(&self) -> StrategyPosition {
+        self.position
+    }
+
+    /// The number of trainings that the strategy was told of.
+    pub fn trainings(&self) -> u64 {
+        self.state.observations.len() as u64
+    }
+
+    /// What the strategy would return now.
+    pub fn lead(&self) -> Option<(Arch, Belief)> {
+        let lead = self.state.lead.clone()?;
+        Some((self.problem.space.arch(&lead.point)?, lead))
+    }
+
+    /// What real images score.
+    pub fn real(&self) -> f64 {
+        value_of(self.reals.score.frechet.unwrap_or(f64::NAN))
+    }
+
+    /// The result, once the search is over.
+    pub fn found(&self) -> Option<ArchFile> {
+        let (config, state) = (&self.config, &self.state);
+        let mut random: Vec<f64> = state.random.values().copied().collect();
+        random.sort_by(f64::total_cmp);
+        let middle = random.len().checked_sub(1)? / 2;
+        let median_random = (random[middle] + random[random.len() / 2]) / 2.0;
+        let (untrained, best) = (state.untrained?, state.winner?);
+        let reward = &config.reward;
+        let length = config.strategy.lengths[2];
+        let name = format!("log_frechet_{}_{}", reward.scorer, reward.images);
+        (self.position.phase == StrategyPhase::Done).then(|| ArchFile {
+            dataset: config.data.dataset.clone(),
+            scorer: reward.scorer.clone(),
+            preset: config.preset.clone(),
+            seed: config.seed,
+            stage: MAX_CELLS as u32 - 1,
+            protocol: Protocol {
+                reward: format!("{name}_expected_after_{length}"),
+                score: format!("{name}_after_{length}"),
+            },
+            score: Some(Score { real: self.real(), untrained, best, median_random }),
+            top: self.top(),
+        })
+    }
+
+    /// The winner, and behind it the best others by what was seen of them at the greatest length.
+    fn top(&self) -> Vec<FoundArch> {
+        let Some(lead) = &self.state.lead else { return Vec::new() };
+        let mut seen: std::collections::BTreeMap<&Point, (usize, f64)> = Default::default();
+        for observation in &self.state.observations {
+            let Some(value) = observation.value else { continue };
+            let at = (observation.query.fidelity, value);
+            let best = seen.entry(&observation.query.point).or_insert(at);
+            if at.0 > best.0 {
+                *best = at;
+            }
+        }
+        seen.remove(&lead.point);
+        let mut others: Vec<(&Point, (usize, f64))> = seen.into_iter().collect();
+        others.sort_by(|(_, a), (_, b)| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        let others = others.into_iter().map(|(point, (_, value))| (point, value, 0.0));
+        let first = (&lead.point, lead.mean, lead.sd.unwrap_or(0.0));
+        let shape = self.config.model.shape();
+        let all = std::iter::once(first).chain(others).take(self.config.derive.top_k);
+        all.filter_map(|(point, reward, spread)| {
+            Some((self.problem.space.arch(point)?, reward, spread))
+        })
+        .enumerate()
+        .map(|(at, (arch, reward, spread))| {
+            let cost = derived_generator_cost(&arch, &shape);
+            FoundArch {
+                rank: at as u32 + 1,
+                named: arch.named(),
+                arch,
+                reward,
+                spread,
+                params: cost.params,
+                macs: cost.macs,
+            }
+        })
+        .collect()
+    }
+
+    /// What a training needs from outside.
+    pub(super) fn inputs(&self) -> TrainingInputs {
+        TrainingInputs {
+            images: Arc::clone(&self.inputs.images),
+            extractor: Arc::<dyn FeatureExtractor>::clone(&self.inputs.extractor),
+            known: KnownReals::default(),
+            device: self.inputs.device.clone(),
+        }
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.inputs.device
+    }
+}
+
+/// The value of a Fréchet distance, higher is better. A distance is above 0 for any generator; where rounding makes it 0
+/// or less, the smallest positive number stands for it, so that the value is finite.
+pub(super) fn value_of(frechet: f64) -> f64 {
+    -frechet.max(f64::MIN_POSITIVE).ln()
+}

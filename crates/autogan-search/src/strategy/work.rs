@@ -1,0 +1,281 @@
+//! A unit of work of a [`StrategySearch`]: free slots are filled, all trainings go on for some iterations, and those that
+//! end are told to the strategy.
+
+use autogan_config::Configuration;
+use autogan_run::TrialKind;
+use autogan_space::{Arch, MAX_CELLS};
+use autogan_strategies::{Observation, Query};
+use rand::Rng;
+
+use super::problem::whole_cost;
+use super::search::{Evaluated, StrategyEvent, StrategyPhase, StrategySearch, value_of};
+use super::slot::{Slot, Task};
+use crate::error::{Result, SearchError};
+use crate::event::{Reporter, Silent};
+use crate::job::Job;
+use crate::scratch::Training;
+
+impl StrategySearch {
+    /// One unit of the strategy's trainings.
+    pub(super) fn explore(&mut self, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
+        if self.position.tick == 0 {
+            reporter.event(&StrategyEvent::Real { value: self.real() });
+        }
+        self.ask()?;
+        if self.slots.iter().all(Option::is_none) {
+            if self.state.lead.is_none() {
+                let what = "the value of every architecture that was trained";
+                let stage = MAX_CELLS - 1;
+                return Err(SearchError::Diverged { what, value: f64::NAN, stage, iteration: 0 });
+            }
+            (self.position.begun, self.position.ended) = (0, 0);
+            self.position.phase = StrategyPhase::Derive;
+            return Ok(());
+        }
+        self.go_on(reporter)
+    }
+
+    /// One unit of the trainings at the end.
+    pub(super) fn derive(&mut self, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
+        if self.state.untrained.is_none() {
+            self.state.untrained = Some(self.untrained()?);
+            return Ok(());
+        }
+        let last = 1 + self.config.derive.random as u64;
+        for at in 0..self.slots.len() {
+            if self.slots[at].is_none() && self.position.begun < last {
+                let task = self.final_task(self.position.begun)?;
+                self.slots[at] = Some(self.open(task)?);
+                self.position.begun += 1;
+            }
+        }
+        if self.position.ended < last {
+            return self.go_on(reporter);
+        }
+        self.position.phase = StrategyPhase::Done;
+        reporter.event(&StrategyEvent::Images { so_far: self.position.images });
+        if let Some(found) = self.found() {
+            reporter.event(&StrategyEvent::Found(Box::new(found)));
+        }
+        Ok(())
+    }
+
+    /// Fills free slots with what the strategy asks for, as long as it can be paid.
+    fn ask(&mut self) -> Result<()> {
+        let free: Vec<usize> =
+            (0..self.slots.len()).filter(|&at| self.slots[at].is_none()).collect();
+        if free.is_empty() || self.state.exhausted {
+            return Ok(());
+        }
+        let queries = self.strategy.ask(free.len())?;
+        let waits = free.len() < self.slots.len();
+        self.state.exhausted = queries.is_empty() && !waits;
+        for (at, query) in free.into_iter().zip(queries) {
+            let task = self.task(query)?;
+            if self.position.spent + task.cost > self.problem.budget {
+                self.state.exhausted = true;
+                return Ok(());
+            }
+            self.position.spent += task.cost;
+            self.slots[at] = Some(self.open(task)?);
+            self.position.begun += 1;
+        }
+        Ok(())
+    }
+
+    /// The training that a query asks for.
+    fn task(&self, query: Query) -> Result<Task> {
+        let wrong = || SearchError::Checkpoint(format!("the strategy asks for {query:?}"));
+        let arch = self.problem.space.arch(&query.point).ok_or_else(wrong)?;
+        let lengths = &self.config.strategy.lengths;
+        let length = *lengths.get(query.fidelity).ok_or_else(wrong)?;
+        let before = self.length_before(&query).map_or(0.0, |had| whole_cost(&self.config, had));
+        Ok(Task {
+            kind: TrialKind::Trained,
+            step: self.position.begun,
+            seed: self.seed(&format!("seed.{arch}"), query.repeat as u64),
+            cost: whole_cost(&self.config, length) - before,
+            arch,
+            query: Some(query),
+            length,
+        })
+    }
+
+    /// The length to which the training of a query has come before.
+    fn length_before(&self, query: &Query) -> Option<u64> {
+        let same = |other: &&Observation| {
+            let other = &other.query;
+            (&other.point, other.repeat) == (&query.point, query.repeat)
+                && other.fidelity < query.fidelity
+        };
+        let fidelities = self.state.observations.iter().filter(same).map(|o| o.query.fidelity);
+        fidelities.max().map(|fidelity| self.config.strategy.lengths[fidelity])
+    }
+
+    /// The `n`-th training at the end: the winner's, then those of random architectures.
+    fn final_task(&self, n: u64) -> Result<Task> {
+        let (kind, step, arch) = match n.checked_sub(1) {
+            None => (TrialKind::Derive, 0, self.winner()?),
+            Some(i) => (TrialKind::Random, i, self.random_arch(i)?),
+        };
+        let length = self.config.strategy.lengths[2];
+        let seed = self.seed("seed.result", n);
+        Ok(Task { kind, step, arch, query: None, length, cost: 0.0, seed })
+    }
+
+    fn winner(&self) -> Result<Arch> {
+        let none = || SearchError::Checkpoint("its strategy has no winner".into());
+        Ok(self.lead().ok_or_else(none)?.0)
+    }
+
+    /// Architecture `i` of those drawn evenly from everything that is allowed.
+    fn random_arch(&self, i: u64) -> Result<Arch> {
+        let allowed = self.config.allowed()?;
+        let mut rng = self.streams.rng("arch.random", 0);
+        for _ in 0..i {
+            allowed.random(MAX_CELLS - 1, &mut rng)?;
+        }
+        Ok(allowed.random(MAX_CELLS - 1, &mut rng)?)
+    }
+
+    /// A seed for a training: below 2³², so that it is read easily.
+    fn seed(&self, stream: &str, index: u64) -> u64 {
+        u64::from(self.streams.rng(stream, index).next_u32())
+    }
+
+    fn open(&self, task: Task) -> Result<Slot> {
+        let paused = match &task.query {
+            Some(query) if self.length_before(query).is_some() => {
+                Some(self.paused.get(&name(&task.arch, query))?)
+            }
+            _ => None,
+        };
+        Slot::open(task, &self.training, paused.as_ref(), self.inputs(), &self.reals)
+    }
+
+    /// The value of the winner's generator before any training.
+    fn untrained(&self) -> Result<f64> {
+        let mut config = self.training.clone();
+        (config.arch, config.seed) = (self.winner()?, self.seed("seed.result", 0));
+        let mut training = Training::new(config.checked()?, self.inputs())?;
+        training.know(&self.reals);
+        Ok(value_of(training.score_now(&mut Silent)?))
+    }
+
+    /// Lets all trainings go on, and takes what those that end have come to.
+    fn go_on(&mut self, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
+        self.advance_slots()?;
+        for at in 0..self.slots.len() {
+            if let Some(slot) = self.slots[at].take_if(|slot| slot.is_over()) {
+                self.end(slot, reporter)?;
+            }
+        }
+        let open: Vec<&Slot> = self.slots.iter().flatten().collect();
+        let archs = open.iter().map(|slot| slot.task.arch.clone()).collect();
+        let to_come = |slot: &&Slot| {
+            let left = slot.task.length - slot.position().g_iterations.min(slot.task.length);
+            slot.task.cost.min(left as f64)
+        };
+        let to_come: f64 = open.iter().map(to_come).sum();
+        let spent = match self.position.phase {
+            StrategyPhase::Explore => self.position.spent - to_come,
+            StrategyPhase::Derive | StrategyPhase::Done => self.position.spent,
+        };
+        reporter.event(&StrategyEvent::Advanced { spent, archs });
+        Ok(())
+    }
+
+    /// Each training has a thread of its own, as far as there are threads: so none waits for another in a small loop.
+    fn advance_slots(&mut self) -> Result<()> {
+        let threads = if self.device().is_cpu() { rayon::current_num_threads() } else { 1 };
+        let mut slots: Vec<&mut Slot> = self.slots.iter_mut().flatten().collect();
+        for part in slots.chunks_mut(threads.max(1)) {
+            if let [slot] = part {
+                slot.advance()?;
+                continue;
+            }
+            let pools = &self.pools;
+            let results: Vec<Result<()>> = std::thread::scope(|scope| {
+                let mut threads = Vec::new();
+                for (slot, pool) in part.iter_mut().zip(pools) {
+                    threads.push(scope.spawn(|| pool.install(|| slot.advance())));
+                }
+                let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                threads.into_iter().map(join).collect()
+            });
+            results.into_iter().collect::<Result<()>>()?;
+        }
+        Ok(())
+    }
+
+    /// Takes what a training has come to.
+    fn end(&mut self, slot: Slot, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
+        let score = slot.score();
+        let value = score.and_then(|score| score.frechet).map(value_of);
+        let Slot { task, training, grid, .. } = slot;
+        self.count(&task, &training);
+        reporter.event(&StrategyEvent::Evaluated(Evaluated {
+            kind: task.kind,
+            step: task.step,
+            arch: task.arch.clone(),
+            length: task.length,
+            value,
+            is: score.map(|score| score.is),
+        }));
+        let untrained = self.state.untrained.unwrap_or(f64::NEG_INFINITY);
+        match task.query {
+            Some(query) => {
+                if value.is_some() && query.fidelity + 1 < self.problem.fidelities.len() {
+                    self.paused.put(name(&task.arch, &query), training.save()?)?;
+                }
+                self.tell(Observation { query, value, cost: task.cost }, reporter)?;
+            }
+            None if task.kind == TrialKind::Derive => {
+                self.state.winner = Some(value.unwrap_or(untrained));
+                if let Some(mut grid) = grid {
+                    "best".clone_into(&mut grid.tag);
+                    reporter.event(&StrategyEvent::Samples(grid));
+                }
+            }
+            None => drop(self.state.random.insert(task.step, value.unwrap_or(untrained))),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, task: &Task, training: &Training) {
+        let had = task.query.as_ref().and_then(|query| self.length_before(query)).unwrap_or(0);
+        let (position, train) = (training.position(), &self.config.train);
+        let steps = position.d_steps - had * train.n_critic as u64;
+        let counted = &mut self.position;
+        counted.ended += 1;
+        counted.d_steps += steps;
+        counted.images.real += steps * train.d_batch as u64;
+        counted.images.fake +=
+            steps * train.d_batch as u64 + (position.g_iterations - had) * train.g_batch as u64;
+        counted.images.scored += self.config.reward.images as u64;
+    }
+
+    fn tell(
+        &mut self,
+        observation: Observation,
+        reporter: &mut dyn Reporter<StrategyEvent>,
+    ) -> Result<()> {
+        self.strategy.tell(&observation)?;
+        self.state.observations.push(observation);
+        let lead = self.strategy.best()?;
+        let changed = lead.as_ref().map(|b| &b.point) != self.state.lead.as_ref().map(|b| &b.point);
+        self.state.lead = lead;
+        if let (true, Some((arch, belief))) = (changed, self.lead()) {
+            reporter.event(&StrategyEvent::Leads { arch, belief });
+        }
+        Ok(())
+    }
+}
+
+/// The name of a training that is paused.
+fn name(arch: &Arch, query: &Query) -> String {
+    let digits: String = arch.to_string().split_whitespace().collect();
+    format!("{digits}-{}", query.repeat)
+}
