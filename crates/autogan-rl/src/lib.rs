@@ -12,6 +12,7 @@
 //! - [`Reinforce`] turns rewards into a loss with a moving-average [`Baseline`]; the losses themselves are pure
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
 //! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.
+//! - [`STRATEGIES`] offers controller and trainer as strategies of `autogan-strategies`.
 //!
 //! The crate knows no generator, no image and no metric: rewards come in through the trait. Random draws come
 //! from the generator that the caller passes, on the host, so they are the same on every device.
@@ -22,6 +23,7 @@ mod beam;
 mod controller;
 mod distinct;
 mod error;
+mod listed;
 mod loss;
 mod lstm;
 mod params;
@@ -30,6 +32,7 @@ mod reward;
 mod rollout;
 mod rule;
 mod ruled;
+mod strategy;
 mod trainer;
 
 pub use actions::ActionSpace;
@@ -45,4 +48,5 @@ pub use reward::{Reward, RewardValue};
 pub use rollout::{PreviousToken, Rollout, StartState};
 pub use rule::{AnyChoice, BudgetRule, ChoiceRule};
 pub use ruled::RuledController;
+pub use strategy::{LstmStrategy, STRATEGIES};
 pub use trainer::{PolicyTrainer, StepReport};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::ledger::{Ledger, Score, of_another_problem, read, write};
-use crate::space::{Point, Space};
+use crate::space::Point;
 use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
 
 /// The points whose values are compared with each other, after which the policy changes.
@@ -225,8 +225,8 @@ impl Strategy for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Token;
     use crate::testing::{assert_beats_random, observation, problem};
+    use crate::{Space, Token};
 
     fn close(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
