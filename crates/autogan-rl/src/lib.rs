@@ -13,6 +13,7 @@
 //!   functions ([`advantage_loss`], [`entropy_in_reward_loss`], [`released_loss`]).
 //! - [`RewardScale`] standardises rewards among those of their iteration.
 //! - [`PolicyTrainer`] adds Adam and is the whole policy-gradient step.
+//! - [`STRATEGIES`] offers controller and trainer as strategies of `autogan-strategies`.
 //!
 //! The crate knows no generator, no image and no metric: rewards come in through the trait. Random draws come
 //! from the generator that the caller passes, on the host, so they are the same on every device.
@@ -24,6 +25,7 @@ mod controller;
 mod distinct;
 mod error;
 mod except;
+mod listed;
 mod loss;
 mod lstm;
 mod params;
@@ -34,6 +36,7 @@ mod rule;
 mod ruled;
 mod scale;
 mod spread;
+mod strategy;
 mod trainer;
 
 pub use actions::ActionSpace;
@@ -52,4 +55,5 @@ pub use rule::{AnyChoice, BudgetRule, ChoiceRule};
 pub use ruled::RuledController;
 pub use scale::RewardScale;
 pub use spread::RewardSpread;
+pub use strategy::{LstmStrategy, STRATEGIES};
 pub use trainer::{PolicyTrainer, StepReport};

@@ -225,8 +225,8 @@ impl Strategy for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Token;
     use crate::testing::{assert_beats_random, observation, problem};
+    use crate::{Space, Token};
 
     fn close(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());

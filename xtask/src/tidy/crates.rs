@@ -30,7 +30,7 @@ const RULES: &[Rule] = &[
     rule("autogan-data", false, "files hub"),
     rule("autogan-nn", true, "space config ops weights"),
     rule("autogan-onnx", true, "space nn weights"),
-    rule("autogan-rl", true, "space config ops weights"),
+    rule("autogan-rl", true, "space config strategies ops weights"),
     Rule {
         behind_feature: Some(("autogan-data", "io")),
         ..rule("autogan-metrics", true, "files hub kernels ops weights")
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(
             found,
             ["autogan-rl may not use autogan-nn; it may use autogan-space, autogan-config, \
-               autogan-ops, autogan-weights"]
+               autogan-strategies, autogan-ops, autogan-weights"]
         );
         let found = breaches("autogan-ops", "[dependencies]\nautogan-space = { path = \"x\" }\n");
         assert_eq!(found, ["autogan-ops may not use autogan-space; it may use autogan-kernels"]);
