@@ -26,7 +26,8 @@ fn fidelities(page: &mut Page, table: &Table) {
     page.text(&format!(
         "Spearman's rank correlation of log F after so many iterations with log F after {LENGTH}. \
          *Same seed*: both of one training. *Other seed*: of two trainings of one architecture; the \
-         row of {LENGTH} says how far a second seed agrees. *Best quarter*: among the quarter of architectures with the lowest mean of \
+         row of {LENGTH} says how far a second seed agrees. *Best quarter*: among the quarter of \
+         architectures with the lowest mean of \
          log F after {LENGTH}. The 95 % intervals come from a bootstrap over architectures."
     ));
     let head = [

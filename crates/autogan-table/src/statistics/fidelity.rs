@@ -31,7 +31,8 @@ pub struct Fidelity {
 type Pairs = Vec<((u64, u64), (f64, f64))>;
 
 /// The rank correlation of log F in `first` and in `second`, which are the samples of two lengths. Architectures are
-/// compared with each other only within one pair of seeds. `None` when fewer than five have both scores, or nothing varies.
+/// compared with each other only within one pair of seeds. `None` when fewer than five have both scores, or nothing
+/// varies.
 pub fn fidelity(
     first: &[Sample<'_>],
     second: &[Sample<'_>],
@@ -50,7 +51,8 @@ pub fn fidelity(
     Some(Fidelity { rho, interval: bootstrap(&all, draws, correlation), archs: all.len(), pairs })
 }
 
-/// The samples of the quarter of architectures with the lowest mean of log F, at least one; equal means keep their order.
+/// The samples of the quarter of architectures with the lowest mean of log F, at least one; equal means keep their
+/// order.
 pub fn best_quarter<'a>(samples: &[Sample<'a>]) -> Vec<Sample<'a>> {
     let mut means: Vec<(f64, usize)> = Vec::with_capacity(samples.len());
     means.extend(samples.iter().map(|sample| sample.mean(Measure::LogFrechet)).zip(0..));

@@ -1,4 +1,5 @@
-//! Statistics of the table: noise, reliability, how well short trainings stand for long ones, and what the tokens explain.
+//! Statistics of the table: noise, reliability, how well short trainings stand for long ones, and what the tokens
+//! explain.
 //!
 //! All are plain functions in `f64`. Those that every crate may need (means, quantiles, rank correlations) are in
 //! `autogan-stats`.
