@@ -13,7 +13,7 @@ mod variance;
 
 pub use bootstrap::bootstrap;
 pub use effects::{Fit, Model, fit, tokens};
-pub use fidelity::{Fidelity, Seeds, best_quarter, fidelity};
+pub use fidelity::{Fidelity, Part, Seeds, fidelity};
 pub use ranking::{Ranked, ranking};
 pub use sample::{Measure, Sample, samples};
 pub use variance::{Components, pooled_variance};
