@@ -29,7 +29,7 @@ pub enum TableError {
         found: String,
     },
     /// A folder holds no training that is done.
-    #[error("{}: expected files of shards with trainings that are done, found none; make them with autogan table make", dir.display())]
+    #[error("{}: expected trainings that are done, found none; make them with autogan table make", dir.display())]
     NoShards {
         /// The folder.
         dir: PathBuf,

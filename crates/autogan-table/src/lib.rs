@@ -4,7 +4,8 @@
 //! - A [`Row`] holds the scores of one training after so many iterations.
 //! - A [`Table`] answers what a training gave, in microseconds.
 //! - [`statistics`] says how noisy its scores are and what explains them; [`card`] writes that down.
-//! - [`ShardFile`] keeps the rows of a shard while its trainings are carried out; [`gather`] collects those of all shards.
+//! - [`ShardFile`] keeps the rows of a shard while its trainings are carried out; [`gather`] collects those of
+//!   all shards.
 
 mod card;
 mod error;

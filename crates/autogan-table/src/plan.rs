@@ -51,7 +51,8 @@ struct Block {
 ///
 /// - One cell: all 36 architectures with 5 seeds, all of them long.
 /// - Two cells: all 2,592 with 2 seeds, 300 of them with 3 more; 100 of these are long with all 5 seeds.
-/// - Three cells: 600 of the 373,248 with 1 seed, 100 of them with 4 more. Each choice of each token is in equally many.
+/// - Three cells: 600 of the 373,248 with 1 seed, 100 of them with 4 more. Each choice of each token is in
+///   equally many.
 ///
 /// The order is random and mixed: the first tenth of the shards is a sample of the whole.
 pub fn plan() -> Vec<Shard> {

@@ -12,8 +12,8 @@ use crate::terminal::Terminal;
 
 /// List the best architectures of the table, by the mean of log F over their seeds; lower is better.
 ///
-/// Architectures of different numbers of cells make images of different sizes, so each number has a list of its own. The
-/// standard error follows from the noise that all of them have together. The best of many is too good by chance.
+/// Architectures of different numbers of cells make images of different sizes, so each number has a list of its own.
+/// The standard error follows from the noise that all of them have together. The best of many is too good by chance.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only architectures of so many cells

@@ -15,8 +15,8 @@ use crate::terminal::{Terminal, say};
 
 /// Carry out the trainings of the table that are missing.
 ///
-/// One training takes one thread. What is finished is kept in the files of DIR, one for each shard; the same command goes
-/// on where it was stopped. Any first part of the shards is a sample of all.
+/// One training takes one thread. What is finished is kept in the files of DIR, one for each shard; the same command
+/// goes on where it was stopped. Any first part of the shards is a sample of all.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Directory of CIFAR-10's files; from the hub or its cache without it

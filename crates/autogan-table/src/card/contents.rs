@@ -29,7 +29,7 @@ pub(super) fn write(page: &mut Page, table: &Table) {
     page.text("One row stands for one training after so many iterations. Its columns:");
     let column = |(name, meaning): (&&str, &str)| vec![format!("`{name}`"), meaning.to_owned()];
     let rows: Vec<Vec<String>> = COLUMNS.iter().zip(MEANINGS).map(column).collect();
-    page.table(&["column", "holds"], &rows);
+    page.table(2, &["column", "holds"], &rows);
     let mut planned = [0; MAX_CELLS];
     for training in plan().iter().flat_map(|shard| &shard.trainings) {
         planned[training.arch.stage()] += 1;
@@ -41,6 +41,7 @@ pub(super) fn write(page: &mut Page, table: &Table) {
          counts trainings whose networks diverged.",
     );
     page.table(
+        1,
         &[
             "",
             "architectures",
@@ -102,7 +103,7 @@ pub(super) fn seconds(page: &mut Page, table: &Table) {
          trainings that did not diverge; and processor hours of all trainings together."
     ));
     let head = ["", "trainings", "mean", "median", "shortest", "longest", "hours of all"];
-    page.table(&head, &rows);
+    page.table(1, &head, &rows);
 }
 
 fn times(table: &Table, cells: usize) -> Option<Vec<String>> {

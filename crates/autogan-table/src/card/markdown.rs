@@ -35,8 +35,8 @@ impl Page {
         self.text += &format!("\n```{language}\n{text}\n```\n");
     }
 
-    /// A table; the first column is left aligned, the others right.
-    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
+    /// A table, whose first `left` columns are aligned to the left, the others to the right.
+    pub fn table(&mut self, left: usize, head: &[&str], rows: &[Vec<String>]) {
         let width = |column: usize| {
             let cells =
                 rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
@@ -45,17 +45,17 @@ impl Page {
         let widths: Vec<usize> = (0..head.len()).map(width).collect();
         let line = |cells: &mut dyn Iterator<Item = &str>| {
             let cells =
-                cells.zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                    0 => format!("{cell:<width$}"),
-                    _ => format!("{cell:>width$}"),
+                cells.zip(&widths).enumerate().map(|(column, (cell, width))| match column < left {
+                    true => format!("{cell:<width$}"),
+                    false => format!("{cell:>width$}"),
                 });
             format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
         };
         self.text.push('\n');
         self.text += &line(&mut head.iter().copied());
-        let rules = widths.iter().enumerate().map(|(column, width)| match column {
-            0 => "-".repeat(width + 2),
-            _ => "-".repeat(width + 1) + ":",
+        let rules = widths.iter().enumerate().map(|(column, width)| match column < left {
+            true => "-".repeat(width + 2),
+            false => "-".repeat(width + 1) + ":",
         });
         self.text += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
         for row in rows {
@@ -126,6 +126,7 @@ mod tests {
         let mut page = Page::new("T");
         page.heading("One");
         page.table(
+            1,
             &["a", "number"],
             &[vec!["long name".into(), "1".into()], vec!["b".into(), "−23".into()]],
         );

@@ -2,7 +2,7 @@
 
 use autogan_space::MAX_CELLS;
 
-use super::markdown::{Page, number, with_interval};
+use super::markdown::{Page, count, number, with_interval};
 use super::{DRAWS, NO_DATA, cells_name};
 use crate::plan::LENGTHS;
 use crate::statistics::{Components, Measure, bootstrap, pooled_variance, samples};
@@ -34,7 +34,7 @@ fn noise(page: &mut Page, table: &Table) {
                 length.to_string(),
                 number(Some(frechet.sqrt()), 3),
                 number(is, 3),
-                freedom.to_string(),
+                count(freedom),
             ])
         })
         .collect();
@@ -47,7 +47,7 @@ fn noise(page: &mut Page, table: &Table) {
          pooled over architectures. Log F is the natural logarithm of `frechet`: 0.1 in it is about \
          10 % of F.",
     );
-    page.table(&["", "iterations", "SD of log F", "SD of IS", "degrees of freedom"], &rows);
+    page.table(1, &["", "iterations", "SD of log F", "SD of IS", "degrees of freedom"], &rows);
 }
 
 fn reliability(page: &mut Page, table: &Table) {
@@ -73,7 +73,7 @@ fn reliability(page: &mut Page, table: &Table) {
         "SD of true IS",
         "reliability of IS",
     ];
-    page.table(&head, &rows);
+    page.table(1, &head, &rows);
 }
 
 fn reliabilities(table: &Table, cells: usize, length: u64) -> Option<Vec<String>> {
@@ -83,7 +83,7 @@ fn reliabilities(table: &Table, cells: usize, length: u64) -> Option<Vec<String>
         let found = Components::of(&groups).filter(|found| found.groups >= 5)?;
         let of = |sample: &[&Vec<f64>]| Some(Components::of(sample)?.reliability());
         if row.len() == 2 {
-            row.push(found.groups.to_string());
+            row.push(count(found.groups));
         }
         row.push(number(Some(found.between.max(0.0).sqrt()), 3));
         row.push(with_interval(found.reliability(), bootstrap(&groups, DRAWS, of)));

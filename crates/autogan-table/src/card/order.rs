@@ -3,10 +3,10 @@
 use autogan_space::MAX_CELLS;
 use autogan_stats::spearman;
 
-use super::markdown::{Page, with_interval};
+use super::markdown::{Page, count, with_interval};
 use super::{DRAWS, LENGTH, NO_DATA, cells_name};
 use crate::plan::LENGTHS;
-use crate::statistics::{Measure, Sample, Seeds, best_quarter, fidelity, samples};
+use crate::statistics::{Measure, Part, Sample, Seeds, fidelity, samples};
 use crate::table::Table;
 
 pub(super) fn write(page: &mut Page, table: &Table) {
@@ -26,8 +26,8 @@ fn fidelities(page: &mut Page, table: &Table) {
     page.text(&format!(
         "Spearman's rank correlation of log F after so many iterations with log F after {LENGTH}. \
          *Same seed*: both of one training. *Other seed*: of two trainings of one architecture; the \
-         row of {LENGTH} says how far a second seed agrees. *Best quarter*: among the quarter of architectures with the lowest mean of \
-         log F after {LENGTH}. The 95 % intervals come from a bootstrap over architectures."
+         row of {LENGTH} says how far a second seed agrees. *Best quarter*: among the quarter of \
+         trainings whose log F after {LENGTH} is lowest. The 95 % intervals come from a bootstrap over architectures."
     ));
     let head = [
         "",
@@ -38,22 +38,20 @@ fn fidelities(page: &mut Page, table: &Table) {
         "same seed, best quarter",
         "other seed, best quarter",
     ];
-    page.table(&head, &rows);
+    page.table(1, &head, &rows);
 }
 
 fn fidelity_row(table: &Table, cells: usize, length: u64) -> Option<Vec<String>> {
     let (first, last) = (samples(table, cells, length), samples(table, cells, LENGTH));
-    // Of the architectures that are in both, so that the quarter of a length that few have is a quarter of these few.
     let both: std::collections::HashSet<_> = first.iter().map(Sample::arch).collect();
-    let last: Vec<Sample<'_>> = last.into_iter().filter(|s| both.contains(s.arch())).collect();
-    let best = best_quarter(&last);
-    let mut row = vec![cells_name(cells), length.to_string(), last.len().to_string()];
+    let archs = last.iter().filter(|sample| both.contains(sample.arch())).count();
+    let mut row = vec![cells_name(cells), length.to_string(), count(archs)];
     let mut any = false;
-    for of in [&last, &best] {
+    for part in [Part::All, Part::BestQuarter] {
         for seeds in [Seeds::Same, Seeds::Other] {
             // A training agrees with itself.
             let trivial = length == LENGTH && seeds == Seeds::Same;
-            let found = (!trivial).then(|| fidelity(&first, of, seeds, DRAWS)).flatten();
+            let found = (!trivial).then(|| fidelity(&first, &last, seeds, part, DRAWS)).flatten();
             any |= found.is_some();
             row.push(found.map_or("–".into(), |f| with_interval(f.rho, f.interval)));
         }
@@ -75,7 +73,7 @@ fn correlations(page: &mut Page, table: &Table) {
          95 % intervals are those of Bonett and Wright."
     ));
     let head = ["", "architectures", "parameters", "multiply-accumulates", "seconds", "IS"];
-    page.table(&head, &rows);
+    page.table(1, &head, &rows);
 }
 
 fn correlation_row(table: &Table, cells: usize) -> Option<Vec<String>> {
@@ -94,7 +92,7 @@ fn correlation_row(table: &Table, cells: usize) -> Option<Vec<String>> {
     };
     Some(vec![
         cells_name(cells),
-        samples.len().to_string(),
+        count(samples.len()),
         with(&|sample| sample.first.params as f64),
         with(&|sample| sample.first.macs as f64),
         with(&|sample| sample.first.seconds),

@@ -2,7 +2,7 @@
 
 use autogan_space::{Arch, MAX_CELLS};
 
-use super::markdown::{Page, number};
+use super::markdown::{Page, count, number};
 use super::{LENGTH, NO_DATA, cells_name};
 use crate::statistics::{Fit, Measure, Model, Sample, fit, pooled_variance, samples, tokens};
 use crate::table::Table;
@@ -38,13 +38,13 @@ pub(super) fn write(page: &mut Page, table: &Table) {
     ));
     let head =
         ["", "architectures", "main effects", "pairs", "rest", "noise, of the variance of means"];
-    page.table(&head, &rows);
+    page.table(1, &head, &rows);
     page.text("The share that the choices of one token explain alone:");
     let mut rows = Vec::new();
     for (cells, means) in &all {
         rows.extend(means.single(*cells));
     }
-    page.table(&["", "cell", "token", "share"], &rows);
+    page.table(3, &["", "cell", "token", "share"], &rows);
 }
 
 impl<'a> Means<'a> {
@@ -72,7 +72,7 @@ impl<'a> Means<'a> {
         let pairs = self.fit(Model::Pairs).and_then(|fit| fit.share(self.noise));
         let total = fit.total / (fit.n as f64 - 1.0);
         Some(vec![
-            self.archs.len().to_string(),
+            count(self.archs.len()),
             number(Some(main), 2),
             number(pairs.map(|pairs| pairs - main), 2),
             number(pairs.map(|pairs| 1.0 - pairs), 2),

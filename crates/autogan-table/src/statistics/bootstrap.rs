@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 /// What the draws follow from.
 const SEED: u64 = 202;
 
-/// The 95 % interval of `statistic` over `items` by `draws` resamples with replacement (the percentile interval of Efron):
-/// the draws are of whole items, so that the values of one item stay together. A resample on which the statistic is
-/// `None` or not finite does not count; `None` when fewer than half of them count.
+/// The 95 % interval of `statistic` over `items` by `draws` resamples with replacement (the percentile interval of
+/// Efron): the draws are of whole items, so that the values of one item stay together. A resample on which the
+/// statistic is `None` or not finite does not count; `None` when fewer than half of them count.
 pub fn bootstrap<T>(
     items: &[T],
     draws: usize,

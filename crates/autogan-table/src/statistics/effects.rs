@@ -1,10 +1,10 @@
-//! This module says which share of the differences between architectures their tokens explain, each alone, all together,
-//! and in pairs.
+//! This module says which share of the differences between architectures their tokens explain, each alone, all
+//! together, and in pairs.
 //!
 //! A model with an indicator for each choice of each token (and of each pair) is fitted by least squares to the
-//! architectures' means. A mean still holds noise; what it adds to the variance is taken off both of what there is and of
-//! what remains: share = 1 − (RSS / (n − 1 − r) − noise) / (TSS / (n − 1) − noise), with r the rank of the model. Without
-//! noise this is R² adjusted.
+//! architectures' means. A mean still holds noise; what it adds to the variance is taken off both of what there is and
+//! of what remains: share = 1 − (RSS / (n − 1 − r) − noise) / (TSS / (n − 1) − noise), with r the rank of the model.
+//! Without noise this is R² adjusted.
 
 use autogan_space::{Arch, TokenKind, TokenOrder, stage_tokens};
 use faer::Mat;
@@ -38,8 +38,8 @@ pub struct Fit {
 
 impl Fit {
     /// The share of the variance that the model explains, when `noise` is the variance of the observations' noise.
-    /// Chance can bring it below 0 or above 1. `None` when fewer than ten degrees of freedom remain, or when there is no
-    /// variance beside the noise.
+    /// Chance can bring it below 0 or above 1. `None` when fewer than ten degrees of freedom remain, or when there is
+    /// no variance beside the noise.
     pub fn share(&self, noise: f64) -> Option<f64> {
         let freedom = (self.n.checked_sub(1)?).checked_sub(self.rank)?;
         let total = self.total / (self.n as f64 - 1.0) - noise;

@@ -14,6 +14,16 @@ pub enum Seeds {
     Other,
 }
 
+/// Which architectures are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All that have both scores.
+    All,
+    /// The quarter, rounded up, whose second score is best. The first score has no part in the choice: to choose by the
+    /// mean of both would bring their correlation down by itself.
+    BestQuarter,
+}
+
 /// A rank correlation with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fidelity {
@@ -21,44 +31,43 @@ pub struct Fidelity {
     pub rho: f64,
     /// The interval by a bootstrap over architectures; `None` when too few vary.
     pub interval: Option<(f64, f64)>,
-    /// Architectures.
+    /// Architectures that have both scores.
     pub archs: usize,
-    /// Pairs of scores.
-    pub pairs: usize,
 }
 
 /// An architecture's pairs of scores, each with the two seeds.
 type Pairs = Vec<((u64, u64), (f64, f64))>;
 
 /// The rank correlation of log F in `first` and in `second`, which are the samples of two lengths. Architectures are
-/// compared with each other only within one pair of seeds. `None` when fewer than five have both scores, or nothing varies.
+/// compared with each other only within one pair of seeds. `None` when fewer than five architectures are compared, or
+/// nothing varies.
 pub fn fidelity(
     first: &[Sample<'_>],
     second: &[Sample<'_>],
     seeds: Seeds,
+    part: Part,
     draws: usize,
 ) -> Option<Fidelity> {
     let all: Vec<Pairs> = matched(first, second)
         .map(|(a, b)| pairs(a, b, seeds))
         .filter(|pairs| !pairs.is_empty())
         .collect();
-    if all.len() < 5 {
+    if part.of(all.len()) < 5 {
         return None;
     }
-    let rho = correlation(&all.iter().collect::<Vec<_>>())?;
-    let pairs = all.iter().map(Vec::len).sum();
-    Some(Fidelity { rho, interval: bootstrap(&all, draws, correlation), archs: all.len(), pairs })
+    let of = |archs: &[&Pairs]| correlation(archs, part);
+    let rho = of(&all.iter().collect::<Vec<_>>())?;
+    Some(Fidelity { rho, interval: bootstrap(&all, draws, of), archs: all.len() })
 }
 
-/// The samples of the quarter of architectures with the lowest mean of log F, at least one; equal means keep their order.
-pub fn best_quarter<'a>(samples: &[Sample<'a>]) -> Vec<Sample<'a>> {
-    let mut means: Vec<(f64, usize)> = Vec::with_capacity(samples.len());
-    means.extend(samples.iter().map(|sample| sample.mean(Measure::LogFrechet)).zip(0..));
-    means.sort_by(|a, b| a.0.total_cmp(&b.0));
-    means.truncate(samples.len().div_ceil(4));
-    let mut best: Vec<usize> = means.into_iter().map(|(_, at)| at).collect();
-    best.sort_unstable();
-    best.into_iter().map(|at| samples[at].clone()).collect()
+impl Part {
+    /// How many of `count` it is.
+    fn of(self, count: usize) -> usize {
+        match self {
+            Self::All => count,
+            Self::BestQuarter => count.div_ceil(4),
+        }
+    }
 }
 
 /// The samples of the architectures that are in both; both are in the table's order.
@@ -85,10 +94,14 @@ fn pairs(first: &Sample<'_>, second: &Sample<'_>, seeds: Seeds) -> Pairs {
 }
 
 /// Spearman's ρ, pooled over the pairs of seeds.
-fn correlation(archs: &[&Pairs]) -> Option<f64> {
+fn correlation(archs: &[&Pairs], part: Part) -> Option<f64> {
     let mut samples: std::collections::BTreeMap<(u64, u64), Vec<(f64, f64)>> = Default::default();
     for (seeds, scores) in archs.iter().copied().flatten() {
         samples.entry(*seeds).or_default().push(*scores);
+    }
+    for sample in samples.values_mut() {
+        sample.sort_by(|a, b| a.1.total_cmp(&b.1));
+        sample.truncate(part.of(sample.len()));
     }
     let samples: Vec<&[(f64, f64)]> = samples.values().map(Vec::as_slice).collect();
     Some(pooled_spearman(&samples)?.rho)
@@ -99,6 +112,7 @@ mod tests {
     use super::*;
     use crate::statistics::samples;
     use crate::{Row, Table};
+    use Part::{All, BestQuarter};
 
     /// Five architectures with two seeds; `scores` holds F after 75 and after 300 for each seed.
     fn table(scores: [[f64; 4]; 5]) -> Table {
@@ -125,16 +139,16 @@ mod tests {
             [5.0, 50.0, 5.0, 50.0],
         ]);
         let (early, late) = (samples(&table, 1, 75), samples(&table, 1, 300));
-        let same = fidelity(&early, &late, Seeds::Same, 200).unwrap();
+        let same = fidelity(&early, &late, Seeds::Same, All, 200).unwrap();
         assert!((same.rho - 0.9).abs() < 1e-12, "the mean of 1 and 0.8: {same:?}");
-        assert_eq!((same.archs, same.pairs), (5, 10));
+        assert_eq!(same.archs, 5);
         let (low, high) = same.interval.unwrap();
         assert!(low < same.rho && high <= 1.0, "{same:?}");
         // Early scores are equal for both seeds, so the other seed's late scores give the same two numbers.
-        let other = fidelity(&early, &late, Seeds::Other, 200).unwrap();
+        let other = fidelity(&early, &late, Seeds::Other, All, 200).unwrap();
         assert!((other.rho - 0.9).abs() < 1e-12, "{other:?}");
         // Late with late: ranks 1 2 3 4 5 against 2 1 4 3 5 in both directions.
-        let late = fidelity(&late, &late, Seeds::Other, 200).unwrap();
+        let late = fidelity(&late, &late, Seeds::Other, All, 200).unwrap();
         assert!((late.rho - 0.8).abs() < 1e-12, "{late:?}");
     }
 
@@ -144,18 +158,31 @@ mod tests {
         let scores = |i: f64| [i, 6.0 - i, 100.0 + i, 106.0 - i];
         let table = table([1.0, 2.0, 3.0, 4.0, 5.0].map(scores));
         let (early, late) = (samples(&table, 1, 75), samples(&table, 1, 300));
-        assert!((fidelity(&early, &late, Seeds::Same, 10).unwrap().rho + 1.0).abs() < 1e-12);
-        assert!((fidelity(&early, &late, Seeds::Other, 10).unwrap().rho + 1.0).abs() < 1e-12);
-        assert_eq!(fidelity(&early[1..], &late, Seeds::Same, 10), None, "four architectures");
+        assert!((fidelity(&early, &late, Seeds::Same, All, 10).unwrap().rho + 1.0).abs() < 1e-12);
+        assert!((fidelity(&early, &late, Seeds::Other, All, 10).unwrap().rho + 1.0).abs() < 1e-12);
+        assert_eq!(fidelity(&early[1..], &late, Seeds::Same, All, 10), None, "four architectures");
     }
 
     #[test]
-    fn the_best_quarter_has_the_lowest_means() {
-        let scores = |i: f64| [1.0, i, 1.0, i];
-        let table = table([5.0, 1.0, 4.0, 2.0, 3.0].map(scores));
-        let best = best_quarter(&samples(&table, 1, 300));
-        let archs: Vec<String> = best.iter().map(|sample| sample.arch().to_string()).collect();
-        assert_eq!(archs, ["0 0 1 0", "1 0 0 0"], "two of five, in the table's order");
-        assert!(best_quarter(&[]).is_empty());
+    fn the_best_quarter_is_chosen_by_the_second_score_alone() {
+        // Late scores 1 to 20; of the first five, early scores are 2 1 4 3 5, which gives 0.8; the others are reversed.
+        let early = [2.0, 1.0, 4.0, 3.0, 5.0].into_iter().chain((6..=20).rev().map(f64::from));
+        let lines = autogan_space::Arch::enumerate(0).zip(early).zip(1..).flat_map(
+            |((arch, early), late)| {
+                let line =
+                    |length: u64, f: f64| format!("{arch},1,0,{length},2.0,{f},8,9,0.5,false");
+                [line(75, early), line(300, f64::from(late))]
+            },
+        );
+        let table = Table::new(lines.map(|line| Row::from_csv(&line).unwrap()).collect());
+        let (early, late) = (samples(&table, 1, 75), samples(&table, 1, 300));
+        let found = fidelity(&early, &late, Seeds::Same, BestQuarter, 50).unwrap();
+        assert!((found.rho - 0.8).abs() < 1e-12 && found.archs == 20, "{found:?}");
+        assert_eq!(
+            fidelity(&early[4..], &late, Seeds::Same, BestQuarter, 50),
+            None,
+            "four of sixteen"
+        );
+        assert_eq!(fidelity(&early, &late, Seeds::Other, BestQuarter, 50), None, "one seed");
     }
 }

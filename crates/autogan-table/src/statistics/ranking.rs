@@ -18,8 +18,8 @@ pub struct Ranked<'a> {
     pub diverged: usize,
 }
 
-/// The architectures of so many cells by the mean of log F after so many iterations, the best first. Equal means keep the
-/// order of the table.
+/// The architectures of so many cells by the mean of log F after so many iterations, the best first. Equal means keep
+/// the order of the table.
 pub fn ranking(table: &Table, cells: usize, iterations: u64) -> Vec<Ranked<'_>> {
     let samples = samples(table, cells, iterations);
     let groups: Vec<Vec<f64>> =

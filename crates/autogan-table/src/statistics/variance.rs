@@ -1,5 +1,5 @@
-//! [`Components`] splits the spread of scores into what differs between architectures and what differs between the seeds
-//! of one.
+//! [`Components`] splits the spread of scores into what differs between architectures and what differs between the
+//! seeds of one.
 
 /// The variance components of a one-way layout with random effects: score = mean + architecture + noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,8 +39,8 @@ impl Components {
         Some(Self { between, within, freedom, groups: groups.len() })
     }
 
-    /// The reliability of one seed: which share of the variance of scores is of the architectures. It is the correlation
-    /// of the scores of two seeds. An estimate below zero is given as 0; NaN when nothing varies.
+    /// The reliability of one seed: which share of the variance of scores is of the architectures. It is the
+    /// correlation of the scores of two seeds. An estimate below zero is given as 0; NaN when nothing varies.
     pub fn reliability(&self) -> f64 {
         let between = self.between.max(0.0);
         between / (between + self.within)
