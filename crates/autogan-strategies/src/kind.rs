@@ -4,10 +4,14 @@ use crate::asha::Asha;
 use crate::error::{Result, StrategyError};
 use crate::evolution::Evolution;
 use crate::halving::Halving;
+use crate::led::LedHalving;
 use crate::local_search::LocalSearch;
+use crate::model::ModelKind;
 use crate::random::Random;
+use crate::random_model::RandomModel;
 use crate::softmax::Softmax;
 use crate::strategy::{Problem, Strategy};
+use crate::thompson::Thompson;
 
 /// A strategy that can be made by name.
 ///
@@ -33,6 +37,17 @@ macro_rules! kind {
     };
 }
 
+/// Thompson sampling with a model.
+macro_rules! thompson {
+    ($name:literal, $model:expr) => {
+        StrategyKind {
+            name: $name,
+            new: |problem, seed| Ok(Box::new(Thompson::new(problem, $model, seed)?)),
+            restore: |problem, state| Ok(Box::new(Thompson::restore(problem, $model, state)?)),
+        }
+    };
+}
+
 impl StrategyKind {
     /// The strategies of this crate.
     pub const ALL: &[Self] = &[
@@ -42,6 +57,10 @@ impl StrategyKind {
         kind!(Halving),
         kind!(Asha),
         kind!(Softmax),
+        kind!(RandomModel),
+        thompson!("ridge_thompson", ModelKind::Ridge),
+        thompson!("gaussian_thompson", ModelKind::Gaussian),
+        kind!(LedHalving),
     ];
 
     /// The strategy of this crate with this name.

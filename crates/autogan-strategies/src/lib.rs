@@ -8,22 +8,29 @@
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
 mod asha;
+mod asked;
 mod begun;
 mod drive;
 mod error;
 mod evolution;
 mod halving;
 mod kind;
+mod led;
 mod ledger;
 mod local_search;
+mod model;
 mod pairs;
 mod random;
+mod random_model;
 mod rungs;
+#[cfg(test)]
+mod shaped;
 mod softmax;
 mod space;
 mod strategy;
 #[cfg(test)]
 mod testing;
+mod thompson;
 
 pub use asha::Asha;
 pub use drive::{Objective, Trace, TracePoint, drive};
@@ -31,9 +38,15 @@ pub use error::{Result, StrategyError};
 pub use evolution::Evolution;
 pub use halving::Halving;
 pub use kind::StrategyKind;
+pub use led::LedHalving;
 pub use ledger::Ledger;
 pub use local_search::LocalSearch;
+pub use model::{
+    Among, Effects, Fitted, GaussianFit, ModelKind, Normal, RidgeFit, Surrogate, SurrogateState,
+};
 pub use random::Random;
+pub use random_model::RandomModel;
 pub use softmax::Softmax;
 pub use space::{Point, Space, Token};
 pub use strategy::{Belief, Fidelity, Observation, Problem, Query, Strategy};
+pub use thompson::Thompson;
