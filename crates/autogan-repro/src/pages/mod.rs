@@ -50,5 +50,5 @@ pub fn page(item: Item, context: &Context<'_>) -> Result<Page> {
 /// # Errors
 /// When the directory of a job is damaged, or the page cannot be written.
 pub fn write_page(item: Item, context: &Context<'_>, root: &Path) -> Result<PathBuf> {
-    page(item, context)?.write(&root.join(item.name()), item.title())
+    Ok(page(item, context)?.write(&root.join(item.name()), item.title())?)
 }
