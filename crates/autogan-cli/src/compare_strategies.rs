@@ -73,7 +73,7 @@ const WINNER_TRAININGS: usize = 6;
 const LEVEL: f64 = 0.01 / 3.0;
 /// Numbers of seeds whose power is simulated, and simulated experiments of each.
 const POWER_SEEDS: std::ops::RangeInclusive<usize> = 16..=32;
-const EXPERIMENTS: usize = 2_000;
+const EXPERIMENTS: usize = 1_000;
 /// Trainings that a budget pays for unless it is given.
 const USUAL_TRAININGS: usize = 100;
 

@@ -25,7 +25,8 @@ pub struct Course {
     pub start: f64,
     /// After each evaluation.
     pub steps: Vec<Step>,
-    /// The best estimate of the value of the point that is returned; of a point drawn evenly without one.
+    /// The best estimate of the returned point's value, less that of the best point, so that worlds can be compared.
+    /// Without a point it is that of one drawn evenly.
     pub winner: f64,
     /// Trainings that were begun.
     pub trainings: usize,
@@ -65,8 +66,8 @@ impl Course {
             steps.push(Step { spent: at.spent, regret });
         }
         let winner = match trace.points.last().and_then(|at| at.best.as_ref()) {
-            None => world.average(),
-            Some(best) => world.value(&best.point)?,
+            None => -start,
+            Some(best) => world.value(&best.point)? - world.best(),
         };
         let trainings = told.values().map(BTreeSet::len).sum();
         Ok(Self { start, steps, winner, trainings, again })

@@ -73,17 +73,17 @@ impl Effects {
 
     /// The value of a point.
     pub fn value(&self, point: &Point) -> f64 {
+        let tokens = || point.0.iter().map(|&c| usize::from(c)).zip(self.sizes.iter().copied());
         let mut sum = self.weights[0];
         let mut start = 1;
-        for (&choice, &size) in point.0.iter().zip(&self.sizes) {
-            sum += self.weights[start + usize::from(choice)];
+        for (choice, size) in tokens() {
+            sum += self.weights[start + choice];
             start += size;
         }
-        for a in 0..self.sizes.len() {
-            for b in a + 1..self.sizes.len() {
-                let place = usize::from(point.0[a]) * self.sizes[b] + usize::from(point.0[b]);
-                sum += self.weights[start + place];
-                start += self.sizes[a] * self.sizes[b];
+        for (at, (first, rows)) in tokens().enumerate() {
+            for (second, columns) in tokens().skip(at + 1) {
+                sum += self.weights[start + first * columns + second];
+                start += rows * columns;
             }
         }
         sum

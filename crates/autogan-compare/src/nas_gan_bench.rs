@@ -16,7 +16,7 @@ use crate::trainings::{Entry, Training};
 /// The epochs that are fidelities, as far as the file has them.
 const EPOCHS: [usize; 5] = [20, 40, 80, 160, 240];
 
-/// The trainings in the file `fid.csv` of a folder; values are −log FID, and costs are epochs.
+/// The trainings in the file `fid.csv` of a folder. A value is −log of the lowest FID so far, and costs are epochs.
 ///
 /// # Errors
 /// When the file cannot be read, a line of it is damaged, or it has fewer than two epochs of 20, 40, 80, 160 and 240 or
@@ -66,12 +66,11 @@ impl File {
         let mut lines = text.lines().enumerate();
         let header = lines.next().map_or("", |(_, line)| line);
         let names: Vec<&str> = header.split(',').collect();
-        let column = |epoch: &usize| {
-            let name = format!("epoch_{epoch}");
-            names.iter().position(|other| *other == name).map(|at| (*epoch, at))
-        };
-        let columns: Vec<(usize, usize)> = EPOCHS.iter().filter_map(column).collect();
-        if names.first() != Some(&"genotype") || columns.len() < 2 {
+        let epoch = |name: &&str| name.strip_prefix("epoch_")?.parse::<usize>().ok();
+        let columns: Vec<(usize, Option<usize>)> = names.iter().map(epoch).enumerate().collect();
+        let in_file = |epoch: &usize| columns.iter().any(|(_, other)| *other == Some(*epoch));
+        let epochs: Vec<usize> = EPOCHS.into_iter().filter(in_file).collect();
+        if names.first() != Some(&"genotype") || epochs.len() < 2 {
             let expected = "the columns 'genotype' and two or more of epoch_20, 40, 80, 160, 240";
             return Err(wrong(1, expected, header));
         }
@@ -90,19 +89,16 @@ impl File {
                 let like = "a genotype of numbers from 0 to 255, as many as in the first line";
                 wrong(at + 1, like, cells[0])
             })?;
-            let value = |&(_, column): &(usize, usize)| {
-                value(cells[column]).ok_or_else(|| {
-                    wrong(
-                        at + 1,
-                        "a FID above 0, or nothing where the training diverged",
-                        cells[column],
-                    )
-                })
-            };
-            parsed
-                .push(Line { genotype, values: columns.iter().map(value).collect::<Result<_>>()? });
+            let mut fids = Vec::new();
+            for &(column, epoch) in &columns {
+                let Some(epoch) = epoch else { continue };
+                let like = "a FID above 0, or nothing where the training diverged";
+                let fid = fid(cells[column]).ok_or_else(|| wrong(at + 1, like, cells[column]))?;
+                fids.push((epoch, fid));
+            }
+            let values = epochs.iter().map(|&epoch| value(&fids, epoch)).collect();
+            parsed.push(Line { genotype, values });
         }
-        let epochs = columns.into_iter().map(|(epoch, _)| epoch).collect();
         Ok(Self { path, epochs, lines: parsed })
     }
 
@@ -130,14 +126,20 @@ impl File {
     }
 }
 
-/// −log of a FID; `None` inside for a training that diverged, `None` for what is none.
-fn value(text: &str) -> Option<Option<f64>> {
+/// A FID; infinity for a training that had diverged, `None` for what is none.
+fn fid(text: &str) -> Option<f64> {
     let text = text.trim();
-    if text.is_empty() || text.eq_ignore_ascii_case("nan") || text.eq_ignore_ascii_case("inf") {
-        return Some(None);
+    if text.is_empty() || text.eq_ignore_ascii_case("nan") {
+        return Some(f64::INFINITY);
     }
-    let fid: f64 = text.parse().ok()?;
-    (fid > 0.0 && fid.is_finite()).then(|| Some(-fid.ln()))
+    text.parse().ok().filter(|fid: &f64| *fid > 0.0)
+}
+
+/// −log of the lowest FID up to an epoch, as of a training of which the best generator is kept; `None` without any.
+fn value(fids: &[(usize, f64)], epoch: usize) -> Option<f64> {
+    let so_far = fids.iter().filter(|(at, _)| *at <= epoch).map(|(_, fid)| *fid);
+    let lowest = so_far.fold(f64::INFINITY, f64::min);
+    lowest.is_finite().then(|| -lowest.ln())
 }
 
 fn about(entries: &[Entry]) -> About {
@@ -157,6 +159,9 @@ fn about(entries: &[Entry]) -> About {
                 "{once} genotypes were trained once. A genotype is judged by all its trainings, also by those that the \
                  strategy was told: a strategy that returns what was lucky is not found out here."
             ),
+            "A value is that of the best generator so far: the lowest FID of the epochs up to the length. Many trainings \
+             collapse later."
+                .into(),
             "A repeat of a genotype is another training of it. A strategy that asks for more than there are is given \
              one of them again, at its full cost."
                 .into(),
@@ -199,10 +204,12 @@ mod tests {
         let mut both = [told(0, 0).unwrap(), told(1, 0).unwrap()];
         both.sort_by(f64::total_cmp);
         assert_eq!(both, [-(100.0_f64.ln()), -(90.0_f64.ln())]);
-        assert_eq!([told(0, 1), told(1, 1)].iter().filter(|v| v.is_none()).count(), 1);
-        // The one that diverged counts as the worst after 40 epochs, 50: the mean of 50 and 50.
+        // One of them has 50 after 40 epochs; of the other, 90 after 20 epochs stays the best.
+        let mut both = [told(0, 1).unwrap(), told(1, 1).unwrap()];
+        both.sort_by(f64::total_cmp);
+        assert_eq!(both, [-(90.0_f64.ln()), -(50.0_f64.ln())]);
         let judged = world.judged(&twice, &BTreeSet::from([0])).unwrap();
-        assert!((judged + 50.0_f64.ln()).abs() < 1e-12);
+        assert!((judged + (50.0_f64.ln() + 90.0_f64.ln()) / 2.0).abs() < 1e-12);
         assert!((world.best() + 30.0_f64.ln()).abs() < 1e-12);
         assert_eq!(world.trainings(&Point(vec![1, 1])), Some(1));
     }

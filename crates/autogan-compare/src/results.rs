@@ -54,7 +54,7 @@ pub struct StrategyResult {
     pub again: usize,
     /// Regret at the end of each run, in the order of the seeds.
     pub regrets: Vec<f64>,
-    /// The estimated value of what each run returned, in the order of the seeds.
+    /// The estimated value of what each run returned less that of the best point, in the order of the seeds.
     pub winners: Vec<f64>,
     /// Mean regret against evaluations.
     pub by_evaluations: Vec<Place>,
