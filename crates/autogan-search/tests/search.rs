@@ -5,6 +5,7 @@
 mod tiny;
 
 mod search {
+    mod draws;
     mod precision;
     mod released;
     mod reward;

@@ -1,15 +1,15 @@
-//! A reward that carries signal: latents in common, rewards that are standardised, children that differ, shared training
-//! on fair draws, and real images that are not compared with themselves.
+//! A reward that carries signal: latents in common, rewards that are standardised, and real images that are not
+//! compared with themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use autogan_run::TrialKind;
 use autogan_search::{
-    ImageScore, Inputs, Job, Phase, Result, RewardValue, ScoredArch, Search, SearchConfig,
-    SearchEvent, Silent,
+    ImageScore, Inputs, Job, Result, RewardValue, ScoredArch, Search, SearchConfig, SearchEvent,
+    Silent,
 };
-use autogan_space::{Arch, derived_generator_cost};
+use autogan_space::Arch;
 use candle_core::{DType, Tensor};
 
 use super::runs::{finish, interrupted};
@@ -19,14 +19,14 @@ const LATENTS: &str = "reward.latents=iteration";
 const STANDARDISE: &str = "reward.standardise=iteration";
 
 /// All events of a search.
-fn events(config: &SearchConfig) -> Vec<SearchEvent> {
+pub fn events(config: &SearchConfig) -> Vec<SearchEvent> {
     let mut record = Record::default();
     finish(&mut Search::new(config.clone(), inputs(config)).unwrap(), &mut record);
     record.0
 }
 
 /// The children of the controller, iteration by iteration.
-fn children(events: &[SearchEvent]) -> Vec<Vec<ScoredArch>> {
+pub fn children(events: &[SearchEvent]) -> Vec<Vec<ScoredArch>> {
     let mut iterations = Vec::new();
     for event in events {
         match event {
@@ -72,7 +72,7 @@ fn a_child_that_comes_again_has_the_same_score_where_latents_are_in_common() {
     assert!(twice[1].iter().all(|one| first[&one.arch] != one.score));
 }
 
-/// Scores by the mean colour, changed by a scale and a shift that grow from iteration to iteration.
+/// A score by the mean colour, changed by a scale and a shift.
 struct Drifting(f64, f64);
 
 impl ImageScore for Drifting {
@@ -86,7 +86,7 @@ impl ImageScore for Drifting {
     }
 }
 
-/// The events of a search whose scores are changed so.
+/// The events of a search with such a score.
 fn drifting(config: &SearchConfig, scale: f64, shift: f64) -> Vec<SearchEvent> {
     let mut record = Record::default();
     let inputs = Inputs { score: Box::new(Drifting(scale, shift)), ..inputs(config) };
@@ -205,129 +205,6 @@ fn the_best_children_are_not_just_those_of_the_last_iteration() {
         let first: Vec<&Arch> = all[0].iter().map(|(arch, _)| arch).collect();
         assert!(best.iter().any(|arch| first.contains(&arch)), "one of the iteration before");
     }
-}
-
-fn different(archs: &[Arch]) -> usize {
-    archs.iter().collect::<BTreeSet<_>>().len()
-}
-
-fn archs(iteration: &[ScoredArch]) -> Vec<Arch> {
-    iteration.iter().map(|one| one.arch.clone()).collect()
-}
-
-#[test]
-fn no_child_comes_twice_within_an_iteration_or_a_stage() {
-    // Two iterations of stage 0 with 20 children each, of 36 cells.
-    let settings = ["controller.steps=10", "search.grow_at=[2, 3]"];
-    let run = |more: &[&str]| {
-        let all = events(&config(7, &[&settings[..], more].concat()));
-        children(&all).iter().map(|iteration| archs(iteration)).collect::<Vec<_>>()
-    };
-    let free = run(&[]);
-    assert!(free.iter().any(|iteration| different(iteration) < 20), "nothing ever came twice");
-    let within = run(&["controller.distinct_within=iteration"]);
-    assert!(within.iter().all(|iteration| different(iteration) == 20));
-    assert!(different(&within[..2].concat()) < 36, "another iteration may draw it again");
-    for policy in ["controller.policy=reinforce", "controller.policy=uniform"] {
-        let stage = run(&["controller.distinct_within=stage", policy]);
-        assert!(stage.iter().all(|iteration| different(iteration) == 20));
-        // Everything has come before anything comes again.
-        let both = stage[..2].concat();
-        assert_eq!(different(&both), 36);
-        assert_eq!(different(&both[..36]), 36);
-    }
-    let single =
-        run(&["controller.distinct_within=stage", "search.levels=single", "search.grow_at=[0, 0]"]);
-    assert_eq!(different(&single.concat()), 80);
-}
-
-#[test]
-fn where_few_are_allowed_each_child_comes_again_only_after_all_others() {
-    let cheapest = "0 0 0 0 0 0 0 0 0 0 0 0 0 0".parse().unwrap();
-    let least = derived_generator_cost(&cheapest, &config(4, &[]).model.shape()).params;
-    let limit = format!("budget.max_params={least}");
-    let settings =
-        ["controller.steps=6", "controller.children=3", "controller.distinct_within=stage", &limit];
-    let config = config(4, &settings);
-    assert_eq!(config.allowed().unwrap().count(0), 8);
-    let first = archs(&children(&events(&config))[0]);
-    assert_eq!(first.len(), 18);
-    assert_eq!([&first[..8], &first[8..16]].map(different), [8, 8]);
-    assert_eq!(different(&first[16..]), 2);
-}
-
-#[test]
-fn a_controller_that_draws_nothing_twice_learns() {
-    let config = config(8, &["controller.distinct_within=iteration"]);
-    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    while search.position().phase != Phase::Controller {
-        search.advance(&mut Silent).unwrap();
-    }
-    let before = search.save().unwrap();
-    search.advance(&mut Silent).unwrap();
-    search.advance(&mut Silent).unwrap();
-    let after = search.save().unwrap();
-    let changed = |name: &str| before.tensor(name) != after.tensor(name);
-    let names = before.tensors.iter().map(|t| t.name.clone());
-    let controller: Vec<String> = names.filter(|name| name.starts_with("controller.")).collect();
-    assert!(!controller.is_empty() && controller.iter().any(|name| changed(name)));
-}
-
-/// After how many G steps which parts of the first cell were trained, each with its number: post- and pre-activation, the
-/// shortcut, batch norm, deconvolution. Adam counts the steps of each parameter.
-fn trained(n_critic: usize, sampling: &str) -> Vec<(u64, [u64; 5])> {
-    let n_critic = format!("train.n_critic={n_critic}");
-    let sampling = format!("search.shared_sampling={sampling}");
-    let config = config(9, &["search.shared_epochs=12", &n_critic, &sampling]);
-    let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-    let mut all = Vec::new();
-    for wanted in [6, 12, 18] {
-        while search.position().stage_g_steps < wanted {
-            search.advance(&mut Silent).unwrap();
-        }
-        let state = search.save().unwrap().metadata["state"].clone();
-        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
-        let of = |part: &str| {
-            state["adam_steps"]["g_adam"][format!("cell1.{part}")].as_u64().unwrap_or_default()
-        };
-        let either = |part: &str| ["post", "pre"].map(|conv| of(&format!("{conv}_conv1.{part}")));
-        let [post, pre] = either("conv.weight");
-        let (norm, up): (u64, u64) =
-            (either("bn.weight").iter().sum(), either("deconv.weight").iter().sum());
-        all.push((wanted, [post, pre, of("c_sc.weight"), norm, up]));
-    }
-    all
-}
-
-#[test]
-fn fair_draws_train_every_choice_equally_often() {
-    // Also where a G step follows only every second D step: the generator's steps are what is counted.
-    for n_critic in [1, 2] {
-        for (n, counts) in trained(n_critic, "fair") {
-            assert_eq!(counts, [n / 2, n / 2, n / 2, n / 3, n / 3], "after {n} G steps");
-        }
-        let unfair = |sampling: &str| {
-            let all = trained(n_critic, sampling);
-            all.iter().any(|(n, counts)| *counts != [n / 2, n / 2, n / 2, n / 3, n / 3])
-        };
-        assert!(unfair("policy") && unfair("uniform"));
-    }
-}
-
-#[test]
-fn even_draws_of_shared_training_are_those_of_a_random_search() {
-    let weights = |settings: &[&str]| {
-        let config = config(9, settings);
-        let mut search = Search::new(config.clone(), inputs(&config)).unwrap();
-        while search.position().phase != Phase::Controller {
-            search.advance(&mut Silent).unwrap();
-        }
-        let saved = search.save().unwrap();
-        saved.tensor("g.cell1.post_conv1.conv.weight").unwrap().clone()
-    };
-    let even = weights(&["search.shared_sampling=uniform"]);
-    assert!(even == weights(&["controller.policy=uniform"]));
-    assert!(even != weights(&[]));
 }
 
 /// The parts that a search showed its score, as sums of their images.
