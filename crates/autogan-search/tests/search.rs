@@ -5,12 +5,12 @@
 mod tiny;
 
 mod search {
-    mod draws;
     mod precision;
     mod released;
     mod reward;
     mod runs;
     mod scratch;
     mod scratch_runs;
+    mod strategies;
     mod switches;
 }

@@ -1,0 +1,179 @@
+//! Searches by trainings from scratch: what they spend, and that they go on with the same bits.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use autogan_run::{Host, RunDir, StoreReader, TrialFilter, TrialKind};
+use autogan_search::{
+    Evaluated, Job, Reporter, Resumption, RunOptions, RunPlace, SearchConfig, Session, Silent,
+    StrategyEvent, StrategySearch, TrainingInputs,
+};
+
+use crate::tiny::{self, Record};
+
+/// Trainings of 10, 25 and 45 iterations: the longest goes on over several units of work.
+fn config(strategy: &str, settings: &[&str]) -> SearchConfig {
+    let own = [
+        "strategy.lengths=[10,25,45]",
+        "strategy.budget=260",
+        "strategy.image_cost=0.05",
+        "derive.random=3",
+    ];
+    let all: Vec<&str> = own.into_iter().chain(settings.iter().copied()).collect();
+    let mut config = tiny::config(5, &all);
+    strategy.clone_into(&mut config.strategy.name);
+    config
+}
+
+fn inputs(config: &SearchConfig) -> TrainingInputs {
+    tiny::inputs_of(&config.data, config.model.bottom * 8)
+}
+
+fn options(stop: &AtomicBool) -> RunOptions<'_> {
+    RunOptions { checkpoint_every: Duration::from_secs(3600), stop }
+}
+
+/// A whole run in `path`.
+fn run(config: &SearchConfig, path: &Path) -> (RunDir, Vec<StrategyEvent>) {
+    let search = StrategySearch::new(config.clone(), inputs(config)).unwrap();
+    let mut session = Session::start(search, RunPlace::At(path), &Host::detect("cpu")).unwrap();
+    let (mut record, stop) = (Record::default(), AtomicBool::new(false));
+    session.run(&mut record, &options(&stop)).unwrap();
+    let dir = session.dir().clone();
+    session.finish().unwrap();
+    (dir, record.0)
+}
+
+fn evaluated(events: &[StrategyEvent]) -> Vec<&Evaluated> {
+    let one = |event| match event {
+        &StrategyEvent::Evaluated(ref evaluated) => Some(evaluated),
+        _ => None,
+    };
+    events.iter().filter_map(one).collect()
+}
+
+/// What a run leaves that must not depend on interruptions: the result, and every trial.
+fn left(dir: &RunDir) -> (Vec<u8>, Vec<String>) {
+    let store = StoreReader::open(&dir.store_path()).unwrap();
+    let trials = store.trials(TrialFilter::ALL).unwrap();
+    let rows = trials.iter().map(|trial| {
+        let row = &trial.row;
+        format!("{} {} {} {:?} {}", row.tick, row.kind, row.step, row.reward, row.arch)
+    });
+    (fs::read(dir.arch_path()).unwrap(), rows.collect())
+}
+
+#[test]
+fn a_search_spends_its_budget_and_tells_what_it_found() {
+    let parent = tempfile::tempdir().unwrap();
+    for strategy in ["random", "halving", "led_halving"] {
+        let config = config(strategy, &[]);
+        let (dir, events) = run(&config, &parent.path().join(strategy));
+        let all = evaluated(&events);
+        let trained: Vec<&&Evaluated> =
+            all.iter().filter(|one| one.kind == TrialKind::Trained).collect();
+        // 24 images at 0.05 are 1.2 iterations a score. A training to the end costs 45 + 3 · 1.2.
+        let image = config.reward.images as f64 * config.strategy.image_cost;
+        let spent = events.iter().rev().find_map(|event| match event {
+            StrategyEvent::Advanced { spent, .. } => Some(*spent),
+            _ => None,
+        });
+        let spent = spent.unwrap();
+        assert!(spent <= config.strategy.budget && spent > 0.6 * config.strategy.budget, "{spent}");
+        if strategy == "random" {
+            assert_eq!(trained.len(), (config.strategy.budget / (45.0 + 3.0 * image)) as usize);
+            assert!(trained.iter().all(|one| one.length == 45));
+        } else {
+            assert!(trained.iter().any(|one| one.length == 10), "{strategy}");
+            assert!(trained.iter().any(|one| one.length == 45), "{strategy}");
+        }
+        let found = dir.arch().unwrap().expect("arch.json");
+        let score = found.score.unwrap();
+        let values = [score.real, score.untrained, score.best, score.median_random];
+        assert!(values.iter().all(|value| value.is_finite()) && score.real > score.best);
+        assert!(trained.iter().any(|one| one.arch == found.top[0].arch), "{strategy}");
+        let random = all.iter().filter(|one| one.kind == TrialKind::Random).count();
+        assert_eq!((random, all.len()), (3, trained.len() + 4));
+        assert!(!dir.path().join("trainings").exists(), "paused trainings are removed");
+    }
+}
+
+/// A reporter that asks to stop at the `n`-th work of a search.
+struct StopAt<'a>(usize, &'a AtomicBool);
+
+impl Reporter<StrategyEvent> for StopAt<'_> {
+    fn event(&mut self, event: &StrategyEvent) {
+        if matches!(event, StrategyEvent::Advanced { .. }) {
+            self.0 = self.0.saturating_sub(1);
+            self.1.store(self.0 == 0, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_stopped_search_leaves_what_an_uninterrupted_one_leaves() {
+    let parent = tempfile::tempdir().unwrap();
+    for strategy in ["halving", "led_halving"] {
+        let config = config(strategy, &[]);
+        let (whole, _) = run(&config, &parent.path().join(format!("{strategy}-whole")));
+        // It is stopped again and again, each time three units later.
+        let path = parent.path().join(format!("{strategy}-stopped"));
+        let stop = AtomicBool::new(false);
+        let search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
+        let host = Host::detect("cpu");
+        let mut session = Session::start(search, RunPlace::At(&path), &host).unwrap();
+        session.run(&mut StopAt(2, &stop), &options(&stop)).unwrap();
+        session.finish().unwrap();
+        let dir = RunDir::open(&path).unwrap();
+        let mut stops = 1;
+        while dir.arch().unwrap().is_none() {
+            stop.store(false, Ordering::Relaxed);
+            let resumption = Resumption::open(dir.clone(), &host).unwrap();
+            let inputs = || Ok(inputs(&config));
+            let mut session: Session<StrategySearch> =
+                resumption.session(config.clone(), &[], inputs).unwrap();
+            session.run(&mut StopAt(3, &stop), &options(&stop)).unwrap();
+            session.finish().unwrap();
+            stops += 1;
+            assert!(stops < 200, "the search does not end");
+        }
+        assert!(stops > 4, "{stops} stops");
+        assert_eq!(left(&dir), left(&whole), "{strategy}");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let config = config("led_halving", &["strategy.at_once=3"]);
+    let parent = tempfile::tempdir().unwrap();
+    let all = [1, 2, 4].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let path = parent.path().join(threads.to_string());
+        pool.install(|| left(&run(&config, &path).0))
+    });
+    assert!(all[0] == all[1] && all[1] == all[2]);
+}
+
+#[test]
+fn an_unknown_strategy_is_an_error_that_names_those_that_are_known() {
+    let config = config("magic", &[]);
+    let error = StrategySearch::new(config.clone(), inputs(&config)).err().unwrap().to_string();
+    assert!(error.contains("strategy.name") && error.contains("led_halving"), "{error}");
+}
+
+#[test]
+fn a_budget_on_parameters_holds_for_what_is_trained() {
+    let config = config(
+        "random",
+        &["budget.max_params=1300", "strategy.lengths=[2,3,4]", "strategy.budget=80"],
+    );
+    let allowed = config.allowed().unwrap();
+    let mut search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
+    let mut record = Record::default();
+    while search.advance(&mut record).unwrap() {}
+    let all = evaluated(&record.0);
+    assert!(all.len() > 8 && all.iter().all(|one| allowed.allows(&one.arch)));
+    assert!(!search.advance(&mut Silent).unwrap(), "the search is over");
+}
