@@ -14,9 +14,10 @@ mod tests {
     #[test]
     fn the_list_for_the_front_door_is_ours() {
         let command = Cli::command();
+        let width = command.get_subcommands().map(|c| c.get_name().len()).max().unwrap() + 2;
         let ours = command.get_subcommands().map(|c| {
             let about = c.get_about().map(ToString::to_string).unwrap_or_default();
-            format!("{:<14}{}", c.get_name(), about.trim_end_matches('.'))
+            format!("{:<width$}{}", c.get_name(), about.trim_end_matches('.'))
         });
         let list = include_str!("../commands.txt");
         assert_eq!(list.lines().map(str::to_owned).collect::<Vec<_>>(), ours.collect::<Vec<_>>());

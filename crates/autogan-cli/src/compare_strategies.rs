@@ -131,7 +131,9 @@ impl Args {
 
     /// The strategies that were asked for, random search first.
     fn chosen(&self) -> anyhow::Result<Vec<Contender>> {
-        let all = contenders();
+        // The LSTM controller draws tokens of AutoGAN's own space alone.
+        let of_controller = if self.nas_gan_bench.is_some() { &[] } else { autogan_rl::STRATEGIES };
+        let all = contenders(of_controller);
         for name in &self.strategies {
             let names: Vec<&str> = all.iter().map(|contender| contender.name).collect();
             let list = names.join(", ");

@@ -1,6 +1,6 @@
 //! A [`Contender`] is a strategy that takes part in a comparison.
 
-use autogan_strategies::{Problem, Random, Result, Strategy};
+use autogan_strategies::{Problem, Random, Result, Strategy, StrategyKind};
 
 /// The strategy that the others are compared with.
 pub const BASELINE: &str = Random::NAME;
@@ -14,10 +14,8 @@ pub struct Contender {
     pub build: fn(Problem, u64) -> Result<Box<dyn Strategy>>,
 }
 
-/// Every strategy; the baseline is the first.
-pub fn contenders() -> Vec<Contender> {
-    vec![Contender {
-        name: Random::NAME,
-        build: |problem, seed| Ok(Box::new(Random::new(problem, seed)?)),
-    }]
+/// Every strategy, of `autogan-strategies` and of other crates; the baseline is the first.
+pub fn contenders(others: &[StrategyKind]) -> Vec<Contender> {
+    let all = StrategyKind::ALL.iter().chain(others);
+    all.map(|kind| Contender { name: kind.name, build: kind.new }).collect()
 }

@@ -274,7 +274,7 @@ mod tests {
         let testbed = Tabular::new(&made.table, 1).unwrap();
         let settings = Settings { first_seed: 5, seeds: 4, limit: Limit::Cost(30.0) };
         let stop = AtomicBool::new(false);
-        let all = &contenders()[..1];
+        let all = &contenders(&[])[..1];
         let mut results = compare(&testbed, all, &settings, &stop, &|| {}).unwrap();
         let mut other = results.strategies[0].clone();
         (other.name, other.again) = ("second".into(), 3);

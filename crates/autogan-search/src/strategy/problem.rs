@@ -58,8 +58,9 @@ pub(super) fn saved_strategy(
 
 fn kind(config: &SearchConfig) -> Result<StrategyKind> {
     let name = config.strategy.name.as_str();
-    StrategyKind::ALL.iter().copied().find(|kind| kind.name == name).ok_or_else(|| {
-        let names: Vec<&str> = StrategyKind::ALL.iter().map(|kind| kind.name).collect();
+    let all = || StrategyKind::ALL.iter().chain(autogan_rl::STRATEGIES);
+    all().copied().find(|kind| kind.name == name).ok_or_else(|| {
+        let names: Vec<&str> = all().map(|kind| kind.name).collect();
         let expected = format!("supernet, or one of {}", names.join(", "));
         ConfigError::value("strategy.name", expected, name).into()
     })
