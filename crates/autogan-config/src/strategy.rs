@@ -8,7 +8,7 @@ section! {
         /// Name of the strategy. `supernet` is the search of the paper: shared training, and children that
         /// `[controller]` draws. Any other strategy trains architectures of three cells from scratch, and reads of the
         /// other sections `[data]`, `[model]`, `[train]`, `[budget]`, and of `[reward]` the scorer and its images.
-        name: String, Values::Other("`supernet`, or a name of `autogan compare-strategies --list`");
+        name: String, Values::Other("`supernet`, or a strategy of `docs/searching.md`");
         /// What all trainings together may cost. A strategy asks for no training that would exceed it.
         budget: f64, ABOVE_0, "G iterations";
         /// After how many iterations a training is scored and may end: short, middle, whole. Each is longer than the one

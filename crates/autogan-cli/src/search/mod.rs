@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// What decides which architectures are looked at: supernet (the paper's search), or a strategy that trains from
-    /// scratch, as compare-strategies lists them; the preset's without it
+    /// scratch, such as led_halving; the preset's without it
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     strategy: Option<String>,
     /// Draw only architectures whose whole generator has at most so many parameters, at this search's widths; 0: any

@@ -1,7 +1,7 @@
 //! These functions say to a strategy what a configuration lets it search.
 
 use autogan_config::Configuration;
-use autogan_space::MAX_CELLS;
+use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{Fidelity, Point, Problem, Space, Strategy, StrategyKind};
 
 use crate::config::{
@@ -16,7 +16,7 @@ pub(super) fn problem(config: &SearchConfig) -> Result<Problem> {
     let mut space = Space::of_archs(MAX_CELLS);
     if allowed.is_limited() {
         let stage = MAX_CELLS - 1;
-        let archs = (0..allowed.count(stage)).filter_map(|n| allowed.nth(stage, n));
+        let archs = Arch::enumerate(stage).filter(|arch| allowed.allows(arch));
         let points: Vec<Point> = archs.filter_map(|arch| space.point(&arch)).collect();
         space = space.only(points)?;
     }
@@ -72,7 +72,7 @@ pub(super) fn training_config(config: &SearchConfig) -> Result<TrainingConfig> {
     let training = TrainingConfig {
         preset: config.preset.clone(),
         seed: config.seed,
-        arch: autogan_space::Arch::HAND_MADE,
+        arch: Arch::HAND_MADE,
         precision: TrainingPrecision::F32,
         data: config.data.clone(),
         model: config.model.clone(),
