@@ -210,7 +210,7 @@ mod tests {
     };
 
     fn with(more: &[Contender]) -> Vec<Contender> {
-        contenders().into_iter().take(1).chain(more.iter().copied()).collect()
+        contenders(&[]).into_iter().take(1).chain(more.iter().copied()).collect()
     }
 
     fn settings(seeds: usize, limit: Limit) -> Settings {

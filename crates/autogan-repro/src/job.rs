@@ -15,7 +15,7 @@ pub enum Method {
     Uniform,
     /// All cells are searched at once.
     Single,
-    /// The usual one, but for the weight of the entropy, which follows the scale of the reward: [`SPREAD_WEIGHT`].
+    /// The usual one, but for the weight of the entropy, which follows the scale of the reward: `SPREAD_WEIGHT`.
     Inception,
     /// As [`Method::Inception`], with 1 / Fréchet distance as the reward.
     Frechet,

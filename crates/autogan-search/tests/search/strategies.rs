@@ -47,11 +47,13 @@ fn run(config: &SearchConfig, path: &Path) -> (RunDir, Vec<StrategyEvent>) {
 }
 
 fn evaluated(events: &[StrategyEvent]) -> Vec<&Evaluated> {
-    let one = |event| match event {
-        &StrategyEvent::Evaluated(ref evaluated) => Some(evaluated),
-        _ => None,
-    };
-    events.iter().filter_map(one).collect()
+    let mut all = Vec::new();
+    for event in events {
+        if let StrategyEvent::Evaluated(one) = event {
+            all.push(one);
+        }
+    }
+    all
 }
 
 /// What a run leaves that must not depend on interruptions: the result, and every trial.
