@@ -106,7 +106,7 @@ impl ExtractorScore {
 }
 
 /// −ln of a Fréchet distance, at most −ln [`SMALLEST`].
-fn minus_log(distance: f64) -> f64 {
+pub(crate) fn minus_log(distance: f64) -> f64 {
     // NaN stays NaN, unlike with `f64::max`.
     if distance < SMALLEST { -SMALLEST.ln() } else { -distance.ln() }
 }

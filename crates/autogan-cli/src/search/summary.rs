@@ -43,7 +43,11 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
     writeln!(out, "\nIn {path}:")?;
     writeln!(out, "  report.html all of it as one page, to be opened in a browser")?;
     writeln!(out, "  arch.json   the top {} with rewards and vectors", file.top.len())?;
-    writeln!(out, "  samples/    image grids of each iteration; the best child's is the last")?;
+    let samples = match config.strategy.is_supernet() {
+        true => "image grids of each iteration; the best child's is the last",
+        false => "images of the winner",
+    };
+    writeln!(out, "  samples/    {samples}")?;
     writeln!(out, "  run.sqlite  every trial and curve")?;
     writeln!(out, "\nMore images: {} sample {path} --out grid.png", program())?;
     crate::terminal::print(out.as_bytes())

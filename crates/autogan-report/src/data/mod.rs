@@ -16,7 +16,7 @@ use autogan_run::{ArchFile, Image, Record, ScoresFile, Trial};
 use serde::Serialize;
 
 pub use follow::Follower;
-pub use plan::{Plan, TrainingPlan};
+pub use plan::{Plan, StrategyPlan, TrainingPlan};
 pub use summary::{Status, Summary};
 pub(crate) use token::choices as choices_of;
 pub use token::{Token, tokens};

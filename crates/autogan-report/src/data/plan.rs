@@ -27,6 +27,8 @@ pub struct Plan {
     pub iterations: Option<u32>,
     /// What a training from scratch trains; absent for a search.
     pub training: Option<TrainingPlan>,
+    /// What a search by trainings from scratch is told; absent for one on shared weights.
+    pub strategy: Option<StrategyPlan>,
     /// Iterations at whose beginning stages 1 and 2 begin.
     pub grow_at: Vec<u32>,
     /// The sizes of the generator.
@@ -44,6 +46,15 @@ pub struct TrainingPlan {
     pub arch: Arch,
     /// D steps per G iteration.
     pub n_critic: u64,
+}
+
+/// What a configuration says about a search by trainings from scratch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StrategyPlan {
+    /// Name of the strategy.
+    pub name: String,
+    /// The lengths of its trainings in G iterations: short, middle, whole.
+    pub lengths: [u64; 3],
 }
 
 impl TrainingPlan {
@@ -75,7 +86,10 @@ impl Plan {
 
     fn of_search(config: &SearchConfig) -> Plan {
         let grow_at = config.search.grow_at.iter();
+        let c = &config.strategy;
+        let strategy = StrategyPlan { name: c.name.clone(), lengths: c.lengths };
         Plan {
+            strategy: (!c.is_supernet()).then_some(strategy),
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             scorer: Some(config.reward.scorer.clone()),

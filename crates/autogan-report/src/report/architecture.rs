@@ -21,7 +21,7 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
                 );
             }
             figure(page, data, &best.arch);
-            top(page, file, Numbers::of(&data.plan));
+            top(page, file, data);
         }
         (None, Some(best)) => {
             let none = match data.summary.status {
@@ -63,15 +63,20 @@ pub(super) fn figure(page: &mut Page, data: &RunData, arch: &Arch) {
 }
 
 /// The top of the list, side by side.
-fn top(page: &mut Page, file: &ArchFile, numbers: Numbers) {
+fn top(page: &mut Page, file: &ArchFile, data: &RunData) {
+    let numbers = Numbers::of(&data.plan);
     page.raw(format_args!("<h3>The top {}</h3>\n<div class=\"cards\">", file.top.len()));
     for found in &file.top {
         page.raw("<article class=\"card\">");
+        // Of those that a strategy did not choose, one value is known.
+        let spread = match data.plan.strategy.is_some() && found.spread == 0.0 {
+            true => String::new(),
+            false => format!(" <small>± {}</small>", numbers.score(found.spread)),
+        };
         page.raw(format_args!(
-            "<p class=\"rank\"><b>{}</b><span>{} <small>± {}</small></span></p>",
+            "<p class=\"rank\"><b>{}</b><span>{}{spread}</span></p>",
             found.rank,
             numbers.score(found.reward),
-            numbers.score(found.spread)
         ));
         page.raw(arch_glyph(&found.arch));
         page.raw(format_args!(
@@ -82,6 +87,14 @@ fn top(page: &mut Page, file: &ArchFile, numbers: Numbers) {
         ));
     }
     page.raw("</div>\n");
+    if data.plan.strategy.is_some() {
+        page.note(&format!(
+            "The first is the winner, with the value that the strategy expects of it ± its standard deviation. The others \
+             follow by what was seen of them at their greatest length: {}. Higher is better.",
+            file.protocol.reward
+        ));
+        return;
+    }
     page.note(&format!(
         "Scored anew at the end, on common latents: {}; ± is the standard deviation over splits. \
          Higher is better.",

@@ -16,6 +16,7 @@ mod policy;
 mod samples;
 mod scores;
 mod training;
+mod trainings;
 
 use std::path::{Path, PathBuf};
 
@@ -51,16 +52,22 @@ pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
     let pictures = samples::Pictures::read(run, &mut data);
     let mut page = page::Page::default();
     overview::write(&mut page, &data);
-    match &data.plan.training {
-        Some(plan) => training::write(&mut page, &data, plan),
-        None => {
+    match (&data.plan.training, &data.plan.strategy) {
+        (Some(plan), _) => training::write(&mut page, &data, plan),
+        (None, Some(plan)) => {
+            architecture::write(&mut page, &data);
+            trainings::write(&mut page, &data, plan);
+        }
+        (None, None) => {
             architecture::write(&mut page, &data);
             scores::write(&mut page, &data);
             contrasts::write(&mut page, &data);
             policy::write(&mut page, &data);
         }
     }
-    curves::write(&mut page, &data);
+    if data.plan.strategy.is_none() {
+        curves::write(&mut page, &data);
+    }
     samples::write(&mut page, &data, &pictures);
     details::write(&mut page, &data, &run.path().display().to_string());
     let what = if data.plan.training.is_some() { "training" } else { "search" };

@@ -92,7 +92,10 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
             out.push((
                 "random architectures",
                 n.score(s.median_random),
-                "median, same weights".into(),
+                match data.plan.strategy {
+                    Some(_) => "median, trained alike".into(),
+                    None => "median, same weights".into(),
+                },
             ));
             out.push(("untrained generator", n.score(s.untrained), "the floor".into()));
             out.push(("real images", n.score(s.real), "the ceiling".into()));
@@ -107,10 +110,18 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
         let distinct: std::collections::BTreeSet<_> =
             data.trials.iter().map(|row| &row.trial.row.arch).collect();
         let small = format!("{} different", count(distinct.len() as u64));
-        out.push(("architectures scored", count(summary.trials as u64), small));
+        let what = match data.plan.strategy {
+            Some(_) => "trainings scored",
+            None => "architectures scored",
+        };
+        out.push((what, count(summary.trials as u64), small));
     }
     if summary.seconds > 0.0 {
-        out.push(("time", duration(summary.seconds), done(summary)));
+        let done = match data.plan.strategy {
+            Some(_) => "all trainings".to_owned(),
+            None => done(summary),
+        };
+        out.push(("time", duration(summary.seconds), done));
     }
     out
 }

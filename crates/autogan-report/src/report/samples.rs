@@ -108,8 +108,11 @@ pub(super) fn write(page: &mut Page, data: &RunData, pictures: &Pictures) {
         return;
     }
     let trained = data.plan.training.is_some();
+    let by_trainings = data.plan.strategy.is_some();
     page.text(if trained {
         "Images of the averaged generator, of the same latents throughout."
+    } else if by_trainings {
+        "Images of the winner, trained with a seed that the strategy has not seen."
     } else {
         "Images of the best child of an iteration, on the same latents throughout, with the shared \
          weights of that moment."
@@ -128,7 +131,7 @@ pub(super) fn write(page: &mut Page, data: &RunData, pictures: &Pictures) {
     }
     if let Some(best) = &pictures.best {
         page.raw("<h4>The best architecture found</h4>\n<div class=\"strip best\">");
-        frame(page, best, "at the end, shared weights");
+        frame(page, best, if by_trainings { "at the end" } else { "at the end, shared weights" });
         page.raw("</div>\n");
     }
 }

@@ -107,7 +107,7 @@ fn iterate(writer: &mut RunWriter, mut tick: u64, stage: u32, children: &[Child]
     tick
 }
 
-fn trial(tick: u64, place: (u32, u32, u32), vector: &str, score: f64) -> Trial {
+pub fn trial(tick: u64, place: (u32, u32, u32), vector: &str, score: f64) -> Trial {
     let arch: Arch = vector.parse().unwrap();
     Trial {
         tick,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod common;
+mod strategy;
 mod training;
 
 use std::fs;

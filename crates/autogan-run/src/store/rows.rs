@@ -52,7 +52,7 @@ pub struct Trial {
     pub kind: TrialKind,
     /// Stage, from 0.
     pub stage: u32,
-    /// Search iteration, from 0.
+    /// Search iteration, from 0; of a training from scratch the G iterations after which it was scored.
     pub iteration: u32,
     /// Step within the iteration (or number of the candidate), from 0.
     pub step: u32,

@@ -220,7 +220,7 @@ fn trial(config: &SearchConfig, evaluated: &Evaluated, unit: &mut Unit<'_>) -> R
         tick: place.tick,
         kind: evaluated.kind,
         stage: evaluated.arch.stage() as u32,
-        iteration: 0,
+        iteration: u32::try_from(evaluated.length).unwrap_or(u32::MAX),
         step: evaluated.step as u32,
         named: evaluated.arch.named(),
         arch: evaluated.arch.clone(),

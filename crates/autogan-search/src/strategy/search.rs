@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::paused::Paused;
 use super::slot::Slot;
-use crate::config::{SearchConfig, TrainingConfig};
+use crate::config::{RewardConfig, RewardMetric, SearchConfig, TrainingConfig};
 use crate::event::SampleGrid;
 use crate::inputs::TrainingInputs;
 use crate::position::ImageCount;
+use crate::score::{metric_name, minus_log};
 use crate::scratch::{KnownReals, Reals};
 use crate::streams::Streams;
 
@@ -157,7 +158,7 @@ impl StrategySearch {
 
     /// What real images score.
     pub fn real(&self) -> f64 {
-        value_of(self.reals.score.frechet.unwrap_or(f64::NAN))
+        minus_log(self.reals.score.frechet.unwrap_or(f64::NAN))
     }
 
     /// The result, once the search is over.
@@ -170,7 +171,8 @@ impl StrategySearch {
         let (untrained, best) = (state.untrained?, state.winner?);
         let reward = &config.reward;
         let length = config.strategy.lengths[2];
-        let name = format!("log_frechet_{}_{}", reward.scorer, reward.images);
+        let metric = RewardConfig { metric: RewardMetric::LogFrechet, ..reward.clone() };
+        let name = format!("{}_{}_{}", metric_name(&metric), reward.scorer, reward.images);
         (self.position.phase == StrategyPhase::Done).then(|| ArchFile {
             dataset: config.data.dataset.clone(),
             scorer: reward.scorer.clone(),
@@ -237,10 +239,4 @@ impl StrategySearch {
     pub(super) fn device(&self) -> &Device {
         &self.inputs.device
     }
-}
-
-/// The value of a Fréchet distance, higher is better. A distance is above 0 for any generator; where rounding makes it 0
-/// or less, the smallest positive number stands for it, so that the value is finite.
-pub(super) fn value_of(frechet: f64) -> f64 {
-    -frechet.max(f64::MIN_POSITIVE).ln()
 }

@@ -8,11 +8,12 @@ use autogan_strategies::{Observation, Query};
 use rand::Rng;
 
 use super::problem::whole_cost;
-use super::search::{Evaluated, StrategyEvent, StrategyPhase, StrategySearch, value_of};
+use super::search::{Evaluated, StrategyEvent, StrategyPhase, StrategySearch};
 use super::slot::{Slot, Task};
 use crate::error::{Result, SearchError};
 use crate::event::{Reporter, Silent};
 use crate::job::Job;
+use crate::score::minus_log;
 use crate::scratch::Training;
 
 impl StrategySearch {
@@ -159,7 +160,7 @@ impl StrategySearch {
         (config.arch, config.seed) = (self.winner()?, self.seed("seed.result", 0));
         let mut training = Training::new(config.checked()?, self.inputs())?;
         training.know(&self.reals);
-        Ok(value_of(training.score_now(&mut Silent)?))
+        Ok(minus_log(training.score_now(&mut Silent)?))
     }
 
     /// Lets all trainings go on, and takes what those that end have come to.
@@ -213,7 +214,7 @@ impl StrategySearch {
     /// Takes what a training has come to.
     fn end(&mut self, slot: Slot, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
         let score = slot.score();
-        let value = score.and_then(|score| score.frechet).map(value_of);
+        let value = score.and_then(|score| score.frechet).map(minus_log);
         let Slot { task, training, grid, .. } = slot;
         self.count(&task, &training);
         reporter.event(&StrategyEvent::Evaluated(Evaluated {

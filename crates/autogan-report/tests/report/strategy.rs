@@ -1,0 +1,42 @@
+//! The page of a search by trainings from scratch.
+
+use autogan_run::{Host, RunDir, RunWriter, TrialKind};
+
+use super::common::{CONFIG, trial};
+use super::{check_self_contained, classed, elements, parsed};
+use autogan_report::report_html;
+
+const ARCH: &str = "1 0 1 0 1 0 1 1 1 1 0 1 0 3";
+
+#[test]
+fn its_trainings_are_drawn_and_shared_weights_are_not_spoken_of() {
+    let config = CONFIG.replace("name = \"supernet\"", "name = \"led_halving\"");
+    assert_ne!(config, *CONFIG);
+    let parent = tempfile::tempdir().unwrap();
+    let host = Host::detect("cpu");
+    let (dir, lock) = RunDir::create_at(&parent.path().join("run"), &config, &host).unwrap();
+    let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+    let (page, _) = report_html(&dir);
+    assert!(page.contains("No training has ended yet."));
+    // Lengths of the preset: 40, 80 and 160. The third diverges.
+    for (step, (length, value)) in
+        [(40, -5.0), (40, -4.0), (40, f64::NAN), (80, -3.5), (160, -3.25)].into_iter().enumerate()
+    {
+        let mut row = trial(step as u64 + 1, (2, length, step as u32), ARCH, value);
+        (row.kind, row.reward) = (TrialKind::Trained, value.is_finite().then_some(value));
+        writer.trial(&row).unwrap();
+    }
+    writer.finish().unwrap();
+    let (html, problems) = report_html(&RunDir::open(dir.path()).unwrap());
+    assert!(problems.is_empty(), "{problems:?}");
+    check_self_contained(&html);
+    let page = parsed(&html);
+    // Each finite value is a dot of the wide and of the narrow drawing.
+    for (class, dots) in [("child", 1 + 1), ("candidate", 1), ("derive", 1)] {
+        assert_eq!(classed(&page, class).len(), 2 * dots, "{class}");
+    }
+    let cells: Vec<&str> = elements(&page, "td").iter().filter_map(|cell| cell.text()).collect();
+    assert!(cells.windows(4).any(|row| row == ["40", "3", "1", "−4.000"]), "{cells:?}");
+    assert!(html.contains("The strategy is led_halving"));
+    assert!(!html.contains("shared weights") && !html.contains("Policy"));
+}
