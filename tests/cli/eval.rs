@@ -91,6 +91,7 @@ fn what_cannot_be_evaluated_says_why() {
     fails(&[golden], 1, "--arch");
     fails(&[golden, "-n", "1"], 1, "-n: expected 2 or more");
     fails(&[golden, "-n", "1", "--kid"], 2, "--ref");
+    fails(&[golden, "-n", "1", "--mind"], 2, "--ref");
     fails(&[resize.to_str().unwrap(), "--arch", "e2gan"], 1, "the file holds no generator");
     let pth = compact(dir.path(), &[golden, golden]).fails(1);
     assert!(pth.contains("is a checkpoint"), "{pth}");

@@ -3,16 +3,19 @@
 use anyhow::ensure;
 use autogan_metrics::io::ImageSource;
 use autogan_search::to_u8;
+use clap::ArgGroup;
 use serde_json::json;
 
 use crate::generator::{ArchGenerator, GeneratorArgs};
-use crate::score::{Names, Options, Report, Sets};
+use crate::score::{Comparisons, Names, Options, Report, Sets};
 
 /// Score what a checkpoint's generator makes.
 ///
 /// The averaged generator runs in evaluation mode on N latents; its images are cut to 8 bits as the released code does
 /// it, and are those of `autogan sample` with the same seed. The Inception Score is always made, FID with --ref.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("against")
+    .args(["kid", "prc", "density", "sfid", "mmd", "mind"]).multiple(true).requires("reference"))]
 pub struct Args {
     #[command(flatten)]
     generator: GeneratorArgs,
@@ -22,12 +25,8 @@ pub struct Args {
     /// Real images to compare with, or their statistics, as for `autogan score`; gives FID
     #[arg(long = "ref", value_name = "SET")]
     reference: Option<String>,
-    /// Kernel distance too
-    #[arg(long, requires = "reference")]
-    kid: bool,
-    /// Precision and recall too
-    #[arg(long, requires = "reference")]
-    prc: bool,
+    #[command(flatten)]
+    comparisons: Comparisons,
     /// What the latents follow from
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     latent_seed: u64,
@@ -48,12 +47,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.options.splits(),
         args.n
     );
+    let wanted = args.comparisons;
+    let spatial = wanted.sfid.then(|| args.options.spatial()).transpose()?;
     let generator = args.generator.load(&args.options.device()?)?;
     let mut sets = Sets::new(&args.options);
     sets.load_extractor()?;
     let reference = args.reference.as_deref().map(|input| sets.open(&[input])).transpose()?;
     let reference = reference.and_then(|mut sets| sets.pop());
-    let generated = sets.made(&images(args, &generator)?)?;
+    let images = images(args, &generator)?;
+    let generated = sets.made(&images)?;
     let names = Names::protocol(&args.options, args.n, args.reference.as_deref());
     let mut report = Report::new(&args.options, generated.protocol(), names);
     report.note("checkpoint", json!(args.generator.checkpoint.display().to_string()));
@@ -62,7 +64,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     report.count(&generated, reference.as_ref());
     report.inception_score(&generated)?;
     if let Some(reference) = &reference {
-        report.compare(&generated, reference, (true, args.kid, args.prc))?;
+        report.compare(&generated, reference, true, wanted)?;
+    }
+    if let (Some(options), Some(input)) = (&spatial, args.reference.as_deref()) {
+        let mut sets = Sets::new(options);
+        sets.load_extractor()?;
+        if let [reference] = &sets.open(&[input])?[..] {
+            report.spatial(&sets.made(&images)?, reference)?;
+        }
     }
     report.print(args.json)
 }

@@ -1,13 +1,16 @@
-//! `autogan score` computes the Inception Score, FID, KID, precision and recall of images.
+//! `autogan score` computes the Inception Score, FID, KID, precision and recall of images, and their kin.
 
+mod compare;
 mod extractor;
 mod names;
 mod report;
 mod sets;
+mod settings;
 
 pub use names::Names;
 pub use report::Report;
 pub use sets::{EXTRACTING, Set, Sets};
+pub use settings::{Comparisons, Settings};
 
 use std::path::PathBuf;
 
@@ -45,15 +48,11 @@ pub struct Args {
     /// Inception Score of GEN
     #[arg(long = "is", visible_alias = "isc")]
     inception_score: bool,
-    /// Fréchet distance of GEN and REF; the default with two inputs
-    #[arg(long)]
+    /// Fréchet distance of GEN and REF over any extractor's features; the default with two inputs
+    #[arg(long, visible_alias = "fd")]
     fid: bool,
-    /// Kernel distance of GEN and REF
-    #[arg(long)]
-    kid: bool,
-    /// Precision and recall of GEN against REF, the real images
-    #[arg(long)]
-    prc: bool,
+    #[command(flatten)]
+    comparisons: Comparisons,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -80,7 +79,7 @@ struct StatsArgs {
 }
 
 /// What all forms of the command share.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Network that sees the images
     #[arg(long, default_value = extractor::INCEPTION, value_parser = extractor::names())]
@@ -124,24 +123,20 @@ pub struct Options {
     /// Directory of a dataset's files
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Inception features: 64, 192, 768 or 2048
+    /// Inception features: 64, 192, 768, 2048, or spatial, those of sFID
     #[arg(long, default_value = "2048", value_parser = tap)]
     dims: Tap,
     /// Splits of the Inception Score
     #[arg(long, default_value_t = 10)]
     splits: usize,
-    /// Seed of the Inception Score's shuffle and of KID's subsets
+    /// Seed of the Inception Score's shuffle, of KID's subsets, MIND's projections and the halves of intervals
     #[arg(long, default_value_t = 2020)]
     seed: u32,
     /// Take the images in their order for the Inception Score
     #[arg(long)]
     no_shuffle: bool,
-    /// Number of KID's subsets
-    #[arg(long, default_value_t = 100)]
-    kid_subsets: usize,
-    /// Images in each of KID's subsets
-    #[arg(long, default_value_t = 1000)]
-    kid_subset_size: usize,
+    #[command(flatten)]
+    settings: Settings,
     /// Where features are kept; the user's cache without it
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
@@ -161,6 +156,17 @@ impl Options {
     /// The device that is asked for. It fails as [`device::open`] does.
     pub fn device(&self) -> anyhow::Result<Device> {
         device::open(&self.device)
+    }
+
+    /// The same options for the spatial features of sFID. It fails for another extractor than Inception.
+    pub fn spatial(&self) -> anyhow::Result<Self> {
+        ensure!(
+            self.extractor == extractor::INCEPTION,
+            "--sfid: expected --extractor {}, whose spatial features it takes, found {}",
+            extractor::INCEPTION,
+            self.extractor
+        );
+        Ok(Self { dims: Tap::Spatial, ..self.clone() })
     }
 
     /// Splits of the Inception Score.
@@ -190,14 +196,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let first = args.generated.as_ref().or(args.input1.as_ref());
     let second = args.reference.as_ref().or(args.input2.as_ref());
     let first = first.context("nothing to score: give GEN, or --input1 GEN")?;
-    let asked = args.inception_score || args.fid || args.kid || args.prc;
-    let fid = args.fid || !asked;
-    let two = fid || args.kid || args.prc;
+    let wanted = args.comparisons;
+    let fid = args.fid || !(args.inception_score || wanted.any());
+    let two = fid || wanted.any();
     if two && second.is_none() {
         bail!(
-            "FID, KID, precision and recall compare two sets: give REF too, or ask for --is only"
+            "all scores but the Inception Score compare two sets: give REF too, or ask for --is only"
         );
     }
+    let spatial = wanted.sfid.then(|| args.options.spatial()).transpose()?;
     let mut sets = Sets::new(&args.options);
     let inputs: Vec<&str> =
         std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
@@ -205,14 +212,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let generated = opened.next().context("one set is opened for each input")?;
     let reference = opened.next();
     let protocol = generated.protocol().or_else(|| reference.as_ref()?.protocol());
-    let names = Names::torch_fidelity(protocol.map(|(extractor, _)| extractor));
+    let names = Names::torch_fidelity(&args.options, protocol.map(|(extractor, _)| extractor));
     let mut report = Report::new(&args.options, protocol, names);
     report.count(&generated, reference.as_ref());
     if args.inception_score {
         report.inception_score(&generated)?;
     }
     if let Some(reference) = &reference {
-        report.compare(&generated, reference, (fid, args.kid, args.prc))?;
+        report.compare(&generated, reference, fid, wanted)?;
+    }
+    if let Some(options) = &spatial
+        && let [generated, reference] = &Sets::new(options).open(&inputs)?[..]
+    {
+        report.spatial(generated, reference)?;
     }
     report.print(args.json)
 }

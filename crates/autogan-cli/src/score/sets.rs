@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
+use autogan_metrics::inception::Tap;
 use autogan_metrics::io::{
     ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
     StoredStatistics, extract_set, open,
@@ -131,7 +132,19 @@ impl<'a> Sets<'a> {
             !is_checkpoint(Path::new(input)),
             "{input} is a checkpoint, not a set of images: `autogan eval {input}` scores what it generates"
         );
-        Ok(open(input, &options)?)
+        match open(input, &options)? {
+            Input::Statistics(stored) if o.dims == Tap::Spatial && stored.protocol.is_none() => {
+                let stats = stored.spatial.with_context(|| {
+                    format!(
+                        "{input}: expected statistics of spatial features too (mu_s and sigma_s, as in the files of \
+                         ADM's evaluator), found mu and sigma only; give images, or what `autogan score stats --dims \
+                         spatial` makes of them"
+                    )
+                })?;
+                Ok(Input::Statistics(StoredStatistics { stats, spatial: None, protocol: None }))
+            }
+            other => Ok(other),
+        }
     }
 
     /// Refuses statistics that features of the loaded extractor cannot be compared with.
