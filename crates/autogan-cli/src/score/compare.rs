@@ -29,7 +29,10 @@ impl Report<'_> {
         check_comparable(self.options, generated, reference)?;
         type Score<'a> = fn(&mut Report<'a>, &Set, &Set) -> anyhow::Result<()>;
         let scores: [(bool, Score<'_>); 6] = [
-            (fid, |report, a, b| report.frechet(Metric::Fid, a, b)),
+            (fid, |report, a, b| {
+                let spatial = report.options.is_spatial();
+                report.frechet(if spatial { Metric::Sfid } else { Metric::Fid }, a, b)
+            }),
             (wanted.kid, Report::kid),
             (wanted.prc, Report::prc),
             (wanted.density, Report::density),

@@ -169,6 +169,11 @@ impl Options {
         Ok(Self { dims: Tap::Spatial, ..self.clone() })
     }
 
+    /// Whether the features are those of sFID.
+    fn is_spatial(&self) -> bool {
+        self.extractor == extractor::INCEPTION && self.dims == Tap::Spatial
+    }
+
     /// Splits of the Inception Score.
     pub fn splits(&self) -> usize {
         self.splits
@@ -205,23 +210,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let spatial = wanted.sfid.then(|| args.options.spatial()).transpose()?;
-    let mut sets = Sets::new(&args.options);
+    // Where sFID alone is asked for, the images go through the network once.
+    let rest = args.inception_score || fid || wanted.of_features();
+    let options = spatial.as_ref().filter(|_| !rest).unwrap_or(&args.options);
+    let mut sets = Sets::new(options);
     let inputs: Vec<&str> =
         std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
     let mut opened = sets.open(&inputs)?.into_iter();
     let generated = opened.next().context("one set is opened for each input")?;
     let reference = opened.next();
     let protocol = generated.protocol().or_else(|| reference.as_ref()?.protocol());
-    let names = Names::torch_fidelity(&args.options, protocol.map(|(extractor, _)| extractor));
-    let mut report = Report::new(&args.options, protocol, names);
+    let names = Names::torch_fidelity(options, protocol.map(|(extractor, _)| extractor));
+    let mut report = Report::new(options, protocol, names);
     report.count(&generated, reference.as_ref());
     if args.inception_score {
         report.inception_score(&generated)?;
     }
     if let Some(reference) = &reference {
-        report.compare(&generated, reference, fid, wanted)?;
+        if rest {
+            report.compare(&generated, reference, fid, wanted)?;
+        } else {
+            report.spatial(&generated, reference)?;
+        }
     }
-    if let Some(options) = &spatial
+    if let Some(options) = spatial.as_ref().filter(|_| rest)
         && let [generated, reference] = &Sets::new(options).open(&inputs)?[..]
     {
         report.spatial(generated, reference)?;

@@ -71,7 +71,7 @@ pub struct Settings {
     #[arg(long, value_name = "X")]
     kid_kernel_poly_gamma: Option<f64>,
     /// Constant in KID's polynomial kernel
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     kid_kernel_poly_coef0: f64,
     /// Width of KID's Gaussian kernel
     #[arg(long, value_name = "X", default_value_t = 10.0)]
@@ -149,7 +149,7 @@ impl Settings {
         format!("rbf_sigma{}_x{MMD_SCALE}", self.mmd_sigma)
     }
 
-    /// The number of MIND's projections, where it is not the usual one.
+    /// The number of MIND's projections.
     pub fn projections(&self) -> usize {
         self.mind_num_projections
     }
