@@ -9,6 +9,7 @@ use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 
 use super::evaluate::{self, BufferPool};
+use super::extractor::SPATIAL_CHANNELS;
 use super::layout::{self, Block, ConvPlan, Step};
 use super::{CLASSES, SIDE, Tap};
 use crate::{Error, Result};
@@ -112,14 +113,22 @@ impl Network {
     }
 }
 
-/// The plain form: means over pixels behind the blocks that have a tap, up to the tap `last`.
+/// The plain form: means over pixels, or single channels, behind the blocks that have a tap, up to the tap `last`.
 fn plain(blocks: &[Block<Conv>], x: &Tensor, last: Tap) -> Result<Vec<(Tap, Tensor)>> {
     let mut found = Vec::new();
     let mut x = x.clone();
     for block in blocks {
         x = block.forward(&x)?;
         let Some(tap) = block.tap else { continue };
-        found.push((tap, avg_pool_global(&x)?));
+        found.push((
+            tap,
+            match tap {
+                Tap::Spatial => {
+                    x.narrow(1, 0, SPATIAL_CHANNELS)?.permute((0, 2, 3, 1))?.flatten_from(1)?
+                }
+                _ => avg_pool_global(&x)?,
+            },
+        ));
         if tap >= last {
             break;
         }
@@ -226,7 +235,15 @@ mod tests {
         let waves: Vec<f32> = (0..2).flat_map(waves).collect();
         let waves = Tensor::from_vec(waves, (2, SIDE, SIDE, 3), &Device::Cpu).unwrap();
         let waves = waves.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
-        let taps = [Tap::Logits, Tap::D64, Tap::D2048, Tap::D192, Tap::D768, Tap::LogitsUnbiased];
+        let taps = [
+            Tap::Logits,
+            Tap::D64,
+            Tap::D2048,
+            Tap::D192,
+            Tap::Spatial,
+            Tap::D768,
+            Tap::LogitsUnbiased,
+        ];
         let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
         let forward = |network: &Network, taps: &[Tap]| {
             network.forward(&waves, taps, &mut BufferPool::default()).unwrap()
@@ -236,6 +253,12 @@ mod tests {
         for ((tap, found), expected) in taps.iter().zip(&found).zip(&expected) {
             let gap = largest(&(found - expected).unwrap()) / largest(expected);
             assert!(gap < 2e-5 && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
+        }
+        for network in [&packed, &plain] {
+            let spatial = &forward(network, &[Tap::Spatial])[0];
+            assert_eq!(spatial.dims(), [2, Tap::Spatial.dims()], "without the layers behind");
+            let gap = largest(&(spatial - &expected[4]).unwrap()) / largest(&expected[4]);
+            assert!(gap < 2e-5, "{gap:e}");
         }
         let few = forward(&packed, &[Tap::D192]);
         assert_eq!(few[0].to_vec2::<f32>().unwrap(), found[3].to_vec2::<f32>().unwrap());

@@ -47,11 +47,11 @@ fn run(config: &SearchConfig, path: &Path) -> (RunDir, Vec<StrategyEvent>) {
 }
 
 fn evaluated(events: &[StrategyEvent]) -> Vec<&Evaluated> {
-    let one = |event| match event {
-        &StrategyEvent::Evaluated(ref evaluated) => Some(evaluated),
+    let evaluated = events.iter().filter_map(|event| match event {
+        StrategyEvent::Evaluated(evaluated) => Some(evaluated),
         _ => None,
-    };
-    events.iter().filter_map(one).collect()
+    });
+    evaluated.collect()
 }
 
 /// What a run leaves that must not depend on interruptions: the result, and every trial.
