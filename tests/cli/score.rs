@@ -190,6 +190,7 @@ fn what_cannot_be_scored_is_explained() {
     std::fs::create_dir(at.join("empty")).unwrap();
     std::fs::create_dir(at.join("text")).unwrap();
     std::fs::write(at.join("text/a.png"), "text").unwrap();
+    std::fs::write(at.join("text/b.png"), "text").unwrap();
     std::fs::write(at.join("x.npz"), "text").unwrap();
     let cases: [(&[&str], &str); 9] = [
         (&[], "nothing to score"),

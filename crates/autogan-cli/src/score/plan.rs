@@ -195,7 +195,9 @@ impl Need {
     ) -> Option<String> {
         let without = if self.halves { ", or leave out --bootstrap" } else { "" };
         let help = format!("give more images{help}{without}");
-        sets.iter().find_map(|set| set.lacks(score, least, &help))
+        // A set without images comes first: no number of images in the other one helps.
+        let without = sets.iter().filter(|set| set.images.is_none());
+        without.chain(sets).find_map(|set| set.lacks(score, least, &help))
     }
 }
 
