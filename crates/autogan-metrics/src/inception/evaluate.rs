@@ -71,8 +71,8 @@ impl Activations {
     }
 }
 
-/// Means over pixels `[n, channels]`, or the spatial features, behind the blocks that have a tap, up to the tap `last`, of images
-/// `[n, 3, side, side]`.
+/// Means over pixels `[n, channels]`, or the spatial features, behind the blocks that have a tap, up to the tap `last`,
+/// of images `[n, 3, side, side]`.
 pub(super) fn forward(
     blocks: &[Block<Convolution>],
     planes: &[f32],

@@ -250,15 +250,25 @@ mod tests {
         };
         let (found, expected) = (forward(&packed, &taps), forward(&plain, &taps));
         assert_eq!((found.len(), expected.len()), (taps.len(), taps.len()));
+        let gap = |found: &Tensor, expected: &Tensor| {
+            largest(&(found - expected).unwrap()) / largest(expected)
+        };
         for ((tap, found), expected) in taps.iter().zip(&found).zip(&expected) {
-            let gap = largest(&(found - expected).unwrap()) / largest(expected);
-            assert!(gap < 2e-5 && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
+            // Spatial features are single values, whose rounding no mean over pixels takes away: here the root mean
+            // square of the 4,046 gaps is 5e-6, the largest is 2.8e-5, and that of the means over pixels is 2.8e-6.
+            let limit = if *tap == Tap::Spatial { 5e-5 } else { 2e-5 };
+            let gap = gap(found, expected);
+            assert!(gap < limit && largest(expected) > 1e-2, "{tap:?}: {gap:e}");
         }
-        for network in [&packed, &plain] {
-            let spatial = &forward(network, &[Tap::Spatial])[0];
-            assert_eq!(spatial.dims(), [2, Tap::Spatial.dims()], "without the layers behind");
-            let gap = largest(&(spatial - &expected[4]).unwrap()) / largest(&expected[4]);
-            assert!(gap < 2e-5, "{gap:e}");
+        let means = |spatial: &Tensor| {
+            spatial.reshape((2, 17 * 17, SPATIAL_CHANNELS)).unwrap().mean(1).unwrap()
+        };
+        let gap = gap(&means(&found[4]), &means(&expected[4]));
+        assert!(gap < 2e-5, "{gap:e}");
+        for (network, among_others) in [(&packed, &found[4]), (&plain, &expected[4])] {
+            let alone = &forward(network, &[Tap::Spatial])[0];
+            assert_eq!(alone.dims(), [2, Tap::Spatial.dims()], "without the layers behind");
+            assert_eq!(alone.to_vec2::<f32>().unwrap(), among_others.to_vec2::<f32>().unwrap());
         }
         let few = forward(&packed, &[Tap::D192]);
         assert_eq!(few[0].to_vec2::<f32>().unwrap(), found[3].to_vec2::<f32>().unwrap());
