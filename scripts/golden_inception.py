@@ -5,7 +5,9 @@
 
 features.safetensors: three u8 images [3, 3, 20, 31] and what torch-fidelity, pytorch-fid and
 clean-fid's steps (Pillow's bicubic, then torch-fidelity's network without its resize) make of them
-with synthetic weights. resize.safetensors: planes `from.CASE` and `to.KIND.CASE` of several sizes.
+with synthetic weights. spatial.safetensors: the features of sFID of these images, as ADM's evaluator
+takes them: the first 7 channels behind the ReLU of TensorFlow's mixed_6/conv, which is Mixed_6d.branch1x1,
+with the channels last. resize.safetensors: planes `from.CASE` and `to.KIND.CASE` of several sizes.
 
 Weights: element i of the tensor NAME is f(u), u = splitmix64(fnv1a64(NAME) + (i + 1) * GAMMA) >> 40,
 over 2^24: *.conv.weight (2u-1)·sqrt(6 / fan_in); *.bn.weight, *.bn.running_var 0.75 + 0.5u;
@@ -87,11 +89,23 @@ def bicubic(plane, to):
     return np.asarray(Image.fromarray(plane).resize((to[1], to[0]), Image.BICUBIC), np.float32)
 
 
-def features(folder):
-    extractor, port = networks()
+def pictures():
     y, x = np.mgrid[0:20, 0:31]
     images = np.stack([[(x * (k + 3) + y * (c + 2) * 5 + 40 * ((x // 6 + y // 5 + k) % 3)) % 256 for c in range(3)] for k in range(3)])
-    images = torch.from_numpy(images.astype(np.uint8))
+    return torch.from_numpy(images.astype(np.uint8))
+
+
+def spatial(folder):
+    extractor, found = torch_fidelity_extractor(synthetic_weights()[0], NAMES), []
+    extractor.Mixed_6d.branch1x1.register_forward_hook(lambda *call: found.append(call[2]))
+    extractor(pictures())
+    values = found[0].permute(0, 2, 3, 1)[..., :7].flatten(1)
+    save_file({"torch_fidelity.spatial": np.ascontiguousarray(values.numpy())}, f"{folder}/spatial.safetensors")
+
+
+def features(folder):
+    extractor, port = networks()
+    images = pictures()
     out = {"images": images}
     out |= {f"torch_fidelity.{n}": v for n, v in zip(NAMES, extractor(images))}
     for n, v in zip(NAMES, port(images.float() / 255)):
@@ -120,3 +134,4 @@ if __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
     resizes(sys.argv[1])
     features(sys.argv[1])
+    spatial(sys.argv[1])

@@ -47,11 +47,22 @@ fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
 
 /// Statistics as pytorch-fid writes them, of two features.
 fn foreign(path: &Path, mean: [f64; 2]) {
+    let cov = npy("(2, 2)", &[1., 0., 0., 1.]);
+    archive(path, &[("mu", npy("(2,)", &mean)), ("sigma", cov)]);
+}
+
+/// Statistics as ADM's evaluator writes them: of two features, and of one spatial feature.
+fn spatial(path: &Path, mean: [f64; 2], mean_of_spatial: f64) {
+    let cov = npy("(2, 2)", &[1., 0., 0., 1.]);
+    let of_spatial = [("mu_s", npy("(1,)", &[mean_of_spatial])), ("sigma_s", npy("(1, 1)", &[1.]))];
+    archive(path, &[&[("mu", npy("(2,)", &mean)), ("sigma", cov)][..], &of_spatial].concat());
+}
+
+fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
     let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
-    let arrays = [("mu", npy("(2,)", &mean)), ("sigma", npy("(2, 2)", &[1., 0., 0., 1.]))];
     for (name, bytes) in arrays {
         zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(&bytes).unwrap();
+        zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap();
 }
@@ -142,6 +153,28 @@ fn statistics_that_do_not_fit_are_refused_before_any_image_is_seen() {
 }
 
 #[test]
+fn sfid_takes_the_statistics_of_spatial_features() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    spatial(&at("a.npz"), [0.0, 1.0], 5.0);
+    spatial(&at("b.npz"), [0.0, 3.0], 8.0);
+    foreign(&at("usual.npz"), [0.0, 3.0]);
+    let silent = |args: &[&str]| score(dir.path(), &[args, &["--silent"]].concat());
+    assert_eq!(silent(&["--sfid", "a.npz", "b.npz"]).ok(), "sFID:  9\n");
+    assert_eq!(silent(&["--fid", "--sfid", "a.npz", "b.npz"]).ok(), "FID:  4\nsFID:  9\n");
+    assert_eq!(silent(&["--dims", "spatial", "a.npz", "b.npz"]).ok(), "sFID:  9\n");
+    let none = silent(&["--sfid", "a.npz", "usual.npz"]).fails(1);
+    assert!(none.contains("usual.npz: expected statistics of spatial features too"), "{none}");
+    // What can be computed is computed, by the pass that is left.
+    let rest = silent(&["--fid", "--sfid", "a.npz", "usual.npz"]);
+    assert_eq!((rest.code, rest.stdout.as_str()), (Some(1), "FID:  4\n"), "{rest:?}");
+    assert!(rest.stderr.contains("mu_s and sigma_s"), "{}", rest.stderr);
+    let rest = silent(&["--kid", "--sfid", "a.npz", "b.npz"]);
+    assert_eq!((rest.code, rest.stdout.as_str()), (Some(1), "sFID:  9\n"), "{rest:?}");
+    assert!(rest.stderr.contains("KID needs images"), "{}", rest.stderr);
+}
+
+#[test]
 fn hostile_archives_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
@@ -158,7 +191,8 @@ fn hostile_archives_are_refused() {
         ("text.zip", "expected a zip container"),
     ];
     for (set, expected) in cases {
-        let error = compact(dir.path(), &[set, set]).fails(1);
+        // One image suffices for this score, so that the member is unpacked.
+        let error = compact(dir.path(), &["--is", "--splits", "1", set]).fails(1);
         assert!(error.contains(expected), "{set}: {error}");
     }
 }

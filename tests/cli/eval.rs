@@ -26,16 +26,16 @@ fn json(ran: CommandOutput) -> Value {
 fn a_run_is_scored_as_its_pictures_are() {
     let dir = tempfile::tempdir().unwrap();
     let (run, _) = tiny_run(dir.path(), "run", &["--quiet"]);
-    let line = "run -n 40 --ref shapes-test --kid --prc --kid-subsets 2 --kid-subset-size 20 \
-                --latent-seed 3 --json";
+    let line = "run -n 40 --ref shapes-test --kid --prc --density --mmd --mind --kid-subsets 2 \
+                --kid-subset-size 20 --latent-seed 3 --json";
     let found = json(eval(dir.path(), &line.split_whitespace().collect::<Vec<_>>()));
     crate::common::autogan(
         dir.path(),
         &["sample", "run", "-n", "40", "--seed", "3", "--out-dir", "made"],
     )
     .ok();
-    let line =
-        "--is --fid --kid --prc made shapes-test --kid-subsets 2 --kid-subset-size 20 --json";
+    let line = "--is --fid --kid --prc --density --mmd --mind made shapes-test --kid-subsets 2 \
+                --kid-subset-size 20 --json";
     let line: Vec<&str> = line.split_whitespace().chain(["--splits", "2"]).collect();
     let expected = json(compact(dir.path(), &line));
     for (ours, theirs) in [
@@ -45,6 +45,13 @@ fn a_run_is_scored_as_its_pictures_are() {
         ("compact_shapes_kid_40_shapes_test_2x20", "kernel_inception_distance_mean"),
         ("compact_shapes_precision_40_shapes_test_k3", "precision"),
         ("compact_shapes_recall_40_shapes_test_k3", "recall"),
+        ("compact_shapes_density_40_shapes_test_k5", "density_k5"),
+        ("compact_shapes_coverage_40_shapes_test_k5", "coverage_k5"),
+        (
+            "compact_shapes_mmd_40_shapes_test_rbf_sigma10_x1000",
+            "maximum_mean_discrepancy_rbf_sigma10_x1000",
+        ),
+        ("compact_shapes_mind_40_shapes_test", "monge_inception_distance"),
     ] {
         let value = |json: &Value, key: &str| json[key].as_f64().unwrap_or_else(|| panic!("{key}"));
         let (a, b) = (value(&found, ours), value(&expected, theirs));
@@ -93,6 +100,7 @@ fn what_cannot_be_evaluated_says_why() {
     fails(&[golden], 1, "--arch");
     fails(&[golden, "-n", "1"], 1, "-n: expected 2 or more");
     fails(&[golden, "-n", "1", "--kid"], 2, "--ref");
+    fails(&[golden, "-n", "1", "--mind"], 2, "--ref");
     fails(&[resize.to_str().unwrap(), "--arch", "e2gan"], 1, "the file holds no generator");
     let pth = compact(dir.path(), &[golden, golden]).fails(1);
     assert!(pth.contains("is a checkpoint"), "{pth}");

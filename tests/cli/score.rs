@@ -66,6 +66,83 @@ fn all_metrics_come_as_json_under_torch_fidelitys_keys() {
     assert_eq!(json["input2_count"], 150);
 }
 
+#[test]
+fn later_scores_name_their_settings_and_have_intervals() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 120, 1);
+    records(dir.path(), "b.bin", 150, 2);
+    let json = |options: &str| -> serde_json::Value {
+        let line = format!("--density --mmd --mind --json a.bin b.bin {options}");
+        let found = compact(dir.path(), &line.split_whitespace().collect::<Vec<_>>()).ok();
+        serde_json::from_str(&found).unwrap()
+    };
+    let number = |json: &serde_json::Value, key: &str| {
+        json[key].as_f64().unwrap_or_else(|| panic!("{key}: {json}"))
+    };
+    let plain = json("");
+    let keys = [
+        "density_k5",
+        "coverage_k5",
+        "prdc_precision_k5",
+        "prdc_recall_k5",
+        "maximum_mean_discrepancy_rbf_sigma10_x1000",
+        "monge_inception_distance",
+    ];
+    assert!(plain.get("frechet_inception_distance").is_none(), "FID was not asked for");
+    assert!(plain["intervals"].is_null() && plain.get("density_k5_low").is_none());
+    let halves =
+        json("--bootstrap 20 --is --fid --prc --kid --kid-subset-size 50 --kid-kernel rbf");
+    assert_eq!(halves["intervals"]["halves"], 20);
+    for key in keys {
+        assert_eq!(number(&plain, key), number(&halves, key), "{key}");
+    }
+    let more = [
+        "frechet_inception_distance",
+        "precision",
+        "recall",
+        "inception_score",
+        "kernel_inception_distance_rbf_sigma10",
+    ];
+    for key in keys.into_iter().chain(more) {
+        let part = |part: &str| number(&halves, &format!("{key}_{part}"));
+        assert!(part("low") <= part("high") && part("standard_error") >= 0.0, "{key}: {halves}");
+    }
+    assert!(number(&halves, "frechet_inception_distance_standard_error") > 0.0);
+    let other = json("--density-neighbours 3 --mind-num-projections 10 --mmd-sigma 2");
+    number(&other, "density_k3");
+    number(&other, "monge_inception_distance_10projections");
+    assert!(number(&other, "maximum_mean_discrepancy_rbf_sigma2_x1000") > 0.0);
+
+    let text = compact(dir.path(), &["a.bin", "b.bin", "--bootstrap", "20"]).ok();
+    assert!(
+        text.starts_with("FID (compact-shapes):  ") && text.trim_end().ends_with(']'),
+        "{text}"
+    );
+}
+
+#[test]
+fn scores_out_of_place_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    records(dir.path(), "a.bin", 30, 1);
+    let fails = |options: &[&str], expected: &str| {
+        let found = compact(dir.path(), &[&["a.bin", "a.bin"], options].concat()).fails(1);
+        assert!(found.contains(expected), "{found}");
+    };
+    fails(&["--sfid"], "--extractor inception");
+    fails(&["--density", "--density-neighbours", "30"], "at least 31 images");
+    fails(&["--mmd", "--mmd-sigma", "0"], "a finite sigma above 0");
+    fails(&["--mind", "--mind-num-projections", "0"], "at least 1");
+    fails(&["--kid", "--kid-subset-size", "1"], "--kid-subset-size: expected at least 2");
+    fails(&["--mind", "--mmd", "--splits", "0"], "--splits: expected at least 1");
+    let halves = ["--density", "--density-neighbours", "15", "--bootstrap", "20"];
+    fails(&halves, "at least 32 images, found 30 in a.bin");
+    assert!(!dir.path().join("cache").exists(), "features were made");
+    let alone = compact(dir.path(), &["--mind", "a.bin"]).fails(1);
+    assert!(alone.contains("give REF too"), "{alone}");
+    let few = compact(dir.path(), &["a.bin", "a.bin", "--bootstrap", "5"]).fails(2);
+    assert!(few.contains("20"), "{few}");
+}
+
 /// The value behind a label that names the extractor.
 fn labelled(line: &str) -> f64 {
     let rest = line.strip_prefix("FID (compact-shapes):  ").unwrap_or_else(|| panic!("{line}"));
@@ -113,6 +190,7 @@ fn what_cannot_be_scored_is_explained() {
     std::fs::create_dir(at.join("empty")).unwrap();
     std::fs::create_dir(at.join("text")).unwrap();
     std::fs::write(at.join("text/a.png"), "text").unwrap();
+    std::fs::write(at.join("text/b.png"), "text").unwrap();
     std::fs::write(at.join("x.npz"), "text").unwrap();
     let cases: [(&[&str], &str); 9] = [
         (&[], "nothing to score"),

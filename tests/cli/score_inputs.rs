@@ -82,13 +82,25 @@ fn what_cannot_be_computed_is_said_first_and_the_rest_is_computed() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     for expected in [
         "the Inception Score needs at least 40 images, found 30 in a.bin: give more images, or fewer --splits",
-        "KID needs at least 1000 images",
+        "KID needs images, and b.npz holds only their mean and covariance",
         "precision and recall needs images, and b.npz holds only their mean and covariance",
     ] {
         assert!(ran.stderr.contains(expected), "{expected}: {}", ran.stderr);
     }
     assert!(ran.stdout.starts_with("FID (compact-shapes):  "), "{}", ran.stdout);
     assert_eq!(ran.stdout.lines().count(), 1);
+
+    // Each score has its own need; halves of two sets of statistics cannot be drawn.
+    let more = ["--density", "--density-neighbours", "30", "--mmd", "--mind", "a.bin"];
+    let ran = compact(dir.path(), &[&more[..], &["b.bin", "--json"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let fault = "density and coverage needs at least 31 images, found 30 in a.bin";
+    assert!(ran.stderr.contains(fault), "{}", ran.stderr);
+    let found = json(&ran.stdout);
+    assert!(found["monge_inception_distance"].is_f64() && found["density_k30"].is_null());
+    assert_eq!(found["not_computed"].as_array().unwrap().len(), 1);
+    let error = compact(dir.path(), &["b.npz", "b.npz", "--bootstrap", "20"]).fails(1);
+    assert!(error.contains("an interval of FID needs images of one set"), "{error}");
 
     // Where nothing is left, no image is read.
     std::fs::remove_dir_all(dir.path().join("cache")).unwrap();
@@ -158,6 +170,9 @@ fn a_batch_with_statistics_gives_the_fid_of_its_statistics() {
     let text = ran.ok();
     assert!((fid(&text) - alone).abs() < 1e-9 * alone, "{alone} {text}");
     assert!(json(&text)["precision"].is_f64() && json(&text)["input2_count"] == 20);
+    let halves = compact(dir.path(), &["a.bin", "both.npz", "--bootstrap", "20", "--json"]).ok();
+    assert!((fid(&halves) - alone).abs() < 1e-9 * alone, "{alone} {halves}");
+    assert!(json(&halves)["frechet_inception_distance_standard_error"].as_f64().unwrap() > 0.0);
     // As what is judged, too; and as statistics of their own.
     let turned = fid(&compact(dir.path(), &["both.npz", "a.bin", "--json"]).ok());
     assert!((turned - alone).abs() < 1e-6 * alone, "{alone} {turned}");

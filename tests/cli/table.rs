@@ -98,7 +98,10 @@ fn shards_become_a_table_that_answers() {
 
     assert_eq!(table("card").ok(), "");
     let card = fs::read_to_string(dir.path().join("models/table/README.md")).unwrap();
-    assert!(card.contains("--set data.dataset=cifar10") && card.contains("36 x"), "{card}");
+    assert!(
+        card.contains("--set data.dataset=cifar10") && card.contains("18 x 3, 18 x 2"),
+        "{card}"
+    );
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     assert!(table("card").fails(1).contains("autogan-cifar10.parquet"));
 }

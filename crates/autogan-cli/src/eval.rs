@@ -2,19 +2,22 @@
 
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use autogan_metrics::io::ImageSource;
 use autogan_search::to_u8;
+use clap::ArgGroup;
 use serde_json::json;
 
 use crate::generator::{ArchGenerator, GeneratorArgs};
-use crate::score::{Names, Options, Outline, Plan, Report, Sets, Wanted};
+use crate::score::{Comparisons, Names, Options, Outline, Passes, Report, Wanted};
 
 /// Score what a checkpoint's generator makes.
 ///
 /// The averaged generator runs in evaluation mode on N latents; its images are cut to 8 bits as the released code does
 /// it, and are those of `autogan sample` with the same seed. The Inception Score is always made, FID with --ref.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("against")
+    .args(["kid", "prc", "density", "sfid", "mmd", "mind"]).multiple(true).requires("reference"))]
 pub struct Args {
     #[command(flatten)]
     generator: GeneratorArgs,
@@ -24,12 +27,8 @@ pub struct Args {
     /// Real images to compare with, or their statistics, as for `autogan score`; gives FID
     #[arg(long = "ref", value_name = "SET")]
     reference: Option<String>,
-    /// Kernel distance too
-    #[arg(long, requires = "reference")]
-    kid: bool,
-    /// Precision and recall too
-    #[arg(long, requires = "reference")]
-    prc: bool,
+    #[command(flatten)]
+    comparisons: Comparisons,
     /// What the latents follow from
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     latent_seed: u64,
@@ -46,32 +45,38 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(args.n >= 2, "-n: expected 2 or more, found {}", args.n);
     args.options.check()?;
+    let comparisons = args.comparisons;
+    let spatial = comparisons.sfid.then(|| args.options.spatial()).transpose()?;
     let generator = args.generator.load(&args.options.device()?)?;
-    let mut sets = Sets::new(&args.options);
-    sets.load_extractor()?;
-    let looked = args.reference.as_deref().map(|input| sets.look(&[input])).transpose()?;
-    let reference = looked.and_then(|mut looked| looked.pop());
-    let two = reference.is_some();
-    let wanted = Wanted { inception_score: true, fid: two, kid: args.kid, prc: args.prc };
+    let inputs: Vec<&str> = args.reference.as_deref().into_iter().collect();
+    let wanted = Wanted { inception_score: true, fid: !inputs.is_empty(), comparisons };
     let label = args.generator.checkpoint.display().to_string();
     let made = Outline::to_be_made(&label, args.n);
-    let plan = Plan::new(&args.options, wanted, made, reference.as_ref().map(Outline::of));
+    let passes = Passes::look(&args.options, spatial.as_ref(), wanted, &inputs, Some(made))?;
+    let plan = passes.plan();
     plan.announce()?;
-    let reference = reference.map(|input| sets.read(input)).transpose()?;
-    let generated = sets.made(&images(args, &generator)?)?;
-    let names = Names::protocol(&args.options, args.n, args.reference.as_deref());
-    let mut report = Report::new(&args.options, generated.protocol(), names);
-    report.note("checkpoint", json!(args.generator.checkpoint.display().to_string()));
-    report.note("arch", json!(generator.arch.to_released()));
-    report.note("latent_seed", json!(args.latent_seed));
-    report.count(&generated, reference.as_ref());
-    if plan.wanted.inception_score {
-        report.inception_score(&generated)?;
+    let (mut report, mut made) = (None, None);
+    for (mut pass, wanted) in passes.needed(&plan) {
+        let reference = pass.read()?.pop();
+        let source = match made.take() {
+            Some(source) => source,
+            None => images(args, &generator)?,
+        };
+        let generated = pass.sets.made(&source)?;
+        made = Some(source);
+        let reference = reference.as_ref();
+        let report = report.get_or_insert_with(|| {
+            let names = Names::protocol(&args.options, args.n, args.reference.as_deref());
+            let mut report = Report::new(&args.options, generated.protocol(), names);
+            report.note("checkpoint", json!(label));
+            report.note("arch", json!(generator.arch.to_released()));
+            report.note("latent_seed", json!(args.latent_seed));
+            report.count(&generated, reference);
+            report
+        });
+        report.scores(&generated, reference, wanted)?;
     }
-    if let Some(reference) = &reference {
-        report.compare(&generated, reference, plan.wanted)?;
-    }
-    report.finish(&plan, args.json)
+    report.context("one score is computed at least")?.finish(&plan, args.json)
 }
 
 /// The generator's images, u8, in memory.

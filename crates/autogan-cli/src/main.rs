@@ -78,7 +78,7 @@ enum Command {
     Export(export::Args),
     /// Score what a checkpoint's generator makes.
     Eval(Box<eval::Args>),
-    /// Score images: Inception Score, FID, KID, precision and recall.
+    /// Score images: Inception Score, FID, KID, precision and recall, and their kin.
     Score(Box<score::Args>),
     /// Fetch, check and convert weight files; check the scorer against published values.
     #[command(subcommand)]

@@ -1,4 +1,5 @@
-//! This crate scores generated images: Inception Score, Fréchet distance, KID, precision and recall.
+//! This crate scores generated images: Inception Score, Fréchet distance, KID and MMD, MIND, precision, recall, density
+//! and coverage, each with an interval where it is asked for.
 //!
 //! A score is made in three steps, and each of them can be used alone:
 //!
@@ -6,7 +7,7 @@
 //!    `[N, K]`;
 //! 2. [`Matrix`] keeps them, or [`Statistics`] streams them into mean and covariance;
 //! 3. a pure function in `f64` makes the score: [`inception_score`], [`frechet_distance`],
-//!    [`kernel_distance`], [`precision_recall`].
+//!    [`kernel_distance`], [`mmd`], [`mind`], [`precision_recall`], [`prdc`]; `…_interval` adds how sure it is.
 //!
 //! [`score_generator`] does all three for a function that makes images; [`ModuleExtractor`] makes an extractor of any
 //! candle module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
@@ -27,6 +28,7 @@ pub mod numpy_rng;
 mod registry;
 pub mod scores;
 mod statistics;
+pub mod torch_rng;
 
 pub use error::{Error, Result};
 pub use extractor::{Extraction, FeatureExtractor, FeatureSet, extract_batched};
@@ -34,8 +36,20 @@ pub use generator::{GeneratorScore, GeneratorScoreOptions, score_generator};
 pub use matrix::Matrix;
 pub use module::{ModuleExtractor, ModuleInput};
 pub use registry::{SCORERS, ScorerOptions, ScorerSpec, load_scorer};
-pub use scores::frechet::{frechet_distance, frechet_distance_of_sets};
-pub use scores::inception::{InceptionScore, InceptionScoreConfig, inception_score};
-pub use scores::kernel::{KernelDistance, KernelDistanceConfig, kernel_distance};
-pub use scores::prc::{PrecisionRecall, precision_recall};
+pub use scores::frechet::{
+    FrechetSide, frechet_distance, frechet_distance_interval, frechet_distance_of_sets,
+};
+pub use scores::inception::{
+    InceptionScore, InceptionScoreConfig, inception_score, inception_score_interval,
+};
+pub use scores::kernel::{
+    Estimator, Kernel, KernelDistance, KernelDistanceConfig, MmdConfig, kernel_distance,
+    kernel_distance_interval, mmd, mmd_interval,
+};
+pub use scores::mind::{MindConfig, mind, mind_along, mind_interval};
+pub use scores::prc::{
+    Prdc, PrdcIntervals, PrecisionRecall, prdc, prdc_intervals, precision_recall,
+    precision_recall_intervals,
+};
+pub use scores::resample::{Interval, ResampleConfig, Samples};
 pub use statistics::{GaussianStats, Statistics};

@@ -3,7 +3,7 @@
 
 use autogan_metrics::numpy_rng::RandomState;
 use autogan_metrics::{
-    InceptionScoreConfig, KernelDistanceConfig, Matrix, Statistics, frechet_distance,
+    InceptionScoreConfig, Kernel, KernelDistanceConfig, Matrix, Statistics, frechet_distance,
     frechet_distance_of_sets, inception_score, kernel_distance, precision_recall,
 };
 use serde_json::Value;
@@ -143,7 +143,8 @@ fn frechet_of_singular_sets() {
 
 #[test]
 fn kernel_distances() {
-    let config = KernelDistanceConfig { subsets: 5, subset_size: 100, seed: 2020 };
+    let config =
+        KernelDistanceConfig { kernel: Kernel::kid(), subsets: 5, subset_size: 100, seed: 2020 };
     let golden = &golden()["kid_5x100_seed_2020"];
     let found = kernel_distance(&a(), &b(), &config).unwrap();
     close(found.mean, &golden["mean"], 1e-6);

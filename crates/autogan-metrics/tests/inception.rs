@@ -111,6 +111,29 @@ fn taps_equal_the_python_scorers() {
     assert_eq!(check(&file, "clean", Preset::Clean, images), 6);
 }
 
+/// The features of sFID, by both forms of the network and as an extractor.
+#[test]
+fn spatial_features_are_those_of_adms_evaluator() {
+    let images = Archive::read_any(own_golden("features.safetensors")).unwrap();
+    let images = images.require("images").unwrap();
+    let file = Archive::read_any(own_golden("spatial.safetensors")).unwrap();
+    let expected = file.require("torch_fidelity.spatial").unwrap();
+    assert_eq!(expected.dims(), [3, 17 * 17 * 7]);
+    let preset = Preset::TorchFidelity;
+    let plain = InceptionV3::by_operators(weights(), preset, Tap::Spatial, &Device::Cpu).unwrap();
+    let packed =
+        InceptionV3::from_archive(weights(), preset, Tap::Spatial, &device_or("cpu")).unwrap();
+    for extractor in [plain, packed] {
+        let found = extractor.extract(images).unwrap();
+        let gap = gap(&found.features, expected);
+        assert!(gap < 1e-4, "{gap:e} relative");
+        assert_eq!((extractor.dims(), extractor.classes()), (2023, 0));
+        assert_eq!(extractor.name(), "inception-v3-torch-fidelity-spatial");
+        assert_eq!(found.logits.dims(), [3, 0]);
+    }
+    assert_eq!("spatial".parse::<Tap>().unwrap(), Tap::Spatial);
+}
+
 /// The network operator by operator, as a GPU runs it, here with the operators of the CPU.
 #[test]
 fn taps_by_operators_equal_the_python_scorers() {
@@ -175,7 +198,11 @@ fn scores_equal_the_shared_golden_values() {
     close(frechet_distance_of_sets(&a, &b).unwrap(), exact, 1e-6);
     let stats = |set| Statistics::of(set).unwrap();
     close(frechet_distance(&stats(&a), &stats(&b)).unwrap(), exact, 1e-6);
-    let config = KernelDistanceConfig { subsets: 10, subset_size: 100, seed: 2020 };
+    let config = KernelDistanceConfig {
+        subsets: 10,
+        subset_size: 100,
+        ..KernelDistanceConfig::torch_fidelity()
+    };
     let kid = kernel_distance(&a, &b, &config).unwrap();
     close(kid.mean, "/kid_10x100_seed_2020/kernel_inception_distance_mean", 1e-3);
     close(kid.std, "/kid_10x100_seed_2020/kernel_inception_distance_std", 1e-3);

@@ -292,6 +292,16 @@ fn arrays_are_found_by_what_they_are() {
     assert_eq!((source.len(), stored.stats.mean, stored.stats.cov), (2, vec![1.5], vec![4.]));
     assert!(source.left_out().is_empty());
     assert_eq!(stored.stats.count, None, "nobody says how many images the statistics are of");
+
+    // As the reference batches of ADM's evaluator are.
+    let spatial = [("mu_s.npy", mu), ("sigma_s.npy", sigma)];
+    let Ok(Input::ImagesWithStatistics(source, stored)) =
+        input(&file("adm.npz", &[&both[..], &spatial[..]].concat()))
+    else {
+        panic!("images and statistics");
+    };
+    assert_eq!(stored.spatial.unwrap().cov, [4.]);
+    assert!(source.left_out().is_empty(), "spatial statistics are read, too");
 }
 
 #[test]

@@ -53,7 +53,7 @@ const BESIDE: &[(&str, &[u8], &str)] = &[
 
 /// A text in protocol 2.
 fn text(value: &str) -> Vec<u8> {
-    [b"X", &(value.len() as u32).to_le_bytes()[..], value.as_bytes()].concat()
+    [&b"X"[..], &(value.len() as u32).to_le_bytes()[..], value.as_bytes()].concat()
 }
 
 /// A tensor of two elements in storage 0.

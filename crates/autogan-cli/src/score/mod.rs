@@ -1,15 +1,21 @@
-//! `autogan score` computes the Inception Score, FID, KID, precision and recall of images.
+//! `autogan score` computes the Inception Score, FID, KID, precision and recall of images, and their kin.
 
+mod compare;
 mod extractor;
+mod looked;
 mod names;
+mod passes;
 mod plan;
 mod report;
 mod sets;
+mod settings;
 
 pub use names::Names;
-pub use plan::{Outline, Plan, Wanted};
+pub use passes::Passes;
+pub use plan::{Outline, Wanted};
 pub use report::Report;
-pub use sets::{EXTRACTING, Sets};
+pub use sets::EXTRACTING;
+pub use settings::{Comparisons, Settings};
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +27,7 @@ use autogan_metrics::io::write_statistics;
 use candle_core::Device;
 use indicatif::ProgressBar;
 
+use self::sets::Sets;
 use crate::device;
 use crate::terminal::bar;
 
@@ -49,15 +56,11 @@ pub struct Args {
     /// Inception Score of GEN
     #[arg(long = "is", visible_alias = "isc")]
     inception_score: bool,
-    /// Fréchet distance of GEN and REF; the default with two inputs
-    #[arg(long)]
+    /// Fréchet distance of GEN and REF over any extractor's features; the default with two inputs
+    #[arg(long, visible_alias = "fd")]
     fid: bool,
-    /// Kernel distance of GEN and REF
-    #[arg(long)]
-    kid: bool,
-    /// Precision and recall of GEN against REF, the real images
-    #[arg(long)]
-    prc: bool,
+    #[command(flatten)]
+    comparisons: Comparisons,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -84,7 +87,7 @@ struct StatsArgs {
 }
 
 /// What all forms of the command share.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Network that sees the images
     #[arg(long, default_value = extractor::INCEPTION, value_parser = extractor::names())]
@@ -128,24 +131,20 @@ pub struct Options {
     /// Directory of a dataset's files
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Inception features: 64, 192, 768 or 2048 [default: 2048]
+    /// Inception features: 64, 192, 768, 2048, or spatial, those of sFID [default: 2048]
     #[arg(long, value_parser = tap)]
     dims: Option<Tap>,
     /// Splits of the Inception Score
     #[arg(long, default_value_t = 10)]
     splits: usize,
-    /// Seed of the Inception Score's shuffle and of KID's subsets
+    /// Seed of the Inception Score's shuffle, of KID's subsets, MIND's projections and the halves of intervals
     #[arg(long, default_value_t = 2020)]
     seed: u32,
     /// Take the images in their order for the Inception Score
     #[arg(long)]
     no_shuffle: bool,
-    /// Number of KID's subsets
-    #[arg(long, default_value_t = 100)]
-    kid_subsets: usize,
-    /// Images in each of KID's subsets
-    #[arg(long, default_value_t = 1000)]
-    kid_subset_size: usize,
+    #[command(flatten)]
+    settings: Settings,
     /// Where features are kept; the user's cache without it
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
@@ -167,6 +166,22 @@ impl Options {
         device::open(&self.device)
     }
 
+    /// The same options for the spatial features of sFID. It fails for another extractor than Inception.
+    pub fn spatial(&self) -> anyhow::Result<Self> {
+        ensure!(
+            self.extractor == extractor::INCEPTION,
+            "--sfid: expected --extractor {}, whose spatial features it takes, found {}",
+            extractor::INCEPTION,
+            self.extractor
+        );
+        Ok(Self { dims: Some(Tap::Spatial), ..self.clone() })
+    }
+
+    /// Whether the features are those of sFID.
+    fn is_spatial(&self) -> bool {
+        self.extractor == extractor::INCEPTION && self.dims == Some(Tap::Spatial)
+    }
+
     /// A progress bar of `length` steps, hidden where nothing is to be shown.
     pub fn bar(&self, length: usize, template: &str) -> ProgressBar {
         bar(length, template, self.silent)
@@ -186,8 +201,10 @@ impl Options {
         }
     }
 
-    /// Refuses options that the extractor would pass over.
+    /// Refuses settings that no score can have, and options that the extractor would pass over.
     pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(self.splits > 0, "--splits: expected at least 1, found 0");
+        self.settings.check()?;
         let unused = [
             ("--preset", self.preset.is_some()),
             ("--dims", self.dims.is_some()),
@@ -221,42 +238,37 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let first = args.generated.as_ref().or(args.input1.as_ref());
     let second = args.reference.as_ref().or(args.input2.as_ref());
     let first = first.context("nothing to score: give GEN, or --input1 GEN")?;
-    let asked = args.inception_score || args.fid || args.kid || args.prc;
-    let wanted = Wanted {
-        inception_score: args.inception_score,
-        fid: args.fid || !asked,
-        kid: args.kid,
-        prc: args.prc,
-    };
-    let two = wanted.fid || wanted.kid || wanted.prc;
+    let comparisons = args.comparisons;
+    let fid = args.fid || !(args.inception_score || comparisons.any());
+    let wanted = Wanted { inception_score: args.inception_score, fid, comparisons };
+    let two = wanted.compares();
     if two && second.is_none() {
         bail!(
-            "FID, KID, precision and recall compare two sets: give REF too, or ask for --is only"
+            "all scores but the Inception Score compare two sets: give REF too, or ask for --is only"
         );
     }
-    let mut sets = Sets::new(&args.options);
+    let spatial = comparisons.sfid.then(|| args.options.spatial()).transpose()?;
     let inputs: Vec<&str> =
         std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
-    let looked = sets.look(&inputs)?;
-    let generated = looked.first().context("one set is looked at for each input")?;
-    let reference = looked.get(1).map(Outline::of);
-    let plan = Plan::new(&args.options, wanted, Outline::of(generated), reference);
+    let passes = Passes::look(&args.options, spatial.as_ref(), wanted, &inputs, None)?;
+    let plan = passes.plan();
     plan.announce()?;
-    let mut read =
-        looked.into_iter().map(|input| sets.read(input)).collect::<anyhow::Result<Vec<_>>>()?;
-    let reference = (read.len() > 1).then(|| read.pop()).flatten();
-    let generated = read.pop().context("one set is read for each input")?;
-    let protocol = generated.protocol().or_else(|| reference.as_ref()?.protocol());
-    let names = Names::torch_fidelity(protocol.map(|(extractor, _)| extractor));
-    let mut report = Report::new(&args.options, protocol, names);
-    report.count(&generated, reference.as_ref());
-    if plan.wanted.inception_score {
-        report.inception_score(&generated)?;
+    let mut report = None;
+    for (mut pass, wanted) in passes.needed(&plan) {
+        let mut read = pass.read()?;
+        let reference = (read.len() > 1).then(|| read.pop()).flatten();
+        let generated = read.pop().context("one set is read for each input")?;
+        let reference = reference.as_ref();
+        let report = report.get_or_insert_with(|| {
+            let protocol = generated.protocol().or_else(|| reference?.protocol());
+            let names = Names::torch_fidelity(&args.options, protocol.map(|(name, _)| name));
+            let mut report = Report::new(&args.options, protocol, names);
+            report.count(&generated, reference);
+            report
+        });
+        report.scores(&generated, reference, wanted)?;
     }
-    if let Some(reference) = &reference {
-        report.compare(&generated, reference, plan.wanted)?;
-    }
-    report.finish(&plan, args.json)
+    report.context("one score is computed at least")?.finish(&plan, args.json)
 }
 
 fn write_stats(args: &StatsArgs) -> anyhow::Result<()> {

@@ -2,25 +2,41 @@
 
 use anyhow::bail;
 
-use super::Options;
-use super::sets::Looked;
+use super::compare::NEIGHBOURS;
+use super::looked::Looked;
+use super::{Comparisons, Options};
 
-/// The neighbours that precision and recall need in each set, and the image itself.
-const LEAST_FOR_PRECISION: usize = super::report::NEIGHBOURS + 1;
+/// Images of which two halves can be drawn that have a covariance each.
+const LEAST_FOR_HALVES: usize = 4;
 
 /// Scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     pub inception_score: bool,
     pub fid: bool,
-    pub kid: bool,
-    pub prc: bool,
+    pub comparisons: Comparisons,
 }
 
 impl Wanted {
     /// Whether there is none.
-    fn is_empty(self) -> bool {
-        !(self.inception_score || self.fid || self.kid || self.prc)
+    pub fn is_empty(self) -> bool {
+        !(self.inception_score || self.compares())
+    }
+
+    /// Whether any of them compares two sets.
+    pub fn compares(self) -> bool {
+        self.fid || self.comparisons.any()
+    }
+
+    /// Those of the spatial features of sFID, or those of the features that are asked for.
+    pub fn over(self, spatial: bool) -> Self {
+        match spatial {
+            true => {
+                let comparisons = self.comparisons.only_sfid();
+                Self { inception_score: false, fid: false, comparisons }
+            }
+            false => Self { comparisons: Comparisons { sfid: false, ..self.comparisons }, ..self },
+        }
     }
 }
 
@@ -44,7 +60,7 @@ impl<'a> Outline<'a> {
             label: &looked.label,
             images: looked.images().map(autogan_metrics::io::ImageSource::len),
             unlike: looked.unlike.as_deref(),
-            stored: looked.stored().is_some(),
+            stored: looked.stats().is_some(),
         }
     }
 
@@ -80,12 +96,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the scores `wanted` of `generated`, and against `reference` those that compare.
+    /// Plans the scores `wanted` of the first of `sets`, against the second those that compare; `spatial` are the same
+    /// sets for sFID, whose statistics are others.
     pub fn new(
         options: &Options,
         mut wanted: Wanted,
-        generated: Outline<'_>,
-        reference: Option<Outline<'_>>,
+        sets: &[Outline<'_>],
+        spatial: &[Outline<'_>],
     ) -> Self {
         let mut refused = Vec::new();
         let mut check = |asked: &mut bool, fault: Option<String>| {
@@ -94,20 +111,24 @@ impl Plan {
                 refused.push(fault);
             }
         };
+        let need = Need { halves: options.settings.halves() };
+        let (score, asked) = ("the Inception Score", &mut wanted.inception_score);
+        check(asked, options.is_spatial().then(|| NO_CLASSES.to_owned()));
         let splits = options.splits;
-        let help = "give more images, or fewer --splits";
-        check(&mut wanted.inception_score, generated.lacks("the Inception Score", splits, help));
-        let sets: Vec<Outline<'_>> = std::iter::once(generated).chain(reference).collect();
-        let first = |fault: &dyn Fn(&Outline<'_>) -> Option<String>| sets.iter().find_map(fault);
-        check(&mut wanted.fid, first(&|set| set.unlike.map(str::to_owned)));
-        let fid = first(&|set| (!set.stored).then(|| set.lacks("FID", 2, "give more images"))?);
-        check(&mut wanted.fid, fid);
-        let size = options.kid_subset_size;
-        let help = "give more images, or a smaller --kid-subset-size";
-        check(&mut wanted.kid, first(&|set| set.lacks("KID", size, help)));
-        let least = LEAST_FOR_PRECISION;
-        let prc = first(&|set| set.lacks("precision and recall", least, "give more images"));
-        check(&mut wanted.prc, prc);
+        check(
+            asked,
+            need.images(sets.get(..1).unwrap_or_default(), score, splits, ", or fewer --splits"),
+        );
+        check(&mut wanted.fid, need.statistics(sets, "FID"));
+        let all = &mut wanted.comparisons;
+        check(&mut all.sfid, need.statistics(spatial, "sFID"));
+        check(&mut all.kid, need.subsets(sets, options.settings.subset_size()));
+        check(&mut all.prc, need.images(sets, "precision and recall", NEIGHBOURS + 1, ""));
+        let (score, least) = ("density and coverage", options.settings.neighbours() + 1);
+        let help = ", or fewer --density-neighbours";
+        check(&mut all.density, need.images(sets, score, least, help));
+        check(&mut all.mmd, need.images(sets, "MMD", 2, ""));
+        check(&mut all.mind, need.images(sets, "MIND", 1, ""));
         Self { wanted, refused }
     }
 
@@ -118,5 +139,157 @@ impl Plan {
         }
         self.refused.iter().for_each(|fault| crate::terminal::error(fault));
         Ok(())
+    }
+}
+
+/// Why spatial features have no Inception Score.
+const NO_CLASSES: &str =
+    "the Inception Score needs classes, and spatial features have none: leave out --dims spatial";
+
+/// What scores need of the sets.
+struct Need {
+    /// Whether halves of the sets are scored, too.
+    halves: bool,
+}
+
+impl Need {
+    /// The fault of a score that needs `least` images in each set and in each half of it.
+    fn images(
+        &self,
+        sets: &[Outline<'_>],
+        score: &str,
+        least: usize,
+        help: &str,
+    ) -> Option<String> {
+        let least = if self.halves { (2 * least).max(LEAST_FOR_HALVES) } else { least };
+        self.lacking(sets, score, least, help)
+    }
+
+    /// The fault of KID: its halves are scored without subsets.
+    fn subsets(&self, sets: &[Outline<'_>], size: usize) -> Option<String> {
+        let least = if self.halves { size.max(LEAST_FOR_HALVES) } else { size };
+        self.lacking(sets, "KID", least, ", or a smaller --kid-subset-size")
+    }
+
+    /// The fault of a Fréchet distance, which takes statistics where they are stored.
+    fn statistics(&self, sets: &[Outline<'_>], score: &str) -> Option<String> {
+        if let Some(unlike) = sets.iter().find_map(|set| set.unlike) {
+            return Some(unlike.to_owned());
+        }
+        if self.halves && sets.iter().all(|set| set.stored) {
+            return Some(format!(
+                "an interval of {score} needs images of one set at least, found the mean and covariance of both: \
+                 leave out --bootstrap"
+            ));
+        }
+        let of_images: Vec<Outline<'_>> = sets.iter().filter(|set| !set.stored).copied().collect();
+        self.images(&of_images, score, 2, "")
+    }
+
+    fn lacking(
+        &self,
+        sets: &[Outline<'_>],
+        score: &str,
+        least: usize,
+        help: &str,
+    ) -> Option<String> {
+        let without = if self.halves { ", or leave out --bootstrap" } else { "" };
+        let help = format!("give more images{help}{without}");
+        // A set without images comes first: no number of images in the other one helps.
+        let without = sets.iter().filter(|set| set.images.is_none());
+        without.chain(sets).find_map(|set| set.lacks(score, least, &help))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        comparisons: Comparisons,
+        #[command(flatten)]
+        options: Options,
+    }
+
+    const ALL: &str = "--kid --prc --density --sfid --mmd --mind";
+
+    fn plan(line: &str, sets: &[Outline<'_>], spatial: &[Outline<'_>]) -> Plan {
+        let words = ["score"].into_iter().chain(ALL.split(' ')).chain(line.split_whitespace());
+        let Line { comparisons, options } = Line::parse_from(words);
+        let wanted = Wanted { inception_score: true, fid: true, comparisons };
+        Plan::new(&options, wanted, sets, spatial)
+    }
+
+    /// The refusals for two sets of `n` images.
+    fn refused(line: &str, n: usize) -> Vec<String> {
+        let sets = [Outline::to_be_made("gen", n), Outline::to_be_made("ref", n)];
+        plan(line, &sets, &sets).refused
+    }
+
+    #[test]
+    fn each_score_has_a_least_number_of_images() {
+        let line = "--splits 7 --kid-subset-size 9 --density-neighbours 7";
+        let found = refused(line, 1);
+        let least = [
+            "the Inception Score needs at least 7",
+            "FID needs at least 2",
+            "sFID needs at least 2",
+            "KID needs at least 9",
+            "precision and recall needs at least 4",
+            "density and coverage needs at least 8",
+            "MMD needs at least 2",
+        ];
+        assert_eq!(found.len(), least.len(), "{found:?}");
+        for (found, least) in found.iter().zip(least) {
+            assert!(found.starts_with(&format!("{least} images, found 1 in gen")), "{found}");
+        }
+        assert_eq!(refused(line, 8).len(), 1, "{:?}", refused(line, 8));
+        assert!(refused(line, 9).is_empty());
+    }
+
+    #[test]
+    fn halves_need_twice_as_many_images_but_for_kids_subsets() {
+        let line = "--splits 7 --kid-subset-size 9 --density-neighbours 7 --bootstrap 20";
+        let found = refused(line, 3);
+        let least = [14, 4, 4, 9, 8, 16, 4, 4];
+        assert_eq!(found.len(), least.len(), "{found:?}");
+        for (found, least) in found.iter().zip(least) {
+            assert!(found.contains(&format!("at least {least} images, found 3")), "{found}");
+            assert!(found.ends_with("or leave out --bootstrap"), "{found}");
+        }
+        assert_eq!(refused(line, 15).len(), 1);
+        assert!(refused(line, 16).is_empty());
+    }
+
+    #[test]
+    fn statistics_serve_the_frechet_distances_only() {
+        let images = Outline::to_be_made("gen", 2000);
+        let stored = Outline { label: "ref", images: None, unlike: None, stored: true };
+        let wrong = Outline { unlike: Some("ref has no mu_s"), stored: false, ..stored };
+        let found = plan("", &[images, stored], &[images, wrong]);
+        assert!(found.wanted.inception_score && found.wanted.fid);
+        assert!(!found.wanted.comparisons.any());
+        assert_eq!(found.refused[0], "ref has no mu_s");
+        assert!(found.refused[1..].iter().all(|fault| fault.contains("needs images, and ref")));
+        assert!(plan("", &[images, stored], &[images, stored]).wanted.comparisons.sfid);
+
+        // Two sets of statistics have no halves; one of them has.
+        let both = Outline { images: Some(2000), ..stored };
+        let found = plan("--bootstrap 20", &[both, both], &[both, images]);
+        assert!(!found.wanted.fid && found.wanted.comparisons.sfid);
+        assert_eq!(found.refused.len(), 1);
+        assert!(found.refused[0].contains("an interval of FID needs images"), "{found:?}");
+    }
+
+    #[test]
+    fn spatial_features_have_no_classes() {
+        let images = Outline::to_be_made("gen", 2000);
+        let found = plan("--dims spatial", &[images, images], &[images, images]);
+        assert_eq!(found.refused, [NO_CLASSES]);
+        assert!(!found.wanted.inception_score && found.wanted.fid);
     }
 }

@@ -3,22 +3,19 @@
 use std::process::ExitCode;
 
 use autogan_metrics::inception::Preset;
+use autogan_metrics::scores::resample::LEVEL;
 use autogan_metrics::{
-    InceptionScoreConfig, KernelDistanceConfig, frechet_distance, frechet_distance_of_sets,
-    inception_score, kernel_distance, precision_recall,
+    InceptionScoreConfig, Interval, ResampleConfig, inception_score, inception_score_interval,
 };
 use serde_json::{Map, Value, json};
 
 use super::Options;
 use super::names::{INCEPTION, Metric, Names};
 use super::plan::{Plan, Wanted};
-use super::sets::{Protocol, Set, check_comparable};
+use super::sets::{Protocol, Set};
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
-
-/// Neighbour whose distance makes the radius of precision and recall.
-pub const NEIGHBOURS: usize = 3;
 
 /// The preset in an extractor's name: `clean` of `inception-v3-clean-64`. Other extractors have one each, themselves.
 fn preset(extractor: &str) -> &str {
@@ -42,10 +39,10 @@ fn readable(value: f64) -> String {
 
 /// Scores as JSON and as lines of text.
 pub struct Report<'a> {
-    options: &'a Options,
+    pub(super) options: &'a Options,
     json: Map<String, Value>,
     lines: Vec<String>,
-    names: Names,
+    pub(super) names: Names,
 }
 
 impl<'a> Report<'a> {
@@ -57,6 +54,10 @@ impl<'a> Report<'a> {
         report.note("extractor", json!(name));
         report.note("weights_sha256", json!(weights.flatten()));
         report.note("preset", json!(name.map(preset)));
+        if let Some(config) = report.resample() {
+            let (halves, seed) = (config.resamples, config.seed);
+            report.note("intervals", json!({ "percent": LEVEL, "halves": halves, "seed": seed }));
+        }
         report
     }
 
@@ -94,85 +95,73 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Adds a score with its spread, where it has one.
-    fn add(&mut self, metric: Metric, value: f64, std: Option<f64>) {
+    /// Adds a score with its spread and its interval, where it has them.
+    pub(super) fn add(
+        &mut self,
+        metric: Metric,
+        value: f64,
+        std: Option<f64>,
+        interval: Option<Interval>,
+    ) {
         let (key, key_of_std) = self.names.keys(metric, std.is_some());
         self.json.insert(key, json!(value));
         let spread = std.map_or(String::new(), |std| format!(" ± {}", readable(std)));
         if let Some(std) = std {
             self.json.insert(key_of_std, json!(std));
         }
-        self.lines.push(format!("{}:  {}{spread}", self.names.title(metric), readable(value)));
+        let range = interval.map_or(String::new(), |interval| {
+            let key = self.names.key(metric);
+            let parts = [
+                ("low", interval.low),
+                ("high", interval.high),
+                ("standard_error", interval.std_error),
+            ];
+            for (part, value) in parts {
+                self.json.insert(format!("{key}_{part}"), json!(value));
+            }
+            format!("  [{}, {}]", readable(interval.low), readable(interval.high))
+        });
+        let (title, value) = (self.names.title(metric), readable(value));
+        self.lines.push(format!("{title}:  {value}{spread}{range}"));
+    }
+
+    /// Adds the scores of a set, and against a reference those that compare, each if it is asked for.
+    pub fn scores(
+        &mut self,
+        generated: &Set,
+        reference: Option<&Set>,
+        wanted: Wanted,
+    ) -> anyhow::Result<()> {
+        if wanted.inception_score {
+            self.inception_score(generated)?;
+        }
+        match reference {
+            Some(reference) if wanted.compares() => self.compare(generated, reference, wanted),
+            _ => Ok(()),
+        }
     }
 
     /// Adds the Inception Score.
-    pub fn inception_score(&mut self, generated: &Set) -> anyhow::Result<()> {
+    fn inception_score(&mut self, generated: &Set) -> anyhow::Result<()> {
         let config = InceptionScoreConfig {
             splits: self.options.splits,
             shuffle_seed: (!self.options.no_shuffle).then_some(self.options.seed),
         };
-        let score = inception_score(&generated.features("the Inception Score")?.logits, &config)?;
-        self.add(Metric::InceptionScore, score.mean, Some(score.std));
-        Ok(())
-    }
-
-    /// Adds the scores that compare two sets: the Fréchet distance, the kernel distance, precision and recall, each if
-    /// it is asked for.
-    pub fn compare(
-        &mut self,
-        generated: &Set,
-        reference: &Set,
-        wanted: Wanted,
-    ) -> anyhow::Result<()> {
-        check_comparable(self.options, generated, reference)?;
-        if wanted.fid {
-            self.fid(generated, reference)?;
-        }
-        if wanted.kid {
-            self.kid(generated, reference)?;
-        }
-        if wanted.prc {
-            self.prc(generated, reference)?;
-        }
-        Ok(())
-    }
-
-    /// Adds the Fréchet distance.
-    fn fid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
-        let distance = match (generated, reference) {
-            (
-                Set::Features { features: a, beside: None, .. },
-                Set::Features { features: b, beside: None, .. },
-            ) => frechet_distance_of_sets(&a.features, &b.features)?,
-            _ => frechet_distance(&generated.statistics()?, &reference.statistics()?)?,
+        let logits = &generated.features("the Inception Score")?.logits;
+        let (score, interval) = match self.resample() {
+            Some(resample) => {
+                let (score, interval) = inception_score_interval(logits, &config, &resample)?;
+                (score, Some(interval))
+            }
+            None => (inception_score(logits, &config)?, None),
         };
-        self.add(Metric::Fid, distance, None);
+        self.add(Metric::InceptionScore, score.mean, Some(score.std), interval);
         Ok(())
     }
 
-    /// Adds the kernel distance.
-    fn kid(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
-        let config = KernelDistanceConfig {
-            subsets: self.options.kid_subsets,
-            subset_size: self.options.kid_subset_size,
-            seed: self.options.seed,
-        };
-        let (a, b) = (generated.features("KID")?, reference.features("KID")?);
-        let distance = kernel_distance(&a.features, &b.features, &config)?;
-        self.add(Metric::Kid, distance.mean, Some(distance.std));
-        Ok(())
-    }
-
-    /// Adds precision and recall; the reference is the real set.
-    fn prc(&mut self, generated: &Set, reference: &Set) -> anyhow::Result<()> {
-        let need = "precision and recall";
-        let (a, b) = (generated.features(need)?, reference.features(need)?);
-        let found = precision_recall(&b.features, &a.features, NEIGHBOURS)?;
-        self.add(Metric::Precision, found.precision, None);
-        self.add(Metric::Recall, found.recall, None);
-        let sum = (found.precision + found.recall).max(1e-5);
-        self.add(Metric::FScore, 2.0 * found.precision * found.recall / sum, None);
-        Ok(())
+    /// The settings of intervals, where they are asked for.
+    pub(super) fn resample(&self) -> Option<ResampleConfig> {
+        self.options.settings.resample(self.options.seed)
     }
 
     /// Prints the results, with what was asked for and could not be computed. The code is 1 when there is any of that.

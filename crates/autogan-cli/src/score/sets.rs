@@ -1,6 +1,7 @@
 //! This module reads the sets that are compared: features of images, or statistics from a file.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
@@ -13,6 +14,7 @@ use autogan_metrics::{FeatureExtractor, GaussianStats, Statistics};
 
 use super::Options;
 use super::extractor::load;
+use super::looked::Looked;
 
 /// How a bar looks while images go through an extractor; its prefix is their name.
 pub const EXTRACTING: &str = "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}";
@@ -105,49 +107,6 @@ impl Set {
     }
 }
 
-/// An input that was looked at: nothing of it is decoded yet.
-pub struct Looked {
-    /// The name that the user gave to it.
-    pub label: String,
-    input: Input,
-    /// Why its statistics cannot be compared with what the extractor gives, where they cannot.
-    pub unlike: Option<String>,
-}
-
-impl Looked {
-    /// Its images, where it holds any.
-    pub fn images(&self) -> Option<&ImageSource> {
-        match &self.input {
-            Input::Images(images) | Input::ImagesWithStatistics(images, _) => Some(images),
-            Input::Statistics(_) => None,
-        }
-    }
-
-    /// Its stored statistics, where it holds any.
-    pub fn stored(&self) -> Option<&StoredStatistics> {
-        match &self.input {
-            Input::Statistics(stored) | Input::ImagesWithStatistics(_, stored) => Some(stored),
-            Input::Images(_) => None,
-        }
-    }
-
-    /// What was found and what is taken of it, in a line.
-    fn line(&self) -> String {
-        let label = &self.label;
-        let Some(images) = self.images() else {
-            return format!("{label}: mean and covariance, no images");
-        };
-        let mut line = format!("{label}: {} images", images.len());
-        if !images.left_out().is_empty() {
-            line.push_str(&format!("; left out: {}", images.left_out()));
-        }
-        if self.stored().is_some() {
-            line.push_str("; FID reads the mean and covariance beside them, all else the images");
-        }
-        line
-    }
-}
-
 /// Opens inputs, and loads the extractor when the first of them needs it.
 pub struct Sets<'a> {
     options: &'a Options,
@@ -162,33 +121,43 @@ impl<'a> Sets<'a> {
     /// Looks at inputs, and says what it found. All are looked at before the first image goes through the network, so
     /// that a wrong path or statistics of another protocol do not cost an hour.
     pub fn look(&mut self, inputs: &[&str]) -> anyhow::Result<Vec<Looked>> {
-        let look = |label: &&str| {
-            let input = self.input(label)?;
-            Ok(Looked { label: (*label).to_owned(), input, unlike: None })
-        };
-        let mut looked = inputs.iter().map(look).collect::<anyhow::Result<Vec<_>>>()?;
+        let inputs = inputs.iter().map(|&label| Ok((label, Rc::new(self.input(label)?))));
+        let looked = self.compare_with(inputs.collect::<anyhow::Result<Vec<_>>>()?)?;
         looked.iter().for_each(|input| self.options.note(&input.line()));
+        Ok(looked)
+    }
+
+    /// Looks at inputs that other sets have looked at, for the features of these ones.
+    pub fn look_again(&mut self, looked: &[Looked]) -> anyhow::Result<Vec<Looked>> {
+        let inputs = looked.iter().map(|looked| (&*looked.label, Rc::clone(&looked.input)));
+        self.compare_with(inputs.collect())
+    }
+
+    /// Loads the extractor where there are images, and finds statistics that cannot be compared with its features.
+    fn compare_with(&mut self, inputs: Vec<(&str, Rc<Input>)>) -> anyhow::Result<Vec<Looked>> {
+        let spatial = self.options.is_spatial();
+        let mut looked: Vec<Looked> =
+            inputs.into_iter().map(|(label, input)| Looked::new(label, input, spatial)).collect();
         if looked.iter().any(|input| input.images().is_some()) {
             self.load_extractor()?;
         }
         for input in &mut looked {
-            let unlike = input.stored().and_then(|stored| {
-                self.check_stored(&input.label, stored).err().map(|error| error.to_string())
-            });
-            input.unlike = unlike;
+            input.unlike = self.check_stored(input).err().map(|error| error.to_string());
         }
         Ok(looked)
     }
 
     /// Reads an input: its images go through the extractor.
     pub fn read(&mut self, looked: Looked) -> anyhow::Result<Set> {
-        let cache = cache_dir(self.options);
-        match looked.input {
-            Input::Statistics(stored) => Ok(Set::Stored { label: looked.label, stored }),
-            Input::Images(source) => self.extract(&source, None, cache),
-            Input::ImagesWithStatistics(source, stored) => {
-                self.extract(&source, Some(stored), cache)
-            }
+        let stored = looked.stats().map(|stats| StoredStatistics {
+            stats: stats.clone(),
+            spatial: None,
+            protocol: looked.stored().and_then(|stored| stored.protocol.clone()),
+        });
+        match (looked.images(), stored) {
+            (Some(source), stored) => self.extract(source, stored, cache_dir(self.options)),
+            (None, Some(stored)) => Ok(Set::Stored { label: looked.label, stored }),
+            (None, None) => bail!("{}", without_spatial(&looked.label)),
         }
     }
 
@@ -210,18 +179,23 @@ impl<'a> Sets<'a> {
     }
 
     /// Refuses statistics that features of the loaded extractor cannot be compared with.
-    fn check_stored(&self, label: &str, stored: &StoredStatistics) -> anyhow::Result<()> {
+    fn check_stored(&self, looked: &Looked) -> anyhow::Result<()> {
+        let label = looked.label.as_str();
+        let Some(stats) = looked.stats() else {
+            ensure!(looked.images().is_some(), without_spatial(label));
+            return Ok(());
+        };
         let Some(extractor) = &self.extractor else { return Ok(()) };
         let (name, dims) = (extractor.name(), extractor.dims());
-        if let Some(protocol) = &stored.protocol {
+        if let Some(protocol) = looked.stored().and_then(|stored| stored.protocol.as_ref()) {
             let theirs = (protocol.extractor.as_str(), protocol.weights_sha256.as_deref());
             let ours = (name, extractor.weights_sha256());
             same_protocol((label, theirs), ("what is asked for here", ours))?;
         }
         ensure!(
-            stored.stats.dims() == dims,
+            stats.dims() == dims,
             "{label}: expected statistics of {dims} features, as {name} gives, found {}; see --dims",
-            stored.stats.dims()
+            stats.dims()
         );
         Ok(())
     }
@@ -302,6 +276,14 @@ impl<'a> Sets<'a> {
             version: env!("CARGO_PKG_VERSION").to_string(),
         }
     }
+}
+
+/// The fault of statistics without those of spatial features.
+fn without_spatial(label: &str) -> String {
+    format!(
+        "{label}: expected statistics of spatial features too (mu_s and sigma_s, as in the files of ADM's evaluator), \
+         found mu and sigma only; give images, or what `autogan score stats --dims spatial` makes of them"
+    )
 }
 
 /// Whether a path looks like a generator's weights or a run.

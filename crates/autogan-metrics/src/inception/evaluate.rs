@@ -10,6 +10,7 @@ use autogan_kernels::inference::{
 use candle_core::{Device, Tensor};
 
 use super::Tap;
+use super::extractor::SPATIAL_CHANNELS;
 use super::layout::{Block, Step};
 use crate::{Error, Result};
 
@@ -54,6 +55,12 @@ impl Activations {
         Self { data: pool.take(shape.pixels() * pitch), shape, channels, pitch }
     }
 
+    /// The channels of each pixel.
+    fn pixels(&self) -> impl Iterator<Item = &[f32]> {
+        let used = &self.data[..self.shape.pixels() * self.pitch];
+        used.chunks_exact(self.pitch).map(|pixel| &pixel[..self.channels])
+    }
+
     fn view(&self) -> Result<Images<'_>> {
         Ok(Images::new(&self.data, self.shape, self.pitch, (0, self.channels))?)
     }
@@ -64,8 +71,8 @@ impl Activations {
     }
 }
 
-/// Means over pixels `[n, channels]` behind the blocks that have a tap, up to the tap `last`, of images
-/// `[n, 3, side, side]`.
+/// Means over pixels `[n, channels]`, or the spatial features, behind the blocks that have a tap, up to the tap `last`,
+/// of images `[n, 3, side, side]`.
 pub(super) fn forward(
     blocks: &[Block<Convolution>],
     planes: &[f32],
@@ -75,7 +82,12 @@ pub(super) fn forward(
 ) -> Result<Vec<(Tap, Tensor)>> {
     let mut means: Vec<(Tap, Vec<f32>)> = Vec::new();
     let mut keep = |tap: Tap, x: &Activations| -> Result<()> {
-        let found = average_pixels(x.view()?);
+        let found = match tap {
+            Tap::Spatial => {
+                x.pixels().flat_map(|p| p[..SPATIAL_CHANNELS].iter().copied()).collect()
+            }
+            _ => average_pixels(x.view()?),
+        };
         match means.iter_mut().find(|(t, _)| *t == tap) {
             Some((_, means)) => means.extend(found),
             None => means.push((tap, found)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use autogan_weights::{Archive, sha256_file};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::evaluate::BufferPool;
 use super::network::Network;
@@ -23,6 +23,9 @@ const CHUNK: usize = 16;
 /// needs 0.6 GB, and 0.1 GB for the weights; cuDNN may take up to 1 GiB more.
 const GPU_CHUNK: usize = 64;
 
+/// Channels that the spatial features take.
+pub(super) const SPATIAL_CHANNELS: usize = 7;
+
 /// Places where the network can be read, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tap {
@@ -30,6 +33,9 @@ pub enum Tap {
     D64,
     /// Behind the second max pool, averaged over pixels: `[N, 192]`.
     D192,
+    /// The first 7 channels of TensorFlow's `mixed_6/conv` (`Mixed_6d.branch1x1`), not averaged, the features of sFID:
+    /// `[N, 17 · 17 · 7]`, rows, columns, then channels, as ADM's evaluator lays them out.
+    Spatial,
     /// Before the last reduction, averaged over pixels: `[N, 768]`.
     D768,
     /// The last average pool, the features of FID: `[N, 2048]`.
@@ -47,6 +53,7 @@ impl Tap {
         match self {
             Tap::D64 => 64,
             Tap::D192 => 192,
+            Tap::Spatial => 17 * 17 * SPATIAL_CHANNELS,
             Tap::D768 => 768,
             Tap::D2048 => 2048,
             Tap::LogitsUnbiased | Tap::Logits => CLASSES,
@@ -61,6 +68,7 @@ impl FromStr for Tap {
         match text {
             "64" => Ok(Tap::D64),
             "192" => Ok(Tap::D192),
+            "spatial" => Ok(Tap::Spatial),
             "768" => Ok(Tap::D768),
             "2048" => Ok(Tap::D2048),
             other => Err(wrong_dims(other)),
@@ -69,7 +77,7 @@ impl FromStr for Tap {
 }
 
 fn wrong_dims(found: &str) -> Error {
-    Error::config("dims", "64, 192, 768 or 2048", found)
+    Error::config("dims", "64, 192, 768, 2048 or spatial", found)
 }
 
 /// Inception-v3 with one preset, reading features at one tap.
@@ -131,6 +139,7 @@ impl InceptionV3 {
         let name = match features {
             Tap::D2048 => format!("inception-v3-{preset}"),
             Tap::LogitsUnbiased | Tap::Logits => return Err(wrong_dims("logits")),
+            Tap::Spatial => format!("inception-v3-{preset}-spatial"),
             other => format!("inception-v3-{preset}-{}", other.dims()),
         };
         Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
@@ -197,15 +206,21 @@ impl FeatureExtractor for InceptionV3 {
     }
 
     fn classes(&self) -> usize {
-        CLASSES
+        if self.features == Tap::Spatial { 0 } else { CLASSES }
     }
 
     fn weights_sha256(&self) -> Option<&str> {
         self.weights_sha256.as_deref()
     }
 
-    /// Features at the chosen tap, and the logits without bias, which the Inception Score takes.
+    /// Features at the chosen tap, and the logits without bias, which the Inception Score takes. Behind the spatial
+    /// features nothing is run, so that there are no logits.
     fn extract(&self, images: &Tensor) -> Result<Extraction> {
+        if self.features == Tap::Spatial {
+            let features = self.taps(images, &[Tap::Spatial])?.swap_remove(0);
+            let logits = Tensor::zeros((features.dim(0)?, 0), DType::F32, &Device::Cpu)?;
+            return Ok(Extraction { features, logits });
+        }
         let values = self.taps(images, &[self.features, Tap::LogitsUnbiased])?;
         Ok(Extraction { features: values[0].clone(), logits: values[1].clone() })
     }

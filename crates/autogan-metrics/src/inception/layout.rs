@@ -79,7 +79,7 @@ pub(super) fn blocks() -> Vec<Block<ConvPlan>> {
         block_e("Mixed_7b", 1280, |branch| branch.averaged("branch_pool", 192)),
         block_e("Mixed_7c", 2048, |b| b.max_pool(1, 1).conv("branch_pool", 192, (1, 1))),
     ];
-    let taps = [(0, Tap::D64), (1, Tap::D192), (9, Tap::D768), (12, Tap::D2048)];
+    let taps = [(0, Tap::D64), (1, Tap::D192), (8, Tap::Spatial), (9, Tap::D768), (12, Tap::D2048)];
     for (index, tap) in taps {
         blocks[index].tap = Some(tap);
     }
@@ -285,6 +285,11 @@ mod tests {
         let mut channels = 3;
         for block in blocks() {
             let mut outputs = 0;
+            // The first channels of a block are those of its first branch.
+            let first = match block.branches[0].last() {
+                Some(Step::Conv(conv)) => Some(conv.name.clone()),
+                _ => None,
+            };
             for branch in block.branches {
                 let mut at = channels;
                 for step in branch {
@@ -302,8 +307,10 @@ mod tests {
                 }
                 outputs += at;
             }
-            if let Some(tap) = block.tap {
-                assert_eq!(outputs, tap.dims());
+            match block.tap {
+                Some(Tap::Spatial) => assert_eq!(first.as_deref(), Some("Mixed_6d.branch1x1")),
+                Some(tap) => assert_eq!(outputs, tap.dims()),
+                None => {}
             }
             channels = outputs;
         }

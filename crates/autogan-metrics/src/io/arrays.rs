@@ -11,7 +11,7 @@ use autogan_files::Error as FileError;
 use super::input_error;
 use super::npy::{self, Array, Header, Values};
 use super::npz::Container;
-use super::stats_file::{PROTOCOL, StoredStatistics, statistics_in};
+use super::stats_file::{NAMES, PROTOCOL, StoredStatistics, statistics_in};
 use crate::Result;
 
 /// The name that `numpy.savez` gives to an array without one.
@@ -52,7 +52,8 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
     };
     let mut left_out = LeftOut::default();
     for (name, _) in &heads {
-        let statistic = statistics.is_some() && ["mu", "sigma", PROTOCOL].contains(&name.as_str());
+        let statistic =
+            statistics.is_some() && [&NAMES[..], &[PROTOCOL]].concat().contains(&name.as_str());
         if !statistic && chosen != Some(name.as_str()) {
             left_out.add(Reason::Array(name.clone()));
         }

@@ -54,7 +54,7 @@ pub enum Input {
     Statistics(StoredStatistics),
     /// Images, and mean and covariance beside them: the Fréchet distance is made of the latter, all else of the
     /// images.
-    ImagesWithStatistics(ImageSource, StoredStatistics),
+    ImagesWithStatistics(ImageSource, Box<StoredStatistics>),
 }
 
 /// Opens what `input` names: an existing path, or `DATASET-train`, `DATASET-test`.
@@ -84,7 +84,9 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
             let Found { images: pixels, statistics, left_out } = read_npz(path)?;
             let source = pixels.map(|p| images(Items::from(p)).leaving_out(left_out));
             match (source, statistics) {
-                (Some(source), Some(stored)) => Input::ImagesWithStatistics(source, stored),
+                (Some(source), Some(stored)) => {
+                    Input::ImagesWithStatistics(source, Box::new(stored))
+                }
                 (Some(source), None) => Input::Images(source),
                 (None, Some(stored)) => Input::Statistics(stored),
                 (None, None) => return Err(other_file(path)),

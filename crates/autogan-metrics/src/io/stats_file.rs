@@ -16,6 +16,9 @@ use super::npy::{self, Values};
 use super::npz::Container;
 use crate::{GaussianStats, Result};
 
+/// Names of the arrays that hold means and covariances: of the features, and of the spatial features.
+pub(super) const NAMES: [&str; 4] = ["mu", "sigma", "mu_s", "sigma_s"];
+
 /// Name of the array that holds the protocol.
 pub(super) const PROTOCOL: &str = "autogan";
 
@@ -37,11 +40,14 @@ pub struct StatsProtocol {
 pub struct StoredStatistics {
     /// Mean and covariance; the count is known only with a protocol.
     pub stats: GaussianStats,
+    /// Mean and covariance of the spatial features, which the files of ADM's evaluator hold, too.
+    pub spatial: Option<GaussianStats>,
     /// The protocol that the features follow; none in foreign files.
     pub protocol: Option<StatsProtocol>,
 }
 
-/// Reads `mu` `[D]` and `sigma` `[D, D]`, of any float type and order, compressed or not.
+/// Reads `mu` `[D]` and `sigma` `[D, D]`, and `mu_s` and `sigma_s` where they are there, of any float type and order,
+/// compressed or not.
 ///
 /// # Errors
 /// When the file is no npz, lacks one of them, their shapes do not fit each other, or a value is
@@ -53,25 +59,38 @@ pub fn read_statistics(path: impl AsRef<Path>) -> Result<StoredStatistics> {
 
 /// Reads the statistics in a container that was opened from `path`.
 pub(super) fn statistics_in(path: &Path, container: &mut Container) -> Result<StoredStatistics> {
-    let mut floats = |name: &str| match container.array(name)? {
-        Some(npy::Array { shape, values: Values::F64(values) }) => Ok((shape, values)),
-        Some(_) => Err(missing(path, format!("{name} of integers"))),
-        None => Err(missing(path, format!("no {name}"))),
+    let [mu, sigma, mu_s, sigma_s] = NAMES;
+    let stats = moments(container, path, [mu, sigma])?;
+    let spatial = match container.array(mu_s)? {
+        Some(_) => Some(moments(container, path, [mu_s, sigma_s])?),
+        None => None,
     };
-    let (mu_shape, mean) = floats("mu")?;
-    let (sigma_shape, cov) = floats("sigma")?;
-    let d = mean.len();
-    if mu_shape != [d] || sigma_shape != [d, d] {
-        return Err(missing(path, format!("mu {mu_shape:?} and sigma {sigma_shape:?}")));
-    }
     let protocol: Option<StatsProtocol> = match container.array(PROTOCOL)? {
         Some(npy::Array { values: Values::U8(bytes), .. }) => serde_json::from_slice(&bytes).ok(),
         _ => None,
     };
     let count = protocol.as_ref().map(|p| p.count);
-    let stats = GaussianStats { count, mean, cov };
+    let stats = GaussianStats { count, ..stats };
+    Ok(StoredStatistics { stats, spatial, protocol })
+}
+
+/// The mean and the covariance of these names.
+fn moments(container: &mut Container, path: &Path, names: [&str; 2]) -> Result<GaussianStats> {
+    let mut floats = |name: &str| match container.array(name)? {
+        Some(npy::Array { shape, values: Values::F64(values) }) => Ok((shape, values)),
+        Some(_) => Err(missing(path, format!("{name} of integers"))),
+        None => Err(missing(path, format!("no {name}"))),
+    };
+    let (mean_shape, mean) = floats(names[0])?;
+    let (cov_shape, cov) = floats(names[1])?;
+    let d = mean.len();
+    if mean_shape != [d] || cov_shape != [d, d] {
+        let [mu, sigma] = names;
+        return Err(missing(path, format!("{mu} {mean_shape:?} and {sigma} {cov_shape:?}")));
+    }
+    let stats = GaussianStats { count: None, mean, cov };
     stats.check(&path.display().to_string())?;
-    Ok(StoredStatistics { stats, protocol })
+    Ok(stats)
 }
 
 fn missing(path: &Path, found: String) -> crate::Error {

@@ -8,6 +8,7 @@
 use faer::{Mat, MatRef, Side};
 
 use super::linalg;
+use super::resample::{Interval, ResampleConfig, Samples};
 use crate::matrix::same_cols;
 use crate::{Error, GaussianStats, Matrix, Result, Statistics};
 
@@ -55,6 +56,55 @@ pub fn frechet_distance_of_sets(first: &Matrix, second: &Matrix) -> Result<f64> 
         .map_err(|_| Error::Numerics { what: "the singular values of the product of the sets" })?;
     let scale = ((n1 - 1) as f64).sqrt() * ((n2 - 1) as f64).sqrt();
     Ok(combine(&a, &b, values.iter().sum::<f64>() / scale))
+}
+
+/// One of two sets whose distance gets an interval.
+#[derive(Debug, Clone, Copy)]
+pub enum FrechetSide<'a> {
+    /// Features `[N, D]`, of which halves are drawn.
+    Features(&'a Matrix),
+    /// Statistics, which are taken as they are: the interval does not cover how they scatter.
+    Statistics(&'a GaussianStats),
+}
+
+/// The distance of two sides with its interval; `progress` is told how many halves are done.
+///
+/// # Errors
+/// As [`frechet_distance`]; [`Error::Config`] for too few resamples or statistics on both sides; [`Error::TooFew`] with
+/// fewer than 4 rows in a set.
+pub fn frechet_distance_interval(
+    first: FrechetSide<'_>,
+    second: FrechetSide<'_>,
+    config: &ResampleConfig,
+    progress: &mut dyn FnMut(usize),
+) -> Result<(f64, Interval)> {
+    let draw = |set: &Matrix, stream| Samples::draw(set.rows(), config, stream);
+    let mut halves = Vec::with_capacity(config.resamples);
+    let mut add = |distance: f64| {
+        halves.push(distance);
+        progress(halves.len());
+    };
+    let distance = match (first, second) {
+        (FrechetSide::Features(a), FrechetSide::Features(b)) => {
+            let (of_a, of_b) = (draw(a, 0)?, draw(b, 1)?);
+            for (a, b) in of_a.halves(a).zip(of_b.halves(b)) {
+                add(frechet_distance_of_sets(&a, &b)?);
+            }
+            frechet_distance_of_sets(a, b)?
+        }
+        (FrechetSide::Features(set), FrechetSide::Statistics(stats))
+        | (FrechetSide::Statistics(stats), FrechetSide::Features(set)) => {
+            for half in draw(set, 0)?.halves(set) {
+                add(frechet_distance(&Statistics::of(&half)?, stats)?);
+            }
+            frechet_distance(&Statistics::of(set)?, stats)?
+        }
+        (FrechetSide::Statistics(_), FrechetSide::Statistics(_)) => {
+            let expected = "features of one set at least, as halves of statistics cannot be drawn";
+            return Err(Error::config("an interval", expected, "statistics of both"));
+        }
+    };
+    Ok((distance, Interval::of(distance, &halves)?.within(0.0, f64::INFINITY)))
 }
 
 /// The set minus its mean, transposed to `[D, N]`.
@@ -166,6 +216,57 @@ mod tests {
         assert!((frechet_distance(&b, &a).unwrap() - expected).abs() < 1e-12);
         let zero = stats(&[0., 0.], &[0.; 4]);
         assert!((frechet_distance(&a, &zero).unwrap() - 2.0).abs() < 1e-12);
+    }
+
+    /// Features of independent normal-like values with a shift of the mean.
+    fn draw(seed: u32, shift: f64) -> Matrix {
+        let mut rng = crate::numpy_rng::RandomState::new(seed);
+        let mut value = || {
+            (0..12).map(|_| f64::from(rng.next_u32()) / 2f64.powi(32) - 0.5).sum::<f64>() + shift
+        };
+        Matrix::new(3, (0..3 * 200).map(|_| value() as f32).collect()).unwrap()
+    }
+
+    #[test]
+    fn intervals_are_as_wide_as_independent_draws_scatter() {
+        let spread = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64)
+                .sqrt()
+        };
+        let (config, mut done) = (ResampleConfig { resamples: 200, seed: 0 }, 0);
+        let stats = Statistics::of(&draw(9999, 0.0)).unwrap();
+        for fixed in [false, true] {
+            let of = |seed: u32| (draw(seed, 0.5), draw(5000 + seed, 0.0));
+            let scores: Vec<f64> = (1..=120)
+                .map(|seed| {
+                    let (a, b) = of(seed);
+                    let b = if fixed { stats.clone() } else { Statistics::of(&b).unwrap() };
+                    frechet_distance(&Statistics::of(&a).unwrap(), &b).unwrap()
+                })
+                .collect();
+            let mut error = 0.0;
+            for seed in 1..=8 {
+                let (a, b) = of(seed);
+                let second =
+                    if fixed { FrechetSide::Statistics(&stats) } else { FrechetSide::Features(&b) };
+                let (score, found) = frechet_distance_interval(
+                    FrechetSide::Features(&a),
+                    second,
+                    &config,
+                    &mut |n| done = n,
+                )
+                .unwrap();
+                assert!((score - scores[seed as usize - 1]).abs() < 1e-10);
+                assert!(found.low < score && score < found.high && done == 200);
+                error += found.std_error / 8.0;
+            }
+            let truth = spread(&scores);
+            assert!((0.75..1.35).contains(&(error / truth)), "{fixed}: {error} {truth}");
+        }
+        let both = (FrechetSide::Statistics(&stats), FrechetSide::Statistics(&stats));
+        let error = frechet_distance_interval(both.0, both.1, &config, &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("statistics of both"), "{error}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! section 4): `IS = exp(E_x KL(p(y|x) ‖ p(y)))`, the mean over equal splits, with the population standard deviation
 //! over the splits. Shuffle, splits and order of the sums follow torch-fidelity.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::resample::{Interval, ResampleConfig, Samples};
 use crate::error::enough;
 use crate::numpy_rng::RandomState;
 use crate::{Error, Matrix, Result};
@@ -45,7 +47,31 @@ pub struct InceptionScore {
 /// [`Error::Config`] for 0 splits, [`Error::TooFew`] with fewer images than splits,
 /// [`Error::Shape`] for logits without columns, [`Error::NotFinite`] for NaN or infinite logits.
 pub fn inception_score(logits: &Matrix, config: &InceptionScoreConfig) -> Result<InceptionScore> {
-    let (n, k, splits) = (logits.rows(), logits.cols(), config.splits);
+    check(logits, config, logits.rows())?;
+    Ok(score_of(logits, (0..logits.rows()).collect(), config))
+}
+
+/// [`inception_score`] with its interval, which stands for the images; `std` stands for the splits.
+///
+/// # Errors
+/// As [`inception_score`]; [`Error::TooFew`] when a half holds fewer images than splits; [`Error::Config`] for too few
+/// resamples.
+pub fn inception_score_interval(
+    logits: &Matrix,
+    config: &InceptionScoreConfig,
+    resample: &ResampleConfig,
+) -> Result<(InceptionScore, Interval)> {
+    check(logits, config, logits.rows() / 2)?;
+    let samples = Samples::draw(logits.rows(), resample, 0)?;
+    let score = |sample: usize| score_of(logits, samples.rows_of(sample), config);
+    let halves: Vec<f64> =
+        (1..samples.count()).into_par_iter().map(|sample| score(sample).mean).collect();
+    let found = score(0);
+    Ok((found, Interval::of(found.mean, &halves)?.within(1.0, logits.cols() as f64)))
+}
+
+fn check(logits: &Matrix, config: &InceptionScoreConfig, n: usize) -> Result<()> {
+    let (k, splits) = (logits.cols(), config.splits);
     if splits == 0 {
         return Err(Error::config("splits", "at least 1", "0"));
     }
@@ -56,16 +82,21 @@ pub fn inception_score(logits: &Matrix, config: &InceptionScoreConfig) -> Result
     }
     let remedy = format!("give more images or fewer than {splits} splits");
     enough("the Inception Score", splits, n, &remedy)?;
-    logits.check_finite("logits")?;
+    logits.check_finite("logits")
+}
+
+/// The score of the rows `rows`, which are shuffled and split as if they were the set.
+fn score_of(logits: &Matrix, rows: Vec<usize>, config: &InceptionScoreConfig) -> InceptionScore {
+    let (n, splits) = (rows.len(), config.splits);
     let order = match config.shuffle_seed {
-        Some(seed) => RandomState::new(seed).permutation(n),
-        None => (0..n).collect(),
+        Some(seed) => RandomState::new(seed).permutation(n).into_iter().map(|i| rows[i]).collect(),
+        None => rows,
     };
     let scores: Vec<f64> = (0..splits)
-        .map(|i| split_score(logits, &order[i * n / splits..(i + 1) * n / splits], k))
+        .map(|i| split_score(logits, &order[i * n / splits..(i + 1) * n / splits], logits.cols()))
         .collect();
     let (mean, std) = mean_and_population_std(&scores);
-    Ok(InceptionScore { mean, std })
+    InceptionScore { mean, std }
 }
 
 /// `exp(mean_x Σ_y p(y|x) (log p(y|x) − log p(y)))` over the rows `rows`.
@@ -145,6 +176,28 @@ mod tests {
             assert!((s.mean - mean).abs() < gap, "{} {mean}", s.mean);
             assert!((s.std - std).abs() < 1e-12 && (splits > 1 || s.std == 0.0), "{}", s.std);
         }
+    }
+
+    #[test]
+    fn halves_are_scored_as_if_they_were_sets() {
+        let value = |i: usize| ((i * 7919) % 1013) as f32 / 200.0;
+        let logits = Matrix::new(4, (0..4 * 90).map(value).collect()).unwrap();
+        let resample = ResampleConfig { resamples: 25, seed: 3 };
+        for shuffle_seed in [None, Some(7)] {
+            let config = InceptionScoreConfig { splits: 3, shuffle_seed };
+            let (found, interval) = inception_score_interval(&logits, &config, &resample).unwrap();
+            assert_eq!(found, inception_score(&logits, &config).unwrap());
+            let samples = Samples::draw(90, &resample, 0).unwrap();
+            let halves: Vec<f64> = samples
+                .halves(&logits)
+                .map(|half| inception_score(&half, &config).unwrap().mean)
+                .collect();
+            assert_eq!(interval, Interval::of(found.mean, &halves).unwrap());
+            assert!(interval.std_error > 0.0);
+        }
+        let config = InceptionScoreConfig::in_order(46);
+        assert!(inception_score(&logits, &config).is_ok());
+        assert!(inception_score_interval(&logits, &config, &resample).is_err(), "halves of 45");
     }
 
     #[test]

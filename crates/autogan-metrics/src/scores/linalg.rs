@@ -1,4 +1,4 @@
-//! These functions multiply feature sets in `f64` with faer.
+//! These functions multiply matrices in `f64` with faer.
 //!
 //! Work is split into column blocks of a fixed width, so that the bits do not depend on the number
 //! of threads.
@@ -8,15 +8,8 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use crate::Matrix;
-
 /// Columns of the result that one task computes.
 const BLOCK: usize = 256;
-
-/// The matrix in `f64`, transposed to `[cols, rows]` (which keeps the memory order).
-pub(crate) fn transposed(m: &Matrix) -> Mat<f64> {
-    Mat::from_fn(m.cols(), m.rows(), |i, j| f64::from(m.row(j)[i]))
-}
 
 /// `lhs · rhs`.
 pub(crate) fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
@@ -66,29 +59,6 @@ pub(crate) fn column_blocks(m: MatMut<'_, f64>) -> Vec<(usize, MatMut<'_, f64>)>
     }
     blocks.push((start, rest));
     blocks
-}
-
-/// Gram matrix `A · Bᵀ` of `[N1, D]` and `[N2, D]`.
-pub(crate) fn gram(a: &Matrix, b: &Matrix) -> Mat<f64> {
-    product(transposed(a).transpose(), transposed(b).as_ref())
-}
-
-/// Squared Euclidean distances of each row of `a` (row after row) to all rows of `b`.
-pub(crate) fn squared_distances(a: &Matrix, b: &Matrix) -> Vec<f64> {
-    let dots = gram(b, a);
-    let norms = |m: &Matrix| -> Vec<f64> {
-        (0..m.rows()).map(|i| m.row(i).iter().map(|&v| f64::from(v) * f64::from(v)).sum()).collect()
-    };
-    let (na, nb) = (norms(a), norms(b));
-    let mut out = Vec::with_capacity(a.rows() * b.rows());
-    for (i, &ni) in na.iter().enumerate() {
-        for (j, &nj) in nb.iter().enumerate() {
-            let d = ni + nj - 2.0 * dots[(j, i)];
-            // Below the rounding of the sum above: the same point.
-            out.push(if d <= 1e-12 * (ni + nj) { 0.0 } else { d });
-        }
-    }
-    out
 }
 
 #[cfg(test)]

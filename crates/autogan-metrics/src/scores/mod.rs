@@ -3,5 +3,10 @@
 pub mod frechet;
 pub mod inception;
 pub mod kernel;
+pub(crate) mod kernel_sums;
 pub(crate) mod linalg;
+pub mod mind;
+pub(crate) mod neighbours;
 pub mod prc;
+pub mod resample;
+pub(crate) mod tiles;

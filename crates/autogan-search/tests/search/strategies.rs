@@ -47,13 +47,11 @@ fn run(config: &SearchConfig, path: &Path) -> (RunDir, Vec<StrategyEvent>) {
 }
 
 fn evaluated(events: &[StrategyEvent]) -> Vec<&Evaluated> {
-    let mut all = Vec::new();
-    for event in events {
-        if let StrategyEvent::Evaluated(one) = event {
-            all.push(one);
-        }
-    }
-    all
+    let evaluated = events.iter().filter_map(|event| match event {
+        StrategyEvent::Evaluated(evaluated) => Some(evaluated),
+        _ => None,
+    });
+    evaluated.collect()
 }
 
 /// What a run leaves that must not depend on interruptions: the result, and every trial.
