@@ -45,8 +45,9 @@ const PAPER: Variant = Variant { name: "reinforce", preset: "paper" };
 /// The controller of the released code, with its loss.
 const RELEASED: Variant = Variant { name: "reinforce_released", preset: "released" };
 
-/// The largest step size, for budgets of few evaluations.
-const MOST_LR: f64 = 0.01;
+/// The largest step size, for budgets of few evaluations: that of the presets of small searches, `quick` and
+/// `cifar10-cpu`.
+const MOST_LR: f64 = 2e-3;
 
 /// A name of the strategy, and the preset with its settings.
 #[derive(Debug)]
