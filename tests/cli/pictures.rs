@@ -29,6 +29,14 @@ fn search(dir: &Path, more: &[&str]) -> CommandOutput {
     tiny_search(dir, &[&on_folder, more].concat()).output().unwrap().into()
 }
 
+/// A training of one architecture in `dir/t`.
+fn train(dir: &Path, more: &[&str]) -> CommandOutput {
+    let on_folder = ["--set", "data.dataset=folder", "--quiet", "--run-dir", "t"];
+    let arch = ["--arch", "1 0 1 1 1 0 0 1 1"];
+    let line = tiny_training(&[&on_folder[..], &arch, more].concat());
+    autogan(dir, &[&["train"][..], &line].concat())
+}
+
 #[test]
 fn alpha_channels_are_dropped_where_that_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -46,11 +54,9 @@ fn alpha_channels_are_dropped_where_that_is_asked_for() {
     };
     assert!(found("a").is_array());
     assert_eq!(found("a"), found("b"), "the same pixels give the same search");
-    let line =
-        ["train", "--set", "data.dataset=folder", "--data", "rgba", "--run-dir", "t", "--quiet"];
-    let error = autogan(dir.path(), &tiny_training(&line)).fails(1);
+    let error = train(dir.path(), &["--data", "rgba"]).fails(1);
     assert!(error.contains("data.drop_alpha=true"), "{error}");
-    autogan(dir.path(), &tiny_training(&[&line[..], &drop].concat())).ok();
+    train(dir.path(), &[&["--data", "rgba"], &drop[..]].concat()).ok();
 }
 
 #[test]
@@ -59,9 +65,7 @@ fn a_folder_that_changed_is_refused_and_one_that_moved_is_asked_for() {
     let at = dir.path();
     folder(&at.join("rgb"), false);
     search(at, &["--data", "rgb", "--run-dir", "run"]).ok();
-    let line =
-        ["train", "--set", "data.dataset=folder", "--data", "rgb", "--run-dir", "t", "--quiet"];
-    autogan(at, &tiny_training(&line)).ok();
+    train(at, &["--data", "rgb"]).ok();
     let resume = |from: &Path, command: &str, more: &[&str]| {
         let run = at.join(if command == "search" { "run" } else { "t" });
         let line = [command, "--quiet", "--resume", run.to_str().unwrap()];
