@@ -202,6 +202,20 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_says_what_a_write_would_say_and_leaves_nothing() {
+        let (dir, path) = old("a.txt");
+        for free in [&path, &dir.path().join("new.txt")] {
+            probe(free).unwrap();
+        }
+        assert_eq!(names(dir.path()), ["a.txt"]);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        for bad in [dir.path().join("nowhere/a.txt"), path.join("a.txt"), dir.path().to_owned()] {
+            let text = probe(&bad).unwrap_err().to_string();
+            assert!(text.contains(&bad.display().to_string()), "{text}");
+        }
+    }
+
+    #[test]
     fn replaces_and_leaves_nothing_else() {
         let (dir, path) = old("a.json");
         write(&path, b"new").unwrap();

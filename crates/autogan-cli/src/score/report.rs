@@ -77,7 +77,8 @@ impl<'a> Report<'a> {
                     left_out.counts().map(|(reason, count)| (reason, json!(count))).collect();
                 self.note(&key.replace("count", "left_out"), Value::Object(counts));
             }
-            let Some(n) = set.count() else { continue };
+            // How many images stored statistics are of, their file says or nobody does.
+            let Some(n) = set.count().filter(|_| !set.has_statistics_beside()) else { continue };
             if n < set.dims() && reference.is_some() {
                 self.options.warn(&format!(
                     "{} holds {n} images, fewer than the {} features of FID: its covariance is singular and FID far \

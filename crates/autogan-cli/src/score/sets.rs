@@ -87,6 +87,11 @@ impl Set {
         }
     }
 
+    /// Whether the Fréchet distance reads statistics that lay beside the images.
+    pub fn has_statistics_beside(&self) -> bool {
+        matches!(self, Set::Features { beside: Some(_), .. })
+    }
+
     /// Whether the Fréchet distance reads statistics that do not say how they were made.
     fn has_foreign_statistics(&self) -> bool {
         match self {
