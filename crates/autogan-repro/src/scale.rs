@@ -1,6 +1,6 @@
 //! A [`Scale`] says how large the experiments are: on which images, with which seeds and settings.
 //!
-//! `small` is sized for two cores and about an hour for the items that the paper's comparisons need; its seeds are named
+//! `small` is sized for two cores and some hours for the items that the paper's comparisons need; its seeds are named
 //! here, before any of its runs. `full` has the paper's sizes and scores by Inception.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use autogan_config::{SearchConfig, TrainingConfig};
 pub enum Scale {
     /// Seconds: shows that everything runs, and nothing else.
     Tiny,
-    /// About an hour on two cores.
+    /// Some hours on two cores.
     Small,
     /// The paper's.
     Full,

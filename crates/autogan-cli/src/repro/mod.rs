@@ -36,7 +36,7 @@ pub struct Args {
     /// Which ones: all, table1, table2, fig3 to fig10, random (section 4.3.5)
     #[arg(required = true, value_name = "ITEM", value_parser = PossibleValuesParser::new(names()))]
     items: Vec<String>,
-    /// tiny shows in a minute that everything runs; small takes about an hour on two cores; full has the paper's sizes
+    /// tiny shows in a minute that everything runs; small takes some hours on two cores; full has the paper's sizes
     #[arg(long, value_name = "SCALE", default_value = "tiny", value_parser = ["tiny", "small", "full"])]
     scale: String,
     /// Directory of CIFAR-10's files; without it, tiny and small leave CIFAR-10 out
