@@ -36,7 +36,7 @@ const RULES: &[Rule] = &[
         ..rule("autogan-metrics", true, "files hub kernels ops weights")
     },
     rule("autogan-run", false, "files space"),
-    rule("autogan-report", false, "files run config space stats"),
+    rule("autogan-report", false, "files run config space stats strategies"),
     rule(
         "autogan-search",
         true,

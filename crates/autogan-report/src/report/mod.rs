@@ -5,6 +5,7 @@
 //! the run directory and of how the program was called.
 
 mod architecture;
+mod believed;
 mod choices;
 mod contrasts;
 mod curves;
@@ -57,6 +58,7 @@ pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
         (None, Some(plan)) => {
             architecture::write(&mut page, &data);
             trainings::write(&mut page, &data, plan);
+            believed::write(&mut page, &data, plan);
         }
         (None, None) => {
             architecture::write(&mut page, &data);

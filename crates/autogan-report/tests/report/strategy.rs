@@ -1,6 +1,7 @@
 //! The page of a search by trainings from scratch.
 
 use autogan_run::{Host, RunDir, RunWriter, TrialKind};
+use autogan_space::{Arch, Upsample};
 
 use super::common::{CONFIG, trial};
 use super::{check_self_contained, classed, elements, parsed};
@@ -38,5 +39,42 @@ fn its_trainings_are_drawn_and_shared_weights_are_not_spoken_of() {
     let cells: Vec<&str> = elements(&page, "td").iter().filter_map(|cell| cell.text()).collect();
     assert!(cells.windows(4).any(|row| row == ["40", "3", "1", "−4.000"]), "{cells:?}");
     assert!(html.contains("The strategy is led_halving"));
+    assert!(html.contains("A model needs 8 trainings"));
     assert!(!html.contains("shared weights") && !html.contains(">Policy<"));
+}
+
+#[test]
+fn a_model_of_the_trainings_says_which_choices_help() {
+    let config = CONFIG.replace("name = \"supernet\"", "name = \"random\"");
+    let parent = tempfile::tempdir().unwrap();
+    let host = Host::detect("cpu");
+    let (dir, lock) = RunDir::create_at(&parent.path().join("run"), &config, &host).unwrap();
+    let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+    // Bilinear upsampling in the last cell adds 2, the shortcut of the first cell takes 1 away; all else is the same.
+    let archs = (0..60).map(|n| Arch::nth(2, n * 6_151 % 373_248).unwrap());
+    for (step, arch) in archs.enumerate() {
+        let cells = arch.cells();
+        let up = f64::from(u8::from(cells[2].upsample == Upsample::Bilinear));
+        let value = 2.0 * up - f64::from(u8::from(cells[0].shortcut)) - 5.0;
+        let place = (2, 160, step as u32);
+        let mut row = trial(step as u64 + 1, place, &arch.to_string(), value);
+        row.kind = TrialKind::Trained;
+        writer.trial(&row).unwrap();
+    }
+    writer.finish().unwrap();
+    let (html, problems) = report_html(&RunDir::open(dir.path()).unwrap());
+    assert!(problems.is_empty(), "{problems:?}");
+    check_self_contained(&html);
+    let page = parsed(&html);
+    let cells: Vec<&str> = elements(&page, "td").iter().filter_map(|cell| cell.text()).collect();
+    let effect = |decision: &str, choice: &str| -> f64 {
+        let row = cells.windows(3).find(|row| row[..2] == [decision, choice]).unwrap();
+        row[2].split(' ').next().unwrap().replace('−', "-").parse().unwrap()
+    };
+    // Relative to the mean over the choices: 2 − 2/3 of three, and 1/2 of two.
+    assert!((effect("cell 3: upsampling", "bilinear") - 4.0 / 3.0).abs() < 0.1);
+    assert!((effect("cell 1: shortcut", "no") - 0.5).abs() < 0.1);
+    assert!(effect("cell 2: conv", "pre").abs() < 0.1);
+    let best = cells.iter().position(|cell| *cell == "the best of the whole space").unwrap();
+    assert!(cells[best + 1].contains("bilinear"), "{}", cells[best + 1]);
 }
