@@ -1,4 +1,4 @@
-//! `autogan compare-strategies`.
+//! `autogan compare-strategies`, and searches by a strategy.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use autogan_table::{LENGTHS, Planned, Row, Scores, ShardFile, plan};
 use serde_json::Value;
 
-use crate::common::autogan;
+use crate::common::{CommandOutput, autogan, tiny_search};
 
 fn compared(dir: &Path, args: &[&str]) -> Value {
     let all = [&["compare-strategies", "--strategies", "random", "--json"], args].concat();
@@ -137,4 +137,36 @@ fn command_lines_that_cannot_be_are_explained() {
         assert!(error.contains(says), "{args:?}: {error}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn a_search_by_a_strategy_leaves_weights_to_sample_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = [
+        "--strategy",
+        "random",
+        "--set",
+        "strategy.lengths=[2,3,4]",
+        "--set",
+        "strategy.budget=40",
+        "--set",
+        "derive.random=2",
+    ];
+    let run = |more: &[&str]| -> CommandOutput {
+        tiny_search(dir.path(), &[&small[..], more].concat()).output().unwrap().into()
+    };
+    let plan = run(&["--dry-run"]).ok();
+    assert!(plan.contains("the budget of 40 iterations"), "{plan}");
+    let told = run(&["--run-dir", "run", "--quiet"]).ok();
+    assert!(told.contains("the winner, with another seed"), "{told}");
+    autogan(dir.path(), &["sample", "run", "-n", "4", "--out", "grid.png"]).ok();
+    autogan(dir.path(), &["sample", "run/best.safetensors", "-n", "4", "--out", "best.png"]).ok();
+    let [grid, best] = ["grid.png", "best.png"].map(|name| dir.path().join(name));
+    assert_eq!(std::fs::read(grid).unwrap(), std::fs::read(best).unwrap());
+    // A run that is over is told again by its own kind of search.
+    let again = autogan(dir.path(), &["search", "--resume", "run", "--quiet"]).ok();
+    assert!(again.contains("the winner, with another seed"), "{again}");
+    let wrong = tiny_search(dir.path(), &["--strategy", "magic"]).output().unwrap();
+    let error = CommandOutput::from(wrong).fails(1);
+    assert!(error.contains("strategy.name") && error.contains("led_halving"), "{error}");
 }

@@ -48,6 +48,9 @@ pub fn print(dir: &RunDir, config: &SearchConfig, seconds: f64) -> anyhow::Resul
         false => "images of the winner",
     };
     writeln!(out, "  samples/    {samples}")?;
+    if !config.strategy.is_supernet() {
+        writeln!(out, "  best.safetensors  the winner's weights")?;
+    }
     writeln!(out, "  run.sqlite  every trial and curve")?;
     writeln!(out, "\nMore images: {} sample {path} --out grid.png", program())?;
     crate::terminal::print(out.as_bytes())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autogan_config::Configuration;
-use autogan_run::{Checkpoint, Result as RunResult, RunDir, RunWriter, Trial};
+use autogan_run::{Checkpoint, Result as RunResult, RunDir, RunWriter, Trial, TrialKind};
 use autogan_space::{MAX_CELLS, derived_generator_cost};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,13 @@ use crate::event::Reporter;
 use crate::images::StageImages;
 use crate::inputs::{Sources, TrainingInputs};
 use crate::job::Job;
-use crate::scratch::{KnownReals, score_reals};
+use crate::scratch::{KnownReals, Training, score_reals};
 use crate::streams::Streams;
 use crate::tensors::{broken, check_images};
 use crate::unit::{Place, Unit};
 
+/// The beginning of the names of what belongs to a slot.
+const SLOT: &str = "slot";
 /// Metadata key of everything that is no tensor, JSON.
 const STATE: &str = "strategy_search";
 
@@ -75,6 +77,7 @@ impl Job for StrategySearch {
             position: StrategyPosition::default(),
             state: State::default(),
             paused: Paused::default(),
+            winner: None,
             training,
             problem,
             streams,
@@ -99,6 +102,7 @@ impl Job for StrategySearch {
         search.strategy = saved_strategy(&search.config, &search.problem, saved.strategy)?;
         search.position = saved.position;
         search.state = saved.state;
+        search.winner = winner_of(checkpoint);
         for (at, task) in saved.slots.into_iter().enumerate() {
             let Some(task) = task else { continue };
             let part = part_of(checkpoint, at);
@@ -150,6 +154,12 @@ impl Job for StrategySearch {
             let texts = part.metadata.into_iter();
             checkpoint.metadata.extend(texts.map(|(key, text)| (prefix(at) + &key, text)));
         }
+        // Under its own names, so that the newest checkpoint can be sampled from.
+        if let Some(winner) = &self.winner {
+            checkpoint.tensors.extend(winner.tensors.iter().cloned());
+            let texts = winner.metadata.iter().filter(|(key, _)| *key != Training::CONFIG_KEY);
+            checkpoint.metadata.extend(texts.map(|(key, text)| (key.clone(), text.clone())));
+        }
         let saved = SavedState {
             position: self.position,
             state: self.state.clone(),
@@ -170,6 +180,9 @@ impl Job for StrategySearch {
             StrategyEvent::Advanced { .. } => Ok(()),
             StrategyEvent::Evaluated(evaluated) => {
                 unit.milestone();
+                if evaluated.kind == TrialKind::Derive && evaluated.value.is_some() {
+                    unit.best();
+                }
                 trial(config, evaluated, unit)
             }
             StrategyEvent::Leads { arch, belief } => {
@@ -196,6 +209,13 @@ impl Job for StrategySearch {
             paused::remove(dir.path())?;
         }
         Ok(())
+    }
+
+    fn write_best(&self, dir: &RunDir) -> Result<()> {
+        match &self.winner {
+            Some(winner) => Ok(winner.write(&dir.best_path())?),
+            None => Ok(()),
+        }
     }
 
     /// Tells the search where trainings that may go on are kept.
@@ -236,9 +256,23 @@ fn trial(config: &SearchConfig, evaluated: &Evaluated, unit: &mut Unit<'_>) -> R
     })
 }
 
+/// The winner's generator in a checkpoint, where there is one: the tensors that are of no slot.
+fn winner_of(checkpoint: &Checkpoint) -> Option<Checkpoint> {
+    let of_slot = |name: &str| name.starts_with(SLOT);
+    let mut winner = Checkpoint::new(checkpoint.tick);
+    winner.tensors.extend(checkpoint.tensors.iter().filter(|t| !of_slot(&t.name)).cloned());
+    let own = [STATE, StrategySearch::CONFIG_KEY];
+    for (key, text) in &checkpoint.metadata {
+        if !of_slot(key) && !own.contains(&key.as_str()) {
+            winner.metadata.insert(key.clone(), text.clone());
+        }
+    }
+    (!winner.tensors.is_empty()).then_some(winner)
+}
+
 /// What is before the names of the tensors and texts of a slot's training.
 fn prefix(slot: usize) -> String {
-    format!("slot{slot}.")
+    format!("{SLOT}{slot}.")
 }
 
 /// The checkpoint of a slot's training.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autogan_metrics::FeatureExtractor;
-use autogan_run::{ArchFile, FoundArch, Protocol, Score, TrialKind};
+use autogan_run::{ArchFile, Checkpoint, FoundArch, Protocol, Score, TrialKind};
 use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
 use autogan_strategies::{Belief, Observation, Point, Problem, Strategy};
 use candle_core::Device;
@@ -119,6 +119,8 @@ pub struct StrategySearch {
     pub(super) slots: Vec<Option<Slot>>,
     pub(super) pools: Vec<rayon::ThreadPool>,
     pub(super) paused: Paused,
+    /// The averaged generator of the winner, once it is trained anew.
+    pub(super) winner: Option<Checkpoint>,
 }
 
 /// What a search has learnt so far.

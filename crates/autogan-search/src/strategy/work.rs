@@ -235,6 +235,9 @@ impl StrategySearch {
             }
             None if task.kind == TrialKind::Derive => {
                 self.state.winner = Some(value.unwrap_or(untrained));
+                if value.is_some() {
+                    self.winner = Some(training.averaged()?);
+                }
                 if let Some(mut grid) = grid {
                     "best".clone_into(&mut grid.tag);
                     reporter.event(&StrategyEvent::Samples(grid));

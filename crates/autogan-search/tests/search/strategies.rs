@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use autogan_run::{Host, RunDir, StoreReader, TrialFilter, TrialKind};
+use autogan_run::{Checkpoint, Host, RunDir, StoreReader, TrialFilter, TrialKind};
 use autogan_search::{
     Evaluated, Job, Reporter, Resumption, RunOptions, RunPlace, SearchConfig, Session, Silent,
     StrategyEvent, StrategySearch, TrainingInputs,
@@ -96,6 +96,11 @@ fn a_search_spends_its_budget_and_tells_what_it_found() {
         assert!(trained.iter().any(|one| one.arch == found.top[0].arch), "{strategy}");
         let random = all.iter().filter(|one| one.kind == TrialKind::Random).count();
         assert_eq!((random, all.len()), (3, trained.len() + 4));
+        // The winner's weights are in a file of their own and in the newest checkpoint, for whoever samples.
+        let best = Checkpoint::read(&dir.best_path()).unwrap();
+        let newest = dir.checkpoints().load_newest().unwrap().unwrap().checkpoint;
+        assert!(best.tensors.len() > 5);
+        assert!(best.tensors.iter().all(|tensor| newest.tensor(&tensor.name) == Some(tensor)));
         assert!(!dir.path().join("trainings").exists(), "paused trainings are removed");
     }
 }
