@@ -48,7 +48,7 @@ pub fn drive<O: Objective>(
         let Some(query) = queries.first() else { return Ok(trace) };
         let observation = objective.evaluate(query)?;
         spent += observation.cost;
-        if spent > problem.budget {
+        if spent > problem.affordable() {
             return Ok(trace);
         }
         strategy.tell(&observation)?;

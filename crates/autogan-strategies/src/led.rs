@@ -249,7 +249,7 @@ impl LedHalving {
         };
         let waiting: f64 = self.state.waiting.iter().map(price).sum();
         // Sums of costs may exceed a budget that they fill by rounding.
-        self.model.problem().budget * (1.0 + 1e-9) - self.state.spent - waiting
+        self.model.problem().affordable() - self.state.spent - waiting
     }
 }
 

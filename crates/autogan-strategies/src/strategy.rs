@@ -97,6 +97,11 @@ pub trait Strategy: Send {
 }
 
 impl Problem {
+    /// What may be spent: the budget, and what the rounding of a sum of costs can add to it.
+    pub fn affordable(&self) -> f64 {
+        self.budget * (1.0 + 1e-9)
+    }
+
     /// The index of the last fidelity, the one that counts.
     ///
     /// # Errors
