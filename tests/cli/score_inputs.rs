@@ -83,7 +83,7 @@ fn what_cannot_be_computed_is_said_first_and_the_rest_is_computed() {
     for expected in [
         "the Inception Score needs at least 40 images, found 30 in a.bin: give more images, or fewer --splits",
         "KID needs images, and b.npz holds only their mean and covariance",
-        "precision and recall needs images, and b.npz holds only their mean and covariance",
+        "precision and recall need images, and b.npz holds only their mean and covariance",
     ] {
         assert!(ran.stderr.contains(expected), "{expected}: {}", ran.stderr);
     }
@@ -94,7 +94,7 @@ fn what_cannot_be_computed_is_said_first_and_the_rest_is_computed() {
     let more = ["--density", "--density-neighbours", "30", "--mmd", "--mind", "a.bin"];
     let ran = compact(dir.path(), &[&more[..], &["b.bin", "--json"]].concat());
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let fault = "density and coverage needs at least 31 images, found 30 in a.bin";
+    let fault = "density and coverage need at least 31 images, found 30 in a.bin";
     assert!(ran.stderr.contains(fault), "{}", ran.stderr);
     let found = json(&ran.stdout);
     assert!(found["monge_inception_distance"].is_f64() && found["density_k30"].is_null());

@@ -25,9 +25,14 @@ impl Report<'_> {
         reference: &Set,
         wanted: Wanted,
     ) -> anyhow::Result<()> {
-        check_comparable(self.options, generated, reference)?;
         type Score<'a> = fn(&mut Report<'a>, &Set, &Set) -> anyhow::Result<()>;
         let Wanted { fid, comparisons, .. } = wanted;
+        for warning in check_comparable(generated, reference, fid || comparisons.sfid)? {
+            // Two passes over the same sets have the same to say.
+            if self.said.insert(warning) {
+                self.options.warn(warning);
+            }
+        }
         let scores: [(bool, Score<'_>); 7] = [
             (fid, |report, a, b| {
                 let spatial = report.options.is_spatial();

@@ -1,6 +1,8 @@
 //! [`Names`] gives scores their names: those of torch-fidelity in `autogan score`, and names that tell the whole
 //! protocol in `autogan eval`.
 
+use autogan_metrics::MindConfig;
+
 use super::{Options, extractor};
 
 /// How the names of Inception's extractors begin; the preset follows.
@@ -55,16 +57,13 @@ impl Protocols {
                 Some(format!("k{}", self.neighbours))
             }
             Metric::Mmd => Some(self.mmd.clone()),
-            Metric::Mind if self.projections != MIND_PROJECTIONS => {
+            Metric::Mind if self.projections != MindConfig::torch_fidelity().projections => {
                 Some(format!("{}projections", self.projections))
             }
             _ => None,
         }
     }
 }
-
-/// The number of projections that MIND's own name stands for.
-const MIND_PROJECTIONS: usize = 1000;
 
 impl Metric {
     /// The title and the key, which are torch-fidelity's where it has the score.

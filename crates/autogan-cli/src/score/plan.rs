@@ -71,16 +71,14 @@ impl<'a> Outline<'a> {
 
     /// Says why `score` cannot be computed, which needs `least` images.
     fn lacks(&self, score: &str, least: usize, help: &str) -> Option<String> {
+        let label = self.label;
+        let needs = if score.contains(" and ") { "need" } else { "needs" };
         match self.images {
-            None => {
-                let label = self.label;
-                Some(format!(
-                    "{score} needs images, and {label} holds only their mean and covariance"
-                ))
-            }
+            None => Some(format!(
+                "{score} {needs} images, and {label} holds only their mean and covariance"
+            )),
             Some(found) if found < least => Some(format!(
-                "{score} needs at least {least} images, found {found} in {}: {help}",
-                self.label
+                "{score} {needs} at least {least} images, found {found} in {label}: {help}"
             )),
             Some(_) => None,
         }
@@ -239,8 +237,8 @@ mod tests {
             "FID needs at least 2",
             "sFID needs at least 2",
             "KID needs at least 9",
-            "precision and recall needs at least 4",
-            "density and coverage needs at least 8",
+            "precision and recall need at least 4",
+            "density and coverage need at least 8",
             "MMD needs at least 2",
         ];
         assert_eq!(found.len(), least.len(), "{found:?}");

@@ -1,5 +1,6 @@
 //! A [`Report`] collects scores, names them, and prints them.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use autogan_metrics::inception::Preset;
@@ -43,13 +44,16 @@ pub struct Report<'a> {
     json: Map<String, Value>,
     lines: Vec<String>,
     pub(super) names: Names,
+    /// The warnings that were told.
+    pub(super) said: BTreeSet<&'static str>,
 }
 
 impl<'a> Report<'a> {
     /// A report without scores; `protocol` is what the features follow, where that is known.
     pub fn new(options: &'a Options, protocol: Option<Protocol<'_>>, names: Names) -> Self {
         let (name, weights) = protocol.unzip();
-        let mut report = Self { options, json: Map::new(), lines: Vec::new(), names };
+        let (json, lines, said) = (Map::new(), Vec::new(), BTreeSet::new());
+        let mut report = Self { options, json, lines, names, said };
         report.note("version", json!(env!("CARGO_PKG_VERSION")));
         report.note("extractor", json!(name));
         report.note("weights_sha256", json!(weights.flatten()));

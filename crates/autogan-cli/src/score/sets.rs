@@ -332,13 +332,19 @@ fn same_protocol(
     Ok(())
 }
 
-/// Refuses sets whose features follow different protocols, and warns of what shifts a comparison.
-pub fn check_comparable(options: &Options, first: &Set, second: &Set) -> anyhow::Result<()> {
+/// Refuses sets whose features follow different protocols, and tells what shifts a comparison: of statistics where the
+/// Fréchet distance reads them.
+pub fn check_comparable(
+    first: &Set,
+    second: &Set,
+    reads_statistics: bool,
+) -> anyhow::Result<Vec<&'static str>> {
     if let (Some(a), Some(b)) = (first.protocol(), second.protocol()) {
         same_protocol((first.label(), a), (second.label(), b))?;
     }
-    if first.has_foreign_statistics() || second.has_foreign_statistics() {
-        options.warn(
+    let mut warnings = Vec::new();
+    if reads_statistics && (first.has_foreign_statistics() || second.has_foreign_statistics()) {
+        warnings.push(
             "the statistics do not say how they were made: extractor, preset and weights must be the same for both sets",
         );
     }
@@ -346,9 +352,9 @@ pub fn check_comparable(options: &Options, first: &Set, second: &Set) -> anyhow:
         (first, second)
         && a != b
     {
-        options.warn(
+        warnings.push(
             "one set is stored as JPEG and the other is not: JPEG artefacts alone shift FID and KID; store both the same way",
         );
     }
-    Ok(())
+    Ok(warnings)
 }

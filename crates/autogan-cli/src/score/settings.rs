@@ -1,13 +1,8 @@
 //! Which scores compare two sets, and their settings on the command line.
 
 use anyhow::ensure;
-use autogan_metrics::{
-    Estimator, Kernel, KernelDistanceConfig, MindConfig, MmdConfig, ResampleConfig,
-};
+use autogan_metrics::{Kernel, KernelDistanceConfig, MindConfig, MmdConfig, ResampleConfig};
 use clap::ValueEnum;
-
-/// What CMMD multiplies the squared distance by.
-const MMD_SCALE: f64 = 1000.0;
 
 /// The scores that compare two sets, beside FID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
@@ -135,7 +130,7 @@ impl Settings {
     /// MMD's settings.
     pub fn mmd(&self) -> MmdConfig {
         let kernel = Kernel::Gaussian { sigma: self.mmd_sigma };
-        MmdConfig { kernel, estimator: Estimator::Biased, scale: MMD_SCALE }
+        MmdConfig { kernel, ..MmdConfig::cmmd() }
     }
 
     /// MIND's settings.
@@ -173,7 +168,7 @@ impl Settings {
 
     /// MMD's kernel, such as `rbf_sigma10_x1000`.
     pub fn mmd_protocol(&self) -> String {
-        format!("rbf_sigma{}_x{MMD_SCALE}", self.mmd_sigma)
+        format!("rbf_sigma{}_x{}", self.mmd_sigma, self.mmd().scale)
     }
 
     /// The number of MIND's projections.

@@ -1,4 +1,4 @@
-//! [`open`] opens what a user names as an input: a directory, a zip, an npz, a CIFAR-10 file, or a dataset.
+//! [`open`] opens what a user names as an input: a directory, a zip, an npz, an npy, a CIFAR-10 file, or a dataset.
 
 use std::path::{Path, PathBuf};
 
