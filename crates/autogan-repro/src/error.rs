@@ -73,12 +73,4 @@ pub enum ReproError {
     /// Threads that the system does not give.
     #[error("cannot start a thread: {0}")]
     Threads(String),
-    /// A file that cannot be read or written.
-    #[error("cannot read or write {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
 }

@@ -154,7 +154,7 @@ impl TableMaker {
         let mut config = self.config.clone();
         (config.arch, config.seed) = (planned.arch.clone(), planned.seed);
         config.schedule.g_iterations = planned.iterations;
-        let shape = generator_shape(&config);
+        let shape = config.model.shape();
         let inputs = TrainingInputs {
             images: Arc::clone(&self.images[planned.arch.stage()]),
             extractor: Arc::clone(&self.extractor),
@@ -251,11 +251,6 @@ impl Reporter<TrainingEvent> for Rows<'_> {
     }
 }
 
-fn generator_shape(config: &TrainingConfig) -> GeneratorShape {
-    let m = &config.model;
-    GeneratorShape { latent: m.latent, width: m.gf, bottom: m.bottom }
-}
-
 /// Processor time that this thread has taken.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -265,4 +260,91 @@ fn processor_time() -> Duration {
 /// About how many processor seconds a training takes, for the bar: measured on one thread of an AMD EPYC.
 pub fn expected_seconds(arch: &Arch, iterations: u64) -> f64 {
     [2.5, 7.3, 22.0][arch.stage()] * iterations as f64 / 300.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use autogan_data::Hub;
+
+    use super::*;
+
+    /// A folder that looks like CIFAR-10's binary files, with 300 images.
+    fn cifar10(dir: &Path) -> Sources {
+        let image = |n: u32| {
+            let pixels = (0..3072u32).map(move |at| ((at * (n % 13 + 1) + n * 31) % 251) as u8);
+            std::iter::once((n % 10) as u8).chain(pixels)
+        };
+        let bytes: Vec<u8> = (0..300).flat_map(image).collect();
+        fs::write(dir.join("data_batch_1.bin"), bytes).unwrap();
+        let mut sources = Sources::new(Hub::from_env(true));
+        sources.data = Some(dir.to_owned());
+        sources
+    }
+
+    fn shard(name: &str, archs: &[&str]) -> Shard {
+        let planned =
+            |arch: &&str| Planned { arch: arch.parse().unwrap(), seed: 1, iterations: 75 };
+        Shard { name: name.to_owned(), trainings: archs.iter().map(planned).collect() }
+    }
+
+    /// The scores of a training by itself, as `autogan train` carries it out.
+    fn alone(sources: &Sources, arch: &str) -> Scores {
+        struct Last(Option<Scores>);
+        impl Reporter<TrainingEvent> for Last {
+            fn event(&mut self, event: &TrainingEvent) {
+                if let TrainingEvent::Measured { score, .. } = event {
+                    self.0 = Some(Scores { is: score.is, frechet: score.frechet.unwrap() });
+                }
+            }
+        }
+        let mut config =
+            TrainingConfig::preset(TABLE_PRESET, &TABLE_SETTINGS.map(str::to_owned)).unwrap();
+        (config.arch, config.seed) = (arch.parse().unwrap(), 1);
+        config.schedule.g_iterations = 75;
+        let inputs = Training::load(&config, sources, &Device::Cpu).unwrap();
+        let mut training = Training::new(config, inputs).unwrap();
+        let mut last = Last(None);
+        while training.advance(&mut last).unwrap() {}
+        last.0.unwrap()
+    }
+
+    #[test]
+    fn rows_are_those_of_trainings_alone_on_any_number_of_threads_after_any_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        let sources = cifar10(dir.path());
+        let maker = TableMaker::new(&sources).unwrap();
+        let shards = || vec![shard("a", &["1 0 1 1", "0 1 0 0"]), shard("b", &["1 2 2 0"])];
+        let stop = AtomicBool::new(false);
+        let one = dir.path().join("one");
+        let two = dir.path().join("two");
+        fs::create_dir_all(&one).unwrap();
+        fs::create_dir_all(&two).unwrap();
+        // Stopped after each training, and begun anew.
+        let mut rounds = 0;
+        loop {
+            stop.store(false, Ordering::Relaxed);
+            let tell = |_: TableTraining<'_>| stop.store(true, Ordering::Relaxed);
+            let outcome = maker.make(shards(), one.clone(), 1, &stop, &tell).unwrap();
+            if !stop.load(Ordering::Relaxed) {
+                assert_eq!(outcome, Outcome::Finished);
+                break;
+            }
+            rounds += 1;
+        }
+        assert_eq!(rounds, 3);
+        stop.store(false, Ordering::Relaxed);
+        maker.make(shards(), two.clone(), 2, &stop, &|_| ()).unwrap();
+        let rows = |dir: &Path| -> Vec<Row> {
+            let of = |shard| ShardFile::open(dir, shard).unwrap().rows().to_vec();
+            // Time is what differs.
+            shards().into_iter().flat_map(of).map(|row| Row { seconds: 0.0, ..row }).collect()
+        };
+        let all = rows(&one);
+        assert_eq!(all, rows(&two));
+        assert_eq!(all.len(), 3);
+        assert_eq!(all[0].scores, Some(alone(&sources, "1 0 1 1")));
+    }
 }
