@@ -2,8 +2,8 @@
 //! each.
 //!
 //! All cells are drawn at once (single-level search, SLAS), since a strategy evaluates whole
-//! architectures. The settings are those of a preset of searches. A preset is made for thousands of children, so that the
-//! step size is scaled to the number of evaluations that the budget pays for.
+//! architectures. The settings are those of a preset of searches. A preset is made for thousands of children, so the step
+//! size is scaled to the number of evaluations that the budget pays for.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::actions::ActionSpace;
 use crate::baseline::Baseline;
 use crate::controller::{Controller, ControllerConfig};
-use crate::error::Result;
+use crate::error::{Result, RlError};
 use crate::listed::Listed;
 use crate::rule::{AnyChoice, ChoiceRule};
+use crate::spread::RewardSpread;
 use crate::trainer::PolicyTrainer;
 
 /// The strategies of this crate.
@@ -94,6 +95,7 @@ struct Progress {
 struct Saved<P> {
     progress: P,
     baseline: Baseline,
+    spread: RewardSpread,
     parameters: BTreeMap<String, Vec<f32>>,
     moments: BTreeMap<String, SavedMoments>,
 }
@@ -162,7 +164,7 @@ impl LstmStrategy {
 
     /// Takes over a state that was saved.
     fn load(&mut self, saved: Saved<Progress>) -> Result<()> {
-        let Saved { progress, baseline, parameters, moments } = saved;
+        let Saved { progress, baseline, spread, parameters, moments } = saved;
         for (point, _) in progress.told.values() {
             self.actions_of(point)?;
         }
@@ -188,6 +190,7 @@ impl LstmStrategy {
         self.controller.load_state(&tensors)?;
         self.trainer.optimizer.set_moments(restored);
         self.trainer.reinforce.set_baseline(baseline)?;
+        self.trainer.reinforce.set_spread(spread);
         self.progress = progress;
         Ok(())
     }
@@ -203,8 +206,9 @@ impl LstmStrategy {
             let saved = SavedMoments { step: *step, m: values(m)?, v: values(v)? };
             moments.insert(name.clone(), saved);
         }
-        let baseline = self.trainer.reinforce.baseline().clone();
-        Ok(Saved { progress: &self.progress, baseline, parameters, moments })
+        let reinforce = &self.trainer.reinforce;
+        let (baseline, spread) = (reinforce.baseline().clone(), reinforce.spread().clone());
+        Ok(Saved { progress: &self.progress, baseline, spread, parameters, moments })
     }
 
     /// Draws so many architectures.
@@ -214,9 +218,8 @@ impl LstmStrategy {
         let rollout = ruled.sample(&starts, &mut self.progress.rng)?;
         let point = |actions: &Vec<usize>| {
             let arch = self.actions.decode(None, actions)?;
-            let order = autogan_space::TokenOrder::Released;
-            let tokens = arch.cells().iter().flat_map(|cell| cell.to_tokens(order));
-            Ok(Point(tokens.map(|choice| choice as u8).collect()))
+            let none = RlError::Empty("point of the space for a drawn architecture");
+            self.problem.space.point(&arch).ok_or(none)
         };
         rollout.actions.iter().map(point).collect()
     }
@@ -225,7 +228,7 @@ impl LstmStrategy {
     fn actions_of(&self, point: &Point) -> Result<Vec<usize>> {
         match self.problem.space.arch(point) {
             Some(arch) => self.actions.encode(&arch),
-            None => Err(crate::RlError::Empty("cell")),
+            None => Err(RlError::Empty("cell")),
         }
     }
 
@@ -262,7 +265,7 @@ impl Variant {
     }
 
     /// The preset's settings, with the step size scaled to a number of evaluations: Adam's steps add up to the same length
-    /// as in the preset's search.
+    /// as in the preset's search, as far as [`MOST_LR`] allows.
     fn config(&self, evaluations: f64) -> std::result::Result<PolicyConfig, StrategyError> {
         let preset = SearchConfig::preset(self.preset, &[]).map_err(|error| self.failed(error))?;
         let config = preset.controller;

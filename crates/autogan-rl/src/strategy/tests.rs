@@ -22,10 +22,11 @@ fn tell(strategy: &mut dyn Strategy, query: &Query, value: Option<f64>) {
 #[test]
 fn the_settings_are_those_of_the_presets_scaled_to_the_evaluations() {
     let of = |variant: &Variant, evaluations| variant.config(evaluations).unwrap();
-    let paper = of(&PAPER, 1_350.0);
-    // 90 iterations of 30 steps are 2,700 children a step; 65 of 30 are 1,950.
-    let children = paper.children as f64;
-    assert!((paper.lr - (7e-4 * children).min(MOST_LR)).abs() < 1e-12);
+    // 90 iterations · 30 steps · 5 children = 13,500 children; half as many are learnt from by steps of twice the size.
+    let paper = of(&PAPER, 6_750.0);
+    assert!((paper.lr - 7e-4).abs() < 1e-12 && paper.children == 5);
+    assert!((of(&PAPER, 13_500.0).lr - 3.5e-4).abs() < 1e-12);
+    // 65 · 30 · 1 = 1,950.
     assert_eq!((paper.loss, paper.hidden), (PolicyLoss::EntropyInReward, 100));
     let released = of(&RELEASED, 975.0);
     assert!((released.lr - 7e-4).abs() < 1e-12);
