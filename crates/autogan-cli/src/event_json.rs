@@ -34,7 +34,7 @@ pub fn of_strategy(event: &StrategyEvent) -> Value {
         }
         StrategyEvent::Evaluated(one) => json!({
             "event": "evaluated", "kind": one.kind.name(), "step": one.step, "arch": one.arch.to_string(),
-            "iterations": one.length, "value": one.value, "is": one.is,
+            "iterations": one.length, "value": one.value, "is": one.is, "seconds": one.seconds,
         }),
         StrategyEvent::Leads { arch, belief } => json!({
             "event": "leads", "arch": arch.to_string(), "mean": belief.mean, "sd": belief.sd,

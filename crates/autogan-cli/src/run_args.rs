@@ -145,13 +145,14 @@ impl<'a> Runner<'a> {
         Ok(Self { args, terminal, device, signals, sources: args.sources(false) })
     }
 
-    /// Carries the whole command out: the run that `--resume` names goes on, or one with `config` begins. It fails as
-    /// [`Runner::start`] and [`Runner::resume`] do.
+    /// Carries the whole command out: the run that `--resume` names goes on ([`RunArgs::resumed`]), or one with `config`
+    /// begins. It fails as [`Runner::start`] and [`Runner::resume`] do.
     pub fn run<J: JobCommand>(
         &self,
+        resumed: Option<RunDir>,
         config: impl FnOnce() -> anyhow::Result<J::Config>,
     ) -> anyhow::Result<ExitCode> {
-        let end = match self.args.resumed()? {
+        let end = match resumed {
             Some(dir) => self.resume::<J>(dir, None)?,
             None => self.start::<J>(config()?, self.args.run_dir.as_deref())?,
         };

@@ -3,7 +3,7 @@
 use crate::configuration::{Configuration, Presets, presets};
 use crate::error::{ConfigError, Result};
 use crate::keys::Values;
-use crate::{Levels, PolicyLoss, RewardCost, SearchConfig, SharedSampling};
+use crate::{Levels, LrDecay, PolicyLoss, RewardCost, SearchConfig, SharedSampling};
 
 impl Configuration for SearchConfig {
     const PRESETS: Presets =
@@ -91,7 +91,13 @@ impl SearchConfig {
     fn check_strategy(&self) -> Result<()> {
         let lengths = self.strategy.lengths;
         let rise = lengths.is_sorted_by(|a, b| a < b);
-        require(rise, "strategy.lengths", "each longer than the one before", format!("{lengths:?}"))
+        let expected = "each longer than the one before";
+        require(rise, "strategy.lengths", expected, format!("{lengths:?}"))?;
+        // A shorter training goes on as a longer one: the step size must not depend on the length.
+        let decay = self.train.lr_decay;
+        let fits = self.strategy.is_supernet() || decay == LrDecay::Constant;
+        let expected = "\"constant\" with a strategy.name other than \"supernet\"";
+        require(fits, "train.lr_decay", expected, decay.name())
     }
 
     fn check_plan(&self) -> Result<()> {

@@ -6,10 +6,13 @@ section! {
     /// What a search looks at, and what it may cost, where a strategy decides it.
     StrategyConfig {
         /// Name of the strategy. `supernet` is the search of the paper: shared training, and children that
-        /// `[controller]` draws. Any other strategy trains architectures of three cells from scratch, and reads of the
-        /// other sections `[data]`, `[model]`, `[train]`, `[budget]`, and of `[reward]` the scorer and its images.
+        /// `[controller]` draws. Any other strategy trains architectures of three cells from scratch. It also reads `seed`,
+        /// `[data]`, `[model]`, `[train]`, `[budget]`, of `[reward]` the keys `scorer`, `images`, `splits` and `batch`, and of
+        /// `[derive]` the keys `top_k` and `random`.
         name: String, Values::Other("`supernet`, or a strategy of `docs/searching.md`");
-        /// What all trainings together may cost. A strategy asks for no training that would exceed it.
+        /// What the trainings that the strategy asks for may cost together. The search ends before a training that would
+        /// exceed it. At the end the winner and `derive.random` random architectures are trained to the whole length; these
+        /// are not part of the budget.
         budget: f64, ABOVE_0, "G iterations";
         /// After how many iterations a training is scored and may end: short, middle, whole. Each is longer than the one
         /// before.

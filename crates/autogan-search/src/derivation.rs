@@ -3,7 +3,7 @@
 
 use autogan_rl::RewardValue;
 use autogan_run::{FoundArch, Score};
-use autogan_space::{Arch, derived_generator_cost};
+use autogan_space::{Arch, GeneratorShape, derived_generator_cost};
 use serde::{Deserialize, Serialize};
 
 use crate::config::SearchConfig;
@@ -60,26 +60,32 @@ impl Derivation {
 
     /// The kept architectures as `arch.json` lists them.
     pub fn found(&self, config: &SearchConfig) -> Vec<FoundArch> {
-        let shape = config.model.shape();
-        let ranked = self.top(config).into_iter().enumerate();
-        let found = ranked.map(|(i, (arch, reward))| {
-            let cost = derived_generator_cost(&arch, &shape);
-            FoundArch {
-                rank: i as u32 + 1,
-                named: arch.named(),
-                arch,
-                reward: reward.value,
-                spread: reward.spread,
-                params: cost.params,
-                macs: cost.macs,
-            }
-        });
-        found.collect()
+        found_archs(self.top(config), &config.model.shape())
     }
 }
 
+/// Ranked architectures as `arch.json` lists them, the best first, with what their generators of this shape cost.
+pub(crate) fn found_archs(
+    ranked: impl IntoIterator<Item = (Arch, RewardValue)>,
+    shape: &GeneratorShape,
+) -> Vec<FoundArch> {
+    let found = ranked.into_iter().zip(1..).map(|((arch, reward), rank)| {
+        let cost = derived_generator_cost(&arch, shape);
+        FoundArch {
+            rank,
+            named: arch.named(),
+            arch,
+            reward: reward.value,
+            spread: reward.spread,
+            params: cost.params,
+            macs: cost.macs,
+        }
+    });
+    found.collect()
+}
+
 /// The middle value, or the mean of the two in the middle; none of nothing.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let n = values.len();
     Some((values.get(n.checked_sub(1)? / 2)? + values.get(n / 2)?) / 2.0)

@@ -3,7 +3,7 @@
 use autogan_nn::Generator;
 use autogan_rl::{Beam, Reward};
 use autogan_run::{ArchFile, Protocol, TrialKind};
-use autogan_space::{Arch, MAX_CELLS};
+use autogan_space::{Arch, Budget, MAX_CELLS};
 use candle_core::DType;
 
 use crate::child::{ChildScorer, Latents};
@@ -13,6 +13,7 @@ use crate::event::{Reporter, SearchEvent};
 use crate::parts::generator_sizes;
 use crate::position::Phase;
 use crate::search::Search;
+use crate::streams::Streams;
 
 /// The latents that the result and what it is compared with are scored on.
 const FRESH: Latents<'static> = Latents { name: "latents.result", index: 0 };
@@ -57,7 +58,7 @@ impl Search {
             d.untrained = Some(self.score_untrained(&d.best(&self.config)?.0, plan.images)?);
         } else if d.random.len() < plan.random {
             let step = d.random.len() as u64;
-            let arch = self.random_arch(d.random.len())?;
+            let arch = random_arch(&self.budget, self.streams, d.random.len() as u64)?;
             let which = (TrialKind::Random, step);
             let reward = self.score_and_report(&arch, FRESH, plan.images, which, reporter)?;
             d.random.push(reward.value);
@@ -96,15 +97,6 @@ impl Search {
         (i < all).then(|| self.seen[i * self.seen.len() / all].0.clone())
     }
 
-    /// Architecture `i` of those drawn uniformly from everything that is allowed.
-    fn random_arch(&self, i: usize) -> Result<Arch> {
-        let mut rng = self.streams.rng("arch.random", 0);
-        for _ in 0..i {
-            self.budget.random(MAX_CELLS - 1, &mut rng)?;
-        }
-        Ok(self.budget.random(MAX_CELLS - 1, &mut rng)?)
-    }
-
     /// The score of `arch` with weights that were never trained.
     fn score_untrained(&mut self, arch: &Arch, images: usize) -> Result<f64> {
         let rng = &mut self.streams.rng("init.untrained", 0);
@@ -116,4 +108,13 @@ impl Search {
         let reward = scorer.reward(arch)?;
         Ok(self.finite_reward(reward)?.value)
     }
+}
+
+/// Architecture `i` of those drawn evenly from everything that is allowed, of all cells.
+pub(crate) fn random_arch(allowed: &Budget, streams: Streams, i: u64) -> Result<Arch> {
+    let mut rng = streams.rng("arch.random", 0);
+    for _ in 0..i {
+        allowed.random(MAX_CELLS - 1, &mut rng)?;
+    }
+    Ok(allowed.random(MAX_CELLS - 1, &mut rng)?)
 }

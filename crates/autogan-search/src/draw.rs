@@ -68,10 +68,10 @@ impl Search {
     /// The next architecture by strict fairness: each choice of each token, and each entry of the beam, comes once before
     /// any of them comes again.
     fn draw_fairly(&self, g_due: bool) -> Result<Arch> {
-        let Position { stage, stage_steps, stage_g_steps, .. } = self.position;
+        let Position { stage, stage_g_steps, stage_d_alone, .. } = self.position;
         let (name, n) = match g_due {
             true => ("arch.fair.g", stage_g_steps),
-            false => ("arch.fair.d", stage_steps - stage_g_steps),
+            false => ("arch.fair.d", stage_d_alone),
         };
         let next = |token: &str, choices: usize| {
             let name = format!("{name}.{stage}.{token}");

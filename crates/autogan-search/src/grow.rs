@@ -19,7 +19,8 @@ impl Search {
         reporter.event(&SearchEvent::Beam { stage, entries });
         self.beam = Some(beam);
         self.seen.clear();
-        (self.position.stage_steps, self.position.stage_g_steps) = (0, 0);
+        let p = &mut self.position;
+        (p.stage_steps, p.stage_g_steps, p.stage_d_alone) = (0, 0, 0);
         self.set_stage(stage + 1)?;
         if self.config.reset.clear_on_growth {
             self.windows.clear();

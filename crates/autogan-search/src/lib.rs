@@ -67,7 +67,10 @@ pub use scratch::{
 pub use search::Search;
 pub use session::{Outcome, Resumption, RunOptions, RunPlace, RunReport, Session};
 pub use step::ComingLoss;
-pub use strategy::{Evaluated, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch};
+pub use strategy::{
+    Evaluated, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch, score_cost,
+    strategy_kind,
+};
 pub use streams::Streams;
 pub use training::SharedTraining;
 pub use unit::{Place, Unit};

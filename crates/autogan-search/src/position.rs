@@ -37,11 +37,14 @@ pub struct Position {
     pub step: u64,
     /// D steps over the whole search.
     pub d_steps: u64,
-    /// D steps of this stage, which say where its epochs are.
+    /// Batches of this stage so far, which say where its epochs are; those that a new epoch skipped included.
     pub stage_steps: u64,
-    /// Those of them that a G step followed. Earlier versions did not count them.
+    /// D steps of this stage that a G step followed. Earlier versions did not count them.
     #[serde(default)]
     pub stage_g_steps: u64,
+    /// D steps of this stage without a G step. Earlier versions did not count them.
+    #[serde(default)]
+    pub stage_d_alone: u64,
     /// A reset is due at the end of this iteration.
     pub reset_due: bool,
     /// Resets so far, each of which draws other initial weights.

@@ -76,6 +76,10 @@ impl Search {
     /// A search with its initial weights, and the images and the controller of `stage`.
     pub(crate) fn at_stage(stage: usize, config: SearchConfig, inputs: Inputs) -> Result<Self> {
         let config = config.checked()?;
+        if !config.strategy.is_supernet() {
+            let expected = "supernet (`StrategySearch` carries out the other strategies)";
+            return Err(ConfigError::value("strategy.name", expected, &config.strategy.name).into());
+        }
         let budget = config.allowed()?;
         let streams = Streams::new(config.seed);
         let Inputs { images, score, device } = inputs;

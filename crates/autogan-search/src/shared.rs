@@ -33,6 +33,8 @@ impl Search {
         if g_due {
             counted.fake += self.config.train.g_batch as u64;
             self.position.stage_g_steps += 1;
+        } else {
+            self.position.stage_d_alone += 1;
         }
         self.position.d_steps += 1;
         self.position.stage_steps += 1;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use autogan_config::Configuration;
 use autogan_search::config::Policy;
-use autogan_search::{Estimate, SearchConfig, action_space};
+use autogan_search::{Estimate, SearchConfig, action_space, score_cost, strategy_kind};
 use autogan_space::{controller_params, count_all, discriminator_cost, supernet_cost};
 use candle_core::Device;
 
@@ -38,20 +38,17 @@ fn strategy(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::R
     let mut out = config.to_toml()?;
     writeln!(out)?;
     out += &look.images_line();
+    strategy_kind(config)?;
     let (c, allowed) = (&config.strategy, config.allowed()?);
     writeln!(out, "# architectures: {}", allowed.count(2))?;
     let [short, middle, whole] = c.lengths;
-    let most = c.budget / short as f64;
+    let most = c.lengths.map(|length| (c.budget / (length as f64 + score_cost(config))).floor());
     writeln!(
         out,
-        "# the budget of {} iterations pays for at most {most:.0} trainings of {short} iterations (or {:.0} of {middle}, {:.0} of {whole}), {} at a time; \
-         at the end {} more of {whole}",
-        c.budget,
-        c.budget / middle as f64,
-        c.budget / whole as f64,
-        c.at_once,
-        1 + config.derive.random
+        "# the budget of {} iterations pays for at most {} trainings of {short} iterations (or {} of {middle}, {} of {whole}), {} at a time",
+        c.budget, most[0], most[1], most[2], c.at_once
     )?;
+    writeln!(out, "# at the end, outside of the budget: {} of {whole}", 1 + config.derive.random)?;
     crate::terminal::print(out.as_bytes())
 }
 

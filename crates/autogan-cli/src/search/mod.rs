@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use autogan_config::Configuration;
-use autogan_run::RunDir;
 use autogan_search::{Search, SearchConfig, SearchEvent, StrategySearch, Training};
 
 use crate::run_args::{Display, JobCommand, RunArgs, RunEnd, Runner, config_of};
@@ -48,19 +47,15 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         let config = configuration(args)?;
         return dry_run::print(&args.run, &config, &runner.device).map(|()| ExitCode::SUCCESS);
     }
-    let config = match args.run.resumed()? {
-        Some(run) => stored(&run)?,
+    let resumed = args.run.resumed()?;
+    let config = match &resumed {
+        Some(run) => config_of::<Search>(run, &[])?,
         None => configuration(args)?,
     };
     match config.strategy.is_supernet() {
-        true => runner.run::<Search>(|| Ok(config)),
-        false => runner.run::<StrategySearch>(|| Ok(config)),
+        true => runner.run::<Search>(resumed, || Ok(config)),
+        false => runner.run::<StrategySearch>(resumed, || Ok(config)),
     }
-}
-
-/// The configuration of a run that is to go on.
-fn stored(run: &RunDir) -> anyhow::Result<SearchConfig> {
-    config_of::<Search>(run, &[])
 }
 
 /// The configuration that the arguments resolve to.

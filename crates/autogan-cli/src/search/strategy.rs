@@ -119,7 +119,7 @@ impl Display<StrategyEvent> for Progress<'_> {
     fn intro(&mut self, dir: &Path) {
         let c = &self.config;
         self.screen.line(&format!(
-            "search {} by the strategy {} (seed {}) on {}: trainings of {:?} iterations, {} in all, scored by {}; run directory {}",
+            "search {} by the strategy {} (seed {}) on {}: trainings of {:?} iterations, a budget of {} iterations, scored by {}; run directory {}",
             c.preset,
             c.strategy.name,
             c.seed,

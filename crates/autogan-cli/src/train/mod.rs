@@ -61,7 +61,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         }
         None if args.run.dry_run => dry_run::one(&args.run, &args.one()?, &runner.device)?,
         Some(run) => return several::run(args, &runner, run),
-        None => return runner.run::<Training>(|| args.one()),
+        None => return runner.run::<Training>(args.run.resumed()?, || args.one()),
     }
     Ok(ExitCode::SUCCESS)
 }

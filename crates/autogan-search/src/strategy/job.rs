@@ -20,13 +20,15 @@ use crate::event::Reporter;
 use crate::images::StageImages;
 use crate::inputs::{Sources, TrainingInputs};
 use crate::job::Job;
-use crate::scratch::{KnownReals, Training, score_reals};
+use crate::scratch::{KnownReals, Training, best_is_intact, score_reals};
 use crate::streams::Streams;
 use crate::tensors::{broken, check_images};
 use crate::unit::{Place, Unit};
 
 /// The beginning of the names of what belongs to a slot.
 const SLOT: &str = "slot";
+/// Metadata key of the configuration that the winner was trained with.
+const WINNER: &str = "winner";
 /// Metadata key of everything that is no tensor, JSON.
 const STATE: &str = "strategy_search";
 
@@ -59,6 +61,8 @@ impl Job for StrategySearch {
 
     fn new(config: SearchConfig, inputs: TrainingInputs) -> Result<Self> {
         let config = config.checked()?;
+        // Known before the images are copied, so that no training computes it again.
+        inputs.images.content_hash();
         let training = training_config(&config)?;
         training.check_images(inputs.images.len())?;
         let streams = Streams::new(config.seed);
@@ -94,6 +98,8 @@ impl Job for StrategySearch {
         let saved: SavedState = serde_json::from_str(checkpoint.text(STATE)?).map_err(broken)?;
         check_images(saved.images, Some(&saved.images_sha256), &inputs.images)?;
         let mut search = Self::new(config, inputs)?;
+        // What no training can change on its way, a search of trainings cannot change either.
+        training_config(&Self::config_of(checkpoint)?)?.check_continues(&search.training, &[])?;
         if saved.slots.len() != search.slots.len() {
             let (found, wanted) = (saved.slots.len(), search.slots.len());
             let text = format!("it has {found} trainings at once, the configuration {wanted}");
@@ -157,8 +163,13 @@ impl Job for StrategySearch {
         // Under its own names, so that the newest checkpoint can be sampled from.
         if let Some(winner) = &self.winner {
             checkpoint.tensors.extend(winner.tensors.iter().cloned());
-            let texts = winner.metadata.iter().filter(|(key, _)| *key != Training::CONFIG_KEY);
-            checkpoint.metadata.extend(texts.map(|(key, text)| (key.clone(), text.clone())));
+            let name = |key: &String| match key == Training::CONFIG_KEY {
+                // Under its own name it would say that the whole checkpoint is a training's.
+                true => WINNER.to_owned(),
+                false => key.clone(),
+            };
+            let texts = winner.metadata.iter().map(|(key, text)| (name(key), text.clone()));
+            checkpoint.metadata.extend(texts);
         }
         let saved = SavedState {
             position: self.position,
@@ -218,12 +229,16 @@ impl Job for StrategySearch {
         }
     }
 
-    /// Tells the search where trainings that may go on are kept.
+    /// Tells the search where trainings that may go on are kept, and writes the winner's weights anew where their file is
+    /// gone or damaged.
     fn mend(
         &mut self,
         writer: &mut RunWriter,
         _reporter: &mut dyn Reporter<StrategyEvent>,
     ) -> Result<()> {
+        if self.winner.is_some() && !best_is_intact(writer.dir())? {
+            self.write_best(writer.dir())?;
+        }
         match self.position.phase {
             StrategyPhase::Done => Ok(()),
             _ => self.paused.in_directory(writer.dir().path()),
@@ -252,7 +267,7 @@ fn trial(config: &SearchConfig, evaluated: &Evaluated, unit: &mut Unit<'_>) -> R
         reward: evaluated.value,
         params: cost.params,
         macs: cost.macs,
-        seconds: 0.0,
+        seconds: evaluated.seconds,
     })
 }
 
@@ -263,8 +278,9 @@ fn winner_of(checkpoint: &Checkpoint) -> Option<Checkpoint> {
     winner.tensors.extend(checkpoint.tensors.iter().filter(|t| !of_slot(&t.name)).cloned());
     let own = [STATE, StrategySearch::CONFIG_KEY];
     for (key, text) in &checkpoint.metadata {
-        if !of_slot(key) && !own.contains(&key.as_str()) {
-            winner.metadata.insert(key.clone(), text.clone());
+        let key = if key == WINNER { Training::CONFIG_KEY } else { key.as_str() };
+        if !of_slot(key) && !own.contains(&key) {
+            winner.metadata.insert(key.to_owned(), text.clone());
         }
     }
     (!winner.tensors.is_empty()).then_some(winner)

@@ -10,4 +10,5 @@ mod search;
 mod slot;
 mod work;
 
+pub use problem::{score_cost, strategy_kind};
 pub use search::{Evaluated, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch};

@@ -20,20 +20,19 @@ pub(super) fn problem(config: &SearchConfig) -> Result<Problem> {
         let points: Vec<Point> = archs.filter_map(|arch| space.point(&arch)).collect();
         space = space.only(points)?;
     }
-    let fidelity = |&length: &u64| Fidelity {
+    let fidelity = |(at, &length): (usize, &u64)| Fidelity {
         name: format!("{length} iterations"),
-        cost: whole_cost(config, length),
+        // A training that comes to this length step by step is scored at each.
+        cost: length as f64 + (at + 1) as f64 * score_cost(config),
         continues: true,
     };
-    let fidelities = c.lengths.iter().map(fidelity).collect();
+    let fidelities = c.lengths.iter().enumerate().map(fidelity).collect();
     Ok(Problem { space, fidelities, budget: c.budget })
 }
 
-/// What a training of this length costs from its beginning, in G iterations: with its score at each length.
-pub(super) fn whole_cost(config: &SearchConfig, length: u64) -> f64 {
-    let c = &config.strategy;
-    let scores = c.lengths.iter().filter(|&&scored| scored <= length).count();
-    length as f64 + scores as f64 * config.reward.images as f64 * c.image_cost
+/// What a score costs, in G iterations.
+pub fn score_cost(config: &SearchConfig) -> f64 {
+    config.reward.images as f64 * config.strategy.image_cost
 }
 
 /// The strategy that `config` names, whose draws follow from `seed`.
@@ -42,7 +41,7 @@ pub(super) fn new_strategy(
     problem: &Problem,
     seed: u64,
 ) -> Result<Box<dyn Strategy>> {
-    let kind = kind(config)?;
+    let kind = strategy_kind(config)?;
     Ok(kind.build(problem.clone(), seed)?)
 }
 
@@ -52,16 +51,20 @@ pub(super) fn saved_strategy(
     problem: &Problem,
     state: serde_json::Value,
 ) -> Result<Box<dyn Strategy>> {
-    let kind = kind(config)?;
+    let kind = strategy_kind(config)?;
     Ok(kind.restore(problem.clone(), state)?)
 }
 
-fn kind(config: &SearchConfig) -> Result<StrategyKind> {
+/// The strategy that a configuration names.
+///
+/// # Errors
+/// When there is none of this name, or it is the paper's search.
+pub fn strategy_kind(config: &SearchConfig) -> Result<StrategyKind> {
     let name = config.strategy.name.as_str();
     let all = || StrategyKind::ALL.iter().chain(autogan_rl::STRATEGIES);
     all().copied().find(|kind| kind.name == name).ok_or_else(|| {
         let names: Vec<&str> = all().map(|kind| kind.name).collect();
-        let expected = format!("supernet, or one of {}", names.join(", "));
+        let expected = format!("one of {} (`Search` carries out supernet)", names.join(", "));
         ConfigError::value("strategy.name", expected, name).into()
     })
 }

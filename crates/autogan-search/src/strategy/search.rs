@@ -1,10 +1,12 @@
 //! [`StrategySearch`] is the state of a search by trainings from scratch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use autogan_metrics::FeatureExtractor;
+use autogan_rl::RewardValue;
 use autogan_run::{ArchFile, Checkpoint, FoundArch, Protocol, Score, TrialKind};
-use autogan_space::{Arch, MAX_CELLS, derived_generator_cost};
+use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{Belief, Observation, Point, Problem, Strategy};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::paused::Paused;
 use super::slot::Slot;
 use crate::config::{RewardConfig, RewardMetric, SearchConfig, TrainingConfig};
+use crate::derivation::{found_archs, median};
 use crate::event::SampleGrid;
 use crate::inputs::TrainingInputs;
 use crate::position::ImageCount;
@@ -67,12 +70,14 @@ pub struct Evaluated {
     pub value: Option<f64>,
     /// The formula of the Inception Score.
     pub is: Option<f64>,
+    /// Seconds that the training took, from the length before, its score included.
+    pub seconds: f64,
 }
 
 /// Something that happened in a search by trainings from scratch.
 #[derive(Clone, Debug)]
 pub enum StrategyEvent {
-    /// The search begins, or goes on: what real images score, −ln of the distance of one part of them to the others.
+    /// The search begins: what real images score, −ln of the distance of one part of them to the others.
     Real {
         /// The score.
         value: f64,
@@ -138,7 +143,7 @@ pub(super) struct State {
     /// The value of the winner with a seed of its own; that of the untrained generator where the networks diverged.
     pub winner: Option<f64>,
     /// The values of random architectures, likewise, by their numbers.
-    pub random: std::collections::BTreeMap<u64, f64>,
+    pub random: BTreeMap<u64, f64>,
 }
 
 impl StrategySearch {
@@ -166,10 +171,7 @@ impl StrategySearch {
     /// The result, once the search is over.
     pub fn found(&self) -> Option<ArchFile> {
         let (config, state) = (&self.config, &self.state);
-        let mut random: Vec<f64> = state.random.values().copied().collect();
-        random.sort_by(f64::total_cmp);
-        let middle = random.len().checked_sub(1)? / 2;
-        let median_random = (random[middle] + random[random.len() / 2]) / 2.0;
+        let median_random = median(state.random.values().copied().collect())?;
         let (untrained, best) = (state.untrained?, state.winner?);
         let reward = &config.reward;
         let length = config.strategy.lengths[2];
@@ -190,42 +192,37 @@ impl StrategySearch {
         })
     }
 
-    /// The winner, and behind it the best others by what was seen of them at the greatest length.
+    /// The winner, and behind it the best others by the mean of what was seen of them at their greatest length. What
+    /// diverged there is left out.
     fn top(&self) -> Vec<FoundArch> {
         let Some(lead) = &self.state.lead else { return Vec::new() };
-        let mut seen: std::collections::BTreeMap<&Point, (usize, f64)> = Default::default();
-        for observation in &self.state.observations {
-            let Some(value) = observation.value else { continue };
-            let at = (observation.query.fidelity, value);
-            let best = seen.entry(&observation.query.point).or_insert(at);
-            if at.0 > best.0 {
-                *best = at;
+        let mut seen: BTreeMap<&Point, (usize, Vec<Option<f64>>)> = BTreeMap::new();
+        for Observation { query, value, .. } in &self.state.observations {
+            let (fidelity, values) = seen.entry(&query.point).or_default();
+            if query.fidelity > *fidelity {
+                (*fidelity, *values) = (query.fidelity, Vec::new());
+            }
+            if query.fidelity == *fidelity {
+                values.push(*value);
             }
         }
         seen.remove(&lead.point);
-        let mut others: Vec<(&Point, (usize, f64))> = seen.into_iter().collect();
-        others.sort_by(|(_, a), (_, b)| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-        let others = others.into_iter().map(|(point, (_, value))| (point, value, 0.0));
+        let mut others: Vec<(usize, f64, &Point)> = seen
+            .into_iter()
+            .filter_map(|(point, (fidelity, values))| {
+                let n = values.len() as f64;
+                let values: Option<Vec<f64>> = values.into_iter().collect();
+                Some((fidelity, values?.iter().sum::<f64>() / n, point))
+            })
+            .collect();
+        others.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        let others = others.into_iter().map(|(_, mean, point)| (point, mean, 0.0));
         let first = (&lead.point, lead.mean, lead.sd.unwrap_or(0.0));
-        let shape = self.config.model.shape();
         let all = std::iter::once(first).chain(others).take(self.config.derive.top_k);
-        all.filter_map(|(point, reward, spread)| {
-            Some((self.problem.space.arch(point)?, reward, spread))
-        })
-        .enumerate()
-        .map(|(at, (arch, reward, spread))| {
-            let cost = derived_generator_cost(&arch, &shape);
-            FoundArch {
-                rank: at as u32 + 1,
-                named: arch.named(),
-                arch,
-                reward,
-                spread,
-                params: cost.params,
-                macs: cost.macs,
-            }
-        })
-        .collect()
+        let all = all.filter_map(|(point, value, spread)| {
+            Some((self.problem.space.arch(point)?, RewardValue { value, spread }))
+        });
+        found_archs(all, &self.config.model.shape())
     }
 
     /// What a training needs from outside.

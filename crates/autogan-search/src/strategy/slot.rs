@@ -1,6 +1,7 @@
 //! A [`Slot`] holds a training that goes on beside others.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use autogan_run::{Checkpoint, ModelScore, TrialKind};
 use autogan_space::Arch;
@@ -29,12 +30,16 @@ pub(super) struct Task {
     pub arch: Arch,
     /// What the strategy asked for; nothing at the end.
     pub query: Option<Query>,
+    /// The position that the training began at, or went on from.
+    pub from: TrainingPosition,
     /// G iterations at which it ends.
     pub length: u64,
     /// Its cost, beyond what was paid for it before.
     pub cost: f64,
     /// The seed of the training.
     pub seed: u64,
+    /// Seconds that it has taken, its score included.
+    pub seconds: f64,
 }
 
 /// A training in progress.
@@ -80,6 +85,7 @@ impl Slot {
 
     /// Goes on for some iterations; whatever else goes wrong, networks that diverge only end the training.
     pub fn advance(&mut self) -> Result<()> {
+        let begun = Instant::now();
         let until = self.position().g_iterations + ITERATIONS;
         while !self.is_over() && self.position().g_iterations < until {
             match self.training.advance(&mut Keeper(&mut self.grid)) {
@@ -88,6 +94,7 @@ impl Slot {
                 Err(error) => return Err(error),
             }
         }
+        self.task.seconds += begun.elapsed().as_secs_f64();
         Ok(())
     }
 

@@ -7,14 +7,16 @@ use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{Observation, Query};
 use rand::Rng;
 
-use super::problem::whole_cost;
+use super::problem::score_cost;
 use super::search::{Evaluated, StrategyEvent, StrategyPhase, StrategySearch};
 use super::slot::{Slot, Task};
+use crate::config::ConfigError;
+use crate::derive::random_arch;
 use crate::error::{Result, SearchError};
 use crate::event::{Reporter, Silent};
 use crate::job::Job;
 use crate::score::minus_log;
-use crate::scratch::Training;
+use crate::scratch::{Training, TrainingPosition};
 
 impl StrategySearch {
     /// One unit of the strategy's trainings.
@@ -24,6 +26,11 @@ impl StrategySearch {
         }
         self.ask()?;
         if self.slots.iter().all(Option::is_none) {
+            if self.state.observations.is_empty() {
+                let (key, found) = ("strategy.budget", self.problem.budget);
+                let expected = "enough for one training that the strategy asks for";
+                return Err(ConfigError::value(key, expected, found).into());
+            }
             if self.state.lead.is_none() {
                 let what = "the value of every architecture that was trained";
                 let stage = MAX_CELLS - 1;
@@ -73,7 +80,7 @@ impl StrategySearch {
         self.state.exhausted = queries.is_empty() && !waits;
         for (at, query) in free.into_iter().zip(queries) {
             let task = self.task(query)?;
-            if self.position.spent + task.cost > self.problem.budget {
+            if self.position.spent + task.cost > self.problem.affordable() {
                 self.state.exhausted = true;
                 return Ok(());
             }
@@ -90,14 +97,16 @@ impl StrategySearch {
         let arch = self.problem.space.arch(&query.point).ok_or_else(wrong)?;
         let lengths = &self.config.strategy.lengths;
         let length = *lengths.get(query.fidelity).ok_or_else(wrong)?;
-        let before = self.length_before(&query).map_or(0.0, |had| whole_cost(&self.config, had));
+        let before = self.length_before(&query).unwrap_or(0);
         Ok(Task {
             kind: TrialKind::Trained,
             step: self.position.begun,
             seed: self.seed(&format!("seed.{arch}"), query.repeat as u64),
-            cost: whole_cost(&self.config, length) - before,
+            cost: (length - before) as f64 + score_cost(&self.config),
+            seconds: 0.0,
             arch,
             query: Some(query),
+            from: TrainingPosition::default(),
             length,
         })
     }
@@ -121,7 +130,8 @@ impl StrategySearch {
         };
         let length = self.config.strategy.lengths[2];
         let seed = self.seed("seed.result", n);
-        Ok(Task { kind, step, arch, query: None, length, cost: 0.0, seed })
+        let from = TrainingPosition::default();
+        Ok(Task { kind, step, arch, query: None, from, length, cost: 0.0, seed, seconds: 0.0 })
     }
 
     fn winner(&self) -> Result<Arch> {
@@ -131,12 +141,7 @@ impl StrategySearch {
 
     /// Architecture `i` of those drawn evenly from everything that is allowed.
     fn random_arch(&self, i: u64) -> Result<Arch> {
-        let allowed = self.config.allowed()?;
-        let mut rng = self.streams.rng("arch.random", 0);
-        for _ in 0..i {
-            allowed.random(MAX_CELLS - 1, &mut rng)?;
-        }
-        Ok(allowed.random(MAX_CELLS - 1, &mut rng)?)
+        random_arch(&self.config.allowed()?, self.streams, i)
     }
 
     /// A seed for a training: below 2³², so that it is read easily.
@@ -145,21 +150,24 @@ impl StrategySearch {
     }
 
     fn open(&self, task: Task) -> Result<Slot> {
-        let paused = match &task.query {
-            Some(query) if self.length_before(query).is_some() => {
-                Some(self.paused.get(&name(&task.arch, query))?)
-            }
-            _ => None,
-        };
-        Slot::open(task, &self.training, paused.as_ref(), self.inputs(), &self.reals)
+        let before = task
+            .query
+            .as_ref()
+            .and_then(|query| Some(name(&task.arch, query, self.length_before(query)?)));
+        let paused = before.map(|name| self.paused.get(&name)).transpose()?;
+        let mut slot =
+            Slot::open(task, &self.training, paused.as_ref(), self.inputs(), &self.reals)?;
+        slot.task.from = slot.position();
+        Ok(slot)
     }
 
     /// The value of the winner's generator before any training.
-    fn untrained(&self) -> Result<f64> {
+    fn untrained(&mut self) -> Result<f64> {
         let mut config = self.training.clone();
         (config.arch, config.seed) = (self.winner()?, self.seed("seed.result", 0));
         let mut training = Training::new(config.checked()?, self.inputs())?;
         training.know(&self.reals);
+        self.position.images.scored += self.config.reward.images as u64;
         Ok(minus_log(training.score_now(&mut Silent)?))
     }
 
@@ -215,8 +223,8 @@ impl StrategySearch {
     fn end(&mut self, slot: Slot, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<()> {
         let score = slot.score();
         let value = score.and_then(|score| score.frechet).map(minus_log);
+        self.count(&slot);
         let Slot { task, training, grid, .. } = slot;
-        self.count(&task, &training);
         reporter.event(&StrategyEvent::Evaluated(Evaluated {
             kind: task.kind,
             step: task.step,
@@ -224,12 +232,13 @@ impl StrategySearch {
             length: task.length,
             value,
             is: score.map(|score| score.is),
+            seconds: task.seconds,
         }));
         let untrained = self.state.untrained.unwrap_or(f64::NEG_INFINITY);
         match task.query {
             Some(query) => {
                 if value.is_some() && query.fidelity + 1 < self.problem.fidelities.len() {
-                    self.paused.put(name(&task.arch, &query), training.save()?)?;
+                    self.paused.put(name(&task.arch, &query, task.length), training.save()?)?;
                 }
                 self.tell(Observation { query, value, cost: task.cost }, reporter)?;
             }
@@ -248,16 +257,15 @@ impl StrategySearch {
         Ok(())
     }
 
-    fn count(&mut self, task: &Task, training: &Training) {
-        let had = task.query.as_ref().and_then(|query| self.length_before(query)).unwrap_or(0);
-        let (position, train) = (training.position(), &self.config.train);
-        let steps = position.d_steps - had * train.n_critic as u64;
+    fn count(&mut self, slot: &Slot) {
+        let (from, now) = (slot.task.from, slot.position());
+        let [real, steps] = [now.images_seen - from.images_seen, now.d_steps - from.d_steps];
+        let iterations = now.g_iterations - from.g_iterations;
         let counted = &mut self.position;
         counted.ended += 1;
         counted.d_steps += steps;
-        counted.images.real += steps * train.d_batch as u64;
-        counted.images.fake +=
-            steps * train.d_batch as u64 + (position.g_iterations - had) * train.g_batch as u64;
+        counted.images.real += real;
+        counted.images.fake += real + iterations * self.config.train.g_batch as u64;
         counted.images.scored += self.config.reward.images as u64;
     }
 
@@ -278,8 +286,8 @@ impl StrategySearch {
     }
 }
 
-/// The name of a training that is paused.
-fn name(arch: &Arch, query: &Query) -> String {
+/// The name of a training that is paused at this length.
+fn name(arch: &Arch, query: &Query, length: u64) -> String {
     let digits: String = arch.to_string().split_whitespace().collect();
-    format!("{digits}-{}", query.repeat)
+    format!("{digits}-{}-{length}", query.repeat)
 }

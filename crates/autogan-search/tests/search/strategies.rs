@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use autogan_config::Configuration;
 use autogan_run::{Checkpoint, Host, RunDir, StoreReader, TrialFilter, TrialKind};
 use autogan_search::{
-    Evaluated, Job, Reporter, Resumption, RunOptions, RunPlace, SearchConfig, Session, Silent,
-    StrategyEvent, StrategySearch, TrainingInputs,
+    Evaluated, Job, Reporter, Resumption, RunOptions, RunPlace, Search, SearchConfig, Session,
+    Silent, StrategyEvent, StrategySearch, TrainingInputs,
 };
 
 use crate::tiny::{self, Record};
@@ -74,7 +75,7 @@ fn a_search_spends_its_budget_and_tells_what_it_found() {
         let all = evaluated(&events);
         let trained: Vec<&&Evaluated> =
             all.iter().filter(|one| one.kind == TrialKind::Trained).collect();
-        // 24 images at 0.05 are 1.2 iterations a score. A training to the end costs 45 + 3 · 1.2.
+        // A training that goes to the end at once is scored once.
         let image = config.reward.images as f64 * config.strategy.image_cost;
         let spent = events.iter().rev().find_map(|event| match event {
             StrategyEvent::Advanced { spent, .. } => Some(*spent),
@@ -83,7 +84,7 @@ fn a_search_spends_its_budget_and_tells_what_it_found() {
         let spent = spent.unwrap();
         assert!(spent <= config.strategy.budget && spent > 0.6 * config.strategy.budget, "{spent}");
         if strategy == "random" {
-            assert_eq!(trained.len(), (config.strategy.budget / (45.0 + 3.0 * image)) as usize);
+            assert_eq!(trained.len(), (config.strategy.budget / (45.0 + image)) as usize);
             assert!(trained.iter().all(|one| one.length == 45));
         } else {
             assert!(trained.iter().any(|one| one.length == 10), "{strategy}");
@@ -181,4 +182,100 @@ fn a_budget_on_parameters_holds_for_what_is_trained() {
     let all = evaluated(&record.0);
     assert!(all.len() > 8 && all.iter().all(|one| allowed.allows(&one.arch)));
     assert!(!search.advance(&mut Silent).unwrap(), "the search is over");
+}
+
+#[test]
+fn a_search_goes_on_from_the_checkpoint_before_the_last() {
+    let parent = tempfile::tempdir().unwrap();
+    // From 10 to 45 iterations a training goes on over two units, and no checkpoint lies between them.
+    let longer = ["strategy.lengths=[10,45,70]", "strategy.budget=400", "strategy.at_once=1"];
+    let config = config("halving", &longer);
+    let (whole, _) = run(&config, &parent.path().join("whole"));
+    let path = parent.path().join("robbed");
+    let (stop, host) = (AtomicBool::new(false), Host::detect("cpu"));
+    let search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
+    let mut session = Session::start(search, RunPlace::At(&path), &host).unwrap();
+    session.run(&mut StopAt(6, &stop), &options(&stop)).unwrap();
+    session.finish().unwrap();
+    let dir = RunDir::open(&path).unwrap();
+    let mut robbed = 0;
+    while dir.arch().unwrap().is_none() {
+        // By now trainings may have been paused that the older checkpoint does not know of.
+        let ticks = dir.checkpoints().ticks().unwrap();
+        if let [_, newest] = ticks[..]
+            && robbed < 6
+        {
+            fs::remove_file(dir.checkpoints().path(newest)).unwrap();
+            robbed += 1;
+        }
+        stop.store(false, Ordering::Relaxed);
+        let resumption = Resumption::open(dir.clone(), &host).unwrap();
+        let inputs = || Ok(inputs(&config));
+        let mut session: Session<StrategySearch> =
+            resumption.session(config.clone(), &[], inputs).unwrap();
+        session.run(&mut StopAt(5, &stop), &options(&stop)).unwrap();
+        session.finish().unwrap();
+    }
+    assert!(robbed > 2, "{robbed} checkpoints");
+    assert_eq!(left(&dir), left(&whole));
+}
+
+#[test]
+fn what_a_training_cannot_change_on_its_way_the_search_cannot() {
+    let config = config("halving", &[]);
+    let mut search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
+    for _ in 0..3 {
+        search.advance(&mut Silent).unwrap();
+    }
+    let checkpoint = search.save().unwrap();
+    for change in ["train.n_critic=7", "reward.images=20"] {
+        let other = config.clone().with(&[change.to_owned()]).unwrap();
+        let inputs = inputs(&other);
+        let error = StrategySearch::restore(&checkpoint, other, inputs).err().unwrap();
+        let (text, key) = (error.to_string(), change.split(['.', '=']).nth(1).unwrap());
+        assert!(text.contains(key), "{text}");
+    }
+    assert!(StrategySearch::restore(&checkpoint, config.clone(), inputs(&config)).is_ok());
+}
+
+#[test]
+fn a_configuration_that_no_search_can_have_is_explained() {
+    let of = |settings: &[&str]| {
+        let config = config("random", settings);
+        let mut search = StrategySearch::new(config.clone(), inputs(&config))?;
+        while search.advance(&mut Silent)? {}
+        Ok::<_, autogan_search::SearchError>(())
+    };
+    let error = of(&["strategy.budget=20"]).unwrap_err().to_string();
+    assert!(error.contains("strategy.budget") && error.contains("one training"), "{error}");
+    let error = of(&["train.lr_decay=linear"]).unwrap_err().to_string();
+    assert!(error.contains("train.lr_decay"), "{error}");
+    let mut paper = config("random", &[]);
+    let inputs = tiny::inputs(&paper);
+    let error = Search::new(paper.clone(), inputs).err().unwrap().to_string();
+    assert!(error.contains("strategy.name"), "{error}");
+    "supernet".clone_into(&mut paper.strategy.name);
+    let inputs = tiny::inputs_of(&paper.data, paper.model.bottom * 8);
+    let error = StrategySearch::new(paper, inputs).err().unwrap().to_string();
+    assert!(error.contains("strategy.name"), "{error}");
+}
+
+#[test]
+fn weights_of_the_winner_that_are_lost_are_written_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let config = config("random", &["strategy.lengths=[2,3,4]", "strategy.budget=20"]);
+    let (dir, _) = run(&config, &parent.path().join("run"));
+    let before = fs::read(dir.best_path()).unwrap();
+    fs::write(dir.best_path(), &before[..before.len() / 2]).unwrap();
+    let resumption = Resumption::open(dir.clone(), &Host::detect("cpu")).unwrap();
+    let stop = AtomicBool::new(false);
+    let mut session: Session<StrategySearch> =
+        resumption.session(config.clone(), &[], || Ok(inputs(&config))).unwrap();
+    session.run(&mut Silent, &options(&stop)).unwrap();
+    let (old, new) = (Checkpoint::read(&dir.best_path()).unwrap(), parent.path().join("old"));
+    fs::write(&new, before).unwrap();
+    let whole = Checkpoint::read(&new).unwrap();
+    assert_eq!(old.tensors, whole.tensors);
+    let same = |key: &str| old.metadata.get(key) == whole.metadata.get(key);
+    assert!(whole.metadata.keys().all(|key| same(key)), "{:?}", old.metadata.keys());
 }
