@@ -88,7 +88,7 @@ impl Tabular {
         }
         let points: Vec<Point> = entries.iter().map(|entry| entry.point.clone()).collect();
         let places = points.iter().cloned().enumerate().map(|(at, point)| (point, at)).collect();
-        let space = if points.len() < space.count() { space.only(points)? } else { space };
+        let space = space.only(points)?;
         let best = estimates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let average = mean(&estimates);
         let noise = noise.sqrt();

@@ -17,7 +17,7 @@ impl Listed {
     /// The rule of a space of architectures; `None` where all of them are in the space.
     pub fn new(space: &Space, actions: ActionSpace) -> Result<Option<Self>> {
         let choices: Vec<usize> = actions.tokens()?.iter().map(|token| token.choices()).collect();
-        if space.count() == choices.iter().product::<usize>() {
+        if !space.is_listed() {
             return Ok(None);
         }
         let archs = (0..space.count()).filter_map(|at| space.arch(&space.at(at)));

@@ -13,7 +13,7 @@ use super::{QUANTILE, mean};
 pub struct Correlation {
     /// Spearman's ρ.
     pub rho: f64,
-    /// Lower end of the interval; NaN where there are too few pairs to estimate one.
+    /// Lower end of the interval; NaN where there are too few pairs to estimate one, and where ρ is 1 or −1.
     pub low: f64,
     /// Upper end.
     pub high: f64,
@@ -35,14 +35,15 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Spearman's ρ between the first and the second numbers of `pairs`; `None` where one of them does not vary.
+/// Spearman's ρ between the first and the second numbers of `pairs`; `None` where the first do not vary, or the second.
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<Correlation> {
     pooled_spearman(&[pairs])
 }
 
 /// Spearman's ρ within samples that must not be compared with each other, such as runs of different seeds: numbers are
 /// ranked within their sample, and the ranks, relative to the sample's mean rank, are correlated over all of them. The
-/// interval takes three pairs off each sample. `None` where nothing varies.
+/// interval takes three pairs off each sample, also off one that has fewer. `None` where the first numbers vary within no
+/// sample, or the second.
 pub fn pooled_spearman(samples: &[&[(f64, f64)]]) -> Option<Correlation> {
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     let (mut pairs, mut freedom) = (0, 0.0);
@@ -71,7 +72,7 @@ fn centred(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Fisher's interval; none where all ranks agree, for no spread is seen there, or without freedom.
+/// Fisher's interval; NaN where the ranks agree fully or are reversed, for no spread is seen there, or without freedom.
 fn interval(rho: f64, freedom: f64) -> (f64, f64) {
     if freedom <= 0.0 || rho.abs() >= 1.0 - 1e-12 {
         return (f64::NAN, f64::NAN);

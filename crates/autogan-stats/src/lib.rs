@@ -1,5 +1,5 @@
-//! Statistics of scores: means with their intervals, quantiles, rank correlations. All functions are plain and take
-//! slices of `f64`.
+//! This crate computes statistics of scores: means and differences with their intervals, quantiles, rank correlations, and
+//! a permutation test of signs. All functions are plain: they take slices, and keep nothing.
 
 mod correlation;
 mod permutation;
@@ -13,7 +13,7 @@ pub use permutation::sign_permutation;
 /// The intervals' coverage is 95 %.
 const QUANTILE: f64 = 0.975;
 
-/// A difference with its 95 % confidence interval.
+/// A mean, or a difference of means, with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Difference {
     /// The estimate.
@@ -33,13 +33,14 @@ impl Difference {
         Difference { estimate, error, low: estimate - half, high: estimate + half }
     }
 
-    /// Whether the interval leaves zero out.
+    /// Whether the interval leaves zero out; an end that is NaN leaves out nothing.
     pub fn is_clear(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
 }
 
-/// The mean of `a` minus that of `b`, with Welch's interval; `None` with fewer than two of either.
+/// The mean of `a` minus that of `b`, with Welch's interval; `None` with fewer than two values of either, and where
+/// neither varies.
 pub fn difference(a: &[f64], b: &[f64]) -> Option<Difference> {
     if a.len() < 2 || b.len() < 2 {
         return None;
@@ -54,7 +55,7 @@ pub fn difference(a: &[f64], b: &[f64]) -> Option<Difference> {
     Some(Difference::within(estimate, error, quantile))
 }
 
-/// The mean of `values` with its interval.
+/// The mean of `values` with Student's interval, which has no width where they do not vary; `None` with fewer than two.
 pub fn mean_interval(values: &[f64]) -> Option<Difference> {
     if values.len() < 2 {
         return None;
@@ -66,7 +67,8 @@ pub fn mean_interval(values: &[f64]) -> Option<Difference> {
     Some(Difference::within(estimate, error, quantile))
 }
 
-/// Differences of several cells as one: weighted by the inverse of their variances.
+/// Differences of several cells as one: weighted by the inverse of their variances, with a normal interval. `None` without
+/// differences, and where the error of one is 0 or not a number.
 pub fn pooled(differences: &[Difference]) -> Option<Difference> {
     let weights: Vec<f64> = differences.iter().map(|d| 1.0 / (d.error * d.error)).collect();
     let total: f64 = weights.iter().sum();
@@ -89,13 +91,24 @@ pub fn deviation(values: &[f64]) -> f64 {
 }
 
 /// The variance of the sample, unbiased; NaN for fewer than two values.
+///
+/// ```
+/// use autogan_stats::variance;
+///
+/// assert_eq!(variance(&[1.0, 3.0]), 2.0);
+/// assert!(variance(&[1.0]).is_nan() && variance(&[]).is_nan());
+/// ```
 pub fn variance(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return f64::NAN;
+    }
     let mean = mean(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     squares / (values.len() - 1) as f64
 }
 
-/// The `share` quantile of ascending values, linear between neighbours; NaN without values.
+/// The `share` quantile of ascending values, linear between neighbours; NaN without values. A share below 0 counts as 0, one
+/// above 1 as 1.
 pub fn quantile(ascending: &[f64], share: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else { return f64::NAN };
     let place = share.clamp(0.0, 1.0) * last as f64;
@@ -133,11 +146,21 @@ mod tests {
         close(m.estimate, 0.0);
         close(m.error, (0.9_f64 * 0.9 / 9.0).sqrt());
         assert!((m.high / m.error - 2.262_157).abs() < 1e-5);
-        close(deviation(&[1.0, 3.0]), 2.0_f64.sqrt());
-        assert!(deviation(&[1.0]).is_nan());
         assert_eq!(mean_interval(&[1.0]), None);
         assert_eq!(difference(&[1.0, 2.0], &[1.0]), None);
         assert_eq!(difference(&[1.0, 1.0], &[2.0, 2.0]), None, "no spread, no interval");
+    }
+
+    #[test]
+    fn one_value_or_none_has_no_variance() {
+        close(variance(&[1.0, 3.0]), 2.0);
+        close(deviation(&[1.0, 3.0]), 2.0_f64.sqrt());
+        for few in [&[][..], &[1.0]] {
+            assert!(variance(few).is_nan() && deviation(few).is_nan(), "{few:?}");
+        }
+        assert!(mean(&[]).is_nan());
+        let same = mean_interval(&[2.0, 2.0]).unwrap();
+        assert_eq!((same.estimate, same.low, same.high), (2.0, 2.0, 2.0));
     }
 
     #[test]
@@ -150,6 +173,7 @@ mod tests {
         close(p.error, 0.2_f64.sqrt());
         assert!((p.high - p.estimate - 1.959_964 * p.error).abs() < 1e-6);
         assert_eq!(pooled(&[]), None);
+        assert_eq!(pooled(&[one, Difference { error: 0.0, ..two }]), None);
     }
 
     #[test]

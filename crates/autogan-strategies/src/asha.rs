@@ -6,14 +6,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::ledger::{Ledger, Score, of_another_problem, read, write};
+use crate::ledger::{Score, damaged};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::Point;
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
 /// Asynchronous successive halving over all fidelities; each point is asked once at each of them.
 ///
@@ -22,22 +21,14 @@ use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
 #[derive(Debug)]
 pub struct Asha {
     problem: Problem,
-    state: State,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    ledger: Ledger,
-    /// One for each fidelity but the last, from which nothing climbs.
-    rungs: Vec<Rung>,
+    /// Its rungs: one for each fidelity but the last, from which nothing climbs.
+    state: State<Vec<Rung>>,
 }
 
 /// The results at one fidelity.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
-struct Rung {
+pub(crate) struct Rung {
     entries: Vec<Entry>,
     /// The best of them, as many as may climb, and the others.
     top: BTreeSet<Place>,
@@ -152,83 +143,71 @@ impl Asha {
     /// # Errors
     /// When the problem's fidelities cannot be.
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
-        let (rng, rungs) =
-            (ChaCha8Rng::seed_from_u64(seed), vec![Rung::default(); problem.last()?]);
-        let state = State { rng, ledger: Ledger::new(&problem), rungs };
+        let state = State::new(&problem, seed, vec![Rung::default(); problem.last()?]);
         Ok(Self { problem, state })
     }
 
-    /// The strategy that [`Strategy::save`] wrote.
+    /// The strategy that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
         let last = problem.last()?;
-        let mut state: State = read(Self::NAME, &problem, state, |state: &State| &state.ledger)?;
-        let mut entries = state.rungs.iter().flat_map(|rung| &rung.entries);
-        if state.rungs.len() != last || entries.any(|e| !problem.space.contains(&e.point)) {
-            return Err(of_another_problem());
+        let mut state: State<Vec<Rung>> = State::read(Self::NAME, &problem, state)?;
+        let mut entries = state.own.iter().flat_map(|rung| &rung.entries);
+        if state.own.len() != last || entries.any(|e| !problem.space.contains(&e.point)) {
+            return Err(damaged());
         }
-        for (at, rung) in state.rungs.iter_mut().enumerate() {
+        for (at, rung) in state.own.iter_mut().enumerate() {
             rung.settle(problem.eta(at));
         }
         Ok(Self { problem, state })
     }
 
-    fn next(&mut self) -> Option<Query> {
-        let State { rng, ledger, rungs } = &mut self.state;
-        let mut climb = |all| {
-            rungs
-                .iter_mut()
-                .enumerate()
-                .rev()
-                .find_map(|(at, rung)| Some((rung.climb(all)?, at + 1)))
-        };
-        if let Some((point, rung)) = climb(false) {
-            return Some(ledger.ask_further(point, rung));
-        }
-        if let Some(point) = ledger.fresh(&self.problem.space, rng) {
-            return Some(ledger.ask(point, 0));
-        }
-        climb(true).map(|(point, rung)| ledger.ask_further(point, rung))
+    /// Lets the best climb that may, on the highest rung that has one; `all`: or that is held back.
+    fn climb(&mut self, all: bool) -> Option<Query> {
+        let mut rungs = self.state.own.iter_mut().enumerate().rev();
+        let climbed = rungs.find_map(|(at, rung)| Some((rung.climb(all)?, at + 1)));
+        climbed.map(|(point, rung)| self.state.ledger.ask_further(point, rung))
     }
 }
 
-impl Strategy for Asha {
-    fn name(&self) -> &'static str {
+impl OnLedger for Asha {
+    type Own = Vec<Rung>;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        Ok(std::iter::from_fn(|| self.next()).take(at_once).collect())
+    fn state(&self) -> &State<Vec<Rung>> {
+        &self.state
     }
 
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        let (number, value) = self.state.ledger.tell(observation)?;
-        let Query { point, fidelity, .. } = observation.query.clone();
-        if let Some(rung) = self.state.rungs.get_mut(fidelity) {
-            rung.add(Entry { point, value, number, climbed: false }, self.problem.eta(fidelity));
+    fn state_mut(&mut self) -> &mut State<Vec<Rung>> {
+        &mut self.state
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        let next = self.climb(false).or_else(|| self.state.ask_fresh(&self.problem.space, 0));
+        Ok(next.or_else(|| self.climb(true)))
+    }
+
+    fn learn(&mut self, Told { number, query, value }: Told<'_>) {
+        if let Some(rung) = self.state.own.get_mut(query.fidelity) {
+            let entry = Entry { point: query.point.clone(), value, number, climbed: false };
+            rung.add(entry, self.problem.eta(query.fidelity));
         }
-        Ok(())
-    }
-
-    fn best(&self) -> Result<Option<Belief>> {
-        Ok(self.state.ledger.best())
-    }
-
-    fn save(&self) -> Result<serde_json::Value> {
-        write(Self::NAME, &self.state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Space;
-    use crate::testing::{assert_beats_random, observation, problem};
+    use crate::testing::{LENGTHS, assert_beats_random, observation, problem};
+    use crate::{Belief, Space, Strategy};
 
     fn asha(cells: usize) -> Asha {
-        Asha::new(problem(Space::of_archs(cells), true, 99.0), 1).unwrap()
+        Asha::new(problem(Space::of_archs(cells), LENGTHS, 99.0), 1).unwrap()
     }
 
     /// Asks for one query, tells its value, and returns it.
@@ -321,6 +300,6 @@ mod tests {
 
     #[test]
     fn it_beats_random_search() {
-        assert_beats_random(Asha::NAME, &problem(Space::of_archs(3), true, 100.0));
+        assert_beats_random(Asha::NAME, &problem(Space::of_archs(3), LENGTHS, 100.0));
     }
 }

@@ -8,8 +8,7 @@ impl Space {
     ///
     /// It takes a time that grows with the logarithm of the number of points.
     pub fn choices_after(&self, begun: &[u8]) -> Option<Vec<bool>> {
-        let all: usize = self.tokens().iter().map(|token| token.choices.len()).product();
-        if self.count() == all {
+        if !self.is_listed() {
             return None;
         }
         // The points are sorted: those that begin alike lie together.

@@ -16,6 +16,19 @@ pub enum StrategyError {
         /// What is there.
         found: String,
     },
+    /// A saved state is of another problem.
+    #[error(
+        "the saved state is of another problem: {what} is {found} there, and {expected} here; go on with the problem \
+         that it was saved with"
+    )]
+    OtherProblem {
+        /// The first thing that differs.
+        what: String,
+        /// What it is in the problem of the state.
+        found: String,
+        /// What it is in the problem that was given.
+        expected: String,
+    },
     /// A saved state cannot be read.
     #[error("the saved state of the strategy '{strategy}' cannot be read: {source}")]
     State {

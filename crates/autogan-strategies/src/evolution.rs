@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::ledger::{Ledger, Score, of_another_problem, read, write};
+use crate::ledger::{Ledger, Score, damaged};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::{Point, Space};
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
 /// The most members of a population, and the share of them in a tournament: 50 and 10 members, as in the experiments of
 /// Ying et al., *NAS-Bench-101* (ICML 2019, arXiv 1902.09635).
@@ -34,21 +35,15 @@ pub struct Evolution {
     problem: Problem,
     fidelity: usize,
     population: usize,
-    state: State,
+    state: State<Members>,
 }
+
+/// The members by age, the oldest first.
+pub(crate) type Members = BTreeMap<u64, Member>;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    ledger: Ledger,
-    /// By age, the oldest first.
-    members: BTreeMap<u64, Member>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Member {
+pub(crate) struct Member {
     point: Point,
     value: Option<f64>,
 }
@@ -62,24 +57,23 @@ impl Evolution {
     /// # Errors
     /// When the problem's fidelities cannot be.
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        let state = State { rng, ledger: Ledger::new(&problem), members: BTreeMap::new() };
+        let state = State::new(&problem, seed, Members::new());
         Self::with(problem, state)
     }
 
-    /// The evolution that [`Strategy::save`] wrote.
+    /// The evolution that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
-        let state: State = read(Self::NAME, &problem, state, |state: &State| &state.ledger)?;
-        if state.members.values().any(|member| !problem.space.contains(&member.point)) {
-            return Err(of_another_problem());
+        let state: State<Members> = State::read(Self::NAME, &problem, state)?;
+        if state.own.values().any(|member| !problem.space.contains(&member.point)) {
+            return Err(damaged());
         }
         Self::with(problem, state)
     }
 
-    fn with(problem: Problem, state: State) -> Result<Self> {
+    fn with(problem: Problem, state: State<Members>) -> Result<Self> {
         let fidelity = problem.last()?;
         let evaluations = problem.budget / problem.fidelities[fidelity].cost;
         let population = ((evaluations * FIRST_SHARE) as usize).clamp(SMALLEST, POPULATION);
@@ -94,7 +88,7 @@ impl Evolution {
     /// The next point: one of the first members, or a child; `None` when there is none yet, or none any more.
     fn next(&mut self) -> Option<Point> {
         let tournament = self.tournament();
-        let State { rng, ledger, members } = &mut self.state;
+        let State { rng, ledger, own: members } = &mut self.state;
         let space = &self.problem.space;
         if ledger.points() < self.population {
             return ledger.fresh(space, rng);
@@ -134,47 +128,44 @@ fn mutate(space: &Space, parent: &Point, ledger: &Ledger, rng: &mut ChaCha8Rng) 
     Some(children.swap_remove(at))
 }
 
-impl Strategy for Evolution {
-    fn name(&self) -> &'static str {
+impl OnLedger for Evolution {
+    type Own = Members;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        let mut queries = Vec::new();
-        while queries.len() < at_once {
-            let Some(point) = self.next() else { break };
-            queries.push(self.state.ledger.ask(point, self.fidelity));
+    fn state(&self) -> &State<Members> {
+        &self.state
+    }
+
+    fn state_mut(&mut self) -> &mut State<Members> {
+        &mut self.state
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        let point = self.next();
+        Ok(point.map(|point| self.state.ledger.ask(point, self.fidelity)))
+    }
+
+    fn learn(&mut self, Told { number: age, query, value }: Told<'_>) {
+        let point = query.point.clone();
+        self.state.own.insert(age, Member { point, value });
+        if self.state.own.len() > self.population {
+            self.state.own.pop_first();
         }
-        Ok(queries)
-    }
-
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        let (age, value) = self.state.ledger.tell(observation)?;
-        let point = observation.query.point.clone();
-        self.state.members.insert(age, Member { point, value });
-        if self.state.members.len() > self.population {
-            self.state.members.pop_first();
-        }
-        Ok(())
-    }
-
-    fn best(&self) -> Result<Option<Belief>> {
-        Ok(self.state.ledger.best())
-    }
-
-    fn save(&self) -> Result<serde_json::Value> {
-        write(Self::NAME, &self.state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_beats_random, observation, problem};
+    use crate::Strategy;
+    use crate::testing::{WHOLE, assert_beats_random, observation, problem};
 
     /// An evolution of 10 members, 2 in a tournament, and the queries of its first members.
     fn begun() -> (Evolution, Vec<Query>) {
-        let mut evolution = Evolution::new(problem(Space::of_archs(2), false, 40.0), 1).unwrap();
+        let mut evolution = Evolution::new(problem(Space::of_archs(2), WHOLE, 40.0), 1).unwrap();
         let first = evolution.ask(100).unwrap();
         assert_eq!((evolution.population, evolution.tournament(), first.len()), (10, 2, 10));
         (evolution, first)
@@ -195,7 +186,7 @@ mod tests {
         let child = evolution.ask(1).unwrap().remove(0);
         assert!(first.iter().any(|parent| differing(&parent.point, &child.point) == 1));
         evolution.tell(&observation(&child, Some(-3.5))).unwrap();
-        let ages: Vec<u64> = evolution.state.members.keys().copied().collect();
+        let ages: Vec<u64> = evolution.state.own.keys().copied().collect();
         assert_eq!(ages, (1..=10).collect::<Vec<u64>>());
         assert_eq!(evolution.best().unwrap().unwrap().point, first[0].point, "it is still known");
     }
@@ -219,7 +210,7 @@ mod tests {
 
     #[test]
     fn no_point_comes_twice_and_all_of_a_small_space_come() {
-        let mut evolution = Evolution::new(problem(Space::of_archs(1), false, 1e4), 1).unwrap();
+        let mut evolution = Evolution::new(problem(Space::of_archs(1), WHOLE, 1e4), 1).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         while let Some(query) = evolution.ask(1).unwrap().pop() {
             assert!(seen.insert(query.point.clone()));
@@ -230,6 +221,6 @@ mod tests {
 
     #[test]
     fn it_beats_random_search() {
-        assert_beats_random(Evolution::NAME, &problem(Space::of_archs(3), false, 200.0));
+        assert_beats_random(Evolution::NAME, &problem(Space::of_archs(3), WHOLE, 200.0));
     }
 }

@@ -5,30 +5,27 @@
 
 use std::collections::BTreeMap;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::ledger::{Ledger, Score, of_another_problem, read, write};
+use crate::ledger::{Score, damaged};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::Point;
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
-/// Successive halving over all fidelities; each point is asked once at each of them.
+/// Successive halving over all fidelities; each point is asked once at the most at each of them.
 ///
 /// A bracket is as large as the budget allows. Each rung is planned when the one before is told, from what is left of the
 /// budget then. When a bracket ends and the budget pays for another one, it follows.
 #[derive(Debug)]
 pub struct Halving {
     problem: Problem,
-    state: State,
+    state: State<Bracket>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    ledger: Ledger,
+pub(crate) struct Bracket {
     /// The rung that is asked, which is the index of a fidelity.
     rung: usize,
     /// How many points of this rung are not asked yet.
@@ -50,30 +47,24 @@ impl Halving {
     /// When the problem's fidelities cannot be.
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
         problem.last()?;
-        let state = State {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            ledger: Ledger::new(&problem),
-            rung: 0,
-            left: 0,
-            climbing: Vec::new(),
-            told: BTreeMap::new(),
-        };
+        let state = State::new(&problem, seed, Bracket::default());
         Ok(Self { problem, state })
     }
 
-    /// The successive halving that [`Strategy::save`] wrote.
+    /// The successive halving that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
         let last = problem.last()?;
-        let state: State = read(Self::NAME, &problem, state, |state: &State| &state.ledger)?;
-        let told = state.told.values().map(|(point, _)| point);
-        if state.rung > last
-            || (state.rung > 0 && state.climbing.len() != state.left)
-            || state.climbing.iter().chain(told).any(|point| !problem.space.contains(point))
+        let state: State<Bracket> = State::read(Self::NAME, &problem, state)?;
+        let Bracket { rung, left, climbing, told } = &state.own;
+        let told = told.values().map(|(point, _)| point);
+        if *rung > last
+            || (*rung > 0 && climbing.len() != *left)
+            || climbing.iter().chain(told).any(|point| !problem.space.contains(point))
         {
-            return Err(of_another_problem());
+            return Err(damaged());
         }
         Ok(Self { problem, state })
     }
@@ -93,7 +84,7 @@ impl Halving {
     /// The most points, at most `most`, whose way from a rung to the last the rest of the budget pays for; 0 when there
     /// are none.
     fn affordable(&self, rung: usize, most: usize) -> usize {
-        let rest = self.problem.budget - self.state.ledger.spent;
+        let rest = self.problem.affordable() - self.state.ledger.spent;
         // Some of the first `low` are affordable, `high` are not.
         let (mut low, mut high) = (0, most + 1);
         while high - low > 1 {
@@ -105,8 +96,8 @@ impl Halving {
 
     /// Begins the next rung, or the next bracket.
     fn advance(&mut self) {
-        let told = std::mem::take(&mut self.state.told);
-        let next = self.state.rung + 1;
+        let told = std::mem::take(&mut self.state.own.told);
+        let next = self.state.own.rung + 1;
         if next < self.problem.fidelities.len() && !told.is_empty() {
             // One goes on even if the trainings cost more than was planned.
             let count = self.affordable(next, told.len()).max(1);
@@ -114,7 +105,7 @@ impl Halving {
             // The sort is stable: among equals the one that was asked first climbs.
             points.sort_by_key(|(_, value)| std::cmp::Reverse(Score::from(Some(*value))));
             points.truncate(count);
-            let State { rung, left, climbing, .. } = &mut self.state;
+            let Bracket { rung, left, climbing, .. } = &mut self.state.own;
             (*rung, *left) = (next, count);
             *climbing = points.into_iter().rev().map(|(point, _)| point).collect();
             return;
@@ -125,62 +116,57 @@ impl Halving {
             // A budget below a single training is the driver's to judge.
             count = count.max(1);
         }
-        (self.state.rung, self.state.left) = (0, count);
-    }
-
-    /// The next query; `None` where the rung waits for results, or the budget or the points are used up.
-    fn next(&mut self) -> Option<Query> {
-        if self.state.left == 0 {
-            if self.state.ledger.open() > 0 {
-                return None;
-            }
-            self.advance();
-        }
-        let State { rng, ledger, rung, left, climbing, .. } = &mut self.state;
-        *left = left.checked_sub(1)?;
-        if *rung > 0 {
-            return climbing.pop().map(|point| ledger.ask_further(point, *rung));
-        }
-        ledger.fresh(&self.problem.space, rng).map(|point| ledger.ask(point, 0))
+        (self.state.own.rung, self.state.own.left) = (0, count);
     }
 }
 
-impl Strategy for Halving {
-    fn name(&self) -> &'static str {
+impl OnLedger for Halving {
+    type Own = Bracket;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        let mut queries = Vec::new();
-        while queries.len() < at_once {
-            let Some(query) = self.next() else { break };
-            queries.push(query);
-        }
-        Ok(queries)
+    fn state(&self) -> &State<Bracket> {
+        &self.state
     }
 
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        let (number, value) = self.state.ledger.tell(observation)?;
+    fn state_mut(&mut self) -> &mut State<Bracket> {
+        &mut self.state
+    }
+
+    /// None where the rung waits for results, or the budget or the points are used up.
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        if self.state.own.left == 0 {
+            if self.state.ledger.open() > 0 {
+                return Ok(None);
+            }
+            self.advance();
+        }
+        let Bracket { rung, left, climbing, .. } = &mut self.state.own;
+        if *left == 0 {
+            return Ok(None);
+        }
+        *left -= 1;
+        if *rung == 0 {
+            return Ok(self.state.ask_fresh(&self.problem.space, 0));
+        }
+        let point = climbing.pop();
+        Ok(point.map(|point| self.state.ledger.ask_further(point, *rung)))
+    }
+
+    fn learn(&mut self, Told { number, query, value }: Told<'_>) {
         if let Some(value) = value {
-            self.state.told.insert(number, (observation.query.point.clone(), value));
+            self.state.own.told.insert(number, (query.point.clone(), value));
         }
-        Ok(())
-    }
-
-    fn best(&self) -> Result<Option<Belief>> {
-        Ok(self.state.ledger.best())
-    }
-
-    fn save(&self) -> Result<serde_json::Value> {
-        write(Self::NAME, &self.state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Space;
-    use crate::testing::{assert_beats_random, observation, problem};
+    use crate::testing::{LENGTHS, assert_beats_random, observation, problem};
+    use crate::{Observation, Space, Strategy};
 
     /// Asks for everything that is open, and tells it: the costs of the problem, and the values of the points.
     fn rung(halving: &mut Halving, value: impl Fn(usize, &Query) -> Option<f64>) -> Vec<Query> {
@@ -200,7 +186,7 @@ mod tests {
     #[test]
     fn a_bracket_is_as_large_as_the_budget_allows() {
         // The lengths 1, 3 and 9: 27 · 1 + 9 · 2 + 3 · 6 = 63 = 7 trainings; 28 begin one more.
-        let mut halving = Halving::new(problem(Space::of_archs(2), true, 7.0), 1).unwrap();
+        let mut halving = Halving::new(problem(Space::of_archs(2), LENGTHS, 7.0), 1).unwrap();
         assert_eq!((halving.cost(0, 27), halving.cost(0, 28)), (63.0, 64.0));
         let first = rung(&mut halving, |at, _| (at != 4).then_some(at as f64 % 9.0));
         assert_eq!(first.len(), 27);
@@ -218,13 +204,13 @@ mod tests {
     #[test]
     fn a_rung_takes_what_the_one_before_left() {
         // The budget pays for more than all 36 points, so that more of them climb.
-        let mut halving = Halving::new(problem(Space::of_archs(1), true, 17.0), 1).unwrap();
+        let mut halving = Halving::new(problem(Space::of_archs(1), LENGTHS, 17.0), 1).unwrap();
         let sizes: Vec<usize> =
             (0..4).map(|_| rung(&mut halving, |_, _| Some(0.0)).len()).collect();
         // 153 − 36 = 117 pays for 29 · 2 + 9 · 6 = 112, and 117 − 58 = 59 for 9 · 6.
         assert_eq!(sizes, [36, 29, 9, 0]);
         // A rung that cost too much is followed by one point.
-        let mut halving = Halving::new(problem(Space::of_archs(1), true, 4.0), 1).unwrap();
+        let mut halving = Halving::new(problem(Space::of_archs(1), LENGTHS, 4.0), 1).unwrap();
         let queries = halving.ask(100).unwrap();
         assert_eq!(queries.len(), 17, "17 · 1 + 5 · 2 + 1 · 6 = 33, and 18 need 42 of 36");
         for query in queries {
@@ -235,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_bracket_whose_points_all_diverged_is_followed_by_another() {
-        let mut halving = Halving::new(problem(Space::of_archs(2), true, 7.0), 1).unwrap();
+        let mut halving = Halving::new(problem(Space::of_archs(2), LENGTHS, 7.0), 1).unwrap();
         assert_eq!(rung(&mut halving, |_, _| None).len(), 27);
         let next = rung(&mut halving, |_, _| Some(0.0));
         assert_eq!((next.len(), next[0].fidelity), (17, 0));
@@ -243,6 +229,6 @@ mod tests {
 
     #[test]
     fn it_beats_random_search() {
-        assert_beats_random(Halving::NAME, &problem(Space::of_archs(3), true, 100.0));
+        assert_beats_random(Halving::NAME, &problem(Space::of_archs(3), LENGTHS, 100.0));
     }
 }

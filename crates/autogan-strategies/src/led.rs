@@ -1,25 +1,28 @@
 //! [`LedHalving`] is successive halving led by a model, warmed by scores on shared weights.
 //!
 //! 1. Where the problem has a fidelity that is no length of a training (scores on shared weights), a tenth of the budget goes
-//!    there, on points drawn evenly.
+//!    there, on points drawn evenly, each once and at most 512.
 //! 2. Then come brackets. A bracket starts trainings at the shortest length: each point is the best of a function drawn from
 //!    the model's posterior (Thompson sampling). At each next length those go on whose points have the highest posterior mean
 //!    of the last length, of all trainings that have paused at the length before, in whichever bracket; raw values decide
-//!    nothing. Each length of a bracket counts as many trainings as make it cost about as much as the first.
+//!    nothing. Each length of a bracket counts as many trainings as cost about as much, from their beginning, as all of the
+//!    first.
 //! 3. What is left for no whole training lets paused trainings go on, the most promising first, while a step can be paid.
 //!
-//! The model has all observations of all fidelities and is fitted anew at each question. The winner is the point with the
-//! highest posterior mean of those that reached the last length. With one fidelity this is Thompson sampling.
+//! The model has all observations of all fidelities and is fitted anew after each. The winner is the point with the highest
+//! posterior mean of those that reached the last length; while there is none, of all. With one fidelity this is Thompson
+//! sampling, which ends where the rest of the budget pays for no training.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::asked::Asked;
-use crate::error::{Result, StrategyError};
-use crate::model::{Among, ModelKind, Surrogate, SurrogateState};
+use crate::error::Result;
+use crate::ledger::damaged;
+use crate::model::{ModelKind, Surrogate};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::Point;
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
 /// The share of the budget for scores on shared weights.
 const WARM: f64 = 0.1;
@@ -36,17 +39,14 @@ pub struct LedHalving {
     /// The fidelity on shared weights, and how many points are scored there.
     warm: Option<(usize, usize)>,
     model: Surrogate,
-    state: State,
+    state: State<Brackets>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    /// Points scored on shared weights.
-    warmed: Asked,
-    /// Points that are trained.
-    asked: Asked,
+pub(crate) struct Brackets {
+    /// Points scored on shared weights; the ledger counts trainings alone.
+    warmed: BTreeSet<Point>,
     trainings: Vec<Training>,
     /// The length at which trainings are asked, as an index into the lengths.
     rung: usize,
@@ -54,13 +54,10 @@ struct State {
     left: usize,
     /// How many the bracket has at each length.
     sizes: Vec<usize>,
-    /// Queries that were not answered.
-    waiting: Vec<Query>,
-    spent: f64,
 }
 
 /// A training of a point.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Training {
     point: Point,
@@ -69,13 +66,6 @@ struct Training {
     rung: usize,
     /// Whether it reached it and can go on.
     paused: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    search: State,
-    model: SurrogateState,
 }
 
 impl LedHalving {
@@ -87,32 +77,26 @@ impl LedHalving {
     /// # Errors
     /// When the problem's fidelities cannot be.
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
-        let state = State {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            warmed: Asked::default(),
-            asked: Asked::default(),
-            trainings: Vec::new(),
-            rung: 0,
-            left: 0,
-            sizes: Vec::new(),
-            waiting: Vec::new(),
-            spent: 0.0,
-        };
+        let state = State::new(&problem, seed, Brackets::default());
         let model = Surrogate::new(problem, ModelKind::Ridge)?;
         Self::of(model, state)
     }
 
-    /// The search that [`Strategy::save`] wrote.
+    /// The search that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy and problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
-        let source = |source| StrategyError::State { strategy: Self::NAME, source };
-        let Saved { search, model } = serde_json::from_value(state).map_err(source)?;
-        Self::of(Surrogate::restore(problem, ModelKind::Ridge, model)?, search)
+        let (state, model) = State::read_with_model(Self::NAME, &problem, ModelKind::Ridge, state)?;
+        let known = |point: &Point| problem.space.contains(point);
+        let Brackets { warmed, trainings, .. } = &state.own;
+        if !warmed.iter().all(known) || !trainings.iter().all(|training| known(&training.point)) {
+            return Err(damaged());
+        }
+        Self::of(model, state)
     }
 
-    fn of(model: Surrogate, state: State) -> Result<Self> {
+    fn of(model: Surrogate, state: State<Brackets>) -> Result<Self> {
         let problem = model.problem();
         let last = problem.last()?;
         let of_kind =
@@ -126,45 +110,48 @@ impl LedHalving {
             let affordable = WARM * problem.budget / problem.fidelities[at].cost;
             (at, (affordable as usize).min(problem.space.count()).min(MOST_WARM))
         });
-        let known = state.trainings.iter().all(|training| training.rung < lengths.len())
-            && (state.sizes.is_empty() || state.sizes.len() == lengths.len())
-            && state.rung < lengths.len();
+        let Brackets { trainings, sizes, rung, .. } = &state.own;
+        let known = trainings.iter().all(|training| training.rung < lengths.len())
+            && (sizes.is_empty() || sizes.len() == lengths.len())
+            && *rung < lengths.len();
         if !known {
-            return Err(StrategyError::Problem {
-                what: "the saved lengths of trainings",
-                expected: format!("{} of them, those of this problem", lengths.len()),
-                found: format!("{:?} at {}", state.sizes, state.rung),
-            });
+            return Err(damaged());
         }
         Ok(Self { lengths, warm, model, state })
     }
 
     /// The next query; `None` when it has to wait, or has nothing left to ask.
     fn next(&mut self) -> Result<Option<Query>> {
-        let warming = self.warm.filter(|(_, count)| self.state.warmed.len() < *count);
+        let warming = self.warm.filter(|(_, count)| self.state.own.warmed.len() < *count);
         if let Some((fidelity, _)) = warming {
             return Ok(Some(self.score(fidelity)));
         }
-        while self.state.left == 0 {
-            if self.state.waiting.iter().any(|query| self.lengths.contains(&query.fidelity)) {
+        while self.state.own.left == 0 {
+            if self
+                .state
+                .ledger
+                .waiting()
+                .iter()
+                .any(|query| self.lengths.contains(&query.fidelity))
+            {
                 return Ok(None);
             }
-            if self.state.rung + 1 < self.state.sizes.len() {
-                self.state.rung += 1;
-                self.state.left = self.state.sizes[self.state.rung];
+            if self.state.own.rung + 1 < self.state.own.sizes.len() {
+                self.state.own.rung += 1;
+                self.state.own.left = self.state.own.sizes[self.state.own.rung];
             } else if !self.start_bracket() {
                 return self.go_on(None);
             }
         }
-        self.state.left -= 1;
-        if self.state.rung == 0 {
+        self.state.own.left -= 1;
+        if self.state.own.rung == 0 {
             return self.start();
         }
-        match self.go_on(Some(self.state.rung - 1))? {
+        match self.go_on(Some(self.state.own.rung - 1))? {
             Some(query) => Ok(Some(query)),
             None => {
                 // All that paused there have gone on, or diverged.
-                self.state.left = 0;
+                self.state.own.left = 0;
                 self.next()
             }
         }
@@ -172,12 +159,11 @@ impl LedHalving {
 
     /// Scores a new point on shared weights.
     fn score(&mut self, fidelity: usize) -> Query {
-        let space = &self.model.problem().space;
+        let (space, State { rng, ledger, own }) = (&self.model.problem().space, &mut self.state);
         loop {
-            let point = space.draw(&mut self.state.rng);
-            if !self.state.warmed.contains(&point) {
-                self.state.warmed.insert(&point);
-                return Query { point, fidelity, repeat: 0 };
+            let point = space.draw(rng);
+            if own.warmed.insert(point.clone()) {
+                return ledger.note(Query { point, fidelity, repeat: 0 });
             }
         }
     }
@@ -195,7 +181,8 @@ impl LedHalving {
             let total: f64 =
                 sizes.iter().enumerate().map(|(at, &size)| size as f64 * step(at)).sum();
             if total <= left {
-                (self.state.rung, self.state.left, self.state.sizes) = (0, sizes[0], sizes);
+                (self.state.own.rung, self.state.own.left, self.state.own.sizes) =
+                    (0, sizes[0], sizes);
                 return true;
             }
         }
@@ -205,14 +192,14 @@ impl LedHalving {
     /// Starts a training of the best point of a drawn function.
     fn start(&mut self) -> Result<Option<Query>> {
         let space = &self.model.problem().space;
-        let State { rng, asked, trainings, .. } = &mut self.state;
-        let allowed = |point: &Point| asked.may_ask(space, point);
+        let State { rng, ledger, own } = &mut self.state;
+        let allowed = |point: &Point| ledger.may_ask(space, point);
         let Some(point) = self.model.fitted()?.draw_best(space, allowed, rng)? else {
             return Ok(None);
         };
-        let repeat = asked.insert(&point);
-        trainings.push(Training { point: point.clone(), repeat, rung: 0, paused: false });
-        Ok(Some(Query { point, fidelity: self.lengths[0], repeat }))
+        let query = ledger.ask(point.clone(), self.lengths[0]);
+        own.trainings.push(Training { point, repeat: query.repeat, rung: 0, paused: false });
+        Ok(Some(query))
     }
 
     /// Lets the paused training with the highest posterior mean go on that has paused at this length, or with `None` at any,
@@ -221,7 +208,7 @@ impl LedHalving {
         let left = self.left();
         let cost = |at: usize| self.model.problem().fidelities[self.lengths[at]].cost;
         let fitted = self.model.fitted()?;
-        let trainings = self.state.trainings.iter().enumerate();
+        let trainings = self.state.own.trainings.iter().enumerate();
         let able = trainings.filter(|(_, training)| {
             let next = training.rung + 1;
             training.paused
@@ -232,11 +219,12 @@ impl LedHalving {
         let valued = able.map(|(at, training)| (fitted.mean(&training.point), at));
         let best = valued.reduce(|best, next| if next.0 > best.0 { next } else { best });
         let Some((_, at)) = best else { return Ok(None) };
-        let training = &mut self.state.trainings[at];
+        let training = &mut self.state.own.trainings[at];
         training.rung += 1;
         training.paused = false;
         let (point, repeat) = (training.point.clone(), training.repeat);
-        Ok(Some(Query { point, fidelity: self.lengths[training.rung], repeat }))
+        let query = Query { point, fidelity: self.lengths[training.rung], repeat };
+        Ok(Some(self.state.ledger.note(query)))
     }
 
     /// What is left of the budget when all that was asked is paid.
@@ -247,76 +235,66 @@ impl LedHalving {
             let before = rung.filter(|&rung| rung > 0).map(|rung| self.lengths[rung - 1]);
             fidelities[query.fidelity].cost - before.map_or(0.0, |before| fidelities[before].cost)
         };
-        let waiting: f64 = self.state.waiting.iter().map(price).sum();
+        let waiting: f64 = self.state.ledger.waiting().iter().map(price).sum();
         // Sums of costs may exceed a budget that they fill by rounding.
-        self.model.problem().affordable() - self.state.spent - waiting
+        self.model.problem().affordable() - self.state.ledger.spent - waiting
     }
 }
 
-impl Strategy for LedHalving {
-    fn name(&self) -> &'static str {
+impl OnLedger for LedHalving {
+    type Own = Brackets;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        let mut queries = Vec::new();
-        while queries.len() < at_once {
-            let Some(query) = self.next()? else { break };
-            self.state.waiting.push(query.clone());
-            queries.push(query);
-        }
-        Ok(queries)
+    fn state(&self) -> &State<Brackets> {
+        &self.state
     }
 
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        self.model.tell(observation)?;
-        let query = &observation.query;
-        self.state.waiting.retain(|waiting| waiting != query);
-        self.state.spent += observation.cost;
-        let mut trainings = self.state.trainings.iter_mut();
+    fn state_mut(&mut self) -> &mut State<Brackets> {
+        &mut self.state
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        self.next()
+    }
+
+    fn learn(&mut self, Told { query, value, .. }: Told<'_>) {
+        let mut trainings = self.state.own.trainings.iter_mut();
         if let Some(training) =
             trainings.find(|t| t.point == query.point && t.repeat == query.repeat)
             && self.lengths[training.rung] == query.fidelity
         {
-            training.paused = observation.value.is_some();
+            training.paused = value.is_some();
         }
-        Ok(())
     }
 
-    fn best(&self) -> Result<Option<Belief>> {
-        self.model.pick(Among::Evaluated)
+    fn model(&self) -> Option<&Surrogate> {
+        Some(&self.model)
     }
 
-    fn save(&self) -> Result<serde_json::Value> {
-        let source = |source| StrategyError::State { strategy: Self::NAME, source };
-        let saved = Saved { search: self.state.clone(), model: self.model.state().clone() };
-        serde_json::to_value(saved).map_err(source)
+    fn model_mut(&mut self) -> Option<&mut Surrogate> {
+        Some(&mut self.model)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shaped::{Landscape, assert_resumes, gain, problem_of_lengths};
-    use crate::{Random, drive};
+    use crate::testing::{Landscape, gain, problem};
+    use crate::{Objective, Space, Strategy, drive};
 
     /// Costs and kinds of fidelities: one, three lengths, and these with shared weights.
     const ONE: &[(f64, bool)] = &[(4.0, true)];
     const LENGTHS: &[(f64, bool)] = &[(1.0, true), (2.0, true), (4.0, true)];
     const WARMED: &[(f64, bool)] = &[(0.1, false), (1.0, true), (2.0, true), (4.0, true)];
 
-    fn led(problem: Problem, seed: u64) -> Box<dyn Strategy> {
-        Box::new(LedHalving::new(problem, seed).unwrap())
-    }
-
     #[test]
     fn it_beats_random_search_at_the_same_cost() {
         for fidelities in [ONE, LENGTHS, WARMED] {
-            let problem = problem_of_lengths(2, fidelities, 240.0);
-            let random = |problem, seed| -> Box<dyn Strategy> {
-                Box::new(Random::new(problem, seed).unwrap())
-            };
-            let (mean, error) = gain(&problem, 50, led, random);
+            let problem = problem(Space::of_archs(2), fidelities, 60.0);
+            let (mean, error) = gain(LedHalving::NAME, &problem, 50);
             assert!(mean > 4.0 * error && mean > 0.4, "{}: {mean} ± {error}", fidelities.len());
         }
     }
@@ -327,10 +305,10 @@ mod tests {
         let cases =
             [(ONE, 57.0, 56.0), (LENGTHS, 57.0, 57.0), (LENGTHS, 3.0, 0.0), (WARMED, 97.5, 96.7)];
         for (fidelities, budget, expected) in cases {
-            let problem = problem_of_lengths(2, fidelities, budget);
-            let mut landscape = Landscape::new(problem.clone(), 2);
-            let mut search = led(problem.clone(), 3);
-            let trace = drive(search.as_mut(), &problem, &mut landscape).unwrap();
+            let problem = problem(Space::of_archs(2), fidelities, budget / 4.0);
+            let mut landscape = Landscape::new(&problem, 2);
+            let mut search = LedHalving::new(problem.clone(), 3).unwrap();
+            let trace = drive(&mut search, &problem, &mut landscape).unwrap();
             let spent = trace.points.last().map_or(0.0, |point| point.spent);
             assert!((spent - expected).abs() < 1e-9, "{spent} of {budget}");
             assert!(search.ask(1).unwrap().is_empty());
@@ -339,8 +317,8 @@ mod tests {
 
     #[test]
     fn those_go_on_that_the_model_believes_in() {
-        let problem = problem_of_lengths(2, LENGTHS, 400.0);
-        let mut landscape = Landscape::new(problem.clone(), 5);
+        let problem = problem(Space::of_archs(2), LENGTHS, 100.0);
+        let mut landscape = Landscape::new(&problem, 5);
         let mut search = LedHalving::new(problem, 6).unwrap();
         let mut counts = [0; 3];
         while let [query] = &search.ask(1).unwrap()[..] {
@@ -348,27 +326,16 @@ mod tests {
             if query.fidelity > 0 {
                 // All others that paused at that length are believed to be no better.
                 let fitted = search.model.fitted().unwrap();
-                let others = search.state.trainings.iter().filter(|other| {
+                let others = search.state.own.trainings.iter().filter(|other| {
                     other.paused && search.lengths[other.rung] + 1 == query.fidelity
                 });
                 let mean = fitted.mean(&query.point);
                 assert!(others.into_iter().all(|other| fitted.mean(&other.point) <= mean));
             }
-            let observation = crate::Objective::evaluate(&mut landscape, query).unwrap();
+            let observation = landscape.evaluate(query).unwrap();
             search.tell(&observation).unwrap();
         }
         // 25 brackets of 8, 4, 2.
         assert_eq!(counts, [200, 100, 50]);
-    }
-
-    #[test]
-    fn it_resumes_to_the_same_bits() {
-        for fidelities in [ONE, LENGTHS, WARMED] {
-            let problem = problem_of_lengths(2, fidelities, 100.0);
-            let restore = |state| -> Box<dyn Strategy> {
-                Box::new(LedHalving::restore(problem.clone(), state).unwrap())
-            };
-            assert_resumes(&problem, led(problem.clone(), 1), restore, 3);
-        }
     }
 }

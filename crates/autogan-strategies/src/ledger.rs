@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand_chacha::ChaCha8Rng;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StrategyError};
+use crate::identity::Identity;
 use crate::pairs;
 use crate::space::{Point, Space};
 use crate::strategy::{Belief, Observation, Problem, Query};
@@ -51,6 +51,8 @@ pub struct Ledger {
     pub count: u64,
     /// What all observations cost together.
     pub spent: f64,
+    /// The problem that it belongs to.
+    of: Identity,
     /// How often each point was asked, counted at the fidelity at which it was asked first.
     #[serde(with = "pairs")]
     asked: BTreeMap<Point, usize>,
@@ -65,7 +67,8 @@ impl Ledger {
     /// The ledger before the first query.
     pub fn new(problem: &Problem) -> Self {
         let means = vec![Means::default(); problem.fidelities.len()];
-        Self { count: 0, spent: 0.0, asked: BTreeMap::new(), open: BTreeMap::new(), means }
+        let of = Identity::of(problem);
+        Self { count: 0, spent: 0.0, of, asked: BTreeMap::new(), open: BTreeMap::new(), means }
     }
 
     /// Asks for a new training of a point.
@@ -76,12 +79,13 @@ impl Ledger {
         self.note(Query { point, fidelity, repeat })
     }
 
-    /// Asks for a training that goes on.
+    /// Asks for the first training of a point to go on.
     pub fn ask_further(&mut self, point: Point, fidelity: usize) -> Query {
         self.note(Query { point, fidelity, repeat: 0 })
     }
 
-    fn note(&mut self, query: Query) -> Query {
+    /// Asks for what is no new training: a training that goes on, or a score on shared weights.
+    pub(crate) fn note(&mut self, query: Query) -> Query {
         let Query { point, fidelity, repeat } = query.clone();
         self.open.insert((point, fidelity, repeat), self.count);
         self.count += 1;
@@ -101,7 +105,7 @@ impl Ledger {
             expected: "the result of a query that the strategy asked and was not told yet".into(),
             found: format!("{:?}", observation.query),
         })?;
-        let value = observation.value.filter(|value| value.is_finite());
+        let value = observation.finite();
         self.means[fidelity].add(point, value);
         self.spent += observation.cost;
         Ok((number, value))
@@ -112,14 +116,35 @@ impl Ledger {
         self.open.len()
     }
 
-    /// The number of points that were asked.
+    /// The queries that are not told yet, in the order in which they were asked.
+    pub(crate) fn waiting(&self) -> Vec<Query> {
+        let mut open: Vec<_> = self.open.iter().collect();
+        open.sort_by_key(|(_, number)| **number);
+        let query = |(point, fidelity, repeat): &(Point, usize, usize)| Query {
+            point: point.clone(),
+            fidelity: *fidelity,
+            repeat: *repeat,
+        };
+        open.into_iter().map(|(key, _)| query(key)).collect()
+    }
+
+    /// The number of points of which a training was asked.
     pub fn points(&self) -> usize {
         self.asked.len()
     }
 
-    /// Whether a point was asked.
+    /// Whether a training of a point was asked.
     pub fn holds(&self, point: &Point) -> bool {
         self.asked.contains_key(point)
+    }
+
+    /// Whether a strategy with a model may ask for a new training of a point.
+    ///
+    /// In a large space each point is asked once: a new point says more about the model's effects than a second training of
+    /// an old one, whose rest that the model does not explain would not average out. From the moment that half of the points
+    /// were asked, all may be asked again.
+    pub(crate) fn may_ask(&self, space: &Space, point: &Point) -> bool {
+        self.points() >= space.count().div_ceil(2) || !self.holds(point)
     }
 
     /// A point that was not asked, each as likely as any other; `None` when all were.
@@ -143,17 +168,21 @@ impl Ledger {
     /// Refuses a ledger that was read and is of another problem.
     ///
     /// # Errors
-    /// When a point or a fidelity is not of this problem.
+    /// When the tokens, the points, the fidelities or the budget are not those of this problem, or the ledger's own parts do
+    /// not fit.
     pub fn check(&self, problem: &Problem) -> Result<()> {
-        if self.fits(problem) { Ok(()) } else { Err(of_another_problem()) }
+        self.of.check(problem)?;
+        if self.fits(problem) { Ok(()) } else { Err(damaged()) }
     }
 
     fn fits(&self, problem: &Problem) -> bool {
         let open = |(point, fidelity, _): &(Point, usize, usize)| {
-            self.holds(point) && *fidelity < self.means.len()
+            problem.space.contains(point) && *fidelity < self.means.len()
         };
+        let mut valued = self.means.iter().flat_map(|means| means.by_point.keys());
         self.means.len() == problem.fidelities.len()
             && self.asked.keys().all(|point| problem.space.contains(point))
+            && valued.all(|point| problem.space.contains(point))
             && self.open.keys().all(open)
             && self.open.values().all(|number| *number < self.count)
     }
@@ -220,37 +249,13 @@ impl From<Means> for Vec<(Point, Mean)> {
     }
 }
 
-/// The state of a strategy that was saved, whose ledger belongs to the problem.
-///
-/// # Errors
-/// When the state is of another strategy or of another problem.
-pub(crate) fn read<T: DeserializeOwned>(
-    strategy: &'static str,
-    problem: &Problem,
-    state: serde_json::Value,
-    ledger: impl Fn(&T) -> &Ledger,
-) -> Result<T> {
-    let state: T = serde_json::from_value(state)
-        .map_err(|source| StrategyError::State { strategy, source })?;
-    ledger(&state).check(problem)?;
-    Ok(state)
-}
-
-/// The error of a state whose parts do not fit the problem.
-pub(crate) fn of_another_problem() -> StrategyError {
+/// The error of a state whose parts do not fit each other.
+pub(crate) fn damaged() -> StrategyError {
     StrategyError::Problem {
         what: "a saved state",
-        expected: "points, choices and fidelities of this problem".into(),
-        found: "some of another one".into(),
+        expected: "points, choices and fidelities of the problem that it names".into(),
+        found: "others, so that it is damaged".into(),
     }
-}
-
-/// The state of a strategy as it is saved.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub(crate) fn write<T: Serialize>(strategy: &'static str, state: &T) -> Result<serde_json::Value> {
-    serde_json::to_value(state).map_err(|source| StrategyError::State { strategy, source })
 }
 
 #[cfg(test)]

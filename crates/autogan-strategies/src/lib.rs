@@ -4,27 +4,26 @@
 //!   budget.
 //! - A [`Strategy`] is asked for [`Query`]s and told [`Observation`]s. Each strategy is one file.
 //! - A [`StrategyKind`] makes a strategy by its name.
-//! - A [`Ledger`] keeps what was asked and told; most strategies have one.
+//! - A [`Ledger`] keeps what was asked and told; every strategy of this crate has one.
 //! - [`drive`] runs a strategy on an [`Objective`] until the budget is spent, and gives a [`Trace`].
 
 mod asha;
-mod asked;
 mod begun;
 mod drive;
 mod error;
 mod evolution;
 mod halving;
+mod identity;
 mod kind;
 mod led;
 mod ledger;
 mod local_search;
 mod model;
+mod on_ledger;
 mod pairs;
 mod random;
 mod random_model;
 mod rungs;
-#[cfg(test)]
-mod shaped;
 mod softmax;
 mod space;
 mod strategy;

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::ledger::{Ledger, Score, of_another_problem, read, write};
+use crate::ledger::{Score, damaged};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::Point;
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
 /// Local search at the last fidelity with restarts; each point is asked once.
 ///
@@ -21,14 +21,12 @@ use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
 pub struct LocalSearch {
     problem: Problem,
     fidelity: usize,
-    state: State,
+    state: State<Climb>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    ledger: Ledger,
+pub(crate) struct Climb {
     /// Where the climb stands; none before a start is known.
     here: Option<Seen>,
     /// The neighbours of this place that were not asked, the next one last.
@@ -55,35 +53,28 @@ impl LocalSearch {
     /// # Errors
     /// When the problem's fidelities cannot be.
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
-        let fidelity = problem.last()?;
-        let state = State {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            ledger: Ledger::new(&problem),
-            here: None,
-            neighbours: Vec::new(),
-            early: BTreeMap::new(),
-            next: 0,
-        };
+        let (fidelity, state) = (problem.last()?, State::new(&problem, seed, Climb::default()));
         Ok(Self { problem, fidelity, state })
     }
 
-    /// The local search that [`Strategy::save`] wrote.
+    /// The local search that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
         let fidelity = problem.last()?;
-        let state: State = read(Self::NAME, &problem, state, |state: &State| &state.ledger)?;
-        let seen = state.here.iter().chain(state.early.values()).map(|seen| &seen.point);
-        if seen.chain(&state.neighbours).any(|point| !problem.space.contains(point)) {
-            return Err(of_another_problem());
+        let state: State<Climb> = State::read(Self::NAME, &problem, state)?;
+        let Climb { here, neighbours, early, .. } = &state.own;
+        let seen = here.iter().chain(early.values()).map(|seen| &seen.point);
+        if seen.chain(neighbours).any(|point| !problem.space.contains(point)) {
+            return Err(damaged());
         }
         Ok(Self { problem, fidelity, state })
     }
 
     /// The next neighbour, or the next start; `None` where the climb waits for results, or all points were asked.
     fn next(&mut self) -> Option<Point> {
-        let State { rng, ledger, here, neighbours, next, .. } = &mut self.state;
+        let State { rng, ledger, own: Climb { here, neighbours, next, .. } } = &mut self.state;
         while let Some(point) = neighbours.pop() {
             if !ledger.holds(&point) {
                 return Some(point);
@@ -101,7 +92,7 @@ impl LocalSearch {
 
     /// Moves to a point when it is better than the place where the climb stands, or when there is none.
     fn look(&mut self, seen: Seen) {
-        let State { rng, ledger, here, neighbours, .. } = &mut self.state;
+        let State { rng, ledger, own: Climb { here, neighbours, .. } } = &mut self.state;
         let stay = |here: &Seen| Score::from(here.value) >= Score::from(seen.value);
         if here.as_ref().is_some_and(stay) {
             return;
@@ -116,44 +107,40 @@ impl LocalSearch {
     }
 }
 
-impl Strategy for LocalSearch {
-    fn name(&self) -> &'static str {
+impl OnLedger for LocalSearch {
+    type Own = Climb;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        let mut queries = Vec::new();
-        while queries.len() < at_once {
-            let Some(point) = self.next() else { break };
-            queries.push(self.state.ledger.ask(point, self.fidelity));
-        }
-        Ok(queries)
+    fn state(&self) -> &State<Climb> {
+        &self.state
     }
 
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        let (number, value) = self.state.ledger.tell(observation)?;
-        self.state.early.insert(number, Seen { point: observation.query.point.clone(), value });
-        while let Some(seen) = self.state.early.remove(&self.state.next) {
-            self.state.next += 1;
+    fn state_mut(&mut self) -> &mut State<Climb> {
+        &mut self.state
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        let point = self.next();
+        Ok(point.map(|point| self.state.ledger.ask(point, self.fidelity)))
+    }
+
+    fn learn(&mut self, Told { number, query, value }: Told<'_>) {
+        self.state.own.early.insert(number, Seen { point: query.point.clone(), value });
+        while let Some(seen) = self.state.own.early.remove(&self.state.own.next) {
+            self.state.own.next += 1;
             self.look(seen);
         }
-        Ok(())
-    }
-
-    fn best(&self) -> Result<Option<Belief>> {
-        Ok(self.state.ledger.best())
-    }
-
-    fn save(&self) -> Result<serde_json::Value> {
-        write(Self::NAME, &self.state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Space;
-    use crate::testing::{assert_beats_random, observation, problem};
+    use crate::testing::{WHOLE, assert_beats_random, observation, problem};
+    use crate::{Space, Strategy};
 
     fn differing(a: &Point, b: &Point) -> usize {
         a.0.iter().zip(&b.0).filter(|(a, b)| a != b).count()
@@ -168,7 +155,7 @@ mod tests {
 
     #[test]
     fn it_moves_to_the_first_better_neighbour_and_restarts_at_an_optimum() {
-        let mut search = LocalSearch::new(problem(Space::of_archs(2), false, 99.0), 1).unwrap();
+        let mut search = LocalSearch::new(problem(Space::of_archs(2), WHOLE, 99.0), 1).unwrap();
         let start = step(&mut search, None);
         let worse = step(&mut search, None);
         assert_eq!(differing(&start, &worse), 1);
@@ -188,7 +175,7 @@ mod tests {
 
     #[test]
     fn results_may_come_in_any_order() {
-        let all = problem(Space::of_archs(2), false, 99.0);
+        let all = problem(Space::of_archs(2), WHOLE, 99.0);
         let ends: Vec<serde_json::Value> = [[0, 1, 2], [2, 0, 1], [1, 2, 0]]
             .iter()
             .map(|order| {
@@ -199,7 +186,7 @@ mod tests {
                     let value = [1.0, 3.0, 2.0][at];
                     search.tell(&observation(&queries[at], Some(value))).unwrap();
                 }
-                let here = search.state.here.as_ref().unwrap();
+                let here = search.state.own.here.as_ref().unwrap();
                 assert_eq!(here.point, queries[1].point);
                 search.save().unwrap()
             })
@@ -209,7 +196,7 @@ mod tests {
 
     #[test]
     fn no_point_comes_twice_and_all_of_a_small_space_come() {
-        let mut search = LocalSearch::new(problem(Space::of_archs(1), false, 99.0), 1).unwrap();
+        let mut search = LocalSearch::new(problem(Space::of_archs(1), WHOLE, 99.0), 1).unwrap();
         let mut seen = std::collections::BTreeSet::new();
         while let Some(query) = search.ask(1).unwrap().pop() {
             assert!(seen.insert(query.point.clone()));
@@ -220,6 +207,6 @@ mod tests {
 
     #[test]
     fn it_beats_random_search() {
-        assert_beats_random(LocalSearch::NAME, &problem(Space::of_archs(3), false, 200.0));
+        assert_beats_random(LocalSearch::NAME, &problem(Space::of_archs(3), WHOLE, 200.0));
     }
 }

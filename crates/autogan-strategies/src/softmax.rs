@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::ledger::{Ledger, Score, of_another_problem, read, write};
+use crate::ledger::{Score, damaged};
+use crate::on_ledger::{OnLedger, State, Told};
 use crate::space::Point;
-use crate::strategy::{Belief, Observation, Problem, Query, Strategy};
+use crate::strategy::{Problem, Query};
 
 /// The points whose values are compared with each other, after which the policy changes.
 const BATCH: usize = 5;
@@ -35,14 +35,12 @@ const TRIES: usize = 100;
 pub struct Softmax {
     problem: Problem,
     fidelity: usize,
-    state: State,
+    state: State<Policy>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
-    rng: ChaCha8Rng,
-    ledger: Ledger,
+pub(crate) struct Policy {
     /// One for each choice of each token.
     logits: Vec<Vec<f64>>,
     /// The number of points of this batch that were asked.
@@ -62,35 +60,30 @@ impl Softmax {
     pub fn new(problem: Problem, seed: u64) -> Result<Self> {
         let fidelity = problem.last()?;
         let tokens = problem.space.tokens().iter();
-        let state = State {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            ledger: Ledger::new(&problem),
-            logits: tokens.map(|token| vec![0.0; token.choices.len()]).collect(),
-            asked: 0,
-            told: BTreeMap::new(),
-        };
+        let logits = tokens.map(|token| vec![0.0; token.choices.len()]).collect();
+        let state = State::new(&problem, seed, Policy { logits, asked: 0, told: BTreeMap::new() });
         Ok(Self { problem, fidelity, state })
     }
 
-    /// The policy that [`Strategy::save`] wrote.
+    /// The policy that [`Strategy::save`](crate::Strategy::save) wrote.
     ///
     /// # Errors
     /// When the state is not of this strategy or problem.
     pub fn restore(problem: Problem, state: serde_json::Value) -> Result<Self> {
         let fidelity = problem.last()?;
-        let state: State = read(Self::NAME, &problem, state, |state: &State| &state.ledger)?;
+        let state: State<Policy> = State::read(Self::NAME, &problem, state)?;
         let sizes = problem.space.tokens().iter().map(|token| token.choices.len());
-        if !state.logits.iter().map(Vec::len).eq(sizes)
-            || state.told.values().any(|(point, _)| !problem.space.contains(point))
+        if !state.own.logits.iter().map(Vec::len).eq(sizes)
+            || state.own.told.values().any(|(point, _)| !problem.space.contains(point))
         {
-            return Err(of_another_problem());
+            return Err(damaged());
         }
         Ok(Self { problem, fidelity, state })
     }
 
     /// A point that was not asked before, drawn from the policy; `None` when all were.
     fn draw(&mut self) -> Option<Point> {
-        let State { rng, ledger, logits, .. } = &mut self.state;
+        let State { rng, ledger, own: Policy { logits, .. } } = &mut self.state;
         let space = &self.problem.space;
         for attempt in 0..TRIES {
             let evenly = attempt as f64 / TRIES as f64;
@@ -110,24 +103,24 @@ impl Softmax {
     }
 
     /// Changes the policy so that the better points of the batch become more likely.
-    fn learn(&mut self) {
-        let batch = std::mem::take(&mut self.state.told);
-        self.state.asked = 0;
+    fn step(&mut self) {
+        let batch = std::mem::take(&mut self.state.own.told);
+        self.state.own.asked = 0;
         let scores: Vec<Score> = batch.values().map(|(_, value)| Score::from(*value)).collect();
-        let step = RATE / batch.len() as f64;
+        let rate = RATE / batch.len() as f64;
         let mut changes: Vec<Vec<f64>> =
-            self.state.logits.iter().map(|logits| vec![0.0; logits.len()]).collect();
+            self.state.own.logits.iter().map(|logits| vec![0.0; logits.len()]).collect();
         for ((point, _), advantage) in batch.values().zip(advantages(&scores)) {
-            for (token, logits) in self.state.logits.iter().enumerate() {
+            for (token, logits) in self.state.own.logits.iter().enumerate() {
                 let allowed = self.problem.space.choices_after(&point.0[..token]);
                 let probs = probabilities(logits, allowed.as_deref());
                 let gradient = gradient(&probs, point.0[token].into(), advantage);
                 for (change, gradient) in changes[token].iter_mut().zip(gradient) {
-                    *change += step * gradient;
+                    *change += rate * gradient;
                 }
             }
         }
-        let logits = self.state.logits.iter_mut().flatten();
+        let logits = self.state.own.logits.iter_mut().flatten();
         logits.zip(changes.iter().flatten()).for_each(|(logit, change)| *logit += change);
     }
 }
@@ -189,44 +182,43 @@ fn gradient(probs: &[f64], choice: usize, advantage: f64) -> Vec<f64> {
     probs.iter().enumerate().map(by_logit).collect()
 }
 
-impl Strategy for Softmax {
-    fn name(&self) -> &'static str {
+impl OnLedger for Softmax {
+    type Own = Policy;
+
+    fn title(&self) -> &'static str {
         Self::NAME
     }
 
-    fn ask(&mut self, at_once: usize) -> Result<Vec<Query>> {
-        let mut queries = Vec::new();
-        while queries.len() < at_once && self.state.asked < BATCH {
-            let Some(point) = self.draw() else { break };
-            self.state.asked += 1;
-            queries.push(self.state.ledger.ask(point, self.fidelity));
+    fn state(&self) -> &State<Policy> {
+        &self.state
+    }
+
+    fn state_mut(&mut self) -> &mut State<Policy> {
+        &mut self.state
+    }
+
+    fn next_query(&mut self) -> Result<Option<Query>> {
+        if self.state.own.asked >= BATCH {
+            return Ok(None);
         }
-        Ok(queries)
+        let Some(point) = self.draw() else { return Ok(None) };
+        self.state.own.asked += 1;
+        Ok(Some(self.state.ledger.ask(point, self.fidelity)))
     }
 
-    fn tell(&mut self, observation: &Observation) -> Result<()> {
-        let (number, value) = self.state.ledger.tell(observation)?;
-        self.state.told.insert(number, (observation.query.point.clone(), value));
-        if self.state.told.len() == BATCH {
-            self.learn();
+    fn learn(&mut self, Told { number, query, value }: Told<'_>) {
+        self.state.own.told.insert(number, (query.point.clone(), value));
+        if self.state.own.told.len() == BATCH {
+            self.step();
         }
-        Ok(())
-    }
-
-    fn best(&self) -> Result<Option<Belief>> {
-        Ok(self.state.ledger.best())
-    }
-
-    fn save(&self) -> Result<serde_json::Value> {
-        write(Self::NAME, &self.state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_beats_random, observation, problem};
-    use crate::{Space, Token};
+    use crate::testing::{WHOLE, assert_beats_random, observation, problem};
+    use crate::{Space, Strategy, Token};
 
     fn close(found: &[f64], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
@@ -276,7 +268,7 @@ mod tests {
         let name = |choices: usize| (0..choices).map(|choice| choice.to_string()).collect();
         let token = |choices| Token { name: "t".into(), choices: name(choices), kind: None };
         let space = Space::of_tokens(vec![token(2), token(10)]);
-        let mut policy = Softmax::new(problem(space, false, 99.0), 4).unwrap();
+        let mut policy = Softmax::new(problem(space, WHOLE, 99.0), 4).unwrap();
         let queries = policy.ask(99).unwrap();
         assert_eq!((queries.len(), policy.ask(1).unwrap().len()), (BATCH, 0));
         // The first choice of the first token is better than the second.
@@ -289,16 +281,16 @@ mod tests {
         // policy has no gradient of the entropy.
         let (n, m) = (ones as f64, (BATCH - ones) as f64);
         let moved = RATE / 5.0 * (n * (m / 4.0) / 2.0 + m * (n / 4.0) / 2.0);
-        close(&policy.state.logits[0], &[moved, -moved]);
+        close(&policy.state.own.logits[0], &[moved, -moved]);
         assert!(moved > 0.1, "{ones} of 5");
         assert_eq!(policy.ask(99).unwrap().len(), BATCH);
     }
 
     #[test]
     fn draws_follow_the_policy() {
-        let mut policy = Softmax::new(problem(Space::of_archs(3), false, 99.0), 4).unwrap();
+        let mut policy = Softmax::new(problem(Space::of_archs(3), WHOLE, 99.0), 4).unwrap();
         // The norm of the first cell: 1/8, 2/8, 5/8.
-        policy.state.logits[1] = vec![0.0, 2f64.ln(), 5f64.ln()];
+        policy.state.own.logits[1] = vec![0.0, 2f64.ln(), 5f64.ln()];
         let mut counts = [0; 3];
         (0..8_000).for_each(|_| counts[usize::from(policy.draw().unwrap().0[1])] += 1);
         for (count, expected) in counts.into_iter().zip([1_000, 2_000, 5_000]) {
@@ -308,8 +300,8 @@ mod tests {
 
     #[test]
     fn a_settled_policy_goes_on_to_new_points_around_its_mode() {
-        let mut policy = Softmax::new(problem(Space::of_archs(3), false, 99.0), 4).unwrap();
-        policy.state.logits.iter_mut().for_each(|logits| logits[0] = 40.0);
+        let mut policy = Softmax::new(problem(Space::of_archs(3), WHOLE, 99.0), 4).unwrap();
+        policy.state.own.logits.iter_mut().for_each(|logits| logits[0] = 40.0);
         let points: Vec<Point> = (0..12)
             .map(|_| {
                 let point = policy.draw().unwrap();
@@ -323,6 +315,6 @@ mod tests {
 
     #[test]
     fn it_beats_random_search() {
-        assert_beats_random(Softmax::NAME, &problem(Space::of_archs(3), false, 200.0));
+        assert_beats_random(Softmax::NAME, &problem(Space::of_archs(3), WHOLE, 200.0));
     }
 }

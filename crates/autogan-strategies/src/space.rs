@@ -57,7 +57,7 @@ impl Space {
         Self { tokens, cells: 0, listed: None }
     }
 
-    /// This space with no other points than these.
+    /// This space with no other points than these. A list of all points is the whole space.
     ///
     /// # Errors
     /// When the list is empty, or a point is not of the space.
@@ -67,13 +67,16 @@ impl Space {
         if points.is_empty() {
             return Err(problem("points", "one or more".into(), "none".into()));
         }
-        if let Some(point) = points.iter().find(|point| !self.fits(point)) {
+        if let Some(point) = points.iter().find(|point| !self.contains(point)) {
             let sizes: Vec<usize> = self.tokens.iter().map(|token| token.choices.len()).collect();
             return Err(problem(
                 "a point",
                 format!("choices below {sizes:?}"),
                 format!("{:?}", point.0),
             ));
+        }
+        if self.product() == Some(points.len()) {
+            return Ok(Self { listed: None, ..self });
         }
         let places = points.iter().cloned().enumerate().map(|(at, point)| (point, at)).collect();
         Ok(Self { listed: Some(Listed { points, places }), ..self })
@@ -84,12 +87,23 @@ impl Space {
         &self.tokens
     }
 
-    /// The number of points.
+    /// Whether the points are those of a list, which leaves some out.
+    pub fn is_listed(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// The number of points; [`usize::MAX`] where there are more.
     pub fn count(&self) -> usize {
         match &self.listed {
             Some(listed) => listed.points.len(),
-            None => self.tokens.iter().map(|token| token.choices.len()).product(),
+            None => self.product().unwrap_or(usize::MAX),
         }
+    }
+
+    /// How many ways there are to choose for each token; `None` where a `usize` cannot hold it.
+    fn product(&self) -> Option<usize> {
+        let mut sizes = self.tokens.iter().map(|token| token.choices.len());
+        sizes.try_fold(1_usize, usize::checked_mul)
     }
 
     /// The point with this index, from 0 to below [`Space::count`]; the last token runs fastest.
@@ -119,6 +133,10 @@ impl Space {
 
     /// A point, each as likely as any other.
     pub fn draw(&self, rng: &mut impl Rng) -> Point {
+        if self.listed.is_none() && self.product().is_none() {
+            let choice = |token: &Token| rng.random_range(0..token.choices.len()) as u8;
+            return Point(self.tokens.iter().map(choice).collect());
+        }
         self.at(rng.random_range(0..self.count()))
     }
 
@@ -172,6 +190,8 @@ fn problem(what: &'static str, expected: String, found: String) -> StrategyError
 mod tests {
     use std::collections::HashSet;
 
+    use rand::SeedableRng;
+
     use super::*;
 
     #[test]
@@ -201,6 +221,35 @@ mod tests {
         for other in &neighbours {
             assert_eq!(other.0.iter().zip(&point.0).filter(|(a, b)| a != b).count(), 1);
         }
+    }
+
+    #[test]
+    fn a_space_of_too_many_points_to_count_can_be_drawn_from() {
+        let choices: Vec<String> = (0..4).map(|choice| choice.to_string()).collect();
+        let token = Token { name: "t".into(), choices, kind: None };
+        let space = Space::of_tokens(vec![token; 40]);
+        assert_eq!((space.count(), space.is_listed()), (usize::MAX, false));
+        assert_eq!(space.choices_after(&[1]), None);
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let mut seen = vec![[false; 4]; 40];
+        for _ in 0..99 {
+            let point = space.draw(&mut rng);
+            assert!(space.contains(&point));
+            seen.iter_mut().zip(&point.0).for_each(|(seen, c)| seen[usize::from(*c)] = true);
+        }
+        assert!(seen.iter().flatten().all(|seen| *seen), "each choice of each token is drawn");
+    }
+
+    #[test]
+    fn a_list_of_all_points_is_the_whole_space() {
+        let all = Space::of_archs(1);
+        let points = (0..36).rev().map(|at| all.at(at)).collect();
+        let same = all.clone().only(points).unwrap();
+        assert!(!same.is_listed() && same.count() == 36 && same.at(7) == all.at(7));
+        let some = all.clone().only(vec![all.at(3), all.at(5)]).unwrap();
+        assert!(some.is_listed());
+        // What the list left out does not come back.
+        assert!(some.only(vec![all.at(4)]).is_err());
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub struct Problem {
 }
 
 /// A way to evaluate a point.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fidelity {
     /// Its name, such as `300 iterations` or `shared weights`.
     pub name: String,
@@ -51,6 +52,13 @@ pub struct Observation {
     pub cost: f64,
 }
 
+impl Observation {
+    /// The value; `None` when the networks diverged, which is also what a value says that is not finite.
+    pub fn finite(&self) -> Option<f64> {
+        self.value.filter(|value| value.is_finite())
+    }
+}
+
 /// The point that a strategy would return now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Belief {
@@ -73,17 +81,22 @@ pub trait Strategy: Send {
     /// At most `at_once` queries, which are evaluated at the same time. None: the strategy waits for observations of
     /// earlier queries, or, when it was told all of them, has nothing left to ask.
     ///
+    /// The end of the budget is no reason to ask nothing: who drives the strategy ends the search there, by
+    /// [`Problem::affordable`]. A strategy whose brackets are planned by the budget has nothing left to ask when the rest
+    /// pays for no further one.
+    ///
     /// # Errors
     /// When the strategy cannot compute.
     fn ask(&mut self, at_once: usize) -> Result<Vec<Query>>;
 
-    /// Takes the result of a query. Results may come in any order.
+    /// Takes the result of a query. Results may come in any order. A value that is not finite counts as none.
     ///
     /// # Errors
-    /// When the strategy cannot compute.
+    /// When the query was not asked or was told before, or the strategy cannot compute.
     fn tell(&mut self, observation: &Observation) -> Result<()>;
 
-    /// The point that the strategy would return now; `None` before it was told any value.
+    /// The point that the strategy would return now; `None` before it was told any finite value, and where all that it was
+    /// told of a point are values of networks that diverged.
     ///
     /// # Errors
     /// When the strategy cannot compute.

@@ -85,7 +85,7 @@ impl Data {
         for observation in observations {
             let query = &observation.query;
             let level = &levels[query.fidelity];
-            let value = match finite(observation) {
+            let value = match observation.finite() {
                 Some(value) => (value - level.centre) / level.unit,
                 None => match diverged[query.fidelity] {
                     Some(value) => value,
@@ -166,10 +166,6 @@ impl Data {
     }
 }
 
-fn finite(observation: &Observation) -> Option<f64> {
-    observation.value.filter(|value| value.is_finite())
-}
-
 /// Sets the centres and units, and gives for each fidelity the value of networks that diverged.
 ///
 /// The lengths of a training share a unit, the spread within them, since they measure the same; scores on shared weights
@@ -181,7 +177,7 @@ fn measure(
 ) -> Vec<Option<f64>> {
     let mut values = vec![Vec::new(); levels.len()];
     for observation in observations {
-        values[observation.query.fidelity].extend(finite(observation));
+        values[observation.query.fidelity].extend(observation.finite());
     }
     // Sums of sorted values do not depend on the order of the observations.
     values.iter_mut().for_each(|values| values.sort_by(f64::total_cmp));
@@ -220,20 +216,21 @@ fn spread(squares: f64, freedom: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shaped::{observation, problem_of_lengths};
+    use crate::Space;
+    use crate::testing::{observation, problem, query};
 
     #[test]
     fn a_training_counts_once_and_its_lengths_are_pairs() {
         // Fidelities: shared weights, two lengths; 1 and 3 with one value each have no spread.
-        let problem = problem_of_lengths(1, &[(0.1, false), (1.0, true), (2.0, true)], 10.0);
+        let problem = problem(Space::of_archs(1), &[(0.1, false), (1.0, true), (2.0, true)], 10.0);
         let at = |i| problem.space.at(i);
         let observations = [
-            observation(at(0), 1, 0, Some(2.0)),
-            observation(at(0), 2, 0, Some(5.0)),
-            observation(at(1), 1, 0, Some(4.0)),
-            observation(at(2), 0, 0, Some(-1.0)),
-            observation(at(3), 1, 0, None),
-            observation(at(4), 2, 1, Some(7.0)),
+            observation(&query(at(0), 1, 0), Some(2.0)),
+            observation(&query(at(0), 2, 0), Some(5.0)),
+            observation(&query(at(1), 1, 0), Some(4.0)),
+            observation(&query(at(2), 0, 0), Some(-1.0)),
+            observation(&query(at(3), 1, 0), None),
+            observation(&query(at(4), 2, 1), Some(7.0)),
         ];
         let data = Data::new(&problem, &observations, |at| at as f64);
         // The lengths: 2, 4 around 3 and 5, 7 around 6: squares 4, freedom 2.
@@ -253,9 +250,11 @@ mod tests {
 
     #[test]
     fn the_order_of_the_observations_does_not_matter() {
-        let problem = problem_of_lengths(2, &[(1.0, true), (2.0, true)], 10.0);
+        let problem = problem(Space::of_archs(2), &[(1.0, true), (2.0, true)], 10.0);
         let mut observations: Vec<Observation> = (0..12)
-            .map(|i| observation(problem.space.at(i * 50), i % 2, 0, Some((i * i % 7) as f64)))
+            .map(|i| {
+                observation(&query(problem.space.at(i * 50), i % 2, 0), Some((i * i % 7) as f64))
+            })
             .collect();
         let one = Data::new(&problem, &observations, |_| 0.5);
         observations.rotate_left(5);

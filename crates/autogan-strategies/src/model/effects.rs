@@ -44,8 +44,7 @@ impl Effects {
     /// and a branch is left when what is set, plus for each other token the best choice on its own, does not reach the best
     /// point that was found.
     pub fn maximum(&self, space: &Space, allowed: impl Fn(&Point) -> bool) -> Option<(Point, f64)> {
-        let product: usize = self.main.iter().map(Vec::len).product();
-        let found = if space.count() < product {
+        let found = if space.is_listed() {
             let points = (0..space.count()).map(|at| space.at(at)).filter(|point| allowed(point));
             points.fold(None, |best: Option<(Point, f64)>, point| {
                 let value = self.value(&point);
@@ -149,7 +148,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::shaped::random_effects;
+    use crate::testing::random_effects;
 
     /// The best point by going through all.
     fn enumerated(effects: &Effects, space: &Space, taken: &BTreeSet<Point>) -> (Point, f64) {

@@ -4,8 +4,9 @@
 //! has a decay near 0. A constant is added, whose prior is wide. Lower fidelities are as [`Data`] says, their biases are
 //! Gaussian processes with the same decays. Hyperparameters are chosen by the marginal likelihood.
 //!
-//! The posterior is exact for as many observations as [`MOST_ROWS`]. Of more, all of the last fidelity come first, and an
-//! even choice of the others fills up; the decays are fitted on [`MOST_FITTED`] of them.
+//! The posterior is exact for as many observations as [`MOST_ROWS`]. Of more, those of the last fidelity come first, an even
+//! choice of them where they are too many, and an even choice of the others fills up. Hyperparameters are fitted to
+//! [`MOST_FITTED`] of them, chosen alike.
 //!
 //! A function is drawn on a set of candidates at once, so that it is consistent between them: all points of a small space,
 //! otherwise the neighbours of the best points, and points drawn evenly.

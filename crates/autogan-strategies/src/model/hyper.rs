@@ -86,8 +86,9 @@ impl Hyper {
         scales(&self.logs, function)
     }
 
-    /// Tries that many steps, one hyperparameter after the other, and keeps those that raise the marginal likelihood times
-    /// the prior. A step that helps is tried longer the next time; one that helps in neither direction, shorter.
+    /// Tries that many steps, one hyperparameter after the other, or one more where the last is tried in both directions. It
+    /// keeps those that raise the marginal likelihood times the prior. A step that helps is tried longer the next time; one
+    /// that helps in neither direction, shorter.
     pub fn climb(
         &mut self,
         priors: &[Prior],

@@ -34,7 +34,8 @@ pub use ridge::RidgeFit;
 
 /// The fewest observations from which hyperparameters are fitted; with fewer, their priors stand in.
 const FEWEST: usize = 8;
-/// How many steps of hyperparameters are tried after an observation of a training, at most.
+/// How many steps of hyperparameters are tried after an observation of a training; one more where the last of them is tried
+/// in both directions.
 const TRIES: usize = 12;
 
 /// A model of points.
@@ -200,7 +201,8 @@ impl Surrogate {
         Ok(())
     }
 
-    /// Tries that many steps of the hyperparameters, and keeps those that raise the marginal likelihood.
+    /// Tries that many steps of the hyperparameters, or one more, and keeps those that raise the marginal likelihood times
+    /// their prior.
     ///
     /// # Errors
     /// When the problem's fidelities cannot be.

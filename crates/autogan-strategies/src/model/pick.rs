@@ -20,13 +20,14 @@ pub enum Among {
 }
 
 impl Surrogate {
-    /// The point with the highest posterior mean; `None` before any value was told.
+    /// The point with the highest posterior mean; `None` before any finite value was told.
     ///
     /// # Errors
     /// When the model cannot be fitted.
     pub fn pick(&self, among: Among) -> Result<Option<Belief>> {
         let last = self.problem().fidelities.len() - 1;
-        let valued = self.observations().iter().filter(|observation| observation.value.is_some());
+        let valued =
+            self.observations().iter().filter(|observation| observation.finite().is_some());
         let mut points: BTreeSet<&Point> = valued
             .clone()
             .filter(|observation| observation.query.fidelity == last)

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::shaped::{Landscape, observation, problem_of_lengths};
+use crate::testing::{Landscape, observation, problem, query};
 use crate::{Fidelity, Objective, Query, Token};
 
 /// Five observations of a space of two tokens, with 2 and 3 choices.
@@ -22,7 +22,7 @@ fn small(kind: ModelKind) -> Surrogate {
     let mut model = Surrogate::new(problem, kind).unwrap();
     let values = [([0, 0], 1.0), ([1, 1], 3.5), ([0, 2], 2.0), ([1, 0], 2.5), ([0, 1], 1.5)];
     for (point, value) in values {
-        model.tell(&observation(Point(point.to_vec()), 0, 0, Some(value))).unwrap();
+        model.tell(&observation(&query(Point(point.to_vec()), 0, 0), Some(value))).unwrap();
     }
     model
 }
@@ -30,7 +30,7 @@ fn small(kind: ModelKind) -> Surrogate {
 /// Observations of three fidelities: scores on shared weights, and two lengths, some of the same training.
 fn mixed(kind: ModelKind, cells: usize, count: usize) -> Surrogate {
     let fidelities = [(0.1, false), (1.0, true), (2.0, true)];
-    let mut landscape = Landscape::new(problem_of_lengths(cells, &fidelities, 100.0), 3);
+    let mut landscape = Landscape::new(&problem(Space::of_archs(cells), &fidelities, 100.0), 3);
     let mut model = Surrogate::new(landscape.problem.clone(), kind).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     for i in 0..count {
@@ -276,7 +276,7 @@ fn drawn_functions_have_the_posterior_means_and_covariances() {
 #[test]
 fn a_fit_finds_the_hyperparameters_of_its_data() {
     let fidelities = [(1.0, true), (2.0, true)];
-    let mut landscape = Landscape::new(problem_of_lengths(2, &fidelities, 1e9), 8);
+    let mut landscape = Landscape::new(&problem(Space::of_archs(2), &fidelities, 1e9), 8);
     let mut model = Surrogate::new(landscape.problem.clone(), ModelKind::Ridge).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     for _ in 0..400 {
@@ -299,14 +299,14 @@ fn a_fit_finds_the_hyperparameters_of_its_data() {
 
 #[test]
 fn main_effects_come_with_their_uncertainty() {
-    let problem = problem_of_lengths(1, &[(1.0, true)], 1e9);
+    let problem = problem(Space::of_archs(1), &[(1.0, true)], 1e9);
     let mut model = Surrogate::new(problem.clone(), ModelKind::Ridge).unwrap();
     // The third token's choices add 0, 2, 4: effects −2, 0, 2.
     for repeat in 0..4 {
         for at in 0..36 {
             let point = problem.space.at(at);
             let value = 2.0 * f64::from(point.0[2]) + if repeat % 2 == 0 { 0.5 } else { -0.5 };
-            model.tell(&observation(point, 0, repeat, Some(value))).unwrap();
+            model.tell(&observation(&query(point, 0, repeat), Some(value))).unwrap();
         }
     }
     let Fitted::Ridge(fit) = model.fitted().unwrap() else { panic!("not a ridge") };
@@ -323,8 +323,8 @@ fn main_effects_come_with_their_uncertainty() {
 
 #[test]
 fn a_pick_among_all_may_be_a_point_that_nobody_evaluated() {
-    let problem = problem_of_lengths(2, &[(1.0, true)], 1e9);
-    let mut landscape = Landscape::new(problem.clone(), 1);
+    let problem = problem(Space::of_archs(2), &[(1.0, true)], 1e9);
+    let mut landscape = Landscape::new(&problem, 1);
     for kind in [ModelKind::Ridge, ModelKind::Gaussian] {
         let mut model = Surrogate::new(problem.clone(), kind).unwrap();
         assert_eq!(model.pick(Among::All).unwrap(), None);
@@ -350,12 +350,13 @@ fn a_pick_among_all_may_be_a_point_that_nobody_evaluated() {
 
 #[test]
 fn what_is_not_of_the_problem_is_an_error() {
-    let problem = problem_of_lengths(1, &[(1.0, true)], 1e9);
+    let problem = problem(Space::of_archs(1), &[(1.0, true)], 1e9);
     let mut model = Surrogate::new(problem.clone(), ModelKind::Ridge).unwrap();
     let point = problem.space.at(0);
-    let error = model.tell(&observation(point, 1, 0, Some(1.0))).unwrap_err().to_string();
+    let error = model.tell(&observation(&query(point, 1, 0), Some(1.0))).unwrap_err().to_string();
     assert!(error.contains("one below 1, found 1"), "{error}");
-    let error = model.tell(&observation(Point(vec![9; 4]), 0, 0, None)).unwrap_err().to_string();
+    let error =
+        model.tell(&observation(&query(Point(vec![9; 4]), 0, 0), None)).unwrap_err().to_string();
     assert!(error.contains("[9, 9, 9, 9]"), "{error}");
     let state = Surrogate::new(problem.clone(), ModelKind::Gaussian).unwrap().state().clone();
     let error = Surrogate::restore(problem, ModelKind::Ridge, state).unwrap_err().to_string();
