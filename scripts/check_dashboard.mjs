@@ -2,8 +2,8 @@
 //
 //   node scripts/check_dashboard.mjs AUTOGAN RUNS SHOTS
 //
-// AUTOGAN is the binary, RUNS a directory with at least two finished searches and a finished training (it is copied,
-// not changed), SHOTS an empty directory for screenshots. `cargo xtask check-browser` makes all three, and installs playwright-core.
+// AUTOGAN is the binary, RUNS a directory with at least two finished searches, a finished search by a strategy and a
+// finished training (it is copied, not changed), SHOTS an empty directory for screenshots. `cargo xtask check-browser` makes all three, and installs playwright-core.
 // Fails on any console message, any request to elsewhere, and whatever is not on the page.
 
 import { spawn, execFileSync } from "node:child_process";
@@ -66,10 +66,10 @@ async function open(browser, [label, width, height], scheme, origin) {
   return { context, page, quiet, shot };
 }
 
-/** Whether every canvas of the plots holds more than one colour. */
-function drawn() {
+/** Whether there are so many plots, 3 unless given, and the canvas of each holds more than one colour. */
+function drawn(least) {
   const plots = [...document.querySelectorAll(".chart:not(.empty) .uplot canvas")];
-  return plots.length >= 3 && plots.every((canvas) => {
+  return plots.length >= (least ?? 3) && plots.every((canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const seen = new Set();
     for (let at = 0; at < data.length; at += 4) if (data[at + 3]) seen.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
@@ -128,6 +128,24 @@ async function checkTraining({ page, quiet, shot }, base, name) {
   check(await page.evaluate(noSideways), "no sideways scrolling on a training");
   await shot("training");
   quiet("a training");
+}
+
+/** A search by trainings from scratch: their values in place of a policy, and a filter that knows them. */
+async function checkStrategy({ page, quiet, shot }, base, name) {
+  await page.goto(`${base}/#/run/${name}/overview`);
+  await until(page, "the curve of the trainings", drawn, 1);
+  check(await page.locator(".chart .title", { hasText: "Values of trainings" }).isVisible(), "the values of trainings");
+  check(!await page.locator(".chart .title", { hasText: "Entropy" }).isVisible(), "no curve of a policy");
+  check(await page.locator(".tabs a:visible").count() === 3, "three pages");
+  await shot("strategy");
+  await page.goto(`${base}/#/run/${name}/trials`);
+  await until(page, "trainings", () => document.querySelectorAll(".trial-table tbody tr").length > 2);
+  const { trials } = JSON.parse(await (await page.request.get(`${base}/api/runs/${name}`)).text());
+  check(await kept(page) === trials.length, `all ${trials.length} trainings, found ${await kept(page)}`);
+  await page.locator(".segments button", { hasText: /^trained$/ }).click();
+  const others = trials.filter((trial) => trial.kind !== "trained").length;
+  check(await kept(page) === others, `${others} trials that no strategy asked for, found ${await kept(page)}`);
+  quiet("a search by a strategy");
 }
 
 /** How many trials the filters let through. */
@@ -281,9 +299,11 @@ async function main() {
   const home = mkdtempSync(join(tmpdir(), "autogan-browser-"));
   const runs = join(home, "runs");
   cpSync(source, runs, { recursive: true });
-  const names = readdirSync(runs).filter((name) => existsSync(join(runs, name, "arch.json"))).sort();
+  const found = readdirSync(runs).filter((name) => existsSync(join(runs, name, "arch.json"))).sort();
+  const shared = (name) => readFileSync(join(runs, name, "config.toml"), "utf8").includes('name = "supernet"');
+  const [names, asked] = [found.filter(shared), found.filter((name) => !shared(name))];
   const trained = readdirSync(runs).filter((name) => existsSync(join(runs, name, "scores.json"))).sort();
-  check(names.length >= 2 && trained.length >= 1, `two finished searches and a training in ${source}`);
+  check(names.length >= 2 && asked.length >= 1 && trained.length >= 1, `two finished searches, one by a strategy, and a training in ${source}`);
   spoil(runs, names, home);
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
@@ -292,9 +312,10 @@ async function main() {
     for (const size of SIZES) {
       for (const scheme of SCHEMES) {
         const opened = await open(browser, size, scheme, server.address);
-        await checkList(opened, server.address, names.length + trained.length);
+        await checkList(opened, server.address, found.length + trained.length);
         await checkRun(opened, server.address, names[0]);
         await checkTraining(opened, server.address, trained[0]);
+        await checkStrategy(opened, server.address, asked[0]);
         await checkTrials(opened, server.address, names[0], size[0] === "desktop");
         await checkComparison(opened, server.address, names);
         await opened.context.close();
@@ -303,7 +324,7 @@ async function main() {
     }
     await checkLive(browser, home);
     console.log("dashboard, live: fine");
-    for (const name of [names[0], trained[0]]) await checkReport(browser, join(runs, name));
+    for (const name of [names[0], asked[0], trained[0]]) await checkReport(browser, join(runs, name));
     console.log("reports: fine");
   } finally {
     server.stop();

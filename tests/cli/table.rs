@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use autogan_table::{LENGTHS, Planned, Row, Scores, ShardFile, plan};
+use autogan_table::{LENGTHS, Origin, Planned, Row, Scores, ShardFile, plan};
 use serde_json::Value;
 
 use crate::common::autogan;
@@ -102,6 +102,24 @@ fn shards_become_a_table_that_answers() {
         card.contains("--set data.dataset=cifar10") && card.contains("18 x 3, 18 x 2"),
         "{card}"
     );
+    // What the trainings were made on is told once the shards say it.
+    assert!(table("pack").stderr.contains("no origin.json"));
+    let origin = Origin {
+        dataset: "cifar10".into(),
+        images: 20_000,
+        images_sha256: "ab".repeat(32),
+        scorer: "compact-cifar10".into(),
+        scorer_sha256: Some("cd".repeat(32)),
+    };
+    origin.keep(&dir.path().join("models/table/shards")).unwrap();
+    let packed = table("pack");
+    assert_eq!((packed.code, packed.stderr.as_str()), (Some(0), ""));
+    assert!(!card.contains("abab"), "{card}");
+    assert_eq!(table("card --note Cropped.").ok(), "");
+    let card = fs::read_to_string(dir.path().join("models/table/README.md")).unwrap();
+    for says in [&origin.images_sha256, "20,000", "Cropped.", &"cd".repeat(32)] {
+        assert!(card.contains(says), "{says}: {card}");
+    }
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     assert!(table("card").fails(1).contains("autogan-cifar10.parquet"));
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask check-browser` opens the dashboard and the report in headless Chromium.
 //!
 //! The script that looks at them is `scripts/check_dashboard.mjs`; this makes what it needs: the
-//! binary, three small runs, and the npm package that drives the browser, in a folder outside of the
+//! binary, four small runs, and the npm package that drives the browser, in a folder outside of the
 //! repository.
 
 use std::path::{Path, PathBuf};
@@ -26,6 +26,15 @@ const TINY: &[&str] = &[
     "derive.random=4",
 ];
 
+/// A search by trainings from scratch of seconds.
+const TINY_STRATEGY: &[&str] = &[
+    "data.count=320",
+    "strategy.lengths=[2, 4, 6]",
+    "strategy.budget=60",
+    "reward.images=64",
+    "derive.random=2",
+];
+
 /// A training of seconds.
 const TINY_TRAINING: &[&str] = &[
     "data.count=320",
@@ -41,7 +50,7 @@ pub struct Args {
     /// The binary to check; built in release without it
     #[arg(long, value_name = "FILE")]
     autogan: Option<PathBuf>,
-    /// A directory with two finished searches and a training, or more; tiny ones without it
+    /// A directory with two finished searches, one by a strategy and a training, or more; tiny ones without it
     #[arg(long, value_name = "DIR")]
     runs: Option<PathBuf>,
     /// Where screenshots go; a folder for temporary files without it
@@ -83,7 +92,7 @@ fn install(home: &Path) -> Result<()> {
     succeed(npm)
 }
 
-/// Two searches that differ in their seed, and a training.
+/// Two searches that differ in their seed, one by a strategy, and a training.
 fn make_runs(autogan: &Path, runs: &Path) -> Result<PathBuf> {
     if runs.exists() {
         std::fs::remove_dir_all(runs)
@@ -99,5 +108,7 @@ fn make_runs(autogan: &Path, runs: &Path) -> Result<PathBuf> {
     make(&["search", "--seed", "0"], TINY, "00000-quick-s0")?;
     make(&["search", "--seed", "1"], TINY, "00001-quick-s1")?;
     make(&["train", "--arch", "autogan-a"], TINY_TRAINING, "00002-train-quick-s0")?;
+    let by_strategy = ["search", "--strategy", "led_halving"];
+    make(&by_strategy, TINY_STRATEGY, "00003-quick-led")?;
     Ok(runs.to_owned())
 }

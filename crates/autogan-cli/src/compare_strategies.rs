@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
 use autogan_compare::{
-    BASELINE, Contender, Fitted, Limit, Power, PowerPlan, Results, Settings, Synthetic, Tabular,
-    Testbed, compare, contenders, nas_gan_bench, page, power,
+    BASELINE, Fitted, Limit, Power, PowerPlan, Results, Settings, Synthetic, Tabular, Testbed,
+    compare, nas_gan_bench, page, power, strategies,
 };
 use autogan_files::atomic;
 use autogan_run::export::{Align, aligned};
-use autogan_table::{ShardFile, Table, plan};
+use autogan_strategies::StrategyKind;
+use autogan_table::{Table, gather};
 use serde_json::json;
 
 use crate::signals::Signals;
@@ -18,52 +19,53 @@ use crate::terminal::{Terminal, bar, print};
 
 /// Compare search strategies on a table of trainings or on made-up landscapes.
 ///
-/// Every strategy runs with many seeds; random search always takes part. The table shows the regret at the end: the value
-/// of the best architecture less that of the one that the strategy returns. docs/strategies.md explains the page.
+/// Every strategy runs with many seeds; random search always takes part. The printed table shows the regret at the end: the
+/// value of the best architecture less the value of the one that the strategy returns. docs/strategies.md explains the
+/// page.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("testbed").required(true)))]
 pub struct Args {
-    /// Compare on a table of trainings: its parquet file, or the directory of its shards
+    /// Compare on a table of trainings; PATH is its parquet file or the directory of its shards
     #[arg(long, value_name = "PATH", group = "testbed")]
     table: Option<PathBuf>,
-    /// Compare on landscapes that are drawn anew for each seed
+    /// Compare on made-up landscapes; each seed draws its own
     #[arg(long, group = "testbed")]
     synthetic: bool,
-    /// Compare on the file fid.csv of NAS-GAN-Bench-101 in a directory
+    /// Compare on NAS-GAN-Bench-101; DIR holds its file fid.csv
     #[arg(long, value_name = "DIR", group = "testbed", conflicts_with = "cells")]
     nas_gan_bench: Option<PathBuf>,
-    /// Cells of the architectures; three cells of a table are searched through a model that is fitted to it
+    /// Number of cells of the architectures; with --table, three cells are searched on a model that is fitted to the table
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
     cells: u8,
-    /// Only these strategies, with commas between them; all without it
+    /// Only these strategies, with commas between them; all strategies without it
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     strategies: Vec<String>,
-    /// Runs of each strategy
+    /// Number of runs of each strategy; each run has a seed of its own
     #[arg(long, value_name = "N", default_value_t = 200)]
     seeds: usize,
-    /// The first seed
+    /// Seed of the first run; the next runs have the next numbers
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     first_seed: u64,
-    /// What each run may spend, in seconds of the table (epochs of NAS-GAN-Bench-101); without it as much as 100
-    /// trainings cost, or half of all points if these are fewer
+    /// What each run may spend, in seconds of training (with --nas-gan-bench in epochs); without it the cost of 100
+    /// trainings, or of half as many trainings as there are architectures if that is less
     #[arg(long, value_name = "SECONDS", conflicts_with = "evaluations")]
     budget: Option<f64>,
-    /// Evaluations of each run, in place of a budget
+    /// Number of evaluations of each run, in place of a budget
     #[arg(long, value_name = "N")]
     evaluations: Option<usize>,
-    /// Write index.md with plots, curves.csv and results.json into this directory
+    /// Write a page (index.md) with plots, curves.csv and results.json into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
-    /// Also simulate how many seeds a test needs to tell the first strategy that is not random search from random search
+    /// Also simulate how many seeds a test needs to tell random search from the first other strategy
     #[arg(long)]
     power: bool,
-    /// The difference that the test is to find
+    /// The true difference that the test has to find
     #[arg(long, value_name = "D", default_value_t = 0.10, requires = "power")]
     difference: f64,
-    /// The standard deviation of one training; that of the testbed without it
+    /// The standard deviation of single trainings; without it that of the table or of the landscapes
     #[arg(long, value_name = "SD", requires = "power")]
     noise: Option<f64>,
 }
@@ -130,27 +132,27 @@ impl Args {
     }
 
     /// The strategies that were asked for, random search first.
-    fn chosen(&self) -> anyhow::Result<Vec<Contender>> {
+    fn chosen(&self) -> anyhow::Result<Vec<StrategyKind>> {
         // The LSTM controller draws tokens of AutoGAN's own space alone.
         let of_controller = if self.nas_gan_bench.is_some() { &[] } else { autogan_rl::STRATEGIES };
-        let all = contenders(of_controller);
+        let all = strategies(of_controller);
         for name in &self.strategies {
-            let names: Vec<&str> = all.iter().map(|contender| contender.name).collect();
+            let names: Vec<&str> = all.iter().map(|kind| kind.name).collect();
             let list = names.join(", ");
             ensure!(
                 names.contains(&name.as_str()),
-                "--strategies: expected {list}; found '{name}'"
+                "--strategies: expected names out of {list}; found '{name}'"
             );
         }
         let mut names: Vec<&str> = vec![BASELINE];
         match self.strategies.is_empty() {
-            true => names.extend(all.iter().map(|contender| contender.name)),
+            true => names.extend(all.iter().map(|kind| kind.name)),
             false => names.extend(self.strategies.iter().map(String::as_str)),
         }
-        let mut chosen: Vec<Contender> = Vec::new();
+        let mut chosen: Vec<StrategyKind> = Vec::new();
         for name in names {
-            let known = chosen.iter().any(|contender| contender.name == name);
-            chosen.extend(all.iter().find(|contender| contender.name == name && !known).copied());
+            let known = chosen.iter().any(|kind| kind.name == name);
+            chosen.extend(all.iter().find(|kind| kind.name == name && !known).copied());
         }
         Ok(chosen)
     }
@@ -184,16 +186,10 @@ impl Args {
 
 /// The table in a parquet file, or in the shards of a directory.
 fn read(path: &Path) -> anyhow::Result<Table> {
-    if !path.is_dir() {
-        return Ok(Table::open(path)?);
-    }
-    let mut rows = Vec::new();
-    for shard in plan() {
-        rows.extend_from_slice(ShardFile::open(path, shard)?.rows());
-    }
-    let dir = path.display();
-    ensure!(!rows.is_empty(), "{dir}: expected shards that `autogan table make` wrote, found none");
-    Ok(Table::new(rows))
+    Ok(match path.is_dir() {
+        true => Table::new(gather(path)?.rows),
+        false => Table::open(path)?,
+    })
 }
 
 /// The page with its files, and the results for programs.

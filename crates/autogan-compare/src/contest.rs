@@ -2,13 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use autogan_strategies::Problem;
+use autogan_strategies::{Problem, StrategyKind};
 use rayon::prelude::*;
 
-use crate::contender::{BASELINE, Contender};
 use crate::course::Course;
 use crate::error::{CompareError, Result};
 use crate::results::Results;
+use crate::strategies::BASELINE;
 use crate::testbed::{Testbed, World};
 
 /// What a run of a strategy may use up.
@@ -32,44 +32,44 @@ pub struct Settings {
     pub limit: Limit,
 }
 
-/// Runs each contender with each seed, and puts together what they came to. Strategies of one seed search the same world.
+/// Runs each strategy with each seed, and puts together what they came to. Strategies of one seed search the same world.
 /// The result does not depend on the number of threads. `ended` is called after each run.
 ///
 /// # Errors
-/// When the baseline is not among the contenders, a setting is zero, a strategy fails, and when `stop` becomes true.
+/// When the first strategy is not the baseline, a setting is zero, a strategy fails, and when `stop` becomes true.
 pub fn compare(
     testbed: &dyn Testbed,
-    contenders: &[Contender],
+    strategies: &[StrategyKind],
     settings: &Settings,
     stop: &AtomicBool,
     ended: &(dyn Fn() + Sync),
 ) -> Result<Results> {
-    check(testbed, contenders, settings)?;
+    check(testbed, strategies, settings)?;
     let seed = |at: usize| settings.first_seed + at as u64;
     let of_seed = |at: usize| -> Result<Vec<Course>> {
         let world = testbed.world(seed(at))?;
-        let one = |contender: &Contender| {
-            let course = run(testbed, world.as_ref(), contender, seed(at), settings.limit, stop);
+        let one = |strategy: &StrategyKind| {
+            let course = run(testbed, world.as_ref(), strategy, seed(at), settings.limit, stop);
             ended();
-            course.map_err(|source| CompareError::Contender {
-                name: contender.name.to_owned(),
+            course.map_err(|source| CompareError::Failed {
+                name: strategy.name.to_owned(),
                 seed: seed(at),
                 source: Box::new(source),
             })
         };
-        contenders.iter().map(one).collect()
+        strategies.iter().map(one).collect()
     };
     let by_seed: Vec<Vec<Course>> =
         (0..settings.seeds).into_par_iter().map(of_seed).collect::<Result<_>>()?;
     let of = |at: usize| by_seed.iter().map(|courses| courses[at].clone()).collect();
-    let courses: Vec<Vec<Course>> = (0..contenders.len()).map(of).collect();
-    Ok(Results::new(testbed, contenders, settings, &courses))
+    let courses: Vec<Vec<Course>> = (0..strategies.len()).map(of).collect();
+    Ok(Results::new(testbed, strategies, settings, &courses))
 }
 
 fn run(
     testbed: &dyn Testbed,
     world: &dyn World,
-    contender: &Contender,
+    kind: &StrategyKind,
     seed: u64,
     limit: Limit,
     stop: &AtomicBool,
@@ -83,7 +83,7 @@ fn run(
         Limit::Cost(budget) => (budget, budget, usize::MAX),
         Limit::Evaluations(most) => (most as f64 * whole_cost(testbed), f64::MAX, most),
     };
-    let mut strategy = (contender.build)(problem(told), seed)?;
+    let mut strategy = kind.build(problem(told), seed)?;
     Course::run(strategy.as_mut(), &problem(kept), world, most, stop)
 }
 
@@ -92,9 +92,9 @@ pub(crate) fn whole_cost(testbed: &dyn Testbed) -> f64 {
     testbed.fidelities().last().map_or(0.0, |fidelity| fidelity.cost)
 }
 
-fn check(testbed: &dyn Testbed, contenders: &[Contender], settings: &Settings) -> Result<()> {
-    if contenders.first().is_none_or(|first| first.name != BASELINE) {
-        let found = contenders.first().map_or("none", |first| first.name);
+fn check(testbed: &dyn Testbed, strategies: &[StrategyKind], settings: &Settings) -> Result<()> {
+    if strategies.first().is_none_or(|first| first.name != BASELINE) {
+        let found = strategies.first().map_or("none", |first| first.name);
         return Err(CompareError::unfit("the first strategy", BASELINE, found));
     }
     if settings.seeds == 0 {
@@ -120,8 +120,8 @@ mod tests {
     };
 
     use super::*;
-    use crate::contender::contenders;
     use crate::made_up;
+    use crate::strategies::strategies;
     use crate::synthetic::Synthetic;
     use crate::tabular::Tabular;
 
@@ -198,19 +198,27 @@ mod tests {
         }
     }
 
-    const HALVING: Contender = Contender {
+    /// No comparison goes on with a strategy that was saved.
+    const NEVER: fn(Problem, serde_json::Value) -> StrategyResult<Box<dyn Strategy>> =
+        |_, _| Err(StrategyError::Failed { strategy: "a test", message: "not saved".into() });
+    const HALVING: StrategyKind = StrategyKind {
         name: "halving",
-        build: |problem, _| Ok(Box::new(Halving { problem, next: 0, seen: vec![], best: None })),
+        new: |problem, _| Ok(Box::new(Halving { problem, next: 0, seen: vec![], best: None })),
+        restore: NEVER,
     };
-    const STUBBORN: Contender =
-        Contender { name: "stubborn", build: |problem, _| Ok(Box::new(Stubborn(problem))) };
-    const BROKEN: Contender = Contender {
+    const STUBBORN: StrategyKind = StrategyKind {
+        name: "stubborn",
+        new: |problem, _| Ok(Box::new(Stubborn(problem))),
+        restore: NEVER,
+    };
+    const BROKEN: StrategyKind = StrategyKind {
         name: "broken",
-        build: |_, _| Err(StrategyError::Failed { strategy: "broken", message: "no luck".into() }),
+        new: |_, _| Err(StrategyError::Failed { strategy: "broken", message: "no luck".into() }),
+        restore: NEVER,
     };
 
-    fn with(more: &[Contender]) -> Vec<Contender> {
-        contenders(&[]).into_iter().take(1).chain(more.iter().copied()).collect()
+    fn with(more: &[StrategyKind]) -> Vec<StrategyKind> {
+        strategies(&[]).into_iter().take(1).chain(more.iter().copied()).collect()
     }
 
     fn settings(seeds: usize, limit: Limit) -> Settings {
@@ -219,10 +227,10 @@ mod tests {
 
     fn never(
         testbed: &dyn Testbed,
-        contenders: &[Contender],
+        strategies: &[StrategyKind],
         settings: &Settings,
     ) -> Result<Results> {
-        compare(testbed, contenders, settings, &AtomicBool::new(false), &|| {})
+        compare(testbed, strategies, settings, &AtomicBool::new(false), &|| {})
     }
 
     #[test]
@@ -271,8 +279,8 @@ mod tests {
     fn what_cannot_be_compared_ends_in_an_error() {
         let testbed = Synthetic::new(1).unwrap();
         let costs = settings(2, Limit::Cost(30.0));
-        let error = |contenders: &[Contender], settings: &Settings| {
-            never(&testbed, contenders, settings).unwrap_err().to_string()
+        let error = |strategies: &[StrategyKind], settings: &Settings| {
+            never(&testbed, strategies, settings).unwrap_err().to_string()
         };
         let broken = error(&with(&[BROKEN]), &costs);
         assert!(broken.contains("'broken' with seed") && broken.contains("no luck"), "{broken}");

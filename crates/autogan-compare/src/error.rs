@@ -53,7 +53,7 @@ pub enum CompareError {
     },
     /// One of the strategies failed.
     #[error("the strategy '{name}' with seed {seed}: {source}; --strategies leaves it out")]
-    Contender {
+    Failed {
         /// The strategy.
         name: String,
         /// The seed of its run.
@@ -71,7 +71,7 @@ impl CompareError {
     pub fn is_stop(&self) -> bool {
         match self {
             CompareError::Stopped => true,
-            CompareError::Contender { source, .. } => source.is_stop(),
+            CompareError::Failed { source, .. } => source.is_stop(),
             _ => false,
         }
     }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use autogan_space::MAX_CELLS;
 use autogan_stats::mean;
-use autogan_strategies::{Fidelity, Point, Space};
-use autogan_table::Table;
+use autogan_strategies::{Effects, Fidelity, Point, Space};
+use autogan_table::{Table, USUAL_LENGTHS};
 
 use crate::chain::Chain;
-use crate::effects::{Effects, Fit};
+use crate::effects::{Fit, fit};
 use crate::error::{CompareError, Result};
 use crate::landscape::{Landscape, Parts};
-use crate::tabular::{LENGTHS, entries, fidelities};
+use crate::tabular::{entries, fidelities, length_names};
 use crate::testbed::{About, Testbed, World};
 use crate::trainings::{Entry, Training};
 
@@ -38,7 +38,7 @@ impl Fitted {
     pub fn new(table: &Table) -> Result<Self> {
         let space = Space::of_archs(MAX_CELLS);
         let all = entries(table, MAX_CELLS, &space);
-        let fidelities = fidelities(&all, &LENGTHS.map(|length| format!("{length} iterations")));
+        let fidelities = fidelities(&all, &length_names());
         let whole = all.into_iter().map(finished).filter(|entry| !entry.trainings.is_empty());
         let entries: Vec<Entry> = whole.collect();
         let repeated = entries.iter().filter(|entry| entry.trainings.len() >= 2).count();
@@ -52,8 +52,8 @@ impl Fitted {
         let points: Vec<&Point> = entries.iter().map(|entry| &entry.point).collect();
         let of =
             |at: usize| -> Vec<f64> { entries.iter().map(|entry| middle(entry, at)).collect() };
-        let fits: Vec<Fit> = (0..LENGTHS.len())
-            .map(|at| Effects::fit(&sizes, &points, &of(at)))
+        let fits: Vec<Fit> = (0..USUAL_LENGTHS.len())
+            .map(|at| fit(&sizes, &points, &of(at)))
             .collect::<Result<_>>()?;
         let missed: Vec<Vec<f64>> =
             fits.iter().enumerate().map(|(at, fit)| differences(&of(at), &fit.left_out)).collect();
@@ -121,7 +121,7 @@ fn rest(missed: &[Vec<f64>], noise: &Spread, entries: &[Entry]) -> Spread {
 }
 
 fn spread(product: impl Fn(usize, usize) -> f64) -> Spread {
-    let lengths = LENGTHS.len();
+    let lengths = USUAL_LENGTHS.len();
     Spread {
         variance: (0..lengths).map(|at| product(at, at)).collect(),
         with_next: (0..lengths - 1).map(|at| product(at, at + 1)).collect(),
@@ -145,16 +145,16 @@ fn about(entries: &[Entry], rest: &Spread, noise: &Spread) -> About {
         unit: "thread-seconds".into(),
         notes: vec![
             format!(
-                "This is a model, not a table: effects of choices and of pairs of choices were fitted to {trainings} \
-                 trainings of {} architectures with three cells. Each seed draws for every architecture what it has \
-                 beyond the effects (standard deviation {:.3} at the end), and for every training its noise ({:.3}).",
+                "This is a model, not a table. Effects of choices and of pairs of choices were fitted to {trainings} \
+                 trainings of {} architectures with three cells. For every architecture, each seed draws a number of \
+                 its own that is added to the effects (standard deviation {:.3} at the end). For every training, it \
+                 draws noise ({:.3}).",
                 entries.len(),
                 last(rest),
                 last(noise)
             ),
-            "The effects of pairs are drawn towards zero by the fit, so the landscape is somewhat smoother than the \
-             space that it stands for. Trainings that diverged are left out; none diverges here. All architectures \
-             cost the same."
+            "The fit draws the effects of pairs towards zero, so the landscape is somewhat smoother than the real space. \
+             Trainings that diverged are left out, and none diverges here. All architectures cost the same."
                 .into(),
             "Regret is exact here: the true values of the model are known.".into(),
         ],

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use autogan_strategies::{Fidelity, Point, Query, Space};
-use rand::SeedableRng;
+use autogan_strategies::{Effects, Fidelity, Point, Query, Space};
 use rand_chacha::ChaCha8Rng;
 
 use crate::chain::Chain;
-use crate::effects::Effects;
 use crate::error::{CompareError, Result};
+use crate::streams::{self, stream};
 use crate::testbed::{Outcome, World};
 
 /// Trainings of one point that have streams of random numbers of their own.
@@ -32,8 +31,7 @@ pub(crate) struct Parts<'a> {
 /// A world that is drawn around effects.
 pub(crate) struct Landscape<'a> {
     parts: Parts<'a>,
-    /// Of the streams from which rests and noise are drawn.
-    rng: ChaCha8Rng,
+    seed: u64,
     last: usize,
     best: f64,
     average: f64,
@@ -43,8 +41,7 @@ impl<'a> Landscape<'a> {
     /// The landscape of a seed. It visits every point to know the best.
     pub fn new(parts: Parts<'a>, seed: u64) -> Self {
         let last = parts.fidelities.len().saturating_sub(1);
-        let rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut landscape = Self { parts, rng, last, best: f64::NEG_INFINITY, average: 0.0 };
+        let mut landscape = Self { parts, seed, last, best: f64::NEG_INFINITY, average: 0.0 };
         let count = landscape.parts.space.count();
         let mut sum = 0.0;
         for at in 0..count {
@@ -68,9 +65,7 @@ impl<'a> Landscape<'a> {
         let place = tokens.fold(0, |place, (token, &choice)| {
             place * token.choices.len() as u64 + u64::from(choice)
         });
-        let mut rng = self.rng.clone();
-        rng.set_stream(place * MOST_REPEATS + which);
-        rng
+        stream(self.seed, streams::POINTS + place * MOST_REPEATS + which)
     }
 
     fn check(&self, point: &Point) -> Result<()> {
@@ -119,5 +114,41 @@ impl World for Landscape<'_> {
 
     fn average(&self) -> f64 {
         self.average
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::synthetic::Synthetic;
+    use crate::testbed::Testbed;
+
+    #[test]
+    fn no_point_shares_random_numbers_with_the_strategies() {
+        let testbed = Synthetic::new(1).unwrap();
+        let chain = Chain::new(vec![1.0], vec![]);
+        let parts = Parts {
+            space: testbed.space(),
+            fidelities: &testbed.fidelities()[2..],
+            effects: Cow::Owned(vec![Effects::new(
+                0.0,
+                vec![vec![0.0; 3]; 4],
+                vec![vec![0.0; 9]; 6],
+            )]),
+            rest: &chain,
+            noise: &chain,
+        };
+        for seed in 0..5 {
+            let landscape = Landscape::new(parts.clone(), seed);
+            let of_strategies = ChaCha8Rng::seed_from_u64(seed).next_u64();
+            for at in 0..testbed.space().count() {
+                let point = testbed.space().at(at);
+                for which in 0..3 {
+                    assert_ne!(landscape.stream(&point, which).next_u64(), of_strategies);
+                }
+            }
+        }
     }
 }

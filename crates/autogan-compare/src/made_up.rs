@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use autogan_strategies::{Point, Query, Space};
-use autogan_table::{Row, Scores, Table};
+use autogan_table::{Row, Scores, Table, USUAL_LENGTHS};
 
 use crate::synthetic::Synthetic;
 use crate::testbed::Testbed;
 
-/// Seconds of each training after 75, 150 and 300 iterations.
+/// Seconds of each training after the usual lengths.
 pub const SECONDS: [f64; 3] = [1.0, 2.0, 4.0];
 
-/// The rows of a training with these values of −log F after 75, 150 and 300 iterations.
+/// The rows of a training with these values of −log F after the usual lengths.
 pub fn rows(arch: &str, seed: u64, values: [Option<f64>; 3]) -> Vec<Row> {
-    let places = [75, 150, 300].into_iter().zip(values).zip(SECONDS);
+    let places = USUAL_LENGTHS.into_iter().zip(values).zip(SECONDS);
     let row = |((iterations, value), seconds): ((u64, Option<f64>), f64)| Row {
         arch: arch.parse().unwrap(),
         seed,

@@ -24,7 +24,7 @@ impl Results {
     pub const HEAD: [&'static str; 8] = [
         "strategy",
         "regret at the end",
-        "less than random search",
+        "better than random search by",
         "catches up at",
         "evaluations",
         "trainings",
@@ -109,7 +109,7 @@ impl StrategyResult {
 impl Power {
     /// The head of the table of power.
     pub const HEAD: [&'static str; 4] =
-        ["seeds", "power", "and the mean found is as large", "false alarms"];
+        ["seeds", "power", "found, and large enough", "false alarms"];
 
     /// The rows of that table.
     pub fn rows(&self) -> Vec<Vec<String>> {
@@ -131,14 +131,15 @@ impl Power {
         let enough = self.rows.iter().find(|row| row.power >= 0.8);
         [
             format!(
-                "Power of the two-sided sign permutation test over seeds at p < {level:.5}: each of {experiments} \
-                 simulated experiments draws for each seed a winner of {one} and one of {other} from those of this \
-                 comparison, moved to a true difference of {difference}, and trains each {trainings} times with a \
-                 noise of {noise:.3}."
+                "Power of the two-sided sign permutation test over seeds, at p < {level:.5}: how often the test finds a \
+                 difference that is there. It was simulated {experiments} times for each number of seeds. For each seed, \
+                 a simulated experiment draws a winner of {one} and a winner of {other} from the winners of this \
+                 comparison. Their values are moved so that the true difference is {difference}. Each winner is trained \
+                 {trainings} times; single trainings have a standard deviation of {noise:.3}."
             ),
             match enough {
                 Some(row) => format!("A power of 0.8 takes {} seeds.", row.seeds),
-                None => "No number of seeds that was tried reaches a power of 0.8.".into(),
+                None => "A power of 0.8 takes more seeds than were tried.".into(),
             },
         ]
     }
@@ -156,25 +157,26 @@ pub fn page(results: &Results, power: Option<&Power>) -> Page {
         .map(|(name, cost)| format!("{name} ({} {})", number(*cost), results.testbed.unit))
         .collect();
     page.text(&format!(
-        "A training can be asked for at these lengths, at these costs on average: {}. When it goes on from a shorter \
-         length, only the difference is paid. One training differs from another of the same point by a standard \
-         deviation of {:.3} at the end.",
+        "A strategy can ask for trainings of these lengths; the mean cost stands in brackets: {}. When a training goes \
+         on from a shorter length, only the difference is paid. At the end, trainings of the same point have a standard \
+         deviation of {:.3}.",
         lengths.join(", "),
         results.noise
     ));
     page.heading("Regret");
     page.text(
-        "After each evaluation a strategy says which point it would return. Its regret is the value of the best point \
-         less the value of that one; before the first evaluation it is that of a point drawn evenly. Lines are means \
-         over runs, bands their 95 % intervals (Student). A curve ends where half of the runs have.",
+        "After each evaluation, a strategy says which point it would return. Its regret is the value of the best point \
+         less the value of that point. Before the first evaluation, it is the regret of a point drawn evenly. Lines are \
+         means over runs, bands are their 95 % intervals (Student). A line ends at the median number of evaluations of \
+         the runs, or a tenth beyond the median of what the runs spent.",
     );
     let svg = results.curves(|strategy| &strategy.by_cost, &results.testbed.unit).svg();
     page.picture("regret-by-cost.svg", "regret against what was spent", svg.into_bytes());
     let svg = results.curves(|strategy| &strategy.by_evaluations, "evaluations").svg();
     page.picture("regret-by-evaluations.svg", "regret against evaluations", svg.into_bytes());
     page.text(
-        "An evaluation is one answer, also one about a short training, so a strategy that looks at short trainings first \
-         has more of them for the same cost.",
+        "An evaluation is one answer to a strategy, and an answer about a short training counts as well. So a strategy \
+         that looks at short trainings first has more evaluations for the same cost.",
     );
     page.heading("At the end");
     page.table(&Results::HEAD, &results.rows());
@@ -192,9 +194,10 @@ pub fn page(results: &Results, power: Option<&Power>) -> Page {
         page.table(&Power::HEAD, &power.rows());
         page.text(&enough);
         page.text(
-            "A test that asks for the mean to be at least the true difference as well cannot be passed much more often \
-             than half the time, however many seeds there are: the mean that is found lies below the true one as often \
-             as above.",
+            "The column `found, and large enough` shows how often the test finds the difference and the mean found is at \
+             least the true difference. That is hardly ever more than half of the time, with any number of seeds: the mean \
+             found lies below the true difference as often as above. `false alarms` shows how often the test finds a \
+             difference where there is none.",
         );
     }
     page
@@ -205,14 +208,14 @@ fn reading(results: &Results) -> String {
     let note = match again {
         0 => "",
         _ => {
-            " `asked again` counts the queries of all runs for a training that the strategy had been told already, \
-              because there was no other of its point."
+            " `asked again` counts queries for one more training of a point whose trainings were all told already; one of \
+              them was told again. It is a sum over all runs."
         }
     };
     format!(
-        "Numbers in brackets are 95 % intervals over seeds; the differences are paired by seed, and above 0 a strategy is \
-         better than random search. `catches up at` is the share of what random search spends after which the mean \
-         regret is at most its regret at the end. Evaluations, trainings and {} are means of a run.{note}",
+        "Numbers in brackets are 95 % intervals over seeds. Differences to random search are taken seed by seed; above 0, \
+         the strategy is better. `catches up at` says how soon a strategy is as good as random search at its end: it is \
+         the share of what random search spends. Evaluations, trainings and what was spent ({}) are means of a run.{note}",
         results.testbed.unit
     )
 }
@@ -261,9 +264,9 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::contender::contenders;
     use crate::contest::{Limit, Settings, compare};
     use crate::made_up;
+    use crate::strategies::{BASELINE, strategies};
     use crate::tabular::Tabular;
 
     #[test]
@@ -274,7 +277,7 @@ mod tests {
         let testbed = Tabular::new(&made.table, 1).unwrap();
         let settings = Settings { first_seed: 5, seeds: 4, limit: Limit::Cost(30.0) };
         let stop = AtomicBool::new(false);
-        let all = &contenders(&[])[..1];
+        let all = &strategies(&[])[..1];
         let mut results = compare(&testbed, all, &settings, &stop, &|| {}).unwrap();
         let mut other = results.strategies[0].clone();
         (other.name, other.again) = ("second".into(), 3);
@@ -290,7 +293,7 @@ mod tests {
             experiments: 10,
         };
         let row = PowerRow { seeds: 16, power: 0.9, as_large: 0.5, false_alarms: 0.0, error: 0.09 };
-        let strategies = ["second".to_owned(), "random".to_owned()];
+        let strategies = ["second".to_owned(), BASELINE.to_owned()];
         let power = Power { strategies, plan, rows: vec![row] };
         let page = page(&results, Some(&power));
         let body = page.body();

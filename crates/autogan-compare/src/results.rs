@@ -1,13 +1,17 @@
 //! [`Results`] puts together what strategies came to: curves of regret, and what is left of it at the end.
 
 use autogan_stats::{Difference, mean, mean_interval, quantile};
+use autogan_strategies::StrategyKind;
 use serde::Serialize;
 
-use crate::contender::Contender;
 use crate::contest::{Limit, Settings};
 use crate::course::Course;
 use crate::grid;
 use crate::testbed::{About, Testbed};
+
+/// How far a curve goes, in medians of what the runs spent: a budget's last part, which no evaluation fits into, still
+/// belongs to the curve.
+const BEYOND: f64 = 1.1;
 
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -76,10 +80,10 @@ pub struct Place {
 }
 
 impl Results {
-    /// The results of courses, by contender and seed.
+    /// The results of courses, by strategy and seed.
     pub(crate) fn new(
         testbed: &dyn Testbed,
-        contenders: &[Contender],
+        strategies: &[StrategyKind],
         settings: &Settings,
         courses: &[Vec<Course>],
     ) -> Self {
@@ -94,12 +98,12 @@ impl Results {
         let most = budget.unwrap_or_else(|| all().map(Course::spent).fold(0.0, f64::max));
         let costs = grid::of_costs(fidelities.first().map_or(1.0, |first| first.cost), most);
         let baseline = courses.first().map_or(&[][..], Vec::as_slice);
-        let strategy = |(at, contender): (usize, &Contender)| {
+        let result = |(at, kind): (usize, &StrategyKind)| {
             let against = (at > 0).then_some(baseline);
-            StrategyResult::new(contender.name, &courses[at], against, &counts, &costs)
+            StrategyResult::new(kind.name, &courses[at], against, &counts, &costs)
         };
         let mut strategies: Vec<StrategyResult> =
-            contenders.iter().enumerate().map(strategy).collect();
+            strategies.iter().enumerate().map(result).collect();
         if let Some(first) = strategies.first() {
             let (goal, end) = (first.regret.estimate, first.spent);
             strategies.iter_mut().skip(1).for_each(|other| other.catch_up(goal, end));
@@ -139,8 +143,7 @@ impl StrategyResult {
             counts.iter().filter(|&&at| at as f64 <= median(&evaluations)).map(|&at| {
                 place(at as f64, &courses.iter().map(|course| course.after(at)).collect::<Vec<_>>())
             });
-        // A budget's last part, which no evaluation fits into, still belongs to the curve.
-        let end = 1.1 * median(&spent);
+        let end = BEYOND * median(&spent);
         let by_cost = costs.iter().filter(|&&at| at <= end).map(|&at| {
             place(at, &courses.iter().map(|course| course.once_spent(at)).collect::<Vec<_>>())
         });
@@ -191,6 +194,7 @@ fn median(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use crate::course::Step;
+    use crate::strategies::BASELINE;
 
     #[test]
     fn curves_end_with_most_of_the_runs_and_differences_are_paired() {
@@ -212,7 +216,7 @@ mod tests {
         // Paired: 0.3 - 0.4, 0.3 - 0.5, 0.45 - 0.7.
         assert!(near(result.difference.unwrap().estimate, -0.55 / 3.0));
         assert_eq!((result.evaluations, result.again), (2.0, 3));
-        let base = StrategyResult::new("random", &base, None, &counts, &[2.0]);
+        let base = StrategyResult::new(BASELINE, &base, None, &counts, &[2.0]);
         assert!(near(base.evaluations, 7.0 / 3.0) && base.difference.is_none());
         let mut result = result;
         result.catch_up(0.5, 10.0);

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use autogan_strategies::{Fidelity, Space};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use autogan_space::MAX_CELLS;
+use autogan_strategies::{Effects, Fidelity, Space};
+use autogan_table::{USUAL_LENGTHS, expected_seconds};
 
 use crate::chain::Chain;
-use crate::effects::Effects;
+use crate::effects::Weights;
 use crate::error::{CompareError, Result};
 use crate::landscape::{Landscape, Parts};
+use crate::streams::{self, stream};
 use crate::testbed::{About, Testbed, World};
 
 /// Parts of the variance of log F that main effects, pairs and the rest explained on CIFAR-10.
@@ -18,10 +19,8 @@ const PARTS: [f64; 3] = [0.83, 0.10, 0.07];
 const NOISE: f64 = 0.16;
 /// The part of the variance of a single training's log F that is not noise.
 const RELIABILITY: f64 = 0.79;
-/// The lengths of a training, and Spearman's correlation of the score there with the score at the end.
-const LENGTHS: [(u64, f64); 3] = [(75, 0.6), (150, 0.8), (300, 1.0)];
-/// Seconds of one thread that 300 iterations take, by cells.
-const SECONDS: [f64; 3] = [2.5, 7.3, 22.0];
+/// For each of the usual lengths of a training, Spearman's correlation of the score there with the score at the end.
+const WITH_END: [f64; USUAL_LENGTHS.len()] = [0.6, 0.8, 1.0];
 
 /// Landscapes that are drawn anew for each seed.
 #[derive(Debug)]
@@ -42,22 +41,22 @@ impl Synthetic {
     /// # Errors
     /// With another number of cells.
     pub fn new(cells: usize) -> Result<Self> {
-        let Some(seconds) = cells.checked_sub(1).and_then(|at| SECONDS.get(at)) else {
+        if !(1..=MAX_CELLS).contains(&cells) {
             return Err(CompareError::unfit("cells", "1, 2 or 3", cells.to_string()));
-        };
+        }
         let space = Space::of_archs(cells);
         let sizes = space.tokens().iter().map(|token| token.choices.len()).collect();
-        let fidelity = |(iterations, _): (u64, f64)| Fidelity {
+        let fidelity = |iterations: u64| Fidelity {
             name: format!("{iterations} iterations"),
-            cost: seconds * iterations as f64 / 300.0,
+            cost: expected_seconds(cells, iterations),
             continues: true,
         };
-        let with_last: Vec<f64> = LENGTHS.iter().map(|&(_, rho)| linear(rho)).collect();
+        let with_last = WITH_END.map(linear);
         let carry: Vec<f64> = with_last.windows(2).map(|pair| pair[0] / pair[1]).collect();
-        let chain = |sd: f64| Chain::new(vec![sd; LENGTHS.len()], carry.clone());
+        let chain = |sd: f64| Chain::new(vec![sd; WITH_END.len()], carry.clone());
         let rest = chain((PARTS[2] * true_variance()).sqrt());
         let noise = chain(NOISE);
-        let fidelities = LENGTHS.into_iter().map(fidelity).collect();
+        let fidelities = USUAL_LENGTHS.into_iter().map(fidelity).collect();
         Ok(Self { about: about(cells), space, sizes, fidelities, carry, rest, noise })
     }
 }
@@ -74,7 +73,9 @@ fn linear(rho: f64) -> f64 {
 
 fn about(cells: usize) -> About {
     let percent = PARTS.map(|part| (100.0 * part).round());
-    let [short, middle, _] = LENGTHS.map(|(iterations, rho)| format!("{rho} after {iterations}"));
+    let early = USUAL_LENGTHS.iter().zip(WITH_END).filter(|(_, rho)| *rho < 1.0);
+    let early: Vec<String> =
+        early.map(|(iterations, rho)| format!("{rho} after {iterations} iterations")).collect();
     About {
         name: format!("made-up landscapes of {cells} cell{}", if cells == 1 { "" } else { "s" }),
         value: "−log F".into(),
@@ -88,9 +89,10 @@ fn about(cells: usize) -> About {
             ),
             format!(
                 "True values have a standard deviation of {:.2}, and trainings of one architecture differ by {NOISE}. \
-                 The score of a training correlates with that of its end by (Spearman) {short} and {middle} \
-                 iterations; what a shorter training measures besides is a landscape of the same shape.",
-                true_variance().sqrt()
+                 The score of an unfinished training correlates with its score at the end (Spearman): {}. What a \
+                 shorter training measures besides is a landscape of the same shape.",
+                true_variance().sqrt(),
+                early.join(", ")
             ),
             "Regret is exact here: the true values are known.".into(),
         ],
@@ -115,18 +117,17 @@ impl Testbed for Synthetic {
     }
 
     fn world(&self, seed: u64) -> Result<Box<dyn World + '_>> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        // Stream 0 is that of a point's rest.
-        rng.set_stream(u64::MAX);
+        let mut rng = stream(seed, streams::WHOLE);
         let variances = [PARTS[0], PARTS[1]].map(|part| part * true_variance());
-        let mut draw = || Effects::draw(&self.sizes, variances, &mut rng);
-        let mut effects = vec![draw()];
+        let mut draw = || Weights::draw(&self.sizes, variances, &mut rng);
+        let mut weights = vec![draw()];
         for carry in self.carry.iter().rev() {
             let other = draw();
-            let later = &effects[effects.len() - 1];
-            effects.push(later.mixed(*carry, &other, (1.0 - carry * carry).sqrt()));
+            let later = &weights[weights.len() - 1];
+            weights.push(later.mixed(*carry, &other, (1.0 - carry * carry).sqrt()));
         }
-        effects.reverse();
+        weights.reverse();
+        let effects: Vec<Effects> = weights.iter().map(Weights::effects).collect();
         let parts = Parts {
             space: &self.space,
             fidelities: &self.fidelities,

@@ -5,18 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use autogan_space::Arch;
 use autogan_stats::mean;
 use autogan_strategies::{Fidelity, Point, Query, Space};
-use autogan_table::Table;
-use rand::SeedableRng;
+use autogan_table::{Table, USUAL_LENGTHS};
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
-use crate::effects::Effects;
+use crate::effects;
 use crate::error::{CompareError, Result};
+use crate::streams::{self, stream};
 use crate::testbed::{About, Outcome, Testbed, World};
 use crate::trainings::{Entry, Training, Values};
-
-/// The lengths of the table's trainings that are fidelities.
-pub(crate) const LENGTHS: [u64; 3] = [75, 150, 300];
 
 /// By which trainings a point is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +56,7 @@ impl Tabular {
             return Err(CompareError::unfit(what, "three or more", entries.len().to_string()));
         }
         let about = about(cells, space.count(), known, &entries);
-        let fidelities =
-            fidelities(&entries, &LENGTHS.map(|length| format!("{length} iterations")));
+        let fidelities = fidelities(&entries, &length_names());
         Self::of_entries(about, space, fidelities, entries, Judge::Others)
     }
 
@@ -80,10 +75,11 @@ impl Tabular {
             Judge::All => values.means(),
         };
         if values.diverged > 0 {
+            let diverged = values.diverged;
             about.notes.push(format!(
-                "{} trainings diverged. A strategy is told so; a point is judged as if such a training had the worst \
-                 value of the table.",
-                values.diverged
+                "{diverged} training{} diverged. A strategy is told so. When a point is judged, such a training counts as \
+                 the worst value of the table.",
+                if diverged == 1 { "" } else { "s" },
             ));
         }
         let points: Vec<Point> = entries.iter().map(|entry| entry.point.clone()).collect();
@@ -124,7 +120,7 @@ impl Tabular {
 pub(crate) fn entries(table: &Table, cells: usize, space: &Space) -> Vec<Entry> {
     let entry = |arch: &Arch| {
         let trainings = table.seeds(arch).into_iter().filter_map(|seed| {
-            let rows = LENGTHS.map(|length| table.row(arch, seed, length));
+            let rows = USUAL_LENGTHS.map(|length| table.row(arch, seed, length));
             let rows: Vec<_> = rows.into_iter().collect::<Option<_>>()?;
             Some(Training {
                 values: rows.iter().map(|row| row.scores.map(|s| -s.frechet.ln())).collect(),
@@ -135,6 +131,11 @@ pub(crate) fn entries(table: &Table, cells: usize, space: &Space) -> Vec<Entry> 
     };
     let all = table.archs(cells).filter_map(entry);
     all.filter(|entry| !entry.trainings.is_empty()).collect()
+}
+
+/// The names of the lengths of the table's trainings that are fidelities.
+pub(crate) fn length_names() -> [String; USUAL_LENGTHS.len()] {
+    USUAL_LENGTHS.map(|length| format!("{length} iterations"))
 }
 
 /// The fidelities of these names, with their mean costs.
@@ -157,7 +158,7 @@ fn shrunk(space: &Space, entries: &[Entry], values: &Values, noise: f64) -> Resu
     let sizes: Vec<usize> = space.tokens().iter().map(|token| token.choices.len()).collect();
     let points: Vec<&Point> = entries.iter().map(|entry| &entry.point).collect();
     let means = values.means();
-    let predicted = calibrated(&Effects::fit(&sizes, &points, &means)?.left_out, &means);
+    let predicted = calibrated(&effects::fit(&sizes, &points, &means)?.left_out, &means);
     let errors: Vec<f64> = values.of.iter().map(|of| noise / of.len() as f64).collect();
     let squares: Vec<f64> = means.iter().zip(&predicted).map(|(m, p)| (m - p).powi(2)).collect();
     // What the predictions miss beyond the noise of the means.
@@ -182,8 +183,8 @@ fn about(cells: usize, all: usize, known: usize, entries: &[Entry]) -> About {
     let part = match entries.len() == all {
         true => format!("All {all} architectures are searched"),
         false => format!(
-            "Of the {all} architectures the table has {known}, and {} of these with two or more seeds. Strategies know \
-             and search only these: the table is not complete, and a strategy that goes from an architecture to its \
+            "Of the {all} architectures the table has {known}. {} of these have two or more seeds, and strategies know \
+             and search only these. The table is not complete: a strategy that goes from an architecture to its \
              neighbours meets fewer of them than in the whole space",
             entries.len()
         ),
@@ -193,18 +194,18 @@ fn about(cells: usize, all: usize, known: usize, entries: &[Entry]) -> About {
         value: "−log F".into(),
         unit: "thread-seconds".into(),
         notes: vec![
-            format!("{part}; they were trained {trainings} times."),
-            "A query is answered by a training with one seed; a seed of the run shuffles the seeds of each \
-             architecture. The last in that order is never told. A strategy that asks for more trainings than the \
-             others are is given one of them again, at its full cost."
+            format!("{part}. They were trained {trainings} times."),
+            "A query is answered by one training of its architecture. The seed of a run puts the trainings of each \
+             architecture into a random order, and the last one in this order is never told. When a strategy asks for \
+             more trainings than there are, it is told one of them again, at its full cost."
                 .into(),
-            "An architecture is judged by the mean over the seeds that the strategy was not told, so that luck with a \
-             seed earns nothing."
+            "An architecture is judged by the mean over the trainings that the strategy was not told. So a strategy \
+             gains nothing from a training that was good by luck."
                 .into(),
-            "Regret counts from the best architecture of the table. Its value is an estimate: the mean of each \
-             architecture is drawn towards what the choices, alone and in pairs, predict for it from all others, by \
-             as much as its noise asks for, and the best of these is taken. The best of the plain means would be too \
-             good. An error of this value moves all curves alike."
+            "Regret counts from the best architecture of the table. The value of the best one is an estimate, because \
+             the best of the plain means would be too good. So each mean is drawn towards a prediction from all other \
+             architectures, and the noisier the mean is, the more. The best of the drawn means is taken. An error of \
+             this value moves all curves up or down together."
                 .into(),
         ],
     }
@@ -228,7 +229,7 @@ impl Testbed for Tabular {
     }
 
     fn world(&self, seed: u64) -> Result<Box<dyn World + '_>> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut rng = stream(seed, streams::WHOLE);
         let mut shuffled = |entry: &Entry| {
             let mut order: Vec<usize> = (0..entry.trainings.len()).collect();
             order.shuffle(&mut rng);
@@ -293,6 +294,9 @@ impl World for TabularWorld<'_> {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
     use crate::made_up;
 
@@ -343,7 +347,26 @@ mod tests {
         assert_eq!(orders.len(), 6, "every order is drawn: {orders:?}");
         // Squares 0.5, 2 and 4.5 of 1, 2 and 1 degrees of freedom.
         assert!((table.noise() - (7.0_f64 / 4.0).sqrt()).abs() < 1e-12);
-        assert!(table.about().notes.iter().any(|note| note.starts_with("1 trainings diverged")));
+        assert!(table.about().notes.iter().any(|note| note.starts_with("1 training diverged")));
+    }
+
+    #[test]
+    fn the_orders_of_trainings_do_not_follow_what_strategies_draw() {
+        let made = made_up::table(1, 3, 5, 0.16);
+        let table = Tabular::new(&made.table, 1).unwrap();
+        let mut same = 0;
+        for seed in 0..20 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let world = table.world(seed).unwrap();
+            for entry in &table.entries {
+                let mut order: Vec<usize> = (0..entry.trainings.len()).collect();
+                order.shuffle(&mut rng);
+                let first = world.training(&query(&entry.point, 2, 0)).unwrap().value;
+                same += usize::from(first == entry.trainings[order[0]].values[2]);
+            }
+        }
+        // Of 720 first trainings a fifth are the same by chance.
+        assert!((90..200).contains(&same), "{same}");
     }
 
     #[test]

@@ -33,4 +33,4 @@ pub use results::{Results, SearchResult, StepReward, TrainingResult};
 pub use runner::{Progress, Runner};
 pub use scale::{Dataset, Scale, Sizes};
 pub use source::Files;
-pub use table::{TABLE_PRESET, TABLE_SETTINGS, TableMaker, TableTraining, expected_seconds};
+pub use table::{TABLE_PRESET, TABLE_SETTINGS, TableMaker, TableTraining};

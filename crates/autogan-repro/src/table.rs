@@ -13,8 +13,8 @@ use autogan_search::{
     Job, KnownReals, Outcome, Reporter, SearchError, Sources, Training, TrainingEvent,
     TrainingInputs,
 };
-use autogan_space::{Arch, GeneratorShape, MAX_CELLS, derived_generator_cost};
-use autogan_table::{LENGTHS, Planned, Row, Scores, Shard, ShardFile};
+use autogan_space::{GeneratorShape, MAX_CELLS, derived_generator_cost};
+use autogan_table::{LENGTHS, Origin, Planned, Row, Scores, Shard, ShardFile};
 use candle_core::Device;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -55,6 +55,7 @@ pub struct TableMaker {
     images: [Arc<Images>; MAX_CELLS],
     extractor: Arc<dyn FeatureExtractor>,
     known: KnownReals,
+    origin: Origin,
 }
 
 /// The shards that wait, and whether the work is to end early.
@@ -82,12 +83,26 @@ impl TableMaker {
             let images = images.resize(config.model.bottom << cells);
             Ok(Arc::new(images.map_err(SearchError::from)?.into_owned()))
         };
+        let extractor = sources.scorer(&config.score.scorer, &Device::Cpu)?;
+        let origin = Origin {
+            dataset: config.data.dataset.clone(),
+            images: images.len(),
+            images_sha256: images.content_hash(),
+            scorer: extractor.name().to_owned(),
+            scorer_sha256: extractor.weights_sha256().map(str::to_owned),
+        };
         Ok(Self {
             images: [at(1)?, at(2)?, at(3)?],
-            extractor: sources.scorer(&config.score.scorer, &Device::Cpu)?,
+            extractor,
             known: KnownReals::default(),
+            origin,
             config,
         })
+    }
+
+    /// What the trainings are made on, and what scores them.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Carries out what is missing of `shards`, whose files lie in `dir`, on so many threads, until `stop` is set. Each
@@ -257,11 +272,6 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// About how many processor seconds a training takes, for the bar: measured on one thread of an AMD EPYC.
-pub fn expected_seconds(arch: &Arch, iterations: u64) -> f64 {
-    [2.5, 7.3, 22.0][arch.stage()] * iterations as f64 / 300.0
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -309,6 +319,23 @@ mod tests {
         let mut last = Last(None);
         while training.advance(&mut last).unwrap() {}
         last.0.unwrap()
+    }
+
+    #[test]
+    fn an_origin_follows_the_images() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = TableMaker::new(&cifar10(one.path())).unwrap();
+        let origin = first.origin();
+        assert_eq!((origin.images, origin.images_sha256.len()), (300, 64));
+        assert_eq!(origin.scorer_sha256.as_ref().map(String::len), Some(64));
+        let sources = cifar10(other.path());
+        assert_eq!(TableMaker::new(&sources).unwrap().origin(), origin);
+        let file = other.path().join("data_batch_1.bin");
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[5_000] ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let changed = TableMaker::new(&sources).unwrap();
+        assert_ne!(changed.origin().images_sha256, origin.images_sha256, "one pixel differs");
     }
 
     #[test]

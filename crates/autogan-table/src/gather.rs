@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Result, TableError};
+use crate::origin::Origin;
 use crate::plan::plan;
 use crate::row::Row;
 use crate::shard_file::ShardFile;
@@ -10,6 +11,8 @@ use crate::shard_file::ShardFile;
 /// What the shards of a folder hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gathered {
+    /// What the trainings were made on, where the folder says it.
+    pub origin: Option<Origin>,
     /// The rows of all trainings that are done, in the order of the plan.
     pub rows: Vec<Row>,
     /// Trainings that are done.
@@ -25,7 +28,8 @@ pub struct Gathered {
 /// # Errors
 /// When a file cannot be read or is damaged, and when no training is done.
 pub fn gather(dir: &Path) -> Result<Gathered> {
-    let mut all = Gathered { rows: Vec::new(), trainings: 0, missing: 0, open_shards: 0 };
+    let origin = Origin::read(dir)?;
+    let mut all = Gathered { origin, rows: Vec::new(), trainings: 0, missing: 0, open_shards: 0 };
     for shard in plan() {
         let file = ShardFile::open(dir, shard)?;
         all.trainings += file.done();
@@ -67,6 +71,10 @@ mod tests {
         let found = gather(dir.path()).unwrap();
         assert_eq!((found.trainings, found.missing), (1, all - 1));
         assert_eq!((found.rows, found.open_shards), (rows, plan.len()));
+        assert_eq!(found.origin, None);
+        let origin = crate::origin::tests::origin();
+        origin.keep(dir.path()).unwrap();
+        assert_eq!(gather(dir.path()).unwrap().origin, Some(origin));
         std::fs::write(dir.path().join(format!("{}.csv", plan[2].name)), "no table").unwrap();
         assert!(gather(dir.path()).unwrap_err().to_string().contains(&plan[2].name));
     }

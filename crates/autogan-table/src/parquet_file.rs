@@ -10,6 +10,7 @@ use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -17,6 +18,7 @@ use parquet::record::RowAccessor;
 use parquet::schema::parser::parse_message_type;
 
 use crate::error::{Result, TableError};
+use crate::origin::Origin;
 use crate::row::{Row, Scores};
 
 /// The types of [`COLUMNS`](crate::COLUMNS).
@@ -33,16 +35,21 @@ const SCHEMA: &str = "message table {
     REQUIRED BOOLEAN diverged;
 }";
 
+/// The name under which the file's metadata hold the [`Origin`].
+const ORIGIN: &str = "origin";
+
 /// Writes the file as a whole.
-pub(crate) fn write(path: &Path, rows: &[Row]) -> Result<()> {
-    let bytes = encode(rows).map_err(|error| damaged(path, &error))?;
+pub(crate) fn write(path: &Path, rows: &[Row], origin: Option<&Origin>) -> Result<()> {
+    let bytes = encode(rows, origin).map_err(|error| damaged(path, &error))?;
     Ok(atomic::write(path, &bytes)?)
 }
 
-fn encode(rows: &[Row]) -> std::result::Result<Vec<u8>, ParquetError> {
+fn encode(rows: &[Row], origin: Option<&Origin>) -> std::result::Result<Vec<u8>, ParquetError> {
     let mut bytes = Vec::new();
     let schema = Arc::new(parse_message_type(SCHEMA)?);
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let metadata = origin.map(|origin| vec![KeyValue::new(ORIGIN.to_owned(), origin.to_json())]);
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = properties.set_key_value_metadata(metadata).build();
     let mut file = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
     let mut group = file.next_row_group()?;
     let known: Vec<i16> = rows.iter().map(|row| row.scores.is_some().into()).collect();
@@ -81,8 +88,8 @@ fn put<T: DataType>(
     column.close()
 }
 
-/// The rows of a file.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
+/// The rows of a file, and what its trainings were made on.
+pub(crate) fn read(path: &Path) -> Result<(Vec<Row>, Option<Origin>)> {
     let open = |source| TableError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(open)?;
     let wrong = |error: ParquetError| damaged(path, &error);
@@ -92,7 +99,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
     for row in reader.get_row_iter(wanted).map_err(wrong)? {
         rows.push(decode(&row.map_err(wrong)?).map_err(wrong)?);
     }
-    Ok(rows)
+    let metadata = reader.metadata().file_metadata().key_value_metadata();
+    let origin = metadata.into_iter().flatten().find(|pair| pair.key == ORIGIN);
+    let origin = origin.and_then(|pair| pair.value.as_deref()).map(Origin::from_json).transpose();
+    let unreadable = |found| TableError::Parquet { path: path.to_owned(), found };
+    Ok((rows, origin.map_err(unreadable)?))
 }
 
 fn decode(row: &parquet::record::Row) -> std::result::Result<Row, ParquetError> {
@@ -113,7 +124,9 @@ fn decode(row: &parquet::record::Row) -> std::result::Result<Row, ParquetError> 
         scores,
         params: whole(6, "params")?,
         macs: whole(7, "macs")?,
-        seconds: row.get_double(8)?,
+        seconds: Some(row.get_double(8)?)
+            .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
+            .ok_or_else(|| other("seconds", "not a number of 0 or more".to_owned()))?,
     })
 }
 
@@ -159,8 +172,10 @@ mod tests {
         let path = dir.path().join("table.parquet");
         let mut reversed = rows();
         reversed.reverse();
-        Table::new(reversed).write(&path).unwrap();
+        let origin = crate::origin::tests::origin();
+        Table::new(reversed).with_origin(Some(origin.clone())).write(&path).unwrap();
         let table = Table::open(&path).unwrap();
+        assert_eq!(table.origin(), Some(&origin));
         assert_eq!(table.rows(), rows());
         let arch = "0 0 0 0".parse().unwrap();
         assert_eq!(table.seeds(&arch), [0, 1]);
@@ -177,6 +192,7 @@ mod tests {
         let path = dir.path().join("table.parquet");
         assert!(Table::open(&path).unwrap_err().to_string().contains("cannot read"));
         Table::new(rows()).write(&path).unwrap();
+        assert_eq!(Table::open(&path).unwrap().origin(), None);
         let whole = std::fs::read(&path).unwrap();
         for len in [0, 4, whole.len() / 2, whole.len() - 1] {
             std::fs::write(&path, &whole[..len]).unwrap();

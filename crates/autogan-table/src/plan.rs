@@ -8,9 +8,15 @@ use rand_chacha::ChaCha8Rng;
 /// After how many iterations a training is scored, as far as it goes.
 pub const LENGTHS: [u64; 4] = [75, 150, 300, 600];
 
+/// The lengths that every training has; most end with the last of them.
+pub const USUAL_LENGTHS: [u64; 3] = [75, 150, 300];
+
 /// Iterations of most trainings, and of the long ones.
-pub(crate) const USUAL: u64 = 300;
+pub(crate) const USUAL: u64 = USUAL_LENGTHS[2];
 const LONG: u64 = 600;
+
+/// Processor seconds that [`USUAL`] iterations take, by cells, as measured on one thread of an AMD EPYC.
+const SECONDS: [f64; MAX_CELLS] = [2.5, 7.3, 22.0];
 
 /// What the random order of the architectures follows from.
 const ORDER_SEED: u64 = 101;
@@ -45,6 +51,12 @@ struct Block {
     archs: usize,
     /// The first so many are long.
     long: usize,
+}
+
+/// About how many processor seconds of one thread a training of so many cells (1 to 3) takes; NaN for other cells.
+pub fn expected_seconds(cells: usize, iterations: u64) -> f64 {
+    let whole = cells.checked_sub(1).and_then(|at| SECONDS.get(at)).copied().unwrap_or(f64::NAN);
+    whole * iterations as f64 / USUAL as f64
 }
 
 /// Every training of the table.
@@ -171,6 +183,13 @@ mod tests {
                 .iter()
                 .all(|shard| shard.trainings.iter().all(|t| t.seed == shard.trainings[0].seed))
         );
+    }
+
+    #[test]
+    fn time_is_expected_in_proportion_to_the_length() {
+        assert_eq!([1, 2, 3].map(|cells| expected_seconds(cells, 300)), [2.5, 7.3, 22.0]);
+        assert_eq!(expected_seconds(1, 75), 0.625);
+        assert!(expected_seconds(0, 75).is_nan() && expected_seconds(4, 75).is_nan());
     }
 
     #[test]

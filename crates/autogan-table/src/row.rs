@@ -96,7 +96,9 @@ impl Row {
             scores,
             params: whole("params", params)?,
             macs: whole("macs", macs)?,
-            seconds: finite("seconds", seconds)?,
+            seconds: Some(finite("seconds", seconds)?)
+                .filter(|seconds| *seconds >= 0.0)
+                .ok_or_else(|| ("0 or more as seconds".to_owned(), quoted(seconds)))?,
             arch,
         })
     }
@@ -163,6 +165,7 @@ mod tests {
             ("2.5", "", "is"),
             ("12.25", "inf", "frechet"),
             ("12.25", "0", "a number above 0 as frechet"),
+            ("0.30000000000000004", "-1", "0 or more as seconds"),
             ("false", "true", "without scores"),
             ("false", "", "diverged"),
             (",false", "", "10 columns"),

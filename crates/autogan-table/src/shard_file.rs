@@ -58,8 +58,10 @@ impl ShardFile {
     /// Adds the rows of the next training, and writes the file.
     ///
     /// # Errors
-    /// When the file cannot be written; the rows are not added then.
+    /// When they are not all rows of the next training, when one could not be read back (a score that is not finite, a time
+    /// below 0), and when the file cannot be written. Nothing is added then.
     pub fn push(&mut self, rows: Vec<Row>) -> Result<()> {
+        self.check(&rows)?;
         let mut text = format!("{}\n", COLUMNS.join(","));
         for row in self.rows.iter().chain(&rows) {
             text += &row.to_csv();
@@ -67,6 +69,34 @@ impl ShardFile {
         }
         atomic::write(&self.path, text.as_bytes())?;
         self.rows.extend(rows);
+        Ok(())
+    }
+
+    /// Whether these are the rows of the next training, and a reader would find them as they are.
+    fn check(&self, rows: &[Row]) -> Result<()> {
+        let path = &self.path;
+        let wrong = |expected: String, found: String| {
+            Err(TableError::Row { path: path.clone(), expected, found })
+        };
+        let Some(training) = self.missing().first() else {
+            return wrong("no more trainings".to_owned(), format!("{} rows", rows.len()));
+        };
+        let planned: Vec<u64> = lengths(training).collect();
+        if rows.len() != planned.len() {
+            let expected = format!("{} rows of {}", planned.len(), named(training));
+            return wrong(expected, rows.len().to_string());
+        }
+        for (row, at) in rows.iter().zip(planned) {
+            let line = row.to_csv();
+            if !is_of(row, training, at) {
+                return wrong(format!("{} after {at}", named(training)), format!("'{line}'"));
+            }
+            match Row::from_csv(&line) {
+                Ok(read) if read == *row => {}
+                Ok(_) => return wrong("a row that is read back as it is".into(), line),
+                Err((expected, found)) => return wrong(expected, found),
+            }
+        }
         Ok(())
     }
 
@@ -99,8 +129,8 @@ impl ShardFile {
             let (training, at) = places
                 .next()
                 .ok_or_else(|| wrong(line, "no more rows".to_owned(), format!("'{text}'")))?;
-            if (&row.arch, row.seed, row.iterations) != (&training.arch, training.seed, at) {
-                let expected = format!("{} with seed {} after {at}", training.arch, training.seed);
+            if !is_of(&row, training, at) {
+                let expected = format!("{} after {at}", named(training));
                 return Err(wrong(line, expected, format!("'{text}'")));
             }
             open = at != training.iterations;
@@ -113,6 +143,16 @@ impl ShardFile {
         self.rows = rows;
         Ok(())
     }
+}
+
+/// Whether a row is of this training, after so many iterations.
+fn is_of(row: &Row, training: &Planned, iterations: u64) -> bool {
+    (&row.arch, row.seed, row.iterations) == (&training.arch, training.seed, iterations)
+}
+
+/// A training for people.
+fn named(training: &Planned) -> String {
+    format!("{} with seed {}", training.arch, training.seed)
 }
 
 /// After how many iterations a training is scored.
@@ -158,6 +198,47 @@ mod tests {
         again.push(rows(&shard().trainings[1])).unwrap();
         let whole = ShardFile::open(dir.path(), shard()).unwrap();
         assert_eq!((whole.done(), whole.missing().len(), whole.rows().len()), (2, 0, 7));
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = ShardFile::open(dir.path(), shard()).unwrap();
+        let good = rows(&shard().trainings[0]);
+        let changed = |change: fn(&mut Row)| {
+            let mut rows = good.clone();
+            change(&mut rows[1]);
+            rows
+        };
+        let scores = |is, frechet| Some(Scores { is, frechet });
+        for (bad, says) in [
+            (rows(&shard().trainings[1]), "expected 3 rows of 0 0 0 0 with seed 1, found 4"),
+            (good[..2].to_vec(), "found 2"),
+            (changed(|row| row.seed = 2), "expected 0 0 0 0 with seed 1 after 150"),
+            (changed(|row| row.iterations = 75), "after 150"),
+            (changed(|row| row.arch = "0 0 1 0".parse().unwrap()), "after 150"),
+            (changed(|row| row.seconds = -0.5), "0 or more as seconds, found '-0.5'"),
+            (changed(|row| row.seconds = f64::NAN), "a finite number as seconds"),
+            (
+                good.iter()
+                    .map(|row| Row { scores: scores(f64::NAN, 2.0), ..row.clone() })
+                    .collect(),
+                "a finite number as is",
+            ),
+            (
+                good.iter().map(|row| Row { scores: scores(2.0, 0.0), ..row.clone() }).collect(),
+                "a number above 0 as frechet",
+            ),
+        ] {
+            let error = file.push(bad).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("cells1-seed1-000.csv"), "{error}");
+            assert!(file.rows().is_empty() && !dir.path().join("cells1-seed1-000.csv").exists());
+        }
+        file.push(good).unwrap();
+        file.push(rows(&shard().trainings[1])).unwrap();
+        let error = file.push(rows(&shard().trainings[1])).unwrap_err().to_string();
+        assert!(error.contains("no more trainings"), "{error}");
+        assert_eq!(ShardFile::open(dir.path(), shard()).unwrap().rows(), file.rows());
     }
 
     #[test]

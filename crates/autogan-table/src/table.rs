@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use autogan_space::Arch;
 
+use crate::origin::Origin;
 use crate::row::{Row, Scores};
 #[cfg(feature = "parquet")]
 use crate::{error::Result, parquet_file};
@@ -27,6 +28,7 @@ use crate::{error::Result, parquet_file};
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Row>,
+    origin: Option<Origin>,
     places: HashMap<Arch, Range<usize>>,
 }
 
@@ -46,7 +48,17 @@ impl Table {
             }
             start = end;
         }
-        Self { rows, places }
+        Self { rows, origin: None, places }
+    }
+
+    /// This table, with what its trainings were made on.
+    pub fn with_origin(self, origin: Option<Origin>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// What the trainings were made on, where that is known.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// The table in a parquet file. This needs the feature `parquet`.
@@ -55,7 +67,8 @@ impl Table {
     /// When the file cannot be read, or does not hold the columns of the table.
     #[cfg(feature = "parquet")]
     pub fn open(path: &std::path::Path) -> Result<Self> {
-        Ok(Self::new(parquet_file::read(path)?))
+        let (rows, origin) = parquet_file::read(path)?;
+        Ok(Self::new(rows).with_origin(origin))
     }
 
     /// Writes the table as a parquet file. The same rows give the same bytes. This needs the feature `parquet`.
@@ -64,7 +77,7 @@ impl Table {
     /// When the file cannot be written.
     #[cfg(feature = "parquet")]
     pub fn write(&self, path: &std::path::Path) -> Result<()> {
-        parquet_file::write(path, &self.rows)
+        parquet_file::write(path, &self.rows, self.origin())
     }
 
     /// All rows, ordered by cells, architecture, seed and iterations.

@@ -13,16 +13,16 @@ use crate::terminal::Terminal;
 /// List the best architectures of the table, by the mean of log F over their seeds; lower is better.
 ///
 /// Architectures of different numbers of cells make images of different sizes, so each number has a list of its own.
-/// The standard error follows from the noise that all of them have together. The best of many is too good by chance.
+/// Standard errors follow from the noise of all architectures of a list together. The best of many is too good by chance.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only architectures of so many cells
+    /// Only architectures with this number of cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     cells: Option<u8>,
     /// Scores after so many iterations: 75, 150, 300 or 600
     #[arg(long, value_name = "N", default_value_t = 300)]
     iterations: u64,
-    /// How many of each list
+    /// How many architectures of each list
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
     #[command(flatten)]
@@ -49,8 +49,7 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
         wanted.iter().map(|&cells| ranking(&table, cells, args.iterations)).collect();
     if lists.iter().all(Vec::is_empty) {
         bail!(
-            "{}: expected scores after {} iterations of what was asked for, found none; ask for another length or \
-             number of cells",
+            "{}: expected scores after {} iterations, found none; ask for another --iterations or --cells",
             args.file.table.display(),
             args.iterations
         );

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::ensure;
-use autogan_repro::{TableMaker, TableTraining, expected_seconds};
+use autogan_repro::{TableMaker, TableTraining};
 use autogan_search::{Outcome, Sources};
-use autogan_table::{Planned, Shard, ShardFile, plan};
+use autogan_table::{Kept, Origin, Planned, Shard, ShardFile, expected_seconds, plan};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::signals::Signals;
@@ -15,26 +15,27 @@ use crate::terminal::{Terminal, say};
 
 /// Carry out the trainings of the table that are missing.
 ///
-/// One training takes one thread. What is finished is kept in the files of DIR, one for each shard; the same command
-/// goes on where it was stopped. Any first part of the shards is a sample of all.
+/// One training takes one thread. Finished trainings are kept in DIR, in one file for each shard. After a stop, the same
+/// command goes on. The first part of the shards, of any size, is a sample of all. DIR also keeps the hash of the images and
+/// of the scorer, and trainings on other images are refused.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Directory of CIFAR-10's files; from the hub or its cache without it
+    /// Directory of CIFAR-10's files; without it, CIFAR-10 comes from the hub or its cache
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Directory of the shards
     #[arg(long, value_name = "DIR", default_value = "models/table/shards")]
     dir: PathBuf,
-    /// Trainings at a time; all cores without it
+    /// Number of trainings at a time; without it one on each core
     #[arg(long, value_name = "N")]
     at_once: Option<usize>,
-    /// Only this part of the shards, in percent of all
+    /// Only the first part of the shards, in percent of all
     #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100))]
     percent: u64,
     /// Only the shards of so many cells
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     cells: Option<u8>,
-    /// Only every N-th shard from the I-th, as I/N: one of N machines
+    /// Only the I-th of N shares of the shards, so that N machines divide the work
     #[arg(long, value_name = "I/N", value_parser = share)]
     share: Option<(usize, usize)>,
     /// Never touch the network
@@ -70,6 +71,14 @@ pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.dir)?;
     let signals = Signals::listen()?;
     let maker = TableMaker::new(&sources)?;
+    if maker.origin().keep(&args.dir)? == Kept::Assumed {
+        terminal.warn(&format!(
+            "{}: it holds trainings, but no {} says on which images they were made. It is now taken that they were made on \
+             these images; if not, remove the file and name the right images with --data DIR",
+            args.dir.display(),
+            Origin::FILE
+        ));
+    }
     bar.begin();
     let bar = Mutex::new(bar);
     let tell = |ended: TableTraining<'_>| {
@@ -167,7 +176,7 @@ impl<'a> Bar<'a> {
 }
 
 fn milliseconds(training: &Planned) -> u64 {
-    (expected_seconds(&training.arch, training.iterations) * 1000.0) as u64
+    (expected_seconds(training.arch.cells().len(), training.iterations) * 1000.0) as u64
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::terminal::Terminal;
 pub enum Command {
     /// Carry out the trainings of the table that are missing.
     Make(make::Args),
-    /// Gather what is trained into one parquet file.
+    /// Put all finished trainings into one parquet file.
     Pack(pack::Args),
     /// Show what the table knows of an architecture.
     Show(show::Args),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use autogan_table::{Table, gather};
+use autogan_table::{Origin, Table, gather};
 use serde_json::json;
 
 use crate::terminal::Terminal;
@@ -11,9 +11,9 @@ use crate::terminal::Terminal;
 /// The most that the file may weigh, in bytes.
 const LIMIT: u64 = 10_000_000;
 
-/// Gather what is trained into one parquet file.
+/// Put all finished trainings into one parquet file.
 ///
-/// Shards need not be complete. The same trainings give the same bytes.
+/// Shards need not be complete. The same shards give the same bytes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Directory of the shards
@@ -32,7 +32,15 @@ pub struct Args {
 pub fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<()> {
     let found = gather(&args.dir)?;
     let rows = found.rows.len();
-    Table::new(found.rows).write(&args.out)?;
+    if found.origin.is_none() {
+        terminal.warn(&format!(
+            "{}: no {} says on which images these trainings were made; `{} table make` writes it",
+            args.dir.display(),
+            Origin::FILE,
+            crate::called::program()
+        ));
+    }
+    Table::new(found.rows).with_origin(found.origin).write(&args.out)?;
     let size = std::fs::metadata(&args.out).context("cannot read the size of the table")?.len();
     if size > LIMIT {
         terminal.warn(&format!("{}: expected at most 10 MB", args.out.display()));

@@ -64,10 +64,10 @@ function numbers(names) {
   const score = (key) => ({ summary }) => fixed(summary.score?.[key]);
   const rows = [
     ["State", ({ summary }) => summary.status.state],
-    ["Iterations", ({ summary }) => `${summary.iterations_done} of ${summary.iterations ?? "?"}`],
+    ["Iterations", ({ summary, plan }) => (plan.strategy ? `${summary.iterations_done} trainings` : `${summary.iterations_done} of ${summary.iterations ?? "?"}`)],
     ["Trials", ({ summary }) => String(summary.trials)],
     ["Time", ({ summary }) => duration(summary.seconds)],
-    ["Best child", ({ summary }) => (summary.best ? `${fixed(summary.best.score)}, stage ${summary.best.stage + 1}` : DASH)],
+    ["Best so far", ({ summary }) => (summary.best ? `${fixed(summary.best.score)}, stage ${summary.best.stage + 1}` : DASH)],
     ["Score of the best", score("best")],
     ["Random search, median", score("median_random")],
     ["Real data", score("real")],

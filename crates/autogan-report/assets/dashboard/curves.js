@@ -4,7 +4,13 @@ import { h } from "./dom.js";
 import { Chart } from "./charts.js";
 
 /** Trials that the search itself scored. */
-const SEARCHED = new Set(["controller", "candidate"]);
+const SEARCHED = new Set(["controller", "candidate", "trained"]);
+
+/** Whether a trial counts for the running best: of trainings from scratch, only those to the whole length compare. */
+function counts(trial, plan) {
+  if (trial.score === null || !SEARCHED.has(trial.kind)) return false;
+  return trial.kind !== "trained" || trial.iteration === plan.strategy?.lengths.at(-1);
+}
 
 /** The frame of a run's charts: stages, resets, and where the axis ends. */
 export function frameOf(data) {
@@ -21,7 +27,7 @@ export function frameOf(data) {
 /** The highest score so far within each stage, as [x, y]; it begins anew with a stage. */
 export function runningBest(data) {
   const [xs, ys] = [[], []];
-  const rows = data.trials.filter((trial) => SEARCHED.has(trial.kind) && trial.score !== null);
+  const rows = data.trials.filter((trial) => counts(trial, data.plan));
   rows.sort((a, b) => a.at - b.at || a.id - b.id);
   let stage = null;
   let best = -Infinity;
@@ -57,8 +63,10 @@ function strictly(xs, ys) {
   return [x, y];
 }
 
-function points(trials, kind) {
-  const rows = trials.filter((trial) => trial.kind === kind && trial.score !== null);
+/** The scores of one kind of trials, or of the trainings of one length. */
+function points(trials, kind, length) {
+  const wanted = (trial) => trial.kind === kind && (length === undefined || trial.iteration === length);
+  const rows = trials.filter((trial) => wanted(trial) && trial.score !== null);
   rows.sort((a, b) => a.at - b.at);
   // Candidates of a stage share their place: side by side, so that each is seen.
   const [xs, ys] = [[], []];
@@ -131,6 +139,17 @@ export function curvesPart() {
       { label: "random search, median", colour: "c-random", kind: "line", dash: [2, 4], width: 1.6 },
     ],
   });
+  const values = new Chart({
+    title: "Values of trainings", note: "in the order in which they ended; drag to zoom, double-click to undo", height: 320,
+    series: [
+      { label: "short trainings", colour: "c-child", kind: "dots" },
+      { label: "middle trainings", colour: "c-candidate", kind: "rings" },
+      { label: "whole trainings", colour: "c-best", kind: "dots" },
+      { label: "running best of whole trainings", colour: "c-best", kind: "step", width: 2.2 },
+      { label: "real data", colour: "c-real", kind: "line", dash: [6, 4], width: 1.3 },
+      { label: "random architectures, median", colour: "c-random", kind: "line", dash: [2, 4], width: 1.6 },
+    ],
+  });
   const losses = new Chart({
     title: "Losses", note: "hinge, with a moving mean",
     series: [
@@ -147,13 +166,22 @@ export function curvesPart() {
   const score = scoreChart("Inception Score, its formula", "higher is better");
   const distance = scoreChart("Fr\u00e9chet distance to the training images", "lower is better");
   const scores = h("div.pair", {}, score.element, distance.element);
+  const within = h("div.pair", {}, losses.element, entropy.element);
   return {
-    element: h("div.charts", {}, child.element, scores, h("div.pair", {}, losses.element, entropy.element)),
+    element: h("div.charts", {}, child.element, values.element, scores, within),
     update(data) {
       const frame = frameOf(data);
-      const trains = Boolean(data.plan.training);
-      for (const chart of [child, entropy]) chart.element.hidden = trains;
-      scores.hidden = !trains;
+      const { training, strategy } = data.plan;
+      for (const chart of [child, entropy]) chart.element.hidden = Boolean(training ?? strategy);
+      scores.hidden = !training;
+      values.element.hidden = !strategy;
+      // A search by trainings stores no losses.
+      within.hidden = Boolean(strategy);
+      if (strategy) {
+        const trained = strategy.lengths.map((length) => points(data.trials, "trained", length));
+        values.set([...trained, runningBest(data), real(data, frame.end), random(data, frame.end)], frame);
+        return;
+      }
       score.set([series(data, "score/is"), level(data, "score/real/is", frame.end)], frame);
       distance.set([series(data, "score/frechet"), level(data, "score/real/frechet", frame.end)], frame);
       child.set([
@@ -164,6 +192,6 @@ export function curvesPart() {
       losses.set([...raw, ...raw.map((table) => smooth(table, frame.end))], frame);
       entropy.set([series(data, "controller/entropy")], frame);
     },
-    destroy() { for (const chart of [child, losses, entropy, score, distance]) chart.destroy(); },
+    destroy() { for (const chart of [child, values, losses, entropy, score, distance]) chart.destroy(); },
   };
 }

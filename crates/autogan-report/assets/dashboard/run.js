@@ -11,7 +11,10 @@ import { openInspector } from "./inspect.js";
 
 const PAGES = [["overview", "Overview"], ["trials", "Trials"], ["policy", "Policy"], ["about", "Settings"]];
 
-const SEARCH_ONLY = new Set(["trials", "policy"]);
+/** Whether a run has a page: a training has one architecture, and only a search on shared weights has a policy. */
+function has(page, { training, strategy }) {
+  return !(page === "policy" && (training || strategy)) && !(page === "trials" && training);
+}
 
 /** Runs that were looked at, so that going from page to page does not load them again. */
 const known = new Map();
@@ -53,8 +56,7 @@ export function runView(name, page) {
       if (changed || !drawn) {
         drawn = true;
         const { summary, plan } = run.data;
-        // A training has one architecture and no policy.
-        PAGES.forEach(([key], at) => { tabs[at].hidden = Boolean(plan.training) && SEARCH_ONLY.has(key); });
+        PAGES.forEach(([key], at) => { tabs[at].hidden = !has(key, plan); });
         replace(state, chip(run.data.problems.length ? "damaged" : summary.status.state), progress(summary));
         replace(problems, ...run.data.problems.map((text) => h("p.notice.fatal", { role: "alert" }, text)));
         for (const part of parts) part.update(run.data);
@@ -75,7 +77,7 @@ function factsPart(name) {
       const about = [summary.dataset, summary.seed === null ? null : `seed ${summary.seed}`, summary.scorer && `scored by ${summary.scorer}`];
       const tiles = [
         ["Preset", summary.preset ?? DASH, about.filter(Boolean).join(", ")],
-        ["Best child", best ? fixed(best.score) : DASH, best ? `stage ${best.stage + 1}, iteration ${best.iteration + 1}` : "nothing scored yet"],
+        [plan.strategy ? "Best training" : "Best child", best ? fixed(best.score) : DASH, best ? place(best, plan) : "nothing scored yet"],
         ["Score of the best", score ? fixed(score.best) : DASH, score ? `real data ${fixed(score.real)}, random search ${fixed(score.median_random)}` : "at the end of the search"],
         ["Time", duration(summary.seconds), `since ${date(summary.created_ms)}`],
         ["Trials", String(summary.trials), plan.reward_images ? `${plan.reward_images} images each` : ""],
@@ -87,6 +89,11 @@ function factsPart(name) {
       element.dataset.run = name;
     },
   };
+}
+
+/** Where the best of a search was scored. */
+function place(best, plan) {
+  return plan.strategy ? `after ${best.iteration} iterations` : `stage ${best.stage + 1}, iteration ${best.iteration + 1}`;
 }
 
 /** What a training came to. */
@@ -129,7 +136,7 @@ function aboutPart() {
   let last = "";
   return {
     element,
-    update({ config, host, sessions, events }) {
+    update({ config, host, plan, sessions, events }) {
       const text = JSON.stringify([config, host, sessions.length, events.length]);
       if (text === last) return;
       last = text;
@@ -140,7 +147,7 @@ function aboutPart() {
         h("div", {},
           h("section.card", {}, h("h2", {}, "Machine"), h("dl.facts", {}, machine.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))))),
           h("section.card", {}, h("h2", {}, "What happened"), h("ol.events", {}, happened.map((event) =>
-            h("li", {}, h("span.when", {}, duration(event.seconds)), h("span.kind", {}, event.kind), h("span", {}, `iteration ${event.iteration + 1}`)))))));
+            h("li", {}, h("span.when", {}, duration(event.seconds)), h("span.kind", {}, event.kind), h("span", {}, `${plan.strategy ? "training" : "iteration"} ${event.iteration + 1}`)))))));
     },
   };
 }

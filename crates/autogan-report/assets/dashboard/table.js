@@ -8,13 +8,16 @@ const PAGE = 100;
 /** Scored when the search was over. */
 const isEnd = (trial) => ["derive", "random", "drawn"].includes(trial.kind);
 
+/** When it was scored: the search iteration, or the length of a training from scratch. */
+const when = (trial) => (trial.kind === "trained" ? trial.iteration : trial.iteration + 1);
+
 const COLUMNS = [
   ["id", "#", (t) => String(t.id), true],
   ["score", "Score", (t) => fixed(t.score), true],
   ["spread", "Spread", (t) => fixed(t.spread), true],
   ["named", "Architecture", null, false],
   ["stage", "Stage", (t) => String(t.stage + 1), true],
-  ["iteration", "Iteration", (t) => (isEnd(t) ? "end" : String(t.iteration + 1)), true],
+  ["iteration", "Iteration", (t) => (isEnd(t) ? "end" : String(when(t))), true],
   ["kind", "Kind", (t) => t.kind, false],
   ["entropy", "Entropy", (t) => fixed(t.entropy, 2), true],
   ["reward", "Reward", (t) => fixed(t.reward), true],
@@ -78,7 +81,7 @@ export class Table {
 
   row(trial) {
     const open = () => openInspector(this.run, trial.arch, [
-      ["Trial", `${trial.id}, ${trial.kind}, stage ${trial.stage + 1}, ${isEnd(trial) ? "at the end" : `iteration ${trial.iteration + 1}`}`],
+      ["Trial", `${trial.id}, ${trial.kind}, stage ${trial.stage + 1}, ${isEnd(trial) ? "at the end" : `iteration ${when(trial)}`}`],
       ["Score", `${fixed(trial.score)} \u00b1\u202f${fixed(trial.spread)}`],
     ]);
     return h("tr", { onclick: open }, COLUMNS.map(([, , text, number]) => (text

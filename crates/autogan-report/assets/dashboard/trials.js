@@ -4,7 +4,8 @@ import { h, replace, fixed, whole } from "./dom.js";
 import { Parallel } from "./parallel.js";
 import { Table } from "./table.js";
 
-const KINDS = ["controller", "candidate", "derive", "random", "drawn"];
+/** All kinds of trials: the names of `TrialKind`. */
+const KINDS = ["controller", "candidate", "derive", "random", "drawn", "trained"];
 
 /** What the filters let through; `choices[token]` is a set of choices, or undefined for all. */
 function allFilter() {

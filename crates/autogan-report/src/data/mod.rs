@@ -77,7 +77,8 @@ pub struct TrialRow {
     /// The row of the store.
     #[serde(flatten)]
     pub trial: Record<Trial>,
-    /// Place on the axis of iterations: iteration i spans from i to i + 1.
+    /// Place on the axis of iterations: iteration i spans from i to i + 1. In a search by trainings from scratch the axis
+    /// counts trainings in the order in which they ended.
     pub at: f64,
     /// For each of [`RunData::tokens`] that the architecture has, the index of what was chosen;
     /// shorter for architectures of fewer cells.

@@ -3,7 +3,7 @@
 use autogan_config::{
     DataConfig, ModelConfig, PreOrder, RunConfig, SearchConfig, SkipTap, TrainingConfig,
 };
-use autogan_space::{Arch, GeneratorShape};
+use autogan_space::{Arch, Budget, GeneratorShape};
 use serde::Serialize;
 
 use crate::arch::Drawing;
@@ -23,7 +23,8 @@ pub struct Plan {
     pub metric: Option<String>,
     /// Images that a child is scored on.
     pub reward_images: Option<u64>,
-    /// Search iterations, over all stages; G iterations of a training from scratch.
+    /// Search iterations, over all stages; G iterations of a training from scratch. A search by trainings from scratch
+    /// plans no number.
     pub iterations: Option<u32>,
     /// What a training from scratch trains; absent for a search.
     pub training: Option<TrainingPlan>,
@@ -55,6 +56,22 @@ pub struct StrategyPlan {
     pub name: String,
     /// The lengths of its trainings in G iterations: short, middle, whole.
     pub lengths: [u64; 3],
+    /// What the section `[budget]` allows; absent where it has no limit.
+    #[serde(skip)]
+    pub allowed: Option<Budget>,
+}
+
+impl StrategyPlan {
+    /// Of a search by trainings from scratch; `None` for one on shared weights.
+    fn read(config: &SearchConfig, problems: &mut Vec<String>) -> Option<StrategyPlan> {
+        let c = &config.strategy;
+        if c.is_supernet() {
+            return None;
+        }
+        let allowed = config.allowed().map_err(|error| problems.push(error.to_string())).ok();
+        let allowed = allowed.filter(Budget::is_limited);
+        Some(StrategyPlan { name: c.name.clone(), lengths: c.lengths, allowed })
+    }
 }
 
 impl TrainingPlan {
@@ -74,7 +91,7 @@ impl Plan {
     /// there is nothing to say.
     pub(super) fn read(config: Option<&str>, problems: &mut Vec<String>) -> Plan {
         match config.map(|text| RunConfig::read(text, "config.toml cannot be read")) {
-            Some(Ok(RunConfig::Search(config))) => Plan::of_search(&config),
+            Some(Ok(RunConfig::Search(config))) => Plan::of_search(&config, problems),
             Some(Ok(RunConfig::Training(config))) => Plan::of_training(&config),
             Some(Err(error)) => {
                 problems.push(error.to_string());
@@ -84,18 +101,18 @@ impl Plan {
         }
     }
 
-    fn of_search(config: &SearchConfig) -> Plan {
+    fn of_search(config: &SearchConfig, problems: &mut Vec<String>) -> Plan {
         let grow_at = config.search.grow_at.iter();
-        let c = &config.strategy;
-        let strategy = StrategyPlan { name: c.name.clone(), lengths: c.lengths };
+        let strategy = StrategyPlan::read(config, problems);
+        let iterations = u32::try_from(config.search.iterations).ok();
         Plan {
-            strategy: (!c.is_supernet()).then_some(strategy),
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             scorer: Some(config.reward.scorer.clone()),
             metric: Some(config.reward.metric.name().to_owned()),
             reward_images: Some(config.reward.images as u64),
-            iterations: u32::try_from(config.search.iterations).ok(),
+            iterations: iterations.filter(|_| strategy.is_none()),
+            strategy,
             grow_at: grow_at.filter_map(|&at| u32::try_from(at).ok()).collect(),
             ..Plan::of_networks(&config.data, &config.model)
         }

@@ -57,7 +57,7 @@ impl RunData {
             sessions: sessions
                 .map(|s| event(&axis, note, s.tick, &s.kind, &s.json, s.seconds))
                 .collect(),
-            trials: trials(tables.trials),
+            trials: trials(tables.trials, &plan),
             images: tables.images,
             summary,
             plan,
@@ -70,11 +70,15 @@ impl RunData {
     }
 }
 
-/// Iterations by the rows that know theirs; a training's scalars do.
+/// Iterations by the rows that know theirs; a training's scalars do. A search by trainings from scratch has trainings in
+/// their place, in the order in which they ended.
 fn axis(tables: &Tables, plan: &Plan) -> Axis {
     if let Some(training) = &plan.training {
         let rows = tables.scalars.iter().map(|scalar| &scalar.row);
         return Axis::new(rows.map(|row| (row.tick, training.at(row.step) as u32)));
+    }
+    if plan.strategy.is_some() {
+        return Axis::new((0..).zip(tables.trained()).map(|(at, trial)| (trial.tick, at)));
     }
     Axis::new(iterations(tables).map(|(tick, iteration, _)| (tick, iteration)))
 }
@@ -89,10 +93,11 @@ fn iterations(tables: &Tables) -> impl Iterator<Item = (u64, u32, u32)> {
     children.map(|trial| (trial.tick, trial.iteration, trial.stage)).chain(pictures)
 }
 
-fn trials(stored: Vec<Record<Trial>>) -> Vec<TrialRow> {
+fn trials(stored: Vec<Record<Trial>>, plan: &Plan) -> Vec<TrialRow> {
     let children = stored.iter().filter(|trial| trial.row.kind == TrialKind::Controller);
     let mut places =
         spread(&children.map(|trial| trial.row.iteration).collect::<Vec<_>>()).into_iter();
+    let mut trained: u32 = 0;
     stored
         .into_iter()
         .map(|trial| {
@@ -101,10 +106,15 @@ fn trials(stored: Vec<Record<Trial>>) -> Vec<TrialRow> {
                 TrialKind::Controller => places.next().unwrap_or(iteration),
                 // Candidates are ranked when their iteration is over.
                 TrialKind::Candidate => iteration + 1.0,
-                // These are of the end, whose iteration is the one after the last.
-                TrialKind::Derive | TrialKind::Random | TrialKind::Drawn | TrialKind::Trained => {
-                    iteration
+                TrialKind::Trained => {
+                    trained += 1;
+                    f64::from(trained) - 0.5
                 }
+                // These are of the end: after the last training, or of the iteration after the last one.
+                TrialKind::Derive | TrialKind::Random | TrialKind::Drawn => match plan.strategy {
+                    Some(_) => f64::from(trained),
+                    None => iteration,
+                },
             };
             let choice = choices(&trial.row.arch);
             TrialRow { trial, at, choice }
@@ -141,14 +151,13 @@ fn stages(tables: &Tables, plan: &Plan, done: u32) -> Vec<StageSpan> {
         return vec![StageSpan { stage, side: plan.side(stage), first: 0, end: done, real: None }];
     }
     let mut spans: BTreeMap<u32, StageSpan> = BTreeMap::new();
+    let new =
+        |stage, first| StageSpan { stage, side: plan.side(stage), first, end: first, real: None };
+    if let Some(trial) = tables.trained().next().filter(|_| plan.strategy.is_some()) {
+        spans.insert(trial.stage, StageSpan { end: done, ..new(trial.stage, 0) });
+    }
     for (iteration, stage) in stage_by_iteration(tables) {
-        let span = spans.entry(stage).or_insert(StageSpan {
-            stage,
-            side: plan.side(stage),
-            first: iteration,
-            end: iteration,
-            real: None,
-        });
+        let span = spans.entry(stage).or_insert_with(|| new(stage, iteration));
         span.first = span.first.min(iteration);
         span.end = span.end.max(iteration + 1);
     }

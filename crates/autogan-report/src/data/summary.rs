@@ -56,13 +56,14 @@ pub struct Summary {
     pub seconds: f64,
     /// The stage that was reached, from 0.
     pub stage: u32,
-    /// Iterations that are done.
+    /// Iterations that are done; trainings that have ended, in a search by trainings from scratch.
     pub iterations_done: u32,
     /// Iterations that are planned.
     pub iterations: Option<u32>,
     /// Architectures that were scored.
     pub trials: usize,
-    /// The highest score while controller and candidates were scored, in the last stage reached.
+    /// The highest score while controller and candidates were scored, in the last stage reached; among the longest
+    /// trainings so far, in a search by trainings from scratch.
     pub best: Option<Trial>,
     /// The scores of the final derivation.
     pub score: Option<Score>,
@@ -102,7 +103,7 @@ impl Summary {
             iterations_done: done,
             iterations: plan.iterations,
             trials: tables.trials.len(),
-            best: best(&tables.trials, stage),
+            best: best(tables, stage, plan),
             // An older end of a run that goes on is not its result.
             score: found.filter(|_| finished).and_then(|found| found.score),
             trained: trained.filter(|_| finished).cloned(),
@@ -111,6 +112,12 @@ impl Summary {
 }
 
 impl Tables {
+    /// The trainings that a search strategy asked for, in the order in which they ended.
+    pub(super) fn trained(&self) -> impl Iterator<Item = &Trial> {
+        let trials = self.trials.iter().map(|trial| &trial.row);
+        trials.filter(|trial| trial.kind == TrialKind::Trained)
+    }
+
     /// Whether the run has stored nothing yet.
     fn is_empty(&self) -> bool {
         self.trials.is_empty() && self.events.is_empty() && self.scalars.is_empty()
@@ -139,7 +146,7 @@ impl Tables {
     }
 }
 
-/// Iterations that are done, and the last stage that was reached.
+/// Iterations (or trainings) that are done, and the last stage that was reached.
 fn progress(plan: &Plan, tables: &Tables) -> (u32, u32) {
     if let Some(training) = &plan.training {
         let grids = tables.images.iter().map(|image| image.row.iteration).max().unwrap_or(0);
@@ -147,24 +154,32 @@ fn progress(plan: &Plan, tables: &Tables) -> (u32, u32) {
         // `as` keeps within the type.
         return (grids.max(steps as u32), training.stage());
     }
+    let trial = tables.trials.iter().map(|trial| trial.row.stage).max();
+    if plan.strategy.is_some() {
+        return (tables.trained().count() as u32, trial.unwrap_or(0));
+    }
     // Each iteration ends with one picture of its best child; the result's picture counts on.
     let ends = tables.images.iter().filter(|image| image.row.tag == "child");
     let done = ends.map(|image| image.row.iteration + 1).max().unwrap_or(0);
-    let trial = tables.trials.iter().map(|trial| trial.row.stage).max();
     let image = tables.images.iter().map(|image| image.row.stage).max();
     (done, trial.max(image).unwrap_or(0))
 }
 
-fn best(trials: &[Record<Trial>], stage: u32) -> Option<Trial> {
+fn best(tables: &Tables, stage: u32, plan: &Plan) -> Option<Trial> {
+    // Values after different lengths do not compare.
+    let scored = tables.trained().filter(|trial| !trial.score.is_nan());
+    let longest = scored.map(|trial| trial.iteration).max();
     let searched = |trial: &&Record<Trial>| {
-        let kind = trial.row.kind;
-        trial.row.stage == stage
-            && matches!(kind, TrialKind::Controller | TrialKind::Candidate)
-            && !trial.row.score.is_nan()
+        let row = &trial.row;
+        let asked = match plan.strategy {
+            Some(_) => row.kind == TrialKind::Trained && Some(row.iteration) == longest,
+            None => matches!(row.kind, TrialKind::Controller | TrialKind::Candidate),
+        };
+        row.stage == stage && asked && !row.score.is_nan()
     };
     // The earlier of equals.
     let better = |a: &&Record<Trial>, b: &&Record<Trial>| {
         a.row.score.total_cmp(&b.row.score).then(b.id.cmp(&a.id))
     };
-    trials.iter().filter(searched).max_by(better).map(|best| best.row.clone())
+    tables.trials.iter().filter(searched).max_by(better).map(|best| best.row.clone())
 }

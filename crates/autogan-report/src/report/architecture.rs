@@ -28,13 +28,19 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
                 Status::Finished => "The result cannot be read.",
                 _ => "Nothing has been derived yet.",
             };
-            page.text(&format!(
-                "{none} This child got the highest score so far, {}, in \
-                 iteration {} of stage {}.",
-                Numbers::of(&data.plan).score(best.score),
-                best.iteration + 1,
-                best.stage + 1
-            ));
+            let score = Numbers::of(&data.plan).score(best.score);
+            page.text(&match data.plan.strategy {
+                Some(_) => format!(
+                    "{none} This architecture got the highest score of the longest trainings so far: {score} after {} \
+                     iterations.",
+                    best.iteration
+                ),
+                None => format!(
+                    "{none} This child got the highest score so far, {score}, in iteration {} of stage {}.",
+                    best.iteration + 1,
+                    best.stage + 1
+                ),
+            });
             figure(page, data, &best.arch);
         }
         (None, None) => page.text("No architecture has been scored yet."),

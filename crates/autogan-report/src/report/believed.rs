@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use autogan_run::TrialKind;
 use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{
-    Fidelity, Fitted, ModelKind, Normal, Observation, Point, Problem, Query, Space, Surrogate,
+    Fidelity, Fitted, ModelKind, Normal, Observation, Problem, Query, Space, StrategyError,
+    Surrogate,
 };
 
 use super::format::Numbers;
@@ -26,40 +27,56 @@ pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
         return;
     }
     match model(plan, &seen) {
-        Ok(model) => told(page, data, &model),
+        Ok(model) => told(page, data, plan, &model),
         Err(error) => page.text(&format!("The trainings could not be modelled: {error}.")),
     }
 }
 
-/// What the strategy was told, in its order. The n-th training of an architecture at a length is its n-th repeat.
+/// What the strategy was told, in its order.
 fn observations(data: &RunData, plan: &StrategyPlan) -> Vec<Observation> {
     let space = Space::of_archs(MAX_CELLS);
-    let mut repeats: BTreeMap<(Point, usize), usize> = BTreeMap::new();
+    let repeats = repeats(data);
     let trained = data.trials.iter().filter(|row| row.trial.row.kind == TrialKind::Trained);
     let one = |row: &crate::data::TrialRow| {
         let trial = &row.trial.row;
         let length = u64::from(trial.iteration);
         let fidelity = plan.lengths.iter().position(|&known| known == length)?;
         let point = space.point(&trial.arch)?;
-        let repeat = repeats.entry((point.clone(), fidelity)).or_default();
-        let query = Query { point, fidelity, repeat: *repeat };
-        *repeat += 1;
+        let repeat = repeats.get(&trial.step.into()).copied().unwrap_or(0);
+        let query = Query { point, fidelity, repeat: repeat as usize };
         let value = Some(trial.score).filter(|score| score.is_finite());
         Some(Observation { query, value, cost: 1.0 })
     };
     trained.filter_map(one).collect()
 }
 
-fn model(
-    plan: &StrategyPlan,
-    seen: &[Observation],
-) -> Result<Surrogate, autogan_strategies::StrategyError> {
+/// Which training of its architecture a row stands for, by the row's step; the rows that are absent are of the first. Two
+/// trainings of one architecture have seeds of their own, and one never goes on as the other.
+fn repeats(data: &RunData) -> BTreeMap<u64, u64> {
+    let events = data.events.iter().filter(|event| event.kind == "repeat");
+    let pair = |event: &crate::data::EventRow| {
+        let number = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_u64);
+        number("step").zip(number("repeat"))
+    };
+    events.filter_map(pair).collect()
+}
+
+/// The architectures that the configuration allows.
+fn allowed(plan: &StrategyPlan) -> Result<Space, StrategyError> {
+    let space = Space::of_archs(MAX_CELLS);
+    let Some(budget) = &plan.allowed else { return Ok(space) };
+    let archs = Arch::enumerate(MAX_CELLS - 1).filter(|arch| budget.allows(arch));
+    let points = archs.filter_map(|arch| space.point(&arch)).collect();
+    space.only(points)
+}
+
+fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, StrategyError> {
     let fidelities = plan.lengths.map(|length| Fidelity {
         name: format!("{length} iterations"),
         cost: length as f64,
         continues: true,
     });
-    let space = Space::of_archs(MAX_CELLS);
+    let space = allowed(plan)?;
     let problem = Problem { space, fidelities: fidelities.to_vec(), budget: f64::MAX };
     let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
     seen.iter().try_for_each(|one| model.tell(one))?;
@@ -67,7 +84,7 @@ fn model(
     Ok(model)
 }
 
-fn told(page: &mut Page, data: &RunData, model: &Surrogate) {
+fn told(page: &mut Page, data: &RunData, plan: &StrategyPlan, model: &Surrogate) {
     let Ok(fitted @ Fitted::Ridge(ridge)) = model.fitted() else { return };
     let numbers = Numbers::of(&data.plan);
     let interval = |effect: &Normal| {
@@ -89,14 +106,19 @@ fn told(page: &mut Page, data: &RunData, model: &Surrogate) {
          the value, on average over all others, with its 95 % interval. Where an interval holds 0, the trainings do not \
          tell whether the choice helps.",
     );
-    best(page, (fitted, space), data, numbers);
+    best(page, (fitted, space), data, plan);
 }
 
-/// The best architecture of the whole space beside the winner.
-fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData, numbers: Numbers) {
+/// The best architecture of all that are allowed beside the winner.
+fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData, plan: &StrategyPlan) {
+    let numbers = Numbers::of(&data.plan);
+    let all = match plan.allowed {
+        Some(_) => "the best that the budget allows",
+        None => "the best of the whole space",
+    };
     let winner = data.found.as_ref().and_then(|found| found.top.first());
     let winner = winner.and_then(|found| space.point(&found.arch));
-    let rows = [("the best of the whole space", fitted.best(space)), ("the winner", winner)];
+    let rows = [(all, fitted.best(space)), ("the winner", winner)];
     let rows: Vec<Vec<String>> = rows
         .into_iter()
         .filter_map(|(name, point)| {
@@ -109,7 +131,64 @@ fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData, num
         .collect();
     page.table(&["by the model", "architecture", "expected value"], &rows);
     page.note(
-        "± is the standard deviation of the expected value. The best of the whole space was perhaps never trained; it says \
-         what going on could find.",
+        "± is the standard deviation of the expected value. The first architecture was perhaps never trained; it says what \
+         going on could find.",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use autogan_config::{Configuration, SearchConfig};
+    use autogan_run::{Event, Host, RunDir, RunWriter, Trial};
+
+    use super::*;
+
+    /// A training that has ended: its number, its architecture, its length, its value.
+    fn trained(step: u32, arch: &Arch, length: u32, score: f64) -> Trial {
+        Trial {
+            tick: step.into(),
+            kind: TrialKind::Trained,
+            stage: 2,
+            iteration: length,
+            step,
+            arch: arch.clone(),
+            named: arch.named(),
+            score,
+            spread: 0.0,
+            entropy: None,
+            advantage: None,
+            baseline: None,
+            params: 1,
+            macs: 1,
+            seconds: 1.0,
+            reward: Some(score),
+        }
+    }
+
+    #[test]
+    fn two_trainings_of_one_architecture_are_two_observations() {
+        let settings = ["strategy.name=led_halving".to_owned()];
+        let config = SearchConfig::preset("quick", &settings).unwrap();
+        let [short, _, whole] = config.strategy.lengths.map(|length| length as u32);
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        let toml = config.to_toml().unwrap();
+        let (dir, lock) = RunDir::create_at(&path, &toml, &Host::detect("cpu")).unwrap();
+        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+        let arch = Arch::nth(2, 5).unwrap();
+        // The first training stays short; a second one, with a seed of its own, goes to the end at once.
+        writer.trial(&trained(0, &arch, short, -5.0)).unwrap();
+        let json = r#"{"step":1,"repeat":1}"#.to_owned();
+        writer.event(&Event { tick: 1, kind: "repeat".into(), json, seconds: 1.0 }).unwrap();
+        writer.trial(&trained(1, &arch, whole, -3.0)).unwrap();
+        // The first goes on.
+        writer.trial(&trained(2, &arch, whole, -3.5)).unwrap();
+        writer.finish().unwrap();
+        let data = RunData::read(&dir);
+        assert!(data.problems.is_empty(), "{:?}", data.problems);
+        let seen = observations(&data, data.plan.strategy.as_ref().unwrap());
+        let told = seen.iter().map(|one| (one.query.fidelity, one.query.repeat, one.value));
+        let told: Vec<_> = told.collect();
+        assert_eq!(told, [(0, 0, Some(-5.0)), (2, 1, Some(-3.0)), (2, 0, Some(-3.5))]);
+    }
 }

@@ -16,6 +16,7 @@ pub(super) fn write(page: &mut Page, data: &RunData, path: &str) {
     page.raw("<div class=\"columns\"><div>");
     match data.plan.training {
         Some(_) => super::training::timings(page, data),
+        None if data.plan.strategy.is_some() => super::trainings::timings(page, data),
         None => timings(page, data),
     }
     page.raw("</div><div>");
@@ -37,6 +38,8 @@ fn commands(page: &mut Page, data: &RunData, path: &str) {
     };
     let mut lines = Vec::new();
     match data.summary.status {
+        // What a finished search by trainings from scratch had to spend is spent.
+        Status::Finished if data.plan.strategy.is_some() => {}
         Status::Finished => {
             let iterations = data.summary.iterations_done.saturating_mul(2).max(1);
             lines.push((format!("{command} --resume {run} --set {key}={iterations}"), longer));

@@ -48,6 +48,11 @@ pub(crate) fn count(value: u64) -> String {
     out
 }
 
+/// A count of things, with an s unless it is one.
+pub(crate) fn counted(value: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
 /// A large count in millions or thousands, three figures.
 pub(crate) fn large(value: u64) -> String {
     let value = value as f64;

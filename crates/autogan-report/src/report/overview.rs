@@ -2,10 +2,10 @@
 
 use autogan_run::clock::{date, duration};
 
-use super::format::{Numbers, count};
+use super::format::{Numbers, count, counted};
 use super::page::Page;
 use crate::chart::label;
-use crate::data::{RunData, Status, Summary};
+use crate::data::{RunData, Status};
 use crate::svg::escape;
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
@@ -57,7 +57,7 @@ fn facts(data: &RunData) -> String {
 
 fn status(page: &mut Page, data: &RunData) {
     let summary = &data.summary;
-    let done = done(summary);
+    let done = done(data);
     let what = if data.plan.training.is_some() { "training" } else { "search" };
     let text = match &summary.status {
         Status::Finished => return,
@@ -74,7 +74,11 @@ fn status(page: &mut Page, data: &RunData) {
     page.raw(format_args!("<p class=\"status\">{}</p>\n", escape(&text)));
 }
 
-fn done(summary: &Summary) -> String {
+fn done(data: &RunData) -> String {
+    let summary = &data.summary;
+    if data.plan.strategy.is_some() {
+        return counted(summary.iterations_done.into(), "training");
+    }
     let planned = summary.iterations.map_or(String::new(), |all| format!(" of {all}"));
     format!("{}{planned} iterations", summary.iterations_done)
 }
@@ -101,7 +105,10 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
             out.push(("real images", n.score(s.real), "the ceiling".into()));
         }
         (None, Some(best)) => {
-            let place = format!("stage {}, iteration {}", best.stage + 1, best.iteration + 1);
+            let place = match data.plan.strategy {
+                Some(_) => format!("after {} iterations", best.iteration),
+                None => format!("stage {}, iteration {}", best.stage + 1, best.iteration + 1),
+            };
             out.push(("best score so far", n.score(best.score), place));
         }
         (None, None) => {}
@@ -119,7 +126,7 @@ fn numbers(data: &RunData) -> Vec<(&'static str, String, String)> {
     if summary.seconds > 0.0 {
         let done = match data.plan.strategy {
             Some(_) => "all trainings".to_owned(),
-            None => done(summary),
+            None => done(data),
         };
         out.push(("time", duration(summary.seconds), done));
     }

@@ -1,6 +1,9 @@
 //! This section draws the trainings that a search strategy asked for, of a search by trainings from scratch.
 
+use std::collections::BTreeMap;
+
 use autogan_run::TrialKind;
+use autogan_run::clock::duration;
 
 use super::format::{Numbers, count};
 use super::page::Page;
@@ -49,6 +52,27 @@ pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
          higher is better. The lines are of trainings at the end, with seeds that the strategy has not seen.",
         plan.name
     ));
+}
+
+/// How long the trainings took, by their lengths.
+pub(super) fn timings(page: &mut Page, data: &RunData) {
+    page.raw("<h3>Timings</h3>\n");
+    let mut by_length: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for row in of_kind(data, TrialKind::Trained) {
+        let trial = &row.trial.row;
+        by_length.entry(trial.iteration).or_default().push(trial.seconds);
+    }
+    if by_length.is_empty() {
+        page.text("No training has ended yet.");
+        return;
+    }
+    let line = |(length, seconds): (&u32, &Vec<f64>)| {
+        let mean = duration(autogan_stats::mean(seconds));
+        vec![count(u64::from(*length)), count(seconds.len() as u64), mean]
+    };
+    let rows: Vec<Vec<String>> = by_length.iter().map(line).collect();
+    page.table(&["iterations", "trainings", "mean time"], &rows);
+    page.note("Of a training that went on, the time since its length before. A score is part of the time.");
 }
 
 fn of_kind(data: &RunData, kind: TrialKind) -> Vec<&TrialRow> {

@@ -64,7 +64,7 @@ impl RunInProgress {
     }
 }
 
-fn trial(tick: u64, iteration: u32, step: u32, score: f64) -> Trial {
+pub fn trial(tick: u64, iteration: u32, step: u32, score: f64) -> Trial {
     Trial {
         tick,
         kind: TrialKind::Controller,

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use autogan_report::dashboard::Dashboard;
+use autogan_run::{Host, RunDir, RunWriter, Scalar, TrialKind};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 
@@ -58,6 +59,56 @@ fn every_path_of_the_table_is_answered() {
     assert!(picture.body.starts_with(b"\x89PNG"));
     for absent in ["/x", "/assets/x.js", "/api/runs/x", "/runs/00000-tiny-s5/samples/x.png"] {
         assert_eq!(get(&dashboard, absent).status, StatusCode::NOT_FOUND, "{absent}");
+    }
+}
+
+#[test]
+fn a_search_by_trainings_shows_them_in_their_order() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("00000-led");
+    let config = fixture::config().replace("name = \"supernet\"", "name = \"led_halving\"");
+    let (dir, lock) = RunDir::create_at(&path, &config, &Host::detect("cpu")).unwrap();
+    let mut writer = RunWriter::start(dir, lock).unwrap();
+    let (tag, value) = ("score/real/stage2".to_owned(), -1.0);
+    writer.scalar(&Scalar { tick: 0, step: 0, tag, value, seconds: 0.0 }).unwrap();
+    // Lengths of the preset: 40, 80 and 160. The short one has the highest value.
+    for (step, (length, value)) in [(40, -2.0), (160, -4.0), (160, -3.0)].into_iter().enumerate() {
+        let mut row = fixture::trial(step as u64 + 1, length, step as u32, value);
+        (row.kind, row.stage) = (TrialKind::Trained, 2);
+        row.arch = "1 0 1 0 1 0 1 1 1 1 0 1 0 3".parse().unwrap();
+        writer.trial(&row).unwrap();
+    }
+    writer.finish().unwrap();
+    let dashboard = Dashboard::open(home.path()).unwrap();
+    let run = get(&dashboard, "/api/runs/00000-led").json();
+    let at: Vec<f64> =
+        run["trials"].as_array().unwrap().iter().map(|row| row["at"].as_f64().unwrap()).collect();
+    assert_eq!(at, [0.5, 1.5, 2.5]);
+    let stage = serde_json::json!([
+        { "stage": 2, "side": 32, "first": 0, "end": 3, "real": -1.0 },
+    ]);
+    assert_eq!(run["stages"], stage);
+    assert_eq!(run["plan"]["strategy"]["lengths"], serde_json::json!([40, 80, 160]));
+    let summary = &run["summary"];
+    assert_eq!(summary["best"]["score"], -3.0, "values of other lengths do not compare");
+    assert_eq!((&summary["iterations_done"], summary["iterations"].is_null()), (&3.into(), true));
+}
+
+#[test]
+fn the_page_knows_every_kind_of_trial() {
+    let home = tempfile::tempdir().unwrap();
+    let dashboard = Dashboard::open(home.path()).unwrap();
+    let line = |path: &str, start: &str| {
+        let text = String::from_utf8(get(&dashboard, path).body).unwrap();
+        text.lines().find(|line| line.starts_with(start)).unwrap().to_owned()
+    };
+    let filter = line("/assets/trials.js", "const KINDS = ");
+    for kind in TrialKind::ALL {
+        assert!(filter.contains(&format!("\"{kind}\"")), "{kind}: {filter}");
+    }
+    let best = line("/assets/curves.js", "const SEARCHED = ");
+    for kind in [TrialKind::Controller, TrialKind::Candidate, TrialKind::Trained] {
+        assert!(best.contains(&format!("\"{kind}\"")), "{kind}: {best}");
     }
 }
 

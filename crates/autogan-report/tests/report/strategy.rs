@@ -1,7 +1,8 @@
 //! The page of a search by trainings from scratch.
 
+use autogan_config::{Configuration, SearchConfig};
 use autogan_run::{Host, RunDir, RunWriter, TrialKind};
-use autogan_space::{Arch, Upsample};
+use autogan_space::{Arch, Upsample, derived_generator_cost};
 
 use super::common::{CONFIG, trial};
 use super::{check_self_contained, classed, elements, parsed};
@@ -39,6 +40,8 @@ fn its_trainings_are_drawn_and_shared_weights_are_not_spoken_of() {
     let cells: Vec<&str> = elements(&page, "td").iter().filter_map(|cell| cell.text()).collect();
     assert!(cells.windows(4).any(|row| row == ["40", "3", "1", "−4.000"]), "{cells:?}");
     assert!(html.contains("The strategy is led_halving"));
+    assert!(html.contains("stopped before its end, after 5 trainings."), "iterations of what?");
+    assert!(html.contains("−3.250 after 160 iterations"), "the best of the longest trainings");
     assert!(html.contains("A model needs 8 trainings"));
     assert!(!html.contains("shared weights") && !html.contains(">Policy<"));
 }
@@ -77,4 +80,42 @@ fn a_model_of_the_trainings_says_which_choices_help() {
     assert!(effect("cell 2: conv", "pre").abs() < 0.1);
     let best = cells.iter().position(|cell| *cell == "the best of the whole space").unwrap();
     assert!(cells[best + 1].contains("bilinear"), "{}", cells[best + 1]);
+}
+
+#[test]
+fn what_the_budget_forbids_is_not_named_as_the_best() {
+    let config = |more: &[&str]| {
+        let settings = [&["strategy.name=random", "model.gf=4", "model.latent=4"], more].concat();
+        let settings: Vec<String> = settings.into_iter().map(str::to_owned).collect();
+        SearchConfig::preset("quick", &settings).unwrap()
+    };
+    let archs: Vec<Arch> = (0..60).map(|n| Arch::nth(2, n * 6_151 % 373_248).unwrap()).collect();
+    let shape = config(&[]).model.shape();
+    let params = |arch: &Arch| derived_generator_cost(arch, &shape).params;
+    let mut all: Vec<u64> = archs.iter().map(params).collect();
+    all.sort_unstable();
+    let config = config(&[&format!("budget.max_params={}", all[30])]);
+    let allowed = config.allowed().unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("run");
+    let host = Host::detect("cpu");
+    let (dir, lock) = RunDir::create_at(&path, &config.to_toml().unwrap(), &host).unwrap();
+    let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+    // The more parameters the better: the best of the whole space has more than the budget allows.
+    let within = archs.iter().filter(|arch| allowed.allows(arch));
+    for (step, arch) in within.enumerate() {
+        let value = params(arch) as f64 / all[30] as f64;
+        let mut row = trial(step as u64 + 1, (2, 160, step as u32), &arch.to_string(), value);
+        row.kind = TrialKind::Trained;
+        writer.trial(&row).unwrap();
+    }
+    writer.finish().unwrap();
+    let (html, problems) = report_html(&RunDir::open(dir.path()).unwrap());
+    assert!(problems.is_empty(), "{problems:?}");
+    let page = parsed(&html);
+    let cells: Vec<&str> = elements(&page, "td").iter().filter_map(|cell| cell.text()).collect();
+    let best = cells.iter().position(|cell| *cell == "the best that the budget allows").unwrap();
+    let best: Arch = cells[best + 1].parse().unwrap();
+    assert!(params(&best) <= all[30], "{best}: {} of {}", params(&best), all[30]);
+    assert!(params(&best) > all[25], "{best}: {} of {}", params(&best), all[30]);
 }

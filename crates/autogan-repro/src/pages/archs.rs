@@ -37,7 +37,9 @@ fn draw(page: &mut Page, context: &Context<'_>, dataset: Dataset, seed: u64) -> 
     };
     let candidates = Job::candidates(context.scope.scale, Method::Controller, dataset, seed);
     let Some(arch) = kept(&candidates, context.results)? else {
-        page.text(&format!("Seed {seed}: its candidates are not trained."));
+        page.text(&format!(
+            "Seed {seed}: its candidates are not all trained, or all of them diverged."
+        ));
         return Ok(());
     };
     let Some(best) = search.arch.top.iter().find(|found| found.arch == arch) else { return Ok(()) };

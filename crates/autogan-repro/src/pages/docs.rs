@@ -20,15 +20,12 @@ pub fn write_docs(file: &Path, context: &Context<'_>) -> Result<()> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folder = file.with_extension("");
     std::fs::create_dir_all(&folder).map_err(Error::io("create the directory", &folder))?;
-    let mut text = String::from(
-        "# The paper's experiments\n\nMade by `cargo xtask repro`; do not edit. Full-size rows that were not run are \
-         marked so.\n\n",
-    );
     let reading = file.with_file_name(format!("{stem}-reading.md"));
-    if reading.exists() {
-        text += std::fs::read_to_string(&reading).map_err(Error::io("read", &reading))?.trim_end();
-        text += "\n\n";
-    }
+    let reading = match reading.exists() {
+        true => std::fs::read_to_string(&reading).map_err(Error::io("read", &reading))?,
+        false => String::new(),
+    };
+    let mut text = beginning(&reading);
     let scale = context.scope.scale;
     text += &format!("# `--scale {scale}`\n\n");
     for item in Item::ALL {
@@ -48,6 +45,19 @@ pub fn write_docs(file: &Path, context: &Context<'_>) -> Result<()> {
     Ok(atomic::write(file, text.as_bytes())?)
 }
 
+/// The title, and what was written by hand.
+fn beginning(reading: &str) -> String {
+    let mut text = String::from(
+        "# The paper's experiments\n\nMade by `cargo xtask repro`; do not edit. Full-size rows that were not run are \
+         marked so.\n\n",
+    );
+    if !reading.is_empty() {
+        text += reading.trim_end();
+        text += "\n\n";
+    }
+    text
+}
+
 /// The full-size commands, none of which was run.
 fn full() -> String {
     let mut text = String::from(
@@ -61,4 +71,21 @@ fn full() -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_shows_the_reading_as_it_is() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let read = |name: &str| std::fs::read_to_string(docs.join(name)).unwrap();
+        let start = beginning(&read("results-reading.md"));
+        let page = read("results.md");
+        assert!(
+            page.starts_with(&start),
+            "docs/results.md has another reading than docs/results-reading.md; make it anew with cargo xtask repro all --docs"
+        );
+    }
 }

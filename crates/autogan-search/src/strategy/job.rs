@@ -194,6 +194,10 @@ impl Job for StrategySearch {
                 if evaluated.kind == TrialKind::Derive && evaluated.value.is_some() {
                     unit.best();
                 }
+                if evaluated.repeat > 0 {
+                    let Evaluated { step, repeat, .. } = evaluated;
+                    unit.row("repeat", serde_json::json!({ "step": step, "repeat": repeat }))?;
+                }
                 trial(config, evaluated, unit)
             }
             StrategyEvent::Leads { arch, belief } => {

@@ -64,6 +64,8 @@ pub struct Evaluated {
     pub step: u64,
     /// The architecture.
     pub arch: Arch,
+    /// Which training of its architecture it is among those that the strategy asked for, from 0.
+    pub repeat: usize,
     /// G iterations at which it ended.
     pub length: u64,
     /// −ln of the Fréchet distance to the training images; `None` when the networks diverged.

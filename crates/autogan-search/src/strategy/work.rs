@@ -229,6 +229,7 @@ impl StrategySearch {
             kind: task.kind,
             step: task.step,
             arch: task.arch.clone(),
+            repeat: task.query.as_ref().map_or(0, |query| query.repeat),
             length: task.length,
             value,
             is: score.map(|score| score.is),

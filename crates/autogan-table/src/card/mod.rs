@@ -8,9 +8,10 @@ mod noise;
 mod order;
 mod shares;
 
+use crate::origin::Origin;
 use crate::plan::{LENGTHS, USUAL};
 use crate::table::Table;
-use markdown::Page;
+use markdown::{Page, count};
 
 /// How the trainings of a table were set.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct Making<'a> {
     pub preset: &'a str,
     /// What was changed in it, as `key=value`.
     pub settings: &'a [&'a str],
+    /// What else the reader has to know of the images, each in a sentence or two.
+    pub notes: &'a [String],
 }
 
 /// Resamples of each bootstrap.
@@ -41,7 +44,7 @@ pub fn card(table: &Table, making: Making<'_>) -> String {
     );
     page.text("The command `autogan table card` makes this page from the table alone.");
     contents::write(&mut page, table);
-    made(&mut page, making);
+    made(&mut page, table, making);
     noise::write(&mut page, table);
     order::write(&mut page, table);
     shares::write(&mut page, table);
@@ -51,7 +54,7 @@ pub fn card(table: &Table, making: Making<'_>) -> String {
     page.finish()
 }
 
-fn made(page: &mut Page, making: Making<'_>) {
+fn made(page: &mut Page, table: &Table, making: Making<'_>) {
     page.heading("How it was made");
     let lengths = LENGTHS.map(|length| length.to_string());
     page.list(&[
@@ -67,15 +70,8 @@ fn made(page: &mut Page, making: Making<'_>) {
              after {USUAL}.",
             lengths.join(", ")
         ),
-        "**Images**: the first two training batches of CIFAR-10 (`data_batch_1`, `data_batch_2`), \
-         20,000 images. These images went once through JPEG. They are scaled to 8x8 for one cell, to \
-         16x16 for two cells; three cells see them at 32x32."
-            .to_owned(),
-        "**Scores**: 2,000 images of the generator's moving average, by the compact classifier \
-         `compact-cifar10`, which was trained on the same 20,000 images. `is` is the formula of the \
-         Inception Score, `frechet` (F below) the Fréchet distance to all training images. They are \
-         not the published Inception Score and FID, and cannot be compared with them."
-            .to_owned(),
+        images(table.origin(), making.notes),
+        scores(table.origin()),
         "**Architectures**: all 36 of one cell; all 2,592 of two cells; 600 of the 373,248 of three \
          cells, drawn so that each choice of each token is in equally many."
             .to_owned(),
@@ -96,6 +92,39 @@ fn made(page: &mut Page, making: Making<'_>) {
     page.code("sh", "autogan table make --data DIR\nautogan table pack\nautogan table card");
 }
 
+/// The images of the trainings.
+fn images(origin: Option<&Origin>, notes: &[String]) -> String {
+    let which = match origin {
+        Some(Origin { dataset, images, images_sha256, .. }) => format!(
+            "{} training images of the dataset `{dataset}`. The SHA-256 of their number, side, labels and \
+             pixels is `{images_sha256}`.",
+            count(*images)
+        ),
+        None => "CIFAR-10. The table does not say which of its images.".to_owned(),
+    };
+    let sides = "They are scaled to 8x8 for one cell, to 16x16 for two cells; three cells see them at 32x32.";
+    let notes = notes.iter().map(String::as_str);
+    let sentences: Vec<&str> = [which.as_str(), sides].into_iter().chain(notes).collect();
+    format!("**Images**: {}", sentences.join(" "))
+}
+
+/// The scorer and what it gives.
+fn scores(origin: Option<&Origin>) -> String {
+    let scorer = match origin {
+        Some(Origin { scorer, scorer_sha256: Some(sha256), .. }) => {
+            format!("the classifier `{scorer}`, whose weights have the SHA-256 `{sha256}`")
+        }
+        Some(Origin { scorer, .. }) => format!("the classifier `{scorer}`"),
+        None => "the compact classifier of CIFAR-10".to_owned(),
+    };
+    format!(
+        "**Scores**: images of the generator's moving average, as many as `score.images` below says, by \
+         {scorer}. `is` is the formula of the Inception Score, `frechet` (F below) the Fréchet distance to \
+         all training images. They are not the published Inception Score and FID, and cannot be compared \
+         with them."
+    )
+}
+
 fn limits(page: &mut Page) {
     page.heading("Known limits");
     page.list(&[
@@ -105,11 +134,10 @@ fn limits(page: &mut Page) {
         "Scores of different numbers of cells are at different sizes of the images. Do not compare \
          them."
             .to_owned(),
-        "The classifier that scores was trained on the images that the generators learn from. Another \
-         scorer can order architectures differently."
+        "The classifier that scores was trained on images of the same dataset. Another scorer can order \
+         architectures differently."
             .to_owned(),
-        "F of 2,000 images is above F of many images.".to_owned(),
-        "The images went through JPEG: generators learn its traces too.".to_owned(),
+        "F of a few thousand images is above F of many images.".to_owned(),
         "Three cells are a sample of 600. A strategy that asks for a neighbour will mostly not find it."
             .to_owned(),
         "Most architectures have one or two seeds. The best score of many is too good by chance: \

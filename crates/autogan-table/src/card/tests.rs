@@ -4,7 +4,7 @@ use super::*;
 use crate::row::{Row, Scores};
 
 const MAKING: Making<'static> =
-    Making { preset: "quick", settings: &["model.gf=16", "model.df=8"] };
+    Making { preset: "quick", settings: &["model.gf=16", "model.df=8"], notes: &[] };
 
 /// A table of all architectures of one cell with `seeds` seeds: log F is 0.2 per step of upsampling and 0.1 for the
 /// shortcut, falls with the length, and has noise that follows from the place.
@@ -97,6 +97,28 @@ fn a_card_tells_what_explains_the_scores() {
     let with = row(&card, "What goes with log F", &["one cell"]);
     assert!(with[2].starts_with("0.9"), "parameters grow with upsampling here: {with:?}");
     assert!(with[5].starts_with("−0.9"), "a high IS goes with a low F: {with:?}");
+}
+
+#[test]
+fn a_card_says_where_the_trainings_come_from() {
+    // The text without its line breaks.
+    let words = |card: &str| card.split_whitespace().collect::<Vec<_>>().join(" ");
+    let without = words(&card(&table(1), MAKING));
+    assert!(without.contains("The table does not say which of its images."), "{without}");
+    let origin = crate::origin::tests::origin();
+    let notes = ["They went once through JPEG.".to_owned()];
+    let making = Making { notes: &notes, ..MAKING };
+    let with = words(&card(&table(1).with_origin(Some(origin.clone())), making));
+    for says in [
+        "20,000 training images of the dataset `cifar10`",
+        &origin.images_sha256,
+        "see them at 32x32. They went once through JPEG.",
+        "by the classifier `compact-cifar10`",
+        origin.scorer_sha256.as_deref().unwrap(),
+    ] {
+        assert!(with.contains(says), "{says}: {with}");
+    }
+    assert!(!without.contains("JPEG") && !without.contains("20,000"), "{without}");
 }
 
 #[test]
