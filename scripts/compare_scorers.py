@@ -18,7 +18,15 @@ What is compared, per preset:
 "FID, exact" is the distance from the peer's features in float64 by the nuclear norm, which is exact;
 the peers' own take a matrix square root of a singular product and round. Precision and recall are
 counts of images: any difference is at least one image. Then clean-fid's resize on random planes of
-several sizes. Ends with 1 when a difference is above its bound.
+several sizes, and the other scores on the same features (--features, two sets of 2,048-dimensional ones):
+  density, coverage  prdc.compute_prdc
+  KID                torch-fidelity's, with the polynomial and the Gaussian kernel
+  MMD                the formula of CMMD in float64
+  MIND               torch-fidelity's of the main branch, whose checkout is named by --torch-fidelity DIR; on our
+                     draws of its projections, and on projections that it hands over as a file
+  FD                 from the features in float64, as above
+With --prdc N it then takes precision, recall, density and coverage of N against N features here and in prdc, and
+prints the times and the peaks of memory. Ends with 1 when a difference is above its bound.
 """
 
 import argparse
@@ -30,7 +38,7 @@ import sys
 import tempfile
 import venv
 
-PACKAGES = ["torch", "torchvision", "torch-fidelity>=0.4,<0.5", "pytorch-fid", "clean-fid", "scipy<1.18", "safetensors", "pillow", "numpy"]
+PACKAGES = ["torch", "torchvision", "torch-fidelity>=0.4,<0.5", "pytorch-fid", "clean-fid", "prdc", "scipy<1.18", "safetensors", "pillow", "numpy"]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUBSETS = 100
 KEYS = {
@@ -52,7 +60,7 @@ SIZES = [(8, 8), (32, 32), (31, 77), (96, 64), (150, 300), (299, 299), (300, 298
 def environment(folder):
     """Goes on in a Python that has the packages."""
     try:
-        import cleanfid, pytorch_fid, safetensors, scipy, torch_fidelity  # noqa: E401, F401
+        import cleanfid, prdc, pytorch_fid, safetensors, scipy, torch_fidelity  # noqa: E401, F401
 
         if tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 18):
             return
@@ -208,6 +216,123 @@ def compare_resize(args, scratch):
     return above
 
 
+def feature_sets(count, width=2048):
+    """Two sets as a network gives them: rectified, correlated, of different scale."""
+    import numpy as np
+
+    rng = np.random.RandomState(11)
+    mix = rng.randn(64, width).astype(np.float32) / 8
+    a, b = (rng.randn(count, 64).astype(np.float32) @ mix + 0.1 * rng.randn(count, width).astype(np.float32) for _ in range(2))
+    return np.maximum(a, 0), np.maximum(1.1 * b + 0.05, 0)
+
+
+def example():
+    """Builds and names the example `score_features`."""
+    build = ["cargo", "build", "--quiet", "--release", "-p", "autogan-metrics", "--example", "score_features"]
+    subprocess.run(build, check=True, cwd=ROOT)
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "release" / "examples" / "score_features"
+
+
+def ours_of_features(program, scratch, sets, *scores):
+    from safetensors.numpy import save_file
+
+    save_file(sets, scratch / "features.safetensors")
+    done = subprocess.run([program, scratch / "features.safetensors", *scores], stdout=subprocess.PIPE, text=True, check=True)
+    return {name: (float(value), float(seconds)) for name, value, seconds in map(str.split, done.stdout.splitlines())}
+
+
+def main_branch(folder):
+    """torch-fidelity's MIND of the main branch, by its file: the published package has none."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("metric_mind", folder / "torch_fidelity" / "metric_mind.py")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (OSError, ImportError) as error:
+        raise SystemExit(f"--torch-fidelity: expected a checkout of torch-fidelity's main branch in {folder}: {error}")
+    return module.mind_features_to_metric
+
+
+def peers_of_features(a, b, torch_fidelity):
+    """The reference implementations' scores of the generated set a and the real set b."""
+    import torch
+    from golden_distances import mmd, neighbours
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
+    ta, tb = torch.tensor(a), torch.tensor(b)
+    subsets = dict(kid_subsets=SUBSETS, kid_subset_size=min(len(a), 1000), rng_seed=2020, cuda=False, verbose=False)
+    kid = {
+        "kid": kid_features_to_metric(ta.double(), tb.double(), **subsets),
+        "kid-rbf": kid_features_to_metric(ta.double(), tb.double(), kid_kernel="rbf", kid_kernel_rbf_sigma=10.0, **subsets),
+    }
+    found = {name: value["kernel_inception_distance_mean"] for name, value in kid.items()}
+    found.update(fd=exact_fid(a, b), mmd=mmd(a, b, 10.0, 1000.0))
+    found.update(neighbours(b, a, 5))
+    if torch_fidelity:
+        mind = main_branch(torch_fidelity)
+        directions = torch.randn(1000, a.shape[1], generator=torch.Generator().manual_seed(7))
+        options = dict(mind_num_projections=1000, cuda=False, verbose=False)
+        found["mind"] = mind(ta, tb, rng_seed=2020, **options)
+        # Sets of the same size draw nothing before the projections.
+        found["mind-along"] = mind(ta, tb, rng_seed=7, **options)
+        found = {key: value["monge_inception_distance"] if isinstance(value, dict) else value for key, value in found.items()}
+        return found, directions.numpy()
+    return found, None
+
+
+def compare_features(args, scratch):
+    """Prints the scores of the same features here and by the reference implementations; gives those above the bound."""
+    a, b = feature_sets(args.features)
+    expected, directions = peers_of_features(a, b, args.torch_fidelity)
+    sets = {"generated": a, "real": b} | ({} if directions is None else {"directions": directions})
+    found, above = ours_of_features(example(), scratch, sets), []
+    print(f"\n{'score of features':20}{'autogan':>20}{'peer':>20}{'relative':>12}  bound 1e-05")
+    for name, value in expected.items():
+        gap = abs(found[name][0] - value) / abs(value)
+        print(f"{name:20}{found[name][0]:20.10g}{value:20.10g}{gap:12.1e}{'' if gap < 1e-5 else '  MISSED'}", flush=True)
+        if not gap < 1e-5:
+            above.append(f"features, {name}")
+    return above
+
+
+def peak_of(command):
+    """Seconds and the peak of memory in GiB of a command."""
+    import time
+
+    begun = time.monotonic()
+    pid = os.posix_spawnp(str(command[0]), [str(word) for word in command], os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    if status != 0:
+        raise SystemExit(f"{command} ended with {status}")
+    return time.monotonic() - begun, usage.ru_maxrss / 2**20
+
+
+PRDC = """
+import sys, prdc
+from safetensors.numpy import load_file
+sets = load_file(sys.argv[1])
+print(prdc.compute_prdc(sets["real"], sets["generated"], nearest_k=5))
+"""
+
+
+def compare_prdc(count, scratch):
+    """Time and memory of precision, recall, density and coverage, here and in prdc."""
+    from safetensors.numpy import save_file
+
+    a, b = feature_sets(count)
+    path = scratch / "prdc.safetensors"
+    save_file({"generated": a, "real": b}, path)
+    del a, b
+    print(f"\nprecision, recall, density, coverage of {count} against {count} features")
+    mine = peak_of([example(), path, "prdc"])
+    peer = peak_of([sys.executable, "-c", PRDC, path])
+    for name, (seconds, memory) in {"autogan": mine, "prdc": peer}.items():
+        print(f"{name:10}{seconds:10.1f} s{memory:8.2f} GiB")
+    print(f"{'ratio':10}{peer[0] / mine[0]:10.2f}x{mine[1] / peer[1]:8.2f}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with test_batch.bin")
@@ -215,7 +340,10 @@ def main():
     parser.add_argument("--autogan", default=ROOT / "target" / "release" / "autogan")
     parser.add_argument("--images", type=int, default=1000, help="in each of the two sets; at least 10, at most 5000")
     parser.add_argument("--threads", type=int, help="PyTorch's; 1 on a machine with other work, where its threads would wait for each other")
-    parser.add_argument("--presets", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--presets", nargs="*", choices=PEERS, default=list(PEERS), help="all without it; none with no name behind it")
+    parser.add_argument("--features", type=int, default=1000, help="in each of the two sets of features")
+    parser.add_argument("--torch-fidelity", type=pathlib.Path, metavar="DIR", help="a checkout of its main branch, for MIND")
+    parser.add_argument("--prdc", type=int, metavar="N", help="time precision, recall, density and coverage of N features")
     args = parser.parse_args()
     environment(args.venv.absolute())
     import torch
@@ -229,7 +357,9 @@ def main():
         a, b = folders(args.data / "test_batch.bin", args.images, scratch)
         state, weights = synthetic_weights()[0], str(scratch / "synthetic.pth")
         torch.save(state, weights)
-        above = compare_resize(args, scratch) + compare_scores(args, a, b, weights, state)
+        above = compare_resize(args, scratch) + compare_scores(args, a, b, weights, state) + compare_features(args, scratch)
+        if args.prdc:
+            compare_prdc(args.prdc, scratch)
     if above:
         raise SystemExit("\nabove the bound: " + "; ".join(above))
 

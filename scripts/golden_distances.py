@@ -16,8 +16,6 @@ import numpy as np
 import prdc
 import torch
 from golden_scores import values
-from torch_fidelity.metric_kid import kid_features_to_metric
-from torch_fidelity.metric_mind import mind_features_to_metric
 
 
 def sets():
@@ -59,6 +57,10 @@ def draws():
 
 
 def main():
+    # Here, so that other scripts can take the formulas without the main branch.
+    from torch_fidelity.metric_kid import kid_features_to_metric
+    from torch_fidelity.metric_mind import mind_features_to_metric
+
     a, b = sets()
     ta, tb = torch.tensor(a), torch.tensor(b)
     options = dict(cuda=False, verbose=False, rng_seed=2020)
