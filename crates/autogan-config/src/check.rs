@@ -25,7 +25,7 @@ impl Configuration for SearchConfig {
         "controller.first_input",
     ];
     const ADDED: &'static str = "
-        strategy = { name = 'supernet', budget = 400000.0, lengths = [5000, 10000, 20000], at_once = 1, image_cost = 0.02 }
+        strategy = { name = 'supernet', budget = 400000.0, lengths = [5000, 10000, 20000], at_once = 1, image_cost = 0.02, supernet_iterations = 0 }
         data = { drop_alpha = false }
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }
@@ -97,7 +97,11 @@ impl SearchConfig {
         let decay = self.train.lr_decay;
         let fits = self.strategy.is_supernet() || decay == LrDecay::Constant;
         let expected = "\"constant\" with a strategy.name other than \"supernet\"";
-        require(fits, "train.lr_decay", expected, decay.name())
+        require(fits, "train.lr_decay", expected, decay.name())?;
+        let (warm, budget) = (self.strategy.supernet_iterations, self.strategy.budget);
+        let fits = self.strategy.is_supernet() || (warm as f64) < budget;
+        let expected = format!("less than strategy.budget ({budget})");
+        require(fits, "strategy.supernet_iterations", &expected, warm)
     }
 
     fn check_plan(&self) -> Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use autogan_config::Configuration;
 use autogan_data::Images;
 use autogan_nn::BatchNormStats;
-use autogan_rl::{Beam, Candidate, Controller, PolicyTrainer};
+use autogan_rl::{Beam, Candidate, Controller, PolicyTrainer, Reward};
 use autogan_space::{Arch, Budget};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -203,6 +203,16 @@ impl Search {
             latents,
             images,
         }
+    }
+
+    /// The score of an architecture's images on these latents; not finite where its networks have diverged.
+    pub(crate) fn score_on(
+        &mut self,
+        latents: Latents<'_>,
+        images: usize,
+        arch: &Arch,
+    ) -> Result<f64> {
+        Ok(self.scorer(latents, images).reward(arch)?.value)
     }
 
     /// The score of `n` real images at the stage's side, which are compared with none of themselves.

@@ -42,11 +42,20 @@ fn strategy(args: &RunArgs, config: &SearchConfig, device: &Device) -> anyhow::R
     let (c, allowed) = (&config.strategy, config.allowed()?);
     writeln!(out, "# architectures: {}", allowed.count(2))?;
     let [short, middle, whole] = c.lengths;
-    let most = c.lengths.map(|length| (c.budget / (length as f64 + score_cost(config))).floor());
+    let budget = c.budget - c.supernet_iterations as f64;
+    let most = c.lengths.map(|length| (budget / (length as f64 + score_cost(config))).floor());
+    if c.supernet_iterations > 0 {
+        writeln!(
+            out,
+            "# first, a supernet is trained for {} iterations of the budget; a score on it costs {:.1}",
+            c.supernet_iterations,
+            score_cost(config)
+        )?;
+    }
     writeln!(
         out,
-        "# the budget of {} iterations pays for at most {} trainings of {short} iterations (or {} of {middle}, {} of {whole}), {} at a time",
-        c.budget, most[0], most[1], most[2], c.at_once
+        "# the budget of {budget} iterations pays for at most {} trainings of {short} iterations (or {} of {middle}, {} of {whole}), {} at a time",
+        most[0], most[1], most[2], c.at_once
     )?;
     writeln!(out, "# at the end, outside of the budget: {} of {whole}", 1 + config.derive.random)?;
     crate::terminal::print(out.as_bytes())

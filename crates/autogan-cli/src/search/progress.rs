@@ -196,7 +196,7 @@ impl<'a> Progress<'a> {
     /// A step of a ranking, or of the comparison at the end.
     fn ranked(&mut self, kind: TrialKind, arch: &Arch, reward: f64) {
         let phase = match kind {
-            TrialKind::Controller | TrialKind::Trained => return,
+            TrialKind::Controller | TrialKind::Trained | TrialKind::Shared => return,
             TrialKind::Candidate => Phase::End,
             TrialKind::Derive | TrialKind::Random | TrialKind::Drawn => Phase::Derive,
         };

@@ -40,6 +40,7 @@ struct Progress<'a> {
     spent_at_begin: f64,
     spent: f64,
     trainings: u64,
+    shared_scores: u64,
     lead: String,
 }
 
@@ -51,10 +52,19 @@ impl<'a> Progress<'a> {
         let lead = search.lead().map_or(String::new(), |(arch, belief)| {
             format!(", leads {:+.3} {}", belief.mean, arch.named())
         });
-        let spent = position.spent;
-        let (begun, spent_at_begin) = (Instant::now(), spent);
-        let trainings = search.trainings();
-        Self { screen, config, position, bar, begun, spent_at_begin, spent, trainings, lead }
+        let spent = search.spent();
+        Self {
+            screen,
+            config,
+            position,
+            bar,
+            begun: Instant::now(),
+            spent_at_begin: spent,
+            spent,
+            trainings: search.trainings(),
+            shared_scores: search.shared_scores(),
+            lead,
+        }
     }
 
     fn show(&self) {
@@ -68,10 +78,20 @@ impl<'a> Progress<'a> {
             }
             false => String::new(),
         };
-        self.bar.set_message(format!("{} trainings{left}{}", self.trainings, self.lead));
+        let supernet = self.config.strategy.supernet_iterations;
+        let done = match (supernet, self.shared_scores, self.trainings) {
+            (0, _, trainings) => format!("{trainings} trainings"),
+            (_, 0, 0) => format!("supernet, {:.0} of {supernet} iterations", self.spent),
+            (_, shared, trainings) => format!("{shared} shared scores, {trainings} trainings"),
+        };
+        self.bar.set_message(format!("{done}{left}{}", self.lead));
     }
 
     fn evaluated(&mut self, one: &Evaluated) {
+        if one.kind == TrialKind::Shared {
+            self.shared_scores += 1;
+            return;
+        }
         self.trainings += 1;
         let value = match (one.value, one.is) {
             (Some(value), Some(is)) => format!("−ln F {value:+.3}, IS {is:.3}"),
@@ -130,7 +150,11 @@ impl Display<StrategyEvent> for Progress<'_> {
             dir.display()
         ));
         if self.position.tick > 0 {
-            self.screen.line(&format!("resumed after {} trainings", self.trainings));
+            let shared = match self.shared_scores {
+                0 => String::new(),
+                n => format!("{n} shared scores and "),
+            };
+            self.screen.line(&format!("resumed after {shared}{} trainings", self.trainings));
         }
     }
 

@@ -9,7 +9,7 @@ const PAGE = 100;
 const isEnd = (trial) => ["derive", "random", "drawn"].includes(trial.kind);
 
 /** When it was scored: the search iteration, or the length of a training from scratch. */
-const when = (trial) => (trial.kind === "trained" ? trial.iteration : trial.iteration + 1);
+const when = (trial) => (["trained", "shared"].includes(trial.kind) ? trial.iteration : trial.iteration + 1);
 
 const COLUMNS = [
   ["id", "#", (t) => String(t.id), true],

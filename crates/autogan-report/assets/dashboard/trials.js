@@ -5,7 +5,7 @@ import { Parallel } from "./parallel.js";
 import { Table } from "./table.js";
 
 /** All kinds of trials: the names of `TrialKind`. */
-const KINDS = ["controller", "candidate", "derive", "random", "drawn", "trained"];
+const KINDS = ["controller", "candidate", "derive", "random", "drawn", "trained", "shared"];
 
 /** What the filters let through; `choices[token]` is a set of choices, or undefined for all. */
 function allFilter() {

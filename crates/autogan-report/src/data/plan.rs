@@ -56,6 +56,8 @@ pub struct StrategyPlan {
     pub name: String,
     /// The lengths of its trainings in G iterations: short, middle, whole.
     pub lengths: [u64; 3],
+    /// G iterations of the supernet that is trained first; 0 where there is none.
+    pub supernet_iterations: u64,
     /// What the section `[budget]` allows; absent where it has no limit.
     #[serde(skip)]
     pub allowed: Option<Budget>,
@@ -70,7 +72,9 @@ impl StrategyPlan {
         }
         let allowed = config.allowed().map_err(|error| problems.push(error.to_string())).ok();
         let allowed = allowed.filter(Budget::is_limited);
-        Some(StrategyPlan { name: c.name.clone(), lengths: c.lengths, allowed })
+        let (name, lengths) = (c.name.clone(), c.lengths);
+        let supernet_iterations = c.supernet_iterations;
+        Some(StrategyPlan { name, lengths, supernet_iterations, allowed })
     }
 }
 

@@ -110,6 +110,7 @@ fn trials(stored: Vec<Record<Trial>>, plan: &Plan) -> Vec<TrialRow> {
                     trained += 1;
                     f64::from(trained) - 0.5
                 }
+                TrialKind::Shared => f64::from(trained),
                 // These are of the end: after the last training, or of the iteration after the last one.
                 TrialKind::Derive | TrialKind::Random | TrialKind::Drawn => match plan.strategy {
                     Some(_) => f64::from(trained),

@@ -22,7 +22,8 @@ const FEWEST: usize = 8;
 pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
     page.section("Which operations help");
     let seen = observations(data, plan);
-    if seen.iter().filter(|one| one.value.is_some()).count() < FEWEST {
+    let trained = seen.iter().filter(|one| one.query.fidelity >= shared(plan));
+    if trained.filter(|one| one.value.is_some()).count() < FEWEST {
         page.text(&format!("A model needs {FEWEST} trainings that ended with a value."));
         return;
     }
@@ -32,22 +33,32 @@ pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
     }
 }
 
+/// The number of fidelities before the lengths of trainings: scores on shared weights, where there was a supernet.
+fn shared(plan: &StrategyPlan) -> usize {
+    usize::from(plan.supernet_iterations > 0)
+}
+
 /// What the strategy was told, in its order.
 fn observations(data: &RunData, plan: &StrategyPlan) -> Vec<Observation> {
     let space = Space::of_archs(MAX_CELLS);
     let repeats = repeats(data);
-    let trained = data.trials.iter().filter(|row| row.trial.row.kind == TrialKind::Trained);
     let one = |row: &crate::data::TrialRow| {
         let trial = &row.trial.row;
         let length = u64::from(trial.iteration);
-        let fidelity = plan.lengths.iter().position(|&known| known == length)?;
+        let (fidelity, repeat) = match trial.kind {
+            TrialKind::Shared => (0, 0),
+            TrialKind::Trained => {
+                let at = plan.lengths.iter().position(|&known| known == length)?;
+                (shared(plan) + at, repeats.get(&trial.step.into()).copied().unwrap_or(0))
+            }
+            _ => return None,
+        };
         let point = space.point(&trial.arch)?;
-        let repeat = repeats.get(&trial.step.into()).copied().unwrap_or(0);
         let query = Query { point, fidelity, repeat: repeat as usize };
         let value = Some(trial.score).filter(|score| score.is_finite());
         Some(Observation { query, value, cost: 1.0 })
     };
-    trained.filter_map(one).collect()
+    data.trials.iter().filter_map(one).collect()
 }
 
 /// Which training of its architecture a row stands for, by the row's step; the rows that are absent are of the first. Two
@@ -71,13 +82,14 @@ fn allowed(plan: &StrategyPlan) -> Result<Space, StrategyError> {
 }
 
 fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, StrategyError> {
-    let fidelities = plan.lengths.map(|length| Fidelity {
+    let lengths = plan.lengths.map(|length| Fidelity {
         name: format!("{length} iterations"),
         cost: length as f64,
         continues: true,
     });
-    let space = allowed(plan)?;
-    let problem = Problem { space, fidelities: fidelities.to_vec(), budget: f64::MAX };
+    let of_shared = Fidelity { name: "shared weights".into(), cost: 1.0, continues: false };
+    let fidelities = std::iter::repeat_n(of_shared, shared(plan)).chain(lengths).collect();
+    let problem = Problem { space: allowed(plan)?, fidelities, budget: f64::MAX };
     let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
     seen.iter().try_for_each(|one| model.tell(one))?;
     model.fitted()?;
@@ -101,11 +113,15 @@ fn told(page: &mut Page, data: &RunData, plan: &StrategyPlan, model: &Surrogate)
         }
     }
     page.table(&["decision", "choice", "effect"], &rows);
-    page.note(
-        "Effects of a ridge regression on all trainings, the best choice of each decision first: how much a choice adds to \
-         the value, on average over all others, with its 95 % interval. Where an interval holds 0, the trainings do not \
-         tell whether the choice helps.",
-    );
+    let told = match shared(plan) {
+        0 => "all trainings",
+        _ => "all trainings and all scores on shared weights",
+    };
+    page.note(&format!(
+        "Effects of a ridge regression on {told}, the best choice of each decision first: how much a choice adds to the \
+         value, on average over all others, with its 95 % interval. Where an interval holds 0, they do not tell whether the \
+         choice helps."
+    ));
     best(page, (fitted, space), data, plan);
 }
 

@@ -46,6 +46,15 @@ pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
         ]);
     }
     page.table(&["iterations", "trainings", "diverged", "best value"], &rows);
+    let shared = of_kind(data, TrialKind::Shared).len();
+    if shared > 0 {
+        page.text(&format!(
+            "Before the trainings, {} architectures were scored on the shared weights of a supernet that was trained for {} \
+             iterations. The strategy was told these scores, too.",
+            count(shared as u64),
+            count(plan.supernet_iterations)
+        ));
+    }
     page.note(&format!(
         "The strategy is {}. Each point is a training that it asked for, in the order in which they ended; a training \
          that goes on has a point at each length. The value is −ln of the Fréchet distance to the training images; \

@@ -47,6 +47,41 @@ fn its_trainings_are_drawn_and_shared_weights_are_not_spoken_of() {
 }
 
 #[test]
+fn scores_on_the_weights_of_a_supernet_are_modelled_with_the_trainings() {
+    let with = |supernet: u64| {
+        let config = CONFIG
+            .replace("name = \"supernet\"", "name = \"led_halving\"")
+            .replace("supernet_iterations = 0", &format!("supernet_iterations = {supernet}"));
+        let parent = tempfile::tempdir().unwrap();
+        let host = Host::detect("cpu");
+        let (dir, lock) = RunDir::create_at(&parent.path().join("run"), &config, &host).unwrap();
+        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+        let archs = (0..50).map(|n| Arch::nth(2, n * 6_151 % 373_248).unwrap());
+        for (step, arch) in archs.enumerate() {
+            let up = f64::from(u8::from(arch.cells()[2].upsample == Upsample::Bilinear));
+            let (kind, length) = match step {
+                0..40 => (TrialKind::Shared, 300),
+                _ => (TrialKind::Trained, 160),
+            };
+            let place = (2, length, step as u32);
+            let mut row = trial(step as u64 + 1, place, &arch.to_string(), 2.0 * up - 5.0);
+            row.kind = kind;
+            writer.trial(&row).unwrap();
+        }
+        writer.finish().unwrap();
+        let (html, problems) = report_html(&RunDir::open(dir.path()).unwrap());
+        assert!(problems.is_empty(), "{problems:?}");
+        html
+    };
+    let with = with(300);
+    assert!(with.contains("40 architectures were scored on the shared weights of a supernet"));
+    assert!(with.contains("all trainings and all scores on shared weights"));
+    assert!(with.contains("after 10 trainings"), "a score is no training");
+    // The dots are those of trainings.
+    assert_eq!(classed(&parsed(&with), "derive").len(), 2 * 10);
+}
+
+#[test]
 fn a_model_of_the_trainings_says_which_choices_help() {
     let config = CONFIG.replace("name = \"supernet\"", "name = \"random\"");
     let parent = tempfile::tempdir().unwrap();

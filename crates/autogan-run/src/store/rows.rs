@@ -24,11 +24,13 @@ pub enum TrialKind {
     Drawn,
     /// A training from scratch that a search strategy asked for.
     Trained,
+    /// A score on shared weights that a search strategy asked for.
+    Shared,
 }
 
-names!(TrialKind, "kind of trial", 6:
+names!(TrialKind, "kind of trial", 7:
     Controller = "controller", Candidate = "candidate", Derive = "derive", Random = "random",
-    Drawn = "drawn", Trained = "trained");
+    Drawn = "drawn", Trained = "trained", Shared = "shared");
 
 /// As its name.
 impl Field for TrialKind {

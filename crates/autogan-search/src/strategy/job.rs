@@ -14,6 +14,7 @@ use super::search::{
     Evaluated, State, StrategyEvent, StrategyPhase, StrategyPosition, StrategySearch,
 };
 use super::slot::{Slot, Task};
+use super::warm::Warm;
 use crate::config::SearchConfig;
 use crate::error::{Result, SearchError};
 use crate::event::Reporter;
@@ -27,6 +28,8 @@ use crate::unit::{Place, Unit};
 
 /// The beginning of the names of what belongs to a slot.
 const SLOT: &str = "slot";
+/// The beginning of the names of what belongs to the supernet.
+const SUPERNET: &str = "supernet.";
 /// Metadata key of the configuration that the winner was trained with.
 const WINNER: &str = "winner";
 /// Metadata key of everything that is no tensor, JSON.
@@ -81,6 +84,7 @@ impl Job for StrategySearch {
             position: StrategyPosition::default(),
             state: State::default(),
             paused: Paused::default(),
+            warm: Warm::new(&config, &inputs)?,
             winner: None,
             training,
             problem,
@@ -109,9 +113,16 @@ impl Job for StrategySearch {
         search.position = saved.position;
         search.state = saved.state;
         search.winner = winner_of(checkpoint);
+        search.warm = match saved.position.phase {
+            StrategyPhase::Explore => {
+                let part = part_of(checkpoint, SUPERNET);
+                Warm::restore(&part, &search.config, &search.inputs)?
+            }
+            StrategyPhase::Derive | StrategyPhase::Done => None,
+        };
         for (at, task) in saved.slots.into_iter().enumerate() {
             let Some(task) = task else { continue };
-            let part = part_of(checkpoint, at);
+            let part = part_of(checkpoint, &prefix(at));
             let (inputs, reals) = (search.inputs(), Arc::clone(&search.reals));
             search.slots[at] =
                 Some(Slot::open(task, &search.training, Some(&part), inputs, &reals)?);
@@ -152,13 +163,10 @@ impl Job for StrategySearch {
         let mut checkpoint = Checkpoint::new(self.position.tick);
         for (at, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
-            let part = slot.training.save()?;
-            for mut tensor in part.tensors {
-                tensor.name = format!("{}{}", prefix(at), tensor.name);
-                checkpoint.tensors.push(tensor);
-            }
-            let texts = part.metadata.into_iter();
-            checkpoint.metadata.extend(texts.map(|(key, text)| (prefix(at) + &key, text)));
+            put_part(&mut checkpoint, &prefix(at), slot.training.save()?);
+        }
+        if let Some(warm) = &self.warm {
+            put_part(&mut checkpoint, SUPERNET, warm.save()?);
         }
         // Under its own names, so that the newest checkpoint can be sampled from.
         if let Some(winner) = &self.winner {
@@ -275,15 +283,25 @@ fn trial(config: &SearchConfig, evaluated: &Evaluated, unit: &mut Unit<'_>) -> R
     })
 }
 
-/// The winner's generator in a checkpoint, where there is one: the tensors that are of no slot.
+/// Puts a checkpoint into another one, under names that begin with `prefix`.
+fn put_part(checkpoint: &mut Checkpoint, prefix: &str, part: Checkpoint) {
+    for mut tensor in part.tensors {
+        tensor.name.insert_str(0, prefix);
+        checkpoint.tensors.push(tensor);
+    }
+    let texts = part.metadata.into_iter();
+    checkpoint.metadata.extend(texts.map(|(key, text)| (format!("{prefix}{key}"), text)));
+}
+
+/// The winner's generator in a checkpoint, where there is one: the tensors that are of no slot and not of the supernet.
 fn winner_of(checkpoint: &Checkpoint) -> Option<Checkpoint> {
-    let of_slot = |name: &str| name.starts_with(SLOT);
+    let of_part = |name: &str| name.starts_with(SLOT) || name.starts_with(SUPERNET);
     let mut winner = Checkpoint::new(checkpoint.tick);
-    winner.tensors.extend(checkpoint.tensors.iter().filter(|t| !of_slot(&t.name)).cloned());
+    winner.tensors.extend(checkpoint.tensors.iter().filter(|t| !of_part(&t.name)).cloned());
     let own = [STATE, StrategySearch::CONFIG_KEY];
     for (key, text) in &checkpoint.metadata {
         let key = if key == WINNER { Training::CONFIG_KEY } else { key.as_str() };
-        if !of_slot(key) && !own.contains(&key) {
+        if !of_part(key) && !own.contains(&key) {
             winner.metadata.insert(key.to_owned(), text.clone());
         }
     }
@@ -295,17 +313,16 @@ fn prefix(slot: usize) -> String {
     format!("{SLOT}{slot}.")
 }
 
-/// The checkpoint of a slot's training.
-fn part_of(checkpoint: &Checkpoint, slot: usize) -> Checkpoint {
-    let prefix = prefix(slot);
+/// What [`put_part`] put into a checkpoint.
+fn part_of(checkpoint: &Checkpoint, prefix: &str) -> Checkpoint {
     let mut part = Checkpoint::new(checkpoint.tick);
     for tensor in &checkpoint.tensors {
-        if let Some(name) = tensor.name.strip_prefix(&prefix) {
+        if let Some(name) = tensor.name.strip_prefix(prefix) {
             part.tensors.push(autogan_run::TensorData { name: name.into(), ..tensor.clone() });
         }
     }
     for (key, text) in &checkpoint.metadata {
-        if let Some(key) = key.strip_prefix(&prefix) {
+        if let Some(key) = key.strip_prefix(prefix) {
             part.metadata.insert(key.to_owned(), text.clone());
         }
     }

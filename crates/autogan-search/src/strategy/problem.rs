@@ -9,7 +9,8 @@ use crate::config::{
 };
 use crate::error::Result;
 
-/// The architectures of three cells that `config` allows, and the lengths of its trainings.
+/// The architectures of three cells that `config` allows, and the lengths of its trainings; before these the score on shared
+/// weights, where there is a supernet. The training of the supernet is taken off the budget.
 pub(super) fn problem(config: &SearchConfig) -> Result<Problem> {
     let c = &config.strategy;
     let allowed = config.allowed()?;
@@ -26,8 +27,32 @@ pub(super) fn problem(config: &SearchConfig) -> Result<Problem> {
         cost: length as f64 + (at + 1) as f64 * score_cost(config),
         continues: true,
     };
-    let fidelities = c.lengths.iter().enumerate().map(fidelity).collect();
-    Ok(Problem { space, fidelities, budget: c.budget })
+    let shared = (c.supernet_iterations > 0).then(|| Fidelity {
+        name: "shared weights".into(),
+        cost: score_cost(config),
+        continues: false,
+    });
+    let lengths = c.lengths.iter().enumerate().map(fidelity);
+    let fidelities = shared.into_iter().chain(lengths).collect();
+    Ok(Problem { space, fidelities, budget: c.budget - c.supernet_iterations as f64 })
+}
+
+/// What is asked for at a fidelity of [`problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// A score on shared weights.
+    Shared,
+    /// A training of so many G iterations.
+    Training(u64),
+}
+
+/// What is asked for at a fidelity; `None` where there is no such fidelity.
+pub(super) fn measure(config: &SearchConfig, fidelity: usize) -> Option<Measure> {
+    let c = &config.strategy;
+    match fidelity.checked_sub(usize::from(c.supernet_iterations > 0)) {
+        None => Some(Measure::Shared),
+        Some(at) => c.lengths.get(at).copied().map(Measure::Training),
+    }
 }
 
 /// What a score costs, in G iterations.

@@ -12,7 +12,9 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use super::paused::Paused;
+use super::problem::{Measure, measure};
 use super::slot::Slot;
+use super::warm::Warm;
 use crate::config::{RewardConfig, RewardMetric, SearchConfig, TrainingConfig};
 use crate::derivation::{found_archs, median};
 use crate::event::SampleGrid;
@@ -26,7 +28,7 @@ use crate::streams::Streams;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StrategyPhase {
-    /// The strategy asks for trainings.
+    /// The supernet is trained, where there is one; then the strategy asks for trainings.
     #[default]
     Explore,
     /// The winner and what it is to be read against are trained with seeds of their own.
@@ -47,7 +49,8 @@ pub struct StrategyPosition {
     pub begun: u64,
     /// Trainings of this phase that have ended.
     pub ended: u64,
-    /// What the trainings of the strategy cost, in G iterations; those that go on included.
+    /// What the strategy's trainings cost, and scores on shared weights, in G iterations; trainings that go on included, but
+    /// not the training of the supernet.
     pub spent: f64,
     /// D steps of all trainings that have ended.
     pub d_steps: u64,
@@ -55,10 +58,10 @@ pub struct StrategyPosition {
     pub images: ImageCount,
 }
 
-/// A training that has ended.
+/// A training that has ended, or a score on shared weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
-    /// The purpose of the training.
+    /// Its purpose.
     pub kind: TrialKind,
     /// Its number among those of its kind, from 0.
     pub step: u64,
@@ -66,7 +69,7 @@ pub struct Evaluated {
     pub arch: Arch,
     /// Which training of its architecture it is among those that the strategy asked for, from 0.
     pub repeat: usize,
-    /// G iterations at which it ended.
+    /// G iterations at which it ended; of a score on shared weights those of the supernet.
     pub length: u64,
     /// −ln of the Fréchet distance to the training images; `None` when the networks diverged.
     pub value: Option<f64>,
@@ -86,7 +89,7 @@ pub enum StrategyEvent {
     },
     /// Trainings went on.
     Advanced {
-        /// What trainings of the strategy cost, of those that have ended and of what is done of the others.
+        /// What is spent of the budget: the supernet, trainings that have ended, and what is done of the others.
         spent: f64,
         /// The architectures that are trained.
         archs: Vec<Arch>,
@@ -126,6 +129,8 @@ pub struct StrategySearch {
     pub(super) slots: Vec<Option<Slot>>,
     pub(super) pools: Vec<rayon::ThreadPool>,
     pub(super) paused: Paused,
+    /// The supernet, as long as the strategy may ask for its scores.
+    pub(super) warm: Option<Warm>,
     /// The averaged generator of the winner, once it is trained anew.
     pub(super) winner: Option<Checkpoint>,
 }
@@ -156,7 +161,27 @@ impl StrategySearch {
 
     /// The number of trainings that the strategy was told of.
     pub fn trainings(&self) -> u64 {
-        self.state.observations.len() as u64
+        self.trained().count() as u64
+    }
+
+    /// The number of scores on shared weights that the strategy was told of.
+    pub fn shared_scores(&self) -> u64 {
+        self.state.observations.len() as u64 - self.trainings()
+    }
+
+    /// What is spent of the budget.
+    pub fn spent(&self) -> f64 {
+        let supernet = match &self.warm {
+            Some(warm) => warm.done(),
+            None => self.config.strategy.supernet_iterations,
+        };
+        supernet as f64 + self.position.spent
+    }
+
+    /// The observations of trainings.
+    pub(super) fn trained(&self) -> impl Iterator<Item = &Observation> {
+        let is_training = |fidelity| measure(&self.config, fidelity) != Some(Measure::Shared);
+        self.state.observations.iter().filter(move |one| is_training(one.query.fidelity))
     }
 
     /// What the strategy would return now.
@@ -199,7 +224,7 @@ impl StrategySearch {
     fn top(&self) -> Vec<FoundArch> {
         let Some(lead) = &self.state.lead else { return Vec::new() };
         let mut seen: BTreeMap<&Point, (usize, Vec<Option<f64>>)> = BTreeMap::new();
-        for Observation { query, value, .. } in &self.state.observations {
+        for Observation { query, value, .. } in self.trained() {
             let (fidelity, values) = seen.entry(&query.point).or_default();
             if query.fidelity > *fidelity {
                 (*fidelity, *values) = (query.fidelity, Vec::new());

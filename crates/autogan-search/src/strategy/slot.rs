@@ -16,7 +16,7 @@ use crate::job::Job;
 use crate::scratch::{Reals, Training, TrainingPosition};
 
 /// G iterations that a training goes on for in one unit of work.
-const ITERATIONS: u64 = 20;
+pub(super) const ITERATIONS: u64 = 20;
 
 /// The purpose of a training, and what it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

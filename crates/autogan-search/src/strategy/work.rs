@@ -7,7 +7,7 @@ use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{Observation, Query};
 use rand::Rng;
 
-use super::problem::score_cost;
+use super::problem::{Measure, measure, score_cost};
 use super::search::{Evaluated, StrategyEvent, StrategyPhase, StrategySearch};
 use super::slot::{Slot, Task};
 use crate::config::ConfigError;
@@ -24,10 +24,17 @@ impl StrategySearch {
         if self.position.tick == 0 {
             reporter.event(&StrategyEvent::Real { value: self.real() });
         }
-        self.ask()?;
+        if self.warm.as_ref().is_some_and(|warm| !warm.is_ready()) {
+            return self.warm_up(reporter);
+        }
+        if self.ask(reporter)? {
+            // Scores on shared weights are a unit of their own where nothing is trained.
+            reporter.event(&StrategyEvent::Advanced { spent: self.spent(), archs: Vec::new() });
+            return Ok(());
+        }
         if self.slots.iter().all(Option::is_none) {
-            if self.state.observations.is_empty() {
-                let (key, found) = ("strategy.budget", self.problem.budget);
+            if self.trainings() == 0 {
+                let (key, found) = ("strategy.budget", self.config.strategy.budget);
                 let expected = "enough for one training that the strategy asks for";
                 return Err(ConfigError::value(key, expected, found).into());
             }
@@ -37,6 +44,7 @@ impl StrategySearch {
                 return Err(SearchError::Diverged { what, value: f64::NAN, stage, iteration: 0 });
             }
             (self.position.begun, self.position.ended) = (0, 0);
+            self.warm = None;
             self.position.phase = StrategyPhase::Derive;
             return Ok(());
         }
@@ -68,47 +76,68 @@ impl StrategySearch {
         Ok(())
     }
 
-    /// Fills free slots with what the strategy asks for, as long as it can be paid.
-    fn ask(&mut self) -> Result<()> {
+    /// Scores what the strategy asks for on shared weights, and fills free slots with the trainings that it asks for, as long
+    /// as both can be paid. True when it scored and nothing is trained, so that there is more to ask.
+    fn ask(&mut self, reporter: &mut dyn Reporter<StrategyEvent>) -> Result<bool> {
         let free: Vec<usize> =
             (0..self.slots.len()).filter(|&at| self.slots[at].is_none()).collect();
         if free.is_empty() || self.state.exhausted {
-            return Ok(());
+            return Ok(false);
         }
         let queries = self.strategy.ask(free.len())?;
         let waits = free.len() < self.slots.len();
         self.state.exhausted = queries.is_empty() && !waits;
-        for (at, query) in free.into_iter().zip(queries) {
-            let task = self.task(query)?;
-            if self.position.spent + task.cost > self.problem.affordable() {
+        let (mut free, mut scored) = (free.into_iter(), false);
+        for query in queries {
+            let arch = self.problem.space.arch(&query.point).ok_or_else(|| not_asked(&query))?;
+            let measure = measure(&self.config, query.fidelity).ok_or_else(|| not_asked(&query))?;
+            let cost = match measure {
+                Measure::Shared => score_cost(&self.config),
+                Measure::Training(length) => self.cost(&query, length),
+            };
+            if self.position.spent + cost > self.problem.affordable() {
                 self.state.exhausted = true;
-                return Ok(());
+                break;
             }
-            self.position.spent += task.cost;
-            self.slots[at] = Some(self.open(task)?);
-            self.position.begun += 1;
+            self.position.spent += cost;
+            match measure {
+                Measure::Shared => {
+                    self.score_shared(query, &arch, reporter)?;
+                    scored = true;
+                }
+                Measure::Training(length) => {
+                    let task = self.task(query, arch, length);
+                    let slot = self.open(task)?;
+                    let at = free.next().ok_or_else(|| {
+                        SearchError::Checkpoint("the strategy asks for more than was free".into())
+                    })?;
+                    self.slots[at] = Some(slot);
+                    self.position.begun += 1;
+                }
+            }
         }
-        Ok(())
+        Ok(scored && self.slots.iter().all(Option::is_none))
+    }
+
+    /// What a training costs that goes to this length, beyond what was paid for it before.
+    fn cost(&self, query: &Query, length: u64) -> f64 {
+        let before = self.length_before(query).unwrap_or(0);
+        (length - before) as f64 + score_cost(&self.config)
     }
 
     /// The training that a query asks for.
-    fn task(&self, query: Query) -> Result<Task> {
-        let wrong = || SearchError::Checkpoint(format!("the strategy asks for {query:?}"));
-        let arch = self.problem.space.arch(&query.point).ok_or_else(wrong)?;
-        let lengths = &self.config.strategy.lengths;
-        let length = *lengths.get(query.fidelity).ok_or_else(wrong)?;
-        let before = self.length_before(&query).unwrap_or(0);
-        Ok(Task {
+    fn task(&self, query: Query, arch: Arch, length: u64) -> Task {
+        Task {
             kind: TrialKind::Trained,
             step: self.position.begun,
             seed: self.seed(&format!("seed.{arch}"), query.repeat as u64),
-            cost: (length - before) as f64 + score_cost(&self.config),
+            cost: self.cost(&query, length),
             seconds: 0.0,
             arch,
             query: Some(query),
             from: TrainingPosition::default(),
             length,
-        })
+        }
     }
 
     /// The length to which the training of a query has come before.
@@ -118,8 +147,13 @@ impl StrategySearch {
             (&other.point, other.repeat) == (&query.point, query.repeat)
                 && other.fidelity < query.fidelity
         };
-        let fidelities = self.state.observations.iter().filter(same).map(|o| o.query.fidelity);
-        fidelities.max().map(|fidelity| self.config.strategy.lengths[fidelity])
+        let lengths = self.trained().filter(same).filter_map(|one| {
+            match measure(&self.config, one.query.fidelity) {
+                Some(Measure::Training(length)) => Some(length),
+                Some(Measure::Shared) | None => None,
+            }
+        });
+        lengths.max()
     }
 
     /// The `n`-th training at the end: the winner's, then those of random architectures.
@@ -187,8 +221,8 @@ impl StrategySearch {
         };
         let to_come: f64 = open.iter().map(to_come).sum();
         let spent = match self.position.phase {
-            StrategyPhase::Explore => self.position.spent - to_come,
-            StrategyPhase::Derive | StrategyPhase::Done => self.position.spent,
+            StrategyPhase::Explore => self.spent() - to_come,
+            StrategyPhase::Derive | StrategyPhase::Done => self.spent(),
         };
         reporter.event(&StrategyEvent::Advanced { spent, archs });
         Ok(())
@@ -270,7 +304,7 @@ impl StrategySearch {
         counted.images.scored += self.config.reward.images as u64;
     }
 
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         observation: Observation,
         reporter: &mut dyn Reporter<StrategyEvent>,
@@ -285,6 +319,11 @@ impl StrategySearch {
         }
         Ok(())
     }
+}
+
+/// The error of a query that is none of the problem.
+fn not_asked(query: &Query) -> SearchError {
+    SearchError::Checkpoint(format!("the strategy asks for {query:?}"))
 }
 
 /// The name of a training that is paused at this length.

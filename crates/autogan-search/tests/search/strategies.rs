@@ -1,5 +1,6 @@
 //! Searches by trainings from scratch: what they spend, and that they go on with the same bits.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,15 +56,18 @@ fn evaluated(events: &[StrategyEvent]) -> Vec<&Evaluated> {
     evaluated.collect()
 }
 
-/// What a run leaves that must not depend on interruptions: the result, and every trial.
-fn left(dir: &RunDir) -> (Vec<u8>, Vec<String>) {
+/// What a run leaves that must not depend on interruptions: the result, every trial, and the counts of images.
+fn left(dir: &RunDir) -> (Vec<u8>, Vec<String>, Vec<f64>) {
     let store = StoreReader::open(&dir.store_path()).unwrap();
     let trials = store.trials(TrialFilter::ALL).unwrap();
     let rows = trials.iter().map(|trial| {
         let row = &trial.row;
         format!("{} {} {} {:?} {}", row.tick, row.kind, row.step, row.reward, row.arch)
     });
-    (fs::read(dir.arch_path()).unwrap(), rows.collect())
+    let counts = ["images/real", "images/fake", "images/scored"]
+        .map(|tag| store.series(tag).unwrap().last().unwrap().row.value);
+    assert!(counts.iter().all(|count| *count > 0.0));
+    (fs::read(dir.arch_path()).unwrap(), rows.collect(), counts.to_vec())
 }
 
 #[test]
@@ -121,11 +125,13 @@ impl Reporter<StrategyEvent> for StopAt<'_> {
 #[test]
 fn a_stopped_search_leaves_what_an_uninterrupted_one_leaves() {
     let parent = tempfile::tempdir().unwrap();
-    for strategy in ["halving", "led_halving"] {
-        let config = config(strategy, &[]);
-        let (whole, _) = run(&config, &parent.path().join(format!("{strategy}-whole")));
+    let warm: &[&str] = &["strategy.supernet_iterations=50"];
+    let cases = [("halving", &[][..]), ("led_halving", &[]), ("led_halving", warm)];
+    for (n, (strategy, settings)) in cases.into_iter().enumerate() {
+        let config = config(strategy, settings);
+        let (whole, _) = run(&config, &parent.path().join(format!("{n}-whole")));
         // It is stopped again and again, each time three units later.
-        let path = parent.path().join(format!("{strategy}-stopped"));
+        let path = parent.path().join(format!("{n}-stopped"));
         let stop = AtomicBool::new(false);
         let search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
         let host = Host::detect("cpu");
@@ -146,13 +152,59 @@ fn a_stopped_search_leaves_what_an_uninterrupted_one_leaves() {
             assert!(stops < 200, "the search does not end");
         }
         assert!(stops > 4, "{stops} stops");
-        assert_eq!(left(&dir), left(&whole), "{strategy}");
+        assert_eq!(left(&dir), left(&whole), "{strategy} {settings:?}");
     }
 }
 
 #[test]
+fn a_supernet_is_trained_first_and_its_scores_are_told() {
+    let parent = tempfile::tempdir().unwrap();
+    let settings = ["strategy.supernet_iterations=50", "strategy.at_once=1"];
+    let config = config("led_halving", &settings);
+    let (_, events) = run(&config, parent.path());
+    let all = evaluated(&events);
+    let of = |kind| all.iter().filter(move |one| one.kind == kind);
+    // A tenth of what the supernet left of the budget, (260 − 50) · 0.1 = 21, at 16 · 0.05 = 0.8 a score.
+    assert_eq!(config.reward.images, 16);
+    let shared: Vec<_> = of(TrialKind::Shared).collect();
+    assert_eq!(shared.len(), 26);
+    assert!(shared.iter().zip(0..).all(|(one, n)| (one.step, one.length) == (n, 50)));
+    let archs: BTreeSet<String> = shared.iter().map(|one| one.arch.to_string()).collect();
+    assert_eq!(archs.len(), shared.len(), "no architecture is scored twice");
+    let values: Vec<f64> = shared.iter().filter_map(|one| one.value).collect();
+    assert!(values.len() == shared.len() && values.iter().any(|value| *value != values[0]));
+    assert!(of(TrialKind::Trained).count() > 3);
+    let first = all.iter().position(|one| one.kind == TrialKind::Trained).unwrap();
+    assert!(all[..first].iter().all(|one| one.kind == TrialKind::Shared) && first == shared.len());
+    // The supernet is part of the budget.
+    let spent = events.iter().filter_map(|event| match event {
+        StrategyEvent::Advanced { spent, .. } => Some(*spent),
+        _ => None,
+    });
+    let spent: Vec<f64> = spent.collect();
+    assert_eq!(spent[..3], [20.0, 40.0, 50.0]);
+    assert!(spent.iter().all(|spent| *spent <= 260.0 + 1e-9), "{spent:?}");
+}
+
+#[test]
+fn a_supernet_that_is_trained_longer_scores_otherwise() {
+    let parent = tempfile::tempdir().unwrap();
+    let scores = [5, 6].map(|iterations| {
+        let setting = format!("strategy.supernet_iterations={iterations}");
+        let config = config("led_halving", &[&setting, "strategy.at_once=1"]);
+        let (_, events) = run(&config, &parent.path().join(iterations.to_string()));
+        let shared = evaluated(&events).into_iter().filter(|one| one.kind == TrialKind::Shared);
+        shared.map(|one| (one.arch.to_string(), one.value.unwrap())).collect::<BTreeMap<_, _>>()
+    });
+    // Both score the same architectures, which follow from the seed.
+    assert!(scores[0].keys().eq(scores[1].keys()) && scores[0].len() > 10);
+    assert!(scores[0].iter().all(|(arch, value)| scores[1][arch] != *value));
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
-    let config = config("led_halving", &["strategy.at_once=3"]);
+    let settings = ["strategy.at_once=3", "strategy.supernet_iterations=30"];
+    let config = config("led_halving", &settings);
     let parent = tempfile::tempdir().unwrap();
     let all = [1, 2, 4].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -184,6 +236,17 @@ fn a_budget_on_parameters_holds_for_what_is_trained() {
     assert!(!search.advance(&mut Silent).unwrap(), "the search is over");
 }
 
+/// A reporter that asks to stop when a training of 45 iterations ends.
+struct StopAtMiddle<'a>(&'a AtomicBool);
+
+impl Reporter<StrategyEvent> for StopAtMiddle<'_> {
+    fn event(&mut self, event: &StrategyEvent) {
+        if let StrategyEvent::Evaluated(Evaluated { length: 45, .. }) = event {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 #[test]
 fn a_search_goes_on_from_the_checkpoint_before_the_last() {
     let parent = tempfile::tempdir().unwrap();
@@ -195,28 +258,26 @@ fn a_search_goes_on_from_the_checkpoint_before_the_last() {
     let (stop, host) = (AtomicBool::new(false), Host::detect("cpu"));
     let search = StrategySearch::new(config.clone(), inputs(&config)).unwrap();
     let mut session = Session::start(search, RunPlace::At(&path), &host).unwrap();
-    session.run(&mut StopAt(6, &stop), &options(&stop)).unwrap();
-    session.finish().unwrap();
-    let dir = RunDir::open(&path).unwrap();
-    let mut robbed = 0;
-    while dir.arch().unwrap().is_none() {
-        // By now trainings may have been paused that the older checkpoint does not know of.
-        let ticks = dir.checkpoints().ticks().unwrap();
-        if let [_, newest] = ticks[..]
-            && robbed < 6
-        {
+    let dir = session.dir().clone();
+    let mut robbed = Vec::new();
+    loop {
+        session.run(&mut StopAtMiddle(&stop), &options(&stop)).unwrap();
+        session.finish().unwrap();
+        if dir.arch().unwrap().is_some() {
+            break;
+        }
+        // The newest checkpoint is of the end of the training, which was then paused anew. The one before knows only that
+        // it was paused at 10 iterations. Each is robbed once.
+        let [_, newest] = dir.checkpoints().ticks().unwrap()[..] else { panic!("two checkpoints") };
+        if !robbed.contains(&newest) {
             fs::remove_file(dir.checkpoints().path(newest)).unwrap();
-            robbed += 1;
+            robbed.push(newest);
         }
         stop.store(false, Ordering::Relaxed);
         let resumption = Resumption::open(dir.clone(), &host).unwrap();
-        let inputs = || Ok(inputs(&config));
-        let mut session: Session<StrategySearch> =
-            resumption.session(config.clone(), &[], inputs).unwrap();
-        session.run(&mut StopAt(5, &stop), &options(&stop)).unwrap();
-        session.finish().unwrap();
+        session = resumption.session(config.clone(), &[], || Ok(inputs(&config))).unwrap();
     }
-    assert!(robbed > 2, "{robbed} checkpoints");
+    assert!(robbed.len() > 2, "{robbed:?}");
     assert_eq!(left(&dir), left(&whole));
 }
 
