@@ -246,6 +246,9 @@ def main_branch(folder):
     """torch-fidelity's MIND of the main branch, by its file: the published package has none."""
     import importlib.util
 
+    from torch_fidelity.helpers import DEFAULTS
+
+    DEFAULTS.setdefault("mind_num_projections", 1000)
     spec = importlib.util.spec_from_file_location("metric_mind", folder / "torch_fidelity" / "metric_mind.py")
     module = importlib.util.module_from_spec(spec)
     try:
