@@ -303,7 +303,9 @@ mod tests {
         assert!(found.wanted.inception_score && found.wanted.fid);
         assert!(!found.wanted.comparisons.any());
         assert_eq!(found.refused[0], "ref has no mu_s");
-        assert!(found.refused[1..].iter().all(|fault| fault.contains("needs images, and ref")));
+        let only = " images, and ref holds only their mean and covariance";
+        assert!(found.refused[1..].iter().all(|fault| fault.ends_with(only)), "{found:?}");
+        assert_eq!(found.refused.len(), 6);
         assert!(plan("", &[images, stored], &[images, stored]).wanted.comparisons.sfid);
 
         // Two sets of statistics have no halves; one of them has.

@@ -11,10 +11,10 @@ use autogan_metrics::io::{
 use clap::ArgGroup;
 use serde_json::json;
 
-use super::{Options, pipe};
 use super::looked::Looked;
 use super::named::{PUBLISHED, STATS, registry};
 use super::sets::{Set, Sets};
+use super::{Options, pipe};
 
 /// Keep mean and covariance of images, or list the names under which they are kept.
 #[derive(Debug, clap::Args)]
@@ -111,7 +111,11 @@ fn keep(args: &Args, input: &str) -> anyhow::Result<()> {
         ),
         None => made(&mut sets, looked)?,
     };
-    let data = args.about.clone().or(stored.note.data.clone()).unwrap_or_else(|| pipe::label(input).to_owned());
+    let data = args
+        .about
+        .clone()
+        .or(stored.note.data.clone())
+        .unwrap_or_else(|| pipe::label(input).to_owned());
     let made = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let note = StatsNote { data: Some(data), made: stored.note.made.clone().or(Some(made)) };
     target.write(args, &StoredStatistics { note, ..stored })
