@@ -149,6 +149,9 @@ impl StatsRegistry {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::GaussianStats;
     use crate::io::{StatsNote, read_statistics, summarise_statistics};
@@ -218,18 +221,25 @@ mod tests {
     fn one_of_several_writers_wins() {
         let dir = tempfile::tempdir().unwrap();
         let registry = StatsRegistry::new(dir.path());
-        let won = std::sync::atomic::AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for i in 0..8 {
-                let (registry, won) = (&registry, &won);
-                scope.spawn(move || {
-                    let saved = registry.save("x", &stored(i.into()), false).is_ok();
-                    won.fetch_add(saved.into(), std::sync::atomic::Ordering::SeqCst);
-                });
-            }
-        });
-        assert_eq!(won.into_inner(), 1);
-        assert!(read_statistics(registry.find("x").unwrap().unwrap()).is_ok());
+        // Many rounds, so that two writers are between their look and their write at the same time in one of them.
+        for round in 0..30 {
+            let (name, start) = (format!("x{round}"), Barrier::new(8));
+            let won = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for i in 0..8 {
+                    let (registry, won, name, start) = (&registry, &won, &name, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        let saved = registry.save(name, &stored(i.into()), false).is_ok();
+                        won.fetch_add(saved.into(), Ordering::SeqCst);
+                    });
+                }
+            });
+            assert_eq!(won.into_inner(), 1);
+            assert!(read_statistics(registry.find(&name).unwrap().unwrap()).is_ok());
+            registry.remove(&name).unwrap();
+        }
+        registry.save("x", &stored(1.0), false).unwrap();
         let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
         assert_eq!(files.len(), 2, "the statistics and the lock: {files:?}");
     }
