@@ -36,7 +36,7 @@ fn zipped(path: &Path, name: &str, bytes: &[u8]) {
 }
 
 /// A `.npy` of doubles.
-fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
+pub fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
     let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
@@ -46,19 +46,19 @@ fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
 }
 
 /// Statistics as pytorch-fid writes them, of two features.
-fn foreign(path: &Path, mean: [f64; 2]) {
+pub fn foreign(path: &Path, mean: [f64; 2]) {
     let cov = npy("(2, 2)", &[1., 0., 0., 1.]);
     archive(path, &[("mu", npy("(2,)", &mean)), ("sigma", cov)]);
 }
 
 /// Statistics as ADM's evaluator writes them: of two features, and of one spatial feature.
-fn spatial(path: &Path, mean: [f64; 2], mean_of_spatial: f64) {
+pub fn spatial(path: &Path, mean: [f64; 2], mean_of_spatial: f64) {
     let cov = npy("(2, 2)", &[1., 0., 0., 1.]);
     let of_spatial = [("mu_s", npy("(1,)", &[mean_of_spatial])), ("sigma_s", npy("(1, 1)", &[1.]))];
     archive(path, &[&[("mu", npy("(2,)", &mean)), ("sigma", cov)][..], &of_spatial].concat());
 }
 
-fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
+pub fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
     let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
     for (name, bytes) in arrays {
         zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
@@ -68,7 +68,7 @@ fn archive(path: &Path, arrays: &[(&str, Vec<u8>)]) {
 }
 
 /// Statistics in our own format, of two features of `extractor`.
-fn own(path: &Path, extractor: &str, weights: &str) {
+pub fn own(path: &Path, extractor: &str, weights: &str) {
     let stats =
         GaussianStats { count: Some(9000), mean: vec![0.0, 1.0], cov: vec![1.0, 0.0, 0.0, 1.0] };
     let protocol = StatsProtocol {

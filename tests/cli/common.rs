@@ -44,7 +44,7 @@ impl CommandOutput {
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autogan"));
     command.current_dir(dir).env("HF_HUB_OFFLINE", "1");
-    command.env_remove("RUST_LOG").env_remove("AUTOGAN_CALLED_AS");
+    command.env_remove("RUST_LOG").env_remove("AUTOGAN_CALLED_AS").env_remove("AUTOGAN_STATS_DIR");
     command
 }
 

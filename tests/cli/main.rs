@@ -11,6 +11,9 @@ mod dashboard;
 mod dry_run;
 mod eval;
 mod export;
+#[path = "../../crates/autogan-hub/tests/hub/server.rs"]
+#[allow(dead_code)] // the tests of the hub use more of it
+mod hub_server;
 mod outcome;
 mod pictures;
 mod queries;
@@ -22,6 +25,8 @@ mod run_dir;
 mod sample;
 mod score;
 mod score_inputs;
+mod score_pipe;
+mod score_stats;
 mod stopping;
 mod strategies;
 mod switches;

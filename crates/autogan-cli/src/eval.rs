@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = passes.plan();
     plan.announce()?;
     let (mut report, mut made) = (None, None);
-    for (mut pass, wanted) in passes.needed(&plan) {
+    for (mut pass, wanted) in passes.needed(&plan)? {
         let reference = pass.read()?.pop();
         let source = match made.take() {
             Some(source) => source,

@@ -28,7 +28,7 @@ pub use autogan_hub::Hub;
 pub use batch::Batcher;
 pub use error::{DataError, Result};
 pub use images::{Images, normalise};
-pub use picture::{Picture, decode as decode_picture};
+pub use picture::{Picture, decode as decode_picture, size as picture_size};
 pub use registry::{DATASETS, DatasetSpec, LoadOptions, load};
 pub use resize::resize_plane;
 pub use split::Split;

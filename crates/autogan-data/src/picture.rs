@@ -71,9 +71,27 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
             return Err(refused("8 bits a channel", format!("{colour:?}"), "convert it to 8 bits"));
         }
     };
-    let planes =
-        (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect();
-    Ok(Picture { width, height, planes })
+    Ok(Picture { width, height, planes: planes(&pixels) })
+}
+
+/// Width and height of an encoded picture as its header gives them, without decoding it; none where it gives none.
+pub fn size(bytes: &[u8]) -> Option<(usize, usize)> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some((width as usize, height as usize))
+}
+
+/// Turns `[height, width, 3]` into `[3, height, width]`.
+fn planes(pixels: &[u8]) -> Vec<u8> {
+    let area = pixels.len() / 3;
+    let mut planes = vec![0u8; 3 * area];
+    let (red, others) = planes.split_at_mut(area);
+    let (green, blue) = others.split_at_mut(area);
+    let (colours, _) = pixels.as_chunks::<3>();
+    for (((colour, red), green), blue) in colours.iter().zip(red).zip(green).zip(blue) {
+        [*red, *green, *blue] = *colour;
+    }
+    planes
 }
 
 impl Picture {

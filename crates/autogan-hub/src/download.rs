@@ -12,9 +12,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response};
-use ureq::{Agent, Body};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
-use crate::cache::RepoCache;
+use crate::cache::{RepoCache, is_commit, is_hex};
 use crate::{Hub, HubError, MissingFile, PinnedFile, RepoKind};
 
 /// Attempts in a row that may bring no byte.
@@ -54,6 +55,42 @@ impl Failure {
     }
 }
 
+/// What the hub tells of a file before it is downloaded.
+pub(crate) struct Told {
+    /// The commit that the revision names now.
+    pub commit: Option<String>,
+    /// The hash of a large file.
+    pub sha256: Option<String>,
+}
+
+/// Redirections within the hub that are followed to a file: a repository has a new name.
+const RENAMES: u32 = 3;
+
+/// Asks the hub for the headers of a file, without the place where it is stored.
+pub(crate) fn look(hub: &Hub, cache: &RepoCache, file: &PinnedFile) -> Result<Told, HubError> {
+    let agent = agent(hub);
+    let mut address = address(file);
+    for _ in 0..RENAMES {
+        let response = attempts(&file.to_string(), &cache.place(file), || {
+            (head(hub, &agent, &address), false)
+        })?;
+        let header = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.map(|text| text.trim_start_matches("W/").trim_matches('"').to_owned())
+        };
+        match header("Location").as_deref().and_then(|place| place.strip_prefix('/')) {
+            // The storage of large files has an address of its own, with a host.
+            Some(place) if !place.starts_with('/') => address = place.to_owned(),
+            _ => {
+                let commit = header("X-Repo-Commit").filter(|commit| is_commit(commit));
+                let sha256 = header("X-Linked-Etag").filter(|hash| is_hex(hash, 64));
+                return Ok(Told { commit, sha256 });
+            }
+        }
+    }
+    Ok(Told { commit: None, sha256: None })
+}
+
 /// Downloads what `part` does not hold yet of the file. The content is not checked.
 pub(crate) fn download(
     hub: &Hub,
@@ -61,13 +98,7 @@ pub(crate) fn download(
     file: &PinnedFile,
     part: &Path,
 ) -> Result<(), HubError> {
-    let prefix = match file.kind {
-        RepoKind::Model => "",
-        RepoKind::Dataset => "datasets/",
-    };
-    let revision = utf8_percent_encode(&file.revision, SEGMENT);
-    let name = utf8_percent_encode(&file.filename, PATH);
-    let address = format!("{prefix}{}/resolve/{revision}/{name}", file.repo);
+    let address = address(file);
     let agent = agent(hub);
     let mut reached = size(part);
     attempts(&file.to_string(), &cache.place(file), || {
@@ -76,6 +107,17 @@ pub(crate) fn download(
         reached = reached.max(size(part));
         (result, grew)
     })
+}
+
+/// Where the hub has a file, without the hub's own address.
+fn address(file: &PinnedFile) -> String {
+    let prefix = match file.kind {
+        RepoKind::Model => "",
+        RepoKind::Dataset => "datasets/",
+    };
+    let revision = utf8_percent_encode(&file.revision, SEGMENT);
+    let name = utf8_percent_encode(&file.filename, PATH);
+    format!("{prefix}{}/resolve/{revision}/{name}", file.repo)
 }
 
 /// What the hub answers to a question about a repository; `file` and `place` are for errors.
@@ -128,20 +170,45 @@ fn agent(hub: &Hub) -> Agent {
 
 /// The answer to a GET, from byte `from` on; an error when it is a refusal.
 fn request(hub: &Hub, agent: &Agent, address: &str, from: u64) -> Result<Response<Body>, Failure> {
-    let mut request = agent.get(format!("{}/{address}", hub.endpoint.trim_end_matches('/')));
-    if let Some(token) = &hub.token {
-        request = request.header("Authorization", format!("Bearer {token}"));
-    }
+    let mut request = authorized(hub, agent.get(url(hub, address)));
     if from > 0 {
         request = request.header("Range", format!("bytes={from}-"));
     }
     let response = request.call().map_err(broken)?;
-    let status = response.status();
-    match status.as_u16() {
+    match response.status().as_u16() {
         200 | 206 => Ok(response),
         416 if from > 0 => Ok(response),
-        408 | 429 | 500..=599 => Err(Failure::Transient(said(&response))),
-        code => Err(Failure::Refused(code, said(&response))),
+        _ => Err(refusal(&response)),
+    }
+}
+
+/// The answer to a HEAD; where it points elsewhere, nobody is asked there.
+fn head(hub: &Hub, agent: &Agent, address: &str) -> Result<Response<Body>, Failure> {
+    let request = authorized(hub, agent.head(url(hub, address)));
+    let response = request.config().max_redirects(0).build().call().map_err(broken)?;
+    match response.status().as_u16() {
+        200 | 300..=399 => Ok(response),
+        _ => Err(refusal(&response)),
+    }
+}
+
+fn url(hub: &Hub, address: &str) -> String {
+    format!("{}/{address}", hub.endpoint.trim_end_matches('/'))
+}
+
+/// The request with the token, where there is one.
+fn authorized(hub: &Hub, request: RequestBuilder<WithoutBody>) -> RequestBuilder<WithoutBody> {
+    match &hub.token {
+        Some(token) => request.header("Authorization", format!("Bearer {token}")),
+        None => request,
+    }
+}
+
+/// An answer that is none.
+fn refusal(response: &Response<Body>) -> Failure {
+    match response.status().as_u16() {
+        408 | 429 | 500..=599 => Failure::Transient(said(response)),
+        code => Failure::Refused(code, said(response)),
     }
 }
 

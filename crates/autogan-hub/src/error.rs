@@ -51,6 +51,30 @@ pub enum HubError {
         /// The size of what came.
         bytes: u64,
     },
+    /// The content is not the one that was written down at the first fetch; nothing was kept.
+    #[error(
+        "{file}: expected SHA-256 {recorded}, as at the first fetch, found {found} now; the file was replaced on the hub or \
+         by a mirror, and was not taken: ask its owner why; to take the new one, remove its line from {}", records.display()
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// The hash at the first fetch.
+        recorded: String,
+        /// The hash of what came.
+        found: String,
+        /// The text file that holds the hashes.
+        records: PathBuf,
+    },
+    /// A text names no file on the hub.
+    #[error(
+        "{found}: expected OWNER/NAME/FILE of a repository on the hub, with datasets/ before it for a dataset, @REVISION \
+         behind it where it is not main, and #SHA256 at the end where the hash is known"
+    )]
+    Name {
+        /// The text.
+        found: String,
+    },
     /// The cache cannot be used.
     #[error("{reason}; set HF_HUB_CACHE or HF_HOME to a directory that can be written")]
     Cache {
@@ -70,7 +94,6 @@ pub struct MissingFile {
     pub place: PathBuf,
 }
 
-#[cfg(feature = "fetch")]
 impl HubError {
     pub(crate) fn at(path: &std::path::Path, action: &str, error: &std::io::Error) -> Self {
         HubError::Cache { reason: format!("{}: cannot {action}: {error}", path.display()) }

@@ -36,6 +36,28 @@ pub(crate) fn fill(hub: &Hub, cache: &RepoCache, file: &PinnedFile) -> Result<Pa
     cache.link(file, &blob)
 }
 
+/// Downloads a file whose hash nobody knows, and gives it with the hash that it has. Until then `file` is named by the
+/// hash of its name.
+pub(crate) fn fill_unpinned(
+    hub: &Hub,
+    cache: &RepoCache,
+    file: &PinnedFile,
+) -> Result<(PinnedFile, PathBuf), HubError> {
+    let _lock = cache.lock(file)?;
+    let part = cache.blob(file).with_extension("incomplete");
+    create_parent(&part)?;
+    // The beginning of a file that may have changed since is of no use.
+    if part.exists() {
+        remove(&part)?;
+    }
+    download(hub, cache, file, &part)?;
+    let found = PinnedFile { sha256: sha256(&part)?.into(), ..file.clone() };
+    let blob = cache.blob(&found);
+    fs::rename(&part, &blob).map_err(|e| HubError::at(&blob, "move the file there", &e))?;
+    let path = cache.link(&found, &blob)?;
+    Ok((found, path))
+}
+
 impl RepoCache {
     /// Waits until no other process downloads this file; Python takes the same lock. The system releases it when the
     /// file is closed, also when the process dies.

@@ -8,8 +8,9 @@ use autogan_metrics::{
 
 use super::names::Metric;
 use super::plan::Wanted;
+use super::protocol::check_comparable;
 use super::report::Report;
-use super::sets::{Set, check_comparable};
+use super::sets::Set;
 
 /// Neighbour whose distance makes the radius of precision and recall.
 pub const NEIGHBOURS: usize = 3;

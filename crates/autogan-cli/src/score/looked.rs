@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use autogan_metrics::GaussianStats;
 use autogan_metrics::io::{ImageSource, Input, StoredStatistics};
+use autogan_metrics::{GaussianStats, Matrix};
 
 /// An input that was looked at: nothing of it is decoded yet.
 pub struct Looked {
@@ -26,8 +26,21 @@ impl Looked {
     pub fn images(&self) -> Option<&ImageSource> {
         match &*self.input {
             Input::Images(images) | Input::ImagesWithStatistics(images, _) => Some(images),
-            Input::Statistics(_) => None,
+            Input::Statistics(_) | Input::Features(_) => None,
         }
+    }
+
+    /// Features that another program made, where the file holds them in place of images.
+    pub fn features(&self) -> Option<&Matrix> {
+        match &*self.input {
+            Input::Features(features) => Some(features),
+            _ => None,
+        }
+    }
+
+    /// Whether its spatial features are compared.
+    pub fn is_spatial(&self) -> bool {
+        self.spatial
     }
 
     /// What the file stores besides images, where it stores any.
@@ -35,7 +48,7 @@ impl Looked {
         match &*self.input {
             Input::Statistics(stored) => Some(stored),
             Input::ImagesWithStatistics(_, stored) => Some(stored),
-            Input::Images(_) => None,
+            Input::Images(_) | Input::Features(_) => None,
         }
     }
 
@@ -52,10 +65,16 @@ impl Looked {
     /// What was found and what is taken of it, in a line.
     pub fn line(&self) -> String {
         let label = &self.label;
+        if let Some(features) = self.features() {
+            return format!("{label}: features of {} images", features.rows());
+        }
         let Some(images) = self.images() else {
-            return format!("{label}: mean and covariance, no images");
+            return format!("{label}: mean and covariance, no images{}", self.known());
         };
-        let mut line = format!("{label}: {} images", images.len());
+        let Some(count) = images.count() else {
+            return format!("{label}: images up to the end of the pipe");
+        };
+        let mut line = format!("{label}: {count} images");
         if !images.left_out().is_empty() {
             line.push_str(&format!("; left out: {}", images.left_out()));
         }
@@ -66,5 +85,15 @@ impl Looked {
             (Some(_), None) => "FID reads",
         };
         line + &format!("; {distances} the mean and covariance beside them, all else the images")
+    }
+
+    /// What the file tells of its statistics, in brackets.
+    fn known(&self) -> String {
+        let Some(stored) = self.stored() else { return String::new() };
+        let of = stored.stats.count.map(|count| format!("of {count} images"));
+        let follows = stored.protocol.as_ref().map(|protocol| protocol.extractor.clone());
+        let known: Vec<String> =
+            [stored.note.data.clone(), of, follows].into_iter().flatten().collect();
+        if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
     }
 }

@@ -3,12 +3,16 @@
 mod compare;
 mod extractor;
 mod looked;
+mod named;
 mod names;
 mod passes;
+mod pipe;
 mod plan;
+mod protocol;
 mod report;
 mod sets;
 mod settings;
+mod stats;
 
 pub use names::Names;
 pub use passes::Passes;
@@ -21,13 +25,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use autogan_files::atomic;
 use autogan_metrics::inception::{Preset, Tap};
-use autogan_metrics::io::write_statistics;
 use candle_core::Device;
 use indicatif::ProgressBar;
 
-use self::sets::Sets;
+use self::pipe::PipeArgs;
 use crate::device;
 use crate::terminal::bar;
 
@@ -40,8 +42,8 @@ use crate::terminal::bar;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Images to score: a directory, a .zip, an .npz (images, statistics or both), an .npy, a CIFAR-10 .bin, or a dataset
-    /// such as cifar10-train
+    /// Images to score: a directory, a .zip, an .npz (images, statistics or both), an .npy, a CIFAR-10 .bin, a dataset
+    /// such as cifar10-train, stats:NAME, hub:OWNER/NAME/FILE.npz, or - for raw pixels from a pipe (--raw)
     #[arg(value_name = "GEN")]
     generated: Option<String>,
     /// Real images to compare with, or their statistics
@@ -70,20 +72,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Write mean and covariance of images, readable by pytorch-fid.
-    Stats(StatsArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct StatsArgs {
-    /// Images, as for `autogan score`
-    #[arg(value_name = "REF")]
-    input: String,
-    /// File to write, .npz with mu and sigma
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    #[command(flatten)]
-    options: Options,
+    /// Keep mean and covariance of images: as a file that pytorch-fid reads, or under a name; list the names.
+    Stats(stats::Args),
 }
 
 /// What all forms of the command share.
@@ -116,6 +106,8 @@ pub struct Options {
     /// Threads that decode images; all cores without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     num_workers: Option<u32>,
+    #[command(flatten)]
+    pipe: PipeArgs,
     /// Read sub-directories too
     #[arg(long)]
     recursive: bool,
@@ -205,6 +197,7 @@ impl Options {
     pub fn check(&self) -> anyhow::Result<()> {
         ensure!(self.splits > 0, "--splits: expected at least 1, found 0");
         self.settings.check()?;
+        self.pipe.check()?;
         let unused = [
             ("--preset", self.preset.is_some()),
             ("--dims", self.dims.is_some()),
@@ -232,7 +225,7 @@ impl Options {
 /// when weights cannot be had, or protocols are mixed. The code is 1 when some of the scores could not be computed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(Command::Stats(stats)) = &args.command {
-        return write_stats(stats).map(|()| ExitCode::SUCCESS);
+        return stats::run(stats).map(|()| ExitCode::SUCCESS);
     }
     args.options.check()?;
     let first = args.generated.as_ref().or(args.input1.as_ref());
@@ -251,11 +244,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let inputs: Vec<&str> =
         std::iter::once(first).chain(second.filter(|_| two)).map(String::as_str).collect();
     let passes = Passes::look(&args.options, spatial.as_ref(), wanted, &inputs, None)?;
-    let plan = passes.plan();
+    let mut plan = passes.plan();
     plan.announce()?;
     let mut report = None;
-    for (mut pass, wanted) in passes.needed(&plan) {
+    for (mut pass, wanted) in passes.needed(&plan)? {
         let mut read = pass.read()?;
+        let wanted = plan.recount(&args.options, wanted, &read);
         let reference = (read.len() > 1).then(|| read.pop()).flatten();
         let generated = read.pop().context("one set is read for each input")?;
         let reference = reference.as_ref();
@@ -269,27 +263,4 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         report.scores(&generated, reference, wanted)?;
     }
     report.context("one score is computed at least")?.finish(&plan, args.json)
-}
-
-fn write_stats(args: &StatsArgs) -> anyhow::Result<()> {
-    args.options.check()?;
-    ensure!(
-        args.output.extension().is_some_and(|e| e == "npz"),
-        "-o {}: expected a name that ends in .npz",
-        args.output.display()
-    );
-    atomic::probe(&args.output)?;
-    let mut sets = Sets::new(&args.options);
-    let looked = sets.look(&[&args.input])?.pop().context("one set is looked at")?;
-    ensure!(looked.stored().is_none(), "{}: these are statistics already", args.input);
-    let set = sets.read(looked)?;
-    let protocol = sets.protocol(set.count().unwrap_or(0));
-    let stats = set.statistics()?;
-    write_statistics(&args.output, &stats, &protocol)?;
-    args.options.note(&format!(
-        "statistics of {} images in {}",
-        protocol.count,
-        args.output.display()
-    ));
-    Ok(())
 }

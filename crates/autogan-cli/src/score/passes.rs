@@ -1,5 +1,7 @@
 //! [`Passes`] send images through a network: once for the features that are asked for, once more for those of sFID.
 
+use autogan_metrics::io::ImageSource;
+
 use super::Options;
 use super::looked::Looked;
 use super::plan::{Outline, Plan, Wanted};
@@ -68,13 +70,19 @@ impl<'a> Passes<'a> {
         self.made.into_iter().chain(looked).collect()
     }
 
-    /// The passes that a plan needs, each with its scores.
-    pub fn needed(self, plan: &Plan) -> impl Iterator<Item = (Pass<'a>, Wanted)> {
+    /// The passes that a plan needs, each with its scores. A pipe is kept for the second of two. It fails when there can be
+    /// no file that keeps it.
+    pub fn needed(self, plan: &Plan) -> anyhow::Result<Vec<(Pass<'a>, Wanted)>> {
         let wanted = plan.wanted;
         let with = move |pass: Pass<'a>| {
             let part = wanted.over(pass.sfid);
             (pass, part)
         };
-        self.passes.into_iter().map(with).filter(|(_, part)| !part.is_empty())
+        let needed: Vec<_> =
+            self.passes.into_iter().map(with).filter(|(_, part)| !part.is_empty()).collect();
+        if let [(first, _), _] = &needed[..] {
+            first.looked.iter().filter_map(Looked::images).try_for_each(ImageSource::keep)?;
+        }
+        Ok(needed)
     }
 }

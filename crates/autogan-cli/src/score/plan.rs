@@ -1,9 +1,11 @@
 //! A [`Plan`] says which of the scores that are asked for can be computed, before the first image is decoded.
 
 use anyhow::bail;
+use autogan_metrics::Matrix;
 
 use super::compare::NEIGHBOURS;
 use super::looked::Looked;
+use super::sets::Set;
 use super::{Comparisons, Options};
 
 /// Images of which two halves can be drawn that have a covariance each.
@@ -51,22 +53,34 @@ pub struct Outline<'a> {
     pub unlike: Option<&'a str>,
     /// Whether the Fréchet distance reads statistics that are stored.
     pub stored: bool,
+    /// Whether there are features without classes in place of images.
+    pub features_only: bool,
 }
 
 impl<'a> Outline<'a> {
-    /// The outline of an input that was looked at.
+    /// The outline of an input that was looked at. A pipe may hold any number of images.
     pub fn of(looked: &'a Looked) -> Self {
+        let features = looked.features();
+        let images = looked.images().map(|images| images.count().unwrap_or(usize::MAX));
         Self {
             label: &looked.label,
-            images: looked.images().map(autogan_metrics::io::ImageSource::len),
+            images: images.or(features.map(Matrix::rows)),
             unlike: looked.unlike.as_deref(),
             stored: looked.stats().is_some(),
+            features_only: features.is_some(),
         }
+    }
+
+    /// The outline of a set that was read, which can be compared.
+    pub fn of_read(set: &'a Set) -> Self {
+        let (label, stored) = (set.label(), set.reads_statistics());
+        let images = set.holds_features().then(|| set.count()).flatten();
+        Self { label, images, unlike: None, stored, features_only: !set.has_classes() }
     }
 
     /// A set of `count` images that are made later.
     pub fn to_be_made(label: &'a str, count: usize) -> Self {
-        Self { label, images: Some(count), unlike: None, stored: false }
+        Self { label, images: Some(count), unlike: None, stored: false, features_only: false }
     }
 
     /// Says why `score` cannot be computed, which needs `least` images.
@@ -112,6 +126,8 @@ impl Plan {
         let need = Need { halves: options.settings.halves() };
         let (score, asked) = ("the Inception Score", &mut wanted.inception_score);
         check(asked, options.is_spatial().then(|| NO_CLASSES.to_owned()));
+        let without = sets.first().filter(|set| set.features_only && set.images.is_some());
+        check(asked, without.map(|set| features_have_no_classes(set.label)));
         let splits = options.splits;
         check(
             asked,
@@ -130,6 +146,16 @@ impl Plan {
         Self { wanted, refused }
     }
 
+    /// Plans a pass anew for sets that were read, of which one may be a pipe whose length nobody knew before. Names what
+    /// cannot be computed of `wanted`, and returns the rest.
+    pub fn recount(&mut self, options: &Options, wanted: Wanted, read: &[Set]) -> Wanted {
+        let sets: Vec<Outline<'_>> = read.iter().map(Outline::of_read).collect();
+        let Self { wanted, refused } = Self::new(options, wanted, &sets, &sets);
+        refused.iter().for_each(|fault| crate::terminal::error(fault));
+        self.refused.extend(refused);
+        wanted
+    }
+
     /// Names what cannot be computed. It fails when nothing can.
     pub fn announce(&self) -> anyhow::Result<()> {
         if self.wanted.is_empty() {
@@ -138,6 +164,11 @@ impl Plan {
         self.refused.iter().for_each(|fault| crate::terminal::error(fault));
         Ok(())
     }
+}
+
+/// Why features from a file have no Inception Score.
+fn features_have_no_classes(label: &str) -> String {
+    format!("the Inception Score needs images, and {label} holds only their features")
 }
 
 /// Why spatial features have no Inception Score.
@@ -266,16 +297,15 @@ mod tests {
     #[test]
     fn statistics_serve_the_frechet_distances_only() {
         let images = Outline::to_be_made("gen", 2000);
-        let stored = Outline { label: "ref", images: None, unlike: None, stored: true };
+        let stored = Outline { images: None, stored: true, ..Outline::to_be_made("ref", 0) };
         let wrong = Outline { unlike: Some("ref has no mu_s"), stored: false, ..stored };
         let found = plan("", &[images, stored], &[images, wrong]);
         assert!(found.wanted.inception_score && found.wanted.fid);
         assert!(!found.wanted.comparisons.any());
         assert_eq!(found.refused[0], "ref has no mu_s");
-        let told = |fault: &String| {
-            ["needs", "need"].iter().any(|verb| fault.contains(&format!(" {verb} images, and ref")))
-        };
-        assert!(found.refused.len() > 5 && found.refused[1..].iter().all(told), "{found:?}");
+        let only = " images, and ref holds only their mean and covariance";
+        assert!(found.refused[1..].iter().all(|fault| fault.ends_with(only)), "{found:?}");
+        assert_eq!(found.refused.len(), 6);
         assert!(plan("", &[images, stored], &[images, stored]).wanted.comparisons.sfid);
 
         // Two sets of statistics have no halves; one of them has.
@@ -284,6 +314,15 @@ mod tests {
         assert!(!found.wanted.fid && found.wanted.comparisons.sfid);
         assert_eq!(found.refused.len(), 1);
         assert!(found.refused[0].contains("an interval of FID needs images"), "{found:?}");
+    }
+
+    #[test]
+    fn features_from_a_file_have_no_classes() {
+        let images = Outline::to_be_made("gen", 2000);
+        let features = Outline { features_only: true, ..images };
+        let found = plan("", &[features, images], &[images, images]);
+        assert_eq!(found.refused, [features_have_no_classes("gen")]);
+        assert!(plan("", &[images, features], &[images, images]).refused.is_empty());
     }
 
     #[test]

@@ -13,13 +13,14 @@ use serde_json::{Map, Value, json};
 use super::Options;
 use super::names::{INCEPTION, Metric, Names};
 use super::plan::{Plan, Wanted};
-use super::sets::{Protocol, Set};
+use super::protocol::Protocol;
+use super::sets::Set;
 
 /// Below this number of images FID and IS are biased so much that published figures do not compare.
 const USUAL: usize = 10_000;
 
 /// The preset in an extractor's name: `clean` of `inception-v3-clean-64`. Other extractors have one each, themselves.
-fn preset(extractor: &str) -> &str {
+pub(super) fn preset(extractor: &str) -> &str {
     let inner = extractor.strip_prefix(INCEPTION).unwrap_or(extractor);
     Preset::ALL.iter().map(|p| p.name()).find(|name| inner.starts_with(name)).unwrap_or(inner)
 }

@@ -7,29 +7,33 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use autogan_data::listing::LeftOut;
 use autogan_metrics::io::{
-    ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsProtocol,
-    StoredStatistics, extract_set, open,
+    ExtractOptions, FeatureCache, FeatureSet, ImageSource, Input, OpenOptions, StatsNote,
+    StatsProtocol, StoredStatistics, extract_set, open, open_npz,
 };
-use autogan_metrics::{FeatureExtractor, GaussianStats, Statistics};
+use autogan_metrics::{FeatureExtractor, GaussianStats, Matrix, Statistics};
 
-use super::Options;
 use super::extractor::load;
 use super::looked::Looked;
+use super::protocol::{Protocol, check_asked, same_protocol};
+use super::{Options, named, pipe};
 
 /// How a bar looks while images go through an extractor; its prefix is their name.
 pub const EXTRACTING: &str = "{prefix} {bar:30} {pos}/{len} images {per_sec} left {eta}";
 
+/// How it looks while nobody knows how many images there are.
+const EXTRACTING_PIPE: &str = "{prefix} {spinner} {pos} images {per_sec}";
+
 /// One input.
 pub enum Set {
-    /// Images, seen by the extractor, and the statistics that lay beside them in their file.
+    /// Images, seen by the extractor, and the statistics that lay beside them in their file; or features from a file.
     Features {
         label: String,
         features: FeatureSet,
         beside: Option<StoredStatistics>,
         left_out: LeftOut,
         lossy: Option<bool>,
-        extractor: String,
-        weights: Option<String>,
+        /// Extractor and weights; none where another program made the features.
+        made_with: Option<(String, Option<String>)>,
     },
     /// Statistics from a file.
     Stored { label: String, stored: StoredStatistics },
@@ -87,23 +91,46 @@ impl Set {
         }
     }
 
+    /// Whether there are features of each image.
+    pub fn holds_features(&self) -> bool {
+        matches!(self, Set::Features { .. })
+    }
+
+    /// Whether there are classes of each image.
+    pub fn has_classes(&self) -> bool {
+        matches!(self, Set::Features { features, .. } if features.logits.cols() > 0)
+    }
+
+    /// Whether the Fréchet distance reads statistics from a file.
+    pub fn reads_statistics(&self) -> bool {
+        matches!(self, Set::Stored { .. }) || self.has_statistics_beside()
+    }
+
     /// Whether the Fréchet distance reads statistics that lay beside the images.
     pub fn has_statistics_beside(&self) -> bool {
         matches!(self, Set::Features { beside: Some(_), .. })
     }
 
     /// Whether the Fréchet distance reads statistics that do not say how they were made.
-    fn has_foreign_statistics(&self) -> bool {
+    pub fn has_foreign_statistics(&self) -> bool {
         match self {
             Set::Features { beside, .. } => beside.as_ref().is_some_and(|s| s.protocol.is_none()),
             Set::Stored { stored, .. } => stored.protocol.is_none(),
         }
     }
 
-    /// Extractor and weights hash that its features follow; none for foreign statistics.
+    /// Whether its features do not say how they were made.
+    pub fn has_foreign_features(&self) -> bool {
+        matches!(self, Set::Features { made_with: None, .. })
+    }
+
+    /// Extractor and weights hash that its features follow; none for foreign statistics and features.
     pub fn protocol(&self) -> Option<Protocol<'_>> {
         match self {
-            Set::Features { extractor, weights, .. } => Some((extractor, weights.as_deref())),
+            Set::Features { made_with, .. } => {
+                let (extractor, weights) = made_with.as_ref()?;
+                Some((extractor, weights.as_deref()))
+            }
             Set::Stored { stored, .. } => {
                 let protocol = stored.protocol.as_ref()?;
                 Some((&protocol.extractor, protocol.weights_sha256.as_deref()))
@@ -126,7 +153,9 @@ impl<'a> Sets<'a> {
     /// Looks at inputs, and says what it found. All are looked at before the first image goes through the network, so
     /// that a wrong path or statistics of another protocol do not cost an hour.
     pub fn look(&mut self, inputs: &[&str]) -> anyhow::Result<Vec<Looked>> {
-        let inputs = inputs.iter().map(|&label| Ok((label, Rc::new(self.input(label)?))));
+        self.options.pipe.check_inputs(inputs)?;
+        let inputs =
+            inputs.iter().map(|&label| Ok((pipe::label(label), Rc::new(self.input(label)?))));
         let looked = self.compare_with(inputs.collect::<anyhow::Result<Vec<_>>>()?)?;
         looked.iter().for_each(|input| self.options.note(&input.line()));
         Ok(looked)
@@ -158,7 +187,19 @@ impl<'a> Sets<'a> {
             stats: stats.clone(),
             spatial: None,
             protocol: looked.stored().and_then(|stored| stored.protocol.clone()),
+            note: StatsNote::default(),
         });
+        if let Some(features) = looked.features() {
+            let (features, logits) = (features.clone(), Matrix::empty(0));
+            return Ok(Set::Features {
+                label: looked.label,
+                features: FeatureSet { features, logits },
+                beside: None,
+                left_out: LeftOut::default(),
+                lossy: None,
+                made_with: None,
+            });
+        }
         match (looked.images(), stored) {
             (Some(source), stored) => self.extract(source, stored, cache_dir(self.options)),
             (None, Some(stored)) => Ok(Set::Stored { label: looked.label, stored }),
@@ -180,27 +221,39 @@ impl<'a> Sets<'a> {
             !is_checkpoint(Path::new(input)),
             "{input} is a checkpoint, not a set of images: `autogan eval {input}` scores what it generates"
         );
-        Ok(open(input, &options)?)
+        if input == pipe::NAME {
+            return Ok(Input::Images(o.pipe.open(&options)?));
+        }
+        match named::locate(input, o)? {
+            Some(path) => open_npz(&path, &options).with_context(|| format!("cannot read {input}")),
+            None => Ok(open(input, &options)?),
+        }
     }
 
-    /// Refuses statistics that features of the loaded extractor cannot be compared with.
+    /// Refuses statistics and features that those of the loaded extractor cannot be compared with.
     fn check_stored(&self, looked: &Looked) -> anyhow::Result<()> {
         let label = looked.label.as_str();
-        let Some(stats) = looked.stats() else {
-            ensure!(looked.images().is_some(), without_spatial(label));
-            return Ok(());
+        let found = match (looked.stats(), looked.features()) {
+            (Some(stats), _) => stats.dims(),
+            (None, Some(features)) if !looked.is_spatial() => features.cols(),
+            (None, _) => {
+                ensure!(looked.images().is_some(), without_spatial(label));
+                return Ok(());
+            }
         };
-        let Some(extractor) = &self.extractor else { return Ok(()) };
+        let protocol = looked.stored().and_then(|stored| stored.protocol.as_ref());
+        let Some(extractor) = &self.extractor else {
+            return protocol.map_or(Ok(()), |theirs| check_asked(self.options, label, theirs));
+        };
         let (name, dims) = (extractor.name(), extractor.dims());
-        if let Some(protocol) = looked.stored().and_then(|stored| stored.protocol.as_ref()) {
+        if let Some(protocol) = protocol {
             let theirs = (protocol.extractor.as_str(), protocol.weights_sha256.as_deref());
             let ours = (name, extractor.weights_sha256());
             same_protocol((label, theirs), ("what is asked for here", ours))?;
         }
         ensure!(
-            stats.dims() == dims,
-            "{label}: expected statistics of {dims} features, as {name} gives, found {}; see --dims",
-            stats.dims()
+            found == dims,
+            "{label}: expected statistics of {dims} features, as {name} gives, found {found}; see --dims"
         );
         Ok(())
     }
@@ -239,7 +292,8 @@ impl<'a> Sets<'a> {
             workers: options.num_workers.map_or(workers, |n| n as usize),
             cache,
         };
-        let bar = options.bar(source.len(), EXTRACTING).with_prefix(source.label().to_string());
+        let template = if source.count().is_some() { EXTRACTING } else { EXTRACTING_PIPE };
+        let bar = options.bar(source.len(), template).with_prefix(source.label().to_string());
         let extracted = extract_set(source, extractor, &how, &mut |done| {
             bar.set_position(done as u64);
         });
@@ -260,8 +314,7 @@ impl<'a> Sets<'a> {
             left_out: source.left_out().clone(),
             // A mixture is told as JPEG: it has the artefacts.
             lossy: lossy.last().copied(),
-            extractor: extractor.name().to_string(),
-            weights,
+            made_with: Some((extractor.name().to_string(), weights)),
         })
     }
 
@@ -303,58 +356,5 @@ fn cache_dir(options: &Options) -> Option<PathBuf> {
     if options.no_cache {
         return None;
     }
-    let base = || {
-        let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")))
-    };
-    options.cache_dir.clone().or_else(|| Some(base()?.join("autogan/features")))
-}
-
-/// Name of an extractor and hash of its weights.
-pub type Protocol<'a> = (&'a str, Option<&'a str>);
-
-/// Refuses features that follow different protocols.
-fn same_protocol(
-    (first, (a, a_weights)): (&str, Protocol<'_>),
-    (second, (b, b_weights)): (&str, Protocol<'_>),
-) -> anyhow::Result<()> {
-    ensure!(
-        a == b,
-        "{first} follows {a} and {second} follows {b}: scores across protocols mean nothing; make both with the same \
-         --extractor, --preset and --dims"
-    );
-    ensure!(
-        a_weights == b_weights,
-        "{first} and {second} were made with different weights (SHA-256 {} and {}): make both with the same --weights",
-        a_weights.unwrap_or("none"),
-        b_weights.unwrap_or("none")
-    );
-    Ok(())
-}
-
-/// Refuses sets whose features follow different protocols, and tells what shifts a comparison: of statistics where the
-/// Fréchet distance reads them.
-pub fn check_comparable(
-    first: &Set,
-    second: &Set,
-    reads_statistics: bool,
-) -> anyhow::Result<Vec<&'static str>> {
-    if let (Some(a), Some(b)) = (first.protocol(), second.protocol()) {
-        same_protocol((first.label(), a), (second.label(), b))?;
-    }
-    let mut warnings = Vec::new();
-    if reads_statistics && (first.has_foreign_statistics() || second.has_foreign_statistics()) {
-        warnings.push(
-            "the statistics do not say how they were made: extractor, preset and weights must be the same for both sets",
-        );
-    }
-    if let (Set::Features { lossy: Some(a), .. }, Set::Features { lossy: Some(b), .. }) =
-        (first, second)
-        && a != b
-    {
-        warnings.push(
-            "one set is stored as JPEG and the other is not: JPEG artefacts alone shift FID and KID; store both the same way",
-        );
-    }
-    Ok(warnings)
+    options.cache_dir.clone().or_else(|| Some(named::user_cache()?.join("autogan/features")))
 }

@@ -12,7 +12,7 @@ use super::input_error;
 use super::npy::{self, Array, Header, Values};
 use super::npz::Container;
 use super::stats_file::{NAMES, PROTOCOL, StoredStatistics, statistics_in};
-use crate::Result;
+use crate::{Matrix, Result};
 
 /// The name that `numpy.savez` gives to an array without one.
 const UNNAMED: &str = "arr_0";
@@ -21,10 +21,15 @@ const UNNAMED: &str = "arr_0";
 const FORMS: &str =
     "statistics (floats mu [D] and sigma [D, D]) or images (u8 [N, H, W, 3] or [N, H, W, 1])";
 
-/// The content of a file of arrays; images or statistics are there.
+/// Names of the array that holds features `[N, D]`: those of ADM's evaluator, and of clean-fid's KID.
+const FEATURES: [&str; 2] = ["pool_3", "feats"];
+
+/// The content of a file of arrays; images, statistics or features are there.
 pub(super) struct Found {
     pub images: Option<Pixels>,
     pub statistics: Option<StoredStatistics>,
+    /// Features, where there is nothing else.
+    pub features: Option<Matrix>,
     /// The other arrays.
     pub left_out: LeftOut,
 }
@@ -50,6 +55,9 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
         Some(name) => container.array(name)?.map(|array| pixels(path, name, array)).transpose()?,
         None => None,
     };
+    let stored =
+        FEATURES.into_iter().find(|name| images.is_none() && statistics.is_none() && has(name));
+    let features = stored.map(|name| features(path, name, &mut container)).transpose()?;
     let mut left_out = LeftOut::default();
     for (name, _) in &heads {
         let statistic =
@@ -58,12 +66,32 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
             left_out.add(Reason::Array(name.clone()));
         }
     }
-    if images.is_none() && statistics.is_none() {
+    if images.is_none() && statistics.is_none() && features.is_none() {
         let help =
             "name the arrays so: numpy.savez(FILE, mu=…, sigma=…), or numpy.savez(FILE, images)";
         return Err(input_error(path.display(), FORMS, listed(&heads), help));
     }
-    Ok(Found { images, statistics, left_out })
+    Ok(Found { images, statistics, features, left_out })
+}
+
+/// Reads features `[N, D]`, or `[N, 1, 1, D]`.
+fn features(path: &Path, name: &str, container: &mut Container) -> Result<Matrix> {
+    let wrong = |found: String| {
+        let expected = format!("floats {name} [N, D] with N and D above 0");
+        input_error(path.display(), expected, found, "write the features again with numpy.savez")
+    };
+    let Some(array) = container.array(name)? else { return Err(wrong(format!("no {name}"))) };
+    let (Array { shape, values: Values::F64(values) }, [rows, .., cols]) =
+        (&array, &array.shape[..])
+    else {
+        return Err(wrong(format!("{name} of shape {:?}", array.shape)));
+    };
+    if values.is_empty() || rows * cols != values.len() {
+        return Err(wrong(format!("shape {shape:?}")));
+    }
+    let features = Matrix::new(*cols, values.iter().map(|value| *value as f32).collect())?;
+    features.check_finite(&format!("{}: {name}", path.display()))?;
+    Ok(features)
 }
 
 /// The array that holds images: the one without a name of its own, or the only one that looks like images.

@@ -2,23 +2,32 @@
 //!
 //! [`open`] takes what a user names (a directory, a zip, an npz, an npy, a CIFAR-10 file, a dataset) and
 //! gives images, statistics or both; [`extract_set`] decodes beside the network and can keep features in
-//! a cache, under a key made of content and configuration.
+//! a cache, under a key made of content and configuration. [`ImageSource::from_pipe`] reads raw pixels as they come, and
+//! [`StatsRegistry`] keeps statistics under names.
 
 mod arrays;
 mod cache;
+mod decode;
 mod npy;
 mod npz;
 mod open;
 mod pipeline;
+mod registry;
 mod source;
 mod stats_file;
+mod stream;
 
 pub use crate::FeatureSet;
 pub use cache::FeatureCache;
-pub use open::{Input, OpenOptions, open};
+pub use open::{Input, OpenOptions, open, open_npz};
 pub use pipeline::{ExtractOptions, Extracted, extract_set};
+pub use registry::StatsRegistry;
 pub use source::ImageSource;
-pub use stats_file::{StatsProtocol, StoredStatistics, read_statistics, write_statistics};
+pub use stats_file::{
+    StatsNote, StatsProtocol, StatsSummary, StoredStatistics, read_statistics,
+    summarise_statistics, write_statistics, write_stored,
+};
+pub use stream::RawShape;
 
 use crate::Error;
 

@@ -12,7 +12,7 @@ use super::input_error;
 use super::npz::Container;
 use super::source::{ImageSource, Items};
 use super::stats_file::StoredStatistics;
-use crate::Result;
+use crate::{Matrix, Result};
 
 /// The settings for opening inputs.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub enum Input {
     /// Images, and mean and covariance beside them: the Fréchet distance is made of the latter, all else of the
     /// images.
     ImagesWithStatistics(ImageSource, Box<StoredStatistics>),
+    /// Features `[N, D]` that another program made of images.
+    Features(Matrix),
 }
 
 /// Opens what `input` names: an existing path, or `DATASET-train`, `DATASET-test`.
@@ -80,20 +82,41 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
             Input::Images(images(loaded("cifar10", &options)?))
         }
         Some("npy") => Input::Images(images(Items::from(read_npy(path)?))),
-        Some("npz") => {
-            let Found { images: pixels, statistics, left_out } = read_npz(path)?;
-            let source = pixels.map(|p| images(Items::from(p)).leaving_out(left_out));
-            match (source, statistics) {
-                (Some(source), Some(stored)) => {
-                    Input::ImagesWithStatistics(source, Box::new(stored))
-                }
-                (Some(source), None) => Input::Images(source),
-                (None, Some(stored)) => Input::Statistics(stored),
-                (None, None) => return Err(other_file(path)),
-            }
-        }
+        Some("npz") => return open_npz(path, options),
+        Some("pkl" | "pickle") => return Err(pickle(path)),
         _ => return Err(other_file(path)),
     })
+}
+
+/// Opens a file of arrays, which may have another ending than `.npz`, or none.
+///
+/// # Errors
+/// When it holds no images, no statistics and no features, or it cannot be read.
+pub fn open_npz(path: &Path, options: &OpenOptions) -> Result<Input> {
+    let Found { images, statistics, features, left_out } = read_npz(path)?;
+    let label = path.display().to_string();
+    let source =
+        |pixels| ImageSource::new(&label, Items::from(pixels), options).leaving_out(left_out);
+    match (images.map(source), statistics, features) {
+        (Some(source), Some(stored), _) => {
+            Ok(Input::ImagesWithStatistics(source, Box::new(stored)))
+        }
+        (Some(source), None, _) => Ok(Input::Images(source)),
+        (None, Some(stored), _) => Ok(Input::Statistics(stored)),
+        (None, None, Some(features)) => Ok(Input::Features(features)),
+        (None, None, None) => Err(other_file(path)),
+    }
+}
+
+/// EDM2 and StyleGAN keep statistics as pickles.
+fn pickle(path: &Path) -> crate::Error {
+    let name = path.display();
+    let help = format!(
+        "write mu and sigma of it as .npz with Python: s = pickle.load(open({:?}, 'rb')); s = s.get('fid', s); \
+         numpy.savez('stats.npz', mu=s['mu'], sigma=s['sigma']) (EDM2 keeps them under 'fid')",
+        path.display().to_string()
+    );
+    input_error(name, "statistics as .npz", "a pickle, of which nothing is executed", help)
 }
 
 fn other_file(path: &Path) -> crate::Error {
