@@ -51,6 +51,22 @@ pub enum HubError {
         /// The size of what came.
         bytes: u64,
     },
+    /// The hub holds another content than at the first fetch; nothing was kept.
+    #[error(
+        "{file}: expected SHA-256 {expected}, as recorded at the first fetch in {}, got {found}; the download was \
+         discarded: the repository or the mirror has changed this file; name the commit that was meant, or remove the \
+         record to take the new content", record.display()
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// The recorded hash.
+        expected: String,
+        /// The hash of what came.
+        found: String,
+        /// Where the hash is recorded.
+        record: PathBuf,
+    },
     /// The cache cannot be used.
     #[error("{reason}; set HF_HUB_CACHE or HF_HOME to a directory that can be written")]
     Cache {

@@ -3,9 +3,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::cache::{RepoCache, sha256};
+use autogan_files::Sha256;
+
+use crate::cache::{RepoCache, is_commit, sha256};
 use crate::download::download;
-use crate::{Hub, HubError, PinnedFile};
+use crate::{Hub, HubError, PinnedFile, recorded};
 
 /// Downloads into the cache, going on where an earlier download stopped; one process at a time for a file.
 pub(crate) fn fill(hub: &Hub, cache: &RepoCache, file: &PinnedFile) -> Result<PathBuf, HubError> {
@@ -34,6 +36,38 @@ pub(crate) fn fill(hub: &Hub, cache: &RepoCache, file: &PinnedFile) -> Result<Pa
     }
     fs::rename(&part, &blob).map_err(|e| HubError::at(&blob, "move the file there", &e))?;
     cache.link(file, &blob)
+}
+
+/// Downloads a file whose hash is not known yet, and records it. The lock and the part are named by what is asked for;
+/// `file` has an empty hash.
+pub(crate) fn fill_recorded(
+    hub: &Hub,
+    cache: &RepoCache,
+    file: &PinnedFile,
+    record: &Path,
+) -> Result<PathBuf, HubError> {
+    let with = |sha256: String| PinnedFile { sha256: sha256.into(), ..file.clone() };
+    let asked = with(Sha256::of(file.to_string()));
+    let lock = cache.lock(&asked)?;
+    // Another process may have been downloading while this one waited.
+    if let Some(hash) = recorded::read(record)? {
+        drop(lock);
+        return hub.fetch(&with(hash));
+    }
+    let part = cache.blob(&asked).with_extension("incomplete");
+    create_parent(&part)?;
+    // A branch may have moved since an earlier download left its part; a commit does not.
+    if part.exists() && !is_commit(&file.revision) {
+        remove(&part)?;
+    }
+    download(hub, cache, file, &part)?;
+    let hash = sha256(&part)?;
+    let known = with(hash.clone());
+    let blob = cache.blob(&known);
+    fs::rename(&part, &blob).map_err(|e| HubError::at(&blob, "move the file there", &e))?;
+    let path = cache.link(&known, &blob)?;
+    recorded::write(record, &hash)?;
+    Ok(path)
 }
 
 impl RepoCache {

@@ -1,7 +1,8 @@
 //! This crate gets pinned files from the Hugging Face hub, and the tables of pictures that its datasets consist of.
 //!
 //! [`Hub::fetch`] gives the path of a file whose SHA-256 was just checked. [`Hub::tables`] does the same for the parquet
-//! files of a dataset at one commit. What is in the cache is taken from there; the rest is downloaded. The cache is the
+//! files of a dataset at one commit. [`Hub::fetch_recorded`] takes files without a published hash: that of the first fetch
+//! is recorded and holds from then on. What is in the cache is taken from there; the rest is downloaded. The cache is the
 //! hub's own, in the layout that Python's `huggingface_hub` shares.
 //!
 //! A download that is interrupted leaves `blobs/SHA256.incomplete`, and the next one goes on from its end. A file enters
@@ -25,11 +26,15 @@ mod error;
 #[cfg(feature = "fetch")]
 mod fill;
 mod pinned;
+mod recorded;
 mod tables;
+mod transformers;
 
 pub use error::{HubError, MissingFile};
 pub use pinned::{INCEPTION_PTH, INCEPTION_SAFETENSORS, PinnedFile, RepoKind};
+pub use recorded::RecordedFile;
 pub use tables::PinnedFolder;
+pub use transformers::{CLIP_VIT_B32, CLIP_VIT_L14_336, DINOV2_BASE, DINOV2_LARGE, DINOV2_SMALL};
 
 use std::path::PathBuf;
 use std::sync::Arc;

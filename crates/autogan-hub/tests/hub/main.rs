@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod fetch;
+mod recorded;
 mod server;
 mod tables;
