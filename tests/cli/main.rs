@@ -11,6 +11,7 @@ mod dashboard;
 mod dry_run;
 mod eval;
 mod export;
+mod extractors;
 mod outcome;
 mod pictures;
 mod queries;
