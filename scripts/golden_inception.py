@@ -24,23 +24,11 @@ import torch_fidelity.feature_extractor_inceptionv3 as tfi
 from PIL import Image
 from pytorch_fid import inception as pfi
 from safetensors.numpy import save_file
+from synthetic import uniform
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-MASK, GAMMA = (1 << 64) - 1, 0x9E3779B97F4A7C15
 NAMES = ["64", "192", "768", "2048", "logits_unbiased", "logits"]
 SIZES = [((7, 5), (13, 11)), ((13, 11), (7, 5)), ((40, 33), (9, 17)), ((9, 64), (31, 6)), ((8, 8), (8, 8)), ((1, 3), (5, 2))]
-
-
-def uniform(name, n):
-    h = 0xCBF29CE484222325
-    for b in name.encode():
-        h = ((h ^ b) * 0x100000001B3) & MASK
-    with np.errstate(over="ignore"):
-        x = np.uint64(h) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(GAMMA)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(40)).astype(np.float64) / 2**24
 
 
 def tensor(name, shape):

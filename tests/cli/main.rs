@@ -11,6 +11,7 @@ mod dashboard;
 mod dry_run;
 mod eval;
 mod export;
+mod extractors;
 #[path = "../../crates/autogan-hub/tests/hub/server.rs"]
 #[allow(dead_code)] // the tests of the hub use more of it
 mod hub_server;

@@ -49,7 +49,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let spatial = comparisons.sfid.then(|| args.options.spatial()).transpose()?;
     let generator = args.generator.load(&args.options.device()?)?;
     let inputs: Vec<&str> = args.reference.as_deref().into_iter().collect();
-    let wanted = Wanted { inception_score: true, fid: !inputs.is_empty(), comparisons };
+    // Without classes there is none, and nobody has asked for it.
+    let inception_score = args.options.without_classes().is_none();
+    let wanted = Wanted { inception_score, fid: !inputs.is_empty(), comparisons };
     let label = args.generator.checkpoint.display().to_string();
     let made = Outline::to_be_made(&label, args.n);
     let passes = Passes::look(&args.options, spatial.as_ref(), wanted, &inputs, Some(made))?;

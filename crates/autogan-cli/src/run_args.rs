@@ -54,7 +54,7 @@ pub struct RunArgs {
     /// after each score anyway
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     checkpoint_every: Duration,
-    /// Inception weights, when the scorer is inception: safetensors or .pth; from the hub or its cache without it
+    /// The scorer's weights, where they are a file: safetensors or .pth; from the hub or its cache without it
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Never touch the network

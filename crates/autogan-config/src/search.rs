@@ -156,7 +156,7 @@ section! {
     /// How a child is scored.
     RewardConfig {
         /// Name of the feature extractor.
-        scorer: String, Values::Other("`inception`, `compact-shapes`, `compact-cifar10`");
+        scorer: String, Values::Other("`inception`, `compact-shapes`, `compact-cifar10`, or another of `autogan score --extractor`");
         /// What is made of the extractor's output.
         metric: RewardMetric, RewardMetric::VALUES;
         /// Which cost lowers the reward.

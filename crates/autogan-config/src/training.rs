@@ -64,7 +64,7 @@ section! {
     /// How the averaged generator is scored: with the running statistics of its batch norm, which are averaged with it.
     ScoreConfig {
         /// Name of the feature extractor.
-        scorer: String, Values::Other("`inception`, `compact-shapes`, `compact-cifar10`");
+        scorer: String, Values::Other("`inception`, `compact-shapes`, `compact-cifar10`, or another of `autogan score --extractor`");
         /// Generated images; at least `splits`.
         images: usize, TWO, "images";
         /// Splits of the Inception Score; at most the number of training images.

@@ -28,11 +28,13 @@ mod fill;
 mod pinned;
 mod recorded;
 mod tables;
+mod transformers;
 
 pub use error::{HubError, MissingFile};
 pub use pinned::{INCEPTION_PTH, INCEPTION_SAFETENSORS, PinnedFile, RepoKind};
 pub use recorded::HubFile;
 pub use tables::PinnedFolder;
+pub use transformers::{CLIP_VIT_B32, CLIP_VIT_L14_336, DINOV2_BASE, DINOV2_LARGE, DINOV2_SMALL};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,6 +94,12 @@ impl Hub {
         return fill::fill(self, &cache, file);
         #[cfg(not(feature = "fetch"))]
         Err(HubError::NotBuiltIn(missing))
+    }
+
+    /// The text file in the cache that holds hashes of first fetches, for [`Hub::fetch_recorded`].
+    #[must_use]
+    pub fn records(&self) -> PathBuf {
+        self.cache.join("autogan-files.tsv")
     }
 
     /// The file in the cache when its content is right, without any network.

@@ -30,7 +30,7 @@ pub struct PinnedFile {
 }
 
 impl PinnedFile {
-    const fn weights(
+    pub(crate) const fn weights(
         repo: &'static str,
         revision: &'static str,
         filename: &'static str,

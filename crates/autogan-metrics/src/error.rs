@@ -40,8 +40,7 @@ pub enum Error {
     },
     /// A scorer cannot be made of a weight file.
     #[error(
-        "cannot load the {scorer} weights in {}: {source}; the right file is pytorch-fid's \
-         pt_inception-2015-12-05-6726825d.pth or its copy as safetensors (on the command line: `autogan weights fetch`)",
+        "cannot load the {scorer} weights in {}: {source}; the right file is {right}",
         path.display()
     )]
     ScorerFile {
@@ -51,6 +50,29 @@ pub enum Error {
         path: std::path::PathBuf,
         /// The cause.
         source: Box<Error>,
+        /// The right file.
+        right: String,
+    },
+    /// A scorer has no classes, and the Inception Score needs them.
+    #[error(
+        "the scorer is {scorer}, which has no classes for the Inception Score: expected one of {with}"
+    )]
+    NoClasses {
+        /// The scorer.
+        scorer: &'static str,
+        /// The names of the scorers that have classes.
+        with: String,
+    },
+    /// The weights of a scorer are neither embedded nor on the hub.
+    #[error(
+        "the scorer is {scorer}, whose weights are not on the hub: give them as a file (on the command line: \
+         --weights FILE); they are {origin}"
+    )]
+    ScorerNeedsFile {
+        /// The scorer.
+        scorer: &'static str,
+        /// Where the file is published.
+        origin: &'static str,
     },
     /// An array has another shape than the function needs.
     #[error("{what}: expected {expected}, found {found}")]

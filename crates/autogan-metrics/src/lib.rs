@@ -10,7 +10,8 @@
 //!    [`kernel_distance`], [`mmd`], [`mind`], [`precision_recall`], [`prdc`]; `…_interval` adds how sure it is.
 //!
 //! [`score_generator`] does all three for a function that makes images; [`ModuleExtractor`] makes an extractor of any
-//! candle module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names.
+//! candle module. [`load_scorer`] takes a scorer's name; [`SCORERS`] lists the names: Inception-v3, the compact
+//! classifiers, DINOv2 and CLIP ([`vit`]), and residual networks of CIFAR-10 ([`resnet`]).
 //!
 //! Scores made with the compact classifier carry its name and cannot be compared with published Inception Scores and
 //! FIDs. The crate knows no generator and no search.
@@ -26,16 +27,21 @@ mod matrix;
 mod module;
 pub mod numpy_rng;
 mod registry;
+pub mod resnet;
 pub mod scores;
 mod statistics;
 pub mod torch_rng;
+pub mod vit;
 
 pub use error::{Error, Result};
 pub use extractor::{Extraction, FeatureExtractor, FeatureSet, extract_batched};
 pub use generator::{GeneratorScore, GeneratorScoreOptions, score_generator};
 pub use matrix::Matrix;
 pub use module::{ModuleExtractor, ModuleInput};
-pub use registry::{SCORERS, ScorerOptions, ScorerSpec, load_scorer};
+pub use registry::{
+    Load, SCORERS, ScorerOptions, ScorerSpec, WeightSource, load_classifier, load_scorer,
+    scorer_spec,
+};
 pub use scores::frechet::{
     FrechetSide, frechet_distance, frechet_distance_interval, frechet_distance_of_sets,
 };

@@ -37,7 +37,7 @@ impl ModuleInput {
     }
 
     /// The module's input for `images`, `u8` `[N, 3, H, W]`.
-    fn prepare(&self, images: &Tensor) -> Result<Tensor> {
+    pub(crate) fn prepare(&self, images: &Tensor) -> Result<Tensor> {
         let (_, h, w) = check_images(images)?;
         let images = images.to_device(&self.device)?;
         let unit = if (h, w) == self.size {

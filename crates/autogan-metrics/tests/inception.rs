@@ -15,6 +15,7 @@ use autogan_metrics::{
     frechet_distance, frechet_distance_of_sets, inception_score, kernel_distance,
 };
 use autogan_testing::device_or;
+use autogan_testing::synthetic::uniform;
 use autogan_weights::Archive;
 use candle_core::{DType, Device, Tensor};
 
@@ -27,21 +28,12 @@ const TAPS: [(&str, Tap); 6] = [
     ("logits", Tap::Logits),
 ];
 
-/// Element i of the tensor NAME is f(u), u = splitmix64(fnv1a64(NAME) + (i + 1) · γ) >> 40, over
-/// 2^24.
+/// Element i of the tensor NAME is f(u), where the numbers u are those of `uniform`.
 fn synthetic(name: &str, shape: &[usize]) -> Tensor {
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     let count: usize = shape.iter().product();
     let fan_in: usize = shape[1..].iter().product();
-    let values: Vec<f32> = (1..=count as u64)
-        .map(|i| {
-            let mut x = hash.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            x ^= x >> 31;
-            let u = (x >> 40) as f64 / f64::from(1 << 24);
+    let values: Vec<f32> = uniform(name, count)
+        .map(|u| {
             let value = match name {
                 n if n.ends_with("conv.weight") => (2.0 * u - 1.0) * (6.0 / fan_in as f64).sqrt(),
                 n if n.ends_with("bn.weight") || n.ends_with("running_var") => 0.75 + 0.5 * u,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use autogan_data::{Hub, Images, LoadOptions, Split};
-use autogan_metrics::{FeatureExtractor, ScorerOptions, load_scorer};
+use autogan_metrics::{FeatureExtractor, ScorerOptions, load_classifier, load_scorer};
 use candle_core::Device;
 
 use crate::config::DataConfig;
@@ -38,7 +38,7 @@ pub struct TrainingInputs {
 /// The sources of the images and weights that a configuration names.
 #[derive(Clone)]
 pub struct Sources {
-    /// Inception's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
+    /// The scorer's weights as a file, safetensors or `.pth`; `None` for the hub or its cache.
     pub weights: Option<PathBuf>,
     /// The directory of the images, in place of the one that the configuration names.
     pub data: Option<PathBuf>,
@@ -78,8 +78,19 @@ impl Sources {
     /// # Errors
     /// When there is none of this name, or its weights cannot be fetched or read.
     pub fn scorer(&self, name: &str, device: &Device) -> Result<Arc<dyn FeatureExtractor>> {
-        let options = ScorerOptions::new(self.weights.clone(), self.hub.clone());
-        Ok(load_scorer(name, &options, device)?)
+        Ok(load_scorer(name, &self.scorer_options(), device)?)
+    }
+
+    /// The feature extractor called `name` for the Inception Score, which needs classes.
+    ///
+    /// # Errors
+    /// As [`Sources::scorer`]; also when the extractor has no classes, before its weights are fetched.
+    pub fn classifier(&self, name: &str, device: &Device) -> Result<Arc<dyn FeatureExtractor>> {
+        Ok(load_classifier(name, &self.scorer_options(), device)?)
+    }
+
+    fn scorer_options(&self) -> ScorerOptions {
+        ScorerOptions::new(self.weights.clone(), self.hub.clone())
     }
 }
 

@@ -66,7 +66,11 @@ impl Job for Search {
 
     fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<Inputs> {
         let images = sources.images(&config.data, config.model.bottom * 8)?.into();
-        let extractor = sources.scorer(&config.reward.scorer, device)?;
+        let scorer = &config.reward.scorer;
+        let extractor = match config.reward.metric.is_frechet() {
+            true => sources.scorer(scorer, device)?,
+            false => sources.classifier(scorer, device)?,
+        };
         let score = Box::new(ExtractorScore::new(extractor, &config.reward));
         Ok(Inputs { images, score, device: device.clone() })
     }

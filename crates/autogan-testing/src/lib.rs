@@ -7,6 +7,7 @@ mod device;
 mod emulated;
 #[cfg(unix)]
 pub mod kernels;
+pub mod synthetic;
 pub mod tiny;
 
 pub use device::device_or;

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use autogan_metrics::inception::KNOWN_WEIGHTS;
-use autogan_metrics::{FeatureExtractor, SCORERS, ScorerOptions, load_scorer};
+use autogan_metrics::{FeatureExtractor, SCORERS, ScorerOptions, load_scorer, scorer_spec};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::Options;
-use crate::weights::inception_file;
 
-/// The scorer whose weights are a file.
+/// The scorer that has presets and several places to take features from.
 pub const INCEPTION: &str = "inception";
 
 /// The scorers on the command line.
@@ -28,25 +25,19 @@ pub fn load(options: &Options) -> anyhow::Result<Arc<dyn FeatureExtractor>> {
     );
     wanted.preset = options.preset();
     wanted.features = options.dims.unwrap_or(wanted.features);
-    if options.extractor == INCEPTION && wanted.weights.is_none() {
-        let (repo, revision) = (options.weights_repo.as_deref(), options.revision.as_deref());
-        let file = inception_file(repo, revision, options.offline, options.silent);
-        wanted.weights = Some(file.context(
-            "cannot get the Inception weights; `--weights FILE` takes a local file, and \
-             `--extractor compact-cifar10` needs none",
-        )?);
-    }
+    let repository = options.weights_repo.clone();
+    wanted.repository = repository.map(|repository| (repository, options.revision.clone()));
     let extractor = load_scorer(&options.extractor, &wanted, &options.device()?)?;
-    if let Some(path) = wanted.weights.filter(|_| options.extractor == INCEPTION) {
-        let hash = extractor.weights_sha256();
-        if !hash.is_some_and(|hash| KNOWN_WEIGHTS.contains(&hash)) {
-            options.warn(&format!(
-                "{} is not one of the published weight files (SHA-256 {}): scores made with it are not comparable \
-                 with published ones",
-                path.display(),
-                hash.unwrap_or("unknown")
-            ));
-        }
+    let source = scorer_spec(&options.extractor)?.source();
+    let known = source.map(|source| source.known_hashes()).unwrap_or_default();
+    let hash = extractor.weights_sha256().unwrap_or("unknown");
+    if !known.is_empty() && !known.contains(&hash) {
+        let file = options.weights.as_ref().map(|path| path.display().to_string());
+        let file = file.or_else(|| options.weights_repo.clone()).unwrap_or_default();
+        options.warn(&format!(
+            "{file} is not one of the published weight files (SHA-256 {hash}): scores made with it are not comparable with \
+             published ones, unless the weights are the same"
+        ));
     }
     Ok(extractor)
 }

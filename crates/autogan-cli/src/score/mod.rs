@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use autogan_metrics::inception::{Preset, Tap};
+use autogan_metrics::{WeightSource, scorer_spec};
 use candle_core::Device;
 use indicatif::ProgressBar;
 
@@ -85,10 +86,10 @@ pub struct Options {
     /// Protocol: torch-fidelity, pytorch-fid or clean [default: torch-fidelity]
     #[arg(long)]
     preset: Option<Preset>,
-    /// Inception weights from this file (safetensors or .pth), not from the hub
+    /// The extractor's weights from this file (safetensors, or as PyTorch writes it), not from the hub
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Repository on the hub that holds the Inception weights
+    /// Repository on the hub that holds the extractor's weights, in place of the known one
     #[arg(long, value_name = "OWNER/NAME", conflicts_with = "weights")]
     weights_repo: Option<String>,
     /// Revision of that repository
@@ -169,6 +170,20 @@ impl Options {
         Ok(Self { dims: Some(Tap::Spatial), ..self.clone() })
     }
 
+    /// Why the extractor has no Inception Score, where it has none.
+    pub fn without_classes(&self) -> Option<String> {
+        if self.is_spatial() {
+            return Some(plan::NO_CLASSES.to_owned());
+        }
+        let spec = scorer_spec(&self.extractor).ok()?;
+        (!spec.has_classes).then(|| {
+            format!(
+                "the Inception Score needs classes, and {} has none: leave out --is, or take another --extractor",
+                self.extractor
+            )
+        })
+    }
+
     /// Whether the features are those of sFID.
     fn is_spatial(&self) -> bool {
         self.extractor == extractor::INCEPTION && self.dims == Some(Tap::Spatial)
@@ -198,18 +213,26 @@ impl Options {
         ensure!(self.splits > 0, "--splits: expected at least 1, found 0");
         self.settings.check()?;
         self.pipe.check()?;
+        let source = scorer_spec(&self.extractor)?.source();
+        let inception = self.extractor == extractor::INCEPTION;
+        let has_file = source.is_some();
+        let on_hub = source.is_some_and(WeightSource::is_on_hub);
         let unused = [
-            ("--preset", self.preset.is_some()),
-            ("--dims", self.dims.is_some()),
-            ("--weights", self.weights.is_some()),
-            ("--weights-repo", self.weights_repo.is_some()),
+            ("--preset", self.preset.is_some(), inception, "--extractor inception"),
+            ("--dims", self.dims.is_some(), inception, "--extractor inception"),
+            ("--weights", self.weights.is_some(), has_file, "an extractor with weights in a file"),
+            (
+                "--weights-repo",
+                self.weights_repo.is_some(),
+                on_hub,
+                "an extractor with weights on the hub",
+            ),
         ];
-        let unused =
-            unused.iter().find(|(_, given)| *given && self.extractor != extractor::INCEPTION);
+        let unused = unused.iter().find(|(_, given, used, _)| *given && !used);
         match unused {
             None => Ok(()),
-            Some((option, _)) => bail!(
-                "{option} is for --extractor inception, and {} has no such choice: leave one of the two out",
+            Some((option, _, _, for_which)) => bail!(
+                "{option} is for {for_which}, and {} has no such choice: leave one of the two out",
                 self.extractor
             ),
         }

@@ -125,7 +125,7 @@ impl Plan {
         };
         let need = Need { halves: options.settings.halves() };
         let (score, asked) = ("the Inception Score", &mut wanted.inception_score);
-        check(asked, options.is_spatial().then(|| NO_CLASSES.to_owned()));
+        check(asked, options.without_classes());
         let without = sets.first().filter(|set| set.features_only && set.images.is_some());
         check(asked, without.map(|set| features_have_no_classes(set.label)));
         let splits = options.splits;
@@ -172,7 +172,7 @@ fn features_have_no_classes(label: &str) -> String {
 }
 
 /// Why spatial features have no Inception Score.
-const NO_CLASSES: &str =
+pub const NO_CLASSES: &str =
     "the Inception Score needs classes, and spatial features have none: leave out --dims spatial";
 
 /// What scores need of the sets.
@@ -331,5 +331,7 @@ mod tests {
         let found = plan("--dims spatial", &[images, images], &[images, images]);
         assert_eq!(found.refused, [NO_CLASSES]);
         assert!(!found.wanted.inception_score && found.wanted.fid);
+        let found = plan("--extractor dinov2-vits14", &[images, images], &[images, images]);
+        assert!(found.refused.len() == 1 && found.refused[0].contains("dinov2-vits14 has none"));
     }
 }

@@ -93,12 +93,13 @@ fn down(source: &[f32], width: usize, out: &mut [f32], filters: &[Filter]) {
 }
 
 /// The weights of the source pixels from `first` on, which add up to 1.
-struct Filter {
-    first: usize,
-    weights: Vec<f64>,
+pub(crate) struct Filter {
+    pub first: usize,
+    pub weights: Vec<f64>,
 }
 
-fn filters(from: usize, to: usize) -> Vec<Filter> {
+/// The filters of all output pixels along an axis.
+pub(crate) fn filters(from: usize, to: usize) -> Vec<Filter> {
     let scale = from as f64 / to as f64;
     let widened = scale.max(1.0);
     let support = SUPPORT * widened;

@@ -55,7 +55,7 @@ impl Job for Training {
 
     fn load(config: &TrainingConfig, sources: &Sources, device: &Device) -> Result<TrainingInputs> {
         let images = sources.images(&config.data, config.side())?.into();
-        let extractor = sources.scorer(&config.score.scorer, device)?;
+        let extractor = sources.classifier(&config.score.scorer, device)?;
         let (known, device) = (sources.known.clone(), device.clone());
         Ok(TrainingInputs { images, extractor, known, device })
     }

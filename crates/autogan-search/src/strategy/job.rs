@@ -57,7 +57,7 @@ impl Job for StrategySearch {
 
     fn load(config: &SearchConfig, sources: &Sources, device: &Device) -> Result<TrainingInputs> {
         let images = sources.images(&config.data, config.model.bottom << MAX_CELLS)?.into();
-        let extractor = sources.scorer(&config.reward.scorer, device)?;
+        let extractor = sources.classifier(&config.reward.scorer, device)?;
         let known = KnownReals::default();
         Ok(TrainingInputs { images, extractor, known, device: device.clone() })
     }
