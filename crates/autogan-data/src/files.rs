@@ -1,8 +1,9 @@
 //! This module reads files and lists directories, with errors that name them.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use autogan_files::Error as FileError;
+use autogan_files::{Error as FileError, KIND_BYTES, Kind, kind};
 
 use crate::error::Result;
 
@@ -42,11 +43,19 @@ pub(crate) fn matching(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<Pat
     Ok(list(dir)?.into_iter().filter(fits).collect())
 }
 
+/// What a file is, where its first bytes tell it.
+fn kind_of(path: &Path) -> Option<Kind> {
+    let mut head = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(KIND_BYTES as u64).read_to_end(&mut head).ok()?;
+    kind(&head)
+}
+
 /// What a directory holds, in words, for errors: a few names and how many more.
 pub(crate) fn describe(dir: &Path) -> String {
     const SHOWN: usize = 5;
     if dir.is_file() {
-        return "a file".into();
+        return kind_of(dir).map_or("a file", |kind| kind.name).into();
     }
     let Ok(paths) = list(dir) else {
         return "nothing that can be listed (no such directory, or no permission)".into();
