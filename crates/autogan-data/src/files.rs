@@ -1,9 +1,8 @@
 //! This module reads files and lists directories, with errors that name them.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use autogan_files::{Error as FileError, KIND_BYTES, Kind, kind};
+use autogan_files::{Error as FileError, kind_of};
 
 use crate::error::Result;
 
@@ -41,14 +40,6 @@ pub(crate) fn matching(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<Pat
         name.starts_with(prefix) && name.ends_with(suffix) && path.is_file()
     };
     Ok(list(dir)?.into_iter().filter(fits).collect())
-}
-
-/// What a file is, where its first bytes tell it.
-fn kind_of(path: &Path) -> Option<Kind> {
-    let mut head = Vec::new();
-    let file = std::fs::File::open(path).ok()?;
-    file.take(KIND_BYTES as u64).read_to_end(&mut head).ok()?;
-    kind(&head)
 }
 
 /// What a directory holds, in words, for errors: a few names and how many more.

@@ -300,6 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn a_small_file_cannot_ask_for_much_memory() {
+        let mut bmp = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        bmp.extend([60_000i32, 60_000].iter().flat_map(|side| side.to_le_bytes()));
+        bmp.extend([1, 0, 24, 0]);
+        bmp.resize(100, 0);
+        for bytes in [b"P6 60000 60000 255\nabc".to_vec(), b"P5 200000 200000 255\n".to_vec(), bmp]
+        {
+            let text = decode(&bytes, Path::new("a"), false).unwrap_err().to_string();
+            assert!(text.contains("limit") || text.contains("too large"), "{text}");
+        }
+    }
+
+    #[test]
     fn only_the_middle_of_a_long_picture_is_made() {
         // The whole of it would take 240 GB.
         let long = Picture { width: 1, height: 60_000, planes: vec![7; 180_000] };

@@ -1,7 +1,11 @@
-//! [`kind`] tells from its first bytes what a file is that a reader did not expect, so that an error can say it.
+//! [`kind`](fn@kind) tells from its first bytes what a file is that a reader did not expect, so that an error can say it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 /// The number of bytes from which [`kind`] tells all that it knows.
-pub const KIND_BYTES: usize = 512;
+const HEAD: u64 = 512;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +79,16 @@ const MAGICS: &[(&[u8], &str, Class)] = &[
     (b"<html", "a web page: the download gave an error page", Class::NotDownloaded),
 ];
 
-/// Tells what the file is that begins with `head`, of which [`KIND_BYTES`] suffice; none for what is not known.
+/// Tells what the file at `path` is; none for what is not known or cannot be read, and for a pipe, to which nobody may ever
+/// write.
+pub fn kind_of(path: &Path) -> Option<Kind> {
+    let file = if path.is_file() { File::open(path).ok()? } else { return None };
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head).ok()?;
+    kind(&head)
+}
+
+/// Tells what the file is that begins with `head`, of which 512 bytes suffice; none for what is not known.
 pub fn kind(head: &[u8]) -> Option<Kind> {
     let known = MAGICS.iter().find(|(magic, ..)| head.starts_with(magic));
     if let Some(&(_, name, class)) = known {
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn files_are_told_from_their_first_bytes() {
-        let mut tar = vec![b'x'; KIND_BYTES];
+        let mut tar = vec![b'x'; HEAD as usize];
         tar[TAR_AT..TAR_AT + 5].copy_from_slice(b"ustar");
         for (head, expected) in [
             (&b"GIF89a\x01\0"[..], "a GIF picture"),

@@ -48,8 +48,10 @@ fn arrays_in_another_form_come_with_what_makes_images_of_them() {
         }
     }
     // Features are no images.
-    zipped(&packed, &[("features.npy", npy("<f4", "(500, 128)", &[]))]);
-    assert!(refused(&packed).contains("name the arrays so"));
+    for shape in ["(500, 128)", "(500, 2048, 1, 1)"] {
+        zipped(&packed, &[("features.npy", npy("<f4", shape, &[]))]);
+        assert!(refused(&packed).contains("name the arrays so"), "{shape}");
+    }
 }
 
 #[test]
@@ -218,6 +220,13 @@ fn files_that_are_not_read_are_named_with_what_to_do() {
         std::fs::write(dir.path().join(name), bytes).unwrap();
         let text = refused(&dir.path().join(name));
         assert!(text.contains(found), "{text}");
+    }
+    // Nobody writes to this pipe.
+    #[cfg(unix)]
+    {
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(refused(&pipe).contains("found another file"));
     }
     for (name, advice) in [
         ("00000.tar", "unpack the archives"),

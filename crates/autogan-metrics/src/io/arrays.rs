@@ -115,7 +115,7 @@ fn nearly_images(name: &str, head: &Header) -> Option<String> {
         _ => return None,
     };
     let change = match head.shape[..] {
-        [_, _, _, 1 | 3] => name.to_owned(),
+        [_, h, w, 1 | 3] if h.min(w) > 1 => name.to_owned(),
         [_, 1 | 3, _, _] => format!("{name}.transpose(0, 2, 3, 1)"),
         [_, _, _, 4] => format!("{name}[..., :3], without the alpha channel,"),
         [_, _, 3] => format!("{name}[None], one image,"),

@@ -1,14 +1,12 @@
 //! [`open`] opens what a user names as an input: a directory, a zip, an npz, an npy, a CIFAR-10 file, or a dataset.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use autogan_data::listing::{
     EXTENSIONS, LeftOut, Listing, Reason, is_hidden, is_wanted, list_pictures,
 };
 use autogan_data::{Hub, LoadOptions, Split};
-use autogan_files::{Class, KIND_BYTES, kind};
+use autogan_files::{Class, kind_of};
 
 use super::arrays::{Found, Pixels, read_npy, read_npz};
 use super::input_error;
@@ -101,10 +99,7 @@ pub fn open(input: &str, options: &OpenOptions) -> Result<Input> {
 
 /// The fault of a file that is none of those that are read: it says what the file is.
 fn other_file(path: &Path) -> crate::Error {
-    let mut head = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(KIND_BYTES as u64).read_to_end(&mut head));
-    let found = read.ok().and_then(|_| kind(&head));
+    let found = kind_of(path);
     let is_picture = |e: &str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e));
     let by_name = path.extension().and_then(|e| e.to_str()).is_some_and(is_picture);
     let help = match found.map(|kind| kind.class) {
