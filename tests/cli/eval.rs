@@ -142,10 +142,71 @@ fn a_generator_that_is_not_finite_is_refused_by_every_command() {
             assert!(error.contains(file), "{command:?}: {error}");
         }
     }
-    // Finite weights whose images are not.
-    for command in &commands[..2] {
-        let error = autogan(at, &[command, &["large.safetensors"][..]].concat()).fails(1);
+    // Finite weights whose images are not, and a variance that is none.
+    for command in commands {
+        let error = autogan(at, &[command, &["large.safetensors"]].concat()).fails(1);
         assert!(error.contains("image 0 of the generator"), "{command:?}: {error}");
     }
+    let name = archive.names().find(|name| name.ends_with("running_var")).unwrap().to_owned();
+    let mut negative = archive.clone();
+    let below = negative.get(&name).unwrap().affine(0.0, -5.0).unwrap();
+    negative.insert(name.clone(), below);
+    negative.write_safetensors(at.join("negative.safetensors")).unwrap();
+    for command in commands {
+        let error = autogan(at, &[command, &["negative.safetensors"]].concat()).fails(1);
+        assert!(error.contains(&name) && error.contains("below 0, -5 at index 0"), "{error}");
+    }
+    for output in ["--pth", "--safetensors"] {
+        let error = autogan(at, &["export", "large.safetensors", output, "made.onnx"]).fails(1);
+        assert!(error.contains("image 0 of the generator"), "{output}: {error}");
+    }
     assert!(!at.join("made.png").exists() && !at.join("made.onnx").exists());
+}
+
+#[test]
+fn a_reference_is_treated_as_score_treats_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    tiny_run(at, "run", &["--quiet"]);
+    let line = ["sample", "run", "-n", "12", "--out-dir", "ref"];
+    autogan(at, &line).ok();
+    std::fs::create_dir(at.join("ref/.ipynb_checkpoints")).unwrap();
+    std::fs::copy(at.join("ref/00000.png"), at.join("ref/.ipynb_checkpoints/a.png")).unwrap();
+    std::fs::write(at.join("ref/a.heic"), "x").unwrap();
+    std::fs::write(at.join("file"), "x").unwrap();
+    let line = ["run", "-n", "12", "--ref", "ref"];
+    let with = |more: &[&str]| eval(at, &[&line, more].concat());
+
+    // The scores are told and made, whatever the cache is.
+    let ran = with(&["--json", "--cache-dir", "file/x"]);
+    let said = "ref: 12 images; left out: 1 hidden folder, 1 .heic";
+    assert!(ran.stderr.lines().any(|line| line == said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("are not kept") && ran.stderr.contains("--no-cache"));
+    let found = json(ran);
+    assert_eq!(
+        (&found["input2_count"], &found["input2_left_out"][".heic"]),
+        (&12.into(), &1.into())
+    );
+    // The run's own images, but for the rounding to bytes.
+    assert!(found["compact_shapes_fid_12_ref"].as_f64().unwrap() < 1e-3, "{found}");
+
+    // What cannot be computed is said, each for itself, and the rest is computed.
+    let ran = with(&["--kid", "--prc", "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("error: KID needs at least 1000 images"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--kid-subset-size"), "{}", ran.stderr);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(found["compact_shapes_precision_12_ref_k3"].is_f64(), "{found}");
+    assert_eq!(found["not_computed"].as_array().unwrap().len(), 1);
+
+    // Each line on stderr is an object, of warnings and of errors.
+    let png = std::fs::read(at.join("ref/00003.png")).unwrap();
+    std::fs::write(at.join("ref/00003.png"), &png[..png.len() - 12]).unwrap();
+    for format in ["text", "json"] {
+        let error = with(&["--log-format", format]).fails(1);
+        assert!(error.contains("00003.png: expected a whole PNG picture"), "{error}");
+        assert!(error.contains("end too early"), "{error}");
+        let objects = error.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok());
+        assert_eq!(objects.count(), if format == "json" { error.lines().count() } else { 0 });
+    }
 }

@@ -59,6 +59,54 @@ fn alpha_channels_are_dropped_where_that_is_asked_for() {
 }
 
 #[test]
+fn pictures_that_end_too_early_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let rgb = dir.path().join("rgb");
+    folder(&rgb, false);
+    let picture = image::open(rgb.join("07.png")).unwrap();
+    for (name, cut) in [("50.jpg", 2), ("51.jpg", 300), ("52.png", 12), ("53.webp", 20)] {
+        let path = rgb.join(name);
+        picture.save(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+    }
+    let all = ["--set", "data.count=49", "--data", "rgb", "--run-dir", "a"];
+    for error in [search(dir.path(), &all).fails(1), train(dir.path(), &all).fails(1)] {
+        assert!(error.contains("4 pictures cannot be read"), "{error}");
+        for name in ["50.jpg", "51.jpg", "52.png", "53.webp"] {
+            let line = error.lines().find(|line| line.contains(name)).unwrap_or_default();
+            assert!(line.contains("end too early"), "{name}: {error}");
+        }
+    }
+    assert!(!dir.path().join("a/run.sqlite").exists());
+}
+
+#[test]
+fn what_is_no_folder_of_pictures_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    std::fs::write(at.join("set.zip"), b"PK\x03\x04").unwrap();
+    std::fs::create_dir(at.join("tables")).unwrap();
+    std::fs::write(at.join("tables/train-00000-of-00001.parquet"), b"PAR1").unwrap();
+    std::fs::create_dir_all(at.join("hidden/.cache")).unwrap();
+    std::fs::write(at.join("hidden/.cache/a.png"), b"x").unwrap();
+    for (data, words) in [
+        ("set.zip", "found a zip archive; unpack it"),
+        ("tables", "left out: 1 .parquet; tables and databases are not read"),
+        ("hidden", "left out: 1 hidden folder"),
+    ] {
+        let error = train(at, &["--data", data, "--run-dir", "t"]).fails(1);
+        assert!(error.contains(data) && error.contains(words), "{error}");
+        let line = ["--data", data, "--run-dir", "t", "--log-format", "json"];
+        let error = train(at, &line).fails(1);
+        for line in error.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(object["level"].is_string(), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_changed_is_refused_and_one_that_moved_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
@@ -77,6 +125,23 @@ fn a_folder_that_changed_is_refused_and_one_that_moved_is_asked_for() {
         let error = resume(&elsewhere, command, &[]).fails(1);
         assert!(error.contains("--data DIR") && error.contains("rgb"), "{error}");
         resume(&elsewhere, command, &["--data", "../rgb"]).ok();
+    }
+    // The same pixels in another file are the same pictures.
+    let picture = image::open(at.join("rgb/05.png")).unwrap();
+    picture.save(at.join("rgb/05.bmp")).unwrap();
+    std::fs::rename(at.join("rgb/05.bmp"), at.join("rgb/05.png")).unwrap();
+    resume(at, "search", &[]).ok();
+    // Another order, or one more in front, are other pictures.
+    for (from, to) in [("05.png", "055.png"), ("44.png", "000.png")] {
+        let (from, to) = (at.join("rgb").join(from), at.join("rgb").join(to));
+        std::fs::rename(&from, &to).unwrap();
+        let found = resume(at, "search", &[]);
+        std::fs::rename(&to, &from).unwrap();
+        // 055 still comes between 05 and 06.
+        match to.ends_with("055.png") {
+            true => drop(found.ok()),
+            false => assert!(found.fails(1).contains("40 other training images")),
+        }
     }
     // As many pictures, one of them another.
     std::fs::copy(at.join("rgb/10.png"), at.join("rgb/11.png")).unwrap();

@@ -94,6 +94,16 @@ fn latents_decide_the_images() {
     );
     let error = sample("long.safetensors", "d.safetensors").fails(1);
     assert!(error.contains("expected z as [N, 4], found [3, 5]"), "{error}");
+    for (value, word) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
+        let mut bad = vec![0.5; 12];
+        bad[9] = value;
+        let bad = Tensor::from_vec(bad, (3, 4), &Device::Cpu).unwrap();
+        write(&at("bad.safetensors"), &[("z", &bad)]);
+        let error = sample("bad.safetensors", "d.safetensors").fails(1);
+        let fault = format!("bad.safetensors: expected finite latents, found {word} in latent 2");
+        assert!(error.contains(&fault), "{error}");
+    }
+    assert!(!at("d.safetensors").exists());
     write(&at("named.safetensors"), &[("latents", &z)]);
     assert!(sample("named.safetensors", "d.safetensors").fails(1).contains("`z`"));
 }

@@ -102,6 +102,11 @@ fn what_cannot_be_computed_is_said_first_and_the_rest_is_computed() {
     let error = compact(dir.path(), &["b.npz", "b.npz", "--bootstrap", "20"]).fails(1);
     assert!(error.contains("an interval of FID needs images of one set"), "{error}");
 
+    // Where nothing is left, each is said for itself.
+    let error =
+        compact(dir.path(), &["--is", "--splits", "40", "--kid", "a.bin", "b.bin"]).fails(1);
+    assert_eq!(error.lines().filter(|line| line.starts_with("error: ")).count(), 2, "{error}");
+
     // Where nothing is left, no image is read.
     std::fs::remove_dir_all(dir.path().join("cache")).unwrap();
     let error = compact(dir.path(), &["--kid", "a.bin", "b.bin"]).fails(1);
@@ -188,6 +193,24 @@ fn a_set_is_at_no_distance_from_itself() {
     assert_eq!(text, "FID (compact-shapes):  0\n");
     let found = json(&compact(dir.path(), &["ref", "ref", "--no-cache", "--json"]).ok());
     assert_eq!(found["frechet_inception_distance"].as_f64(), Some(0.0));
+    // The same images in a zip, in another order, and as their statistics.
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(dir.path().join("ref.zip")).unwrap());
+    std::fs::create_dir(dir.path().join("turned")).unwrap();
+    for i in 0..12u32 {
+        let bytes = picture(3 + i, ImageFormat::Png);
+        std::fs::write(dir.path().join(format!("turned/{:02}.png", 11 - i)), &bytes).unwrap();
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(format!("{i:02}.png"), options).unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    compact(dir.path(), &["stats", "ref", "-o", "ref.npz"]).ok();
+    for same in ["ref.zip", "turned", "ref.npz"] {
+        for line in [["ref", same], [same, "ref"], [same, same]] {
+            let text = compact(dir.path(), &[&line[..], &["--silent"]].concat()).ok();
+            assert_eq!(text, "FID (compact-shapes):  0\n", "{line:?}");
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::arch_arg::parse;
 /// Latents that pass through the generator together.
 const BATCH: usize = 64;
 
+/// Images that a network must make before it is written.
+const TRIED: usize = 8;
+
 /// Batches from which a run's supernet takes its statistics where nothing else is asked for.
 const RECALIBRATE: usize = 20;
 
@@ -80,6 +83,7 @@ impl GeneratorArgs {
         // Of a supernet, only the weights that the architecture uses matter.
         let used = generator.derive(&arch)?;
         used.params().check_finite().with_context(|| self.checkpoint.display().to_string())?;
+        check_variances(&used).with_context(|| self.checkpoint.display().to_string())?;
         let own_supernet = source.config.is_some() && generator.arch().is_none();
         let recalibrate = self.recalibrate.unwrap_or(if own_supernet { RECALIBRATE } else { 0 });
         Ok(ArchGenerator { generator, arch, recalibrate, device: device.clone() })
@@ -209,13 +213,15 @@ impl ArchGenerator {
     }
 
     /// The network of the architecture alone, with the batch-norm statistics that [`Self::generate`] uses. It fails
-    /// when an operator fails.
+    /// when an operator fails, or the first images of the network are not finite.
     pub fn derived(&self, seed: u64) -> anyhow::Result<Generator> {
         let derived = self.generator.derive(&self.arch)?;
         if let Some(stats) = self.statistics(seed)? {
             stats.write_to(derived.params())?;
         }
         derived.params().check_finite().context("the recalibrated network")?;
+        let z = self.latents(TRIED, seed)?.to_device(&self.device)?;
+        check_finite(&derived.forward_frozen(&z, &self.arch, NormMode::Running)?, 0)?;
         Ok(derived)
     }
 
@@ -229,6 +235,24 @@ impl ArchGenerator {
         }
         Ok((self.recalibrate > 0).then_some(stats))
     }
+}
+
+/// Checks that no stored variance is below 0, which gives images that are not finite.
+fn check_variances(generator: &Generator) -> anyhow::Result<()> {
+    for (name, tensor) in generator.params().state()? {
+        if !name.ends_with("running_var") {
+            continue;
+        }
+        let values = tensor.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        if let Some(index) = values.iter().position(|&value| value < 0.0) {
+            bail!(
+                "the tensor `{name}` holds a variance below 0, {} at index {index}: the file is damaged, or another \
+                 program changed it; take another checkpoint",
+                values[index]
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Checks that images `[n, 3, S, S]`, the first of which is number `first`, are finite: as bytes, others would be black.

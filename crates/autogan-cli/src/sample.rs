@@ -79,11 +79,19 @@ fn latents(args: &Args, generator: &ArchGenerator) -> anyhow::Result<Tensor> {
         return generator.latents(n, args.seed);
     };
     let length = generator.latent();
-    let z = Archive::read_safetensors(path)?.require("z")?.to_dtype(DType::F32)?;
+    let archive = Archive::read_safetensors(path)?;
+    let z = archive.require("z").with_context(|| path.display().to_string())?;
+    let z = z.to_dtype(DType::F32)?;
     match z.dims() {
-        [n, found] if *found == length && *n > 0 => Ok(z),
+        [n, found] if *found == length && *n > 0 => {}
         found => bail!("{}: expected z as [N, {length}], found {found:?}", path.display()),
     }
+    let values = z.flatten_all()?.to_vec1::<f32>()?;
+    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+        let (latent, value) = (index / length, values[index]);
+        bail!("{}: expected finite latents, found {value} in latent {latent}", path.display());
+    }
+    Ok(z)
 }
 
 fn write(args: &Args, images: &Tensor) -> anyhow::Result<()> {

@@ -109,8 +109,14 @@ fn message(level: &str, prefix: &str, text: &str) {
     if json() {
         say(&serde_json::json!({ "level": level, "message": text }).to_string());
     } else {
-        say(&format!("{prefix}{text}"));
+        say(&format!("{prefix}{}", visible(text)));
     }
+}
+
+/// The text without characters that steer a terminal: names of files may hold any.
+fn visible(text: &str) -> String {
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace(steers, "?")
 }
 
 /// Whether every line on stderr is an object of JSON, so that nothing else, such as a bar, may be there.
@@ -183,5 +189,15 @@ pub fn deliver(bytes: &[u8], file: Option<&std::path::Path>) -> anyhow::Result<(
     match file {
         None => print(bytes),
         Some(path) => Ok(autogan_files::atomic::write(path, bytes)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_steer_no_terminal() {
+        assert_eq!(visible("a\u{1b}[31m.png:\n\tbroken\r\u{7}"), "a?[31m.png:\n\tbroken??");
     }
 }

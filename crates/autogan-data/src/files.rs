@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use autogan_files::Error as FileError;
+use autogan_files::{Error as FileError, kind_of};
 
 use crate::error::Result;
 
@@ -46,7 +46,7 @@ pub(crate) fn matching(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<Pat
 pub(crate) fn describe(dir: &Path) -> String {
     const SHOWN: usize = 5;
     if dir.is_file() {
-        return "a file".into();
+        return kind_of(dir).map_or("a file", |kind| kind.name).into();
     }
     let Ok(paths) = list(dir) else {
         return "nothing that can be listed (no such directory, or no permission)".into();

@@ -37,9 +37,10 @@ fn load(options: &LoadOptions) -> Result<Images> {
     let listing = list_pictures(&root, true, None)?;
     if listing.files.is_empty() {
         let expected = format!("pictures (.{})", EXTENSIONS.join(", ."));
-        let help = match listing.left_out.has_endings() {
-            true => "convert them to PNG, or give the folder that holds the pictures",
-            false => "give the folder that holds them",
+        let help = match (listing.left_out.advice(), listing.left_out.has_endings()) {
+            (Some(advice), _) => advice,
+            (None, true) => "convert them to PNG, or give the folder that holds the pictures",
+            (None, false) => "give the folder that holds them",
         };
         return Err(DataError::content(&root, expected, listing.nothing(), help));
     }
@@ -68,6 +69,10 @@ fn load(options: &LoadOptions) -> Result<Images> {
 
 /// The folder of a split.
 fn root(dir: &Path, split: Split) -> Result<PathBuf> {
+    if dir.is_file() {
+        let help = "unpack it, or give the folder that holds the pictures";
+        return Err(DataError::content(dir, "a folder of pictures", describe(dir), help));
+    }
     let (train, test) = (dir.join("train"), dir.join("test"));
     let split_up = train.is_dir() && test.is_dir();
     match split {

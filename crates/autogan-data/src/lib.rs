@@ -14,7 +14,7 @@ mod error;
 mod files;
 pub mod folder;
 mod images;
-mod jpeg;
+mod left_out;
 pub mod listing;
 mod picture;
 pub mod registry;
@@ -23,6 +23,7 @@ pub mod shapes;
 mod split;
 pub mod stl10;
 mod table;
+mod whole;
 
 pub use autogan_hub::Hub;
 pub use batch::Batcher;

@@ -3,14 +3,14 @@
 //! Hidden files and folders are left out: editors and notebooks keep copies of pictures there. A linked folder is read
 //! as if it lay in the link's place, but no folder is read twice, so a loop of links ends.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use autogan_files::Error as FileError;
 
 use crate::error::Result;
 use crate::files::{list, name};
+pub use crate::left_out::{LeftOut, Reason};
 
 /// Endings of the files that are read, in any case.
 pub const EXTENSIONS: [&str; 13] =
@@ -20,99 +20,7 @@ pub const EXTENSIONS: [&str; 13] =
 pub const JPEG_EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "jpe", "jfif"];
 
 /// Deepest level of sub-folders that is looked at.
-const DEPTH: usize = 32;
-
-/// Why something is not among the pictures.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Reason {
-    /// A file whose name begins with a dot, or that lies in such a folder of an archive.
-    Hidden,
-    /// A folder whose name begins with a dot, with all that is in it.
-    HiddenFolder,
-    /// A folder where sub-folders are not asked for.
-    SubFolder,
-    /// A folder below the deepest level.
-    Deep,
-    /// A link to a folder that the link itself lies in.
-    Loop,
-    /// A folder that a link leads to, and that is read already.
-    Twice,
-    /// A file with an ending that is not read, or not asked for: in lower case, without the dot.
-    Ending(String),
-    /// A file without an ending.
-    NoEnding,
-    /// An array of this name beside an array of images.
-    Array(String),
-}
-
-impl Reason {
-    /// The reason in words, for a count of one or of more.
-    fn words(&self, count: usize) -> String {
-        let pick = |one: &str, more: &str| if count == 1 { one } else { more }.to_owned();
-        match self {
-            Self::Hidden => "hidden".into(),
-            Self::HiddenFolder => pick("hidden folder", "hidden folders"),
-            Self::SubFolder => pick("sub-folder", "sub-folders"),
-            Self::Deep => format!("{} below level {DEPTH}", pick("folder", "folders")),
-            Self::Loop => pick("link to a folder above it", "links to a folder above them"),
-            Self::Twice => pick(
-                "link to a folder that is read already",
-                "links to folders that are read already",
-            ),
-            Self::Ending(ending) => format!(".{ending}"),
-            Self::NoEnding => "without an ending".into(),
-            Self::Array(name) => format!("array {name}"),
-        }
-    }
-}
-
-/// What was left out, counted by its reason.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftOut(BTreeMap<Reason, usize>);
-
-impl LeftOut {
-    /// Counts one more.
-    pub fn add(&mut self, reason: Reason) {
-        *self.0.entry(reason).or_default() += 1;
-    }
-
-    /// Counts a file that has another ending than those that are read.
-    pub fn add_ending(&mut self, path: &Path) {
-        self.add(match path.extension() {
-            Some(ending) => Reason::Ending(ending.to_string_lossy().to_ascii_lowercase()),
-            None => Reason::NoEnding,
-        });
-    }
-
-    /// Whether nothing was left out.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many were left out for `reason`.
-    pub fn count(&self, reason: &Reason) -> usize {
-        self.0.get(reason).copied().unwrap_or(0)
-    }
-
-    /// The counts, each with its reason in words, as a table has them.
-    pub fn counts(&self) -> impl Iterator<Item = (String, usize)> {
-        self.0.iter().map(|(reason, &count)| (reason.words(1), count))
-    }
-
-    /// Whether files with endings that are not read are among it.
-    pub fn has_endings(&self) -> bool {
-        self.0.keys().any(|reason| matches!(reason, Reason::Ending(_) | Reason::NoEnding))
-    }
-}
-
-/// The counts in words: `3 hidden, 2 .heic, 1 link to a folder above it`.
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.0.iter().map(|(reason, &n)| format!("{n} {}", reason.words(n)));
-        f.write_str(&words.collect::<Vec<_>>().join(", "))
-    }
-}
+pub(crate) const DEPTH: usize = 32;
 
 /// The pictures of a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,7 +53,7 @@ pub fn is_wanted(path: &Path, endings: Option<&[String]>) -> bool {
 
 /// Whether a file or folder of this name is hidden; archives of macOS hold a folder of their own that is, too.
 pub fn is_hidden(name: &str) -> bool {
-    name.starts_with('.') || name == "__MACOSX"
+    name.starts_with('.') || name.eq_ignore_ascii_case("__MACOSX")
 }
 
 /// Lists the pictures in `root`, and in the folders below it where `recursive`.
@@ -197,8 +105,15 @@ impl Walk<'_> {
             return Ok(());
         }
         for path in list(dir)? {
-            let (hidden, is_dir) = (is_hidden(&name(&path)), path.is_dir());
+            // A link that leads nowhere is kept by its ending, and an error names it when it is read.
+            let target = path.metadata().ok();
+            let (hidden, is_dir) =
+                (is_hidden(&name(&path)), target.as_ref().is_some_and(|target| target.is_dir()));
             let left_out = &mut self.out.left_out;
+            if target.is_some_and(|target| !(target.is_dir() || target.is_file())) {
+                left_out.add(Reason::NoFile);
+                continue;
+            }
             match (is_dir, hidden) {
                 (true, true) => left_out.add(Reason::HiddenFolder),
                 (false, true) => left_out.add(Reason::Hidden),
@@ -258,10 +173,11 @@ mod tests {
             "._b.png",
             "__MACOSX/b.png",
             "a/d.tiff",
+            "__macosx/b.png",
         ]);
         let (files, left_out) = listed(dir.path());
         assert_eq!(files, ["a/c.JPG", "a/d.tiff", "b.png"]);
-        assert_eq!(left_out, "1 hidden, 3 hidden folders");
+        assert_eq!(left_out, "1 hidden, 4 hidden folders");
     }
 
     #[test]
@@ -319,6 +235,19 @@ mod tests {
             let (files, left_out) = listed(&dir.path().join("x"));
             assert_eq!(files, ["a.png", "to/b.png"]);
             assert_eq!(left_out, "1 link to a folder that is read already");
+        }
+
+        #[test]
+        fn a_pipe_and_a_device_are_left_out_and_a_link_to_nowhere_is_not() {
+            let dir = folder(&["a.png"]);
+            let pipe = dir.path().join("b.png");
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            symlink("/dev/zero", dir.path().join("c.png")).unwrap();
+            symlink("nowhere", dir.path().join("d.png")).unwrap();
+            symlink("e.png", dir.path().join("e.png")).unwrap();
+            let (files, left_out) = listed(dir.path());
+            assert_eq!(files, ["a.png", "d.png", "e.png"]);
+            assert_eq!(left_out, "2 pipes or devices");
         }
 
         #[test]

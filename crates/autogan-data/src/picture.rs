@@ -1,18 +1,25 @@
 //! A [`Picture`] is one decoded picture (PNG, JPEG, WebP, BMP, TIFF, PNM), which is then fitted into a square of RGB planes.
 //!
 //! Decoding is that of the `image` crate; PNG, BMP, TIFF, PNM and lossless WebP are exact, JPEG may differ
-//! from libjpeg by a unit or two. Orientation tags are ignored, as Pillow does by itself. The decoder of JPEG fills up
-//! what is missing of a picture, so the end of the file is looked for here.
+//! from libjpeg by a unit or two. Orientation tags are ignored, as Pillow does by itself, and of a file that holds several
+//! pictures the first is taken. Decoders fill up what is missing of a picture, so the end of the file is looked for here.
 
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageReader};
+use autogan_files::{Class, Kind, kind};
+use image::{DynamicImage, ImageError, ImageReader};
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
-use crate::jpeg;
-use crate::resize::resize_plane;
+use crate::resize::resize_part;
+use crate::whole::ends_too_early;
+
+/// What is read, for errors.
+const FORMATS: &str = "a whole PNG, JPEG, WebP, BMP, TIFF or PNM picture";
+
+/// Help where a file ends too early.
+const AGAIN: &str = "fetch or write the file again, or remove it";
 
 /// A decoded picture: planes `[3, height, width]`, u8 RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,22 +42,14 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
         DataError::content(source, expected, found, help)
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    if jpeg::ends_too_early(bytes) {
-        return Err(refused(
-            "a whole JPEG picture",
-            format!("{} bytes, which end too early", bytes.len()),
-            "fetch or write the file again, or remove it",
-        ));
+    if let Some(format) = ends_too_early(bytes) {
+        let found = format!("{} bytes, which end too early", bytes.len());
+        return Err(refused(&format!("a whole {format} picture"), found, AGAIN));
     }
-    let decoded = reader
-        .map_err(image::ImageError::IoError)
-        .and_then(ImageReader::decode)
-        .map_err(|error| {
-            refused(
-                "a whole PNG, JPEG, WebP, BMP, TIFF or PNM picture",
-                format!("{} bytes that do not decode ({error})", bytes.len()),
-                "replace or remove it",
-            )
+    let decoded =
+        reader.map_err(ImageError::IoError).and_then(ImageReader::decode).map_err(|error| {
+            let (found, help) = undecodable(bytes, &error);
+            refused(FORMATS, found, help)
         })?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let colour = decoded.color();
@@ -94,21 +93,43 @@ fn planes(pixels: &[u8]) -> Vec<u8> {
     planes
 }
 
+/// What is wrong with bytes that do not decode, and what to do about it.
+fn undecodable(bytes: &[u8], error: &ImageError) -> (String, &'static str) {
+    let convert = "convert it to PNG with 8 bits a channel";
+    let length = bytes.len();
+    match (error, kind(bytes)) {
+        (ImageError::Unsupported(fault), _)
+            if !matches!(fault.kind(), image::error::UnsupportedErrorKind::Format(_)) =>
+        {
+            (format!("{length} bytes of a variety that is not read ({error})"), convert)
+        }
+        (ImageError::Unsupported(_), Some(Kind { name, class: Class::Picture })) => {
+            (name.to_owned(), convert)
+        }
+        (ImageError::Unsupported(_), Some(Kind { name, class: Class::NotDownloaded })) => {
+            (name.to_owned(), AGAIN)
+        }
+        (ImageError::Unsupported(_), Some(Kind { name, .. })) => (name.to_owned(), "remove it"),
+        (ImageError::IoError(fault), _)
+            if length > 0 && fault.kind() == std::io::ErrorKind::UnexpectedEof =>
+        {
+            (format!("{length} bytes, which end too early"), AGAIN)
+        }
+        _ => (format!("{length} bytes that do not decode ({error})"), "replace or remove it"),
+    }
+}
+
 impl Picture {
     /// Fits the picture into `out`, `[3, side, side]`: the shorter side is resized to `side` as
     /// Pillow's bilinear does, the longer by the same factor, and the middle is cut out
     /// (torchvision's `Resize(side)` and `CenterCrop(side)`).
     pub fn fit(&self, side: usize, out: &mut [u8]) {
-        let (width, height) = self.fitted(side);
-        let (left, top) = (middle(width - side), middle(height - side));
-        let mut plane = vec![0u8; width * height];
+        let fitted = self.fitted(side);
+        let corner = (middle(fitted.0 - side), middle(fitted.1 - side));
         let sources = self.planes.chunks(self.width * self.height);
         for (source, target) in sources.zip(out.chunks_mut(side * side)) {
-            resize_plane(source, (self.width, self.height), &mut plane, (width, height));
-            let rows = plane.chunks(width).skip(top);
-            for (row, target) in rows.zip(target.chunks_mut(side)) {
-                target.copy_from_slice(&row[left..left + side]);
-            }
+            let from = (self.width, self.height);
+            resize_part(source, from, fitted, corner, target, (side, side));
         }
     }
 
@@ -199,6 +220,76 @@ mod tests {
     }
 
     #[test]
+    fn alpha_of_every_kind_is_refused_unless_dropped() {
+        let rgba: DynamicImage =
+            image::RgbaImage::from_pixel(3, 3, image::Rgba([9, 8, 7, 6])).into();
+        let grey: DynamicImage =
+            image::GrayAlphaImage::from_pixel(3, 3, image::LumaA([9, 6])).into();
+        for (image, format, colour) in [
+            (&rgba, ImageFormat::WebP, "Rgba8"),
+            (&rgba, ImageFormat::Tiff, "Rgba8"),
+            (&grey, ImageFormat::Png, "La8"),
+        ] {
+            let mut bytes = Vec::new();
+            image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+            let text = decode(&bytes, Path::new("a"), false).unwrap_err().to_string();
+            assert!(text.contains(colour) && text.contains("data.drop_alpha=true"), "{text}");
+            assert_eq!(decode(&bytes, Path::new("a"), true).unwrap().planes[0], 9, "{format:?}");
+        }
+    }
+
+    /// A TIFF of one pixel.
+    fn tiff(compression: u16, photometric: u16) -> Vec<u8> {
+        let fields = [
+            (256, 1),
+            (257, 1),
+            (258, 8),
+            (259, compression),
+            (262, photometric),
+            (273, 8),
+            (277, 1),
+            (278, 1),
+            (279, 1),
+        ];
+        let mut bytes = b"II*\0\x0c\0\0\0\x07\0\0\0".to_vec();
+        bytes.extend((fields.len() as u16).to_le_bytes());
+        for (tag, value) in fields {
+            bytes.extend([tag, 3u16, 1, 0, value, 0].iter().flat_map(|word| word.to_le_bytes()));
+        }
+        bytes.extend([0; 4]);
+        bytes
+    }
+
+    #[test]
+    fn what_is_not_read_is_named_and_to_be_converted() {
+        assert!(decode(&tiff(1, 1), Path::new("grey"), false).is_ok());
+        let deep = |image: DynamicImage, format| {
+            let mut bytes = Vec::new();
+            image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+            bytes
+        };
+        let words = image::ImageBuffer::from_pixel(2, 2, Rgb([1000u16; 3]));
+        let floats = image::ImageBuffer::from_pixel(2, 2, Rgb([0.5f32; 3]));
+        for (bytes, found, help) in [
+            (b"GIF89a\x01\0\x01\0".to_vec(), "found a GIF picture", "convert it to PNG"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0".to_vec(), "an AVIF picture", "convert it to PNG"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0".to_vec(), "a HEIC picture", "convert it to PNG"),
+            (b"8BPS\0\x01".to_vec(), "a Photoshop picture", "convert it to PNG"),
+            (b"<!DOCTYPE html><html>".to_vec(), "a web page", "fetch or write the file again"),
+            (b"version https://git-lfs.github.com".to_vec(), "Git LFS", "fetch or write the file"),
+            (b"PK\x03\x04rest of it".to_vec(), "a zip archive", "remove it"),
+            (tiff(50000, 1), "a variety that is not read", "convert it to PNG"),
+            (tiff(1, 3), "a variety that is not read", "convert it to PNG"),
+            (deep(words.into(), ImageFormat::Png), "found Rgb16", "convert it to 8 bits"),
+            (deep(floats.into(), ImageFormat::Tiff), "found Rgb32F", "convert it to 8 bits"),
+        ] {
+            let text = decode(&bytes, Path::new("a.png"), false).unwrap_err().to_string();
+            assert!(text.starts_with("a.png: expected ") && text.contains(found), "{text}");
+            assert!(text.contains(help), "{text}");
+        }
+    }
+
+    #[test]
     fn cut_pictures_of_every_format_are_refused() {
         let image = RgbImage::from_fn(40, 40, |x, y| Rgb([(x * y) as u8, x as u8, y as u8]));
         for format in [
@@ -216,6 +307,7 @@ mod tests {
                 let cut = &whole[..whole.len() * tenths / 10];
                 let text = decode(cut, Path::new("cut"), false).unwrap_err().to_string();
                 assert!(text.starts_with("cut: "), "{format:?}: {text}");
+                assert!(tenths < 9 || text.contains("end too early"), "{format:?}: {text}");
             }
         }
         let mut whole = Vec::new();
@@ -223,6 +315,31 @@ mod tests {
         let cut = &whole[..whole.len() - 2];
         let text = decode(cut, Path::new("c.jpg"), false).unwrap_err().to_string();
         assert!(text.contains("c.jpg") && text.contains("end too early"), "{text}");
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_much_memory() {
+        let mut bmp = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        bmp.extend([60_000i32, 60_000].iter().flat_map(|side| side.to_le_bytes()));
+        bmp.extend([1, 0, 24, 0]);
+        bmp.resize(100, 0);
+        for bytes in [b"P6 60000 60000 255\nabc".to_vec(), b"P5 200000 200000 255\n".to_vec(), bmp]
+        {
+            let text = decode(&bytes, Path::new("a"), false).unwrap_err().to_string();
+            assert!(text.contains("limit") || text.contains("too large"), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_middle_of_a_long_picture_is_made() {
+        // The whole of it would take 240 GB.
+        let long = Picture { width: 1, height: 60_000, planes: vec![7; 180_000] };
+        let mut out = vec![0; 3 * 2000 * 2000];
+        long.fit(2000, &mut out);
+        assert!(out.iter().all(|&value| value == 7));
+        let wide = Picture { width: 60_000, height: 1, planes: vec![9; 180_000] };
+        wide.fit(2000, &mut out);
+        assert!(out.iter().all(|&value| value == 9));
     }
 
     #[test]

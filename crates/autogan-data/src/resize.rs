@@ -4,6 +4,8 @@
 //! widened by the scale. Pillow works in two passes, columns first, each with weights in fixed point (22 fractional
 //! bits) and rounded to u8; a pass that changes nothing is left out. Golden values: `scripts/make_resize_golden.py`.
 
+use std::ops::Range;
+
 /// Fractional bits of a weight: 32 less 8 bits of pixel and 2 bits of head room.
 const FRACTION_BITS: u32 = 32 - 8 - 2;
 
@@ -22,35 +24,53 @@ struct Window {
 /// match the sizes are cut to the shorter (nothing is read or written out of bounds); sizes of
 /// zero write nothing.
 pub fn resize_plane(plane: &[u8], from: (usize, usize), out: &mut [u8], to: (usize, usize)) {
-    let ((from_w, from_h), (to_w, to_h)) = (from, to);
-    if from_w == 0 || from_h == 0 || to_w == 0 || to_h == 0 {
+    resize_part(plane, from, to, (0, 0), out, to);
+}
+
+/// Gives a part of what [`resize_plane`] gives, and computes no more than that: `size` pixels from `corner` on, each as
+/// `(x, y)`. The part lies inside of `to`.
+pub(crate) fn resize_part(
+    plane: &[u8],
+    from: (usize, usize),
+    to: (usize, usize),
+    corner: (usize, usize),
+    out: &mut [u8],
+    size: (usize, usize),
+) {
+    let (width, height) = size;
+    if [from.0, from.1, to.0, to.1, width, height].contains(&0) {
         return;
     }
-    let narrow: std::borrow::Cow<'_, [u8]> = if from_w == to_w {
-        plane.into()
-    } else {
-        let windows = windows(from_w, to_w);
-        let mut rows = vec![0u8; to_w * from_h];
-        for (row, out) in plane.chunks(from_w).zip(rows.chunks_mut(to_w)) {
-            for (o, window) in out.iter_mut().zip(&windows) {
-                let pixels = row.get(window.first..).unwrap_or_default();
-                let mut sum = HALF;
-                for (&pixel, &weight) in pixels.iter().zip(&window.weights) {
-                    sum += i32::from(pixel) * weight;
-                }
-                *o = round(sum);
-            }
+    let columns = windows(from.0, to.0, corner.0..corner.0 + width);
+    let rows = windows(from.1, to.1, corner.1..corner.1 + height);
+    // Only these lines are needed.
+    let top = rows.iter().map(|row| row.first).min().unwrap_or(0);
+    let end = rows.iter().map(|row| row.first + row.weights.len()).max().unwrap_or(0);
+    let lines = plane.chunks(from.0).take(end).skip(top);
+    let mut narrow = vec![0u8; width * (end - top)];
+    for (line, out) in lines.zip(narrow.chunks_mut(width)) {
+        if from.0 == to.0 {
+            let line = line.get(corner.0..).unwrap_or_default();
+            out.iter_mut().zip(line).for_each(|(o, &p)| *o = p);
+            continue;
         }
-        rows.into()
-    };
-    if from_h == to_h {
-        out.iter_mut().zip(narrow.iter()).for_each(|(o, &p)| *o = p);
+        for (o, window) in out.iter_mut().zip(&columns) {
+            let pixels = line.get(window.first..).unwrap_or_default();
+            let mut sum = HALF;
+            for (&pixel, &weight) in pixels.iter().zip(&window.weights) {
+                sum += i32::from(pixel) * weight;
+            }
+            *o = round(sum);
+        }
+    }
+    if from.1 == to.1 {
+        out.iter_mut().zip(&narrow).for_each(|(o, &p)| *o = p);
         return;
     }
-    let mut sums = vec![0i32; to_w];
-    for (row, window) in out.chunks_mut(to_w).zip(&windows(from_h, to_h)) {
+    let mut sums = vec![0i32; width];
+    for (row, window) in out.chunks_mut(width).zip(&rows) {
         sums.fill(HALF);
-        let lines = narrow.chunks(to_w).skip(window.first);
+        let lines = narrow.chunks(width).skip(window.first - top);
         for (line, &weight) in lines.zip(&window.weights) {
             for (sum, &pixel) in sums.iter_mut().zip(line) {
                 *sum += i32::from(pixel) * weight;
@@ -67,12 +87,12 @@ fn round(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).clamp(0, 255) as u8
 }
 
-/// One window per output pixel along an axis of `from` pixels resized to `to`.
-fn windows(from: usize, to: usize) -> Vec<Window> {
+/// One window for each output pixel of `range` along an axis of `from` pixels resized to `to`.
+fn windows(from: usize, to: usize, range: Range<usize>) -> Vec<Window> {
     let scale = from as f64 / to as f64;
     // Growing keeps the filter at its natural width of one input pixel.
     let width = scale.max(1.0);
-    (0..to)
+    range
         .map(|index| {
             let centre = (index as f64 + 0.5) * scale;
             // `as usize` truncates and takes negative values to 0, as wanted at the border.
@@ -125,6 +145,22 @@ mod tests {
             for to in [(3, 3), (8, 4), (31, 2)] {
                 let out = resized(&[value; 20 * 10], (20, 10), to);
                 assert!(out.iter().all(|&p| p == value), "{value} {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_is_cut_out_of_the_whole() {
+        let plane: Vec<u8> = (0..23 * 17).map(|i| (i * i % 251) as u8).collect();
+        for to in [(23, 17), (23, 40), (9, 17), (50, 31), (8, 60)] {
+            let whole = resized(&plane, (23, 17), to);
+            for (corner, size) in [((0, 0), to), ((3, 2), (4, 9)), ((to.0 - 1, to.1 - 1), (1, 1))] {
+                let mut part = vec![0; size.0 * size.1];
+                resize_part(&plane, (23, 17), to, corner, &mut part, size);
+                for (y, row) in part.chunks(size.0).enumerate() {
+                    let start = (corner.1 + y) * to.0 + corner.0;
+                    assert_eq!(row, &whole[start..start + size.0], "{to:?} {corner:?}");
+                }
             }
         }
     }

@@ -255,6 +255,23 @@ fn pickles_with_other_content_are_refused() {
 }
 
 #[test]
+fn what_is_in_the_place_of_a_pickle_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bytes, found) in [
+        (&b"PK\x03\x04 packed"[..], "a zip archive"),
+        (b"\x1f\x8b\x08 packed", "a file compressed with gzip"),
+        (b"\x93NUMPY\x01\0", "a NumPy array"),
+        (b"<html>not found</html>", "a web page"),
+    ] {
+        std::fs::write(dir.path().join("data_batch_1"), bytes).unwrap();
+        let text = train(dir.path()).unwrap_err();
+        let expected =
+            format!("data_batch_1: expected a CIFAR-10 batch, which is a pickle, found {found}");
+        assert!(text.contains(&expected) && text.contains("was unpacked"), "{text}");
+    }
+}
+
+#[test]
 fn a_directory_without_the_files_says_what_it_wants() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("train.bin"), [0]).unwrap();

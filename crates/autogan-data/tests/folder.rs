@@ -130,6 +130,42 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
+fn what_is_in_the_place_of_a_folder_of_pictures_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (name, bytes, expected) in [
+        ("set.zip", &b"PK\x03\x04"[..], "found a zip archive; unpack it"),
+        ("set.tar", &tar, "found a tar archive; unpack it"),
+        ("set.parquet", b"PAR1", "found a Parquet table"),
+        ("set.npy", b"\x93NUMPY", "found a NumPy array"),
+        ("one.png", b"\x89PNG\r\n\x1a\n", "found a PNG picture"),
+        ("other", b"text", "found a file"),
+    ] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let text = read(&path, 8).unwrap_err();
+        assert!(
+            text.contains(&format!("{name}: expected a folder of pictures, {expected}")),
+            "{text}"
+        );
+    }
+    for (name, expected) in [
+        ("00000.tar", "1 .tar; unpack the archives"),
+        ("train-00000-of-00001.parquet", "1 .parquet; tables and databases are not read"),
+        ("data-00000-of-00001.arrow", "1 .arrow; tables and databases are not read"),
+        ("batch.npz", "1 .npz; give one of the .npz files itself"),
+        ("a.heic", "1 .heic; convert them to PNG"),
+    ] {
+        let inner = dir.path().join(format!("{name}.folder"));
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(inner.join(name), "x").unwrap();
+        let text = read(&inner, 8).unwrap_err();
+        assert!(text.contains(&format!("found none; left out: {expected}")), "{text}");
+    }
+}
+
+#[test]
 fn a_jpeg_that_ends_too_early_is_no_picture_to_train_on() {
     let dir = tempfile::tempdir().unwrap();
     let picture = RgbImage::from_fn(48, 48, |x, y| Rgb([(x * 5) as u8, (y * 5) as u8, 9]));

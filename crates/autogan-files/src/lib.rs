@@ -5,15 +5,18 @@
 //! - [`safetensors`] writes the same bytes for the same tensors.
 //! - [`pickle`] reads Python's pickles and executes nothing.
 //! - [`strided`] turns views of elements into rows.
+//! - [`kind`](fn@kind) tells what a file is that was not expected.
 //!
 //! An [`Error`] names the file and says what to do; a [`Fault`] says where a file breaks its format.
 
 pub mod atomic;
 mod error;
 mod hash;
+mod kind;
 pub mod pickle;
 pub mod safetensors;
 pub mod strided;
 
 pub use error::{Error, Fault, Result, quote};
 pub use hash::{Sha256, hex, sha256_file};
+pub use kind::{Class, Kind, kind, kind_of};

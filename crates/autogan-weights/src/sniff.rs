@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::{limits, pth};
-use autogan_files::quote;
+use autogan_files::{kind, quote};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -12,7 +12,6 @@ use std::path::Path;
 /// 0x1950a86a20f9469cfc6c, and the end of this pickle.
 const LEGACY_MAGIC: [u8; 13] =
     [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
-const TAR_MAGIC_AT: usize = 257;
 
 /// The containers that [`Archive::read_any`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,20 +67,28 @@ fn classify(head: &[u8]) -> std::result::Result<Container, String> {
     Err(describe(head))
 }
 
+/// How a checkpoint of pickle protocols 0 and 1 starts: the magic number as a text.
+const OLD_PROTOCOL: &[u8] = b"L119547037146038801333356L";
+
 fn describe(head: &[u8]) -> String {
     let text = String::from_utf8_lossy(&head[..head.len().min(48)]);
-    if head.is_empty() {
-        "an empty file".to_string()
-    } else if head.starts_with(b"version https://git-lfs") {
-        "a Git LFS pointer: the file itself was not downloaded (git lfs pull)".to_string()
-    } else if head.get(TAR_MAGIC_AT..TAR_MAGIC_AT + 5) == Some(b"ustar") {
-        "a tar file, PyTorch's container before 0.1.10: load it with an old PyTorch and save it again".to_string()
-    } else if head[0] == 0x80 {
-        "a plain pickle: load it in Python and write it with torch.save or safetensors".to_string()
-    } else if head[0] == b'<' {
-        format!("a web page, {}: the download gave an error page", quote(&text))
-    } else {
-        quote(&text)
+    let known = kind(head).map(|kind| kind.name);
+    match known {
+        _ if head.is_empty() => "an empty file".to_string(),
+        _ if head.starts_with(OLD_PROTOCOL) => {
+            "a checkpoint of pickle protocol 0 or 1: save it again with torch.save as it is".to_string()
+        }
+        Some("a tar archive") => {
+            "a tar file, PyTorch's container before 0.1.10: load it with an old PyTorch and save it again".to_string()
+        }
+        Some("a Python pickle") => {
+            "a plain pickle: load it in Python and write it with torch.save or safetensors".to_string()
+        }
+        Some(known) => known.to_string(),
+        None if head.starts_with(b"<") => {
+            format!("a web page, {}: the download gave an error page", quote(&text))
+        }
+        None => quote(&text),
     }
 }
 
@@ -132,7 +139,14 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
             (b"<!doctype html>", "web page"),
             (b"\x80\x04\x95", "plain pickle"),
-            (b"\x89PNG\r\n", "PNG"),
+            (b"\x89PNG\r\n\x1a\n", "PNG"),
+            (b"\x08\x07\x12\x07pytorch", "an ONNX model"),
+            (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+            (b"GGUF\x03\0\0\0", "a GGUF model"),
+            (b"\x1f\x8b\x08\0", "compressed with gzip"),
+            (b"\x93NUMPY\x01\0", "a NumPy array"),
+            (b"L119547037146038801333356L\n.", "pickle protocol 0 or 1"),
+            (b"{\"weight_map\": {}}", "weight_map"),
         ] {
             let found = classify(bytes).unwrap_err();
             assert!(found.contains(word), "{found}");

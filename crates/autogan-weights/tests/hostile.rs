@@ -242,7 +242,8 @@ fn tensors_are_built_in_each_way_that_pytorch_had() {
     ]
     .concat();
     let view = rebuilt("_rebuild_tensor", &storage("FloatStorage", b"N"), b"");
-    for value in [parameter(&old), parameter(&parameter(&new)), old, new, of_class, view] {
+    let unset = rebuilt("_rebuild_tensor_v2", &float, b"\x89}}X\x04\0\0\0conj\x89s");
+    for value in [parameter(&old), parameter(&parameter(&new)), old, new, of_class, view, unset] {
         let archive = read(&legacy(&dictionary(&value), &FOUR)).unwrap();
         assert_eq!(archive.require("t").unwrap().to_vec1::<f32>().unwrap(), FOUR);
     }
@@ -257,6 +258,15 @@ fn tensors_that_are_not_read_are_recorded() {
         (
             rebuilt("_rebuild_tensor_v2", &storage("FloatStorage", &tuple(&[1, 2, 3])), b"\x89}"),
             "a tensor in a storage that is a part of another",
+        ),
+        // Its values are those of the storage with the other sign.
+        (
+            rebuilt(
+                "_rebuild_tensor_v2",
+                &storage("FloatStorage", b""),
+                b"\x89}}X\x03\0\0\0neg\x88s",
+            ),
+            "its bit \"neg\" set: save tensor.resolve_neg()",
         ),
     ] {
         let zip = stored(&[("a/data.pkl", &dictionary(&value))]);
@@ -359,7 +369,9 @@ fn a_zip_member_that_climbs_out_is_an_error() {
 
 #[test]
 fn other_things_that_are_not_checkpoints_are_described() {
-    refused(&stored(&[("mu.npy", b"x")]), &["DIRECTORY/data.pkl", "0 in a zip of 1 members"]);
+    let pictures = stored(&[("a.png", b"x")]);
+    refused(&pictures, &["DIRECTORY/data.pkl", "0 in a zip of 1 members"]);
+    refused(&stored(&[("mu.npy", b"x")]), &["arrays of NumPy (.npz)", "torch.save"]);
     let big = stored(&[("a/data.pkl", &dictionary(b"N")), ("a/byteorder", b"big")]);
     refused(&big, &["a/byteorder", "\"big\""]);
     refused(&legacy(b"\x80\x02K\x01.", &[]), &["a dictionary of tensors", "the integer 1"]);

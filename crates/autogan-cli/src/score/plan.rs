@@ -158,11 +158,16 @@ impl Plan {
 
     /// Names what cannot be computed. It fails when nothing can.
     pub fn announce(&self) -> anyhow::Result<()> {
-        if self.wanted.is_empty() {
-            bail!("{}", self.refused.join("\n"));
+        let said = match (self.wanted.is_empty(), self.refused.split_last()) {
+            // The error that ends the command is one of them.
+            (true, Some((_, others))) => others,
+            _ => &self.refused,
+        };
+        said.iter().for_each(|fault| crate::terminal::error(fault));
+        match self.refused.last() {
+            Some(last) if self.wanted.is_empty() => bail!("{last}"),
+            _ => Ok(()),
         }
-        self.refused.iter().for_each(|fault| crate::terminal::error(fault));
-        Ok(())
     }
 }
 

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use autogan_files::Fault;
 use autogan_files::pickle::{Array, Id, Pickle};
 use autogan_files::strided::gather;
+use autogan_files::{Class, Fault, Kind, kind};
 
 use super::{CLASSES, IMAGE_LEN, Part, SIDE};
 use crate::error::{DataError, Result};
@@ -21,6 +21,10 @@ const ADVICE: &str =
 /// Reads one batch file: a pickle of that form with labels from 0 to 9.
 pub(super) fn read_part(path: &Path) -> Result<Part> {
     let bytes = read(path)?;
+    if let Some(Kind { name, .. }) = kind(&bytes).filter(|kind| kind.class != Class::Pickle) {
+        let help = "give the directory into which cifar-10-python.tar.gz was unpacked";
+        return Err(DataError::content(path, "a CIFAR-10 batch, which is a pickle", name, help));
+    }
     parse(&bytes).map_err(|(fault, help)| DataError::Format {
         path: path.to_path_buf(),
         fault,

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use autogan_data::listing::{LeftOut, Reason};
+use autogan_data::listing::{LeftOut, Reason, is_wanted};
 use autogan_files::Error as FileError;
 
 use super::input_error;
@@ -67,8 +67,11 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
         }
     }
     if images.is_none() && statistics.is_none() && features.is_none() {
-        let help =
-            "name the arrays so: numpy.savez(FILE, mu=…, sigma=…), or numpy.savez(FILE, images)";
+        let pictures = |name: &&String| is_wanted(Path::new(name.as_str()), None);
+        let help = match container.names().iter().filter(pictures).count() {
+            0 => advice(&heads),
+            n => format!("it is an archive with {n} pictures: give it the ending .zip"),
+        };
         return Err(input_error(path.display(), FORMS, listed(&heads), help));
     }
     Ok(Found { images, statistics, features, left_out })
@@ -113,6 +116,43 @@ fn is_images(head: &Header) -> bool {
     head.descr.ends_with("u1") && matches!(head.shape[..], [_, _, _, 1 | 3])
 }
 
+/// What makes arrays that are read of those that were found.
+fn advice(heads: &[(String, Header)]) -> String {
+    match heads.iter().find_map(|(name, head)| nearly_images(name, head)) {
+        Some(change) => format!("save {change} under the name arr_0"),
+        None => {
+            "name the arrays so: numpy.savez(FILE, mu=…, sigma=…), or numpy.savez(FILE, images)"
+                .into()
+        }
+    }
+}
+
+/// What makes images of an array that holds them in another form.
+fn nearly_images(name: &str, head: &Header) -> Option<String> {
+    let kind = head.descr.trim_start_matches(['|', '<', '>', '=']);
+    let bytes = match (kind, &kind[..kind.len().min(1)]) {
+        ("u1", _) => "",
+        // Nobody but the user knows the range of floats.
+        (_, "f") => ", as bytes: (255 * x).round().astype(numpy.uint8) of x from 0 to 1",
+        (_, "i" | "u" | "b") => ", as bytes: x.astype(numpy.uint8) of x from 0 to 255",
+        ("O", _) if head.shape.len() == 1 => {
+            return Some(format!(
+                "numpy.stack({name}), since an array of objects is a pickle, and none is executed,"
+            ));
+        }
+        _ => return None,
+    };
+    let change = match head.shape[..] {
+        [_, h, w, 1 | 3] if h.min(w) > 1 => name.to_owned(),
+        [_, 1 | 3, _, _] => format!("{name}.transpose(0, 2, 3, 1)"),
+        [_, _, _, 4] => format!("{name}[..., :3], without the alpha channel,"),
+        [_, _, 3] => format!("{name}[None], one image,"),
+        [_, side, other] if bytes.is_empty() || side == other => format!("{name}[..., None]"),
+        _ => return None,
+    };
+    Some(change + bytes)
+}
+
 fn listed(heads: &[(String, Header)]) -> String {
     let words: Vec<String> = heads.iter().map(|(name, head)| format!("{name} {head}")).collect();
     if words.is_empty() { "no arrays".into() } else { words.join(", ") }
@@ -125,7 +165,10 @@ pub(super) fn read_npy(path: &Path) -> Result<Pixels> {
     let head = npy::header(&name, &bytes)?;
     if !is_images(&head) {
         let expected = "images: u8 [N, H, W, 3] or [N, H, W, 1]";
-        let help = "convert it with NumPy; statistics are an .npz of two arrays";
+        let help = match nearly_images("images", &head) {
+            Some(change) => format!("save {change}"),
+            None => "convert it with NumPy; statistics are an .npz of two arrays".into(),
+        };
         return Err(input_error(name, expected, head.to_string(), help));
     }
     pixels(path, "the array", npy::parse(&name, &bytes)?)

@@ -42,6 +42,11 @@ impl Container {
             input_error(path.display(), "a zip container", found, "pack it again")
         };
         let archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+        if archive.has_duplicate_names() {
+            // The reader knows the last one of a name only, and the others would be lost without a word.
+            let expected = "an archive with each name once";
+            return Err(input_error(path.display(), expected, "a name twice", "pack it again"));
+        }
         let names = archive.file_names().map(|name| Ok(name.map_err(broken)?.into_owned()));
         let mut names = names.collect::<Result<Vec<String>>>()?;
         names.sort();
@@ -74,6 +79,10 @@ impl Container {
             input_error(&label, "a member that can be unpacked", error, "pack the archive again")
         };
         let member = self.archive.by_name(name).map_err(|e| damaged(e.to_string()))?;
+        if member.is_symlink() {
+            let help = "pack the archive again with the files themselves";
+            return Err(input_error(&label, "a file", "a link", help));
+        }
         let mut bytes = Vec::new();
         let mut limited = member.take(self.budget + 1);
         limited.read_to_end(&mut bytes).map_err(|e| damaged(e.to_string()))?;

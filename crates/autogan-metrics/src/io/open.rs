@@ -6,6 +6,7 @@ use autogan_data::listing::{
     EXTENSIONS, LeftOut, Listing, Reason, is_hidden, is_wanted, list_pictures,
 };
 use autogan_data::{Hub, LoadOptions, Split};
+use autogan_files::{Class, kind_of};
 
 use super::arrays::{Found, Pixels, read_npy, read_npz};
 use super::input_error;
@@ -119,16 +120,24 @@ fn pickle(path: &Path) -> crate::Error {
     input_error(name, "statistics as .npz", "a pickle, of which nothing is executed", help)
 }
 
+/// The fault of a file that is none of those that are read: it says what the file is.
 fn other_file(path: &Path) -> crate::Error {
-    let help = match path.extension().and_then(|e| e.to_str()) {
-        Some(e) if EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)) => {
-            "it is one image; give the directory that holds the images"
+    let found = kind_of(path);
+    let is_picture = |e: &str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e));
+    let by_name = path.extension().and_then(|e| e.to_str()).is_some_and(is_picture);
+    let help = match found.map(|kind| kind.class) {
+        Some(Class::Picture) => "it is one image; give the directory that holds the images",
+        Some(Class::Archive) => "unpack it, and give the directory of its images",
+        Some(Class::Table) => {
+            "tables are not read: write their images to files, and give the directory of these"
         }
+        Some(Class::Array) => "write the images with numpy.save or numpy.savez",
+        _ if by_name => "it is one image; give the directory that holds the images",
         _ => "give the directory that holds the images",
     };
     let expected =
         "a directory, .zip, .npz, .npy or CIFAR-10 .bin, or a dataset such as cifar10-train";
-    input_error(path.display(), expected, "another file", help)
+    input_error(path.display(), expected, found.map_or("another file", |kind| kind.name), help)
 }
 
 impl From<Pixels> for Items {
@@ -157,6 +166,8 @@ fn advice(listing: &Listing, options: &OpenOptions) -> String {
         "give --recursive, which reads sub-directories too".into()
     } else if options.extensions.is_some() && left_out.counts().any(|(text, _)| readable(&text)) {
         "give other endings to --ext, or leave it out".into()
+    } else if let Some(advice) = left_out.advice() {
+        advice.into()
     } else if left_out.has_endings() {
         format!("convert them; these are read: {}", EXTENSIONS.join(", "))
     } else {
@@ -179,7 +190,10 @@ fn zip(path: &Path, options: &OpenOptions) -> Result<(Items, LeftOut)> {
     }
     if names.is_empty() {
         let found = listing.nothing();
-        let help = advice(&listing, options);
+        let help = match listing.left_out.count(&Reason::Ending("npy".into())) {
+            0 => advice(&listing, options),
+            _ => "these are NumPy's arrays: give the file the ending .npz".into(),
+        };
         return Err(input_error(path.display(), "a zip with images", found, help));
     }
     Ok((Items::zip(container, names), listing.left_out))

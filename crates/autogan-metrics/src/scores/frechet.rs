@@ -18,11 +18,15 @@ const NUCLEAR_LIMIT: usize = 4096;
 /// The part of the terms that rounding leaves of their difference. A distance is never negative, and one below this is 0.
 const ROUNDING: f64 = 1e-12;
 
+/// The part of the largest eigenvalue below 0 that rounding may make of one that would be 0: other tools compute and keep
+/// covariances in 32 bits.
+const INDEFINITE: f64 = 1e-4;
+
 /// Fréchet distance of two Gaussians, squared as FID is.
 ///
 /// # Errors
-/// [`Error::Shape`] when the statistics differ in `D`, [`Error::NotFinite`],
-/// [`Error::Numerics`] when a decomposition does not converge.
+/// [`Error::Shape`] when the statistics differ in `D`, [`Error::NotFinite`], [`Error::NoCovariance`] for one with
+/// eigenvalues below 0, [`Error::Numerics`] when a decomposition does not converge.
 pub fn frechet_distance(first: &GaussianStats, second: &GaussianStats) -> Result<f64> {
     first.check("the first set")?;
     second.check("the second set")?;
@@ -33,6 +37,18 @@ pub fn frechet_distance(first: &GaussianStats, second: &GaussianStats) -> Result
     }
     let root = trace_of_root(first, second)?;
     Ok(combine(first, second, root))
+}
+
+/// Refuses a covariance by the smallest of its eigenvalues, or of those of its product with another one; `scale` is as
+/// large as the largest can be.
+fn check_smallest(smallest: Option<&f64>, scale: f64, what: &str) -> Result<()> {
+    match smallest {
+        Some(&value) if value < -scale * INDEFINITE => Err(Error::NoCovariance {
+            what: what.to_owned(),
+            found: format!("an eigenvalue of {value}, below 0"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Fréchet distance of feature sets `[N1, D]` and `[N2, D]`.
@@ -127,9 +143,10 @@ fn trace_of_root(first: &GaussianStats, second: &GaussianStats) -> Result<f64> {
     let d = first.dims();
     // The factor of the smaller set gives the smaller eigenvalue problem when it is singular.
     let rank = |s: &GaussianStats| s.count.map_or(d, |n| (n - 1).min(d));
-    let (factored, other) =
-        if rank(second) < rank(first) { (second, first) } else { (first, second) };
-    let factor = square_factor(factored, rank(factored))?;
+    let (of_first, of_second) = ((first, "the first set"), (second, "the second set"));
+    let ((factored, its_name), (other, other_name)) =
+        if rank(second) < rank(first) { (of_second, of_first) } else { (of_first, of_second) };
+    let factor = square_factor(factored, rank(factored), its_name)?;
     let inner = match &factor {
         Factor::Lower(factor) => linalg::congruence(factor.as_ref(), covariance(other)),
         Factor::Any(factor) => {
@@ -140,6 +157,9 @@ fn trace_of_root(first: &GaussianStats, second: &GaussianStats) -> Result<f64> {
     let mut values = inner.self_adjoint_eigenvalues(Side::Lower).map_err(|_| Error::Numerics {
         what: "the eigenvalues of the product of the covariances",
     })?;
+    let largest = |s: &GaussianStats| s.cov.iter().step_by(d + 1).copied().fold(0.0, f64::max);
+    let scale = values.last().map_or(0.0, |v| v.max(largest(first) * largest(second)));
+    check_smallest(values.first(), scale, other_name)?;
     values.reverse();
     values.truncate(rank(other));
     // Below this an eigenvalue is rounding of the largest one.
@@ -156,7 +176,7 @@ enum Factor {
 }
 
 /// The Cholesky factor, or eigenvectors where Σ is singular.
-fn square_factor(stats: &GaussianStats, rank: usize) -> Result<Factor> {
+fn square_factor(stats: &GaussianStats, rank: usize, what: &str) -> Result<Factor> {
     let d = stats.dims();
     let cov = covariance(stats);
     if rank == d
@@ -169,6 +189,7 @@ fn square_factor(stats: &GaussianStats, rank: usize) -> Result<Factor> {
         .self_adjoint_eigen(Side::Lower)
         .map_err(|_| Error::Numerics { what: "the eigenvectors of a covariance" })?;
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
+    check_smallest(values.first(), values.last().copied().unwrap_or(0.0), what)?;
     let floor = values.last().map_or(0.0, |v| v * d as f64 * f64::EPSILON);
     let kept: Vec<usize> = (d - rank..d).filter(|&i| values[i] > floor).collect();
     let vectors = eigen.U();
@@ -283,6 +304,26 @@ mod tests {
             let stats = Statistics::of(&set).unwrap();
             assert_eq!(frechet_distance(&stats, &stats).unwrap(), 0.0);
         }
+    }
+
+    #[test]
+    fn a_matrix_with_an_eigenvalue_below_0_is_no_covariance() {
+        // Each pair of the three could be correlated so, but not all pairs at once: the eigenvalue of (1, 1, 1) is −0.8.
+        let indefinite = stats(&[0.; 3], &[1., -0.9, -0.9, -0.9, 1., -0.9, -0.9, -0.9, 1.]);
+        let fine = stats(&[0.; 3], &[2., 0., 0., 0., 1., 0., 0., 0., 3.]);
+        let singular = stats(&[0.; 3], &[1., 1., 1., 1., 1., 1., 1., 1., 1.]);
+        for other in [&fine, &singular] {
+            for (a, b, named) in [(&indefinite, other, "first"), (other, &indefinite, "second")] {
+                let error = frechet_distance(a, b).unwrap_err().to_string();
+                assert!(error.contains("an eigenvalue of -"), "{error}");
+                assert!(error.contains(named), "{error}");
+            }
+        }
+        // What 32 bits make of a singular one is taken.
+        let mut rounded = singular.clone();
+        rounded.cov[0] -= 1e-6;
+        assert!(frechet_distance(&rounded, &fine).is_ok());
+        assert!(frechet_distance(&fine, &rounded).is_ok());
     }
 
     #[test]

@@ -57,8 +57,9 @@ pub(super) enum ValueKind {
 /// Reads a value as a tensor.
 ///
 /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)` is what PyTorch
-/// writes; `_rebuild_tensor`, without the last two, is what it wrote before 0.4; parameters, and
-/// tensors with attributes of their own, wrap one of these.
+/// writes, with a dictionary behind it for a view whose values are not those of the storage; `_rebuild_tensor`,
+/// without the last two, is what it wrote before 0.4; parameters, and tensors with attributes of their own, wrap one of
+/// these.
 pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<ValueKind, Fault> {
     let at = pickle.offset(id);
     for _ in 0..HOPS {
@@ -78,8 +79,16 @@ pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<ValueKind, Fault
             ) => id = *data,
             (
                 ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2"),
-                &[storage, offset, size, stride, ..],
-            ) => return view(pickle, [storage, offset, size, stride], at),
+                &[storage, offset, size, stride, ref rest @ ..],
+            ) => {
+                let bit = rest.get(2).map(|&metadata| set_bit(pickle, metadata)).transpose()?;
+                return match bit.flatten() {
+                    Some(bit) => Ok(ValueKind::Unread(format!(
+                        "a tensor with its bit {bit:?} set: save tensor.resolve_{bit}()"
+                    ))),
+                    None => view(pickle, [storage, offset, size, stride], at),
+                };
+            }
             (("torch._utils", name), _) if name.starts_with("_rebuild_") => {
                 return Ok(ValueKind::Unread(format!("a tensor that torch._utils.{name} builds")));
             }
@@ -87,6 +96,15 @@ pub(super) fn tensor(pickle: &Pickle<'_>, mut id: Id) -> Result<ValueKind, Fault
         }
     }
     Ok(ValueKind::Other)
+}
+
+/// The bit of a tensor's metadata that says that its values are others than those of its storage: negated ones, or
+/// conjugates.
+fn set_bit(pickle: &Pickle<'_>, metadata: Id) -> Result<Option<String>, Fault> {
+    let entries = pickle.entries(metadata)?;
+    let mut entries = entries.iter().flat_map(|entries| entries.iter());
+    let set = entries.find(|(_, value)| pickle.number(*value) == Some(Number::Bool(true)));
+    Ok(set.and_then(|(key, _)| pickle.text(*key)).map(std::borrow::Cow::into_owned))
 }
 
 /// Reads a view of a storage, which must lie inside it.

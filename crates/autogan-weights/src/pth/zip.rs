@@ -81,6 +81,10 @@ impl<'p> Container<'p> {
                  write its weights with torch.save(program.state_dict(), FILE)",
             ));
         }
+        if self.zip.file_names_raw().any(|name| name.ends_with(b".npy")) {
+            let found = "arrays of NumPy (.npz): load them in Python, and write them with torch.save or safetensors";
+            return Err(Error::format(self.path, 0, "a checkpoint from torch.save", found));
+        }
         let names = self.zip.file_names_raw();
         let prefix = |name| std::str::from_utf8(name).ok()?.strip_suffix(PICKLE);
         let prefixes = names.filter_map(prefix).filter(|prefix| !prefix.contains('/'));
