@@ -3,6 +3,8 @@
 //! `cargo run --release -p autogan-strategies --example ask_tell [NAME …]` prints for each strategy the median and the
 //! largest time of a call in milliseconds, and a hash of all queries: two builds with the same hash ask the same.
 
+#![allow(clippy::print_stdout)] // printing the times is this program's task
+
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::time::Instant;

@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((space.count(), space.is_listed()), (usize::MAX, false));
         assert_eq!(space.choices_after(&[1]), None);
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let mut seen = vec![[false; 4]; 40];
+        let mut seen = [[false; 4]; 40];
         for _ in 0..99 {
             let point = space.draw(&mut rng);
             assert!(space.contains(&point));

@@ -62,7 +62,8 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
     for (name, _) in &heads {
         let statistic =
             statistics.is_some() && [&NAMES[..], &[PROTOCOL]].concat().contains(&name.as_str());
-        if !statistic && chosen != Some(name.as_str()) {
+        let is_taken = [chosen, stored].contains(&Some(name.as_str()));
+        if !statistic && !is_taken {
             left_out.add(Reason::Array(name.clone()));
         }
     }
