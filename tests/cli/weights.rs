@@ -151,6 +151,12 @@ fn hostile_weights_are_refused_and_never_executed() {
             assert!(error.contains(file) && error.contains(expected), "{error}");
         }
     }
+    // Nothing but what is no tensor.
+    let beside = b"\x80\x02}X\x01\0\0\0tctorch\ndevice\nX\x03\0\0\0cpu\x85Rs.";
+    std::fs::write(dir.path().join("beside.pth"), legacy(beside, b"\x80\x02].")).unwrap();
+    let error = run(dir.path(), &["convert", "beside.pth", "out.safetensors"]).fails(1);
+    let fault = "holds no tensors that are read, but t (a call of torch.device (not made))";
+    assert!(error.contains(fault), "{error}");
     assert!(!dir.path().join("ran").exists() && !dir.path().join("out.safetensors").exists());
 }
 

@@ -106,6 +106,31 @@ fn a_batch_with_statistics_is_read_in_every_form() {
 }
 
 #[test]
+fn statistics_whose_variance_is_below_0_in_a_direction_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("stats.npz");
+    let read = |correlation: f64, factor: f64| {
+        let place = |i: usize| factor * if i.is_multiple_of(4) { 1.0 } else { correlation };
+        let sigma: Vec<f64> = (0..9).map(place).collect();
+        let mu = npy("<f8", "(3,)", &doubles(&[0.0; 3]));
+        zipped(&path, &[("mu.npy", mu), ("sigma.npy", npy("<f8", "(3, 3)", &doubles(&sigma)))]);
+        input(&path).map(|_| ()).map_err(|error| error.to_string())
+    };
+    // The variance of the sum is 3 + 6r: each pair could be correlated so, but not all pairs at once.
+    for factor in [1e-6, 1.0, 1e6] {
+        for correlation in [-0.51, -0.9, -1.0] {
+            let text = read(correlation, factor).unwrap_err();
+            assert!(text.contains("stats.npz: expected a covariance, found one whose"), "{text}");
+        }
+        // Singular ones, as 32 bits keep them.
+        for correlation in [-0.5, -0.500_000_1, 1.0, 1.000_000_1, 0.0] {
+            read(correlation, factor).unwrap();
+        }
+    }
+    read(0.0, 0.0).unwrap();
+}
+
+#[test]
 fn the_cache_knows_what_was_chosen_and_what_is_done_to_it() {
     let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let folder = dir.path().join("set");

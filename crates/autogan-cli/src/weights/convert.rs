@@ -32,7 +32,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         output.display()
     );
     let mut archive = Archive::read_any(&args.input)?;
-    ensure!(!archive.is_empty(), "{} holds no tensors", args.input.display());
+    let names = listed(archive.opaque().iter().map(|(name, what)| format!("{name} ({what})")));
+    if archive.is_empty() {
+        let beside = if names.is_empty() { names } else { format!(" that are read, but {names}") };
+        bail!("{} holds no tensors{beside}", args.input.display());
+    }
     let hash = sha256_file(&args.input)?;
     // Which file the tensors came from first; and what other readers of safetensors ask for.
     if !archive.metadata().contains_key("source_sha256") {
@@ -49,7 +53,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     .context("nothing was written")?;
     println!("{} tensors in {}", archive.len(), output.display());
     if !archive.opaque().is_empty() {
-        let names = listed(archive.opaque().iter().map(|(name, what)| format!("{name} ({what})")));
         eprintln!("left out, since they are no tensors that are read: {names}");
     }
     Ok(())

@@ -148,6 +148,7 @@ fn moments(container: &mut Container, path: &Path, names: [&str; 2]) -> Result<G
     }
     let stats = GaussianStats { count: None, mean, cov };
     stats.check(&path.display().to_string())?;
+    stats.check_directions(&path.display().to_string())?;
     Ok(stats)
 }
 
