@@ -21,6 +21,7 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
         "lengths",
         "at_once",
         "image_cost",
+        "supernet_iterations",
         "levels",
         "candidates_from",
         "shared_sampling",
