@@ -226,8 +226,10 @@ def feature_sets(count, width=2048):
     return np.maximum(a, 0), np.maximum(1.1 * b + 0.05, 0)
 
 
-def example():
-    """Builds and names the example `score_features`."""
+def example(args):
+    """The example `score_features`, which is built unless it is named."""
+    if args.score_features:
+        return args.score_features
     build = ["cargo", "build", "--quiet", "--release", "-p", "autogan-metrics", "--example", "score_features"]
     subprocess.run(build, check=True, cwd=ROOT)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -290,7 +292,7 @@ def compare_features(args, scratch):
     a, b = feature_sets(args.features)
     expected, directions = peers_of_features(a, b, args.torch_fidelity)
     sets = {"generated": a, "real": b} | ({} if directions is None else {"directions": directions})
-    found, above = ours_of_features(example(), scratch, sets), []
+    found, above = ours_of_features(example(args), scratch, sets), []
     print(f"\n{'score of features':20}{'autogan':>20}{'peer':>20}{'relative':>12}  bound 1e-05")
     for name, value in expected.items():
         gap = abs(found[name][0] - value) / abs(value)
@@ -320,16 +322,17 @@ print(prdc.compute_prdc(sets["real"], sets["generated"], nearest_k=5))
 """
 
 
-def compare_prdc(count, scratch):
+def compare_prdc(args, scratch):
     """Time and memory of precision, recall, density and coverage, here and in prdc."""
     from safetensors.numpy import save_file
 
+    count = args.prdc
     a, b = feature_sets(count)
     path = scratch / "prdc.safetensors"
     save_file({"generated": a, "real": b}, path)
     del a, b
     print(f"\nprecision, recall, density, coverage of {count} against {count} features")
-    mine = peak_of([example(), path, "prdc"])
+    mine = peak_of([example(args), path, "prdc"])
     peer = peak_of([sys.executable, "-c", PRDC, path])
     for name, (seconds, memory) in {"autogan": mine, "prdc": peer}.items():
         print(f"{name:10}{seconds:10.1f} s{memory:8.2f} GiB")
@@ -346,6 +349,7 @@ def main():
     parser.add_argument("--presets", nargs="*", choices=PEERS, default=list(PEERS), help="all without it; none with no name behind it")
     parser.add_argument("--features", type=int, default=1000, help="in each of the two sets of features")
     parser.add_argument("--torch-fidelity", type=pathlib.Path, metavar="DIR", help="a checkout of its main branch, for MIND")
+    parser.add_argument("--score-features", type=pathlib.Path, metavar="FILE", help="the example of this name; built without it")
     parser.add_argument("--prdc", type=int, metavar="N", help="time precision, recall, density and coverage of N features")
     args = parser.parse_args()
     environment(args.venv.absolute())
@@ -362,7 +366,7 @@ def main():
         torch.save(state, weights)
         above = compare_resize(args, scratch) + compare_scores(args, a, b, weights, state) + compare_features(args, scratch)
         if args.prdc:
-            compare_prdc(args.prdc, scratch)
+            compare_prdc(args, scratch)
     if above:
         raise SystemExit("\nabove the bound: " + "; ".join(above))
 
