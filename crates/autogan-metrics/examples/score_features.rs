@@ -34,6 +34,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     };
     let (generated, real) = (read("generated")?, read("real")?);
     let directions = archive.get("directions").map(Matrix::from_tensor).transpose()?;
+    drop(archive);
     for score in ALL {
         let default = wanted.is_empty() && (score != "mind-along" || directions.is_some());
         if !default && !wanted.iter().any(|word| word == score) {

@@ -6,6 +6,7 @@ pub mod kernel;
 pub(crate) mod kernel_sums;
 pub(crate) mod linalg;
 pub mod mind;
+pub(crate) mod near;
 pub(crate) mod neighbours;
 pub mod prc;
 pub mod resample;

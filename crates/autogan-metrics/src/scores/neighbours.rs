@@ -1,8 +1,8 @@
 //! This module finds the nearest neighbours of each row of a set, and counts which rows of two sets lie inside each
 //! other's balls. All samples of [`Samples`] are handled in the same walk over the pairs.
 //!
-//! The ball of a row reaches to its `k`-th nearest neighbour, itself not counted. Distances are squared and exact, in
-//! `f64`; memory grows with the rows, not with the pairs.
+//! The ball of a row reaches to its `k`-th nearest neighbour, itself not counted. Distances are squared; those that decide
+//! are computed in `f64` ([`near`](super::near)). Memory grows with the rows, not with the pairs.
 
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicU64};
@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
+use super::near::{NearTile, Rows, near_strips};
 use super::resample::Samples;
-use super::tiles::{Pairs, TILE, Tile, Tiled, strips};
+use super::tiles::{Pairs, TILE};
 use crate::{Error, Result};
 
 /// The nearest rows that were seen so far.
@@ -32,7 +33,12 @@ impl Nearest {
         Self { keep, limit: f64::INFINITY, found: Vec::new() }
     }
 
-    fn offer(&mut self, distance: f64, row: usize) {
+    /// Takes a row, unless its distance, which is `least` or more, is too large.
+    fn offer(&mut self, least: f64, distance: impl FnOnce() -> f64, row: usize) {
+        if least > self.limit {
+            return;
+        }
+        let distance = distance();
         if distance > self.limit {
             return;
         }
@@ -52,13 +58,13 @@ impl Nearest {
 }
 
 /// The `keep` nearest other rows of each row, nearest first.
-fn nearest(set: &Tiled<'_>, keep: usize) -> Vec<Vec<(f64, usize)>> {
+fn nearest(set: &Rows<'_>, keep: usize) -> Vec<Vec<(f64, usize)>> {
     let tile_of = |start: usize| -> Vec<Nearest> {
         (start..(start + TILE).min(set.rows())).map(|_| Nearest::new(keep)).collect()
     };
     let lists: Vec<Mutex<Vec<Nearest>>> =
         (0..set.rows()).step_by(TILE).map(|start| Mutex::new(tile_of(start))).collect();
-    strips(
+    near_strips(
         set,
         set,
         Pairs::Upper,
@@ -68,7 +74,7 @@ fn nearest(set: &Tiled<'_>, keep: usize) -> Vec<Vec<(f64, usize)>> {
             for (j, col) in tile.cols.clone().enumerate() {
                 for (i, row) in tile.rows.clone().enumerate() {
                     if row != col {
-                        rows[i].offer(tile.squared_distance(i, j), col);
+                        rows[i].offer(tile.bounds(i, j).0, || tile.distance(i, j), col);
                     }
                 }
             }
@@ -79,7 +85,7 @@ fn nearest(set: &Tiled<'_>, keep: usize) -> Vec<Vec<(f64, usize)>> {
             let mut cols = lock(&lists[tile.cols.start / TILE]);
             for (j, list) in cols.iter_mut().enumerate() {
                 for (i, row) in tile.rows.clone().enumerate() {
-                    list.offer(tile.squared_distance(i, j), row);
+                    list.offer(tile.bounds(i, j).0, || tile.distance(i, j), row);
                 }
             }
         },
@@ -109,7 +115,7 @@ impl Radii {
     /// # Errors
     /// [`Error::Numerics`] when a half holds too few of the nearest rows that are kept, which does not happen by
     /// chance.
-    pub fn new(set: &Tiled<'_>, k: usize, samples: &Samples) -> Result<Self> {
+    pub fn new(set: &Rows<'_>, k: usize, samples: &Samples) -> Result<Self> {
         let count = samples.count();
         // Half of the neighbours are in a half. Of so many it holds fewer than k once in 1e14 times at most.
         let keep = if count == 1 { k } else { (4 * k + 60).min(set.rows() - 1) };
@@ -161,9 +167,29 @@ pub(crate) struct Counts {
 
 /// One set: its rows, its balls, its samples.
 pub(crate) struct Balls<'a> {
-    pub set: Tiled<'a>,
+    pub set: Rows<'a>,
     pub radii: Radii,
     pub samples: &'a Samples,
+}
+
+/// A distance that is computed only where its bounds do not decide.
+struct Gap {
+    bounds: (f64, f64),
+    exact: Option<f64>,
+}
+
+impl Gap {
+    /// A distance that lies on the same side of each radius of a row as the true one.
+    fn beside(&mut self, radii: &Radii, row: usize, distance: impl FnOnce() -> f64) -> f64 {
+        let (least, most) = self.bounds;
+        if least > radii.largest[row] {
+            return f64::INFINITY;
+        }
+        if radii.samples == 1 && most < radii.largest[row] {
+            return most;
+        }
+        *self.exact.get_or_insert_with(distance)
+    }
 }
 
 /// What a strip of real rows has seen.
@@ -180,7 +206,7 @@ pub(crate) fn count(real: &Balls<'_>, generated: &Balls<'_>, border: Border) -> 
     let (samples, words) = (real.samples.count(), real.samples.words());
     let generated_inside: Vec<AtomicU64> =
         (0..generated.set.rows() * words).map(|_| AtomicU64::new(0)).collect();
-    let seen = strips(
+    let seen = near_strips(
         &real.set,
         &generated.set,
         Pairs::All,
@@ -215,7 +241,7 @@ pub(crate) fn count(real: &Balls<'_>, generated: &Balls<'_>, border: Border) -> 
 
 fn visit(
     seen: &mut Seen,
-    tile: &Tile<'_>,
+    tile: &NearTile<'_>,
     (real, generated): (&Balls<'_>, &Balls<'_>),
     border: Border,
     generated_inside: &[AtomicU64],
@@ -228,7 +254,9 @@ fn visit(
     let mut mask = vec![0u64; words];
     for (j, col) in tile.cols.clone().enumerate() {
         for (i, row) in tile.rows.clone().enumerate() {
-            let distance = tile.squared_distance(i, j);
+            let mut gap = Gap { bounds: tile.bounds(i, j), exact: None };
+            let mut to = |radii: &Radii, of| gap.beside(radii, of, || tile.distance(i, j));
+            let (distance, other) = (to(&real.radii, row), to(&generated.radii, col));
             if distance <= real.radii.largest[row] {
                 mask.fill(0);
                 for (sample, &radius) in real.radii.of(row).iter().enumerate() {
@@ -242,9 +270,9 @@ fn visit(
                     generated_inside[col * words + word].fetch_or(mask, atomic::Ordering::Relaxed);
                 }
             }
-            if distance <= generated.radii.largest[col] {
+            if other <= generated.radii.largest[col] {
                 for (sample, &radius) in generated.radii.of(col).iter().enumerate() {
-                    if inside(distance, radius) && real.samples.holds(sample, row) {
+                    if inside(other, radius) && real.samples.holds(sample, row) {
                         seen.inside[i * words + sample / 64] |= 1 << (sample % 64);
                     }
                 }
@@ -257,13 +285,14 @@ fn visit(
 mod tests {
     use super::*;
     use crate::Matrix;
+    use crate::scores::near::Centre;
 
     #[test]
     fn neighbours_across_tiles() {
         // Points on a line at 0, 1, 2, …: the nearest others are one and two steps away.
         let n = 2 * TILE + 5;
         let line = Matrix::new(1, (0..n).map(|i| i as f32).collect()).unwrap();
-        let found = nearest(&Tiled::new(&line), 3);
+        let found = nearest(&Rows::new(&line, &Centre::of([&line, &line])), 3);
         assert_eq!(found[0], [(1.0, 1), (4.0, 2), (9.0, 3)]);
         assert_eq!(found[TILE], [(1.0, TILE - 1), (1.0, TILE + 1), (4.0, TILE - 2)]);
         assert_eq!(found[n - 1], [(1.0, n - 2), (4.0, n - 3), (9.0, n - 4)]);
@@ -279,7 +308,7 @@ mod tests {
         for _ in 0..10 {
             let mut list = Nearest::new(13);
             let order = rng.permutation(500);
-            order.iter().for_each(|&i| list.offer(offers[i].0, offers[i].1));
+            order.iter().for_each(|&i| list.offer(offers[i].0 - 0.5, || offers[i].0, offers[i].1));
             assert_eq!(list.finish(), sorted);
         }
     }

@@ -14,9 +14,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::near::{Centre, Rows};
 use super::neighbours::{Balls, Border, Counts, Radii, count};
 use super::resample::{Interval, ResampleConfig, Samples};
-use super::tiles::Tiled;
 use crate::error::enough;
 use crate::matrix::same_cols;
 use crate::{Error, Matrix, Result};
@@ -158,8 +158,9 @@ fn scores(
     border: Border,
     samples: &[Samples; 2],
 ) -> Result<Vec<Prdc>> {
+    let centre = Centre::of([real, generated]);
     let balls = |set, samples| {
-        let set = Tiled::new(set);
+        let set = Rows::new(set, &centre);
         Ok::<_, Error>(Balls { radii: Radii::new(&set, k, samples)?, set, samples })
     };
     let counts = count(&balls(real, &samples[0])?, &balls(generated, &samples[1])?, border);
@@ -212,6 +213,46 @@ mod tests {
         let mut value =
             || (0..4).map(|_| f64::from(rng.next_u32()) / 2f64.powi(32) - 0.5).sum::<f64>() as f32;
         Matrix::new(cols, (0..rows * cols).map(|_| value()).collect()).unwrap()
+    }
+
+    /// The scores by all distances, each computed in `f64`: what the fast way must give.
+    fn plain(real: &Matrix, generated: &Matrix, k: usize, border: Border) -> Prdc {
+        let distance = |a: &Matrix, i: usize, b: &Matrix, j: usize| {
+            let pairs = a.row(i).iter().zip(b.row(j));
+            pairs.map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum::<f64>()
+        };
+        let radius = |set: &Matrix, i: usize| {
+            let others = (0..set.rows()).filter(|&j| j != i);
+            let mut all: Vec<f64> = others.map(|j| distance(set, i, set, j)).collect();
+            all.sort_by(f64::total_cmp);
+            all[k - 1]
+        };
+        let radii = |set: &Matrix| (0..set.rows()).map(|i| radius(set, i)).collect::<Vec<f64>>();
+        let (of_real, of_generated) = (radii(real), radii(generated));
+        let (n, m) = (real.rows(), generated.rows());
+        let inside = |d: f64, r: f64| d < r || border == Border::Inside && d == r;
+        let in_real = |i, j| inside(distance(real, i, generated, j), of_real[i]);
+        let in_generated = |i, j| inside(distance(real, i, generated, j), of_generated[j]);
+        let share = |count: usize, all: usize| count as f64 / all as f64;
+        let pairs: usize = (0..n).map(|i| (0..m).filter(|&j| in_real(i, j)).count()).sum();
+        Prdc {
+            precision: share((0..m).filter(|&j| (0..n).any(|i| in_real(i, j))).count(), m),
+            recall: share((0..n).filter(|&i| (0..m).any(|j| in_generated(i, j))).count(), n),
+            density: pairs as f64 / (k as f64 * m as f64),
+            coverage: share((0..n).filter(|&i| (0..m).any(|j| in_real(i, j))).count(), n),
+        }
+    }
+
+    #[test]
+    fn hostile_sets_are_counted_as_by_all_distances() {
+        for (case, [a, b]) in super::super::near::tests::sets().iter().enumerate() {
+            for (real, generated, border) in
+                [(a, b, Border::Outside), (b, a, Border::Inside), (a, a, Border::Outside)]
+            {
+                let found = whole(real, generated, 3, border).unwrap();
+                assert_eq!(found, plain(real, generated, 3, border), "case {case}");
+            }
+        }
     }
 
     #[test]

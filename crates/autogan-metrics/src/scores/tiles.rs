@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
+use faer::traits::ComplexField;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
@@ -79,14 +80,6 @@ impl<'a> Tiled<'a> {
         self.norms[row]
     }
 
-    fn tiles(&self) -> usize {
-        self.rows().div_ceil(TILE)
-    }
-
-    fn range(&self, tile: usize) -> Range<usize> {
-        tile * TILE..((tile + 1) * TILE).min(self.rows())
-    }
-
     /// The rows of a tile in `f64`, transposed to `[D, rows]`.
     fn block(&self, rows: &Range<usize>) -> Mat<f64> {
         let mut block = Mat::zeros(self.set.cols(), rows.len());
@@ -105,24 +98,56 @@ pub(crate) fn strips<S: Send>(
     start: impl Fn(Range<usize>) -> S + Sync,
     visit: impl Fn(&mut S, &Tile<'_>) + Sync,
 ) -> Vec<S> {
-    let strip = |i: usize| {
-        let rows = first.range(i);
-        let mut state = start(rows.clone());
-        let left = first.block(&rows);
-        let from = if pairs == Pairs::Upper { i } else { 0 };
-        for j in from..second.tiles() {
-            let cols = second.range(j);
-            let right = second.block(&cols);
-            let mut dots = Mat::zeros(rows.len(), cols.len());
-            matmul(dots.as_mut(), Accum::Replace, left.transpose(), &right, 1.0, Par::Seq);
-            let (row_norms, col_norms) = (&first.norms[rows.clone()], &second.norms[cols.clone()]);
-            let (rows, dots) = (rows.clone(), dots.as_ref());
-            visit(&mut state, &Tile { rows, cols, dots, row_norms, col_norms });
-        }
-        state
+    let sides = Sides {
+        rows: (first.rows(), second.rows()),
+        left: |rows: &Range<usize>| first.block(rows),
+        right: |cols: &Range<usize>| second.block(cols),
     };
-    // One strip is one task: strips of the upper triangle differ in length.
-    (0..first.tiles()).into_par_iter().with_max_len(1).map(strip).collect()
+    sides.walk(pairs, start, |state, rows, cols, dots| {
+        let (row_norms, col_norms) = (&first.norms[rows.clone()], &second.norms[cols.clone()]);
+        visit(state, &Tile { rows, cols, dots, row_norms, col_norms });
+    })
+}
+
+/// Two sets whose tiles are multiplied: the numbers of their rows, and what gives their rows, transposed to `[D, rows]`.
+pub(super) struct Sides<L, R> {
+    pub rows: (usize, usize),
+    pub left: L,
+    pub right: R,
+}
+
+impl<L, R> Sides<L, R> {
+    /// Visits the tiles with their inner products; each strip of the first set has a state, and the states are returned in
+    /// order.
+    pub fn walk<T: ComplexField, S: Send>(
+        &self,
+        pairs: Pairs,
+        start: impl Fn(Range<usize>) -> S + Sync,
+        visit: impl Fn(&mut S, Range<usize>, Range<usize>, MatRef<'_, T>) + Sync,
+    ) -> Vec<S>
+    where
+        L: Fn(&Range<usize>) -> Mat<T> + Sync,
+        R: Fn(&Range<usize>) -> Mat<T> + Sync,
+    {
+        let range = |tile: usize, rows: usize| tile * TILE..((tile + 1) * TILE).min(rows);
+        let strip = |i: usize| {
+            let rows = range(i, self.rows.0);
+            let mut state = start(rows.clone());
+            let left = (self.left)(&rows);
+            let from = if pairs == Pairs::Upper { i } else { 0 };
+            for j in from..self.rows.1.div_ceil(TILE) {
+                let cols = range(j, self.rows.1);
+                let right = (self.right)(&cols);
+                let mut dots = Mat::zeros(rows.len(), cols.len());
+                let one = T::one_impl();
+                matmul(dots.as_mut(), Accum::Replace, left.transpose(), &right, one, Par::Seq);
+                visit(&mut state, rows.clone(), cols, dots.as_ref());
+            }
+            state
+        };
+        // One strip is one task: strips of the upper triangle differ in length.
+        (0..self.rows.0.div_ceil(TILE)).into_par_iter().with_max_len(1).map(strip).collect()
+    }
 }
 
 #[cfg(test)]

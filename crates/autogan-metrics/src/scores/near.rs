@@ -1,0 +1,226 @@
+//! This module finds pairs of rows that are near each other. Distances are bounded by products in `f32`, which are quick,
+//! and computed in `f64` where the bounds do not decide.
+//!
+//! Rows are taken about a common centre, since distances do not depend on it and norms then are no larger than distances
+//! need. They are scaled by a power of two, so that no product overflows. A distance in `f64` is that of the rows as they
+//! are, always summed in the same order: its bits depend neither on the tile nor on the number of threads.
+
+use std::ops::Range;
+
+use faer::{Mat, MatRef};
+use rayon::prelude::*;
+
+use super::tiles::{Pairs, Sides};
+use crate::Matrix;
+
+/// Half of the distance from 1 to the next `f32`.
+const UNIT: f64 = f32::EPSILON as f64 / 2.0;
+/// Lanes of a sum, which a processor adds side by side.
+const LANES: usize = 8;
+
+/// The centre about which rows of some sets are taken, and their scale.
+#[derive(Debug)]
+pub(crate) struct Centre {
+    mean: Vec<f64>,
+    /// A power of two: what values are multiplied by.
+    scale: f64,
+    /// What the error of an inner product is at most, over the product of the norms.
+    relative: f64,
+    /// What it may be more where numbers are too small for `f32`.
+    absolute: f64,
+}
+
+impl Centre {
+    /// The mean of the first set, for sets with the same number of columns.
+    pub fn of(sets: [&Matrix; 2]) -> Self {
+        let cols = sets[0].cols();
+        let mut mean = vec![0.0; cols];
+        for i in 0..sets[0].rows() {
+            mean.iter_mut().zip(sets[0].row(i)).for_each(|(sum, &v)| *sum += f64::from(v));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= sets[0].rows() as f64);
+        let farthest = |set: &Matrix, i: usize| {
+            set.row(i).iter().zip(&mean).fold(0f64, |most, (&v, m)| most.max((f64::from(v) - m).abs()))
+        };
+        let of_set = |set: &&Matrix| {
+            (0..set.rows()).into_par_iter().map(|i| farthest(set, i)).reduce(|| 0.0, f64::max)
+        };
+        let largest = sets.iter().map(of_set).fold(0.0, f64::max);
+        // The largest value becomes at most 1 and above a quarter.
+        let scale = if largest > 0.0 { 2f64.powi(-1 - largest.log2().floor() as i32) } else { 1.0 };
+        // Rounding of both factors, and a sum of products in any order (Higham, Accuracy and Stability, section 3.1).
+        let sum = (cols as f64 + 8.0) * UNIT;
+        let relative = if sum < 0.5 { sum / (1.0 - sum) } else { f64::INFINITY };
+        Self { mean, scale, relative, absolute: cols as f64 * 2f64.powi(-120) }
+    }
+}
+
+/// A set whose rows are compared.
+pub(crate) struct Rows<'a> {
+    set: &'a Matrix,
+    centre: &'a Centre,
+    /// Squared norms about the centre, scaled.
+    norms: Vec<f64>,
+    roots: Vec<f64>,
+}
+
+impl<'a> Rows<'a> {
+    pub fn new(set: &'a Matrix, centre: &'a Centre) -> Self {
+        let norm = |i: usize| {
+            let values = set.row(i).iter().zip(&centre.mean);
+            values.map(|(&v, m)| ((f64::from(v) - m) * centre.scale).powi(2)).sum()
+        };
+        let norms: Vec<f64> = (0..set.rows()).into_par_iter().map(norm).collect();
+        let roots = norms.iter().map(|norm| norm.sqrt()).collect();
+        Self { set, centre, norms, roots }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.set.rows()
+    }
+
+    /// The rows of a tile, centred and scaled, transposed to `[D, rows]`.
+    fn block(&self, rows: &Range<usize>) -> Mat<f32> {
+        let Centre { mean, scale, .. } = self.centre;
+        let mut block = Mat::zeros(self.set.cols(), rows.len());
+        for (column, row) in block.col_iter_mut().zip(rows.clone()) {
+            let values = self.set.row(row).iter().zip(mean);
+            let centred = values.map(|(&v, m)| ((f64::from(v) - m) * scale) as f32);
+            column.iter_mut().zip(centred).for_each(|(to, v)| *to = v);
+        }
+        block
+    }
+}
+
+/// Pairs of the rows `rows` of the first set and the rows `cols` of the second.
+pub(crate) struct NearTile<'a> {
+    pub rows: Range<usize>,
+    pub cols: Range<usize>,
+    first: &'a Rows<'a>,
+    second: &'a Rows<'a>,
+    dots: MatRef<'a, f32>,
+}
+
+impl NearTile<'_> {
+    /// Squared distances between which that of the rows at these places of the tile lies.
+    pub fn bounds(&self, row: usize, col: usize) -> (f64, f64) {
+        let (i, j) = (self.rows.start + row, self.cols.start + col);
+        let Centre { scale, relative, absolute, .. } = self.first.centre;
+        let norms = self.first.norms[i] + self.second.norms[j];
+        let about = norms - 2.0 * f64::from(self.dots[(row, col)]);
+        let error = 2.0 * (relative * self.first.roots[i] * self.second.roots[j] + absolute)
+            // The norms are sums in f64.
+            + 1e-10 * norms;
+        let unit = scale * scale;
+        ((about - error) / unit, (about + error) / unit)
+    }
+
+    /// The squared distance of the rows at these places of the tile.
+    pub fn distance(&self, row: usize, col: usize) -> f64 {
+        squared_distance(
+            self.first.set.row(self.rows.start + row),
+            self.second.set.row(self.cols.start + col),
+        )
+    }
+
+    /// Whether the tile lies on the diagonal of a set with itself.
+    pub fn on_diagonal(&self) -> bool {
+        self.rows.start == self.cols.start
+    }
+}
+
+/// The squared Euclidean distance of two rows.
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0f64; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            let gap = f64::from(a[lane]) - f64::from(b[lane]);
+            sums[lane] += gap * gap;
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
+    sums.iter().sum::<f64>() + rest.sum::<f64>()
+}
+
+/// Visits the tiles of `first` and `second`; each strip of `first` has a state, and the states are returned in order.
+pub(crate) fn near_strips<S: Send>(
+    first: &Rows<'_>,
+    second: &Rows<'_>,
+    pairs: Pairs,
+    start: impl Fn(Range<usize>) -> S + Sync,
+    visit: impl Fn(&mut S, &NearTile<'_>) + Sync,
+) -> Vec<S> {
+    let sides = Sides {
+        rows: (first.rows(), second.rows()),
+        left: |rows: &Range<usize>| first.block(rows),
+        right: |cols: &Range<usize>| second.block(cols),
+    };
+    sides.walk(pairs, start, |state, rows, cols, dots| {
+        visit(state, &NearTile { rows, cols, first, second, dots });
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::numpy_rng::RandomState;
+    use crate::scores::tiles::TILE;
+
+    /// Sets on which products in `f32` say little: far from the origin, in tight clusters, equal rows, very large and very
+    /// small values.
+    pub fn sets() -> Vec<[Matrix; 2]> {
+        let mut rng = RandomState::new(3);
+        let mut set = |rows: usize, cols: usize, make: &dyn Fn(usize, f64) -> f64| {
+            let values = (0..rows * cols).map(|i| make(i / cols, rng.interval(1 << 20) as f64 / f64::from(1 << 20)));
+            Matrix::new(cols, values.map(|v| v as f32).collect()).unwrap()
+        };
+        let makes: [&dyn Fn(usize, f64) -> f64; 6] = [
+            &|_, u| u - 0.5,
+            &|_, u| 1e6 + u,
+            &|row, u| f64::from(row as u32 % 3) + 1e-5 * u,
+            &|row, _| f64::from(row as u32 % 5),
+            &|row, u| 1e30 * (u - 0.5) * f64::from(row as u32 % 2 * 1000 + 1),
+            &|row, u| 1e-38 * u * 10f64.powi(-(row as i32 % 8)),
+        ];
+        makes.into_iter().map(|make| [set(TILE + 9, 67, make), set(70, 67, make)]).collect()
+    }
+
+    #[test]
+    fn the_distance_lies_between_its_bounds() {
+        for [a, b] in sets() {
+            let centre = Centre::of([&a, &b]);
+            let (ra, rb) = (Rows::new(&a, &centre), Rows::new(&b, &centre));
+            let widths = near_strips(&ra, &rb, Pairs::All, |_| 0usize, |pairs, tile| {
+                for i in 0..tile.rows.len() {
+                    for j in 0..tile.cols.len() {
+                        let (low, high) = tile.bounds(i, j);
+                        let distance = tile.distance(i, j);
+                        assert!(low <= distance && distance <= high, "{low} {distance} {high}");
+                        *pairs += 1;
+                    }
+                }
+            });
+            assert_eq!(widths.iter().sum::<usize>(), a.rows() * b.rows());
+        }
+    }
+
+    #[test]
+    fn the_bounds_of_usual_features_are_narrow() {
+        let [a, b] = &sets()[0];
+        let centre = Centre::of([a, b]);
+        let (ra, rb) = (Rows::new(a, &centre), Rows::new(b, &centre));
+        near_strips(&ra, &rb, Pairs::All, |_| (), |(), tile| {
+            let (low, high) = tile.bounds(3, 5);
+            assert!((high - low) < 1e-4 * tile.distance(3, 5));
+        });
+    }
+
+    #[test]
+    fn distances_by_hand() {
+        let a: Vec<f32> = (0..11).map(|i| i as f32).collect();
+        let b: Vec<f32> = (0..11).map(|i| i as f32 + if i % 2 == 0 { 1.0 } else { -2.0 }).collect();
+        assert_eq!(squared_distance(&a, &b), 6.0 + 5.0 * 4.0);
+        assert_eq!(squared_distance(&a, &a), 0.0);
+    }
+}
