@@ -236,11 +236,18 @@ def example(args):
     return target / "release" / "examples" / "score_features"
 
 
-def ours_of_features(program, scratch, sets, *scores):
+def files_of(scratch, a, b, **more):
+    """The files that the example reads."""
     from safetensors.numpy import save_file
 
-    save_file(sets, scratch / "features.safetensors")
-    done = subprocess.run([program, scratch / "features.safetensors", *scores], stdout=subprocess.PIPE, text=True, check=True)
+    paths = [scratch / "generated.safetensors", scratch / "real.safetensors"]
+    save_file({"features": a} | more, paths[0])
+    save_file({"features": b}, paths[1])
+    return paths
+
+
+def ours_of_features(program, paths):
+    done = subprocess.run([program, *paths], stdout=subprocess.PIPE, text=True, check=True)
     return {name: (float(value), float(seconds)) for name, value, seconds in map(str.split, done.stdout.splitlines())}
 
 
@@ -291,8 +298,8 @@ def compare_features(args, scratch):
     """Prints the scores of the same features here and by the reference implementations; gives those above the bound."""
     a, b = feature_sets(args.features)
     expected, directions = peers_of_features(a, b, args.torch_fidelity)
-    sets = {"generated": a, "real": b} | ({} if directions is None else {"directions": directions})
-    found, above = ours_of_features(example(args), scratch, sets), []
+    paths = files_of(scratch, a, b, **({} if directions is None else {"directions": directions}))
+    found, above = ours_of_features(example(args), paths), []
     print(f"\n{'score of features':20}{'autogan':>20}{'peer':>20}{'relative':>12}  bound 1e-05")
     for name, value in expected.items():
         gap = abs(found[name][0] - value) / abs(value)
@@ -317,23 +324,17 @@ def peak_of(command):
 PRDC = """
 import sys, prdc
 from safetensors.numpy import load_file
-sets = load_file(sys.argv[1])
-print(prdc.compute_prdc(sets["real"], sets["generated"], nearest_k=5))
+generated, real = (load_file(path)["features"] for path in sys.argv[1:])
+print(prdc.compute_prdc(real, generated, nearest_k=5))
 """
 
 
 def compare_prdc(args, scratch):
     """Time and memory of precision, recall, density and coverage, here and in prdc."""
-    from safetensors.numpy import save_file
-
-    count = args.prdc
-    a, b = feature_sets(count)
-    path = scratch / "prdc.safetensors"
-    save_file({"generated": a, "real": b}, path)
-    del a, b
-    print(f"\nprecision, recall, density, coverage of {count} against {count} features")
-    mine = peak_of([example(args), path, "prdc"])
-    peer = peak_of([sys.executable, "-c", PRDC, path])
+    paths = files_of(scratch, *feature_sets(args.prdc))
+    print(f"\nprecision, recall, density, coverage of {args.prdc} against {args.prdc} features", flush=True)
+    mine = peak_of([example(args), *paths, "prdc"])
+    peer = peak_of([sys.executable, "-c", PRDC, *paths])
     for name, (seconds, memory) in {"autogan": mine, "prdc": peer}.items():
         print(f"{name:10}{seconds:10.1f} s{memory:8.2f} GiB")
     print(f"{'ratio':10}{peer[0] / mine[0]:10.2f}x{mine[1] / peer[1]:8.2f}", flush=True)

@@ -1,9 +1,9 @@
-//! Scores features of another program: `cargo run --release -p autogan-metrics --example score_features -- IN.safetensors
+//! Scores features of another program: `cargo run --release -p autogan-metrics --example score_features -- GENERATED REAL
 //! [SCORE …]`. `scripts/compare_scorers.py` compares the result with that of the reference implementations.
 //!
-//! IN holds `generated` and `real`, features `f32 [N, D]` and `[M, D]`, and perhaps `directions`, the projections of MIND
-//! `f32 [P, D]`. SCORE is one of `fd`, `kid`, `kid-rbf`, `mmd`, `mind`, `mind-along`, `prc`, `prdc`; without any, all that
-//! the file allows. Each line holds a name, a value, and the seconds that its score took.
+//! GENERATED and REAL are safetensors files with `features` `f32 [N, D]`; the first may also hold `directions`, the
+//! projections of MIND `f32 [P, D]`. SCORE is one of `fd`, `kid`, `kid-rbf`, `mmd`, `mind`, `mind-along`, `prc`, `prdc`;
+//! without any, all that the files allow. Each line holds a name, a value, and the seconds that its score took.
 
 #![allow(clippy::print_stdout)] // printing the scores is this program's task
 
@@ -23,18 +23,15 @@ const SIGMA: f64 = 10.0;
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
-    let from = words.next().ok_or("usage: score_features IN.safetensors [SCORE …]")?;
+    let (Some(generated), Some(real)) = (words.next(), words.next()) else {
+        return Err("usage: score_features GENERATED.safetensors REAL.safetensors [SCORE …]".into());
+    };
     let wanted: Vec<String> = words.collect();
     if let Some(unknown) = wanted.iter().find(|word| !ALL.contains(&word.as_str())) {
         return Err(format!("expected one of {}, found {unknown}", ALL.join(", ")).into());
     }
-    let archive = Archive::read_safetensors(&from)?;
-    let read = |name: &str| {
-        Ok::<_, Box<dyn std::error::Error>>(Matrix::from_tensor(archive.require(name)?)?)
-    };
-    let (generated, real) = (read("generated")?, read("real")?);
-    let directions = archive.get("directions").map(Matrix::from_tensor).transpose()?;
-    drop(archive);
+    let (generated, directions) = read(&generated)?;
+    let (real, _) = read(&real)?;
     for score in ALL {
         let default = wanted.is_empty() && (score != "mind-along" || directions.is_some());
         if !default && !wanted.iter().any(|word| word == score) {
@@ -46,6 +43,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         found.iter().for_each(|(name, value)| println!("{name} {value:e} {seconds:.3}"));
     }
     Ok(())
+}
+
+/// The features of a file, and the directions where it has some.
+fn read(path: &str) -> std::result::Result<(Matrix, Option<Matrix>), Box<dyn std::error::Error>> {
+    let archive = Archive::read_safetensors(path)?;
+    let directions = archive.get("directions").map(Matrix::from_tensor).transpose()?;
+    Ok((Matrix::from_tensor(archive.require("features")?)?, directions))
 }
 
 /// The values of a score, with their names.
@@ -65,7 +69,9 @@ fn take(
         "kid-rbf" => kernel(&rbf)?,
         "mmd" => mmd(generated, real, &MmdConfig::cmmd())?,
         "mind" => mind(generated, real, &MindConfig::torch_fidelity())?,
-        "mind-along" => mind_along(generated, real, directions.ok_or("IN holds no directions")?)?,
+        "mind-along" => {
+            mind_along(generated, real, directions.ok_or("GENERATED holds no directions")?)?
+        }
         "prc" => {
             let found = precision_recall(real, generated, NEIGHBOURS.1)?;
             return Ok(vec![("prc-precision", found.precision), ("prc-recall", found.recall)]);

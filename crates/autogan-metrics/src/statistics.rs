@@ -67,6 +67,7 @@ impl GaussianStats {
     ///
     /// # Errors
     /// [`Error::NoCovariance`].
+    #[cfg(feature = "io")]
     pub(crate) fn check_directions(&self, what: &str) -> Result<()> {
         let d = self.dims();
         let row = |row: &[f64]| row.iter().map(|value| value.abs()).sum::<f64>();

@@ -10,18 +10,21 @@ use std::ops::Range;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use super::tiles::{Pairs, Sides};
+use super::tiles::{Pairs, Sides, TILE};
 use crate::Matrix;
 
 /// Half of the distance from 1 to the next `f32`.
 const UNIT: f64 = f32::EPSILON as f64 / 2.0;
+/// Scales with which neither a difference in `f32` nor its product with the scale is beyond `f32`.
+const QUICK: std::ops::RangeInclusive<f64> = 1e-36..=1e36;
 /// Lanes of a sum, which a processor adds side by side.
 const LANES: usize = 8;
 
 /// The centre about which rows of some sets are taken, and their scale.
 #[derive(Debug)]
 pub(crate) struct Centre {
-    mean: Vec<f64>,
+    /// Any point serves; this one is exact in `f32`, so that a difference to it is rounded once.
+    point: Vec<f32>,
     /// A power of two: what values are multiplied by.
     scale: f64,
     /// What the error of an inner product is at most, over the product of the norms.
@@ -38,9 +41,10 @@ impl Centre {
         for i in 0..sets[0].rows() {
             mean.iter_mut().zip(sets[0].row(i)).for_each(|(sum, &v)| *sum += f64::from(v));
         }
-        mean.iter_mut().for_each(|sum| *sum /= sets[0].rows() as f64);
+        let point: Vec<f32> = mean.iter().map(|sum| (sum / sets[0].rows() as f64) as f32).collect();
         let farthest = |set: &Matrix, i: usize| {
-            set.row(i).iter().zip(&mean).fold(0f64, |most, (&v, m)| most.max((f64::from(v) - m).abs()))
+            let gaps = set.row(i).iter().zip(&point);
+            gaps.fold(0f64, |most, (&v, &p)| most.max((f64::from(v) - f64::from(p)).abs()))
         };
         let of_set = |set: &&Matrix| {
             (0..set.rows()).into_par_iter().map(|i| farthest(set, i)).reduce(|| 0.0, f64::max)
@@ -51,7 +55,7 @@ impl Centre {
         // Rounding of both factors, and a sum of products in any order (Higham, Accuracy and Stability, section 3.1).
         let sum = (cols as f64 + 8.0) * UNIT;
         let relative = if sum < 0.5 { sum / (1.0 - sum) } else { f64::INFINITY };
-        Self { mean, scale, relative, absolute: cols as f64 * 2f64.powi(-120) }
+        Self { point, scale, relative, absolute: cols as f64 * 2f64.powi(-120) }
     }
 }
 
@@ -67,8 +71,8 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub fn new(set: &'a Matrix, centre: &'a Centre) -> Self {
         let norm = |i: usize| {
-            let values = set.row(i).iter().zip(&centre.mean);
-            values.map(|(&v, m)| ((f64::from(v) - m) * centre.scale).powi(2)).sum()
+            let values = set.row(i).iter().zip(&centre.point);
+            values.map(|(&v, &p)| ((f64::from(v) - f64::from(p)) * centre.scale).powi(2)).sum()
         };
         let norms: Vec<f64> = (0..set.rows()).into_par_iter().map(norm).collect();
         let roots = norms.iter().map(|norm| norm.sqrt()).collect();
@@ -81,15 +85,29 @@ impl<'a> Rows<'a> {
 
     /// The rows of a tile, centred and scaled, transposed to `[D, rows]`.
     fn block(&self, rows: &Range<usize>) -> Mat<f32> {
-        let Centre { mean, scale, .. } = self.centre;
+        let Centre { point, scale, .. } = self.centre;
         let mut block = Mat::zeros(self.set.cols(), rows.len());
+        let quick = QUICK.contains(scale).then_some(*scale as f32);
         for (column, row) in block.col_iter_mut().zip(rows.clone()) {
-            let values = self.set.row(row).iter().zip(mean);
-            let centred = values.map(|(&v, m)| ((f64::from(v) - m) * scale) as f32);
-            column.iter_mut().zip(centred).for_each(|(to, v)| *to = v);
+            let Some(column) = column.try_as_col_major_mut() else { continue };
+            let values = column.as_slice_mut().iter_mut().zip(self.set.row(row).iter().zip(point));
+            match quick {
+                Some(scale) => values.for_each(|(to, (&v, &p))| *to = (v - p) * scale),
+                None => values.for_each(|(to, (&v, &p))| {
+                    *to = ((f64::from(v) - f64::from(p)) * scale) as f32;
+                }),
+            }
         }
         block
     }
+}
+
+/// What a quick look at a row knows of it, scaled.
+#[derive(Clone, Copy)]
+struct Bound {
+    norm: f32,
+    root: f32,
+    reach: f32,
 }
 
 /// Pairs of the rows `rows` of the first set and the rows `cols` of the second.
@@ -113,6 +131,42 @@ impl NearTile<'_> {
             + 1e-10 * norms;
         let unit = scale * scale;
         ((about - error) / unit, (about + error) / unit)
+    }
+
+    /// Calls `found` with the places of pairs whose distance may be at most the reach of their row or that of their column;
+    /// with a few others, too.
+    pub fn near(&self, row_reach: &[f64], col_reach: &[f64], mut found: impl FnMut(usize, usize)) {
+        let Centre { scale, relative, absolute, .. } = self.first.centre;
+        // In f32, with room for its rounding: what is below the distance, less the reach.
+        let side = |set: &Rows<'_>, range: &Range<usize>, reach: &[f64]| {
+            let of = |(i, reach): (usize, &f64)| Bound {
+                norm: (set.norms[i] * (1.0 - 1e-6)) as f32,
+                root: (set.roots[i] * (1.0 + 1e-6)) as f32,
+                reach: (reach * scale * scale * (1.0 + 1e-6)) as f32,
+            };
+            range.clone().zip(reach).map(of).collect::<Vec<Bound>>()
+        };
+        let rows = side(self.first, &self.rows, row_reach);
+        let cols = side(self.second, &self.cols, col_reach);
+        let slope = (2.0 * relative * (1.0 + 1e-6)) as f32;
+        let room = (2.0 * absolute) as f32 + 1e-30;
+        let mut within = [false; TILE];
+        for (j, (col, dots)) in cols.iter().zip(self.dots.col_iter()).enumerate() {
+            let Some(dots) = dots.try_as_col_major() else { continue };
+            let pairs = within.iter_mut().zip(&rows).zip(dots.as_slice());
+            for ((within, row), dot) in pairs {
+                let least = row.norm + col.norm - 2.0 * dot - slope * row.root * col.root - room;
+                // What is no number is not ruled out.
+                *within = !(least > row.reach.max(col.reach));
+            }
+            let within = &within[..rows.len()];
+            for (block, places) in within.chunks(16).enumerate() {
+                if places.contains(&true) {
+                    let hits = places.iter().enumerate().filter(|(_, within)| **within);
+                    hits.for_each(|(i, _)| found(16 * block + i, j));
+                }
+            }
+        }
     }
 
     /// The squared distance of the rows at these places of the tile.
@@ -165,14 +219,14 @@ pub(crate) fn near_strips<S: Send>(
 pub(super) mod tests {
     use super::*;
     use crate::numpy_rng::RandomState;
-    use crate::scores::tiles::TILE;
 
     /// Sets on which products in `f32` say little: far from the origin, in tight clusters, equal rows, very large and very
     /// small values.
     pub fn sets() -> Vec<[Matrix; 2]> {
         let mut rng = RandomState::new(3);
         let mut set = |rows: usize, cols: usize, make: &dyn Fn(usize, f64) -> f64| {
-            let values = (0..rows * cols).map(|i| make(i / cols, rng.interval(1 << 20) as f64 / f64::from(1 << 20)));
+            let values = (0..rows * cols)
+                .map(|i| make(i / cols, rng.interval(1 << 20) as f64 / f64::from(1 << 20)));
             Matrix::new(cols, values.map(|v| v as f32).collect()).unwrap()
         };
         let makes: [&dyn Fn(usize, f64) -> f64; 6] = [
@@ -191,17 +245,63 @@ pub(super) mod tests {
         for [a, b] in sets() {
             let centre = Centre::of([&a, &b]);
             let (ra, rb) = (Rows::new(&a, &centre), Rows::new(&b, &centre));
-            let widths = near_strips(&ra, &rb, Pairs::All, |_| 0usize, |pairs, tile| {
-                for i in 0..tile.rows.len() {
-                    for j in 0..tile.cols.len() {
-                        let (low, high) = tile.bounds(i, j);
-                        let distance = tile.distance(i, j);
-                        assert!(low <= distance && distance <= high, "{low} {distance} {high}");
-                        *pairs += 1;
+            let widths = near_strips(
+                &ra,
+                &rb,
+                Pairs::All,
+                |_| 0usize,
+                |pairs, tile| {
+                    for i in 0..tile.rows.len() {
+                        for j in 0..tile.cols.len() {
+                            let (low, high) = tile.bounds(i, j);
+                            let distance = tile.distance(i, j);
+                            assert!(low <= distance && distance <= high, "{low} {distance} {high}");
+                            *pairs += 1;
+                        }
                     }
-                }
-            });
+                },
+            );
             assert_eq!(widths.iter().sum::<usize>(), a.rows() * b.rows());
+        }
+    }
+
+    #[test]
+    fn no_near_pair_is_missed_and_few_others_come() {
+        for (case, [a, b]) in sets().iter().enumerate() {
+            let centre = Centre::of([a, b]);
+            let (ra, rb) = (Rows::new(a, &centre), Rows::new(b, &centre));
+            let strips = near_strips(
+                &ra,
+                &rb,
+                Pairs::All,
+                |_| (0usize, 0usize),
+                |(all, come), tile| {
+                    let places = || {
+                        (0..tile.rows.len()).flat_map(|i| (0..tile.cols.len()).map(move |j| (i, j)))
+                    };
+                    // Reaches at which a tenth of the pairs lie.
+                    let mut distances: Vec<f64> =
+                        places().map(|(i, j)| tile.distance(i, j)).collect();
+                    distances.sort_by(f64::total_cmp);
+                    let reach = distances[distances.len() / 10];
+                    let row_reach: Vec<f64> = (0..tile.rows.len())
+                        .map(|i| if i % 2 == 0 { reach } else { -1.0 })
+                        .collect();
+                    let col_reach: Vec<f64> = (0..tile.cols.len())
+                        .map(|j| if j % 3 == 0 { reach } else { -1.0 })
+                        .collect();
+                    let mut found = std::collections::BTreeSet::new();
+                    tile.near(&row_reach, &col_reach, |i, j| assert!(found.insert((i, j))));
+                    for (i, j) in places() {
+                        let near = tile.distance(i, j) <= row_reach[i].max(col_reach[j]);
+                        assert!(!near || found.contains(&(i, j)), "case {case}: {i} {j}");
+                    }
+                    *all += places().count();
+                    *come += found.len();
+                },
+            );
+            let (all, come) = strips.iter().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
+            assert!(case != 0 || come < all / 9, "{come} of {all}");
         }
     }
 
@@ -210,10 +310,16 @@ pub(super) mod tests {
         let [a, b] = &sets()[0];
         let centre = Centre::of([a, b]);
         let (ra, rb) = (Rows::new(a, &centre), Rows::new(b, &centre));
-        near_strips(&ra, &rb, Pairs::All, |_| (), |(), tile| {
-            let (low, high) = tile.bounds(3, 5);
-            assert!((high - low) < 1e-4 * tile.distance(3, 5));
-        });
+        near_strips(
+            &ra,
+            &rb,
+            Pairs::All,
+            |_| (),
+            |(), tile| {
+                let (low, high) = tile.bounds(3, 5);
+                assert!((high - low) < 1e-4 * tile.distance(3, 5));
+            },
+        );
     }
 
     #[test]

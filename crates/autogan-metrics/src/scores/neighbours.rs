@@ -70,22 +70,29 @@ fn nearest(set: &Rows<'_>, keep: usize) -> Vec<Vec<(f64, usize)>> {
         Pairs::Upper,
         |_| (),
         |(), tile| {
-            let mut rows = lock(&lists[tile.rows.start / TILE]);
-            for (j, col) in tile.cols.clone().enumerate() {
-                for (i, row) in tile.rows.clone().enumerate() {
-                    if row != col {
-                        rows[i].offer(tile.bounds(i, j).0, || tile.distance(i, j), col);
-                    }
+            let lists = [&tile.rows, &tile.cols].map(|range| &lists[range.start / TILE]);
+            // Limits only fall, so that those of now leave nothing out.
+            let mut limits: [Vec<f64>; 2] =
+                lists.map(|all| lock(all).iter().map(|list| list.limit).collect());
+            if tile.on_diagonal() {
+                // Each pair comes twice there.
+                limits[1] = vec![-1.0; tile.cols.len()];
+            }
+            let mut pairs = Vec::new();
+            tile.near(&limits[0], &limits[1], |i, j| {
+                if tile.rows.start + i != tile.cols.start + j {
+                    pairs.push((i, j, tile.bounds(i, j).0));
                 }
+            });
+            let mut rows = lock(lists[0]);
+            for &(i, j, least) in &pairs {
+                rows[i].offer(least, || tile.distance(i, j), tile.cols.start + j);
             }
             drop(rows);
-            if tile.on_diagonal() {
-                return;
-            }
-            let mut cols = lock(&lists[tile.cols.start / TILE]);
-            for (j, list) in cols.iter_mut().enumerate() {
-                for (i, row) in tile.rows.clone().enumerate() {
-                    list.offer(tile.bounds(i, j).0, || tile.distance(i, j), row);
+            if !tile.on_diagonal() {
+                let mut cols = lock(lists[1]);
+                for &(i, j, least) in &pairs {
+                    cols[j].offer(least, || tile.distance(i, j), tile.rows.start + i);
                 }
             }
         },
@@ -252,33 +259,34 @@ fn visit(
         Border::Outside => distance < radius,
     };
     let mut mask = vec![0u64; words];
-    for (j, col) in tile.cols.clone().enumerate() {
-        for (i, row) in tile.rows.clone().enumerate() {
-            let mut gap = Gap { bounds: tile.bounds(i, j), exact: None };
-            let mut to = |radii: &Radii, of| gap.beside(radii, of, || tile.distance(i, j));
-            let (distance, other) = (to(&real.radii, row), to(&generated.radii, col));
-            if distance <= real.radii.largest[row] {
-                mask.fill(0);
-                for (sample, &radius) in real.radii.of(row).iter().enumerate() {
-                    if inside(distance, radius) && generated.samples.holds(sample, col) {
-                        mask[sample / 64] |= 1 << (sample % 64);
-                        seen.pairs[sample] += 1;
-                    }
-                }
-                for (word, &mask) in mask.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-                    seen.covered[i * words + word] |= mask;
-                    generated_inside[col * words + word].fetch_or(mask, atomic::Ordering::Relaxed);
+    let largest =
+        [&real.radii.largest[tile.rows.clone()], &generated.radii.largest[tile.cols.clone()]];
+    tile.near(largest[0], largest[1], |i, j| {
+        let (row, col) = (tile.rows.start + i, tile.cols.start + j);
+        let mut gap = Gap { bounds: tile.bounds(i, j), exact: None };
+        let mut to = |radii: &Radii, of| gap.beside(radii, of, || tile.distance(i, j));
+        let (distance, other) = (to(&real.radii, row), to(&generated.radii, col));
+        if distance <= real.radii.largest[row] {
+            mask.fill(0);
+            for (sample, &radius) in real.radii.of(row).iter().enumerate() {
+                if inside(distance, radius) && generated.samples.holds(sample, col) {
+                    mask[sample / 64] |= 1 << (sample % 64);
+                    seen.pairs[sample] += 1;
                 }
             }
-            if other <= generated.radii.largest[col] {
-                for (sample, &radius) in generated.radii.of(col).iter().enumerate() {
-                    if inside(other, radius) && real.samples.holds(sample, row) {
-                        seen.inside[i * words + sample / 64] |= 1 << (sample % 64);
-                    }
+            for (word, &mask) in mask.iter().enumerate().filter(|(_, mask)| **mask != 0) {
+                seen.covered[i * words + word] |= mask;
+                generated_inside[col * words + word].fetch_or(mask, atomic::Ordering::Relaxed);
+            }
+        }
+        if other <= generated.radii.largest[col] {
+            for (sample, &radius) in generated.radii.of(col).iter().enumerate() {
+                if inside(other, radius) && real.samples.holds(sample, row) {
+                    seen.inside[i * words + sample / 64] |= 1 << (sample % 64);
                 }
             }
         }
-    }
+    });
 }
 
 #[cfg(test)]
