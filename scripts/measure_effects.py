@@ -76,7 +76,7 @@ def main():
             for path, images in zip(sets, pair):
                 np.savez(path, images)
             command = [args.autogan, "score", *sets, "--extractor", "resnet20-cifar10", "--weights", args.weights]
-            command += ["--fd", "--bootstrap", "40", "--no-cache", "--json", "--silent"]
+            command += ["--fd", "--bootstrap", "40", "--cache-dir", pathlib.Path(scratch) / "cache", "--json", "--silent"]
             found = json.loads(subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True).stdout)
             key = next(key for key in found if key.startswith("frechet") and not key.endswith(("_low", "_high", "_error")))
             first = found[key] if first is None else first

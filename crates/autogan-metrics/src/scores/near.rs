@@ -156,8 +156,9 @@ impl NearTile<'_> {
             let pairs = within.iter_mut().zip(&rows).zip(dots.as_slice());
             for ((within, row), dot) in pairs {
                 let least = row.norm + col.norm - 2.0 * dot - slope * row.root * col.root - room;
+                let gap = least - row.reach.max(col.reach);
                 // What is no number is not ruled out.
-                *within = !(least > row.reach.max(col.reach));
+                *within = gap <= 0.0 || gap.is_nan();
             }
             let within = &within[..rows.len()];
             for (block, places) in within.chunks(16).enumerate() {
