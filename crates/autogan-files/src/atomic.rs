@@ -98,8 +98,14 @@ pub fn sweep(dir: &Path) -> Result<usize> {
         let entry = entry.map_err(Error::io("list", dir))?;
         if is_unfinished(&entry.file_name().to_string_lossy()) {
             let path = entry.path();
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-            removed += 1;
+            match fs::remove_file(&path) {
+                // Its writer was quicker.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => {
+                    result.map_err(Error::io("remove", &path))?;
+                    removed += 1;
+                }
+            }
         }
     }
     Ok(removed)

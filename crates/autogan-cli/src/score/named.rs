@@ -15,8 +15,9 @@ pub const STATS: &str = "stats:";
 /// What stands before the name of a file on the hub.
 const HUB: &str = "hub:";
 
-/// The file beside the registry that holds the hashes of files from the hub.
-const RECORDS: &str = "hub-files.tsv";
+/// The file in the registry's folder that holds the hashes of files from the hub. It has a folder of its own, because the
+/// registry sweeps unfinished files out of its own.
+const RECORDS: &str = "hub/hub-files.tsv";
 
 /// Statistics that other people have published, under the hash that the hub shows for them.
 pub struct Published {

@@ -81,7 +81,9 @@ impl<'a> Progress<'a> {
         let supernet = self.config.strategy.supernet_iterations;
         let done = match (supernet, self.shared_scores, self.trainings) {
             (0, _, trainings) => format!("{trainings} trainings"),
-            (_, 0, 0) => format!("supernet, {:.0} of {supernet} iterations", self.spent),
+            (_, 0, 0) if self.spent < supernet as f64 => {
+                format!("supernet, {:.0} of {supernet} iterations", self.spent)
+            }
             (_, shared, trainings) => format!("{shared} shared scores, {trainings} trainings"),
         };
         self.bar.set_message(format!("{done}{left}{}", self.lead));

@@ -131,7 +131,7 @@ fn advice(heads: &[(String, Header)]) -> String {
 /// What makes images of an array that holds them in another form.
 fn nearly_images(name: &str, head: &Header) -> Option<String> {
     let kind = head.descr.trim_start_matches(['|', '<', '>', '=']);
-    let bytes = match (kind, &kind[..kind.len().min(1)]) {
+    let bytes = match (kind, kind.get(..1).unwrap_or("")) {
         ("u1", _) => "",
         // Nobody but the user knows the range of floats.
         (_, "f") => ", as bytes: (255 * x).round().astype(numpy.uint8) of x from 0 to 1",

@@ -3,6 +3,7 @@
 //! The bytes that are unpacked are counted, as a container's directory may lie about sizes. Names that would leave the
 //! container are refused, though nothing is ever written to the disk.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub(super) struct Container {
     archive: ZipArchive<BufReader<File>>,
     names: Vec<String>,
     budget: u64,
+    /// What members took of the budget. A member that is read again takes it once.
+    paid: BTreeMap<String, u64>,
 }
 
 impl Container {
@@ -51,7 +54,8 @@ impl Container {
         let mut names = names.collect::<Result<Vec<String>>>()?;
         names.sort();
         let budget = length.saturating_mul(EXPANSION).saturating_add(FREE);
-        let container = Self { path: path.to_path_buf(), archive, names, budget };
+        let paid = BTreeMap::new();
+        let container = Self { path: path.to_path_buf(), archive, names, budget, paid };
         match container.names.iter().find(|name| climbs_out(name)) {
             Some(name) => Err(input_error(
                 container.member(name),
@@ -72,7 +76,7 @@ impl Container {
         format!("{}: {name}", self.path.display())
     }
 
-    /// The content of a member, which counts against the limit of the container.
+    /// The content of a member, which counts once against the limit of the container.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
         let label = self.member(name);
         let damaged = |error: String| {
@@ -84,9 +88,10 @@ impl Container {
             return Err(input_error(&label, "a file", "a link", help));
         }
         let mut bytes = Vec::new();
-        let mut limited = member.take(self.budget + 1);
+        let allowed = self.budget + self.paid.get(name).copied().unwrap_or(0);
+        let mut limited = member.take(allowed.saturating_add(1));
         limited.read_to_end(&mut bytes).map_err(|e| damaged(e.to_string()))?;
-        if bytes.len() as u64 > self.budget {
+        if bytes.len() as u64 > allowed {
             return Err(input_error(
                 &label,
                 format!("members of at most {EXPANSION} times the size of the archive"),
@@ -94,7 +99,8 @@ impl Container {
                 "do not trust this file; unpack it by other means if it is yours",
             ));
         }
-        self.budget -= bytes.len() as u64;
+        self.budget = allowed - bytes.len() as u64;
+        self.paid.insert(name.to_owned(), bytes.len() as u64);
         Ok(bytes)
     }
 

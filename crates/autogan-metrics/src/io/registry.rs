@@ -133,7 +133,8 @@ impl StatsRegistry {
         if taken && !replace {
             return Err(self.taken(name));
         }
-        fs::create_dir_all(&self.dir).map_err(FileError::io("create the directory", &self.dir))?;
+        // The unfinished file of a probe would be swept away by a process that saves.
+        let _lock = self.lock()?;
         Ok(atomic::probe(&self.path(name))?)
     }
 

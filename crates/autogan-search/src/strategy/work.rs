@@ -38,7 +38,7 @@ impl StrategySearch {
                 let expected = "enough for one training that the strategy asks for";
                 return Err(ConfigError::value(key, expected, found).into());
             }
-            if self.state.lead.is_none() {
+            if !self.trained().any(|one| one.value.is_some()) {
                 let what = "the value of every architecture that was trained";
                 let stage = MAX_CELLS - 1;
                 return Err(SearchError::Diverged { what, value: f64::NAN, stage, iteration: 0 });

@@ -13,7 +13,7 @@ use crate::strategy::Belief;
 /// The points among which the winner is picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Among {
-    /// Those that were evaluated at the last fidelity, or while there is none, at any.
+    /// Those that were evaluated at the last fidelity at which there is a value.
     Evaluated,
     /// All of the space.
     All,
@@ -25,17 +25,14 @@ impl Surrogate {
     /// # Errors
     /// When the model cannot be fitted.
     pub fn pick(&self, among: Among) -> Result<Option<Belief>> {
-        let last = self.problem().fidelities.len() - 1;
-        let valued =
-            self.observations().iter().filter(|observation| observation.finite().is_some());
-        let mut points: BTreeSet<&Point> = valued
-            .clone()
-            .filter(|observation| observation.query.fidelity == last)
-            .map(|observation| &observation.query.point)
-            .collect();
-        if points.is_empty() {
-            points = valued.map(|observation| &observation.query.point).collect();
-        }
+        let at = |fidelity: usize| -> BTreeSet<&Point> {
+            let seen = self.observations().iter();
+            let valued =
+                seen.filter(|one| one.query.fidelity == fidelity && one.finite().is_some());
+            valued.map(|one| &one.query.point).collect()
+        };
+        let levels = (0..self.problem().fidelities.len()).rev().map(at);
+        let points = levels.into_iter().find(|points| !points.is_empty()).unwrap_or_default();
         if points.is_empty() {
             return Ok(None);
         }
