@@ -47,6 +47,12 @@ fn arrays_in_another_form_come_with_what_makes_images_of_them() {
             assert!(!text.contains("name the arrays so"), "{text}");
         }
     }
+    // A damaged byte in the header may become a letter of several bytes.
+    for descr in ["é1", "<é4", "é"] {
+        std::fs::write(&bare, npy(descr, "(12, 48, 48, 3)", &[])).unwrap();
+        zipped(&packed, &[("images.npy", npy(descr, "(12, 48, 48, 3)", &[]))]);
+        assert!(refused(&bare).contains("expected") && refused(&packed).contains("expected"));
+    }
     // Features are no images.
     for shape in ["(500, 128)", "(500, 2048, 1, 1)"] {
         zipped(&packed, &[("features.npy", npy("<f4", shape, &[]))]);

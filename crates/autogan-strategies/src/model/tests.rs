@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::testing::{Landscape, observation, problem, query};
+use crate::testing::{Landscape, WARMED, observation, problem, query};
 use crate::{Fidelity, Objective, Query, Token};
 
 /// Five observations of a space of two tokens, with 2 and 3 choices.
@@ -345,6 +345,23 @@ fn a_pick_among_all_may_be_a_point_that_nobody_evaluated() {
         assert_eq!(evaluated.mean, means.fold(f64::NEG_INFINITY, f64::max));
         assert!(seen.contains(&evaluated.point) && !seen.contains(&all.point));
         assert!(all.sd.unwrap() > evaluated.sd.unwrap());
+    }
+}
+
+#[test]
+fn a_pick_among_evaluated_points_is_of_the_last_fidelity_with_a_value() {
+    for kind in [ModelKind::Ridge, ModelKind::Gaussian] {
+        let problem = problem(Space::of_archs(1), WARMED, 1e9);
+        let mut model = Surrogate::new(problem.clone(), kind).unwrap();
+        let mut tell = |at: usize, fidelity: usize, value: Option<f64>| {
+            let query = query(problem.space.at(at), fidelity, 0);
+            model.tell(&observation(&query, value)).unwrap();
+            model.pick(Among::Evaluated).unwrap().map(|belief| belief.point)
+        };
+        // Shared weights praise the first; the second is trained, to a low value; the third diverges at the end.
+        assert_eq!(tell(0, 0, Some(9.0)), Some(problem.space.at(0)));
+        assert_eq!(tell(20, 1, Some(-3.0)), Some(problem.space.at(20)));
+        assert_eq!(tell(30, 3, None), Some(problem.space.at(20)));
     }
 }
 
