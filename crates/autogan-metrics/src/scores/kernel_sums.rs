@@ -5,7 +5,7 @@ use faer::{Accum, Mat, Par};
 
 use super::kernel::{Estimator, Kernel};
 use super::resample::Samples;
-use super::tiles::{Pairs, Tile, Tiled, strips};
+use super::tiles::{Blocks, Pairs, Tile, Tiled, strips};
 use crate::Matrix;
 
 /// Sums of the kernel in each sample.

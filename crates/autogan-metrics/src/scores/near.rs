@@ -7,10 +7,9 @@
 
 use std::ops::Range;
 
-use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use super::tiles::{Pairs, Sides, TILE};
+use super::tiles::{Blocks, Pairs, TILE, walk};
 use crate::Matrix;
 
 /// Half of the distance from 1 to the next `f32`.
@@ -78,24 +77,28 @@ impl<'a> Rows<'a> {
         let roots = norms.iter().map(|norm| norm.sqrt()).collect();
         Self { set, centre, norms, roots }
     }
+}
 
-    pub fn rows(&self) -> usize {
+impl Blocks<f32> for Rows<'_> {
+    fn rows(&self) -> usize {
         self.set.rows()
     }
 
-    /// The rows of a tile, centred and scaled, transposed to `[D, rows]`.
-    fn block(&self, rows: &Range<usize>) -> Mat<f32> {
+    fn cols(&self) -> usize {
+        self.set.cols()
+    }
+
+    /// The rows about the centre, scaled.
+    fn block(&self, rows: &Range<usize>) -> Vec<f32> {
         let Centre { point, scale, .. } = self.centre;
-        let mut block = Mat::zeros(self.set.cols(), rows.len());
         let quick = QUICK.contains(scale).then_some(*scale as f32);
-        for (column, row) in block.col_iter_mut().zip(rows.clone()) {
-            let Some(column) = column.try_as_col_major_mut() else { continue };
-            let values = column.as_slice_mut().iter_mut().zip(self.set.row(row).iter().zip(point));
+        let mut block = Vec::with_capacity(rows.len() * point.len());
+        for row in rows.clone() {
+            let values = self.set.row(row).iter().zip(point);
             match quick {
-                Some(scale) => values.for_each(|(to, (&v, &p))| *to = (v - p) * scale),
-                None => values.for_each(|(to, (&v, &p))| {
-                    *to = ((f64::from(v) - f64::from(p)) * scale) as f32;
-                }),
+                Some(scale) => block.extend(values.map(|(&v, &p)| (v - p) * scale)),
+                None => block
+                    .extend(values.map(|(&v, &p)| ((f64::from(v) - f64::from(p)) * scale) as f32)),
             }
         }
         block
@@ -116,7 +119,8 @@ pub(crate) struct NearTile<'a> {
     pub cols: Range<usize>,
     first: &'a Rows<'a>,
     second: &'a Rows<'a>,
-    dots: MatRef<'a, f32>,
+    /// All products with the first row of the second set, then those with the next one.
+    dots: &'a [f32],
 }
 
 impl NearTile<'_> {
@@ -125,7 +129,7 @@ impl NearTile<'_> {
         let (i, j) = (self.rows.start + row, self.cols.start + col);
         let Centre { scale, relative, absolute, .. } = self.first.centre;
         let norms = self.first.norms[i] + self.second.norms[j];
-        let about = norms - 2.0 * f64::from(self.dots[(row, col)]);
+        let about = norms - 2.0 * f64::from(self.dots[col * self.rows.len() + row]);
         let error = 2.0 * (relative * self.first.roots[i] * self.second.roots[j] + absolute)
             // The norms are sums in f64.
             + 1e-10 * norms;
@@ -151,9 +155,8 @@ impl NearTile<'_> {
         let slope = (2.0 * relative * (1.0 + 1e-6)) as f32;
         let room = (2.0 * absolute) as f32 + 1e-30;
         let mut within = [false; TILE];
-        for (j, (col, dots)) in cols.iter().zip(self.dots.col_iter()).enumerate() {
-            let Some(dots) = dots.try_as_col_major() else { continue };
-            let pairs = within.iter_mut().zip(&rows).zip(dots.as_slice());
+        for (j, (col, dots)) in cols.iter().zip(self.dots.chunks_exact(rows.len())).enumerate() {
+            let pairs = within.iter_mut().zip(&rows).zip(dots);
             for ((within, row), dot) in pairs {
                 let least = row.norm + col.norm - 2.0 * dot - slope * row.root * col.root - room;
                 let gap = least - row.reach.max(col.reach);
@@ -206,12 +209,7 @@ pub(crate) fn near_strips<S: Send>(
     start: impl Fn(Range<usize>) -> S + Sync,
     visit: impl Fn(&mut S, &NearTile<'_>) + Sync,
 ) -> Vec<S> {
-    let sides = Sides {
-        rows: (first.rows(), second.rows()),
-        left: |rows: &Range<usize>| first.block(rows),
-        right: |cols: &Range<usize>| second.block(cols),
-    };
-    sides.walk(pairs, start, |state, rows, cols, dots| {
+    walk(first, second, pairs, start, |state, rows, cols, dots| {
         visit(state, &NearTile { rows, cols, first, second, dots });
     })
 }
@@ -303,6 +301,38 @@ pub(super) mod tests {
             );
             let (all, come) = strips.iter().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
             assert!(case != 0 || come < all / 9, "{come} of {all}");
+        }
+    }
+
+    /// Products in `f32` may be off by all that the bound allows, whatever those of this processor are.
+    #[test]
+    fn products_at_the_edge_of_their_bound_lose_no_pair() {
+        let [a, b] = &sets()[0];
+        let centre = Centre::of([a, b]);
+        let (first, second) = (&Rows::new(a, &centre), &Rows::new(b, &centre));
+        let (rows, cols) = (0..TILE, 0..b.rows());
+        let scaled = |set: &Matrix, i: usize| -> Vec<f64> {
+            let gaps = set.row(i).iter().zip(&centre.point);
+            gaps.map(|(&v, &p)| (f64::from(v) - f64::from(p)) * centre.scale).collect()
+        };
+        let dot = |i: usize, j: usize| {
+            let (x, y) = (scaled(a, i), scaled(b, j));
+            let exact: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
+            (exact - 0.9 * centre.relative * first.roots[i] * second.roots[j]) as f32
+        };
+        let dots: Vec<f32> = cols
+            .clone()
+            .flat_map(|j| rows.clone().map(move |i| (i, j)))
+            .map(|(i, j)| dot(i, j))
+            .collect();
+        let tile = NearTile { rows, cols, first, second, dots: &dots };
+        for j in 0..tile.cols.len() {
+            // Each row reaches just to this column.
+            let reach: Vec<f64> = (0..TILE).map(|i| tile.distance(i, j)).collect();
+            let mut found = vec![false; TILE];
+            tile.near(&reach, &vec![-1.0; tile.cols.len()], |row, col| found[row] |= col == j);
+            assert!(found.iter().all(|found| *found), "column {j}");
+            assert!((0..TILE).all(|i| tile.bounds(i, j).0 <= reach[i]), "column {j}");
         }
     }
 

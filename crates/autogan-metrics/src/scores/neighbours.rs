@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::near::{NearTile, Rows, near_strips};
 use super::resample::Samples;
-use super::tiles::{Pairs, TILE};
+use super::tiles::{Blocks, Pairs, TILE};
 use crate::{Error, Result};
 
 /// The nearest rows that were seen so far.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use crate::Matrix;
@@ -31,11 +31,22 @@ pub(crate) enum Pairs {
     Upper,
 }
 
+/// A set whose rows can be multiplied as numbers of type `T`.
+pub(crate) trait Blocks<T>: Sync {
+    fn rows(&self) -> usize;
+
+    fn cols(&self) -> usize;
+
+    /// The values of these rows, row after row.
+    fn block(&self, rows: &Range<usize>) -> Vec<T>;
+}
+
 /// Inner products of the rows `rows` of the first set and the rows `cols` of the second.
 pub(crate) struct Tile<'a> {
     pub rows: Range<usize>,
     pub cols: Range<usize>,
-    dots: MatRef<'a, f64>,
+    /// All products with the first row of the second set, then those with the next one.
+    dots: &'a [f64],
     row_norms: &'a [f64],
     col_norms: &'a [f64],
 }
@@ -43,13 +54,13 @@ pub(crate) struct Tile<'a> {
 impl Tile<'_> {
     /// Inner product of the rows at these places of the tile.
     pub fn dot(&self, row: usize, col: usize) -> f64 {
-        self.dots[(row, col)]
+        self.dots[col * self.rows.len() + row]
     }
 
     /// Squared Euclidean distance of the rows at these places of the tile.
     pub fn squared_distance(&self, row: usize, col: usize) -> f64 {
         let norms = self.row_norms[row] + self.col_norms[col];
-        let distance = norms - 2.0 * self.dots[(row, col)];
+        let distance = norms - 2.0 * self.dot(row, col);
         // Below the rounding of the sum above: the same point.
         if distance <= 1e-12 * norms { 0.0 } else { distance }
     }
@@ -66,27 +77,23 @@ impl<'a> Tiled<'a> {
         Self { set, norms: (0..set.rows()).into_par_iter().map(norm).collect() }
     }
 
-    pub fn rows(&self) -> usize {
-        self.set.rows()
-    }
-
-    /// Number of features of a row.
-    pub fn cols(&self) -> usize {
-        self.set.cols()
-    }
-
     /// Squared norm of a row.
     pub fn norm(&self, row: usize) -> f64 {
         self.norms[row]
     }
+}
 
-    /// The rows of a tile in `f64`, transposed to `[D, rows]`.
-    fn block(&self, rows: &Range<usize>) -> Mat<f64> {
-        let mut block = Mat::zeros(self.set.cols(), rows.len());
-        for (column, row) in block.col_iter_mut().zip(rows.clone()) {
-            column.iter_mut().zip(self.set.row(row)).for_each(|(to, &v)| *to = f64::from(v));
-        }
-        block
+impl Blocks<f64> for Tiled<'_> {
+    fn rows(&self) -> usize {
+        self.set.rows()
+    }
+
+    fn cols(&self) -> usize {
+        self.set.cols()
+    }
+
+    fn block(&self, rows: &Range<usize>) -> Vec<f64> {
+        rows.clone().flat_map(|row| self.set.row(row)).map(|&v| f64::from(v)).collect()
     }
 }
 
@@ -98,56 +105,41 @@ pub(crate) fn strips<S: Send>(
     start: impl Fn(Range<usize>) -> S + Sync,
     visit: impl Fn(&mut S, &Tile<'_>) + Sync,
 ) -> Vec<S> {
-    let sides = Sides {
-        rows: (first.rows(), second.rows()),
-        left: |rows: &Range<usize>| first.block(rows),
-        right: |cols: &Range<usize>| second.block(cols),
-    };
-    sides.walk(pairs, start, |state, rows, cols, dots| {
+    walk(first, second, pairs, start, |state, rows, cols, dots| {
         let (row_norms, col_norms) = (&first.norms[rows.clone()], &second.norms[cols.clone()]);
         visit(state, &Tile { rows, cols, dots, row_norms, col_norms });
     })
 }
 
-/// Two sets whose tiles are multiplied: the numbers of their rows, and what gives their rows, transposed to `[D, rows]`.
-pub(super) struct Sides<L, R> {
-    pub rows: (usize, usize),
-    pub left: L,
-    pub right: R,
-}
-
-impl<L, R> Sides<L, R> {
-    /// Visits the tiles with their inner products; each strip of the first set has a state, and the states are returned in
-    /// order.
-    pub fn walk<T: ComplexField, S: Send>(
-        &self,
-        pairs: Pairs,
-        start: impl Fn(Range<usize>) -> S + Sync,
-        visit: impl Fn(&mut S, Range<usize>, Range<usize>, MatRef<'_, T>) + Sync,
-    ) -> Vec<S>
-    where
-        L: Fn(&Range<usize>) -> Mat<T> + Sync,
-        R: Fn(&Range<usize>) -> Mat<T> + Sync,
-    {
-        let range = |tile: usize, rows: usize| tile * TILE..((tile + 1) * TILE).min(rows);
-        let strip = |i: usize| {
-            let rows = range(i, self.rows.0);
-            let mut state = start(rows.clone());
-            let left = (self.left)(&rows);
-            let from = if pairs == Pairs::Upper { i } else { 0 };
-            for j in from..self.rows.1.div_ceil(TILE) {
-                let cols = range(j, self.rows.1);
-                let right = (self.right)(&cols);
-                let mut dots = Mat::zeros(rows.len(), cols.len());
-                let one = T::one_impl();
-                matmul(dots.as_mut(), Accum::Replace, left.transpose(), &right, one, Par::Seq);
-                visit(&mut state, rows.clone(), cols, dots.as_ref());
-            }
-            state
-        };
-        // One strip is one task: strips of the upper triangle differ in length.
-        (0..self.rows.0.div_ceil(TILE)).into_par_iter().with_max_len(1).map(strip).collect()
-    }
+/// As [`strips`], with numbers of type `T`. `visit` is given the products as [`Tile`] has them.
+pub(super) fn walk<T: ComplexField, S: Send>(
+    first: &impl Blocks<T>,
+    second: &impl Blocks<T>,
+    pairs: Pairs,
+    start: impl Fn(Range<usize>) -> S + Sync,
+    visit: impl Fn(&mut S, Range<usize>, Range<usize>, &[T]) + Sync,
+) -> Vec<S> {
+    let range = |tile: usize, rows: usize| tile * TILE..((tile + 1) * TILE).min(rows);
+    let strip = |i: usize| {
+        let rows = range(i, first.rows());
+        let mut state = start(rows.clone());
+        let left = first.block(&rows);
+        let left = MatRef::from_row_major_slice(&left, rows.len(), first.cols());
+        let mut dots = vec![T::zero_impl(); TILE * TILE];
+        let from = if pairs == Pairs::Upper { i } else { 0 };
+        for j in from..second.rows().div_ceil(TILE) {
+            let cols = range(j, second.rows());
+            let right = second.block(&cols);
+            let right = MatRef::from_column_major_slice(&right, second.cols(), cols.len());
+            let dots = &mut dots[..rows.len() * cols.len()];
+            let into = MatMut::from_column_major_slice_mut(dots, rows.len(), cols.len());
+            matmul(into, Accum::Replace, left, right, T::one_impl(), Par::Seq);
+            visit(&mut state, rows.clone(), cols, dots);
+        }
+        state
+    };
+    // One strip is one task: strips of the upper triangle differ in length.
+    (0..first.rows().div_ceil(TILE)).into_par_iter().with_max_len(1).map(strip).collect()
 }
 
 #[cfg(test)]
