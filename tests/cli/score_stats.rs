@@ -312,7 +312,7 @@ fn a_file_on_the_hub_is_fetched_once_and_refused_when_it_changes() {
     }
     let pinned = format!("{name}@main#{}", hashes[1]);
     assert_eq!(online(dir.path(), &server, &["a.npz", &pinned]).ok(), "FID:  16\n");
-    std::fs::remove_file(at("cache/autogan/stats/hub/hub-files.tsv")).unwrap();
+    std::fs::remove_file(at("cache/autogan/hub-files.tsv")).unwrap();
     assert_eq!(online(dir.path(), &server, &["a.npz", name]).ok(), "FID:  16\n");
 
     let fails = |name: &str, expected: &str| {

@@ -11,11 +11,9 @@ pub(crate) fn hub(offline: bool, variable: impl Fn(&str) -> Option<OsString>) ->
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let text = |name: &str| Some(set(name)?.to_string_lossy().trim().to_string());
     let yes = |name: &str| text(name).is_some_and(|value| is_yes(&value));
-    let home = set("HF_HOME").map(PathBuf::from).unwrap_or_else(|| {
-        let user = || PathBuf::from(set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_default());
-        let caches = set("XDG_CACHE_HOME").map(PathBuf::from);
-        caches.unwrap_or_else(|| user().join(".cache")).join("huggingface")
-    });
+    let user = || PathBuf::from(set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_default());
+    let caches = set("XDG_CACHE_HOME").map_or_else(|| user().join(".cache"), PathBuf::from);
+    let home = set("HF_HOME").map_or_else(|| caches.join("huggingface"), PathBuf::from);
     let stored = || {
         let path = set("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
         std::fs::read_to_string(path).ok().map(|token| token.trim().to_string())
@@ -27,6 +25,7 @@ pub(crate) fn hub(offline: bool, variable: impl Fn(&str) -> Option<OsString>) ->
         endpoint: text("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into()),
         token: token.filter(|token| !token.is_empty()),
         cache: set("HF_HUB_CACHE").map_or_else(|| home.join("hub"), PathBuf::from),
+        records: caches.join("autogan/hub-files.tsv"),
         stall: Duration::from_secs(60),
         progress: None,
     }
@@ -53,6 +52,9 @@ mod tests {
         assert_eq!(read(&all[1..]).cache, Path::new("b/hub"));
         assert_eq!(read(&all[2..]).cache, Path::new("c/huggingface/hub"));
         assert_eq!(read(&all[3..]).cache, Path::new("d/.cache/huggingface/hub"));
+        // Whoever empties the cache keeps the records.
+        assert_eq!(read(&all).records, Path::new("c/autogan/hub-files.tsv"));
+        assert_eq!(read(&all[3..]).records, Path::new("d/.cache/autogan/hub-files.tsv"));
         assert_eq!(read(&[("HF_HUB_CACHE", ""), ("HF_HOME", "b")]).cache, Path::new("b/hub"));
     }
 

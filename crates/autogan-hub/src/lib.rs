@@ -54,6 +54,8 @@ pub struct Hub {
     pub endpoint: String,
     /// Directory of the cache.
     pub cache: PathBuf,
+    /// The text file that holds hashes of first fetches, for [`Hub::fetch_recorded`].
+    pub records: PathBuf,
     /// Access token; it is sent to the endpoint alone.
     pub token: Option<String>,
     /// A connection that sends nothing for this long is closed.
@@ -66,7 +68,8 @@ impl Hub {
     /// The hub as the environment has it. `offline` adds to `HF_HUB_OFFLINE`.
     ///
     /// `HF_ENDPOINT` names a mirror; `HF_HUB_CACHE`, or `hub` in `HF_HOME`, is the cache; the token is `HF_TOKEN`, or
-    /// the content of the file at `HF_TOKEN_PATH`, or of `token` in `HF_HOME`.
+    /// the content of the file at `HF_TOKEN_PATH`, or of `token` in `HF_HOME`. The records lie in `autogan/hub-files.tsv` in
+    /// `XDG_CACHE_HOME`, or in `.cache` of the home folder.
     #[must_use]
     pub fn from_env(offline: bool) -> Self {
         environment::hub(offline, |name| std::env::var_os(name))
@@ -96,12 +99,6 @@ impl Hub {
         Err(HubError::NotBuiltIn(missing))
     }
 
-    /// The text file in the cache that holds hashes of first fetches, for [`Hub::fetch_recorded`].
-    #[must_use]
-    pub fn records(&self) -> PathBuf {
-        self.cache.join("autogan-files.tsv")
-    }
-
     /// The file in the cache when its content is right, without any network.
     ///
     /// # Errors
@@ -117,6 +114,7 @@ impl std::fmt::Debug for Hub {
             .field("offline", &self.offline)
             .field("endpoint", &self.endpoint)
             .field("cache", &self.cache)
+            .field("records", &self.records)
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("stall", &self.stall)
             .finish_non_exhaustive()

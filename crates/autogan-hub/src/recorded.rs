@@ -145,16 +145,16 @@ impl Records<'_> {
 
 impl Hub {
     /// The path of a file in the cache whose hash nobody has to know before. At the first time its SHA-256 is written to
-    /// the text file `records`; from then on the file must have it. A hash that the file is named with, or that the hub
+    /// the text file [`Hub::records`]; from then on the file must have it. A hash that the file is named with, or that the hub
     /// tells, is checked at the first time, too.
     ///
     /// # Errors
     /// [`HubError::Changed`] when the file has another hash than at the first time; else as [`Hub::fetch`].
-    pub fn fetch_recorded(&self, file: &HubFile, records: &Path) -> Result<PathBuf, HubError> {
+    pub fn fetch_recorded(&self, file: &HubFile) -> Result<PathBuf, HubError> {
         if let Some(sha256) = &file.sha256 {
             return self.fetch(&file.pinned(&file.revision, sha256));
         }
-        let records = Records(records);
+        let records = Records(&self.records);
         if let Some(record) = records.find(file)? {
             let found = self.fetch(&file.pinned(&record.revision, &record.sha256));
             return found.map_err(|error| match error {

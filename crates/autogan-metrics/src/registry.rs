@@ -227,7 +227,7 @@ impl ScorerOptions {
                         filename: file.filename.clone().into_owned(),
                         sha256: None,
                     };
-                    self.hub.fetch_recorded(&other, &self.hub.records())
+                    self.hub.fetch_recorded(&other)
                 }
                 _ => self.hub.fetch(file),
             },

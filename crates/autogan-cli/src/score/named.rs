@@ -15,10 +15,6 @@ pub const STATS: &str = "stats:";
 /// What stands before the name of a file on the hub.
 const HUB: &str = "hub:";
 
-/// The file in the registry's folder that holds the hashes of files from the hub. It has a folder of its own, because the
-/// registry sweeps unfinished files out of its own.
-const RECORDS: &str = "hub/hub-files.tsv";
-
 /// Statistics that other people have published, under the hash that the hub shows for them.
 pub struct Published {
     /// The name behind `stats:`.
@@ -87,8 +83,7 @@ pub fn locate(input: &str, options: &Options) -> anyhow::Result<Option<PathBuf>>
         "{input}: expected a file of arrays, .npz, found {}",
         file.filename
     );
-    let records = registry()?.dir().join(RECORDS);
-    let path = crate::hub::open(options.offline, options.silent).fetch_recorded(&file, &records);
+    let path = crate::hub::open(options.offline, options.silent).fetch_recorded(&file);
     path.map(Some).with_context(|| format!("cannot get {input}"))
 }
 

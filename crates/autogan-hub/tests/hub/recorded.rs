@@ -66,7 +66,8 @@ fn file(text: &str) -> HubFile {
 }
 
 fn read(hub: &Hub, name: &str, records: &Path) -> Result<Vec<u8>, HubError> {
-    hub.fetch_recorded(&file(name), records).map(|path| std::fs::read(path).unwrap())
+    let hub = Hub { records: records.to_path_buf(), ..hub.clone() };
+    hub.fetch_recorded(&file(name)).map(|path| std::fs::read(path).unwrap())
 }
 
 #[test]

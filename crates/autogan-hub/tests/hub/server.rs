@@ -65,6 +65,7 @@ impl Server {
             offline: false,
             endpoint: self.address.clone(),
             cache: cache.to_path_buf(),
+            records: cache.join("records.tsv"),
             token: Some("secret".into()),
             stall: Duration::from_secs(10),
             progress: None,
