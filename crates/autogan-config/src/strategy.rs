@@ -23,8 +23,9 @@ section! {
         image_cost: f64, ANY, "G iterations";
         /// How long a supernet of three cells is trained before the strategy begins, on all architectures evenly. Strategies
         /// that learn from lengths of trainings may then also ask for the scores of architectures on the shared weights. This
-        /// training is part of the budget; where its networks diverge, the search ends with an error. 0: there is no supernet.
-        /// It reads of `[reward]` the keys of weights and recalibration, too.
+        /// training is part of the budget; where its networks diverge, the search ends with an error. With a supernet the search
+        /// also reads `reward.weights`, `reward.recalibrate_batches`, `reward.recalibrate_batch`, `search.shared_epochs` and
+        /// `search.restart_steps`. 0: there is no supernet.
         supernet_iterations: u64, ANY, "G iterations";
     }
 }

@@ -38,6 +38,9 @@ pub enum Class {
     Document,
 }
 
+/// The name of tar archives, which once held PyTorch's checkpoints.
+pub const TAR: &str = "a tar archive";
+
 /// Where the name of a tar's format stands.
 const TAR_AT: usize = 257;
 
@@ -113,9 +116,7 @@ pub fn kind(head: &[u8]) -> Option<Kind> {
         [_, _, _, _, _, _, 0, 0, b'{', b'"' | b'}', ..] => {
             named("a safetensors file", Class::Model)
         }
-        _ if head.get(TAR_AT..TAR_AT + 5) == Some(b"ustar") => {
-            named("a tar archive", Class::Archive)
-        }
+        _ if head.get(TAR_AT..TAR_AT + 5) == Some(b"ustar") => named(TAR, Class::Archive),
         _ => None,
     }
 }

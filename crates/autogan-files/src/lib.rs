@@ -19,4 +19,4 @@ pub mod strided;
 
 pub use error::{Error, Fault, Result, quote};
 pub use hash::{Sha256, hex, sha256_file};
-pub use kind::{Class, Kind, kind, kind_of};
+pub use kind::{Class, Kind, TAR, kind, kind_of};

@@ -11,8 +11,7 @@ pub(crate) fn hub(offline: bool, variable: impl Fn(&str) -> Option<OsString>) ->
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let text = |name: &str| Some(set(name)?.to_string_lossy().trim().to_string());
     let yes = |name: &str| text(name).is_some_and(|value| is_yes(&value));
-    let user = || PathBuf::from(set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_default());
-    let caches = set("XDG_CACHE_HOME").map_or_else(|| user().join(".cache"), PathBuf::from);
+    let caches = user_cache(&variable).unwrap_or_else(|| PathBuf::from(".cache"));
     let home = set("HF_HOME").map_or_else(|| caches.join("huggingface"), PathBuf::from);
     let stored = || {
         let path = set("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
@@ -29,6 +28,13 @@ pub(crate) fn hub(offline: bool, variable: impl Fn(&str) -> Option<OsString>) ->
         stall: Duration::from_secs(60),
         progress: None,
     }
+}
+
+/// The user's folder for files that can be made again.
+pub(crate) fn user_cache(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name: &str| variable(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let home = || path("HOME").or_else(|| path("USERPROFILE"));
+    path("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))
 }
 
 fn is_yes(value: &str) -> bool {

@@ -2,8 +2,8 @@
 //!
 //! [`Hub::fetch`] gives the path of a file whose SHA-256 was just checked. [`Hub::tables`] does the same for the parquet
 //! files of a dataset at one commit, and [`Hub::fetch_recorded`] for a file whose SHA-256 is written down at the first
-//! fetch. What is in the cache is taken from there; the rest is downloaded. The cache is the
-//! hub's own, in the layout that Python's `huggingface_hub` shares.
+//! fetch. What is in the cache is taken from there; the rest is downloaded. The cache is the hub's own, in the layout that
+//! Python's `huggingface_hub` shares.
 //!
 //! A download that is interrupted leaves `blobs/SHA256.incomplete`, and the next one goes on from its end. A file enters
 //! the cache by a rename, once its hash is right. So no other program takes half of a file for the whole.
@@ -106,6 +106,13 @@ impl Hub {
     pub fn cached(&self, file: &PinnedFile) -> Result<Option<PathBuf>, HubError> {
         RepoCache::of(self, file.kind, &file.repo).verified(file)
     }
+}
+
+/// The user's folder for files that can be made again: `XDG_CACHE_HOME`, or `.cache` in the home folder; none where the
+/// environment names neither.
+#[must_use]
+pub fn user_cache() -> Option<PathBuf> {
+    environment::user_cache(|name| std::env::var_os(name))
 }
 
 impl std::fmt::Debug for Hub {

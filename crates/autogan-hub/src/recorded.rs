@@ -101,7 +101,7 @@ impl Records<'_> {
     fn read(&self) -> Result<String, HubError> {
         match fs::read_to_string(self.0) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            result => result.map_err(|e| at(self.0, "read it", &e)),
+            result => result.map_err(|e| HubError::at(self.0, "read it", &e)),
         }
     }
 
@@ -120,10 +120,10 @@ impl Records<'_> {
     /// content.
     fn add(&self, file: &HubFile, found: &PinnedFile) -> Result<(), HubError> {
         let folder = self.0.parent().unwrap_or(self.0);
-        fs::create_dir_all(folder).map_err(|e| at(folder, "create it", &e))?;
+        fs::create_dir_all(folder).map_err(|e| HubError::at(folder, "create it", &e))?;
         let path = self.0.with_extension("lock");
-        let lock = File::create(&path).map_err(|e| at(&path, "create it", &e))?;
-        lock.lock().map_err(|e| at(&path, "lock it", &e))?;
+        let lock = File::create(&path).map_err(|e| HubError::at(&path, "create it", &e))?;
+        lock.lock().map_err(|e| HubError::at(&path, "lock it", &e))?;
         if let Some(record) = self.find(file)? {
             let same = record.sha256 == *found.sha256;
             return if same { Ok(()) } else { Err(self.changed(file, record, &found.sha256)) };
@@ -220,10 +220,6 @@ impl Hub {
             ),
         }
     }
-}
-
-fn at(path: &Path, action: &str, error: &std::io::Error) -> HubError {
-    HubError::at(path, action, error)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod registry;
 pub mod resnet;
 pub mod scores;
 mod statistics;
+mod tensors;
 pub mod torch_rng;
 pub mod vit;
 

@@ -6,6 +6,9 @@ use candle_core::{DType, Device, Module, Tensor};
 use crate::extractor::check_images;
 use crate::{Error, Extraction, FeatureExtractor, Result};
 
+/// Mean and deviation of red, green and blue in ImageNet, of values in [0, 1], as torchvision has them.
+pub(crate) const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+
 /// The rules by which images become the input `[N, 3, height, width]`, `f32`, of a module.
 #[derive(Debug, Clone)]
 pub struct ModuleInput {
@@ -32,7 +35,7 @@ impl ModuleInput {
     /// Square images of side `side` in [0, 1], normalised by mean and deviation of ImageNet, as torchvision's networks
     /// want them.
     pub fn imagenet(side: usize, device: &Device) -> Self {
-        let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        let (mean, std) = IMAGENET;
         Self { mean, std, ..Self::plain(side, (0.0, 1.0), device) }
     }
 

@@ -1,4 +1,4 @@
-//! A [`ResNet`] is one of CIFAR-10's residual networks: small, and sharper than Inception on images of 32x32 pixels.
+//! A [`ResNet`] is one of CIFAR-10's residual networks: small, and made for images of 32x32 pixels.
 //!
 //! It is the network of He et al. 2015 (arXiv 1512.03385, section 4.2) in the form of `akamaster/pytorch_resnet_cifar10`:
 //! three stages of 16, 32 and 64 channels at 32x32, 16x16 and 8x8 pixels, shortcuts without parameters (option A: every
@@ -12,10 +12,11 @@ use std::path::Path;
 
 use autogan_ops::{self as ops, ConvGeometry};
 use autogan_weights::{Archive, sha256_file};
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
 use crate::extractor::check_images;
+use crate::tensors::NetworkTensors;
 use crate::{Error, Extraction, FeatureExtractor, ModuleInput, Result};
 
 /// Side of the images that the network sees.
@@ -81,19 +82,24 @@ impl ResNet {
         if layers < 8 || layers % 6 != 2 {
             return Err(Error::config("layers", "6n + 2, such as 20 or 56", layers.to_string()));
         }
-        let source = Source { weights, layers, device };
+        let network = &format!("ResNet-{layers}");
+        let tensors = NetworkTensors { archive: weights, network, device };
         let each = (layers - 2) / 6;
-        source.check_depth(each)?;
+        check_depth(&tensors, each)?;
+        let conv = |(conv, norm): (&str, &str), inputs, outputs, stride| {
+            let (weight, bias) = tensors.folded((conv, norm), [outputs, inputs, 3, 3], BN_EPS)?;
+            Ok::<_, Error>(Conv { weight, bias, stride })
+        };
         let mut blocks = Vec::with_capacity(3 * each);
         let mut inputs = WIDTHS[0];
         for (stage, outputs) in (1..).zip(WIDTHS) {
             for i in 0..each {
-                let name = |conv: usize| {
-                    (format!("layer{stage}.{i}.conv{conv}"), format!("layer{stage}.{i}.bn{conv}"))
+                let part = |at: usize, inputs, stride| {
+                    let names = ["conv", "bn"].map(|kind| format!("layer{stage}.{i}.{kind}{at}"));
+                    conv((&names[0], &names[1]), inputs, outputs, stride)
                 };
                 let stride = if stage > 1 && i == 0 { 2 } else { 1 };
-                let first = source.conv(name(1), inputs, outputs, stride)?;
-                blocks.push([first, source.conv(name(2), outputs, outputs, 1)?]);
+                blocks.push([part(1, inputs, stride)?, part(2, outputs, 1)?]);
                 inputs = outputs;
             }
         }
@@ -101,10 +107,10 @@ impl ResNet {
             name: format!("resnet{layers}-cifar10"),
             weights_sha256: None,
             input: ModuleInput::imagenet(SIDE, device),
-            first: source.conv(("conv1".into(), "bn1".into()), 3, WIDTHS[0], 1)?,
+            first: conv(("conv1", "bn1"), 3, WIDTHS[0], 1)?,
             blocks,
-            weight: source.stored(&source.read("linear.weight", &[CLASSES, inputs])?)?,
-            bias: source.stored(&source.read("linear.bias", &[CLASSES])?)?,
+            weight: tensors.stored(&tensors.read("linear.weight", &[CLASSES, inputs])?)?,
+            bias: tensors.stored(&tensors.read("linear.bias", &[CLASSES])?)?,
         })
     }
 
@@ -144,55 +150,16 @@ fn narrowed(x: &Tensor) -> candle_core::Result<Tensor> {
     pixels.reshape((n, c, h / 2, w / 2))?.pad_with_zeros(1, c / 2, c / 2)
 }
 
-/// The tensors of a file.
-struct Source<'a> {
-    weights: &'a Archive,
-    layers: usize,
-    device: &'a Device,
-}
-
-impl Source<'_> {
-    /// Refuses a deeper network, of which only the first blocks would be taken.
-    fn check_depth(&self, each: usize) -> Result<()> {
-        let next = format!("layer1.{each}.");
-        match self.weights.names().find(|name| name.starts_with(&next)) {
-            None => Ok(()),
-            Some(name) => Err(Error::shape(
-                format!("weights of ResNet-{}", self.layers),
-                format!("{each} blocks in each stage"),
-                format!("a deeper network, with {name}"),
-            )),
-        }
-    }
-
-    /// A tensor in `f64` on the CPU.
-    fn read(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let tensor = self.weights.require(name)?;
-        if tensor.dims() != shape {
-            let what = format!("tensor {name} of ResNet-{}", self.layers);
-            return Err(Error::shape(what, format!("{shape:?}"), format!("{:?}", tensor.dims())));
-        }
-        Ok(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?)
-    }
-
-    fn stored(&self, tensor: &Tensor) -> Result<Tensor> {
-        Ok(tensor.to_dtype(DType::F32)?.to_device(self.device)?)
-    }
-
-    /// A convolution and its batch norm, which is folded into it in `f64`.
-    fn conv(
-        &self,
-        (conv, norm): (String, String),
-        inputs: usize,
-        outputs: usize,
-        stride: usize,
-    ) -> Result<Conv> {
-        let weight = self.read(&format!("{conv}.weight"), &[outputs, inputs, 3, 3])?;
-        let part = |part: &str| self.read(&format!("{norm}.{part}"), &[outputs]);
-        let scale = (part("weight")? / (part("running_var")? + BN_EPS)?.sqrt()?)?;
-        let bias = (part("bias")? - (part("running_mean")? * &scale)?)?;
-        let weight = weight.broadcast_mul(&scale.reshape((outputs, 1, 1, 1))?)?;
-        Ok(Conv { weight: self.stored(&weight)?, bias: self.stored(&bias)?, stride })
+/// Refuses a deeper network, of which only the first blocks would be taken.
+fn check_depth(tensors: &NetworkTensors<'_>, each: usize) -> Result<()> {
+    let next = format!("layer1.{each}.");
+    match tensors.archive.names().find(|name| name.starts_with(&next)) {
+        None => Ok(()),
+        Some(name) => Err(Error::shape(
+            format!("weights of {}", tensors.network),
+            format!("{each} blocks in each stage"),
+            format!("a deeper network, with {name}"),
+        )),
     }
 }
 

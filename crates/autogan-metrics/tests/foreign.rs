@@ -25,25 +25,29 @@ fn refused(path: &Path) -> String {
 fn arrays_in_another_form_come_with_what_makes_images_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let (packed, bare) = (dir.path().join("a.npz"), dir.path().join("a.npy"));
-    let bytes = "astype(numpy.uint8)";
+    let floats = ", as bytes: (255 * x).round().astype(numpy.uint8) of x from 0 to 1";
+    let numbers = ", as bytes: x.astype(numpy.uint8) of x from 0 to 255";
+    let objects =
+        "numpy.stack(images), since an array of objects is a pickle, and none is executed,";
+    let channels_last = "images.transpose(0, 2, 3, 1)";
     for (descr, shape, advice) in [
-        ("|u1", "(12, 3, 48, 48)", "images.transpose(0, 2, 3, 1)"),
-        ("<f4", "(12, 48, 48, 3)", "(255 * x).round().astype(numpy.uint8)"),
-        ("<f2", "(12, 3, 48, 48)", "images.transpose(0, 2, 3, 1), as bytes"),
-        ("<i8", "(12, 48, 48, 3)", bytes),
-        (">i4", "(12, 48, 48, 1)", bytes),
-        ("|b1", "(12, 48, 48, 1)", bytes),
-        ("|u1", "(12, 48, 48, 4)", "images[..., :3], without the alpha channel"),
-        ("|u1", "(12, 48, 48)", "images[..., None]"),
-        ("|u1", "(48, 48, 3)", "images[None], one image"),
-        ("|O", "(12,)", "numpy.stack(images)"),
+        ("|u1", "(12, 3, 48, 48)", channels_last.to_owned()),
+        ("<f4", "(12, 48, 48, 3)", format!("images{floats}")),
+        ("<f2", "(12, 3, 48, 48)", format!("{channels_last}{floats}")),
+        ("<i8", "(12, 48, 48, 3)", format!("images{numbers}")),
+        (">i4", "(12, 48, 48, 1)", format!("images{numbers}")),
+        ("|b1", "(12, 48, 48, 1)", format!("images{numbers}")),
+        ("|u1", "(12, 48, 48, 4)", "images[..., :3], without the alpha channel,".to_owned()),
+        ("|u1", "(12, 48, 48)", "images[..., None]".to_owned()),
+        ("|u1", "(48, 48, 3)", "images[None], one image,".to_owned()),
+        ("|O", "(12,)", objects.to_owned()),
     ] {
         let array = npy(descr, shape, &[]);
         zipped(&packed, &[("images.npy", array.clone())]);
         std::fs::write(&bare, array).unwrap();
-        for path in [&packed, &bare] {
+        for (path, end) in [(&packed, " under the name arr_0"), (&bare, "")] {
             let text = refused(path);
-            assert!(text.contains(&format!("save {advice}")) || text.contains(advice), "{text}");
+            assert!(text.contains(&format!("save {advice}{end}")), "{text}");
             assert!(!text.contains("name the arrays so"), "{text}");
         }
     }

@@ -348,7 +348,7 @@ fn trained_residual_networks_reach_their_accuracy() {
     let records: Vec<&[u8]> = records.chunks_exact(3073).collect();
     let pixels = records.iter().flat_map(|record| &record[1..]).copied().collect::<Vec<u8>>();
     let images = Tensor::from_vec(pixels, (records.len(), 3, 32, 32), &Device::Cpu).unwrap();
-    for (file, layers, published) in
+    for (file, layers, measured) in
         [("resnet20-12fca82f.th", 20, 0.8103), ("resnet56-4bfd9763.th", 56, 0.8320)]
     {
         let network = ResNet::load(dir.join(file), layers, &device_or("cpu")).unwrap();
@@ -358,6 +358,6 @@ fn trained_residual_networks_reach_their_accuracy() {
             row.iter().all(|v| *v <= row[usize::from(record[0])])
         });
         let accuracy = right.count() as f64 / records.len() as f64;
-        assert!((accuracy - published).abs() < 1.5e-3, "{file}: {accuracy}, expected {published}");
+        assert!((accuracy - measured).abs() < 1.5e-3, "{file}: {accuracy}, expected {measured}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use autogan_space::{Arch, CellArch, TokenKind, TokenOrder, stage_tokens};
+use autogan_space::{Arch, Budget, CellArch, TokenKind, TokenOrder, stage_tokens};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +124,20 @@ impl Space {
             .collect();
         choices.reverse();
         Point(choices)
+    }
+
+    /// The architectures of so many cells that a budget allows.
+    ///
+    /// # Errors
+    /// When it allows none.
+    pub fn allowed(cells: usize, budget: &Budget) -> Result<Self> {
+        let space = Self::of_archs(cells);
+        if !budget.is_limited() {
+            return Ok(space);
+        }
+        let archs = Arch::enumerate(cells - 1).filter(|arch| budget.allows(arch));
+        let points = archs.filter_map(|arch| space.point(&arch)).collect();
+        space.only(points)
     }
 
     /// Whether a point is one of this space.

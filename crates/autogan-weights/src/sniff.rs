@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::{limits, pth};
-use autogan_files::{kind, quote};
+use autogan_files::{Class, TAR, kind, quote};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -72,19 +72,19 @@ const OLD_PROTOCOL: &[u8] = b"L119547037146038801333356L";
 
 fn describe(head: &[u8]) -> String {
     let text = String::from_utf8_lossy(&head[..head.len().min(48)]);
-    let known = kind(head).map(|kind| kind.name);
-    match known {
+    let known = kind(head);
+    match known.map(|kind| (kind.class, kind.name)) {
         _ if head.is_empty() => "an empty file".to_string(),
         _ if head.starts_with(OLD_PROTOCOL) => {
             "a checkpoint of pickle protocol 0 or 1: save it again with torch.save as it is".to_string()
         }
-        Some("a tar archive") => {
+        Some((Class::Archive, TAR)) => {
             "a tar file, PyTorch's container before 0.1.10: load it with an old PyTorch and save it again".to_string()
         }
-        Some("a Python pickle") => {
+        Some((Class::Pickle, _)) => {
             "a plain pickle: load it in Python and write it with torch.save or safetensors".to_string()
         }
-        Some(known) => known.to_string(),
+        Some((_, name)) => name.to_string(),
         None if head.starts_with(b"<") => {
             format!("a web page, {}: the download gave an error page", quote(&text))
         }

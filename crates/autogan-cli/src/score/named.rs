@@ -30,7 +30,7 @@ pub struct Published {
 impl Published {
     /// The protocol that features must follow to be compared with them.
     pub fn extractor(&self) -> String {
-        format!("inception-v3-{}", self.preset)
+        self.preset.extractor_name()
     }
 }
 
@@ -52,17 +52,10 @@ pub const PUBLISHED: &[Published] = &[Published {
     data: "ImageNet 256x256, the reference statistics of ADM's evaluator",
 }];
 
-/// The user's folder for files that can be made again, as the hub's cache finds it.
-pub fn user_cache() -> Option<PathBuf> {
-    let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || path("HOME").or_else(|| path("USERPROFILE"));
-    path("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))
-}
-
 /// The registry of the user: the folder in `AUTOGAN_STATS_DIR`, or `autogan/stats` in the user's cache.
 pub fn registry() -> anyhow::Result<StatsRegistry> {
     let given = std::env::var_os("AUTOGAN_STATS_DIR").filter(|dir| !dir.is_empty());
-    let usual = || Some(user_cache()?.join("autogan/stats"));
+    let usual = || Some(autogan_hub::user_cache()?.join("autogan/stats"));
     let dir = given.map(PathBuf::from).or_else(usual);
     let dir = dir.context(
         "there is no folder for statistics with names: set AUTOGAN_STATS_DIR, XDG_CACHE_HOME or HOME",
@@ -102,7 +95,7 @@ fn statistics(name: &str, options: &Options) -> anyhow::Result<PathBuf> {
         );
     };
     let asked = match options.extractor.as_str() {
-        extractor::INCEPTION => format!("inception-v3-{}", options.preset()),
+        extractor::INCEPTION => options.preset().extractor_name(),
         other => other.to_owned(),
     };
     ensure!(

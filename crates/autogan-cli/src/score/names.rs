@@ -2,11 +2,9 @@
 //! protocol in `autogan eval`.
 
 use autogan_metrics::MindConfig;
+use autogan_metrics::inception::INCEPTION;
 
 use super::{Options, extractor};
-
-/// How the names of Inception's extractors begin; the preset follows.
-pub const INCEPTION: &str = "inception-v3-";
 
 /// The scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,9 +35,10 @@ pub fn check_asked(options: &Options, label: &str, theirs: &StatsProtocol) -> an
     let Some(preset) = asked else { return Ok(()) };
     ensure!(
         report::preset(&theirs.extractor) == preset.name(),
-        "{label} follows {} and what is asked for here follows inception-v3-{preset}: scores across protocols mean \
-         nothing; leave out --preset, or give other statistics",
-        theirs.extractor
+        "{label} follows {} and what is asked for here follows {}: scores across protocols mean nothing; leave out \
+         --preset, or give other statistics",
+        theirs.extractor,
+        preset.extractor_name()
     );
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use autogan_metrics::inception::Preset;
+use autogan_metrics::inception::{INCEPTION, Preset};
 use autogan_metrics::scores::resample::LEVEL;
 use autogan_metrics::{
     InceptionScoreConfig, Interval, ResampleConfig, inception_score, inception_score_interval,
@@ -11,7 +11,7 @@ use autogan_metrics::{
 use serde_json::{Map, Value, json};
 
 use super::Options;
-use super::names::{INCEPTION, Metric, Names};
+use super::names::{Metric, Names};
 use super::plan::{Plan, Wanted};
 use super::protocol::Protocol;
 use super::sets::Set;

@@ -203,7 +203,7 @@ impl<'a> Sets<'a> {
         match (looked.images(), stored) {
             (Some(source), stored) => self.extract(source, stored, cache_dir(self.options)),
             (None, Some(stored)) => Ok(Set::Stored { label: looked.label, stored }),
-            (None, None) => bail!("{}", without_spatial(&looked.label)),
+            (None, None) => bail!("{}", without_spatial(&looked.label, "mu and sigma only")),
         }
     }
 
@@ -236,8 +236,9 @@ impl<'a> Sets<'a> {
         let found = match (looked.stats(), looked.features()) {
             (Some(stats), _) => stats.dims(),
             (None, Some(features)) if !looked.is_spatial() => features.cols(),
-            (None, _) => {
-                ensure!(looked.images().is_some(), without_spatial(label));
+            (None, features) => {
+                let found = if features.is_some() { "features" } else { "mu and sigma only" };
+                ensure!(looked.images().is_some(), without_spatial(label, found));
                 return Ok(());
             }
         };
@@ -336,11 +337,11 @@ impl<'a> Sets<'a> {
     }
 }
 
-/// The fault of statistics without those of spatial features.
-fn without_spatial(label: &str) -> String {
+/// The fault of a file without statistics of spatial features.
+fn without_spatial(label: &str, found: &str) -> String {
     format!(
         "{label}: expected statistics of spatial features too (mu_s and sigma_s, as in the files of ADM's evaluator), \
-         found mu and sigma only; give images, or what `autogan score stats --dims spatial` makes of them"
+         found {found}; give images, or what `autogan score stats --dims spatial` makes of them"
     )
 }
 
@@ -356,5 +357,5 @@ fn cache_dir(options: &Options) -> Option<PathBuf> {
     if options.no_cache {
         return None;
     }
-    options.cache_dir.clone().or_else(|| Some(named::user_cache()?.join("autogan/features")))
+    options.cache_dir.clone().or_else(|| Some(autogan_hub::user_cache()?.join("autogan/features")))
 }

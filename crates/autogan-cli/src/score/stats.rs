@@ -8,6 +8,7 @@ use autogan_files::atomic;
 use autogan_metrics::io::{
     StatsNote, StatsRegistry, StatsSummary, StoredStatistics, summarise_statistics, write_stored,
 };
+use autogan_run::export::{Align, aligned};
 use clap::ArgGroup;
 use serde_json::json;
 
@@ -206,16 +207,11 @@ fn list(as_json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&objects)?);
         return Ok(());
     }
-    let heads = ["NAME", "IMAGES", "PROTOCOL", "MADE", "DATA"].map(str::to_owned);
-    let lines: Vec<[String; 5]> =
-        std::iter::once(heads).chain(rows.iter().map(Row::cells)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: [usize; 4] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    for [name, count, protocol, made, data] in &lines {
-        let [a, b, c, d] = widths;
-        println!("{name:a$}  {count:>b$}  {protocol:c$}  {made:d$}  {data}");
-    }
-    Ok(())
+    let heads = ["NAME", "IMAGES", "PROTOCOL", "MADE", "DATA"].map(str::to_owned).to_vec();
+    let lines: Vec<Vec<String>> =
+        std::iter::once(heads).chain(rows.iter().map(|row| row.cells().to_vec())).collect();
+    let align = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Left];
+    crate::terminal::print(aligned(&lines, &align).as_bytes())
 }
 
 fn object(row: &Row) -> serde_json::Value {

@@ -137,10 +137,10 @@ impl InceptionV3 {
         features: Tap,
     ) -> Result<Self> {
         let name = match features {
-            Tap::D2048 => format!("inception-v3-{preset}"),
+            Tap::D2048 => preset.extractor_name(),
             Tap::LogitsUnbiased | Tap::Logits => return Err(wrong_dims("logits")),
-            Tap::Spatial => format!("inception-v3-{preset}-spatial"),
-            other => format!("inception-v3-{preset}-{}", other.dims()),
+            Tap::Spatial => format!("{}-spatial", preset.extractor_name()),
+            other => format!("{}-{}", preset.extractor_name(), other.dims()),
         };
         Ok(InceptionV3 { network: network()?, preset, features, name, weights_sha256: None })
     }

@@ -18,7 +18,7 @@ mod weights;
 
 pub use extractor::{InceptionV3, Tap};
 pub use layout::tensor_shapes;
-pub use preset::Preset;
+pub use preset::{INCEPTION, Preset};
 pub use weights::{WeightsCheck, WrongTensor, check_weights};
 
 /// Side of the images that the network sees.

@@ -6,13 +6,14 @@
 use autogan_kernels::inference::{Convolution, Shape};
 use autogan_ops::{ConvGeometry, avg_pool_global, avg_pool3, conv2d_relu, linear, max_pool3};
 use autogan_weights::Archive;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
 use super::evaluate::{self, BufferPool};
 use super::extractor::SPATIAL_CHANNELS;
 use super::layout::{self, Block, ConvPlan, Step};
 use super::{CLASSES, SIDE, Tap};
-use crate::{Error, Result};
+use crate::Result;
+use crate::tensors::NetworkTensors;
 
 /// Epsilon of the batch norms (PyTorch's default would be 1e-5).
 const BN_EPS: f64 = 1e-3;
@@ -56,20 +57,19 @@ fn blocks<C>(mut make: impl FnMut(ConvPlan) -> Result<C>) -> Result<Vec<Block<C>
 impl Network {
     /// The form for the CPU, from the tensors named by [`layout::tensor_shapes`]; others are ignored.
     pub fn packed(weights: &Archive) -> Result<Self> {
-        let pack = |plan: ConvPlan| fold_batch_norm(weights, &plan, &Device::Cpu)?.pack();
+        let pack = |plan: ConvPlan| folded(weights, &plan, &Device::Cpu)?.pack();
         Self::with(Blocks::Packed(blocks(pack)?), weights, &Device::Cpu)
     }
 
     /// The plain form, from the same tensors.
     pub fn plain(weights: &Archive, device: &Device) -> Result<Self> {
-        let fold = |plan: ConvPlan| fold_batch_norm(weights, &plan, device);
+        let fold = |plan: ConvPlan| folded(weights, &plan, device);
         Self::with(Blocks::Tensors(blocks(fold)?), weights, device)
     }
 
     fn with(blocks: Blocks, weights: &Archive, device: &Device) -> Result<Self> {
-        let fc = |name: &str, shape: &[usize]| {
-            Ok::<_, Error>(read(weights, name, shape)?.to_dtype(DType::F32)?.to_device(device)?)
-        };
+        let tensors = tensors(weights, device);
+        let fc = |name: &str, shape: &[usize]| tensors.stored(&tensors.read(name, shape)?);
         Ok(Network {
             blocks,
             fc_weight: fc("fc.weight", &[CLASSES, Tap::D2048.dims()])?,
@@ -175,30 +175,19 @@ impl Conv {
     }
 }
 
-/// `w' = w · γ / √(σ² + ε)`, `b' = β − μ · γ / √(σ² + ε)`, in `f64`, rounded once.
-fn fold_batch_norm(weights: &Archive, plan: &ConvPlan, device: &Device) -> Result<Conv> {
-    let (kh, kw) = plan.kernel;
-    let name = format!("{}.conv.weight", plan.name);
-    let weight = read(weights, &name, &[plan.outputs, plan.inputs, kh, kw])?;
-    let part = |part: &str| read(weights, &format!("{}.bn.{part}", plan.name), &[plan.outputs]);
-    let scale = (part("weight")? / (part("running_var")? + BN_EPS)?.sqrt()?)?;
-    let bias = (part("bias")? - (part("running_mean")? * &scale)?)?;
-    let weight = weight.broadcast_mul(&scale.reshape((plan.outputs, 1, 1, 1))?)?;
-    Ok(Conv {
-        weight: weight.to_dtype(DType::F32)?.to_device(device)?,
-        bias: bias.to_dtype(DType::F32)?.to_device(device)?,
-        geometry: ConvGeometry { stride: plan.stride, pad_h: plan.pad.0, pad_w: plan.pad.1 },
-    })
+/// The tensors of Inception's weights.
+fn tensors<'a>(archive: &'a Archive, device: &'a Device) -> NetworkTensors<'a> {
+    NetworkTensors { archive, network: "the Inception weights", device }
 }
 
-/// A tensor in `f64` on the CPU, of the shape that the network needs.
-fn read(weights: &Archive, name: &str, shape: &[usize]) -> Result<Tensor> {
-    let tensor = weights.require(name)?;
-    if tensor.dims() == shape {
-        return Ok(tensor.to_device(&Device::Cpu)?.to_dtype(DType::F64)?);
-    }
-    let what = format!("tensor {name} of the Inception weights");
-    Err(Error::shape(what, format!("{shape:?}"), format!("{:?}", tensor.dims())))
+/// A convolution with its batch norm, which becomes part of it.
+fn folded(weights: &Archive, plan: &ConvPlan, device: &Device) -> Result<Conv> {
+    let (kh, kw) = plan.kernel;
+    let names = ["conv", "bn"].map(|part| format!("{}.{part}", plan.name));
+    let shape = [plan.outputs, plan.inputs, kh, kw];
+    let (weight, bias) = tensors(weights, device).folded((&names[0], &names[1]), shape, BN_EPS)?;
+    let geometry = ConvGeometry { stride: plan.stride, pad_h: plan.pad.0, pad_w: plan.pad.1 };
+    Ok(Conv { weight, bias, geometry })
 }
 
 #[cfg(test)]

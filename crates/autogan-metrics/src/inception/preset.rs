@@ -12,6 +12,9 @@ use super::{SIDE, resize};
 use crate::extractor::check_images;
 use crate::{Error, Result};
 
+/// How the names of Inception's extractors begin; the preset follows.
+pub const INCEPTION: &str = "inception-v3-";
+
 /// Resize and normalisation of a known scorer.
 ///
 /// Scores of different presets differ by more than their last digits and are not to be compared.
@@ -40,6 +43,12 @@ impl Preset {
             Preset::PytorchFid => "pytorch-fid",
             Preset::Clean => "clean",
         }
+    }
+
+    /// Name of the extractor whose images are prepared so, such as `inception-v3-clean`.
+    #[must_use]
+    pub fn extractor_name(self) -> String {
+        format!("{INCEPTION}{self}")
     }
 
     /// Turns images `u8 [N, 3, H, W]`, on any device, into the network's input `f32 [N, 3, 299, 299]` on `device`. All

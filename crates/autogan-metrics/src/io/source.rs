@@ -269,11 +269,7 @@ impl ImageSource {
         hasher.update(format!("reading {READING} drop_alpha {alpha} crop {crop:?}"));
         match &self.items {
             Items::Files(paths) => {
-                let hash = |path: &PathBuf| match std::fs::read(path) {
-                    Ok(bytes) => Ok(Sha256::of(bytes)),
-                    Err(error) => Err(FileError::io("read", path)(error)),
-                };
-                let hashes: Vec<_> = paths.par_iter().map(hash).collect();
+                let hashes: Vec<_> = paths.par_iter().map(sha256_file).collect();
                 for hash in hashes {
                     hasher.update_piece(hash?);
                 }

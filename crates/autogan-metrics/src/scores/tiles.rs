@@ -1,6 +1,7 @@
 //! This module walks over all pairs of rows of two sets, tile by tile, so that no matrix of all pairs is ever held.
 //!
-//! A task takes a strip of the first set and multiplies it in `f64` with one tile of the second set after the other.
+//! A task takes a strip of the first set and multiplies it with one tile of the second set after the other, in `f64`; in
+//! `f32` where `near.rs` looks for near rows.
 //! Memory is a few tiles for each thread. Tiles have a fixed size and what strips return is kept in their order, so
 //! that the bits do not depend on the number of threads.
 

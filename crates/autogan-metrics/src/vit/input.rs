@@ -60,18 +60,22 @@ mod tests {
 
     #[test]
     fn clip_sees_the_middle_square_and_dinov2_the_whole() {
-        // 4 rows and 7 columns: the middle square begins at column (7 - 4) / 2 = 1.
-        let columns = [9u8, 100, 100, 100, 100, 9, 9];
-        let bytes: Vec<u8> = (0..3 * 4).flat_map(|_| columns).collect();
-        let images = Tensor::from_vec(bytes, (1, 3, 4, 7), &Device::Cpu).unwrap();
-        let blue = |plan: &VitPlan| {
-            let input = Input::new(plan).prepare(&images).unwrap();
+        // 4 rows and 7 columns: the middle square begins at column (7 - 4) / 2 = 1. Then 7 rows and 4 columns.
+        let line = [9u8, 100, 100, 100, 100, 9, 9];
+        let wide: Vec<u8> = (0..3 * 4).flat_map(|_| line).collect();
+        let tall: Vec<u8> = (0..3).flat_map(|_| line.map(|v| [v; 4])).flatten().collect();
+        let images = [(wide, (1, 3, 4, 7)), (tall, (1, 3, 7, 4))]
+            .map(|(bytes, size)| Tensor::from_vec(bytes, size, &Device::Cpu).unwrap());
+        let blue = |plan: &VitPlan, images: &Tensor| {
+            let input = Input::new(plan).prepare(images).unwrap();
             assert_eq!(input.dims(), [1, 3, plan.side, plan.side]);
             input.flatten_all().unwrap().to_vec1::<f32>().unwrap().split_off(2 * 224 * 224)
         };
         let expected = (100.0 / 255.0 - 0.408_210_73) / 0.275_777_1;
-        assert!(blue(&CLIP_VIT_B32).iter().all(|v| *v == expected));
-        // The border, which a cubic makes a little darker.
-        assert!(blue(&DINOV2_VITS14)[0] <= (9.0 / 255.0 - 0.406) / 0.225);
+        for images in &images {
+            assert!(blue(&CLIP_VIT_B32, images).iter().all(|v| *v == expected));
+            // The border, which a cubic makes a little darker.
+            assert!(blue(&DINOV2_VITS14, images)[0] <= (9.0 / 255.0 - 0.406) / 0.225);
+        }
     }
 }

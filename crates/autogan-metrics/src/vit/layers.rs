@@ -28,6 +28,7 @@ impl Linear {
         if x.device().is_cpu() {
             return ops::linear(x, &self.weight, self.bias.as_ref());
         }
+        // On a GPU the large products of these networks are candle's, by cuBLAS.
         let y = x.matmul(&self.weight.t()?)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),

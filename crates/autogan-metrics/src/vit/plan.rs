@@ -1,6 +1,7 @@
 //! A [`VitPlan`] holds the sizes of a vision transformer, and the family that decides the rest.
 
 use super::layers::Activation;
+use crate::module::IMAGENET;
 
 /// The families of networks, which differ in norms, activations, preparation of images, and names in a weight file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl Family {
     /// Mean and deviation of red, green and blue, by which images in [0, 1] are normalised.
     pub(super) fn normalisation(self) -> ([f32; 3], [f32; 3]) {
         match self {
-            Family::Dinov2 => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            Family::Dinov2 => (IMAGENET.0.map(|v| v as f32), IMAGENET.1.map(|v| v as f32)),
             Family::Clip => (
                 [0.481_454_66, 0.457_827_5, 0.408_210_73],
                 [0.268_629_54, 0.261_302_6, 0.275_777_1],

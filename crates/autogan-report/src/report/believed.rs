@@ -74,11 +74,10 @@ fn repeats(data: &RunData) -> BTreeMap<u64, u64> {
 
 /// The architectures that the configuration allows.
 fn allowed(plan: &StrategyPlan) -> Result<Space, StrategyError> {
-    let space = Space::of_archs(MAX_CELLS);
-    let Some(budget) = &plan.allowed else { return Ok(space) };
-    let archs = Arch::enumerate(MAX_CELLS - 1).filter(|arch| budget.allows(arch));
-    let points = archs.filter_map(|arch| space.point(&arch)).collect();
-    space.only(points)
+    match &plan.allowed {
+        None => Ok(Space::of_archs(MAX_CELLS)),
+        Some(budget) => Space::allowed(MAX_CELLS, budget),
+    }
 }
 
 fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, StrategyError> {

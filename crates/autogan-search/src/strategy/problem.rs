@@ -2,7 +2,7 @@
 
 use autogan_config::Configuration;
 use autogan_space::{Arch, MAX_CELLS};
-use autogan_strategies::{Fidelity, Point, Problem, Space, Strategy, StrategyKind};
+use autogan_strategies::{Fidelity, Problem, Space, Strategy, StrategyKind};
 
 use crate::config::{
     ConfigError, ScheduleConfig, ScoreConfig, SearchConfig, TrainingConfig, TrainingPrecision,
@@ -13,14 +13,7 @@ use crate::error::Result;
 /// weights, where there is a supernet. The training of the supernet is taken off the budget.
 pub(super) fn problem(config: &SearchConfig) -> Result<Problem> {
     let c = &config.strategy;
-    let allowed = config.allowed()?;
-    let mut space = Space::of_archs(MAX_CELLS);
-    if allowed.is_limited() {
-        let stage = MAX_CELLS - 1;
-        let archs = Arch::enumerate(stage).filter(|arch| allowed.allows(arch));
-        let points: Vec<Point> = archs.filter_map(|arch| space.point(&arch)).collect();
-        space = space.only(points)?;
-    }
+    let space = Space::allowed(MAX_CELLS, &config.allowed()?)?;
     let fidelity = |(at, &length): (usize, &u64)| Fidelity {
         name: format!("{length} iterations"),
         // A training that comes to this length step by step is scored at each.

@@ -155,8 +155,8 @@ fn supernet_config(config: &SearchConfig) -> Result<SearchConfig> {
         false => SharedSampling::Fair,
     };
     // An iteration has one D step or more, so that the last one is never reached.
-    let steps = config.strategy.supernet_iterations as usize * config.train.n_critic;
-    own.search.iterations = steps + 1;
+    let iterations = usize::try_from(config.strategy.supernet_iterations).unwrap_or(usize::MAX);
+    own.search.iterations = iterations.saturating_mul(config.train.n_critic).saturating_add(1);
     own.reset.enabled = false;
     (own.controller.policy, own.controller.steps) = (Policy::Uniform, 0);
     own.reward.metric = RewardMetric::LogFrechet;
