@@ -1,6 +1,6 @@
 //! A [`Matrix`] holds `f32` values row after row. Extractors give it; scores compute in `f64`.
 
-use candle_core::{DType, Tensor};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 
 use crate::{Error, Result};
 
@@ -47,8 +47,15 @@ impl Matrix {
     pub fn push_tensor(&mut self, tensor: &Tensor) -> Result<()> {
         match tensor.dims() {
             &[_, cols] if cols == self.cols && cols > 0 => {
-                let values = tensor.to_dtype(DType::F32)?.flatten_all()?;
-                self.data.extend(values.to_vec1::<f32>()?);
+                let values = tensor.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.contiguous()?;
+                let (storage, layout) = values.storage_and_layout();
+                match (&*storage, layout.contiguous_offsets()) {
+                    // Copied once, as sets of features are large.
+                    (Storage::Cpu(CpuStorage::F32(all)), Some((start, end))) => {
+                        self.data.extend_from_slice(&all[start..end]);
+                    }
+                    _ => self.data.extend(values.flatten_all()?.to_vec1::<f32>()?),
+                }
                 Ok(())
             }
             dims => {
@@ -128,8 +135,6 @@ pub(crate) fn same_cols(a: &Matrix, b: &Matrix) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
 
     #[test]

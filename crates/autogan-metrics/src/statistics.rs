@@ -4,7 +4,7 @@
 //! gathered into blocks of a fixed size: the result does not depend on the batch size.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::{Accum, Mat, MatRef, Par, Side};
+use faer::{Accum, Mat, Par};
 use serde::{Deserialize, Serialize};
 
 use crate::error::enough;
@@ -69,6 +69,8 @@ impl GaussianStats {
     /// [`Error::NoCovariance`].
     #[cfg(feature = "io")]
     pub(crate) fn check_directions(&self, what: &str) -> Result<()> {
+        use faer::{MatRef, Side};
+
         let d = self.dims();
         let row = |row: &[f64]| row.iter().map(|value| value.abs()).sum::<f64>();
         // No eigenvalue is larger than this.

@@ -92,25 +92,64 @@ impl Blocks<f32> for Rows<'_> {
     fn block(&self, rows: &Range<usize>) -> Vec<f32> {
         let Centre { point, scale, .. } = self.centre;
         let quick = QUICK.contains(scale).then_some(*scale as f32);
-        let mut block = Vec::with_capacity(rows.len() * point.len());
-        for row in rows.clone() {
-            let values = self.set.row(row).iter().zip(point);
-            match quick {
-                Some(scale) => block.extend(values.map(|(&v, &p)| (v - p) * scale)),
-                None => block
-                    .extend(values.map(|(&v, &p)| ((f64::from(v) - f64::from(p)) * scale) as f32)),
-            }
-        }
+        let mut block = vec![0.0; rows.len() * point.len()];
+        widest(
+            #[inline(always)]
+            || {
+                for (row, into) in rows.clone().zip(block.chunks_exact_mut(point.len())) {
+                    let values = into.iter_mut().zip(self.set.row(row)).zip(point);
+                    match quick {
+                        Some(scale) => values.for_each(|((into, &v), &p)| *into = (v - p) * scale),
+                        None => values.for_each(|((into, &v), &p)| {
+                            *into = ((f64::from(v) - f64::from(p)) * scale) as f32;
+                        }),
+                    }
+                }
+            },
+        );
         block
     }
 }
 
-/// What a quick look at a row knows of it, scaled.
-#[derive(Clone, Copy)]
-struct Bound {
-    norm: f32,
-    root: f32,
-    reach: f32,
+/// What a quick look at some rows knows of them, scaled.
+struct Look {
+    norms: Vec<f32>,
+    roots: Vec<f32>,
+    reaches: Vec<f32>,
+}
+
+impl Look {
+    /// In f32, with room for its rounding: what is below the distance, less the reach.
+    fn at(set: &Rows<'_>, range: &Range<usize>, reach: &[f64]) -> Self {
+        let scale = set.centre.scale;
+        let rounded = |values: &[f64], factor: f64| -> Vec<f32> {
+            values.iter().map(|value| (value * factor) as f32).collect()
+        };
+        Self {
+            norms: rounded(&set.norms[range.clone()], 1.0 - 1e-6),
+            roots: rounded(&set.roots[range.clone()], 1.0 + 1e-6),
+            reaches: rounded(reach, scale * scale * (1.0 + 1e-6)),
+        }
+    }
+
+    /// Whether each of the rows may be near that at `col` of another look; `dots` are their products.
+    #[inline(always)]
+    fn within(
+        &self,
+        (other, col): (&Self, usize),
+        dots: &[f32],
+        (slope, room): (f32, f32),
+        within: &mut [bool; TILE],
+    ) {
+        let (norm, slope, reach) =
+            (other.norms[col] - room, slope * other.roots[col], other.reaches[col]);
+        let rows = self.norms.iter().zip(&self.roots).zip(&self.reaches).zip(dots);
+        for (within, (((own, root), own_reach), dot)) in within.iter_mut().zip(rows) {
+            let least = own + norm - 2.0 * dot - slope * root;
+            // What is no number is not ruled out.
+            *within = !(least - own_reach.max(reach) > 0.0);
+        }
+    }
 }
 
 /// Pairs of the rows `rows` of the first set and the rows `cols` of the second.
@@ -140,30 +179,18 @@ impl NearTile<'_> {
     /// Calls `found` with the places of pairs whose distance may be at most the reach of their row or that of their column;
     /// with a few others, too.
     pub fn near(&self, row_reach: &[f64], col_reach: &[f64], mut found: impl FnMut(usize, usize)) {
-        let Centre { scale, relative, absolute, .. } = self.first.centre;
-        // In f32, with room for its rounding: what is below the distance, less the reach.
-        let side = |set: &Rows<'_>, range: &Range<usize>, reach: &[f64]| {
-            let of = |(i, reach): (usize, &f64)| Bound {
-                norm: (set.norms[i] * (1.0 - 1e-6)) as f32,
-                root: (set.roots[i] * (1.0 + 1e-6)) as f32,
-                reach: (reach * scale * scale * (1.0 + 1e-6)) as f32,
-            };
-            range.clone().zip(reach).map(of).collect::<Vec<Bound>>()
-        };
-        let rows = side(self.first, &self.rows, row_reach);
-        let cols = side(self.second, &self.cols, col_reach);
+        let Centre { relative, absolute, .. } = self.first.centre;
+        let rows = Look::at(self.first, &self.rows, row_reach);
+        let cols = Look::at(self.second, &self.cols, col_reach);
         let slope = (2.0 * relative * (1.0 + 1e-6)) as f32;
         let room = (2.0 * absolute) as f32 + 1e-30;
         let mut within = [false; TILE];
-        for (j, (col, dots)) in cols.iter().zip(self.dots.chunks_exact(rows.len())).enumerate() {
-            let pairs = within.iter_mut().zip(&rows).zip(dots);
-            for ((within, row), dot) in pairs {
-                let least = row.norm + col.norm - 2.0 * dot - slope * row.root * col.root - room;
-                let gap = least - row.reach.max(col.reach);
-                // What is no number is not ruled out.
-                *within = gap <= 0.0 || gap.is_nan();
-            }
-            let within = &within[..rows.len()];
+        for (j, dots) in self.dots.chunks_exact(self.rows.len()).enumerate() {
+            widest(
+                #[inline(always)]
+                || rows.within((&cols, j), dots, (slope, room), &mut within),
+            );
+            let within = &within[..self.rows.len()];
             for (block, places) in within.chunks(16).enumerate() {
                 if places.contains(&true) {
                     let hits = places.iter().enumerate().filter(|(_, within)| **within);
@@ -187,8 +214,21 @@ impl NearTile<'_> {
     }
 }
 
+/// Runs a loop by the widest instructions of the processor. They compute the same bits on each.
+fn widest<R>(run: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(run)
+}
+
 /// The squared Euclidean distance of two rows.
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    widest(
+        #[inline(always)]
+        || sum_of_squares(a, b),
+    )
+}
+
+#[inline(always)]
+fn sum_of_squares(a: &[f32], b: &[f32]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0f64; LANES];
     for (a, b) in a.iter().zip(b) {
@@ -359,5 +399,8 @@ pub(super) mod tests {
         let b: Vec<f32> = (0..11).map(|i| i as f32 + if i % 2 == 0 { 1.0 } else { -2.0 }).collect();
         assert_eq!(squared_distance(&a, &b), 6.0 + 5.0 * 4.0);
         assert_eq!(squared_distance(&a, &a), 0.0);
+        let values = |step: f32| (0..2045).map(|i| (i as f32 * step).sin()).collect::<Vec<f32>>();
+        let (a, b) = (values(0.37), values(1.91));
+        assert_eq!(squared_distance(&a, &b).to_bits(), sum_of_squares(&a, &b).to_bits());
     }
 }
