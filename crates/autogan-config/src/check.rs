@@ -29,7 +29,7 @@ impl Configuration for SearchConfig {
         data = { drop_alpha = false }
         model = { spectral_warm_up = 15 }
         train = { adam = 'skip_idle' }
-        search = { levels = 'multi', candidates_from = 'policy', restart_steps = false, shared_sampling = 'policy' }
+        search = { levels = 'multi', candidates_from = 'policy', pick = 'score', restart_steps = false, shared_sampling = 'policy' }
         reset = { check = 'g_step' }
         controller = { policy = 'reinforce', entropy_unit = 'reward', distinct_within = 'none' }
         reward = { cost = 'none', cost_weight = 0.0, standardise = 'none', latents = 'step' }

@@ -34,7 +34,7 @@ pub use policy::{
 };
 pub use scorer::{AugmentConfig, ScorerConfig};
 pub use search::{
-    BudgetConfig, CandidatesFrom, DeriveConfig, Levels, PlanConfig, RankOrder, ResetCheck,
+    BudgetConfig, CandidatesFrom, DeriveConfig, Levels, Pick, PlanConfig, RankOrder, ResetCheck,
     ResetConfig, ResetStatistic, RewardConfig, RewardCost, RewardLatents, RewardMetric,
     RewardWeights, SearchConfig, SharedSampling, Standardise,
 };

@@ -60,6 +60,8 @@ section! {
         distinct: bool, Values::Flag;
         /// Where these candidates come from, and those of `derive.candidates`.
         candidates_from: CandidatesFrom, CandidatesFrom::VALUES;
+        /// By what the best candidates are picked, those of `derive.candidates` included.
+        pick: Pick, Pick::VALUES;
         /// How the architectures of shared training are drawn. `"fair"` goes with no limit in `[budget]`.
         shared_sampling: SharedSampling, SharedSampling::VALUES;
     }
@@ -84,6 +86,20 @@ choice! {
         /// Half of them are the stage's best children so far, the others new draws from the policy. All are scored again,
         /// on the same weights and latents.
         PolicyAndChildren = "policy_and_children",
+        /// Those of which a model of the stage's children expects the most, of all architectures that the stage allows. All
+        /// are scored, on the same weights and latents.
+        Model = "model",
+    }
+}
+
+choice! {
+    /// By what the best of some architectures are picked.
+    Pick {
+        /// By their scores.
+        Score = "score",
+        /// By what a model expects of them, a ridge regression on tokens and pairs of tokens. It learns from all children of
+        /// the stage as well, so that one lucky score does not decide; best with `reward.standardise = "iteration"`.
+        Model = "model",
     }
 }
 

@@ -24,6 +24,7 @@ fn runs_of_earlier_versions_are_read_as_what_they_did() {
         "supernet_iterations",
         "levels",
         "candidates_from",
+        "pick",
         "shared_sampling",
         "policy",
         "distinct_within",

@@ -59,6 +59,12 @@ pub fn by_choice(data: &RunData) -> Vec<TokenStats> {
     stats
 }
 
+/// The children of a stage with their scores relative to the mean of their iteration; a child that came again comes again.
+pub fn relative_scores(data: &RunData, stage: u32) -> Vec<(Arch, f64)> {
+    let all = children(data, stage).into_iter();
+    all.map(|child| (child.arch.clone(), child.relative)).collect()
+}
+
 /// The children of a stage, their scores also relative to the mean of their iteration.
 fn children(data: &RunData, stage: u32) -> Vec<Child<'_>> {
     let rows = data.trials.iter().filter(|row| {

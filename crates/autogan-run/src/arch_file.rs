@@ -71,10 +71,23 @@ pub struct FoundArch {
     pub reward: f64,
     /// Standard deviation of the score over splits.
     pub spread: f64,
+    /// What a model expects of its reward, where one picked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
     /// Parameters of the derived generator.
     pub params: u64,
     /// Multiply-accumulates of one image through it.
     pub macs: u64,
+}
+
+/// A reward that a model expects.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// What is expected of the architecture itself, without the noise of a score.
+    pub mean: f64,
+    /// The standard deviation of that expectation.
+    pub sd: f64,
 }
 
 impl ArchFile {
@@ -118,6 +131,7 @@ pub(crate) mod tests {
                 named: "pre-none-nearest-sc".into(),
                 reward: 4.5,
                 spread: 0.125,
+                expected: Some(Expectation { mean: 4.25, sd: 0.5 }),
                 params: 4_405_251,
                 macs: 1_765_015_552,
             }],

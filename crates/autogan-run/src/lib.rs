@@ -36,7 +36,7 @@ mod names;
 /// CRC-32C (Castagnoli): of TFRecord files, and of the store's rows.
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
-pub use arch_file::{ArchFile, FoundArch, Protocol, Score};
+pub use arch_file::{ArchFile, Expectation, FoundArch, Protocol, Score};
 pub use checkpoint::{Checkpoint, Checkpoints, Dtype, LoadedCheckpoint, TensorData};
 pub use dir::RunDir;
 pub use error::{Error, Result};

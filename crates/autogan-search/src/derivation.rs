@@ -2,7 +2,7 @@
 //! the scores that they are read against.
 
 use autogan_rl::RewardValue;
-use autogan_run::{FoundArch, Score};
+use autogan_run::{Expectation, FoundArch, Score};
 use autogan_space::{Arch, GeneratorShape, derived_generator_cost};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,12 @@ pub(crate) struct Derivation {
     pub kept: Vec<Arch>,
     /// Their scores on fresh latents, as far as they are known.
     pub rewards: Vec<RewardValue>,
+    /// The rewards of the ranking and what is expected of those that were kept, where a model picks. Checkpoints of earlier
+    /// versions have none.
+    #[serde(default)]
+    pub ranked: Vec<(Arch, f64)>,
+    #[serde(default)]
+    pub expected: Vec<Expectation>,
     /// The score of real images.
     pub real: Option<f64>,
     /// The score of the best architecture with weights that were never trained.
@@ -31,10 +37,19 @@ pub(crate) struct Derivation {
 impl Derivation {
     /// The kept architectures with their fresh scores, the best first.
     ///
-    /// Their order is that of the rewards, which a cost term may lower; the scores are as they were taken.
-    fn top(&self, config: &SearchConfig) -> Vec<(Arch, RewardValue)> {
-        let mut top: Vec<_> = self.kept.iter().cloned().zip(self.rewards.iter().copied()).collect();
-        let reward = |(arch, score): &(Arch, RewardValue)| score.value - config.penalty(arch);
+    /// Their order is that of the rewards, which a cost term may lower, or of what a model expects of them; the scores are
+    /// as they were taken.
+    fn top(&self, config: &SearchConfig) -> Vec<Ranked> {
+        let scores = self.kept.iter().cloned().zip(self.rewards.iter().copied());
+        let expected = self.expected.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let mut top: Vec<Ranked> = scores
+            .zip(expected)
+            .map(|((arch, score), expected)| Ranked { arch, score, expected })
+            .collect();
+        let reward = |r: &Ranked| match r.expected {
+            Some(expected) => expected.mean,
+            None => r.score.value - config.penalty(&r.arch),
+        };
         top.sort_by(|a, b| reward(b).total_cmp(&reward(a)));
         top
     }
@@ -42,7 +57,8 @@ impl Derivation {
     /// The best of the kept architectures.
     pub fn best(&self, config: &SearchConfig) -> Result<(Arch, RewardValue)> {
         let none = || SearchError::Checkpoint("its derivation keeps no architecture".into());
-        self.top(config).into_iter().next().ok_or_else(none)
+        let best = self.top(config).into_iter().next().ok_or_else(none)?;
+        Ok((best.arch, best.score))
     }
 
     /// The score of the best, with the scores to read it against, once all of them are known.
@@ -64,19 +80,27 @@ impl Derivation {
     }
 }
 
+/// An architecture with its score, and what a model expects of it where one picks.
+pub(crate) struct Ranked {
+    pub arch: Arch,
+    pub score: RewardValue,
+    pub expected: Option<Expectation>,
+}
+
 /// Ranked architectures as `arch.json` lists them, the best first, with what their generators of this shape cost.
 pub(crate) fn found_archs(
-    ranked: impl IntoIterator<Item = (Arch, RewardValue)>,
+    ranked: impl IntoIterator<Item = Ranked>,
     shape: &GeneratorShape,
 ) -> Vec<FoundArch> {
-    let found = ranked.into_iter().zip(1..).map(|((arch, reward), rank)| {
+    let found = ranked.into_iter().zip(1..).map(|(Ranked { arch, score, expected }, rank)| {
         let cost = derived_generator_cost(&arch, shape);
         FoundArch {
             rank,
             named: arch.named(),
             arch,
-            reward: reward.value,
-            spread: reward.spread,
+            reward: score.value,
+            spread: score.spread,
+            expected,
             params: cost.params,
             macs: cost.macs,
         }

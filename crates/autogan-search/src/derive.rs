@@ -11,6 +11,7 @@ use crate::derivation::Derivation;
 use crate::error::Result;
 use crate::event::{Reporter, SearchEvent};
 use crate::parts::generator_sizes;
+use crate::pick::rewards_of;
 use crate::position::Phase;
 use crate::search::Search;
 use crate::streams::Streams;
@@ -45,13 +46,19 @@ impl Search {
         let plan = self.config.derive.clone();
         if d.kept.is_empty() {
             if let Some(drawn) = self.rank_next(plan.candidates, TrialKind::Derive, reporter)? {
-                let kept = Beam::top_k(drawn, plan.top_k)?;
+                if self.picks_by_model() {
+                    d.ranked = rewards_of(&drawn);
+                }
+                let kept = Beam::top_k(self.to_pick_by(drawn)?, plan.top_k)?;
                 d.kept = kept.candidates().iter().map(|c| c.arch.clone()).collect();
             }
         } else if let Some(arch) = d.kept.get(d.rewards.len()) {
             let reward = self.scorer(FRESH, plan.images).reward(arch)?;
             self.position.images.scored += plan.images as u64;
             d.rewards.push(self.finite_reward(reward)?);
+            if self.picks_by_model() && d.rewards.len() == d.kept.len() {
+                d.expected = self.expect_of_kept(d)?;
+            }
         } else if d.real.is_none() {
             d.real = Some(self.score_of_real(plan.images)?);
         } else if d.untrained.is_none() {

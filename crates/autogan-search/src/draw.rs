@@ -105,6 +105,8 @@ impl Search {
 
     /// `m` architectures to be ranked, yet without a score: the best of the stage's children so far, draws from the policy,
     /// or both.
+    ///
+    /// Where a model says which, they are those of which it expects the most, of all that the stage allows.
     pub(crate) fn draw_candidates(&self, m: usize) -> Result<Vec<Candidate>> {
         let mut rng = self.streams.rng("arch.candidates", self.position.tick);
         let reward = RewardValue::exact(0.0);
@@ -112,7 +114,11 @@ impl Search {
             // Nothing reads where a controller would go on from here.
             let state = StartState::zeros(self.config.controller.hidden);
             let candidate = |arch| Candidate { arch, reward, state: state.clone() };
-            return Ok(self.best_or_even(m, &mut rng)?.into_iter().map(candidate).collect());
+            let archs = match self.config.search.candidates_from {
+                CandidatesFrom::Model => self.best_of_model(m)?,
+                _ => self.best_or_even(m, &mut rng)?,
+            };
+            return Ok(archs.into_iter().map(candidate).collect());
         }
         let draws = self.draw_to_rank(m, &mut rng)?;
         let all = self.starts();
@@ -127,6 +133,9 @@ impl Search {
 
     /// Beam entries and actions of `m` candidates, fewer where fewer different ones are allowed.
     fn draw_to_rank(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Draw>> {
+        if self.config.search.candidates_from == CandidatesFrom::Model {
+            return self.best_of_model(m)?.iter().map(|arch| self.draw_of(arch)).collect();
+        }
         let drawn = if self.config.search.distinct {
             let all = self.starts();
             let places: Vec<usize> = (0..all.len()).collect();
@@ -137,12 +146,11 @@ impl Search {
             rows.map(|(start, actions)| Draw { start, actions }).collect()
         };
         let mut draws = match self.config.search.candidates_from {
-            CandidatesFrom::Policy => Vec::new(),
-            CandidatesFrom::PolicyAndChildren => self
-                .best_seen(m / 2)
-                .into_iter()
-                .map(|arch| self.draw_of(arch))
-                .collect::<Result<_>>()?,
+            CandidatesFrom::PolicyAndChildren => {
+                let best = self.best_seen(m / 2)?;
+                best.iter().map(|arch| self.draw_of(arch)).collect::<Result<_>>()?
+            }
+            _ => Vec::new(),
         };
         for draw in drawn {
             if draws.len() < m && (!self.config.search.distinct || !draws.contains(&draw)) {
@@ -208,15 +216,24 @@ impl Search {
     }
 
     /// The `m` best of the stage's children, the best first.
-    fn best_seen(&self, m: usize) -> Vec<&Arch> {
+    fn best_seen(&self, m: usize) -> Result<Vec<Arch>> {
+        if self.picks_by_model() {
+            return self.most_expected(self.seen.iter().map(|(arch, _)| arch.clone()).collect(), m);
+        }
         let mut best: Vec<&(Arch, f64)> = self.seen.iter().collect();
         best.sort_by(|a, b| b.1.total_cmp(&a.1));
-        best.into_iter().take(m).map(|(arch, _)| arch).collect()
+        Ok(best.into_iter().take(m).map(|(arch, _)| arch.clone()).collect())
+    }
+
+    /// The `m` architectures of this stage of which a model of its children expects the most.
+    fn best_of_model(&self, m: usize) -> Result<Vec<Arch>> {
+        let all = (0..self.even_count()).map(|n| self.even_nth(n)).collect::<Result<_>>()?;
+        self.most_expected(all, m)
     }
 
     /// The `m` best of the stage's children; where there are fewer, evenly drawn others follow.
     fn best_or_even(&self, m: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>> {
-        let mut archs: Vec<Arch> = self.best_seen(m).into_iter().cloned().collect();
+        let mut archs = self.best_seen(m)?;
         let count = self.even_count();
         for n in index::sample(rng, count, count.min(m)) {
             let arch = self.even_nth(n)?;

@@ -13,7 +13,7 @@ impl Search {
         scored: Vec<Candidate>,
         reporter: &mut dyn Reporter<SearchEvent>,
     ) -> Result<()> {
-        let beam = Beam::top_k(scored, self.config.search.top_k)?;
+        let beam = Beam::top_k(self.to_pick_by(scored)?, self.config.search.top_k)?;
         let stage = self.position.stage;
         let entries = beam.candidates().iter().map(|c| (c.arch.clone(), c.reward.value)).collect();
         reporter.event(&SearchEvent::Beam { stage, entries });

@@ -28,6 +28,7 @@ mod job;
 mod losses;
 mod networks;
 mod parts;
+mod pick;
 mod policy;
 mod position;
 mod rank;

@@ -146,8 +146,9 @@ impl Look {
         let rows = self.norms.iter().zip(&self.roots).zip(&self.reaches).zip(dots);
         for (within, (((own, root), own_reach), dot)) in within.iter_mut().zip(rows) {
             let least = own + norm - 2.0 * dot - slope * root;
+            let gap = least - own_reach.max(reach);
             // What is no number is not ruled out.
-            *within = !(least - own_reach.max(reach) > 0.0);
+            *within = gap <= 0.0 || gap.is_nan();
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Plan {
     pub training: Option<TrainingPlan>,
     /// What a search by trainings from scratch is told; absent for one on shared weights.
     pub strategy: Option<StrategyPlan>,
+    /// What the section `[budget]` of a search allows; absent where it has no limit.
+    #[serde(skip)]
+    pub allowed: Option<Budget>,
     /// Iterations at whose beginning stages 1 and 2 begin.
     pub grow_at: Vec<u32>,
     /// The sizes of the generator.
@@ -58,23 +61,18 @@ pub struct StrategyPlan {
     pub lengths: [u64; 3],
     /// G iterations of the supernet that is trained first; 0 where there is none.
     pub supernet_iterations: u64,
-    /// What the section `[budget]` allows; absent where it has no limit.
-    #[serde(skip)]
-    pub allowed: Option<Budget>,
 }
 
 impl StrategyPlan {
     /// Of a search by trainings from scratch; `None` for one on shared weights.
-    fn read(config: &SearchConfig, problems: &mut Vec<String>) -> Option<StrategyPlan> {
+    fn read(config: &SearchConfig) -> Option<StrategyPlan> {
         let c = &config.strategy;
         if c.is_supernet() {
             return None;
         }
-        let allowed = config.allowed().map_err(|error| problems.push(error.to_string())).ok();
-        let allowed = allowed.filter(Budget::is_limited);
         let (name, lengths) = (c.name.clone(), c.lengths);
         let supernet_iterations = c.supernet_iterations;
-        Some(StrategyPlan { name, lengths, supernet_iterations, allowed })
+        Some(StrategyPlan { name, lengths, supernet_iterations })
     }
 }
 
@@ -107,7 +105,11 @@ impl Plan {
 
     fn of_search(config: &SearchConfig, problems: &mut Vec<String>) -> Plan {
         let grow_at = config.search.grow_at.iter();
-        let strategy = StrategyPlan::read(config, problems);
+        let strategy = StrategyPlan::read(config);
+        let networks = Plan::of_networks(&config.data, &config.model);
+        let allowed = networks
+            .shape
+            .and_then(|_| config.allowed().map_err(|error| problems.push(error.to_string())).ok());
         let iterations = u32::try_from(config.search.iterations).ok();
         Plan {
             preset: Some(config.preset.clone()),
@@ -117,8 +119,9 @@ impl Plan {
             reward_images: Some(config.reward.images as u64),
             iterations: iterations.filter(|_| strategy.is_none()),
             strategy,
+            allowed: allowed.filter(Budget::is_limited),
             grow_at: grow_at.filter_map(|&at| u32::try_from(at).ok()).collect(),
-            ..Plan::of_networks(&config.data, &config.model)
+            ..networks
         }
     }
 

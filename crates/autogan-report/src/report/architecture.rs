@@ -1,6 +1,6 @@
 //! This section shows architectures: the best as a figure, the top of the list, the beams of each stage.
 
-use autogan_run::ArchFile;
+use autogan_run::{ArchFile, Expectation};
 use autogan_space::Arch;
 use serde_json::Value;
 
@@ -84,6 +84,10 @@ fn top(page: &mut Page, file: &ArchFile, data: &RunData) {
             found.rank,
             numbers.score(found.reward),
         ));
+        if let Some(Expectation { mean, sd }) = found.expected {
+            let (mean, sd) = (numbers.score(mean), numbers.score(sd));
+            page.raw(format_args!("<p class=\"fine\">expected: {mean} ± {sd}</p>"));
+        }
         page.raw(arch_glyph(&found.arch));
         page.raw(format_args!(
             "<p class=\"fine\"><code>{}</code><br/>{} parameters · {} MACs</p></article>",
@@ -103,8 +107,14 @@ fn top(page: &mut Page, file: &ArchFile, data: &RunData) {
     }
     page.note(&format!(
         "Scored anew at the end, on common latents: {}; ± is the standard deviation over splits. \
-         Higher is better.",
-        file.protocol.score
+         Higher is better.{}",
+        file.protocol.score,
+        match file.top.iter().any(|found| found.expected.is_some()) {
+            true =>
+                " Their order is that of what a model of all scores of the stage expects of each, ± the \
+                 standard deviation of that expectation.",
+            false => "",
+        }
     ));
 }
 

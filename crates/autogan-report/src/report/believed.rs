@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 use autogan_run::TrialKind;
 use autogan_space::{Arch, MAX_CELLS};
 use autogan_strategies::{
-    Fidelity, Fitted, ModelKind, Normal, Observation, Problem, Query, Space, StrategyError,
-    Surrogate,
+    Fidelity, Fitted, ModelKind, Normal, Observation, Problem, Query, RidgeFit, Space,
+    StrategyError, Surrogate,
 };
 
 use super::format::Numbers;
 use super::page::Page;
-use crate::data::{RunData, StrategyPlan};
+use crate::data::{Plan, RunData, StrategyPlan};
 
 /// Half of a 95 % interval in standard deviations.
 const HALF: f64 = 1.96;
 /// The fewest finite values that are modelled.
-const FEWEST: usize = 8;
+pub(super) const FEWEST: usize = 8;
 
 pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
     page.section("Which operations help");
@@ -27,7 +27,7 @@ pub(super) fn write(page: &mut Page, data: &RunData, plan: &StrategyPlan) {
         page.text(&format!("A model needs {FEWEST} trainings that ended with a value."));
         return;
     }
-    match model(plan, &seen) {
+    match model(&data.plan, plan, &seen) {
         Ok(model) => told(page, data, plan, &model),
         Err(error) => page.text(&format!("The trainings could not be modelled: {error}.")),
     }
@@ -73,14 +73,14 @@ fn repeats(data: &RunData) -> BTreeMap<u64, u64> {
 }
 
 /// The architectures that the configuration allows.
-fn allowed(plan: &StrategyPlan) -> Result<Space, StrategyError> {
+fn allowed(plan: &Plan) -> Result<Space, StrategyError> {
     match &plan.allowed {
         None => Ok(Space::of_archs(MAX_CELLS)),
         Some(budget) => Space::allowed(MAX_CELLS, budget),
     }
 }
 
-fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, StrategyError> {
+fn model(of: &Plan, plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, StrategyError> {
     let lengths = plan.lengths.map(|length| Fidelity {
         name: format!("{length} iterations"),
         cost: length as f64,
@@ -88,7 +88,7 @@ fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, Strateg
     });
     let of_shared = Fidelity { name: "shared weights".into(), cost: 1.0, continues: false };
     let fidelities = std::iter::repeat_n(of_shared, shared(plan)).chain(lengths).collect();
-    let problem = Problem { space: allowed(plan)?, fidelities, budget: f64::MAX };
+    let problem = Problem { space: allowed(of)?, fidelities, budget: f64::MAX };
     let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
     seen.iter().try_for_each(|one| model.tell(one))?;
     model.fitted()?;
@@ -97,21 +97,8 @@ fn model(plan: &StrategyPlan, seen: &[Observation]) -> Result<Surrogate, Strateg
 
 fn told(page: &mut Page, data: &RunData, plan: &StrategyPlan, model: &Surrogate) {
     let Ok(fitted @ Fitted::Ridge(ridge)) = model.fitted() else { return };
-    let numbers = Numbers::of(&data.plan);
-    let interval = |effect: &Normal| {
-        let [low, high] = [-HALF, HALF].map(|by| numbers.signed(effect.mean + by * effect.sd));
-        format!("{} [{low}, {high}]", numbers.signed(effect.mean))
-    };
     let space = &model.problem().space;
-    let mut rows = Vec::new();
-    for (token, effects) in space.tokens().iter().zip(ridge.main_effects()) {
-        let mut choices: Vec<(&String, &Normal)> = token.choices.iter().zip(&effects).collect();
-        choices.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
-        for (choice, effect) in choices {
-            rows.push(vec![token.name.clone(), choice.clone(), interval(effect)]);
-        }
-    }
-    page.table(&["decision", "choice", "effect"], &rows);
+    effects(page, Numbers::of(&data.plan), (space, ridge), |_| true);
     let told = match shared(plan) {
         0 => "all trainings",
         _ => "all trainings and all scores on shared weights",
@@ -121,13 +108,36 @@ fn told(page: &mut Page, data: &RunData, plan: &StrategyPlan, model: &Surrogate)
          value, on average over all others, with its 95 % interval. Where an interval holds 0, they do not tell whether the \
          choice helps."
     ));
-    best(page, (fitted, space), data, plan);
+    best(page, (fitted, space), data);
+}
+
+/// A table of the effects of each choice of the decisions that are `shown`, the best choice of each first.
+pub(super) fn effects(
+    page: &mut Page,
+    numbers: Numbers,
+    (space, ridge): (&Space, &RidgeFit),
+    shown: impl Fn(usize) -> bool,
+) {
+    let interval = |effect: &Normal| {
+        let [low, high] = [-HALF, HALF].map(|by| numbers.signed(effect.mean + by * effect.sd));
+        format!("{} [{low}, {high}]", numbers.signed(effect.mean))
+    };
+    let mut rows = Vec::new();
+    let tokens = space.tokens().iter().zip(ridge.main_effects()).enumerate();
+    for (_, (token, effects)) in tokens.filter(|(at, _)| shown(*at)) {
+        let mut choices: Vec<(&String, &Normal)> = token.choices.iter().zip(&effects).collect();
+        choices.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
+        for (choice, effect) in choices {
+            rows.push(vec![token.name.clone(), choice.clone(), interval(effect)]);
+        }
+    }
+    page.table(&["decision", "choice", "effect"], &rows);
 }
 
 /// The best architecture of all that are allowed beside the winner.
-fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData, plan: &StrategyPlan) {
+fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData) {
     let numbers = Numbers::of(&data.plan);
-    let all = match plan.allowed {
+    let all = match data.plan.allowed {
         Some(_) => "the best that the budget allows",
         None => "the best of the whole space",
     };

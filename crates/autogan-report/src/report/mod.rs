@@ -10,6 +10,7 @@ mod choices;
 mod contrasts;
 mod curves;
 mod details;
+mod expected;
 mod format;
 mod overview;
 mod page;
@@ -64,6 +65,7 @@ pub fn report_html(run: &RunDir) -> (String, Vec<String>) {
             architecture::write(&mut page, &data);
             scores::write(&mut page, &data);
             contrasts::write(&mut page, &data);
+            expected::write(&mut page, &data);
             policy::write(&mut page, &data);
         }
     }

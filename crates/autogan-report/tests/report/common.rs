@@ -153,6 +153,7 @@ fn found() -> ArchFile {
             named: arch.named(),
             arch,
             reward: 3.0,
+            expected: None,
             spread: 0.1,
             params: 1000,
             macs: 10_000,

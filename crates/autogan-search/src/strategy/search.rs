@@ -16,7 +16,7 @@ use super::problem::{Measure, measure};
 use super::slot::Slot;
 use super::warm::Warm;
 use crate::config::{RewardConfig, RewardMetric, SearchConfig, TrainingConfig};
-use crate::derivation::{found_archs, median};
+use crate::derivation::{Ranked, found_archs, median};
 use crate::event::SampleGrid;
 use crate::inputs::TrainingInputs;
 use crate::position::ImageCount;
@@ -247,7 +247,8 @@ impl StrategySearch {
         let first = (&lead.point, lead.mean, lead.sd.unwrap_or(0.0));
         let all = std::iter::once(first).chain(others).take(self.config.derive.top_k);
         let all = all.filter_map(|(point, value, spread)| {
-            Some((self.problem.space.arch(point)?, RewardValue { value, spread }))
+            let arch = self.problem.space.arch(point)?;
+            Some(Ranked { arch, score: RewardValue { value, spread }, expected: None })
         });
         found_archs(all, &self.config.model.shape())
     }

@@ -285,6 +285,38 @@ fn scores_by_the_logarithm_are_finite_and_comparable() {
 }
 
 #[test]
+fn a_model_chooses_the_candidates_and_orders_the_result() {
+    let model = ["search.pick=model", "search.candidates_from=model"];
+    for policy in ["controller.policy=reinforce", "controller.policy=uniform"] {
+        let settings = [&model[..], &[policy, STANDARDISE, "controller.steps=4"]].concat();
+        let config = config(4, &settings);
+        let events = events(&config);
+        let ranked: Vec<&Arch> = events
+            .iter()
+            .filter_map(|event| match event {
+                SearchEvent::Scored(one) if one.kind == TrialKind::Derive => Some(&one.arch),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ranked.iter().collect::<BTreeSet<_>>().len(), config.derive.candidates);
+        let Some(SearchEvent::Found(found)) = events.last() else { panic!("no result") };
+        let expected: Vec<_> = found.top.iter().map(|one| one.expected.unwrap()).collect();
+        assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.mean >= b.mean));
+        assert!(expected.iter().all(|one| one.sd > 0.0 && one.sd.is_finite()), "{expected:?}");
+        assert!(found.top.iter().all(|one| ranked.contains(&&one.arch)));
+        assert_eq!(found.score.unwrap().best, found.top[0].reward);
+        for event in &events {
+            if let SearchEvent::Beam { entries, .. } = event {
+                assert!(entries.is_sorted_by(|a, b| a.1 >= b.1), "{entries:?}");
+            }
+        }
+    }
+    let plain = events(&config(4, &[]));
+    let Some(SearchEvent::Found(found)) = plain.last() else { panic!("no result") };
+    assert!(found.top.iter().all(|one| one.expected.is_none()));
+}
+
+#[test]
 fn with_all_of_it_a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_same_bits() {
     let settings = [
         "reward.metric=log_frechet",
@@ -302,6 +334,9 @@ fn with_all_of_it_a_search_that_is_saved_and_restored_at_every_unit_ends_in_the_
         &["controller.policy=uniform"],
         &["controller.distinct_within=iteration", "search.shared_sampling=uniform"],
         &["search.levels=single", "search.grow_at=[0, 0]"],
+        &["search.pick=model"],
+        &["search.pick=model", "search.candidates_from=model"],
+        &["search.pick=model", "search.candidates_from=model", "controller.policy=uniform"],
     ] {
         let config = config(8, &[&settings[..], more].concat());
         let whole = finish(&mut Search::new(config.clone(), inputs(&config)).unwrap(), &mut Silent);

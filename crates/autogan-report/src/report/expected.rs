@@ -1,0 +1,115 @@
+//! This part of "Which operations help" says what a model of the children of the last stage believes: a search on shared
+//! weights gives each child one noisy score, of which a model makes effects and expectations.
+
+use std::collections::BTreeSet;
+
+use autogan_space::{Arch, CellArch};
+use autogan_strategies::{
+    Fidelity, Fitted, ModelKind, Observation, Problem, Query, Space, StrategyError, Surrogate,
+};
+
+use super::believed::{FEWEST, effects};
+use super::format::Numbers;
+use super::page::Page;
+use crate::data::RunData;
+use crate::stats::relative_scores;
+
+/// How many of the architectures of which the most is expected are listed.
+const LISTED: usize = 5;
+
+pub(super) fn write(page: &mut Page, data: &RunData) {
+    let Some(stage) = data.stages.iter().map(|span| span.stage).max() else { return };
+    let children = relative_scores(data, stage);
+    page.raw(format_args!("<h3>By a model of the children of stage {}</h3>\n", stage + 1));
+    if children.len() < FEWEST {
+        page.text(&format!("A model needs {FEWEST} children with a score."));
+        return;
+    }
+    match model(stage as usize + 1, &children) {
+        Ok(model) => told(page, data, (&model, stage as usize), &children),
+        Err(error) => page.text(&format!("The children could not be modelled: {error}.")),
+    }
+}
+
+fn model(cells: usize, children: &[(Arch, f64)]) -> Result<Surrogate, StrategyError> {
+    let score = Fidelity { name: "score".into(), cost: 1.0, continues: true };
+    let space = Space::of_archs(cells);
+    let points = children.iter().filter_map(|(arch, value)| Some((space.point(arch)?, *value)));
+    let seen: Vec<Observation> = points
+        .enumerate()
+        .map(|(repeat, (point, value))| Observation {
+            query: Query { point, fidelity: 0, repeat },
+            value: Some(value),
+            cost: 1.0,
+        })
+        .collect();
+    let problem = Problem { space, fidelities: vec![score], budget: f64::MAX };
+    let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
+    seen.iter().try_for_each(|one| model.tell(one))?;
+    model.fitted()?;
+    Ok(model)
+}
+
+fn told(
+    page: &mut Page,
+    data: &RunData,
+    (model, stage): (&Surrogate, usize),
+    children: &[(Arch, f64)],
+) {
+    let Ok(fitted @ Fitted::Ridge(ridge)) = model.fitted() else { return };
+    let space = &model.problem().space;
+    let seen: Vec<_> = children.iter().filter_map(|(arch, _)| space.point(arch)).collect();
+    let varies = |token: usize| seen.iter().any(|point| point.0[token] != seen[0].0[token]);
+    effects(page, Numbers::of(&data.plan), (space, ridge), varies);
+    page.note(
+        "Effects of a ridge regression on choices and pairs of choices, fitted to all children of the stage, each relative to \
+         the mean of its iteration; the best choice of each decision first. An effect says how much a choice adds to the \
+         score on shared weights, on average over all others, with its 95 % interval. Where an interval holds 0, the children \
+         do not tell whether the choice helps.",
+    );
+    best(page, data, (fitted, space), (stage, children));
+}
+
+/// The architectures of which the most is expected, among those that the stage can draw.
+fn best(
+    page: &mut Page,
+    data: &RunData,
+    (fitted, space): (&Fitted, &Space),
+    (stage, children): (usize, &[(Arch, f64)]),
+) {
+    let numbers = Numbers::of(&data.plan);
+    let known: BTreeSet<&Arch> = children.iter().map(|(arch, _)| arch).collect();
+    let begins: BTreeSet<&[CellArch]> = known.iter().map(|arch| &arch.cells()[..stage]).collect();
+    let all = begins.into_iter().flat_map(|begin| {
+        let cells: Vec<CellArch> = match &data.plan.allowed {
+            Some(budget) => budget.cells_after(begin),
+            None => CellArch::enumerate(stage).collect(),
+        };
+        cells.into_iter().map(move |cell| [begin, &[cell]].concat())
+    });
+    let mut valued: Vec<(f64, Arch)> = all
+        .filter_map(|cells| Arch::new(cells).ok())
+        .filter_map(|arch| Some((fitted.mean(&space.point(&arch)?), arch)))
+        .collect();
+    valued.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let rows = valued.iter().take(LISTED).filter_map(|(_, arch)| {
+        let belief = fitted.belief(&space.point(arch)?);
+        let scored = if known.contains(arch) { "yes" } else { "no" };
+        let value = format!("{} ± {}", numbers.signed(belief.mean), numbers.score(belief.sd));
+        Some(vec![arch.named(), value, scored.to_owned()])
+    });
+    page.table(&["architecture", "expected score", "was a child"], &rows.collect::<Vec<_>>());
+    let child = valued.iter().find(|(_, arch)| known.contains(arch));
+    let gain = match valued.first().zip(child) {
+        Some((best, child)) if best.1 != child.1 => format!(
+            " The first was never a child. It is expected to score {} more than the best child: so much could going on bring, \
+             if the model is right.",
+            numbers.score(best.0 - child.0)
+        ),
+        _ => " The first was a child: the model expects nothing of going on.".to_owned(),
+    };
+    page.note(&format!(
+        "The most is expected of these, of all architectures that the stage can draw; relative to the mean of an iteration, ± \
+         the standard deviation of the expectation.{gain}"
+    ));
+}
