@@ -4,6 +4,7 @@
 mod arch;
 mod bad_sets;
 mod bench;
+mod claim;
 mod common;
 mod crash;
 mod damage;

@@ -12,6 +12,7 @@ mod arch;
 mod arch_arg;
 mod bench;
 mod called;
+mod claim;
 mod compare;
 mod compare_strategies;
 #[cfg(not(feature = "cuda"))]
@@ -98,6 +99,8 @@ enum Command {
     Compare(compare::Args),
     /// Compare search strategies on a table of trainings or on made-up landscapes.
     CompareStrategies(compare_strategies::Args),
+    /// Compare the new default search with random search, by rules that were fixed before.
+    Claim(claim::Args),
     /// Run the paper's experiments: tables, figures, a page for each.
     Repro(repro::Args),
     /// Make and query the table of architectures trained from scratch.
@@ -156,6 +159,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(args) => return search::run(&args, terminal),
         Command::Train(args) => return train::run(&args, terminal),
         Command::Repro(args) => return repro::run(&args, terminal),
+        Command::Claim(args) => return claim::run(&args, terminal),
         Command::CompareStrategies(args) => return compare_strategies::run(&args, terminal),
         Command::Table(command) => return table::run(&command, terminal),
         Command::Arch(command) => arch::run(&command),

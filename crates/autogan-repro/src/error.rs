@@ -70,6 +70,29 @@ pub enum ReproError {
     /// From the table.
     #[error(transparent)]
     Table(#[from] autogan_table::TableError),
+    /// The price list of the claim is damaged.
+    #[error("the price list of the claim: {0}")]
+    Prices(String),
+    /// A claim that cannot be.
+    #[error("{what}: expected {expected}, found {found}")]
+    Claim {
+        /// What is wrong.
+        what: &'static str,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// The file of a round of the claim is damaged.
+    #[error("{}: expected {expected}, found {found:?}", path.display())]
+    ClaimFile {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
     /// Threads that the system does not give.
     #[error("cannot start a thread: {0}")]
     Threads(String),

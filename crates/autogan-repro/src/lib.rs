@@ -8,6 +8,7 @@
 //! [`Scale`] says how large all of it is, [`Files`] where datasets and weights lie. The crate does not print: it tells a
 //! [`Monitor`] what happens.
 
+mod claim;
 mod error;
 mod estimate;
 mod item;
@@ -21,7 +22,12 @@ mod runner;
 mod scale;
 mod source;
 mod table;
+mod threads;
 
+pub use claim::{
+    Arm, ClaimMaker, Contrast, Finished, JUDGED, LEAST, LEVEL, PICKED, Prices, ROUNDS, Round,
+    RoundFile, Row, Rules, Verdict, verdict,
+};
 pub use error::{ReproError, Result};
 pub use estimate::{Estimates, estimates};
 pub use item::Item;

@@ -161,6 +161,14 @@ impl Results {
         Ok(end.map(|end| end.json["reason"].as_str().unwrap_or("it diverged").to_owned()))
     }
 
+    /// The wall clock of a job that finished.
+    ///
+    /// # Errors
+    /// When its directory is damaged.
+    pub(crate) fn seconds(&self, job: &str) -> Result<Option<f64>> {
+        Ok(self.finished(job)?.map(|end| end.seconds))
+    }
+
     /// The end of a job that finished.
     fn finished(&self, job: &str) -> Result<Option<End>> {
         Ok(self.end(job)?.filter(|end| end.json["outcome"] == "finished"))

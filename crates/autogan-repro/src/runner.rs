@@ -1,7 +1,7 @@
 //! The [`Runner`] carries jobs out, one after the other, each in its run directory. A finished job is left alone, a
 //! stopped one goes on, and one that was made with another configuration is an error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use autogan_config::{RunConfig, differences};
@@ -108,7 +108,7 @@ impl<'a> Runner<'a> {
             return Ok(End::Failed(reason));
         }
         let config = self.config(job)?;
-        self.check_config(job, &config)?;
+        check_config(&self.results.dir(&job.name), &config)?;
         if self.results.is_finished(job)? {
             notify(JobEvent::Known, monitor);
             return Ok(End::Finished);
@@ -155,17 +155,6 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Refuses a directory that was made with another configuration; where the images lie may differ.
-    fn check_config(&self, job: &Job, config: &RunConfig) -> Result<()> {
-        let path = self.results.dir(&job.name);
-        let Ok(run) = RunDir::open(&path) else { return Ok(()) };
-        let stored = RunConfig::read(&run.config()?, &run.config_path().display().to_string())?;
-        match difference(&stored, config)? {
-            None => Ok(()),
-            Some(difference) => Err(ReproError::OtherConfig { path, difference }),
-        }
-    }
-
     fn search(
         &mut self,
         job: &Job,
@@ -208,15 +197,7 @@ impl<'a> Runner<'a> {
         monitor: &mut dyn Monitor,
     ) -> Result<Session<J>> {
         let (path, host) = (self.results.dir(&job.name), Host::detect(&self.device_name));
-        let Ok(run) = RunDir::open(&path) else {
-            let begun = J::new(config, inputs)?;
-            return Ok(Session::start(begun, RunPlace::At(&path), &host)?);
-        };
-        let resumption = Resumption::open(run, &host)?;
-        resumption.warnings().iter().for_each(|warning| monitor.warning(job, warning));
-        // The run's own configuration differs from this one in the directory of the images at most.
-        let own = resumption.newest_config::<J>()?;
-        Ok(resumption.session(own, &[], || Ok(inputs))?)
+        open_job(&path, &host, config, inputs, &mut |warning| monitor.warning(job, warning))
     }
 
     fn run<J: SearchJob>(
@@ -232,6 +213,35 @@ impl<'a> Runner<'a> {
         }
         Ok(report.outcome)
     }
+}
+
+/// Refuses a directory that was made with another configuration; where the images lie may differ.
+pub(crate) fn check_config(path: &Path, config: &RunConfig) -> Result<()> {
+    let Ok(run) = RunDir::open(path) else { return Ok(()) };
+    let stored = RunConfig::read(&run.config()?, &run.config_path().display().to_string())?;
+    match difference(&stored, config)? {
+        None => Ok(()),
+        Some(difference) => Err(ReproError::OtherConfig { path: path.to_owned(), difference }),
+    }
+}
+
+/// A job in the run directory `path`, begun or gone on with; `warn` is told what was damaged.
+pub(crate) fn open_job<J: SearchJob>(
+    path: &Path,
+    host: &Host,
+    config: J::Config,
+    inputs: J::Inputs,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Session<J>> {
+    let Ok(run) = RunDir::open(path) else {
+        let begun = J::new(config, inputs)?;
+        return Ok(Session::start(begun, RunPlace::At(path), host)?);
+    };
+    let resumption = Resumption::open(run, host)?;
+    resumption.warnings().iter().for_each(|warning| warn(warning));
+    // The run's own configuration differs from this one in the directory of the images at most.
+    let own = resumption.newest_config::<J>()?;
+    Ok(resumption.session(own, &[], || Ok(inputs))?)
 }
 
 /// The first key in which two configurations differ, the directory of the images aside.

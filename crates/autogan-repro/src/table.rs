@@ -19,6 +19,7 @@ use candle_core::Device;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{ReproError, Result};
+use crate::threads::on_each;
 
 /// The preset of the table's trainings.
 pub const TABLE_PRESET: &str = "quick";
@@ -121,47 +122,28 @@ impl TableMaker {
     ) -> Result<Outcome> {
         let shards = Mutex::new(shards.into_iter());
         let queue = Queue { shards, dir, stop, failed: AtomicBool::new(false) };
-        let results: Vec<Result<()>> = std::thread::scope(|scope| {
-            let work = || {
-                let result = self.on_one_thread(&queue, tell);
-                if result.is_err() {
-                    queue.failed.store(true, Ordering::Relaxed);
-                }
-                result
-            };
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            threads.into_iter().map(join).collect()
-        });
-        results.into_iter().collect::<Result<()>>()?;
+        on_each(threads, &queue.failed, &|| self.until_empty(&queue, tell))?;
         Ok(if stop.load(Ordering::Relaxed) { Outcome::Stopped } else { Outcome::Finished })
     }
 
-    /// Takes shards from the queue until there is none, with a pool of one thread for all loops of the operators.
-    fn on_one_thread(
+    /// Takes shards from the queue until there is none.
+    fn until_empty(
         &self,
         queue: &Queue<'_>,
         tell: &(dyn Fn(TableTraining<'_>) + Sync),
     ) -> Result<()> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let pool = pool.map_err(|error| ReproError::Threads(error.to_string()))?;
-        pool.install(|| {
-            loop {
-                // Taking the next one cannot panic.
-                let next = queue.shards.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some(shard) = next else { return Ok(()) };
-                let name = shard.name.clone();
-                let mut file = ShardFile::open(&queue.dir, shard)?;
-                for training in file.missing().to_vec() {
-                    let Some(rows) = self.train(&training, queue)? else { return Ok(()) };
-                    file.push(rows.clone())?;
-                    tell(TableTraining { shard: &name, training: &training, rows: &rows });
-                }
+        loop {
+            // Taking the next one cannot panic.
+            let next = queue.shards.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(shard) = next else { return Ok(()) };
+            let name = shard.name.clone();
+            let mut file = ShardFile::open(&queue.dir, shard)?;
+            for training in file.missing().to_vec() {
+                let Some(rows) = self.train(&training, queue)? else { return Ok(()) };
+                file.push(rows.clone())?;
+                tell(TableTraining { shard: &name, training: &training, rows: &rows });
             }
-        })
+        }
     }
 
     /// The rows of one training; `None` when it was stopped.
@@ -273,7 +255,7 @@ fn processor_time() -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
     use std::path::Path;
 
@@ -282,7 +264,7 @@ mod tests {
     use super::*;
 
     /// A folder that looks like CIFAR-10's binary files, with 300 images.
-    fn cifar10(dir: &Path) -> Sources {
+    pub fn cifar10(dir: &Path) -> Sources {
         let image = |n: u32| {
             let pixels = (0..3072u32).map(move |at| ((at * (n % 13 + 1) + n * 31) % 251) as u8);
             std::iter::once((n % 10) as u8).chain(pixels)

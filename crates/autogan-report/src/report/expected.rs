@@ -113,3 +113,72 @@ fn best(
          the standard deviation of the expectation.{gain}"
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use autogan_config::{Configuration, SearchConfig};
+    use autogan_run::{Host, RunDir, RunWriter, Trial, TrialKind};
+    use autogan_space::Upsample;
+
+    use super::*;
+
+    /// A run whose children of stage 1 score by their upsampling alone: bilinear 2, the others 1.
+    fn run(children: usize) -> RunData {
+        let parent = tempfile::tempdir().unwrap();
+        let toml = SearchConfig::preset("quick", &[]).unwrap().to_toml().unwrap();
+        let path = parent.path().join("run");
+        let (dir, lock) = RunDir::create_at(&path, &toml, &Host::detect("cpu")).unwrap();
+        let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
+        for (tick, arch) in Arch::enumerate(0).step_by(2).take(children).enumerate() {
+            let score = if arch.cells()[0].upsample == Upsample::Bilinear { 2.0 } else { 1.0 };
+            let trial = Trial {
+                tick: tick as u64,
+                kind: TrialKind::Controller,
+                stage: 0,
+                iteration: 0,
+                step: tick as u32,
+                named: arch.named(),
+                arch,
+                score,
+                spread: 0.0,
+                entropy: None,
+                advantage: None,
+                baseline: None,
+                params: 1,
+                macs: 1,
+                seconds: 1.0,
+                reward: Some(score),
+            };
+            writer.trial(&trial).unwrap();
+        }
+        writer.finish().unwrap();
+        RunData::read(&dir)
+    }
+
+    fn text(data: &RunData) -> String {
+        let mut page = Page::default();
+        write(&mut page, data);
+        page.finish("page")
+    }
+
+    #[test]
+    fn effects_and_expectations_follow_from_the_children() {
+        let text = text(&run(18));
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+        assert!(
+            place("cell 1: upsampling</td><td>bilinear")
+                < place("cell 1: upsampling</td><td>nearest")
+        );
+        // The shortcut never changed, so it has no effect to show.
+        assert!(!text.contains("cell 1: shortcut"));
+        let best = place("was a child");
+        let first = &text[best..best + 400];
+        assert!(first.contains("bilinear"), "{first}");
+    }
+
+    #[test]
+    fn few_children_are_not_modelled() {
+        assert!(text(&run(FEWEST - 1)).contains("A model needs 8 children"));
+        assert_eq!(text(&run(0)).matches("By a model").count(), 0);
+    }
+}
