@@ -26,9 +26,9 @@ impl Rules {
         search: &["derive.random=1", "strategy.at_once=1", "strategy.lengths=[75, 150, 300]"],
         // As much as the budget pays for.
         shared: &[
-            "search.iterations=10",
-            "search.grow_at=[2, 5]",
-            "controller.steps=12",
+            "search.iterations=14",
+            "search.grow_at=[3, 6]",
+            "controller.steps=14",
             "reward.images=500",
         ],
         training: &[],
