@@ -21,7 +21,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 
 from reward_correlation import from_scratch, spearman, trials
@@ -85,7 +84,7 @@ def train(program, arch, seed):
 
 
 def search(program, data, dataset, values, seed):
-    """The scores of the children of stage 0, by iteration."""
+    """The score of each architecture in the last iteration of stage 0."""
     folder = tempfile.mkdtemp()
     try:
         run = pathlib.Path(folder) / "run"
@@ -99,9 +98,13 @@ def search(program, data, dataset, values, seed):
             if event.get("event") == "stage" and event.get("stage") == 1:
                 process.send_signal(signal.SIGINT)
             elif event.get("level") == "error":
-                sys.exit(line)
+                raise RuntimeError(line)
         process.wait()
-        return trials(run)
+        last = trials(run)
+        last = last[max(last)]
+        if len(last) != 36:
+            raise RuntimeError(f"{dataset}, seed {seed}: expected scores of 36 architectures, found {len(last)}")
+        return last
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -138,9 +141,12 @@ def main():
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--datasets", nargs="+", choices=PRESETS, default=list(PRESETS))
     args = parser.parse_args()
+    if "cifar10" in args.datasets and not args.data:
+        parser.error("expected --data, the directory of CIFAR-10's files; or --datasets shapes")
     args.out.mkdir(parents=True, exist_ok=True)
     rows = Rows(args.out / "rewards.csv", ["dataset", "setting", "seed", "spearman"])
-    with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(args.at_once)
+    try:
         truth = scratch(args, pool)
         done = {(row["dataset"], row["setting"], int(row["seed"])) for row in rows.rows}
         wanted = [(d, name, seed) for seed in range(args.seeds) for name in SETTINGS for d in args.datasets]
@@ -151,11 +157,12 @@ def main():
         }
         for job in concurrent.futures.as_completed(jobs):
             dataset, name, seed = jobs[job]
-            scores = job.result()
-            last = scores[max(scores)]
+            last = job.result()
             rho = spearman([(score, truth[dataset][arch]) for arch, score in last.items()])
             rows.add(dataset=dataset, setting=name, seed=seed, spearman=f"{rho:.4f}")
             print(f"{dataset}\t{name}\tseed {seed}\t{rho:.3f}", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
     found = collections.defaultdict(list)
     for row in rows.rows:
         found[row["setting"], row["dataset"]].append(float(row["spearman"]))

@@ -1,11 +1,11 @@
-//! `autogan claim`: the comparison of the new default with random search.
+//! `autogan claim`: the comparison of the proposed default with random search.
 
 use std::fs;
 use std::path::Path;
 
 use crate::common::autogan;
 
-/// A round's file in which all arms of so many seeds are finished: the new default is better by 0.5 in −ln F.
+/// A round's file in which all arms of so many seeds are finished: the proposed default is better by 0.5 in −ln F.
 fn rows(dir: &Path, seeds: u64) {
     let arms =
         ["led", "controller", "random-shared", "random-early", "random-modelled", "hand-made"];
@@ -41,13 +41,11 @@ fn a_round_says_what_it_shows_and_nothing_before_its_end() {
     assert!(show().contains("0 of 16 seeds are finished"));
     rows(dir.path(), 3);
     let text = show();
-    assert!(text.contains("3 of 16 seeds") && text.contains("nothing is decided"), "{text}");
+    assert!(text.contains("3 of 16 seeds") && text.contains("nothing is said"), "{text}");
+    assert!(!text.contains("+0.5"), "{text}");
     rows(dir.path(), 16);
     let text = show();
     assert!(text.contains("the claim holds") && text.contains("+0.500"), "{text}");
-    // With more searches the same rows are not yet all of the round.
-    let more = ["claim", "--no-run", "--dir", ".", "--searches", "20"];
-    assert!(autogan(dir.path(), &more).ok().contains("16 of 20 seeds"));
 }
 
 #[test]
@@ -57,7 +55,6 @@ fn what_cannot_be_is_an_error() {
         let command = [&["claim", "--no-run", "--dir", "."], args].concat();
         autogan(dir.path(), &command).fails(1)
     };
-    assert!(fails(&["--searches", "9"]).contains("expected 16..=32, found 9"));
     assert!(autogan(dir.path(), &["claim", "--round", "4", "--no-run"]).fails(2).contains("4"));
     rows(dir.path(), 1);
     let path = dir.path().join("round1.csv");

@@ -99,7 +99,7 @@ enum Command {
     Compare(compare::Args),
     /// Compare search strategies on a table of trainings or on made-up landscapes.
     CompareStrategies(compare_strategies::Args),
-    /// Compare the new default search with random search, by rules that were fixed before.
+    /// Compare the proposed default search with random search, by rules that were fixed before.
     Claim(claim::Args),
     /// Run the paper's experiments: tables, figures, a page for each.
     Repro(repro::Args),

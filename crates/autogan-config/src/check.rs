@@ -3,7 +3,9 @@
 use crate::configuration::{Configuration, Presets, presets};
 use crate::error::{ConfigError, Result};
 use crate::keys::Values;
-use crate::{Levels, LrDecay, PolicyLoss, RewardCost, SearchConfig, SharedSampling};
+use crate::{
+    CandidatesFrom, Levels, LrDecay, PolicyLoss, RewardCost, SearchConfig, SharedSampling,
+};
 
 impl Configuration for SearchConfig {
     const PRESETS: Presets =
@@ -126,6 +128,13 @@ impl SearchConfig {
             "derive.top_k",
             &expected,
             self.derive.top_k,
+        )?;
+        let steps = self.controller.steps;
+        require(
+            p.candidates_from != CandidatesFrom::Model || steps > 0,
+            "controller.steps",
+            "1 or more with search.candidates_from = \"model\", for the model learns from children",
+            steps,
         )?;
         let released = self.controller.loss == PolicyLoss::Released;
         let children = self.controller.children;

@@ -71,7 +71,7 @@ pub enum ReproError {
     #[error(transparent)]
     Table(#[from] autogan_table::TableError),
     /// The price list of the claim is damaged.
-    #[error("the price list of the claim: {0}")]
+    #[error("the price list of the claim is damaged, which is a fault of this program: {0}")]
     Prices(String),
     /// A claim that cannot be.
     #[error("{what}: expected {expected}, found {found}")]
@@ -84,7 +84,10 @@ pub enum ReproError {
         found: String,
     },
     /// The file of a round of the claim is damaged.
-    #[error("{}: expected {expected}, found {found:?}", path.display())]
+    #[error(
+        "{}: expected {expected}, found {found:?}; take the line out or the file away, and its searches are made anew",
+        path.display()
+    )]
     ClaimFile {
         /// The file.
         path: PathBuf,

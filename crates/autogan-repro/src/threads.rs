@@ -4,6 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ReproError, Result};
 
+/// Sets its flag when it is dropped: after an error, and after a panic.
+struct Fails<'a>(&'a AtomicBool);
+
+impl Drop for Fails<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does `work` on so many threads, each with a pool of one thread for all loops of the operators. `failed` is set as soon as
 /// one of them fails.
 ///
@@ -15,12 +24,13 @@ pub(crate) fn on_each(
     work: &(dyn Fn() -> Result<()> + Sync),
 ) -> Result<()> {
     let alone = || {
+        let unless_done = Fails(failed);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
         let result = pool
             .map_err(|error| ReproError::Threads(error.to_string()))
             .and_then(|pool| pool.install(work));
-        if result.is_err() {
-            failed.store(true, Ordering::Relaxed);
+        if result.is_ok() {
+            std::mem::forget(unless_done);
         }
         result
     };

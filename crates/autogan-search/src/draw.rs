@@ -217,7 +217,7 @@ impl Search {
 
     /// The `m` best of the stage's children, the best first.
     fn best_seen(&self, m: usize) -> Result<Vec<Arch>> {
-        if self.picks_by_model() {
+        if self.picks_by_model() && !self.seen.is_empty() {
             return self.most_expected(self.seen.iter().map(|(arch, _)| arch.clone()).collect(), m);
         }
         let mut best: Vec<&(Arch, f64)> = self.seen.iter().collect();

@@ -19,6 +19,7 @@ impl Search {
         reporter.event(&SearchEvent::Beam { stage, entries });
         self.beam = Some(beam);
         self.seen.clear();
+        self.rewards.clear();
         let p = &mut self.position;
         (p.stage_steps, p.stage_g_steps, p.stage_d_alone) = (0, 0, 0);
         self.set_stage(stage + 1)?;

@@ -8,7 +8,7 @@ use autogan_strategies::{
     Fidelity, ModelKind, Observation, Point, Problem, Query, Space, Surrogate,
 };
 
-use crate::config::Pick;
+use crate::config::{CandidatesFrom, Pick};
 use crate::derivation::Derivation;
 use crate::error::{Result, SearchError};
 use crate::search::Search;
@@ -88,6 +88,11 @@ fn point(space: &Space, arch: &Arch) -> Result<Point> {
 }
 
 impl Search {
+    /// Whether there is a model of the children.
+    pub(crate) fn has_model(&self) -> bool {
+        self.picks_by_model() || self.config.search.candidates_from == CandidatesFrom::Model
+    }
+
     /// Whether a model picks.
     pub(crate) fn picks_by_model(&self) -> bool {
         self.config.search.pick == Pick::Model
@@ -95,14 +100,14 @@ impl Search {
 
     /// The `m` architectures of which a model of the stage's children expects the most, among `archs`.
     pub(crate) fn most_expected(&self, archs: Vec<Arch>, m: usize) -> Result<Vec<Arch>> {
-        Expected::of(self.position.stage + 1, &self.seen, &[])?.best(archs, m)
+        Expected::of(self.position.stage + 1, &self.rewards, &[])?.best(archs, m)
     }
 
     /// What a ranking picks by: the rewards of its candidates, or what a model expects of them.
     pub(crate) fn to_pick_by(&self, mut ranked: Vec<Candidate>) -> Result<Vec<Candidate>> {
         if self.picks_by_model() {
             let scored = rewards_of(&ranked);
-            let model = Expected::of(self.position.stage + 1, &self.seen, &[&scored])?;
+            let model = Expected::of(self.position.stage + 1, &self.rewards, &[&scored])?;
             for candidate in &mut ranked {
                 let value = model.mean(&candidate.arch)?;
                 candidate.reward = RewardValue { value, ..candidate.reward };
@@ -116,7 +121,7 @@ impl Search {
         let kept = d.kept.iter().zip(&d.rewards);
         let fresh: Vec<(Arch, f64)> =
             kept.map(|(arch, score)| (arch.clone(), self.reward_of(arch, *score).value)).collect();
-        let model = Expected::of(self.position.stage + 1, &self.seen, &[&d.ranked, &fresh])?;
+        let model = Expected::of(self.position.stage + 1, &self.rewards, &[&d.ranked, &fresh])?;
         d.kept.iter().map(|arch| model.belief(arch)).collect()
     }
 }

@@ -107,11 +107,15 @@ impl Search {
     fn note_seen(&mut self) {
         let rewards: Vec<f64> = self.children.iter().map(|(_, reward)| *reward).collect();
         let scale = RewardScale::of(&rewards);
+        let keeps_all = self.has_model();
         for (arch, reward) in &self.children {
             let reward = match self.config.reward.standardise {
                 Standardise::None => *reward,
                 Standardise::Iteration => scale.standardise(*reward),
             };
+            if keeps_all {
+                self.rewards.push((arch.clone(), reward));
+            }
             match self.seen.iter_mut().find(|(known, _)| known == arch) {
                 Some((_, known)) => *known = reward,
                 None => self.seen.push((arch.clone(), reward)),

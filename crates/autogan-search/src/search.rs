@@ -55,6 +55,9 @@ pub struct Search {
     /// The rewards of this stage's children of earlier iterations, to choose candidates from; standardised where that is
     /// configured.
     pub(crate) seen: Vec<(Arch, f64)>,
+    /// Every reward of this stage's children of earlier iterations, as in `seen`, but a child that came again is there
+    /// again. Only a model reads it; empty without one.
+    pub(crate) rewards: Vec<(Arch, f64)>,
     /// A ranking that has begun.
     pub(crate) ranking: Option<Ranking>,
     /// The final derivation, once it has begun.
@@ -104,6 +107,7 @@ impl Search {
             favourite: None,
             children: Vec::new(),
             seen: Vec::new(),
+            rewards: Vec::new(),
             ranking: None,
             derivation: None,
             budget,

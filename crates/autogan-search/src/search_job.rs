@@ -48,6 +48,9 @@ struct SavedState {
     #[serde(default)]
     children: Vec<(Arch, f64)>,
     seen: Vec<(Arch, f64)>,
+    /// Only searches with a model have some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rewards: Vec<(Arch, f64)>,
     ranking: Option<Ranking>,
     derivation: Option<Derivation>,
     /// Training images, which say how long an epoch is.
@@ -103,6 +106,7 @@ impl Job for Search {
         search.favourite = saved.favourite;
         search.children = saved.children;
         search.seen = saved.seen;
+        search.rewards = saved.rewards;
         search.ranking = saved.ranking;
         search.derivation = saved.derivation;
         let derived_otherwise = Self::config_of(checkpoint)?.derive != search.config.derive;
@@ -164,6 +168,7 @@ impl Job for Search {
             favourite: self.favourite.clone(),
             children: self.children.clone(),
             seen: self.seen.clone(),
+            rewards: self.rewards.clone(),
             ranking: self.ranking.clone(),
             derivation: self.derivation.clone(),
             images: self.images.len(),

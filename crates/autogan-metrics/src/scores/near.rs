@@ -119,7 +119,7 @@ struct Look {
 }
 
 impl Look {
-    /// In f32, with room for its rounding: what is below the distance, less the reach.
+    /// The rows of a range, in f32. Rounding makes no row look farther away or its reach shorter.
     fn at(set: &Rows<'_>, range: &Range<usize>, reach: &[f64]) -> Self {
         let scale = set.centre.scale;
         let rounded = |values: &[f64], factor: f64| -> Vec<f32> {

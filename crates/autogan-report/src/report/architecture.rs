@@ -120,26 +120,43 @@ fn top(page: &mut Page, file: &ArchFile, data: &RunData) {
 
 /// What went from stage to stage.
 fn beams(page: &mut Page, data: &RunData) {
-    let beams: Vec<_> = data.events.iter().filter(|event| event.kind == "beam").collect();
-    if beams.is_empty() {
+    let entries = beam_entries(data);
+    if entries.is_empty() {
         return;
     }
     page.raw("<details><summary>Beams: what went on to the next stage</summary>");
-    let mut rows = Vec::new();
-    for beam in beams {
+    let row = |BeamEntry { stage, arch, reward }: BeamEntry| {
+        vec![
+            format!("after stage {}", stage + 1),
+            arch.map_or_else(|| "–".to_owned(), |arch| arch.named()),
+            Numbers::of(&data.plan).score(reward),
+        ]
+    };
+    let rows: Vec<_> = entries.into_iter().map(row).collect();
+    let expected = data.found.iter().flat_map(|found| &found.top).any(|one| one.expected.is_some());
+    let value = if expected { "expected reward" } else { "reward" };
+    page.table(&["", "architecture", value], &rows);
+    page.raw("</details>\n");
+}
+
+/// What went on from a stage (from 0) to the next.
+pub(super) struct BeamEntry {
+    pub stage: u64,
+    pub arch: Option<Arch>,
+    pub reward: f64,
+}
+
+/// All entries of all beams.
+pub(super) fn beam_entries(data: &RunData) -> Vec<BeamEntry> {
+    let mut all = Vec::new();
+    for beam in data.events.iter().filter(|event| event.kind == "beam") {
         let stage = beam.detail.get("stage").and_then(Value::as_u64).unwrap_or_default();
         let entries = beam.detail.get("entries").and_then(Value::as_array);
-        for entry in entries.into_iter().flatten() {
-            let arch: Option<Arch> =
-                entry.get("arch").and_then(|arch| serde_json::from_value(arch.clone()).ok());
-            let reward = entry.get("reward").and_then(Value::as_f64).unwrap_or(f64::NAN);
-            rows.push(vec![
-                format!("after stage {}", stage + 1),
-                arch.map_or_else(|| "–".to_owned(), |arch| arch.named()),
-                Numbers::of(&data.plan).score(reward),
-            ]);
-        }
+        all.extend(entries.into_iter().flatten().map(|entry| BeamEntry {
+            stage,
+            arch: entry.get("arch").and_then(|arch| serde_json::from_value(arch.clone()).ok()),
+            reward: entry.get("reward").and_then(Value::as_f64).unwrap_or(f64::NAN),
+        }));
     }
-    page.table(&["", "architecture", "reward"], &rows);
-    page.raw("</details>\n");
+    all
 }

@@ -8,6 +8,7 @@ use autogan_strategies::{
     Fidelity, Fitted, ModelKind, Observation, Problem, Query, Space, StrategyError, Surrogate,
 };
 
+use super::architecture::beam_entries;
 use super::believed::{FEWEST, effects};
 use super::format::Numbers;
 use super::page::Page;
@@ -70,6 +71,28 @@ fn told(
     best(page, data, (fitted, space), (stage, children));
 }
 
+/// All architectures that a stage can draw: with one level all that are allowed, else those that begin as children or beams
+/// do.
+fn drawable(data: &RunData, stage: usize, children: &BTreeSet<&Arch>) -> Vec<Arch> {
+    let allowed = data.plan.allowed.as_ref();
+    if data.plan.grow_at.iter().all(|&at| at == 0) {
+        let all = Arch::enumerate(stage);
+        return all.filter(|arch| allowed.is_none_or(|budget| budget.allows(arch))).collect();
+    }
+    let beam = beam_entries(data).into_iter().filter(|entry| entry.stage + 1 == stage as u64);
+    let of_beam = beam.filter_map(|entry| entry.arch).map(|arch| arch.cells().to_vec());
+    let of_children = children.iter().map(|arch| arch.cells()[..stage].to_vec());
+    let begins: BTreeSet<Vec<CellArch>> = of_children.chain(of_beam).collect();
+    let ends = begins.into_iter().flat_map(|begin| {
+        let cells: Vec<CellArch> = match allowed {
+            Some(budget) => budget.cells_after(&begin),
+            None => CellArch::enumerate(stage).collect(),
+        };
+        cells.into_iter().map(move |cell| [&begin[..], &[cell]].concat())
+    });
+    ends.filter_map(|cells| Arch::new(cells).ok()).collect()
+}
+
 /// The architectures of which the most is expected, among those that the stage can draw.
 fn best(
     page: &mut Page,
@@ -79,16 +102,8 @@ fn best(
 ) {
     let numbers = Numbers::of(&data.plan);
     let known: BTreeSet<&Arch> = children.iter().map(|(arch, _)| arch).collect();
-    let begins: BTreeSet<&[CellArch]> = known.iter().map(|arch| &arch.cells()[..stage]).collect();
-    let all = begins.into_iter().flat_map(|begin| {
-        let cells: Vec<CellArch> = match &data.plan.allowed {
-            Some(budget) => budget.cells_after(begin),
-            None => CellArch::enumerate(stage).collect(),
-        };
-        cells.into_iter().map(move |cell| [begin, &[cell]].concat())
-    });
-    let mut valued: Vec<(f64, Arch)> = all
-        .filter_map(|cells| Arch::new(cells).ok())
+    let mut valued: Vec<(f64, Arch)> = drawable(data, stage, &known)
+        .into_iter()
         .filter_map(|arch| Some((fitted.mean(&space.point(&arch)?), arch)))
         .collect();
     valued.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -102,8 +117,8 @@ fn best(
     let child = valued.iter().find(|(_, arch)| known.contains(arch));
     let gain = match valued.first().zip(child) {
         Some((best, child)) if best.1 != child.1 => format!(
-            " The first was never a child. It is expected to score {} more than the best child: so much could going on bring, \
-             if the model is right.",
+            " The first was never a child. It is expected to score {} more than the best child. If the model is right, going \
+             on could gain this much.",
             numbers.score(best.0 - child.0)
         ),
         _ => " The first was a child: the model expects nothing of going on.".to_owned(),

@@ -15,9 +15,10 @@ use super::rules::Rules;
 use super::{JUDGED, PICKED, arm};
 use crate::error::Result;
 
-/// What is added to the seed of a search for the trainings that pick, and for those that judge: no search has these seeds.
-const PICKING: u64 = 20_000;
-const JUDGING: u64 = 40_000;
+/// What is added to the seed of a search for the trainings that pick, and for those that judge. No search has these seeds:
+/// those of the trainings of a strategy are below 2³².
+const PICKING: u64 = 1 << 33;
+const JUDGING: u64 = 1 << 34;
 
 /// Images and scorer, loaded once.
 pub(super) struct Judge {
@@ -29,6 +30,12 @@ pub(super) struct Judge {
 
 /// The scores of a training: Fréchet distance and Inception Score; `None` where its networks diverged.
 pub(super) type Scores = Option<(f64, f64)>;
+
+/// The seeds of the trainings that judge the winner of the search with this seed.
+fn judging(seed: u64) -> std::ops::Range<u64> {
+    let first = JUDGING + seed * JUDGED as u64;
+    first..first + JUDGED as u64
+}
 
 impl Judge {
     /// The best of the first architectures by a training of each, with the seed of the search plus [`PICKING`]; the first of
@@ -47,9 +54,7 @@ impl Judge {
 
     /// The trainings by which a winner is judged. `None` when it is stopped.
     pub fn judge(&self, arch: &Arch, seed: u64, stop: &AtomicBool) -> Result<Option<Vec<Scores>>> {
-        let first = JUDGING + seed * JUDGED as u64;
-        let seeds = first..first + JUDGED as u64;
-        seeds.map(|seed| self.train(arch, seed, stop)).collect()
+        judging(seed).map(|seed| self.train(arch, seed, stop)).collect()
     }
 
     /// `None` when it is stopped.
@@ -84,5 +89,23 @@ impl Reporter<TrainingEvent> for Last {
         if let TrainingEvent::Measured { score, .. } = event {
             self.0 = score.frechet.map(|frechet| (frechet, score.is));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{ROUNDS, Round};
+    use super::*;
+
+    #[test]
+    fn no_two_trainings_of_all_rounds_share_a_seed_and_none_is_that_of_a_search() {
+        let seeds: Vec<u64> =
+            (1..=ROUNDS).flat_map(|number| Round::new(number).unwrap().seeds()).collect();
+        let judging = seeds.iter().flat_map(|seed| judging(*seed));
+        let all: Vec<u64> = seeds.iter().map(|seed| seed + PICKING).chain(judging).collect();
+        assert!(all.iter().all(|seed| *seed > u64::from(u32::MAX)));
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 }

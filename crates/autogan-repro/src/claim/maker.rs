@@ -13,6 +13,7 @@ use autogan_search::{
     Sources, StrategySearch, TrainingInputs,
 };
 use autogan_space::Arch;
+use autogan_table::Origin;
 use candle_core::Device;
 
 use super::judge::Judge;
@@ -69,18 +70,40 @@ impl ClaimMaker {
         let images = sources.images(&config.data, config.side()).map_err(|source| {
             ReproError::Images { dataset: config.data.dataset.clone(), option: "--data", source }
         })?;
+        if images.len() != rules.training_images {
+            return Err(ReproError::Claim {
+                what: "the training images of CIFAR-10",
+                expected: format!(
+                    "{}, the first of all; name their folder with --data",
+                    rules.training_images
+                ),
+                found: images.len().to_string(),
+            });
+        }
         let extractor = sources.scorer(&config.score.scorer, &Device::Cpu)?;
         let judge =
             Judge { images: Arc::new(images), extractor, known: KnownReals::default(), rules };
         Ok(Self { judge, prices, data, runs })
     }
 
+    /// What the searches and trainings are made on.
+    pub fn origin(&self) -> Origin {
+        let Judge { images, extractor, .. } = &self.judge;
+        Origin {
+            dataset: "cifar10".into(),
+            images: images.len(),
+            images_sha256: images.content_hash(),
+            scorer: extractor.name().to_owned(),
+            scorer_sha256: extractor.weights_sha256().map(str::to_owned),
+        }
+    }
+
     /// Carries out what is missing of a round, whose file lies in `dir`, on so many threads, until `stop` is set. Each row is
     /// written when it is finished, and told to `tell`.
     ///
     /// # Errors
-    /// When a search fails for another reason than divergence, or a file cannot be written. The other threads stop then
-    /// too.
+    /// When a search fails for another reason than divergence, or a file cannot be written. The other threads finish their
+    /// present search first.
     pub fn make(
         &self,
         round: Round,
@@ -139,7 +162,7 @@ impl ClaimMaker {
             // What found nothing counts like networks that diverged.
             None => Some(vec![None; JUDGED]),
         };
-        let price = arm.price(self.judge.images.len(), (&self.judge.rules, &self.prices))?;
+        let price = arm.price((&self.judge.rules, &self.prices))?;
         // A millisecond and a hundredth are all that these are good for.
         let rounded = |value: f64, by: f64| (value * by).round() / by;
         let (price, seconds) = (rounded(price, 100.0), rounded(seconds, 1000.0));
@@ -161,7 +184,8 @@ impl ClaimMaker {
         };
         let results = Results::new(&self.runs.join(format!("round{}", round.number())));
         let name = format!("{}-s{seed}", arm.name());
-        if results.seconds(&name)?.is_none() && results.diverged(&name)?.is_none() {
+        check_config(&results.dir(&name), &RunConfig::Search(Box::new(config.clone())))?;
+        if top(&results, &name)?.is_none() && results.diverged(&name)?.is_none() {
             let ended = self.search(&results, &name, config, stop);
             match ended {
                 Err(ReproError::Search(SearchError::Diverged { .. })) => {}
@@ -170,12 +194,15 @@ impl ClaimMaker {
                 Ok(Outcome::Finished) => {}
             }
         }
-        let Some(seconds) = results.seconds(&name)? else {
-            return Ok(Some((Vec::new(), 0.0)));
-        };
-        let file = RunDir::open(&results.dir(&name))?.arch()?;
-        let top = file.map(|file| file.top).unwrap_or_default();
-        Ok(Some((top.into_iter().map(|found| found.arch).collect(), seconds)))
+        match top(&results, &name)? {
+            Some(found) => Ok(Some(found)),
+            None if results.diverged(&name)?.is_some() => Ok(Some((Vec::new(), 0.0))),
+            None => Err(ReproError::Claim {
+                what: "the result of a search that ended",
+                expected: format!("an arch.json in {}", results.dir(&name).display()),
+                found: "none; remove this folder to search anew".into(),
+            }),
+        }
     }
 
     /// Carries a search out in its run directory, or goes on with it.
@@ -187,7 +214,6 @@ impl ClaimMaker {
         stop: &AtomicBool,
     ) -> Result<Outcome> {
         let path = results.dir(name);
-        check_config(&path, &RunConfig::Search(Box::new(config.clone())))?;
         let images = Arc::clone(&self.judge.images);
         let extractor: Arc<dyn FeatureExtractor> = Arc::clone(&self.judge.extractor);
         let device = Device::Cpu;
@@ -200,6 +226,14 @@ impl ClaimMaker {
         let inputs = TrainingInputs { images, extractor, known, device };
         run::<StrategySearch>(&path, config, inputs, stop)
     }
+}
+
+/// What a finished search found, the best first, with the seconds that it took; `None` while it is not finished, or its result
+/// is gone.
+fn top(results: &Results, name: &str) -> Result<Option<(Vec<Arch>, f64)>> {
+    let Some(seconds) = results.seconds(name)? else { return Ok(None) };
+    let file = RunDir::open(&results.dir(name))?.arch()?;
+    Ok(file.map(|file| (file.top.into_iter().map(|found| found.arch).collect(), seconds)))
 }
 
 fn run<J: Job>(
@@ -233,10 +267,12 @@ mod tests {
         budget: 1.5,
         length: 4,
         images: 16,
+        training_images: 300,
         search: &[
             "derive.random=1",
             "strategy.at_once=1",
             "strategy.lengths=[2, 3, 4]",
+            "data.count=0",
             "model.gf=4",
             "model.df=4",
             "model.latent=4",
@@ -244,7 +280,17 @@ mod tests {
             "reward.batch=8",
             "derive.images=16",
         ],
+        controller: &[
+            "search.iterations=3",
+            "search.grow_at=[1, 2]",
+            "search.candidates=4",
+            "controller.steps=2",
+            "derive.candidates=4",
+            "derive.top_k=3",
+        ],
         shared: &[
+            "controller.policy=uniform",
+            "reward.metric=log_frechet",
             "search.iterations=3",
             "search.grow_at=[1, 2]",
             "search.candidates=4",
@@ -260,7 +306,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sources = cifar10(dir.path());
         let maker = ClaimMaker::by_rules(TINY, &sources, dir.path().join("runs")).unwrap();
-        let (round, go_on) = (Round::new(1, 16).unwrap(), AtomicBool::new(false));
+        let (round, go_on) = (Round::new(1).unwrap(), AtomicBool::new(false));
         for arm in Arm::ALL {
             let row = maker.row(round, 100, arm, &go_on).unwrap().unwrap();
             assert_eq!((row.seed, row.arm, row.trainings.len()), (100, arm, JUDGED));
@@ -276,5 +322,18 @@ mod tests {
             assert_eq!(run.join("arch.json").exists(), arm.known().is_none());
         }
         assert!(maker.row(round, 101, Arm::Led, &AtomicBool::new(true)).unwrap().is_none());
+        // A result that is lost is made again, and a search of another configuration is refused.
+        let lost = dir.path().join("runs/round1/jobs/random-early-s100/arch.json");
+        let known = std::fs::read(&lost).unwrap();
+        std::fs::remove_file(&lost).unwrap();
+        maker.found(round, 100, Arm::Early, &go_on).unwrap().unwrap();
+        assert_eq!(std::fs::read(&lost).unwrap(), known);
+        let other = Rules { budget: 2.0, ..TINY };
+        let maker = ClaimMaker::by_rules(other, &sources, dir.path().join("runs")).unwrap();
+        let error = maker.found(round, 100, Arm::Early, &go_on).unwrap_err().to_string();
+        assert!(error.contains("strategy.budget"), "{error}");
+        let few = Rules { training_images: 299, ..TINY };
+        let error = ClaimMaker::by_rules(few, &sources, dir.path().join("runs")).err().unwrap();
+        assert!(error.to_string().contains("expected 299"), "{error}");
     }
 }

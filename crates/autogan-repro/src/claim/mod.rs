@@ -1,4 +1,4 @@
-//! The claim: is the search of the new default better than random search, at the same price, on CIFAR-10?
+//! The claim: is the search of the proposed default better than random search, at the same price, on CIFAR-10?
 //!
 //! Everything that could be chosen after the fact is fixed here: the [arms](Arm), what a search may cost
 //! ([`Rules`]) by a [price list](Prices), the seeds of a [round](Round), how its winners are judged, the contrasts, the
@@ -26,6 +26,8 @@ pub use verdict::{Contrast, Verdict, verdict};
 pub const JUDGED: usize = 6;
 /// The architectures that a search on shared weights trains from scratch, to keep the best (section 3.3.3 of the paper).
 pub const PICKED: usize = 3;
+/// Searches of each arm in a round, each with a seed of its own.
+pub const SEARCHES: u64 = 16;
 /// The most rounds.
 pub const ROUNDS: u64 = 3;
 /// The level of significance of a contrast: 0.01 for all rounds together.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use autogan_config::SearchConfig;
+use autogan_config::{RewardMetric, SearchConfig};
 
 use super::{PICKED, Rules};
 use crate::error::{ReproError, Result};
@@ -37,7 +37,7 @@ impl Prices {
         let all = [prices.training, prices.shared, prices.image, prices.recalibration];
         match all.concat().iter().all(|price| price.is_finite() && *price > 0.0) {
             true => Ok(prices),
-            false => Err(ReproError::Prices("expected prices above 0".into())),
+            false => Err(ReproError::Prices(format!("expected numbers above 0, found {all:?}"))),
         }
     }
 
@@ -53,20 +53,30 @@ impl Prices {
 
     /// What a search on shared weights costs, without its final comparison with random architectures, which shows what it
     /// is worth but does not choose; with the trainings that pick among what it found.
-    pub fn of_supernet(&self, config: &SearchConfig, images: usize, rules: &Rules) -> f64 {
+    pub fn of_supernet(&self, config: &SearchConfig, rules: &Rules) -> f64 {
         let c = &config.search;
         let begins = [0, c.grow_at[0], c.grow_at[1], c.iterations];
-        let steps = (images.div_ceil(config.train.d_batch) / config.train.n_critic) as f64;
+        let steps = rules.training_images.div_ceil(config.train.d_batch) / config.train.n_critic;
         let children = (config.controller.steps * config.controller.children) as f64;
         let stages = (0..3).map(|stage| {
             let iterations = (begins[stage + 1] - begins[stage]) as f64;
             let candidates = if stage < 2 { c.candidates } else { config.derive.candidates };
             let scored = iterations * children + candidates as f64;
             let child = self.child(config, stage, config.reward.images);
-            iterations * c.shared_epochs as f64 * steps * self.shared[stage] + scored * child
+            iterations * c.shared_epochs as f64 * steps as f64 * self.shared[stage]
+                + scored * child
+                + self.reference(config, stage, rules)
         });
         let kept = config.derive.top_k as f64 * self.child(config, 2, config.derive.images);
         stages.sum::<f64>() + kept + PICKED as f64 * self.whole_training(rules)
+    }
+
+    /// The look at the training images with which a reward by a distance begins a stage.
+    fn reference(&self, config: &SearchConfig, stage: usize, rules: &Rules) -> f64 {
+        match config.reward.metric {
+            RewardMetric::Is => 0.0,
+            _ => rules.training_images as f64 * self.image[stage],
+        }
     }
 
     /// The score of a child.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autogan_files::atomic;
 use autogan_space::Arch;
 
-use super::{Arm, JUDGED, ROUNDS};
+use super::{Arm, JUDGED, ROUNDS, SEARCHES};
 use crate::error::{ReproError, Result};
 
 /// The columns of a round's file.
@@ -13,42 +13,35 @@ const COLUMNS: &str = "seed,arm,arch,price,seconds,frechet,is";
 /// What stands for the scores of a training whose networks diverged.
 const DIVERGED: &str = "diverged";
 
-/// A round: the searches of so many seeds.
+/// A round: the searches of [`SEARCHES`] seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
-    number: u64,
-    searches: u64,
-}
+pub struct Round(u64);
 
 impl Round {
-    /// The fewest and the most searches of an arm in a round.
-    pub const SEARCHES: std::ops::RangeInclusive<u64> = 16..=32;
-
-    /// A round with so many searches of each arm.
+    /// The round of this number, from 1.
     ///
     /// # Errors
-    /// When there is no such round, or it has too few or too many searches.
-    pub fn new(number: u64, searches: u64) -> Result<Self> {
-        let wrong = |what, expected: String, found: u64| {
-            Err(ReproError::Claim { what, expected, found: found.to_string() })
-        };
-        if !(1..=ROUNDS).contains(&number) {
-            return wrong("the round", format!("1 to {ROUNDS}"), number);
+    /// When there is no such round.
+    pub fn new(number: u64) -> Result<Self> {
+        let expected = format!("1 to {ROUNDS}");
+        match (1..=ROUNDS).contains(&number) {
+            true => Ok(Self(number)),
+            false => Err(ReproError::Claim {
+                what: "the number of the round",
+                expected,
+                found: number.to_string(),
+            }),
         }
-        if !Self::SEARCHES.contains(&searches) {
-            return wrong("the searches of a round", format!("{:?}", Self::SEARCHES), searches);
-        }
-        Ok(Self { number, searches })
     }
 
     /// The number, from 1.
     pub fn number(self) -> u64 {
-        self.number
+        self.0
     }
 
     /// The seeds of its searches.
     pub fn seeds(self) -> std::ops::Range<u64> {
-        100 * self.number..100 * self.number + self.searches
+        100 * self.0..100 * self.0 + SEARCHES
     }
 
     /// All searches of a seed come together, so that what is stopped early holds whole comparisons.
@@ -136,7 +129,7 @@ impl RoundFile {
     /// # Errors
     /// When the file cannot be read, or holds what is no row of this round.
     pub fn open(dir: &Path, round: Round) -> Result<Self> {
-        let path = dir.join(format!("round{}.csv", round.number));
+        let path = dir.join(format!("round{}.csv", round.0));
         let mut file = Self { path, round, rows: Vec::new() };
         match std::fs::read_to_string(&file.path) {
             Ok(text) => file.parse(&text)?,
@@ -228,19 +221,19 @@ mod tests {
 
     #[test]
     fn a_round_has_its_own_seeds_and_a_size() {
-        let round = Round::new(2, 16).unwrap();
-        assert_eq!(round.seeds(), 200..216);
-        assert_eq!(round.searches().len(), 16 * 6);
-        for (number, searches) in [(0, 16), (4, 16), (1, 15), (1, 33)] {
-            let error = Round::new(number, searches).unwrap_err().to_string();
-            assert!(error.contains("expected"), "{error}");
+        let round = Round::new(2).unwrap();
+        assert_eq!(round.seeds(), 200..200 + SEARCHES);
+        assert_eq!(round.searches().len(), SEARCHES as usize * 6);
+        for number in [0, 4] {
+            let error = Round::new(number).unwrap_err().to_string();
+            assert!(error.contains("expected 1 to 3"), "{error}");
         }
     }
 
     #[test]
     fn rows_come_in_any_order_and_are_kept_in_that_of_the_round() {
         let dir = tempfile::tempdir().unwrap();
-        let round = Round::new(1, 16).unwrap();
+        let round = Round::new(1).unwrap();
         let mut file = RoundFile::open(&dir.path().join("new"), round).unwrap();
         let none = Row { arch: None, trainings: vec![None; JUDGED], ..row(102, Arm::Early) };
         file.push(none.clone()).unwrap();
@@ -248,17 +241,15 @@ mod tests {
         file.push(row(100, Arm::HandMade)).unwrap();
         let again = RoundFile::open(&dir.path().join("new"), round).unwrap();
         assert_eq!(again.rows(), [row(100, Arm::HandMade), row(101, Arm::Led), none]);
-        assert_eq!(again.missing().len(), 16 * 6 - 3);
+        assert_eq!(again.missing().len(), SEARCHES as usize * 6 - 3);
         assert!(file.push(row(100, Arm::HandMade)).is_err(), "it is there");
         assert!(file.push(row(200, Arm::Led)).is_err(), "it is of another round");
-        let more = RoundFile::open(&dir.path().join("new"), Round::new(1, 20).unwrap()).unwrap();
-        assert_eq!(more.missing().len(), 20 * 6 - 3);
     }
 
     #[test]
     fn what_is_no_row_is_an_error_that_shows_it() {
         let dir = tempfile::tempdir().unwrap();
-        let round = Round::new(1, 16).unwrap();
+        let round = Round::new(1).unwrap();
         let line = row(100, Arm::Led).to_csv();
         for (text, part) in [
             (String::new(), "an empty file"),

@@ -4,7 +4,7 @@ use autogan_stats::{Difference, mean, mean_interval, sign_permutation};
 
 use super::{Arm, LEAST, LEVEL, Round, Row};
 
-/// The new default less another arm, in −ln of the Fréchet distance.
+/// The proposed default minus another arm, in −ln of the Fréchet distance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {
     /// The other arm.
@@ -32,7 +32,7 @@ pub struct Verdict {
     pub seeds: (usize, usize),
     /// The mean of each arm over these seeds, in −ln of the Fréchet distance, and of the Inception Score.
     pub means: Vec<(Arm, f64, f64)>,
-    /// The new default less each of the other searches and the hand-made network.
+    /// The proposed default minus each of the other searches and the hand-made network.
     pub contrasts: Vec<Contrast>,
 }
 
@@ -89,7 +89,7 @@ mod tests {
     use super::super::JUDGED;
     use super::*;
 
-    /// A round in which the new default is better by `gap`, with noise that has no mean.
+    /// A round in which the proposed default is better by `gap`, with noise that has no mean.
     fn rows(round: Round, gap: f64) -> Vec<Row> {
         let row = |(seed, arm): (u64, Arm)| {
             let noise = if seed % 2 == 0 { 0.05 } else { -0.05 };
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_clear_and_large_difference_holds() {
-        let round = Round::new(1, 16).unwrap();
+        let round = Round::new(1).unwrap();
         let found = verdict(round, &rows(round, 0.2));
         assert_eq!((found.seeds, found.holds()), ((16, 16), Some(true)));
         let contrast = &found.contrasts[0];
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_small_difference_or_no_difference_refutes_it() {
-        let round = Round::new(1, 16).unwrap();
+        let round = Round::new(1).unwrap();
         assert_eq!(verdict(round, &rows(round, 0.09)).holds(), Some(false), "clear but small");
         assert_eq!(verdict(round, &rows(round, 0.0)).holds(), Some(false));
         let mut one = rows(round, 0.2);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn half_a_round_says_nothing_and_a_diverged_training_is_the_worst() {
-        let round = Round::new(1, 16).unwrap();
+        let round = Round::new(1).unwrap();
         let mut all = rows(round, 0.2);
         all[0].trainings[0] = None;
         let found = verdict(round, &all);
