@@ -2,12 +2,12 @@
 """Measures how well rewards on shared weights order architectures trained from scratch, for several settings.
 
     cargo build --release --package autogan-cli
-    python3 scripts/measure_rewards.py target/release/autogan --data cifar-10-batches-bin --out rewards
+    python3 scripts/measure_rewards.py target/release/autogan --data cifar-10-batches-bin
 
 All 36 architectures of one cell are scored on supernets that are trained on even draws, with each setting of the reward
 and with each seed; the order of the scores in the last iteration is compared with that of −ln of the Fréchet distance
 after 300 iterations from scratch (Spearman). For CIFAR-10 these come from the table (--shards), for the embedded shapes
-180 trainings are made first. Everything that is finished is kept in OUT (scratch-shapes.csv, rewards.csv); the same
+180 trainings are made first. Everything that is finished is kept in OUT (models/rewards: scratch-shapes.csv, rewards.csv); the same
 command goes on, and prints the table at its end. --at-once runs so many programs with one thread each.
 """
 
@@ -135,7 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--data", help="directory of CIFAR-10's files")
-    parser.add_argument("--out", type=pathlib.Path, default="rewards")
+    parser.add_argument("--out", type=pathlib.Path, default="models/rewards")
     parser.add_argument("--shards", default="models/table/shards")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=2)
