@@ -85,13 +85,7 @@ impl TableMaker {
             Ok(Arc::new(images.map_err(SearchError::from)?.into_owned()))
         };
         let extractor = sources.scorer(&config.score.scorer, &Device::Cpu)?;
-        let origin = Origin {
-            dataset: config.data.dataset.clone(),
-            images: images.len(),
-            images_sha256: images.content_hash(),
-            scorer: extractor.name().to_owned(),
-            scorer_sha256: extractor.weights_sha256().map(str::to_owned),
-        };
+        let origin = origin(&config.data.dataset, &images, &*extractor);
         Ok(Self {
             images: [at(1)?, at(2)?, at(3)?],
             extractor,
@@ -171,6 +165,17 @@ impl TableMaker {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// What trainings are made on, and what scores them.
+pub(crate) fn origin(dataset: &str, images: &Images, extractor: &dyn FeatureExtractor) -> Origin {
+    Origin {
+        dataset: dataset.to_owned(),
+        images: images.len(),
+        images_sha256: images.content_hash(),
+        scorer: extractor.name().to_owned(),
+        scorer_sha256: extractor.weights_sha256().map(str::to_owned),
     }
 }
 

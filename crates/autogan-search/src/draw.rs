@@ -150,7 +150,7 @@ impl Search {
                 let best = self.best_seen(m / 2)?;
                 best.iter().map(|arch| self.draw_of(arch)).collect::<Result<_>>()?
             }
-            _ => Vec::new(),
+            CandidatesFrom::Policy | CandidatesFrom::Model => Vec::new(),
         };
         for draw in drawn {
             if draws.len() < m && (!self.config.search.distinct || !draws.contains(&draw)) {

@@ -4,17 +4,12 @@
 use autogan_rl::{Candidate, RewardValue};
 use autogan_run::Expectation;
 use autogan_space::Arch;
-use autogan_strategies::{
-    Fidelity, ModelKind, Observation, Point, Problem, Query, Space, Surrogate,
-};
+use autogan_strategies::{Point, ScoreLevel, Space, Surrogate};
 
 use crate::config::{CandidatesFrom, Pick};
 use crate::derivation::Derivation;
 use crate::error::{Result, SearchError};
 use crate::search::Search;
-
-/// Steps in which the model's hyperparameters are looked for.
-const STEPS: usize = 100;
 
 /// Architectures with their rewards, all scored in the same way.
 type Scored = [(Arch, f64)];
@@ -28,29 +23,17 @@ impl Expected {
     /// A model of architectures with so many cells. It is fitted to the rewards of children, and to those of rankings,
     /// which need not have the same unit; it expects rewards of the last ranking. Those without any entry are left out.
     fn of(cells: usize, children: &Scored, rankings: &[&Scored]) -> Result<Self> {
-        let rankings = rankings.iter().map(|ranking| ("ranking", true, *ranking));
-        let levels = [("children", false, children)].into_iter().chain(rankings);
-        let levels: Vec<_> = levels.filter(|(_, _, scored)| !scored.is_empty()).collect();
-        // The costs only say which comes last.
-        let fidelity = |(&(name, continues, _), at): (&(&str, bool, &Scored), u8)| Fidelity {
-            name: name.into(),
-            cost: at.into(),
-            continues,
-        };
-        let fidelities = levels.iter().zip(1..).map(fidelity).collect();
         let space = Space::of_archs(cells);
-        let problem = Problem { space: space.clone(), fidelities, budget: 1.0 };
-        let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
-        // Each score has latents of its own, so that none is a length of another.
-        let mut repeat = 0;
-        for (fidelity, (_, _, scored)) in levels.into_iter().enumerate() {
-            for (arch, reward) in scored {
-                let query = Query { point: point(&space, arch)?, fidelity, repeat };
-                model.tell(&Observation { query, value: Some(*reward), cost: 1.0 })?;
-                repeat += 1;
-            }
-        }
-        model.climb(STEPS)?;
+        let points = |scored: &Scored| -> Result<Vec<(Point, f64)>> {
+            scored.iter().map(|(arch, reward)| Ok((point(&space, arch)?, *reward))).collect()
+        };
+        let children = points(children)?;
+        let rankings: Vec<_> = rankings.iter().map(|one| points(one)).collect::<Result<_>>()?;
+        let own = ScoreLevel { name: "children", shares_unit: false, scores: &children };
+        let levels =
+            rankings.iter().map(|scores| ScoreLevel { name: "ranking", shares_unit: true, scores });
+        let levels: Vec<_> = std::iter::once(own).chain(levels).collect();
+        let model = Surrogate::of_scores(space.clone(), &levels)?;
         Ok(Self { model })
     }
 

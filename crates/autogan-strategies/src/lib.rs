@@ -41,7 +41,8 @@ pub use led::LedHalving;
 pub use ledger::Ledger;
 pub use local_search::LocalSearch;
 pub use model::{
-    Among, Effects, Fitted, GaussianFit, ModelKind, Normal, RidgeFit, Surrogate, SurrogateState,
+    Among, Effects, Fitted, GaussianFit, ModelKind, Normal, RidgeFit, ScoreLevel, Surrogate,
+    SurrogateState,
 };
 pub use random::Random;
 pub use random_model::RandomModel;

@@ -162,19 +162,19 @@ fn best(page: &mut Page, (fitted, space): (&Fitted, &Space), data: &RunData) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use autogan_config::{Configuration, SearchConfig};
     use autogan_run::{Event, Host, RunDir, RunWriter, Trial};
 
     use super::*;
 
-    /// A training that has ended: its number, its architecture, its length, its value.
-    fn trained(step: u32, arch: &Arch, length: u32, score: f64) -> Trial {
+    /// An architecture that was scored: its kind, its step and iteration, its score.
+    pub fn trial(kind: TrialKind, (step, iteration): (u32, u32), arch: &Arch, score: f64) -> Trial {
         Trial {
             tick: step.into(),
-            kind: TrialKind::Trained,
-            stage: 2,
-            iteration: length,
+            kind,
+            stage: arch.stage() as u32,
+            iteration,
             step,
             arch: arch.clone(),
             named: arch.named(),
@@ -202,12 +202,12 @@ mod tests {
         let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
         let arch = Arch::nth(2, 5).unwrap();
         // The first training stays short; a second one, with a seed of its own, goes to the end at once.
-        writer.trial(&trained(0, &arch, short, -5.0)).unwrap();
+        writer.trial(&trial(TrialKind::Trained, (0, short), &arch, -5.0)).unwrap();
         let json = r#"{"step":1,"repeat":1}"#.to_owned();
         writer.event(&Event { tick: 1, kind: "repeat".into(), json, seconds: 1.0 }).unwrap();
-        writer.trial(&trained(1, &arch, whole, -3.0)).unwrap();
+        writer.trial(&trial(TrialKind::Trained, (1, whole), &arch, -3.0)).unwrap();
         // The first goes on.
-        writer.trial(&trained(2, &arch, whole, -3.5)).unwrap();
+        writer.trial(&trial(TrialKind::Trained, (2, whole), &arch, -3.5)).unwrap();
         writer.finish().unwrap();
         let data = RunData::read(&dir);
         assert!(data.problems.is_empty(), "{:?}", data.problems);

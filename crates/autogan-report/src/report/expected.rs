@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 
 use autogan_space::{Arch, CellArch};
-use autogan_strategies::{
-    Fidelity, Fitted, ModelKind, Observation, Problem, Query, Space, StrategyError, Surrogate,
-};
+use autogan_strategies::{Fitted, ScoreLevel, Space, StrategyError, Surrogate};
 
 use super::architecture::beam_entries;
 use super::believed::{FEWEST, effects};
@@ -33,22 +31,11 @@ pub(super) fn write(page: &mut Page, data: &RunData) {
 }
 
 fn model(cells: usize, children: &[(Arch, f64)]) -> Result<Surrogate, StrategyError> {
-    let score = Fidelity { name: "score".into(), cost: 1.0, continues: true };
     let space = Space::of_archs(cells);
     let points = children.iter().filter_map(|(arch, value)| Some((space.point(arch)?, *value)));
-    let seen: Vec<Observation> = points
-        .enumerate()
-        .map(|(repeat, (point, value))| Observation {
-            query: Query { point, fidelity: 0, repeat },
-            value: Some(value),
-            cost: 1.0,
-        })
-        .collect();
-    let problem = Problem { space, fidelities: vec![score], budget: f64::MAX };
-    let mut model = Surrogate::new(problem, ModelKind::Ridge)?;
-    seen.iter().try_for_each(|one| model.tell(one))?;
-    model.fitted()?;
-    Ok(model)
+    let scores: Vec<_> = points.collect();
+    let level = ScoreLevel { name: "children", shares_unit: false, scores: &scores };
+    Surrogate::of_scores(space, &[level])
 }
 
 fn told(
@@ -132,9 +119,10 @@ fn best(
 #[cfg(test)]
 mod tests {
     use autogan_config::{Configuration, SearchConfig};
-    use autogan_run::{Host, RunDir, RunWriter, Trial, TrialKind};
+    use autogan_run::{Host, RunDir, RunWriter, TrialKind};
     use autogan_space::Upsample;
 
+    use super::super::believed::tests::trial;
     use super::*;
 
     /// A run whose children of stage 1 score by their upsampling alone: bilinear 2, the others 1.
@@ -146,24 +134,7 @@ mod tests {
         let mut writer = RunWriter::start(dir.clone(), lock).unwrap();
         for (tick, arch) in Arch::enumerate(0).step_by(2).take(children).enumerate() {
             let score = if arch.cells()[0].upsample == Upsample::Bilinear { 2.0 } else { 1.0 };
-            let trial = Trial {
-                tick: tick as u64,
-                kind: TrialKind::Controller,
-                stage: 0,
-                iteration: 0,
-                step: tick as u32,
-                named: arch.named(),
-                arch,
-                score,
-                spread: 0.0,
-                entropy: None,
-                advantage: None,
-                baseline: None,
-                params: 1,
-                macs: 1,
-                seconds: 1.0,
-                reward: Some(score),
-            };
+            let trial = trial(TrialKind::Controller, (tick as u32, 0), &arch, score);
             writer.trial(&trial).unwrap();
         }
         writer.finish().unwrap();

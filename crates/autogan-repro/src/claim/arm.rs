@@ -107,12 +107,13 @@ impl Arm {
         if self.known().is_some() {
             return Ok(None);
         }
+        let supernet = if self.shares_weights() { rules.supernet } else { &[] };
         let own = match self {
             Arm::Controller => rules.controller,
             Arm::Shared => rules.shared,
             _ => &[],
         };
-        let all = SIZES.iter().chain(rules.search).chain(own);
+        let all = SIZES.iter().chain(rules.search).chain(supernet).chain(own);
         let settings: Vec<String> = all.map(|text| (*text).to_owned()).collect();
         let mut config = SearchConfig::preset("quick", &settings)?;
         config.seed = seed;

@@ -21,6 +21,7 @@ use super::{Arm, JUDGED, Prices, Round, RoundFile, Row, Rules};
 use crate::error::{ReproError, Result};
 use crate::results::Results;
 use crate::runner::{check_config, open_job};
+use crate::table::origin;
 use crate::threads::on_each;
 
 /// Longest time between two checkpoints of a search.
@@ -88,14 +89,7 @@ impl ClaimMaker {
 
     /// What the searches and trainings are made on.
     pub fn origin(&self) -> Origin {
-        let Judge { images, extractor, .. } = &self.judge;
-        Origin {
-            dataset: "cifar10".into(),
-            images: images.len(),
-            images_sha256: images.content_hash(),
-            scorer: extractor.name().to_owned(),
-            scorer_sha256: extractor.weights_sha256().map(str::to_owned),
-        }
+        origin("cifar10", &self.judge.images, &*self.judge.extractor)
     }
 
     /// Carries out what is missing of a round, whose file lies in `dir`, on so many threads, until `stop` is set. Each row is
@@ -259,6 +253,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prices::SupernetWork;
     use super::*;
     use crate::table::tests::cifar10;
 
@@ -280,7 +275,7 @@ mod tests {
             "reward.batch=8",
             "derive.images=16",
         ],
-        controller: &[
+        supernet: &[
             "search.iterations=3",
             "search.grow_at=[1, 2]",
             "search.candidates=4",
@@ -288,18 +283,23 @@ mod tests {
             "derive.candidates=4",
             "derive.top_k=3",
         ],
-        shared: &[
-            "controller.policy=uniform",
-            "reward.metric=log_frechet",
-            "search.iterations=3",
-            "search.grow_at=[1, 2]",
-            "search.candidates=4",
-            "controller.steps=2",
-            "derive.candidates=4",
-            "derive.top_k=3",
-        ],
+        controller: &[],
+        shared: &["controller.policy=uniform", "reward.metric=log_frechet"],
         training: &["model.gf=4", "model.df=4", "model.latent=4", "score.batch=8"],
     };
+
+    /// What a search on shared weights did is what it pays for, beside the comparison at its end.
+    fn is_priced(maker: &ClaimMaker, arm: Arm) {
+        let by = (&maker.judge.rules, &maker.prices);
+        let config = arm.search(100, &maker.data, by).unwrap().unwrap();
+        let work = SupernetWork::of(&config, by.0);
+        let results = Results::new(&maker.runs.join("round1"));
+        let did = results.search(&format!("{}-s100", arm.name())).unwrap().unwrap();
+        let compared = config.derive.random * config.derive.images;
+        assert_eq!(work.images.iter().sum::<f64>(), (did.scored - compared as u64) as f64);
+        let epochs: usize = work.epochs.iter().sum();
+        assert_eq!((epochs * by.0.training_images) as u64, did.trained);
+    }
 
     #[test]
     fn every_arm_gives_a_row_and_gives_it_again() {
@@ -317,6 +317,9 @@ mod tests {
                 // The search is finished: its winner is judged by the same trainings.
                 let again = maker.row(round, 100, arm, &go_on).unwrap().unwrap();
                 assert_eq!((again.arch, again.trainings), (row.arch, row.trainings), "{arm:?}");
+            }
+            if arm.shares_weights() {
+                is_priced(&maker, arm);
             }
             let run = dir.path().join("runs/round1/jobs").join(format!("{}-s100", arm.name()));
             assert_eq!(run.join("arch.json").exists(), arm.known().is_none());

@@ -51,38 +51,58 @@ impl Prices {
         self.image[2] / self.training[2]
     }
 
-    /// What a search on shared weights costs, without its final comparison with random architectures, which shows what it
-    /// is worth but does not choose; with the trainings that pick among what it found.
+    /// What a search on shared weights costs, with the trainings that pick among what it found.
     pub fn of_supernet(&self, config: &SearchConfig, rules: &Rules) -> f64 {
+        let work = SupernetWork::of(config, rules);
+        let stages = (0..3).map(|stage| {
+            (work.epochs[stage] * work.steps) as f64 * self.shared[stage]
+                + (work.images[stage] + work.reference) * self.image[stage]
+                + work.recalibrations[stage] * self.recalibration[stage]
+        });
+        stages.sum::<f64>() + PICKED as f64 * self.whole_training(rules)
+    }
+}
+
+/// What a search on shared weights does in each stage, without its final comparison with random architectures: that shows
+/// what the result is worth, but does not choose.
+#[derive(Debug, PartialEq)]
+pub(super) struct SupernetWork {
+    /// Epochs of shared training.
+    pub epochs: [usize; 3],
+    /// G iterations of an epoch.
+    pub steps: usize,
+    /// Images that are generated and scored.
+    pub images: [f64; 3],
+    /// Batches from which statistics of batch norm are measured.
+    pub recalibrations: [f64; 3],
+    /// Training images that a reward by a distance looks at when a stage begins.
+    pub reference: f64,
+}
+
+impl SupernetWork {
+    pub fn of(config: &SearchConfig, rules: &Rules) -> Self {
         let c = &config.search;
         let begins = [0, c.grow_at[0], c.grow_at[1], c.iterations];
-        let steps = rules.training_images.div_ceil(config.train.d_batch) / config.train.n_critic;
-        let children = (config.controller.steps * config.controller.children) as f64;
-        let stages = (0..3).map(|stage| {
-            let iterations = (begins[stage + 1] - begins[stage]) as f64;
-            let candidates = if stage < 2 { c.candidates } else { config.derive.candidates };
-            let scored = iterations * children + candidates as f64;
-            let child = self.child(config, stage, config.reward.images);
-            iterations * c.shared_epochs as f64 * steps as f64 * self.shared[stage]
-                + scored * child
-                + self.reference(config, stage, rules)
-        });
-        let kept = config.derive.top_k as f64 * self.child(config, 2, config.derive.images);
-        stages.sum::<f64>() + kept + PICKED as f64 * self.whole_training(rules)
-    }
-
-    /// The look at the training images with which a reward by a distance begins a stage.
-    fn reference(&self, config: &SearchConfig, stage: usize, rules: &Rules) -> f64 {
-        match config.reward.metric {
-            RewardMetric::Is => 0.0,
-            _ => rules.training_images as f64 * self.image[stage],
+        let iterations: [usize; 3] = std::array::from_fn(|at| begins[at + 1] - begins[at]);
+        let children = config.controller.steps * config.controller.children;
+        let ranked = [c.candidates, c.candidates, config.derive.candidates];
+        let kept = [0, 0, config.derive.top_k];
+        let scored = |stage: usize| iterations[stage] * children + ranked[stage];
+        let images = |stage: usize| {
+            scored(stage) * config.reward.images + kept[stage] * config.derive.images
+        };
+        let batches =
+            |stage: usize| (scored(stage) + kept[stage]) * config.reward.recalibrate_batches;
+        Self {
+            epochs: iterations.map(|count| count * c.shared_epochs),
+            steps: rules.training_images.div_ceil(config.train.d_batch) / config.train.n_critic,
+            images: std::array::from_fn(|stage| images(stage) as f64),
+            recalibrations: std::array::from_fn(|stage| batches(stage) as f64),
+            reference: match config.reward.metric {
+                RewardMetric::Is => 0.0,
+                _ => rules.training_images as f64,
+            },
         }
-    }
-
-    /// The score of a child.
-    fn child(&self, config: &SearchConfig, stage: usize, images: usize) -> f64 {
-        let batches = config.reward.recalibrate_batches as f64;
-        images as f64 * self.image[stage] + batches * self.recalibration[stage]
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Rules {
     pub training_images: usize,
     /// What searches change in the preset `quick`, beside the sizes of the table.
     pub search: &'static [&'static str],
+    /// What searches on shared weights change besides.
+    pub supernet: &'static [&'static str],
     /// What the paper's controller changes besides.
     pub controller: &'static [&'static str],
     /// What random search with weight sharing changes besides.
@@ -36,18 +38,11 @@ impl Rules {
         ],
         // As much as the budget pays for. The controller keeps its reward and its dynamic reset; random search has the reward
         // that is the endpoint, and pays for the look at the training images that it needs.
-        controller: &[
-            "search.iterations=14",
-            "search.grow_at=[3, 6]",
-            "controller.steps=14",
-            "reward.images=500",
-        ],
+        supernet: &["search.iterations=14", "search.grow_at=[3, 6]", "reward.images=500"],
+        controller: &["controller.steps=14"],
         shared: &[
-            "search.iterations=14",
-            "search.grow_at=[3, 6]",
             "controller.steps=12",
             "controller.policy=uniform",
-            "reward.images=500",
             "reward.metric=log_frechet",
             "reset.enabled=false",
         ],

@@ -25,7 +25,7 @@ use crate::error::{Result, StrategyError};
 use crate::model::data::Data;
 use crate::model::hyper::{Hyper, Prior};
 use crate::space::{Point, Space};
-use crate::strategy::{Observation, Problem};
+use crate::strategy::{Fidelity, Observation, Problem, Query};
 
 pub use effects::Effects;
 pub use gaussian::GaussianFit;
@@ -37,6 +37,20 @@ const FEWEST: usize = 8;
 /// How many steps of hyperparameters are tried after an observation of a training; one more where the last of them is tried
 /// in both directions.
 const TRIES: usize = 12;
+
+/// Steps in which the hyperparameters of [`Surrogate::of_scores`] are looked for.
+const CLIMB: usize = 100;
+
+/// Scores that were taken in the same way, for [`Surrogate::of_scores`].
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreLevel<'a> {
+    /// What they are, such as `children`.
+    pub name: &'a str,
+    /// Whether they have the unit of the other levels of which this is true.
+    pub shares_unit: bool,
+    /// Points with their scores; a point may come several times.
+    pub scores: &'a [(Point, f64)],
+}
 
 /// A model of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +160,35 @@ impl Surrogate {
         let hyper = Hyper::new(&priors(&problem, kind)?);
         let state = SurrogateState { observations: Vec::new(), hyper, due: FEWEST };
         Ok(Self { kind, problem, state, fitted: OnceCell::new() })
+    }
+
+    /// A ridge model of scores that were taken one by one, each with its own noise: none goes on as another. It expects scores
+    /// of the last level. Levels without a score are left out.
+    ///
+    /// # Errors
+    /// When there is no score, a point is not of the space, or the model cannot be fitted.
+    pub fn of_scores(space: Space, levels: &[ScoreLevel<'_>]) -> Result<Self> {
+        let levels = || levels.iter().filter(|level| !level.scores.is_empty());
+        // The costs only say which comes last.
+        let fidelity = |(level, cost): (&ScoreLevel<'_>, u8)| Fidelity {
+            name: level.name.to_owned(),
+            cost: cost.into(),
+            continues: level.shares_unit,
+        };
+        let fidelities = levels().zip(1..).map(fidelity).collect();
+        let mut model =
+            Self::new(Problem { space, fidelities, budget: f64::MAX }, ModelKind::Ridge)?;
+        let mut repeat = 0;
+        for (fidelity, level) in levels().enumerate() {
+            for (point, value) in level.scores {
+                let query = Query { point: point.clone(), fidelity, repeat };
+                model.tell(&Observation { query, value: Some(*value), cost: 1.0 })?;
+                repeat += 1;
+            }
+        }
+        model.climb(CLIMB)?;
+        model.fitted()?;
+        Ok(model)
     }
 
     /// The model that [`Surrogate::state`] gave.
