@@ -108,11 +108,11 @@ fn best(
              on could gain this much.",
             numbers.score(best.0 - child.0)
         ),
-        _ => " The first was a child: the model expects nothing of going on.".to_owned(),
+        _ => " The first was a child: the model expects no gain from going on.".to_owned(),
     };
     page.note(&format!(
-        "The most is expected of these, of all architectures that the stage can draw; relative to the mean of an iteration, ± \
-         the standard deviation of the expectation.{gain}"
+        "Of all architectures that the stage can draw, the model expects the most of these. Expected scores are relative to the \
+         mean of an iteration; ± is the standard deviation of the expectation.{gain}"
     ));
 }
 
