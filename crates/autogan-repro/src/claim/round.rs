@@ -13,7 +13,7 @@ const COLUMNS: &str = "seed,arm,arch,price,seconds,frechet,is";
 /// What stands for the scores of a training whose networks diverged.
 const DIVERGED: &str = "diverged";
 
-/// A round: the searches of [`SEARCHES`] seeds.
+/// A round: the searches of one set of seeds, [`Self::seeds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Round(u64);
 
