@@ -8,6 +8,7 @@ mod bench;
 mod browser;
 mod check;
 mod cuda;
+mod fuzz;
 mod handover;
 mod tidy;
 
@@ -58,6 +59,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         rest: Vec<OsString>,
     },
+    /// Feed the readers with inputs that libFuzzer makes; needs a C++ compiler
+    Fuzz(fuzz::Args),
     /// Print where CUDA's toolkit is, as JSON; it is installed into a cache folder where there is none
     #[command(hide = true)]
     CudaToolkit,
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Check { cuda: false } => check::run(&root),
         Command::Check { cuda: true } => cuda::run(&root),
         Command::CheckBrowser(args) => browser::run(&root, &args),
+        Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::GpuCheck { rest } => gpu_check(&root, &rest),
         Command::CudaToolkit => cuda::build::print_toolkit(&root),
         Command::Tidy => tidy::run(&root),

@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use autogan_files::{Class, Kind, kind};
-use image::{DynamicImage, ImageError, ImageReader};
+use image::{DynamicImage, ImageError, ImageReader, Limits};
 use rayon::prelude::*;
 
 use crate::error::{DataError, Result};
@@ -20,6 +20,15 @@ const FORMATS: &str = "a whole PNG, JPEG, WebP, BMP, TIFF or PNM picture";
 
 /// Help where a file ends too early.
 const AGAIN: &str = "fetch or write the file again, or remove it";
+
+/// Bytes that a decoder may take, whatever the length of the file.
+const FREE: u64 = 64 << 20;
+
+/// Bytes that a decoder may take for each byte of the file: deflate, which PNG and TIFF use, makes at most 1,032 of one.
+const EXPANSION: u64 = 1100;
+
+/// Bytes that a decoder may take for the longest file.
+const MOST: u64 = 512 << 20;
 
 /// A decoded picture: planes `[3, height, width]`, u8 RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +50,10 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
     let refused = |expected: &str, found: String, help: &str| {
         DataError::content(source, expected, found, help)
     };
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map(|mut reader| {
+        reader.limits(limits(bytes.len()));
+        reader
+    });
     if let Some(format) = ends_too_early(bytes) {
         let found = format!("{} bytes, which end too early", bytes.len());
         return Err(refused(&format!("a whole {format} picture"), found, AGAIN));
@@ -71,6 +83,13 @@ pub fn decode(bytes: &[u8], source: &Path, drop_alpha: bool) -> Result<Picture> 
         }
     };
     Ok(Picture { width, height, planes: planes(&pixels) })
+}
+
+/// What decoding a file of so many bytes may take. A few bytes can announce a picture of gigabytes, which nobody means.
+fn limits(length: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(FREE.saturating_add(EXPANSION.saturating_mul(length as u64)).min(MOST));
+    limits
 }
 
 /// Width and height of an encoded picture as its header gives them, without decoding it; none where it gives none.
@@ -110,6 +129,12 @@ fn undecodable(bytes: &[u8], error: &ImageError) -> (String, &'static str) {
             (name.to_owned(), AGAIN)
         }
         (ImageError::Unsupported(_), Some(Kind { name, .. })) => (name.to_owned(), "remove it"),
+        (ImageError::Limits(_), _) => (
+            format!(
+                "{length} bytes that ask for more memory than a picture of that length needs ({error})"
+            ),
+            "save it as PNG with 8 bits a channel; do not trust it if it is not yours",
+        ),
         (ImageError::IoError(fault), _)
             if length > 0 && fault.kind() == std::io::ErrorKind::UnexpectedEof =>
         {
@@ -328,6 +353,22 @@ mod tests {
             let text = decode(&bytes, Path::new("a"), false).unwrap_err().to_string();
             assert!(text.contains("limit") || text.contains("too large"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_picture_of_one_colour_may_be_as_large_as_deflate_makes_it() {
+        let plain = |side: u32, format: ImageFormat| {
+            let picture: DynamicImage = RgbImage::from_pixel(side, side, Rgb([9, 9, 9])).into();
+            let mut bytes = Vec::new();
+            picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+            bytes
+        };
+        let whole = plain(5000, ImageFormat::Png);
+        assert_eq!(decode(&whole, Path::new("a.png"), false).unwrap().width, 5000);
+        // WebP writes a picture of one colour in a few bytes, whatever its size.
+        let tiny = plain(8000, ImageFormat::WebP);
+        let text = decode(&tiny, Path::new("a.webp"), false).unwrap_err().to_string();
+        assert!(text.contains("more memory") && text.contains("save it as PNG"), "{text}");
     }
 
     #[test]

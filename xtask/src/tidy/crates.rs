@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
         "files space stats config ops weights hub data nn onnx rl metrics run report search strategies table compare repro",
     ),
     rule("autogan-gpu-check", false, ""),
+    rule("autogan-fuzz", true, "files space config weights hub data nn onnx metrics run report"),
     rule(TESTING, true, "ops"),
     rule("xtask", false, ""),
 ];
