@@ -70,7 +70,8 @@ impl Fuzzer {
 
     /// Writes the seeds of every target to `folder/TARGET`, and tells the names of the targets.
     pub(super) fn write_seeds(&self, folder: &Path) -> Result<Vec<String>> {
-        let status = self.command("").env(SEEDS, folder).status();
+        // libFuzzer notes on stderr which sanitizers there are not.
+        let status = self.command("").env(SEEDS, folder).stderr(Stdio::null()).status();
         let status =
             status.with_context(|| format!("{} does not start", self.program.display()))?;
         if !status.success() {
