@@ -10,7 +10,10 @@ mod check;
 mod cuda;
 mod fuzz;
 mod handover;
+mod reproducible;
+mod sbom;
 mod tidy;
+mod vendored;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -64,8 +67,12 @@ enum Command {
     /// Print where CUDA's toolkit is, as JSON; it is installed into a cache folder where there is none
     #[command(hide = true)]
     CudaToolkit,
-    /// The rules that no compiler knows: crate boundaries, file headers and lengths
+    /// The rules that no compiler knows: crate boundaries, file headers and lengths, vendored files
     Tidy,
+    /// A bill of materials (CycloneDX) of each program; needs cargo-cyclonedx
+    Sbom(sbom::Args),
+    /// Build a program twice, in two folders, and compare the bytes; takes as long as two builds from nothing
+    Reproducible(reproducible::Args),
     /// A subcommand of the binary, with arguments that are its own to read, `--help` included.
     #[command(external_subcommand)]
     Autogan(Vec<OsString>),
@@ -89,6 +96,8 @@ fn main() -> ExitCode {
         Command::GpuCheck { rest } => gpu_check(&root, &rest),
         Command::CudaToolkit => cuda::build::print_toolkit(&root),
         Command::Tidy => tidy::run(&root),
+        Command::Sbom(args) => sbom::run(&root, &args),
+        Command::Reproducible(args) => reproducible::run(&root, &args),
     });
     result.unwrap_or_else(|error| {
         say(&format!("error: {error:#}"));

@@ -3,6 +3,7 @@
 //! - [`atomic`] replaces a file so that the old or the new content is there, whole.
 //! - [`Sha256`], [`sha256_file`] and [`hex`] hash and print.
 //! - [`safetensors`] writes the same bytes for the same tensors.
+//! - [`plain`] reads plain files of others, up to a size and inside of a folder.
 //! - [`pickle`] reads Python's pickles and executes nothing.
 //! - [`strided`] turns views of elements into rows.
 //! - [`kind`](fn@kind) tells what a file is that was not expected.
@@ -14,6 +15,7 @@ mod error;
 mod hash;
 mod kind;
 pub mod pickle;
+pub mod plain;
 pub mod safetensors;
 pub mod strided;
 

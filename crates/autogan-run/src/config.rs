@@ -52,8 +52,7 @@ impl RunDir {
 
 /// The text of `config.toml`; bytes that are not UTF-8 differ from what was written anyway.
 fn read_config(dir: &RunDir) -> Result<String> {
-    let path = dir.config_path();
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let bytes = dir.config_bytes()?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -8,14 +8,17 @@ use crate::checkpoint::Checkpoints;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::lock::{LOCK_FILE, RunLock};
+use crate::lock::{self, LOCK_FILE, RunLock};
 use crate::naming;
 use crate::scores_file::ScoresFile;
 use crate::sealed;
-use autogan_files::atomic;
+use crate::store::StoreReader;
+use autogan_files::{atomic, plain};
 
 const CONFIG_FILE: &str = "config.toml";
 const STORE_FILE: &str = "run.sqlite";
+/// Much more than a configuration has.
+const LARGEST_CONFIG: u64 = 1 << 20;
 /// Held while a number is given out, so that two runs started at once get two numbers.
 const NUMBERS_LOCK: &str = ".numbers.lock";
 
@@ -44,6 +47,8 @@ macro_rules! paths {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
     root: PathBuf,
+    /// Only what lies inside of this folder is read.
+    within: Option<PathBuf>,
 }
 
 impl RunDir {
@@ -110,7 +115,7 @@ impl RunDir {
         } else if !path.join(CONFIG_FILE).is_file() {
             "it has no config.toml"
         } else {
-            return Ok(RunDir { root: path.to_owned() });
+            return Ok(RunDir { root: path.to_owned(), within: None });
         };
         Err(Error::NotARun { path: path.to_owned(), why })
     }
@@ -120,13 +125,33 @@ impl RunDir {
     /// # Errors
     /// The file system's error; a directory that is not there holds no runs.
     pub fn list(runs: &Path) -> Result<Vec<RunDir>> {
+        RunDir::list_where(runs, |run| run)
+    }
+
+    /// As [`RunDir::list`]; of each run only what lies inside of `runs` is read, see [`RunDir::within`].
+    ///
+    /// # Errors
+    /// As [`RunDir::list`].
+    pub fn list_within(runs: &Path) -> Result<Vec<RunDir>> {
+        RunDir::list_where(runs, |run| run.within(runs))
+    }
+
+    fn list_where(runs: &Path, read: impl Fn(RunDir) -> RunDir) -> Result<Vec<RunDir>> {
         let paths = if_there(naming::entries(runs))?.unwrap_or_default();
-        let mut found: Vec<RunDir> = paths.iter().flat_map(|path| RunDir::open(path)).collect();
+        let mut found: Vec<RunDir> =
+            paths.iter().flat_map(|path| RunDir::open(path)).map(read).collect();
         found.sort_by_cached_key(|run| {
             let name = run.name();
             (run.created_ms(), naming::run_number(&name), name)
         });
         Ok(found)
+    }
+
+    /// This run, of which from now on no file is read that lies outside of the folder `base`, a path without links; a
+    /// file that is put there as a link is not followed out of it.
+    #[must_use]
+    pub fn within(self, base: &Path) -> RunDir {
+        RunDir { within: Some(base.to_owned()), ..self }
     }
 
     /// The newest run under `runs`.
@@ -224,8 +249,14 @@ impl RunDir {
     /// # Errors
     /// The file system's error; text that is not UTF-8 is one.
     pub fn config(&self) -> Result<String> {
-        let path = self.config_path();
-        fs::read_to_string(&path).map_err(Error::io("read", &path))
+        String::from_utf8(self.config_bytes()?).map_err(|error| {
+            let invalid = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+            Error::io("read", &self.config_path())(invalid)
+        })
+    }
+
+    pub(crate) fn config_bytes(&self) -> Result<Vec<u8>> {
+        Ok(plain::read(&self.config_path(), self.within.as_deref(), LARGEST_CONFIG)?)
     }
 
     /// The content of `host.json`.
@@ -233,7 +264,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn host(&self) -> Result<Host> {
-        sealed::read(&self.host_path())
+        sealed::read_within(&self.host_path(), self.within.as_deref())
     }
 
     /// The content of `arch.json`; `None` before the search has written it.
@@ -241,7 +272,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn arch(&self) -> Result<Option<ArchFile>> {
-        if_there(sealed::read(&self.arch_path()))
+        if_there(sealed::read_within(&self.arch_path(), self.within.as_deref()))
     }
 
     /// The content of `scores.json`; `None` before a training has written it.
@@ -249,7 +280,34 @@ impl RunDir {
     /// # Errors
     /// [`Error::Damaged`], or the file system's error.
     pub fn scores(&self) -> Result<Option<ScoresFile>> {
-        if_there(sealed::read(&self.scores_path()))
+        if_there(sealed::read_within(&self.scores_path(), self.within.as_deref()))
+    }
+
+    /// Who writes the run now, if anyone does.
+    ///
+    /// # Errors
+    /// The file system's error; a run that was never written to is held by nobody.
+    pub fn holder(&self) -> Result<Option<String>> {
+        let path = self.root.join(LOCK_FILE);
+        lock::holder_by(&path, self.open_file(&path))
+    }
+
+    /// Opens the store to follow it, as [`StoreReader::open_live`].
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Sqlite`] if it is no store; the file system's error.
+    pub fn open_store(&self) -> Result<StoreReader> {
+        StoreReader::open_within(&self.store_path(), self.within.as_deref())
+    }
+
+    /// Opens a plain file of the run, such as a picture.
+    ///
+    /// # Errors
+    /// The file system's error; one that says so for anything but a plain file, and for one outside of the folder.
+    pub fn open_file(&self, path: &Path) -> std::io::Result<fs::File> {
+        self.within
+            .as_deref()
+            .map_or_else(|| plain::open(path), |base| plain::open_within(base, path))
     }
 
     /// Milliseconds since 1970 at which the run was made: as `host.json` says, for it survives
@@ -293,7 +351,7 @@ fn populate(root: &Path, config_toml: &str, host: &Host) -> Result<(RunDir, RunL
     let lock = RunLock::acquire(root)?;
     // Another process may have made its run here before we had the lock.
     check_vacant(root)?;
-    let run = RunDir { root: root.to_owned() };
+    let run = RunDir { root: root.to_owned(), within: None };
     // First, because it makes the directory a run: a kill from here on can be resumed from.
     atomic::write(&run.config_path(), config_toml.as_bytes())?;
     run.tidy(host)?;

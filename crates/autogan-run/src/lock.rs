@@ -9,6 +9,8 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use autogan_files::plain;
+
 use crate::error::{Error, Result};
 use crate::{clock, host};
 
@@ -78,16 +80,21 @@ impl Drop for RunLock {
 /// The file system's error; a run that was never written to is held by nobody.
 pub fn holder(dir: &Path) -> Result<Option<String>> {
     let path = dir.join(LOCK_FILE);
-    let mut file = match File::open(&path) {
+    holder_by(&path, plain::open(&path))
+}
+
+/// As [`holder`], of a lock file that was opened, or not, to be read.
+pub(crate) fn holder_by(path: &Path, opened: std::io::Result<File>) -> Result<Option<String>> {
+    let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("open", &path)(error)),
+        Err(error) => return Err(Error::io("open", path)(error)),
     };
     // Shared, so that two readers who ask at once do not take each other for the writer.
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
     }
 }
 

@@ -3,10 +3,9 @@
 //! A flipped bit in a number would otherwise be a wrong result that nobody can see. The checksum
 //! is over the file's own text, so it depends on no reader's rounding of numbers.
 
-use std::fs;
 use std::path::Path;
 
-use autogan_files::{Sha256, atomic};
+use autogan_files::{Sha256, atomic, plain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// Name of the checksum's field.
 const KEY: &str = "checksum";
+/// Much more than any of these files has.
+const LARGEST: u64 = 16 << 20;
 
 /// Writes `value`, a struct or a map, atomically as sealed JSON.
 ///
@@ -28,9 +29,14 @@ pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Damaged`] if the text and its checksum disagree, the checksum is missing or the text
-/// is no `T`; otherwise the file system's error.
+/// is no `T`; an error for anything but a plain file of at most 16 MiB; otherwise the file system's error.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    read_within(path, None)
+}
+
+/// As [`read()`]; with a folder, only a file that lies inside of it.
+pub(crate) fn read_within<T: DeserializeOwned>(path: &Path, within: Option<&Path>) -> Result<T> {
+    let bytes = plain::read(path, within, LARGEST)?;
     let advice = "restore it from a copy, or resume the run to have it written anew";
     unseal(&bytes).map_err(|what| Error::damaged(path, what, advice))
 }
@@ -63,6 +69,7 @@ fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::fs;
 
     type Map = BTreeMap<String, f64>;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy` checks the rules of ARCHITECTURE.md that no compiler knows.
 //!
 //! [`crates`] holds the table of which crate may use which, [`sources`] what every source file
-//! looks like.
+//! looks like; [`vendored`] compares files of others with their list.
 
 mod crates;
 mod sources;
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::say;
+use crate::{say, vendored};
 
 /// Prints every breach; fails when there is one.
 pub fn run(root: &Path) -> Result<ExitCode> {
@@ -24,6 +24,7 @@ pub fn run(root: &Path) -> Result<ExitCode> {
 pub fn check(root: &Path) -> Result<()> {
     let mut breaches = crates::check(root)?;
     breaches.extend(sources::check(root)?);
+    breaches.extend(vendored::check(root)?);
     for breach in &breaches {
         say(&format!("   {breach}"));
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use autogan_run::{RunDir, lock};
+use autogan_run::RunDir;
 use serde::Serialize;
 
 use super::root::Root;
@@ -152,11 +152,66 @@ fn mark(run: &RunDir) -> String {
         let found = std::fs::metadata(&path).ok();
         found.map(|found| (found.len(), found.modified().ok())).hash(&mut hasher);
     }
-    lock::holder(run.path()).ok().hash(&mut hasher);
+    run.holder().ok().hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())
 }
 
 /// A thread that panicked has at most left something out, which the next look reads again.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use autogan_config::{Configuration, SearchConfig};
+    use autogan_run::{Event, Host, RunWriter};
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    /// A run whose configuration, machine and store all hold the word.
+    fn made(path: &Path, word: &str) {
+        let settings = [format!("preset={word}")];
+        let config = SearchConfig::preset("quick", &settings).unwrap().to_toml().unwrap();
+        let host = Host { hostname: word.to_owned(), ..Host::detect("cpu") };
+        let (dir, lock) = RunDir::create_at(path, &config, &host).unwrap();
+        let mut writer = RunWriter::start(dir, lock).unwrap();
+        let json = format!("{{\"word\": \"{word}\"}}");
+        let event = Event { tick: 1, kind: word.to_owned(), json, seconds: 0.0 };
+        writer.event(&event).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn a_link_that_comes_after_the_run_was_admitted_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (runs, secret) = (home.path().join("runs"), home.path().join("secret"));
+        made(&runs.join("a"), "plain");
+        made(&secret, "hidden");
+        fs::write(secret.join("run.lock"), "hidden").unwrap();
+        let text =
+            |feed: &Feed, run: &RunDir| serde_json::to_string(&*feed.look(run).data).unwrap();
+        let feed = || Feed::new(Root::open(&runs).unwrap());
+        for file in ["config.toml", "host.json", "run.sqlite", "run.lock", "all"] {
+            let feed = feed();
+            let run = feed.root.run("a").unwrap().unwrap();
+            let (path, from) = match file {
+                "all" => (runs.join("a"), secret.clone()),
+                file => (runs.join("a").join(file), secret.join(file)),
+            };
+            fs::rename(&path, home.path().join("kept")).unwrap();
+            symlink(&from, &path).unwrap();
+            let shown = text(&feed, &run);
+            fs::remove_file(&path).unwrap();
+            fs::rename(home.path().join("kept"), &path).unwrap();
+            assert!(!shown.contains("hidden"), "{file}: {shown}");
+            if file != "run.lock" {
+                assert!(shown.contains("lies outside of"), "{file}: {shown}");
+            }
+        }
+        let feed = feed();
+        let shown = text(&feed, &feed.root.run("a").unwrap().unwrap());
+        assert!(shown.contains("plain") && !shown.contains("lies outside"), "{shown}");
+    }
 }

@@ -3,7 +3,8 @@
 //! It reads and never writes, and serves nothing from outside its directory (the module `root`
 //! says how that is kept). A page of it loads nothing from elsewhere and runs no script but its
 //! own (the module `protect`). The browser asks again every few seconds; an answer holds only what
-//! is new (the modules `feed` and `tail`).
+//! is new (the modules `feed` and `tail`). Slow clients, and many of them, take no more than a bounded
+//! amount of memory and files, and keep nobody out (the modules `serve` and `work`).
 //!
 //! | path | answer |
 //! |---|---|
@@ -19,7 +20,9 @@ mod inspect;
 mod protect;
 mod root;
 mod routes;
+mod serve;
 mod tail;
+mod work;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -30,9 +33,6 @@ use axum::Router;
 use crate::error::Result;
 use feed::Feed;
 use root::Root;
-
-/// Reads run directories at the same time, at the most.
-const READERS: usize = 4;
 
 /// A dashboard over one directory, ready to be served.
 #[derive(Debug, Clone)]
@@ -59,14 +59,6 @@ impl Dashboard {
     /// # Errors
     /// The operating system's, when it refuses a thread or the socket.
     pub fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        listener.set_nonblocking(true)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .max_blocking_threads(READERS)
-            .build()?;
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, self.router()).await
-        })
+        serve::serve(listener, &self.router(), serve::Limits::USUAL)
     }
 }

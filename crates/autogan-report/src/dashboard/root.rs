@@ -2,8 +2,10 @@
 //!
 //! A request never names a path. A run is looked up by its name among those that the directory
 //! lists, a picture by its name in the run's `samples`; both are then resolved, links and all, and
-//! have to lie inside.
+//! have to lie inside. Somebody may put a link in place of a file afterwards: each file is opened by
+//! `autogan_files::plain`, which then follows none.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -49,8 +51,8 @@ impl Root {
     /// [`crate::Error::Run`] if the directory cannot be listed any more.
     pub fn list(&self) -> Result<Vec<(String, Result<RunDir, String>)>> {
         let runs = match self.single {
-            true => vec![RunDir::open(&self.base)?],
-            false => RunDir::list(&self.base)?,
+            true => vec![RunDir::open(&self.base)?.within(&self.base)],
+            false => RunDir::list_within(&self.base)?,
         };
         Ok(runs.into_iter().rev().map(|run| (run.name(), self.admit(run))).collect())
     }
@@ -58,17 +60,17 @@ impl Root {
     /// The run of that name, or why it may not be read; `None` if there is none.
     pub fn run(&self, name: &str) -> Option<Result<RunDir, String>> {
         let path = if self.single { self.base.clone() } else { self.base.join(component(name)?) };
-        let run = RunDir::open(&path).ok()?;
+        let run = RunDir::open(&path).ok()?.within(&self.base);
         (run.name() == name).then(|| self.admit(run))
     }
 
-    /// The picture `file` of a run; `None` if there is none inside the directory.
-    pub fn picture(&self, run: &RunDir, file: &str) -> Option<PathBuf> {
+    /// The picture `file` of a run, opened; `None` if there is none inside the directory.
+    pub fn picture(&self, run: &RunDir, file: &str) -> Option<File> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let name = component(file).filter(|name| name.chars().all(plain))?;
-        let path = run.samples_path().join(name).canonicalize().ok()?;
+        let path = run.samples_path().join(name);
         let picture = path.extension().is_some_and(|extension| extension == "png");
-        (picture && path.starts_with(&self.base) && path.is_file()).then_some(path)
+        picture.then(|| run.open_file(&path).ok()).flatten()
     }
 
     /// Lets a run pass if it, and every file that is read of it, lies inside.

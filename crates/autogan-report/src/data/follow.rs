@@ -61,7 +61,7 @@ impl Tables {
     /// whole.
     pub fn read(&mut self, run: &RunDir, verify: bool) -> Vec<String> {
         let mut problems = Vec::new();
-        let reader = kept(StoreReader::open_live(&run.store_path()), &mut problems);
+        let reader = kept(run.open_store(), &mut problems);
         let read = reader.and_then(|reader| {
             if verify {
                 kept(reader.verify(), &mut problems);

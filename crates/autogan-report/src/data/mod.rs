@@ -7,6 +7,7 @@ mod axis;
 mod follow;
 mod plan;
 mod read;
+mod sensible;
 mod summary;
 mod token;
 

@@ -7,6 +7,7 @@ use autogan_run::{Record, RunDir, Scalar, Trial, TrialKind};
 use super::axis::{Axis, spread};
 use super::follow::{Tables, kept};
 use super::plan::{Plan, TrainingPlan};
+use super::sensible::{ITERATIONS, shorten};
 use super::summary::Summary;
 use super::token::{choices, tokens};
 use super::{EventRow, PolicyToken, RunData, Series, StageSpan, TrialRow};
@@ -15,6 +16,9 @@ use super::{EventRow, PolicyToken, RunData, Series, StageSpan, TrialRow};
 const POLICY: &str = "policy/";
 /// Before the names of the scores of real images, one per stage.
 const REAL: &str = "score/real/stage";
+/// The policy has fewer tokens over all stages, and fewer choices of each.
+const POLICY_TOKENS: usize = 64;
+const POLICY_CHOICES: usize = 64;
 
 impl RunData {
     /// Reads all of it; each row is checked against its checksum.
@@ -35,8 +39,9 @@ impl RunData {
     }
 
     /// From rows that were read already.
-    pub(super) fn of(run: &RunDir, tables: Tables, mut problems: Vec<String>) -> RunData {
+    pub(super) fn of(run: &RunDir, mut tables: Tables, mut problems: Vec<String>) -> RunData {
         let note = &mut problems;
+        tables.keep_sensible(note);
         let config = kept(run.checked_config(&tables.sessions), note);
         let plan = Plan::read(config.as_deref(), note);
         let host = kept(run.host(), note);
@@ -46,10 +51,10 @@ impl RunData {
         let axis = axis(&tables, &plan);
         let events = tables.events.iter().map(|event| &event.row);
         let sessions = tables.sessions.iter().map(|session| &session.row);
-        RunData {
+        let data = RunData {
             stages: stages(&tables, &plan, summary.iterations_done),
             tokens: tokens(),
-            policy: policy(&tables, &axis),
+            policy: policy(&tables, &axis, note),
             scalars: series(&tables.scalars, &axis, &plan),
             events: events
                 .map(|e| event(&axis, note, e.tick, &e.kind, &e.json, e.seconds))
@@ -65,8 +70,10 @@ impl RunData {
             host,
             found,
             trained,
-            problems,
-        }
+            problems: Vec::new(),
+        };
+        shorten(&mut problems);
+        RunData { problems, ..data }
     }
 }
 
@@ -75,7 +82,9 @@ impl RunData {
 fn axis(tables: &Tables, plan: &Plan) -> Axis {
     if let Some(training) = &plan.training {
         let rows = tables.scalars.iter().map(|scalar| &scalar.row);
-        return Axis::new(rows.map(|row| (row.tick, training.at(row.step) as u32)));
+        return Axis::new(
+            rows.map(|row| (row.tick, (training.at(row.step) as u32).min(ITERATIONS))),
+        );
     }
     if plan.strategy.is_some() {
         return Axis::new((0..).zip(tables.trained()).map(|(at, trial)| (trial.tick, at)));
@@ -172,31 +181,47 @@ fn stages(tables: &Tables, plan: &Plan, done: u32) -> Vec<StageSpan> {
 }
 
 /// `policy/TOKEN/CHOICE` by stage and token, choices in the order in which they were written.
-fn policy(tables: &Tables, axis: &Axis) -> Vec<PolicyToken> {
+fn policy(tables: &Tables, axis: &Axis, problems: &mut Vec<String>) -> Vec<PolicyToken> {
     let stage_of = stage_by_iteration(tables);
     let mut found: Vec<PolicyToken> = Vec::new();
+    let mut left_out = false;
     for scalar in &tables.scalars {
         let name = scalar.row.tag.strip_prefix(POLICY).and_then(|name| name.rsplit_once('/'));
         let Some((token, choice)) = name else { continue };
         let iteration = axis.iteration(scalar.row.tick);
         let Some(&stage) = stage_of.get(&iteration) else { continue };
         let at = found.iter().position(|p| p.stage == stage && p.token == token);
+        if at.is_none() && found.len() == POLICY_TOKENS {
+            left_out = true;
+            continue;
+        }
         let at = at.unwrap_or_else(|| {
             found.push(PolicyToken { stage, token: token.to_owned(), ..PolicyToken::default() });
             found.len() - 1
         });
-        found[at].put(choice, iteration, scalar.row.value);
+        left_out |= !found[at].put(choice, iteration, scalar.row.value);
+    }
+    if left_out {
+        problems.push(format!(
+            "expected at most {POLICY_TOKENS} tokens of the policy with at most {POLICY_CHOICES} choices, found more; \
+             the others are left out"
+        ));
     }
     found
 }
 
 impl PolicyToken {
-    fn put(&mut self, choice: &str, iteration: u32, value: f64) {
+    /// `false` if it is a choice too many.
+    fn put(&mut self, choice: &str, iteration: u32, value: f64) -> bool {
+        let known = self.choices.iter().position(|known| known == choice);
+        if known.is_none() && self.choices.len() == POLICY_CHOICES {
+            return false;
+        }
         if self.iteration.last() != Some(&iteration) {
             self.iteration.push(iteration);
             self.probability.iter_mut().for_each(|column| column.push(f64::NAN));
         }
-        let at = self.choices.iter().position(|known| known == choice).unwrap_or_else(|| {
+        let at = known.unwrap_or_else(|| {
             self.choices.push(choice.to_owned());
             self.probability.push(vec![f64::NAN; self.iteration.len()]);
             self.choices.len() - 1
@@ -204,6 +229,7 @@ impl PolicyToken {
         if let Some(last) = self.probability[at].last_mut() {
             *last = value;
         }
+        true
     }
 }
 

@@ -1,10 +1,11 @@
 //! [`Summary`] is the line that a list of runs shows of one run.
 
-use autogan_run::{ArchFile, Record, RunDir, Score, ScoresFile, Trial, TrialKind, lock};
+use autogan_run::{ArchFile, Record, RunDir, Score, ScoresFile, Trial, TrialKind};
 use serde::Serialize;
 
 use super::follow::Tables;
 use super::plan::Plan;
+use super::sensible::ITERATIONS;
 
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ impl Summary {
         let file = if plan.training.is_some() { run.scores_path() } else { run.arch_path() };
         let finished = tables.is_finished() && file.exists();
         // A lock that cannot be read is nobody's.
-        let status = match lock::holder(run.path()).ok().flatten() {
+        let status = match run.holder().ok().flatten() {
             Some(holder) => Status::Running { holder },
             None if finished => Status::Finished,
             None if tables.is_empty() => Status::Empty,
@@ -152,7 +153,7 @@ fn progress(plan: &Plan, tables: &Tables) -> (u32, u32) {
         let grids = tables.images.iter().map(|image| image.row.iteration).max().unwrap_or(0);
         let steps = tables.scalars.last().map_or(0.0, |last| training.at(last.row.step));
         // `as` keeps within the type.
-        return (grids.max(steps as u32), training.stage());
+        return (grids.max((steps as u32).min(ITERATIONS)), training.stage());
     }
     let trial = tables.trials.iter().map(|trial| trial.row.stage).max();
     if plan.strategy.is_some() {

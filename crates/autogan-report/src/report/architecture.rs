@@ -1,7 +1,7 @@
 //! This section shows architectures: the best as a figure, the top of the list, the beams of each stage.
 
 use autogan_run::{ArchFile, Expectation};
-use autogan_space::Arch;
+use autogan_space::{Arch, MAX_CELLS};
 use serde_json::Value;
 
 use super::format::{Numbers, count, large};
@@ -9,6 +9,9 @@ use super::page::Page;
 use crate::arch::{ArchView, arch_glyph, arch_svg};
 use crate::data::{RunData, Status};
 use crate::svg::escape;
+
+/// The most architectures of the list that are shown.
+const CARDS: usize = 50;
 
 pub(super) fn write(page: &mut Page, data: &RunData) {
     page.section("Architecture");
@@ -71,8 +74,9 @@ pub(super) fn figure(page: &mut Page, data: &RunData, arch: &Arch) {
 /// The top of the list, side by side.
 fn top(page: &mut Page, file: &ArchFile, data: &RunData) {
     let numbers = Numbers::of(&data.plan);
-    page.raw(format_args!("<h3>The top {}</h3>\n<div class=\"cards\">", file.top.len()));
-    for found in &file.top {
+    let shown = file.top.len().min(CARDS);
+    page.raw(format_args!("<h3>The top {shown}</h3>\n<div class=\"cards\">"));
+    for found in &file.top[..shown] {
         page.raw("<article class=\"card\">");
         // Of those that a strategy did not choose, one value is known.
         let spread = match data.plan.strategy.is_some() && found.spread == 0.0 {
@@ -152,6 +156,9 @@ pub(super) fn beam_entries(data: &RunData) -> Vec<BeamEntry> {
     for beam in data.events.iter().filter(|event| event.kind == "beam") {
         let stage = beam.detail.get("stage").and_then(Value::as_u64).unwrap_or_default();
         let entries = beam.detail.get("entries").and_then(Value::as_array);
+        if stage >= MAX_CELLS as u64 {
+            continue;
+        }
         all.extend(entries.into_iter().flatten().map(|entry| BeamEntry {
             stage,
             arch: entry.get("arch").and_then(|arch| serde_json::from_value(arch.clone()).ok()),

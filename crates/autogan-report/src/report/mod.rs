@@ -20,6 +20,8 @@ mod scores;
 mod training;
 mod trainings;
 
+pub(crate) use samples::LARGEST_PICTURE;
+
 use std::path::{Path, PathBuf};
 
 use autogan_files::atomic;

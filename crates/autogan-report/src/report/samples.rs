@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::{Component, Path, PathBuf};
 
+use autogan_files::plain;
 use autogan_run::{Image, RunDir};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,8 +15,8 @@ use crate::svg::escape;
 
 /// Frames of a stage's strip.
 const FRAMES: usize = 6;
-/// A sample grid is well below this; more is not one of ours.
-const LARGEST: u64 = 16 << 20;
+/// A sample grid is well below this many bytes; more is not one of ours.
+pub const LARGEST_PICTURE: u64 = 16 << 20;
 
 /// The last chunk of every PNG.
 const END: &[u8] = b"\0\0\0\0IEND\xaeB`\x82";
@@ -78,11 +79,8 @@ fn spread(n: usize, most: usize) -> Vec<usize> {
 /// The picture, if it is an intact PNG.
 fn load(run: &RunDir, image: &Image) -> Result<Picture, String> {
     let path = picture_path(run, image).ok_or("its path leads out of the run directory")?;
-    let size = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("expected at most {LARGEST} bytes, found {size}"));
-    }
-    let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+    let opened = run.open_file(&path).map_err(|error| error.to_string())?;
+    let bytes = plain::read_all(&opened, LARGEST_PICTURE).map_err(|error| error.to_string())?;
     let mut reader = image::ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Png);
     // A damaged header must not make us allocate what it says.
     let mut limits = image::Limits::default();

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod crowd;
 mod damage;
 mod fixture;
+mod hostile;
 mod live;
 mod outside;
 
@@ -144,6 +147,9 @@ fn every_answer_carries_the_policy() {
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["cross-origin-resource-policy"], "same-origin");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
         assert!(!headers.contains_key("access-control-allow-origin"));
     }
 }
@@ -162,6 +168,82 @@ fn other_names_of_this_machine_get_nothing() {
     assert_eq!(status(&[]), StatusCode::MISDIRECTED_REQUEST, "no host");
     let both = [("host", "localhost"), ("host", "evil.example")];
     assert_eq!(status(&both), StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[test]
+fn pages_of_other_sites_get_nothing() {
+    let (_home, runs) = finished();
+    let dashboard = Dashboard::open(&runs).unwrap();
+    let status = |path: &str, more: &[(&str, &str)]| {
+        let headers = [&[("host", "127.0.0.1:8765")], more].concat();
+        ask(&dashboard, path, &headers).status
+    };
+    let site = "sec-fetch-site";
+    let picture = "/runs/00000-tiny-s5/samples/s0-i0001-child.png";
+    for path in ["/", "/api/runs", "/api/runs/00000-tiny-s5", "/assets/app.js", picture] {
+        for own in ["same-origin", "none"] {
+            assert_eq!(status(path, &[(site, own)]), StatusCode::OK, "{path}, {own}");
+        }
+        // Another port of this machine is of the same site, and yet another program.
+        for foreign in ["cross-site", "same-site", "", "nonsense"] {
+            assert_eq!(
+                status(path, &[(site, foreign)]),
+                StatusCode::FORBIDDEN,
+                "{path}, {foreign}"
+            );
+        }
+        let own = [("origin", "http://127.0.0.1:8765")];
+        assert_eq!(status(path, &own), StatusCode::OK, "{path}");
+        let foreign = ["http://evil.example", "null", "http://127.0.0.1:9", "127.0.0.1:8765", ""];
+        for foreign in foreign {
+            assert_eq!(status(path, &[("origin", foreign)]), StatusCode::FORBIDDEN, "{foreign}");
+        }
+    }
+    let link = |path| {
+        let mode = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        status(path, &[&[(site, "cross-site")], &mode[..]].concat())
+    };
+    assert_eq!(link("/"), StatusCode::OK, "a link that somebody follows");
+    assert_eq!(link("/api/runs"), StatusCode::FORBIDDEN);
+    let frame =
+        [(site, "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+    assert_eq!(status("/", &frame), StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn the_page_reads_no_text_as_markup() {
+    let home = tempfile::tempdir().unwrap();
+    let dashboard = Dashboard::open(home.path()).unwrap();
+    let page = String::from_utf8(get(&dashboard, "/").body).unwrap();
+    let first = get(&dashboard, "/assets/app.js");
+    let mut texts = vec![("app.js".to_owned(), String::from_utf8(first.body).unwrap())];
+    let mut at = 0;
+    while let Some((_, text)) = texts.get(at).cloned() {
+        for name in text.split("from \"./").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if texts.iter().all(|(known, _)| known != name) {
+                let asset = get(&dashboard, &format!("/assets/{name}"));
+                texts.push((name.to_owned(), String::from_utf8(asset.body).unwrap()));
+            }
+        }
+        at += 1;
+    }
+    assert!(texts.len() > 10 && page.contains("/assets/app.js"), "{}", texts.len());
+    for (name, text) in texts {
+        for way in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "srcdoc",
+            "new Function",
+            "javascript:",
+        ] {
+            assert!(!text.contains(way), "{name} has {way}");
+        }
+        // The drawing of an architecture, which the server makes of numbers.
+        assert_eq!(text.matches("DOMParser").count(), usize::from(name == "dom.js"), "{name}");
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use autogan_files::plain;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params};
 
@@ -16,6 +19,11 @@ use crate::error::{Error, Result};
 
 /// How long a statement waits for another connection.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
+
+/// The longest text or statement in bytes. SQLite reads none that is longer.
+const LONGEST: i32 = 4 << 20;
+/// All text of a table in bytes, as far as it is held in memory.
+const TEXT: usize = 64 << 20;
 
 /// Which trials to list, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +68,30 @@ impl StoreReader {
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Sqlite`] if it is no store.
     pub fn open_live(path: &Path) -> Result<StoreReader> {
-        // SQLite's own message for an absent file would not name it.
-        std::fs::metadata(path).map_err(Error::io("read", path))?;
-        let conn = connect(path).map_err(Error::sqlite("open", path))?;
+        StoreReader::open_within(path, None)
+    }
+
+    /// As [`StoreReader::open_live`]; with a folder, only a store that lies inside of it.
+    pub(crate) fn open_within(path: &Path, within: Option<&Path>) -> Result<StoreReader> {
+        // SQLite's own message for an absent file would not name it, and it would wait for a pipe.
+        let file = within.map_or_else(|| plain::open(path), |base| plain::open_within(base, path));
+        let in_wal_mode = file.map(is_in_wal_mode).map_err(Error::io("read", path))?;
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut resolved = path.to_owned();
+        if let Some(base) = within {
+            resolved = resolve(path, base).map_err(Error::io("read", path))?;
+            flags |= OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        }
+        let conn = connect(&resolved, flags, in_wal_mode).map_err(Error::sqlite("open", path))?;
         conn.busy_timeout(BUSY).map_err(Error::sqlite("open", path))?;
+        distrust(&conn).map_err(Error::sqlite("open", path))?;
         let reader = StoreReader { conn, path: path.to_owned() };
         let version = schema::version(&reader.conn, path, schema::MIGRATIONS.len())?;
         if version == 0 {
             let advice = "resume the run once to complete it, or restore it from a copy";
             return Err(Error::damaged(path, "expected tables, found none", advice));
         }
+        schema::check_objects(&reader.conn, path, version)?;
         schema::show_as_newest(&reader.conn, version).map_err(Error::sqlite("read", path))?;
         Ok(reader)
     }
@@ -154,7 +176,14 @@ impl StoreReader {
 
     fn select<R: Row>(&self, clause: &str, params: impl Params) -> Result<Vec<Record<R>>> {
         let mut rows = Vec::new();
-        self.for_each(clause, params, |row| {
+        let mut text = 0;
+        self.for_each(clause, params, |row: Record<R>| {
+            text += row.row.text();
+            if rows.len() == R::MOST || text > TEXT {
+                let most = (R::MOST, TEXT >> 20);
+                let what = format!("expected at most {} rows and {} MiB of text", most.0, most.1);
+                return Err(self.damaged(format!("{what} in {}, found more", R::TABLE)));
+            }
             rows.push(row);
             Ok(())
         })?;
@@ -205,14 +234,13 @@ impl StoreReader {
 /// which a reader should not do, and cannot in a directory that is not its own. A run that is
 /// being written has one. Without it nobody writes, and the database is read without locks: with
 /// the log `-wal` of a run that did not end, indexed in memory, or as it is.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn connect(path: &Path, flags: OpenFlags, in_wal_mode: bool) -> rusqlite::Result<Connection> {
     let absent = |suffix: &str| {
         let mut beside = path.as_os_str().to_owned();
         beside.push(suffix);
         std::fs::symlink_metadata(Path::new(&beside)).is_err()
     };
-    if !is_in_wal_mode(path) || !absent("-shm") {
+    if !in_wal_mode || !absent("-shm") {
         return Connection::open_with_flags(path, flags);
     }
     let with_uri = flags | OpenFlags::SQLITE_OPEN_URI;
@@ -229,10 +257,26 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// As bytes 18 and 19 of the header say (SQLite's file format, section 1.3.3).
-fn is_in_wal_mode(path: &Path) -> bool {
+fn is_in_wal_mode(mut file: std::fs::File) -> bool {
     let mut header = [0; 20];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && header[18..] == [2, 2]
+    file.read_exact(&mut header).is_ok() && header[18..] == [2, 2]
+}
+
+/// The path without links, if it lies inside of the folder.
+fn resolve(path: &Path, base: &Path) -> io::Result<PathBuf> {
+    let found = path.canonicalize()?;
+    let outside = || io::Error::other(format!("it lies outside of {}", base.display()));
+    found.starts_with(base).then_some(found).ok_or_else(outside)
+}
+
+/// Reads the file as one that anybody may have written: SQLite calls no function that a schema names, looks at the cells
+/// of each page, and reads no value that is longer than any of ours.
+pub(super) fn distrust(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
+    Ok(())
 }
 
 /// The path as SQLite's URI with an option.
@@ -256,4 +300,57 @@ fn best_first(a: &Record<Trial>, b: &Record<Trial>) -> std::cmp::Ordering {
     let (first, second) = (a.row.rank_value(), b.row.rank_value());
     let nan = first.is_nan().cmp(&second.is_nan());
     a.row.stage.cmp(&b.row.stage).then(nan).then(second.total_cmp(&first)).then(a.id.cmp(&b.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::super::row::{Field, Kind, kind_of, next, row};
+    use super::*;
+
+    /// Events, of which a store may have few.
+    #[derive(Debug)]
+    struct FewEvents {
+        tick: u64,
+        kind: String,
+        json: String,
+        seconds: f64,
+    }
+
+    row!(FewEvents in "events": tick kind json seconds; const MOST: usize = 3;);
+
+    #[test]
+    fn a_table_with_more_rows_than_a_run_has_is_not_held_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.sqlite");
+        let mut store = Store::open(&path).unwrap();
+        for rows in 1..=4 {
+            let (kind, json) = ("reset".to_owned(), "{}".to_owned());
+            store.add(&Event { tick: rows, kind, json, seconds: 0.0 }).unwrap();
+            let read = store.read().unwrap().rows_after::<FewEvents>(0);
+            match read {
+                Ok(read) => assert_eq!(read.len() as u64, rows.min(3), "row {rows}"),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(rows == 4 && error.contains("expected at most 3 rows"), "{error}");
+                }
+            }
+        }
+        assert!(store.read().unwrap().rows_after::<FewEvents>(0).is_err());
+        assert_eq!(store.read().unwrap().rows_after::<FewEvents>(1).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_table_with_more_text_than_a_run_has_is_not_held_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&dir.path().join("run.sqlite")).unwrap();
+        let (most, length) = (TEXT / (LONGEST as usize / 2), LONGEST as usize / 2);
+        for tick in 0..=most as u64 {
+            let (kind, json) = ("reset".to_owned(), "x".repeat(length));
+            store.add(&Event { tick, kind, json, seconds: 0.0 }).unwrap();
+        }
+        let error = store.read().unwrap().events(None).unwrap_err().to_string();
+        assert!(error.contains("64 MiB of text"), "{error}");
+        assert_eq!(store.read().unwrap().rows_after::<Event>(2).unwrap().len(), most - 1);
+    }
 }

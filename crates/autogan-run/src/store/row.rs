@@ -28,6 +28,8 @@ pub trait Row: Sized {
     const ADDED: usize = 0;
     /// Whether ticks never fall from row to row, and resuming removes rows.
     const ROLLED_BACK: bool = true;
+    /// The most rows of the table that are held in memory; a store with more is not one of ours.
+    const MOST: usize = 250_000;
 
     /// What each column holds.
     fn kinds() -> Vec<Kind>;
@@ -40,6 +42,9 @@ pub trait Row: Sized {
     /// # Errors
     /// [`Error::Invalid`] for a count beyond SQLite's integers (63 bits).
     fn values(&self) -> Result<Vec<Value>>;
+
+    /// Bytes of text in the row.
+    fn text(&self) -> usize;
 
     /// The row of these values; the error says which column holds what instead of what.
     ///
@@ -63,6 +68,11 @@ pub enum Kind {
 pub(super) trait Field: Sized {
     /// How SQLite keeps it.
     const KIND: Kind;
+
+    /// Bytes of text in it.
+    fn text(&self) -> usize {
+        0
+    }
 
     /// The value to be stored.
     fn value(&self, column: &'static str) -> Result<Value>;
@@ -89,6 +99,10 @@ macro_rules! row {
 
             fn values(&self) -> Result<Vec<Value>> {
                 Ok(vec![$(self.$column.value(stringify!($column))?),+])
+            }
+
+            fn text(&self) -> usize {
+                0 $(+ self.$column.text())+
             }
 
             fn from_values(values: &[Value]) -> Result<Self, String> {
@@ -151,6 +165,10 @@ impl Field for u32 {
 
 impl Field for String {
     const KIND: Kind = Kind::Text;
+
+    fn text(&self) -> usize {
+        self.len()
+    }
 
     fn value(&self, _: &'static str) -> Result<Value> {
         Ok(Value::Text(self.clone()))

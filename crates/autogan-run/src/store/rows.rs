@@ -112,7 +112,7 @@ pub struct Scalar {
     pub seconds: f64,
 }
 
-row!(Scalar in "scalars": tick step tag value seconds);
+row!(Scalar in "scalars": tick step tag value seconds; const MOST: usize = 1_000_000;);
 
 /// One picture of the run.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -123,6 +123,51 @@ pub(super) fn version(conn: &Connection, path: &Path, newest: usize) -> Result<u
     )
 }
 
+/// Refuses a file with anything but what the first `version` scripts make: a view in place of a table need not end, and a
+/// generated column or a check runs an expression of whoever wrote the file.
+pub(super) fn check_objects(conn: &Connection, path: &Path, version: usize) -> Result<()> {
+    let sqlite = |error| Error::sqlite("read", path)(error);
+    let found = objects(conn).map_err(sqlite)?;
+    let expected = made_by(&MIGRATIONS[..version]).map_err(sqlite)?;
+    let both = found.iter().chain(&expected);
+    let different = both.filter(|object| !(found.contains(object) && expected.contains(object)));
+    let Some(Object { kind, name, .. }) = different.min() else { return Ok(()) };
+    let name = autogan_files::quote(name);
+    let what = format!("the {kind} {name} is missing, or not as autogan makes it");
+    Err(Error::damaged(path, what, "restore it from a copy"))
+}
+
+/// A table, an index, a view or a trigger.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Object {
+    kind: String,
+    name: String,
+    /// How it is made, with one space between words: how this file is indented does not count.
+    sql: String,
+}
+
+/// What the scripts make in an empty database.
+fn made_by(scripts: &[&str]) -> rusqlite::Result<Vec<Object>> {
+    let conn = Connection::open_in_memory()?;
+    scripts.iter().try_for_each(|script| conn.execute_batch(script))?;
+    objects(&conn)
+}
+
+/// The objects of a database, as far as they are needed: one more than ours is one too many. SQLite itself makes the
+/// tables of `ANALYZE`.
+fn objects(conn: &Connection) -> rusqlite::Result<Vec<Object>> {
+    let mut statement = conn.prepare(
+        "SELECT type, name, ifnull(sql, '') FROM sqlite_schema
+         WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')) LIMIT 100",
+    )?;
+    let object = |row: &rusqlite::Row| {
+        let sql: String = row.get(2)?;
+        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        Ok(Object { kind: row.get(0)?, name: row.get(1)?, sql })
+    };
+    statement.query_map([], object)?.collect()
+}
+
 /// Brings the file to the newest version, in one transaction.
 pub(super) fn migrate(conn: &mut Connection, path: &Path, scripts: &[&str]) -> Result<()> {
     let sqlite = |error| Error::sqlite("prepare the tables of", path)(error);

@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use autogan_files::plain;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::reader::{BUSY, StoreReader};
+use super::reader::{BUSY, StoreReader, distrust};
 use super::row::{Row, checksum};
 use super::rows::{Event, Image, Scalar, Session, Trial};
 use super::schema::{self, TABLES};
@@ -100,7 +101,7 @@ impl Store {
     /// Also [`Error::Damaged`] if it is empty, and the file system's error if it is absent.
     pub fn open_existing(path: &Path) -> Result<Store> {
         // SQLite's own message for an absent file would not name it.
-        std::fs::metadata(path).map_err(Error::io("read", path))?;
+        plain::open(path).map_err(Error::io("read", path))?;
         Store::connect(path, true)
     }
 
@@ -111,6 +112,7 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(sqlite)?;
         conn.busy_timeout(BUSY).map_err(sqlite)?;
+        distrust(&conn).map_err(sqlite)?;
         // Before anything is written: another program's database is left alone, and a stump of a
         // file, which SQLite takes for an empty database, stays to be seen.
         let version = schema::version(&conn, path, schema::MIGRATIONS.len())?;
@@ -124,6 +126,9 @@ impl Store {
         conn.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         // A commit is on the disk when it returns: a checkpoint must not outlive its rows.
         conn.pragma_update(None, "synchronous", "FULL").map_err(sqlite)?;
+        if version > 0 {
+            schema::check_objects(&conn, path, version)?;
+        }
         schema::migrate(&mut conn, path, schema::MIGRATIONS)?;
         let reader = StoreReader { conn, path: path.to_owned() };
         reader.verify()?;
