@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
         "files space stats config ops weights hub data nn onnx rl metrics run report search strategies table compare repro",
     ),
     rule("autogan-gpu-check", false, ""),
+    rule("autogan-fault-check", false, ""),
     rule(TESTING, true, "ops"),
     rule("xtask", false, ""),
 ];
