@@ -13,7 +13,7 @@ use crate::library::{Library, Log};
 use crate::outcome::Outcome;
 use crate::plan::Fault;
 use crate::results::{Row, Verdict};
-use crate::subject::{RUN, RUNS, Subject, newest_checkpoint};
+use crate::subject::{IMAGES, OLD, RUN, RUNS, STATS, Subject, newest_checkpoint};
 
 /// A run that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -76,11 +76,16 @@ impl Ended {
         let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
         let last = self.stderr.lines().last().unwrap_or_default();
         match last.strip_prefix("error: ") {
-            Some(sentence) if errors == 1 && sentence.contains(RUNS) => Ok(sentence),
+            Some(sentence) if errors == 1 && names_a_path(sentence) => Ok(sentence),
             Some(_) if errors == 1 => Err(format!("the error names no path: {last}")),
             _ => Err(format!("expected one line `error: …` at the end, found {errors}: {last}")),
         }
     }
+}
+
+/// Whether a sentence names a file of the folder in which the command runs.
+fn names_a_path(sentence: &str) -> bool {
+    [RUNS, IMAGES].iter().any(|path| sentence.contains(path))
 }
 
 /// Waits, but not for ever.
@@ -149,6 +154,7 @@ impl Bench {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let root = dir.canonicalize()?.join("root");
         copy(&self.whole, &root.join(RUNS).join(OLDER))?;
+        self.subject.prepare(&root)?;
         Ok(root)
     }
 
@@ -179,6 +185,11 @@ impl Bench {
             && !root.join(newest).exists()
         {
             return loss(format!("the checkpoint {} is gone", newest.display()));
+        }
+        if self.subject == Subject::Stats
+            && let Some(why) = self.neither_old_nor_new(&root.join(RUN))
+        {
+            return loss(why);
         }
         let second = Ended::run(self.subject.go_on(&self.program, root))?;
         let last = second.stderr.lines().last().unwrap_or_default();
@@ -215,9 +226,18 @@ impl Bench {
         }
     }
 
+    /// What is wrong with the file of statistics, which has to hold what was there before or what is written, and nothing
+    /// between.
+    fn neither_old_nor_new(&self, folder: &Path) -> Option<String> {
+        match fs::read(folder.join(STATS)) {
+            Ok(found) if found == OLD => None,
+            _ => self.compared(folder).map(|why| format!("it is not the older file, and {why}")),
+        }
+    }
+
     /// How a run differs from the one to which nothing happened.
     fn compared(&self, run: &Path) -> Option<String> {
-        match Outcome::read(run) {
+        match Outcome::read(run, self.subject) {
             Ok(outcome) => self.outcome.difference(&outcome),
             Err(error) => Some(format!("{error:#}")),
         }

@@ -123,7 +123,9 @@ fn begin(args: &Args, out: &Path) -> Result<(Bench, Counts)> {
         fs::remove_dir_all(&whole)?;
     }
     fs::create_dir_all(&whole)?;
-    let log = whole.join("faults.log");
+    args.subject.prepare(&whole)?;
+    let log = out.join("faults.log");
+    fs::write(&log, "")?;
     let mut command = args.subject.start(&program, &whole);
     library.attach(&mut command, &whole, &log, None);
     let ended = Ended::run(command)?;
@@ -142,7 +144,7 @@ fn begin(args: &Args, out: &Path) -> Result<(Bench, Counts)> {
     );
     say(&format!("calls of one {}: {}", args.subject.name(), listed.join(", ")));
     let whole = whole.join(RUN);
-    let outcome = Outcome::read(&whole)?;
+    let outcome = Outcome::read(&whole, args.subject)?;
     for start in args.subject.results() {
         ensure!(outcome.has(start), "the run to which nothing happened has no {start}");
     }

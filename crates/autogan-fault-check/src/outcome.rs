@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::subject::{STATS, Subject};
+
 /// The tables of a run's store; `sessions` tells of interruptions, which are not compared.
 const TABLES: [&str; 4] = ["trials", "scalars", "images", "events"];
 
@@ -25,13 +27,17 @@ const RECORD: (usize, usize, usize) = (12, 4, 9);
 pub struct Outcome(BTreeMap<String, Vec<u8>>);
 
 impl Outcome {
-    /// Reads a run directory.
+    /// Reads a run directory, or the folder of a file. In such a folder, which is the user's own, a killed process leaves
+    /// a hidden file, which does not count; in a run directory nothing hidden may stay.
     ///
     /// # Errors
     /// When a file cannot be read or is damaged.
-    pub fn read(run: &Path) -> Result<Self> {
+    pub fn read(run: &Path, subject: Subject) -> Result<Self> {
         let mut files = BTreeMap::new();
         collect(run, "", &mut files)?;
+        if subject == Subject::Stats {
+            files.retain(|name, _| !name.starts_with('.'));
+        }
         Ok(Self(files))
     }
 
@@ -75,6 +81,7 @@ fn content(path: &Path, name: &str) -> Result<Vec<u8>> {
     match name {
         _ if PRESENT.contains(&name) => Ok(Vec::new()),
         "run.sqlite" => dump(path),
+        STATS => statistics(&fs::read(path)?),
         _ if name.starts_with("events.out.tfevents") => records(&fs::read(path)?),
         _ => Ok(fs::read(path)?),
     }
@@ -103,6 +110,18 @@ fn dump(path: &Path) -> Result<Vec<u8>> {
         }
     }
     Ok(text.into_bytes())
+}
+
+/// The length of a file of statistics, and its members but the first, which tells when it was made.
+fn statistics(bytes: &[u8]) -> Result<Vec<u8>> {
+    let (member, directory) = (b"PK\x03\x04", b"PK\x01\x02");
+    let find = |mark: &[u8], from: usize| {
+        let at = bytes.get(from..)?.windows(mark.len()).position(|window| window == mark)?;
+        Some(from + at)
+    };
+    let second = find(member, member.len()).context("expected three members, found one")?;
+    let end = find(directory, second).context("expected a directory at the end, found none")?;
+    Ok([&bytes.len().to_le_bytes()[..], &bytes[second..end]].concat())
 }
 
 /// The data of an event file's records, each without the time at its start.
@@ -154,7 +173,7 @@ mod tests {
 
     #[test]
     fn times_do_not_count_and_results_do() {
-        let read = |dir: &tempfile::TempDir| Outcome::read(dir.path()).unwrap();
+        let read = |dir: &tempfile::TempDir| Outcome::read(dir.path(), Subject::Search).unwrap();
         let first = run(1.0, 0.5, 1);
         let outcome = read(&first);
         assert_eq!(outcome.difference(&read(&run(2.0, 0.5, 2))), None);
@@ -164,6 +183,19 @@ mod tests {
         fs::write(first.path().join(".x.tmp"), b"").unwrap();
         assert_eq!(outcome.difference(&read(&first)).unwrap(), ".x.tmp should not be there");
         assert_eq!(read(&first).difference(&outcome).unwrap(), ".x.tmp is missing");
+    }
+
+    #[test]
+    fn statistics_are_compared_without_their_note() {
+        let file = |note: &str, mean: &str| {
+            format!("PK\x03\x04{note}PK\x03\x04{mean}PK\x01\x02{note}").into_bytes()
+        };
+        let of = |note, mean| statistics(&file(note, mean)).unwrap();
+        assert_eq!(of("at noon", "1 2"), of("at nine", "1 2"));
+        assert_ne!(of("at noon", "1 2"), of("at noon", "1 3"));
+        assert_ne!(of("at noon", "1 2"), of("at night", "1 2"));
+        assert!(statistics(&file("at noon", "1 2")[..15]).is_err());
+        assert!(statistics(b"older").is_err());
     }
 
     #[test]

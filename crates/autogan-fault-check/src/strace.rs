@@ -28,6 +28,7 @@ pub fn compare(bench: &Bench, out: &Path) -> Result<()> {
     fs::create_dir_all(&dir)?;
     let (root, seen, log) = (dir.join("root"), dir.join("seen.txt"), dir.join("faults.log"));
     fs::create_dir(&root)?;
+    bench.subject.prepare(&root)?;
     let subject = bench.subject.start(&bench.program, &root);
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "--seccomp-bpf", "-e"]).arg(format!("trace={CALLS}"));
