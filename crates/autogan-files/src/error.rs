@@ -80,6 +80,7 @@ fn advice(source: &io::Error) -> &'static str {
 fn advice_by_number(source: &io::Error) -> &'static str {
     // EINTR, EIO, and ENFILE and EMFILE: the same numbers on all Unix systems.
     match source.raw_os_error().filter(|_| cfg!(unix)) {
+        Some(4) => " (try again: what was written before is intact)",
         Some(5) => {
             " (look for a failing device, and try again then: what was written before is intact)"
         }
