@@ -95,7 +95,7 @@ fn dump(path: &Path) -> Result<Vec<u8>> {
     let mut text = String::new();
     for table in TABLES {
         let mut query = store.prepare(&format!("SELECT * FROM {table} ORDER BY id"))?;
-        let names: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = query.column_names().map(str::to_owned).collect();
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             text += table;
