@@ -1,4 +1,4 @@
-//! An [`Attempt`] is one run that meets one fault, is continued, and is compared with the run to which nothing happened.
+//! A [`Bench`] lets a run meet one fault, continues it, and compares it with the run to which nothing happened.
 
 use std::fs;
 use std::io::Read;
