@@ -79,6 +79,21 @@ impl Log {
     }
 }
 
+/// The counts in a file where there is one, or these, which are then written to it. A run that takes longer commits rows
+/// more often, so that a sweep which goes on would have another plan otherwise.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn kept(now: Counts, file: &Path) -> Result<Counts> {
+    if let Ok(text) = fs::read_to_string(file) {
+        return Ok(counts(text.trim_end()));
+    }
+    let pairs: Vec<String> = now.iter().map(|(kind, count)| format!("{kind}={count}")).collect();
+    fs::write(file, pairs.join(" ") + "\n")
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(now)
+}
+
 fn counts(pairs: &str) -> Counts {
     let pair = |pair: &str| {
         let (kind, count) = pair.split_once('=')?;
@@ -99,6 +114,15 @@ mod tests {
         assert_eq!(log.renamed, [PathBuf::from("/a/b c")]);
         assert_eq!(log.counts.get("write"), Some(&12));
         assert_eq!(Log::of(""), Log::default());
+    }
+
+    #[test]
+    fn the_first_counts_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("counts.txt");
+        let (first, later) = (counts("open=3 write=12"), counts("open=3 write=13"));
+        assert_eq!(kept(first.clone(), &file).unwrap(), first);
+        assert_eq!(kept(later, &file).unwrap(), first);
     }
 
     /// Writes ten bytes to `x` and then twelve, and renames it to `y`. Exits with the number of the first error.
