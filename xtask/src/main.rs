@@ -64,6 +64,12 @@ enum Command {
     },
     /// Feed the readers with inputs that libFuzzer makes; needs a C++ compiler
     Fuzz(fuzz::Args),
+    /// Let the calls of a small search that touch files fail one by one, and check that nothing is lost
+    #[command(disable_help_flag = true)]
+    Faults {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<OsString>,
+    },
     /// Print where CUDA's toolkit is, as JSON; it is installed into a cache folder where there is none
     #[command(hide = true)]
     CudaToolkit,
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
         Command::CheckBrowser(args) => browser::run(&root, &args),
         Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::GpuCheck { rest } => gpu_check(&root, &rest),
+        Command::Faults { rest } => faults(&rest, features.as_deref()),
         Command::CudaToolkit => cuda::build::print_toolkit(&root),
         Command::Tidy => tidy::run(&root),
         Command::Sbom(args) => sbom::run(&root, &args),
@@ -131,6 +138,15 @@ fn gpu_check(root: &Path, rest: &[OsString]) -> anyhow::Result<ExitCode> {
     let mut check = handover::cargo();
     check.args(["run", "--quiet", "--package", "autogan-gpu-check", "--", "--root"]);
     check.arg(root).args(rest);
+    handover::execute(check)
+}
+
+/// Builds `autogan`, and becomes the check that injects faults into it.
+fn faults(rest: &[OsString], features: Option<&str>) -> anyhow::Result<ExitCode> {
+    let program = handover::build(features)?;
+    let mut check = handover::cargo();
+    check.args(["run", "--quiet", "--package", "autogan-fault-check", "--", "--program"]);
+    check.arg(program).args(rest);
     handover::execute(check)
 }
 
@@ -194,7 +210,7 @@ mod tests {
     #[test]
     fn help_lists_the_commands_of_both() {
         let help = Cli::command().render_help().to_string();
-        for name in ["gpu-check", "tidy", "search", "train-scorer", "man"] {
+        for name in ["gpu-check", "faults", "tidy", "search", "train-scorer", "man"] {
             assert!(help.contains(&format!("  {name} ")), "{name} in {help}");
         }
     }

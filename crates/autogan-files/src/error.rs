@@ -72,6 +72,21 @@ fn advice(source: &io::Error) -> &'static str {
         kind if is_full(kind) => " (make room and try again: what was written before is intact)",
         io::ErrorKind::ReadOnlyFilesystem => " (choose a place that can be written to)",
         io::ErrorKind::PermissionDenied => " (check owner and permissions)",
+        _ => advice_by_number(source),
+    }
+}
+
+/// Advice for errors that have no kind of their own in the standard library.
+fn advice_by_number(source: &io::Error) -> &'static str {
+    // EINTR, EIO, and ENFILE and EMFILE: the same numbers on all Unix systems.
+    match source.raw_os_error().filter(|_| cfg!(unix)) {
+        Some(4) => " (try again: what was written before is intact)",
+        Some(5) => {
+            " (look for a failing device, and try again then: what was written before is intact)"
+        }
+        Some(23 | 24) => {
+            " (close other programs or raise the limit of open files, `ulimit -n`, and try again)"
+        }
         _ => "",
     }
 }
@@ -103,4 +118,22 @@ pub fn quote(text: &str) -> String {
         short.push('…');
     }
     format!("{short:?}")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_that_a_call_meets_says_what_to_do() {
+        let text = |number| {
+            let source = io::Error::from_raw_os_error(number);
+            Error::io("write", Path::new("a.json"))(source).to_string()
+        };
+        assert!(text(4).contains("try again"), "{}", text(4));
+        assert!(text(5).contains("look for a failing device"), "{}", text(5));
+        assert!(text(24).contains("raise the limit of open files"), "{}", text(24));
+        assert!(text(28).contains("make room"), "{}", text(28));
+        assert!(text(13).ends_with("(check owner and permissions)"), "{}", text(13));
+    }
 }

@@ -72,14 +72,14 @@ pub enum Error {
         advice: &'static str,
     },
     /// SQLite refused.
-    #[error("cannot {action} {}: {source}{}", path.display(), sqlite_advice(source))]
+    #[error("cannot {action} {}: {}{}", path.display(), sqlite_words(cause), sqlite_advice(cause))]
     Sqlite {
         /// What was tried, as a verb.
         action: &'static str,
         /// The database.
         path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
+        /// What SQLite said. It is no source: its own source says the same again.
+        cause: rusqlite::Error,
     },
     /// The database lacks rows that the checkpoint says were there.
     #[error(
@@ -149,7 +149,7 @@ impl Error {
         path: &Path,
     ) -> impl FnOnce(rusqlite::Error) -> Error {
         let path = path.to_owned();
-        move |source| Error::Sqlite { action, path, source }
+        move |cause| Error::Sqlite { action, path, cause }
     }
 
     /// A file that is not what was once written.
@@ -172,9 +172,17 @@ impl Error {
     }
 }
 
-fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
+/// What SQLite said, with its number, by which its documentation explains more.
+fn sqlite_words(cause: &rusqlite::Error) -> String {
+    match cause.sqlite_error() {
+        Some(error) => format!("{cause}, SQLite's code {}", error.extended_code),
+        None => cause.to_string(),
+    }
+}
+
+fn sqlite_advice(cause: &rusqlite::Error) -> &'static str {
     use rusqlite::ErrorCode;
-    match source.sqlite_error_code() {
+    match cause.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
             " (make room and resume the run: what was written before is intact)"
         }
@@ -185,12 +193,38 @@ fn sqlite_advice(source: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             " (the file is damaged: restore it from a copy)"
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            " (another program keeps it locked: close that and try again)"
-        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => " (another program keeps it locked: close that and try again)",
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             " (this user may not open it, or not write its directory: copy the run to where that is allowed)"
         }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn what_sqlite_said_is_said_once_with_its_number_and_advice() {
+        let of = |code: i32, words: &str| {
+            let cause = rusqlite::ffi::Error::new(code);
+            let failure = rusqlite::Error::SqliteFailure(cause, Some(words.to_owned()));
+            Error::sqlite("write", Path::new("run.sqlite"))(failure)
+        };
+        let error = of(778, "disk I/O error");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot write run.sqlite: disk I/O error, SQLite's code 778 (look")
+        );
+        assert!(error.source().is_none(), "its source would be printed behind the advice");
+        let text = of(rusqlite::ffi::SQLITE_PROTOCOL, "locking protocol").to_string();
+        assert!(text.ends_with("(another program keeps it locked: close that and try again)"));
     }
 }

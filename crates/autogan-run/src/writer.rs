@@ -77,6 +77,7 @@ impl RunWriter {
         let (mut checkpoint, mut position) = (None, Position::START);
         if let Some(mut loaded) = checkpoints.load_newest()? {
             warnings.append(&mut loaded.warnings);
+            checkpoints.tidy(loaded.checkpoint.tick)?;
             position = take_position(&mut loaded.checkpoint)?;
             checkpoint = Some(loaded.checkpoint);
         }

@@ -369,3 +369,18 @@ fn arch_json_damage_is_an_error() {
         assert!(matches!(error, Error::Damaged { .. }), "{what}: {error}");
     });
 }
+
+#[test]
+fn a_checkpoint_that_a_killed_writer_did_not_remove_goes_when_the_run_resumes() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("run");
+    let mut writer = ten_ticks(&path);
+    let series = writer.dir().checkpoints();
+    let oldest = fs::read(series.path(4)).unwrap();
+    writer.save(checkpoint(12)).unwrap();
+    drop(writer);
+    fs::write(series.path(4), oldest).unwrap();
+    let resumed = RunWriter::resume(RunDir::open(&path).unwrap(), &host()).unwrap();
+    assert_eq!(resumed.checkpoint.unwrap().tick, 12);
+    assert_eq!(series.ticks().unwrap(), [8, 12]);
+}

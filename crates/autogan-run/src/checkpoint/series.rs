@@ -80,8 +80,23 @@ impl Checkpoints {
         let ticks = self.ticks()?;
         let (past, future): (Vec<u64>, Vec<u64>) =
             ticks.into_iter().partition(|&tick| tick <= newest);
-        let old = &past[..past.len().saturating_sub(KEPT)];
-        for &tick in old.iter().chain(&future) {
+        self.remove(&past[..past.len().saturating_sub(KEPT)])?;
+        self.remove(&future)
+    }
+
+    /// Removes all but the last two checkpoints up to `newest`: a writer that fails or is killed right after it wrote one
+    /// leaves an older one behind. Those beyond it, which may be damaged, stay until the next is written.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub(crate) fn tidy(&self, newest: u64) -> Result<()> {
+        let mut past = self.ticks()?;
+        past.retain(|&tick| tick <= newest);
+        self.remove(&past[..past.len().saturating_sub(KEPT)])
+    }
+
+    fn remove(&self, ticks: &[u64]) -> Result<()> {
+        for &tick in ticks {
             let path = self.path(tick);
             fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
@@ -196,6 +211,21 @@ mod tests {
         }
         series.save(&sample(15)).unwrap();
         assert_eq!(series.ticks().unwrap(), [10, 15]);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_behind_goes_and_the_future_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let series = series(root.path());
+        for tick in [10, 20, 30, 40] {
+            sample(tick).write(&series.path(tick)).unwrap();
+        }
+        series.tidy(30).unwrap();
+        assert_eq!(series.ticks().unwrap(), [20, 30, 40]);
+        series.tidy(40).unwrap();
+        assert_eq!(series.ticks().unwrap(), [30, 40]);
+        series.tidy(40).unwrap();
+        assert_eq!(series.ticks().unwrap(), [30, 40]);
     }
 
     #[test]

@@ -27,7 +27,11 @@ impl StoreReader {
             .conn
             .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
             .map_err(Error::sqlite("verify", &self.path))?;
-        if first == "ok" { Ok(()) } else { Err(self.damaged(first.replace('\n', " "))) }
+        match (first.as_str(), read_failure(&first)) {
+            ("ok", _) => Ok(()),
+            (_, Some(failure)) => Err(Error::sqlite("verify", &self.path)(failure)),
+            (_, None) => Err(self.damaged(first.replace('\n', " "))),
+        }
     }
 
     fn verify_table<R: Row>(&self) -> Result<()> {
@@ -57,5 +61,36 @@ impl StoreReader {
             )));
         }
         Ok(())
+    }
+}
+
+/// The error of a page that could not be read, which SQLite reports among the damage: the device failed, the file may be
+/// whole.
+fn read_failure(found: &str) -> Option<rusqlite::Error> {
+    let (_, number) = found.rsplit_once("unable to get the page. error code=")?;
+    let error = rusqlite::ffi::Error::new(number.trim().parse().ok()?);
+    let words = Some("disk I/O error".to_owned());
+    (error.code == rusqlite::ErrorCode::SystemIoFailure)
+        .then_some(rusqlite::Error::SqliteFailure(error, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_the_device_does_not_give_is_no_damage() {
+        // SQLite's words when reading fails with EIO, and when the page is damaged.
+        let failed =
+            "*** in database main ***\nTree 9 page 9: unable to get the page. error code=266";
+        let failure = read_failure(failed).unwrap();
+        assert_eq!(failure.sqlite_extended_error_code(), Some(266));
+        for damaged in [
+            "*** in database main ***\nTree 9 page 9: btreeInitPage() returns error code 11",
+            "*** in database main ***\nTree 9 page 9: unable to get the page. error code=11",
+            "row 3 missing from index scalars_tag",
+        ] {
+            assert!(read_failure(damaged).is_none(), "{damaged}");
+        }
     }
 }
