@@ -9,6 +9,7 @@ mod browser;
 mod check;
 mod cuda;
 mod handover;
+mod kernels;
 mod tidy;
 
 use std::ffi::OsString;
@@ -52,6 +53,8 @@ enum Command {
     },
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
     CheckBrowser(browser::Args),
+    /// The loops that compute, on every path of this processor, between guard pages or under valgrind
+    Kernels(kernels::Args),
     /// What a machine with an NVIDIA GPU can prove, in one file to send: operators, golden values, a search, speed
     #[command(disable_help_flag = true)]
     GpuCheck {
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Check { cuda: false } => check::run(&root),
         Command::Check { cuda: true } => cuda::run(&root),
         Command::CheckBrowser(args) => browser::run(&root, &args),
+        Command::Kernels(args) => kernels::run(&root, &args),
         Command::GpuCheck { rest } => gpu_check(&root, &rest),
         Command::CudaToolkit => cuda::build::print_toolkit(&root),
         Command::Tidy => tidy::run(&root),

@@ -52,7 +52,7 @@ const RULES: &[Rule] = &[
         "files space stats config ops weights hub data nn onnx rl metrics run report search strategies table compare repro",
     ),
     rule("autogan-gpu-check", false, ""),
-    rule(TESTING, true, "ops"),
+    rule(TESTING, true, "kernels ops"),
     rule("xtask", false, ""),
 ];
 
