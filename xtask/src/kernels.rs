@@ -29,7 +29,7 @@ const FOUND: i32 = 99;
 /// How kernels are tested.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Under valgrind, which finds reads of memory that nobody wrote, too; it knows no AVX-512, and takes a seventh of
+    /// Under valgrind, which finds reads of memory that nobody wrote, too; it knows no AVX-512, and takes a fifth of
     /// the cases of autogan-kernels
     #[arg(long)]
     memcheck: bool,
@@ -37,7 +37,11 @@ pub struct Args {
 
 /// Builds the test programs and runs them.
 pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
-    if args.memcheck { memcheck(root)? } else { guarded(root)? }
+    if args.memcheck {
+        memcheck(root)?
+    } else {
+        guarded(root)?
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -67,7 +71,9 @@ fn memcheck(root: &Path) -> Result<()> {
         let output = probe.output().context("valgrind does not start")?;
         if output.status.code() != Some(FOUND) {
             let told = String::from_utf8_lossy(&output.stderr);
-            bail!("valgrind does not find the mistake {mistake}; so it would find no other:\n{told}");
+            bail!(
+                "valgrind does not find the mistake {mistake}; so it would find no other:\n{told}"
+            );
         }
     }
     say(&format!("   valgrind finds {}", MISTAKES.join(", ")));

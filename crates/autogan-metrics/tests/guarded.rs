@@ -61,9 +61,8 @@ fn plain((real, generated, cols): (usize, usize, usize)) -> [f64; 6] {
     };
     let (x, y) = (rows(&first), rows(&second));
     let (of_x, of_y) = (radii(&x), radii(&y));
-    let share = |n: usize, f: &dyn Fn(usize) -> bool| {
-        (0..n).filter(|&i| f(i)).count() as f64 / n as f64
-    };
+    let share =
+        |n: usize, f: &dyn Fn(usize) -> bool| (0..n).filter(|&i| f(i)).count() as f64 / n as f64;
     let gap = |i: usize, j: usize| distance(&x[i], &y[j]);
     let (n, m) = (x.len(), y.len());
     let inside = (0..n * m).filter(|&at| gap(at / m, at % m) < of_x[at / m]).count();
@@ -80,9 +79,8 @@ fn plain((real, generated, cols): (usize, usize, usize)) -> [f64; 6] {
 #[test]
 fn near_rows() {
     let sizes = cases(SIZES.to_vec());
-    let found = on_every_path("near rows", || {
-        sizes.iter().map(|&size| run(size)).collect::<Vec<_>>()
-    });
+    let found =
+        on_every_path("near rows", || sizes.iter().map(|&size| run(size)).collect::<Vec<_>>());
     for (unit, found) in &found {
         for (found, &size) in found.iter().zip(&sizes) {
             assert_eq!(*found, plain(size), "{unit}, {size:?}");

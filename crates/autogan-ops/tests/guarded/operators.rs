@@ -1,5 +1,6 @@
 //! The operators with a gradient, by candle's graph and by the tape.
 
+use autogan_kernels::units::Unit;
 use autogan_ops::{self as ops, Activation, Before, ConvGeometry, GradientOf, Resize, Statistics};
 use autogan_testing::paths::{cases, on_every_path};
 use candle_core::{DType, Result, Tensor, Var};
@@ -56,7 +57,10 @@ fn convolutions((n, c, h, w): (usize, usize, usize, usize)) -> Vec<Case> {
         case("instance norm, conv2d and pool", &[even, &kernel(3), &[o]], move |t| {
             pooled(&t[0], Before::InstanceNorm { eps: EPS }, t)
         }),
-        case("conv2d and pool", &[even, &kernel(1), &[o]], move |t| {
+        case("ReLU and conv2d", &[x, &kernel(3), &[o]], |t| {
+            Ok(ops::conv2d_fused(&t[0], Before::Relu, Resize::Keep, &t[1], &t[2])?.y)
+        }),
+        case("conv2d and pool", &[even, &kernel(3), &[o]], move |t| {
             pooled(&t[0], Before::Nothing, t)
         }),
     ]
@@ -89,9 +93,7 @@ fn others((n, c, h, w): (usize, usize, usize, usize)) -> Vec<Case> {
         case("reshape", &[x], move |t| ops::reshape(&t[0], &[h * w, n * c])),
         case("concat", &[&[c], &[w], &[h]], |t| ops::concat(&[&t[0], &t[1], &t[2]])),
         case("spectral_normalize", &[&[columns, c, 2, 3]], move |t| {
-            let unit = |len: usize| {
-                Tensor::full(1.0 / (len as f64).sqrt(), len, t[0].device())
-            };
+            let unit = |len: usize| Tensor::full(1.0 / (len as f64).sqrt(), len, t[0].device());
             // Far from a singular matrix, so that 1 / σ is a moderate number.
             let far = t[0].affine(0.1, 1.0)?;
             ops::spectral_normalize(&far, &unit(columns)?, &unit(6 * c)?)
@@ -133,8 +135,11 @@ impl Case {
     }
 }
 
-/// Compares all cases in f32, on every path, with f64.
-fn compare(kernel: &str, make: impl Fn((usize, usize, usize, usize)) -> Vec<Case>) {
+/// Compares all cases in f32, on every path, with f64; gives the f32 of each path.
+fn compare(
+    kernel: &str,
+    make: impl Fn((usize, usize, usize, usize)) -> Vec<Case>,
+) -> Vec<(Unit, Vec<Vec<Vec<f64>>>)> {
     let all: Vec<Case> = cases(SIZES.to_vec()).into_iter().flat_map(make).collect();
     // The tape does not take what candle computed of a variable, as in the case of spectral norm.
     let recorded = |case: &&Case| !case.name.starts_with("spectral");
@@ -145,14 +150,16 @@ fn compare(kernel: &str, make: impl Fn((usize, usize, usize, usize)) -> Vec<Case
     let expected = both(DType::F64);
     let names: Vec<&str> =
         all.iter().chain(all.iter().filter(recorded)).map(|case| case.name.as_str()).collect();
-    for (unit, found) in on_every_path(kernel, || both(DType::F32)) {
+    let all = on_every_path(kernel, || both(DType::F32));
+    for (unit, found) in &all {
         assert_eq!(found.len(), expected.len());
-        for ((name, found), expected) in names.iter().zip(&found).zip(&expected) {
+        for ((name, found), expected) in names.iter().zip(found).zip(&expected) {
             for (r, (found, expected)) in found.iter().zip(expected).enumerate() {
                 assert_near(found, expected, 2e-5, || format!("{unit}, {name}, result {r}"));
             }
         }
     }
+    all
 }
 
 #[test]
@@ -161,6 +168,9 @@ fn convolutions_and_what_they_are_fused_with() {
 }
 
 #[test]
-fn all_other_operators() {
-    compare("operators", others);
+fn all_other_operators_have_the_same_bits_on_every_path() {
+    let all = compare("operators", others);
+    for (unit, found) in &all {
+        assert!(found == &all[0].1, "{unit} gives other bits than {}", all[0].0);
+    }
 }

@@ -19,7 +19,7 @@ fn pairs((n, c, h, w): (usize, usize, usize, usize)) -> Vec<(&'static str, Tenso
     let (kernel, bias) = (noise(3, (5, c, 3, 3), DType::F32), noise(4, 5, DType::F32));
     let g = ConvGeometry { stride: 2, pad_h: 1, pad_w: 0 };
     let relu = ops::conv2d_ref(&x, &kernel, Some(&bias), g).unwrap().relu().unwrap();
-    let scale = PixelScale { center: 127.5, divide: 127.5 };
+    let scale = PixelScale { center: 127.5, divide: 127.5, scale: 0.7, shift: -0.1 };
     let image = bytes(n, 3, h, w);
     let mut all = vec![
         ("conv2d_relu", ops::conv2d_relu(&x, &kernel, &bias, g).unwrap(), relu),
@@ -38,12 +38,20 @@ fn pairs((n, c, h, w): (usize, usize, usize, usize)) -> Vec<(&'static str, Tenso
             ops::bytes_to_floats(&image, 127.5, 127.5).unwrap(),
             ops::bytes_to_floats_ref(&image, 127.5, 127.5).unwrap(),
         ),
-        ("floats_to_bytes", ops::floats_to_bytes(&x).unwrap(), ops::floats_to_bytes_ref(&x).unwrap()),
+        (
+            "floats_to_bytes",
+            ops::floats_to_bytes(&x).unwrap(),
+            ops::floats_to_bytes_ref(&x).unwrap(),
+        ),
     ];
     for rule in [ResizeRule::Tf1, ResizeRule::HalfPixel] {
         let to = (2 * h + 1, w + 3);
         let plain = ops::resize_bilinear_ref(&image, to, rule, scale).unwrap();
-        all.push(("resize_bilinear", ops::resize_bilinear(&image, to, rule, scale).unwrap(), plain));
+        all.push((
+            "resize_bilinear",
+            ops::resize_bilinear(&image, to, rule, scale).unwrap(),
+            plain,
+        ));
     }
     all
 }
@@ -106,9 +114,8 @@ fn plain_steps(len: usize) -> Vec<Vec<f64>> {
 #[test]
 fn steps_of_an_optimizer() {
     let lengths = cases(vec![1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 131]);
-    let found = on_every_path("optimizer", || {
-        lengths.iter().map(|&len| steps(len)).collect::<Vec<_>>()
-    });
+    let found =
+        on_every_path("optimizer", || lengths.iter().map(|&len| steps(len)).collect::<Vec<_>>());
     for (unit, found) in &found {
         for (found, len) in found.iter().zip(&lengths) {
             for (r, (found, expected)) in found.iter().zip(plain_steps(*len)).enumerate() {
