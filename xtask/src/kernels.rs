@@ -29,8 +29,8 @@ const FOUND: i32 = 99;
 /// How kernels are tested.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Under valgrind, which finds reads of memory that nobody wrote, too; it knows no AVX-512, and takes a fifth of
-    /// the cases of autogan-kernels
+    /// Under valgrind, which also finds decisions that depend on memory that nobody wrote; it knows no AVX-512, and the
+    /// tests take a fifth of their cases
     #[arg(long)]
     memcheck: bool,
 }
@@ -56,17 +56,16 @@ fn guarded(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Those of the kernels, under valgrind.
+/// All of them, under valgrind.
 fn memcheck(root: &Path) -> Result<()> {
     let version = Command::new("valgrind").arg("--version").output();
     if !version.is_ok_and(|output| output.status.success()) {
         bail!("valgrind is not installed: `apt-get install valgrind`, then run this again");
     }
-    let (_, program) = build(root)?.swap_remove(0);
-    let paths = paths();
-    say(&format!("== {} under valgrind, on the paths {paths}", CRATES[0]));
+    let (programs, paths) = (build(root)?, paths());
     for mistake in MISTAKES {
-        let mut probe = valgrind(&program, &paths);
+        // The program of the kernels makes mistakes where it is asked to.
+        let mut probe = valgrind(&programs[0].1, &paths);
         probe.args(["--exact", "probe::mistake"]).env("AUTOGAN_KERNEL_MISTAKE", mistake);
         let output = probe.output().context("valgrind does not start")?;
         if output.status.code() != Some(FOUND) {
@@ -77,9 +76,13 @@ fn memcheck(root: &Path) -> Result<()> {
         }
     }
     say(&format!("   valgrind finds {}", MISTAKES.join(", ")));
-    let mut tests = valgrind(&program, &paths);
-    tests.args(["--nocapture", "--test-threads=1"]);
-    succeed(tests)
+    for (name, program) in programs {
+        say(&format!("== {name} under valgrind, on the paths {paths}"));
+        let mut tests = valgrind(&program, &paths);
+        tests.args(["--nocapture", "--test-threads=1"]);
+        succeed(tests)?;
+    }
+    Ok(())
 }
 
 /// A test program under valgrind, on memory of the system.
@@ -88,7 +91,7 @@ fn valgrind(program: &Path, paths: &str) -> Command {
     command.args(["--quiet", "--leak-check=no", "--fair-sched=yes"]);
     command.arg(format!("--error-exitcode={FOUND}")).arg(program);
     command.env("AUTOGAN_KERNEL_MEMORY", "plain").env("AUTOGAN_KERNEL_PATHS", paths);
-    // Valgrind runs one thread at a time; a second one still moves work to where races would be seen.
+    // Valgrind runs one thread at a time; with a second one, loops still hand work over.
     command.env("RAYON_NUM_THREADS", "2");
     command
 }
@@ -127,8 +130,7 @@ fn program(lines: &str, name: &str) -> Option<PathBuf> {
         message["target"]["name"] == PROGRAM
             && source.is_some_and(|path| path.ends_with(Path::new(name).join("Cargo.toml")))
     };
-    let found = messages.filter(is_it).filter_map(|m| Some(m["executable"].as_str()?.into()));
-    found.last()
+    messages.filter(is_it).find_map(|message| Some(message["executable"].as_str()?.into()))
 }
 
 #[cfg(test)]

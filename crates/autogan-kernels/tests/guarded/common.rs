@@ -9,6 +9,9 @@ pub const SIDES: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17];
 /// Channels: below, at and above the lanes of vectors and the blocks of kernels.
 pub const CHANNELS: [usize; 6] = [1, 3, 5, 15, 17, 33];
 
+/// Sides of a kernel, its stride, and zeros above and left of the image.
+pub type Kind = ((usize, usize), usize, (usize, usize));
+
 /// Some images.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {

@@ -5,10 +5,12 @@ use autogan_kernels::precision::round;
 use autogan_kernels::{Activation, ConvGeometry, Precision};
 use autogan_testing::paths::on_every_path;
 
-use crate::common::{Sizes, assert_near, assert_near_f64, assert_same_bits, noise, sizes, wide};
+use crate::common::{
+    Kind, Sizes, assert_near, assert_near_f64, assert_same_bits, noise, sizes, wide,
+};
 
-/// Sides of the kernel, stride, and zeros around the image.
-const KINDS: [((usize, usize), usize, (usize, usize)); 8] = [
+/// Convolutions of all kinds.
+const KINDS: [Kind; 8] = [
     ((1, 1), 1, (0, 0)),
     ((3, 3), 1, (1, 1)),
     ((3, 3), 2, (1, 1)),

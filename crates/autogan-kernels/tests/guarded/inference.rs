@@ -8,10 +8,10 @@ use autogan_kernels::inference::{
 };
 use autogan_testing::paths::on_every_path;
 
-use crate::common::{Sizes, assert_near, assert_same_bits, noise, sizes, wide};
+use crate::common::{Kind, Sizes, assert_near, assert_same_bits, noise, sizes, wide};
 
-/// Sides of the kernel, stride, and zeros around the image: first those that have a fast algorithm.
-const KINDS: [((usize, usize), usize, (usize, usize)); 11] = [
+/// Convolutions of all kinds: first those that have a fast algorithm.
+const KINDS: [Kind; 11] = [
     ((3, 3), 1, (1, 1)),
     ((5, 5), 1, (2, 2)),
     ((3, 5), 1, (1, 2)),

@@ -30,9 +30,8 @@ fn run(len: usize) -> Vec<Vec<f32>> {
         let part: f32 = a[range].iter().sum();
         vec![part, 2.0 * part, -part]
     });
-    let lines = filled(len * 5, 5, |i, out| {
-        write_pieces(out, 2, |j, out| write(out, [a[i], j as f32].into_iter()))
-    });
+    let lines =
+        filled(len * 5, 5, |i, out| write_pieces(out, 2, |j, out| write(out, [a[i], j as f32])));
     vec![
         map(&a, |v| 2.0 * v),
         zip(&a, &b, |a, b| a * b + a),

@@ -24,6 +24,7 @@ const MISTAKES: [(&str, bool); 6] = [
 ];
 
 /// Makes the mistake, with a buffer of an odd size.
+#[expect(clippy::print_stdout, reason = "what is printed depends on what is read")]
 fn make(mistake: &str) {
     let edge = if mistake == "read-before" { Edge::Start } else { Edge::End };
     let run = || {
