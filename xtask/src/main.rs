@@ -10,6 +10,7 @@ mod check;
 mod cuda;
 mod fuzz;
 mod handover;
+mod kernels;
 mod reproducible;
 mod sbom;
 mod tidy;
@@ -56,6 +57,8 @@ enum Command {
     },
     /// The dashboard and the report in headless Chromium; needs node, npm and Chromium
     CheckBrowser(browser::Args),
+    /// The loops that compute, on every path of this processor, between guard pages or under valgrind
+    Kernels(kernels::Args),
     /// What a machine with an NVIDIA GPU can prove, in one file to send: operators, golden values, a search, speed
     #[command(disable_help_flag = true)]
     GpuCheck {
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         Command::Check { cuda: true } => cuda::run(&root),
         Command::CheckBrowser(args) => browser::run(&root, &args),
         Command::Fuzz(args) => fuzz::run(&root, &args),
+        Command::Kernels(args) => kernels::run(&root, &args),
         Command::GpuCheck { rest } => gpu_check(&root, &rest),
         Command::Faults { rest } => faults(&rest, features.as_deref()),
         Command::CudaToolkit => cuda::build::print_toolkit(&root),

@@ -4,7 +4,7 @@
 //! are only evaluated, and [`slices`] loops that use all threads. `autogan-ops` makes operators for candle of them.
 //!
 //! Arrays are row-major. Images are `[N, C, H, W]`, but in [`inference`] `[N, H, W, C]`. Each kernel runs on the widest
-//! vector unit that the processor has. Every result has the same bits for any number of threads, because work is cut
+//! vector unit that the processor has ([`units`]). Every result has the same bits for any number of threads, because work is cut
 //! into pieces, and sums into groups, by sizes alone.
 
 mod activation;
@@ -19,6 +19,7 @@ mod real;
 pub mod slices;
 #[cfg(test)]
 mod testing;
+pub mod units;
 mod vectors;
 
 pub use activation::Activation;

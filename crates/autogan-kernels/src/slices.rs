@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use crate::Real;
 use crate::memory::{filled, write};
 
-/// Runs `f` compiled for the processor's widest vectors; `f` has to be inlined for that.
+/// Runs `f` compiled for the vector unit that kernels run on, the widest; `f` has to be inlined for that.
 #[inline(always)]
 pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
+    crate::units::arch().dispatch(f)
 }
 
 /// Tells the processor that `data` is read soon. Where planes are read a few rows at a time, it does not guess so.

@@ -2,11 +2,12 @@
 
 use pulp::Arch;
 
+use crate::units::Unit;
+
 /// The vector units that this processor has besides the widest, and the scalar one.
 pub(crate) fn other_units() -> Vec<Arch> {
-    let mut units = vec![Arch::Scalar];
-    #[cfg(target_arch = "x86_64")]
-    units.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    let mut units: Vec<Arch> = Unit::available().into_iter().filter_map(Unit::arch).collect();
+    units.pop();
     units
 }
 

@@ -54,7 +54,7 @@ const RULES: &[Rule] = &[
     rule("autogan-gpu-check", false, ""),
     rule("autogan-fuzz", true, "files space config weights hub data nn onnx metrics run report"),
     rule("autogan-fault-check", false, ""),
-    rule(TESTING, true, "ops"),
+    rule(TESTING, true, "kernels ops"),
     rule("xtask", false, ""),
 ];
 

@@ -17,6 +17,7 @@ use super::simd::{Correlate, PRODUCT_ROWS, Products, SLACK, block_rows};
 use super::{After, Problem};
 use crate::memory::{Unwritten, filled_by};
 use crate::slices::sum_of_groups;
+use crate::units::arch;
 
 /// Partial sums of a weight gradient: one per group of images.
 const GROUPS: usize = 8;
@@ -103,12 +104,15 @@ struct PackedWeights {
     data: Vec<f32>,
     rows: usize,
     k: usize,
+    /// The vector unit whose blocks they are.
+    unit: Arch,
 }
 
 impl PackedWeights {
     /// Packs `weight(o, k)` for each output channel `0..co` and each index `0..k`.
     fn new(co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let rows = block_rows(Arch::new());
+        let unit = arch();
+        let rows = block_rows(unit);
         let mut data = vec![0.0; co.div_ceil(rows) * k * rows];
         for o in 0..co {
             let block = &mut data[o / rows * k * rows..];
@@ -116,7 +120,7 @@ impl PackedWeights {
                 block[i * rows + o % rows] = weight(o, i);
             }
         }
-        Self { data, rows, k }
+        Self { data, rows, k, unit }
     }
 
     fn blocks(&self) -> impl Iterator<Item = &[f32]> {
@@ -142,9 +146,8 @@ fn correlate(
 ) {
     let stride = len + SLACK;
     out.resize(packed.rows * stride, 0.0);
-    let arch = Arch::new();
     for (b, weights) in packed.blocks().enumerate() {
-        arch.dispatch(Correlate { weights, offsets, x, len, out, stride });
+        packed.unit.dispatch(Correlate { weights, offsets, x, len, out, stride });
         for (r, flat) in out.chunks_exact(stride).enumerate() {
             take(b * packed.rows + r, &flat[..len]);
         }
@@ -299,7 +302,7 @@ fn group_gradient(p: &Problem, x: &[f32], dy: &[f32], images: std::ops::Range<us
                 }
             }
         }
-        Arch::new().dispatch(Products {
+        arch().dispatch(Products {
             a: &a,
             rows,
             a_stride,

@@ -8,6 +8,7 @@ use super::product::{Panels, Product};
 use super::{Buffer, Images, ImagesMut, Shape, finish, share, store_part};
 use crate::conv::After;
 use crate::error::{Result, bail};
+use crate::units::arch;
 use crate::{Activation, ConvGeometry};
 
 /// Output pixels that one task computes at most.
@@ -42,7 +43,7 @@ impl Convolution {
         (co, ci, kh, kw): (usize, usize, usize, usize),
         geometry: ConvGeometry,
     ) -> Result<Self> {
-        Self::on(Arch::new(), weights, bias, (co, ci, kh, kw), geometry, true)
+        Self::on(arch(), weights, bias, (co, ci, kh, kw), geometry, true)
     }
 
     /// A convolution on a given vector unit, and without Winograd's algorithm unless `fast`.

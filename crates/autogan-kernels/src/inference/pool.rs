@@ -1,12 +1,13 @@
 //! This module pools images with the channels last.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Buffer, Images, ImagesMut, Shape, finish, load_part, store_part};
 use crate::Activation;
 use crate::conv::After;
 use crate::error::{Result, bail};
+use crate::units::arch;
 
 /// Side of the kernels.
 const KERNEL: usize = 3;
@@ -86,7 +87,7 @@ fn run(x: Images<'_>, y: ImagesMut<'_>, shape: Shape, rule: &Rule<'_>) -> Result
     }
     let pitch = y.pitch;
     let lines = y.split((0..shape.n * shape.h).map(|_| shape.w));
-    let unit = Arch::new();
+    let unit = arch();
     lines.into_par_iter().enumerate().for_each(|(line, y)| {
         let (image, row) = (line / shape.h, line % shape.h);
         unit.dispatch(Line { x, y, pitch, width: shape.w, image, row, rule });

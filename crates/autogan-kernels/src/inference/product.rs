@@ -1,22 +1,11 @@
 //! [`Product`] is the inner loop of all convolutions with the channels last: rows of pixels times a panel of weights.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
+
+use crate::units::lanes_of;
 
 /// Vectors of output channels in a full panel.
 pub(super) const VECTORS: usize = 2;
-
-/// Elements of a vector of `unit`.
-pub(super) fn lanes(unit: Arch) -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _simd: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    unit.dispatch(Lanes)
-}
 
 /// `sum[p] = Σ_run Σ_k x[bases[p] + runs[run] + k] · weights[run][k]`, a panel of outputs for each p.
 ///
@@ -122,7 +111,7 @@ pub(super) struct Panels {
 impl Panels {
     /// Packs `weight(o, k)` of `co` outputs and `k` terms.
     pub fn new(unit: Arch, co: usize, k: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        let lanes = lanes(unit);
+        let lanes = lanes_of(unit);
         let mut panels =
             Self { data: super::Buffer::zeros(co.next_multiple_of(lanes) * k), k, co, lanes };
         for p in 0..panels.len() {

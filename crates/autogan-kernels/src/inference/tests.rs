@@ -6,9 +6,10 @@ use super::{Convolution, Images, ImagesMut, Shape, average_pixels, average_pool3
 use crate::ConvGeometry;
 use crate::conv::{Problem, reference};
 use crate::testing::{assert_near, other_units};
+use crate::units::arch;
 
 fn units() -> impl Iterator<Item = Arch> {
-    std::iter::once(Arch::new()).chain(other_units())
+    std::iter::once(arch()).chain(other_units())
 }
 
 fn noise(len: usize, step: f32) -> Vec<f32> {

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use autogan_kernels::slices::vectorised;
 use rayon::prelude::*;
 
 use super::tiles::{Blocks, Pairs, TILE, walk};
@@ -93,7 +94,7 @@ impl Blocks<f32> for Rows<'_> {
         let Centre { point, scale, .. } = self.centre;
         let quick = QUICK.contains(scale).then_some(*scale as f32);
         let mut block = vec![0.0; rows.len() * point.len()];
-        widest(
+        vectorised(
             #[inline(always)]
             || {
                 for (row, into) in rows.clone().zip(block.chunks_exact_mut(point.len())) {
@@ -187,7 +188,7 @@ impl NearTile<'_> {
         let room = (2.0 * absolute) as f32 + 1e-30;
         let mut within = [false; TILE];
         for (j, dots) in self.dots.chunks_exact(self.rows.len()).enumerate() {
-            widest(
+            vectorised(
                 #[inline(always)]
                 || rows.within((&cols, j), dots, (slope, room), &mut within),
             );
@@ -215,14 +216,9 @@ impl NearTile<'_> {
     }
 }
 
-/// Runs a loop by the widest instructions of the processor. They compute the same bits on each.
-fn widest<R>(run: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(run)
-}
-
 /// The squared Euclidean distance of two rows.
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    widest(
+    vectorised(
         #[inline(always)]
         || sum_of_squares(a, b),
     )

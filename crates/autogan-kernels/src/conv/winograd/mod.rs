@@ -30,6 +30,7 @@ use super::{After, ConvGeometry, Problem, flat};
 use crate::Activation;
 use crate::memory::{Unwritten, filled_by, unwritten};
 use crate::slices::prefetch;
+use crate::units::arch;
 
 /// Channels between the one that is read and the one that is asked for.
 const AHEAD: usize = 4;
@@ -80,7 +81,7 @@ impl<'a> Prologue<'a> {
 impl Winograd {
     /// The convolution from `ci` to `co` channels, on the widest vector unit of this processor.
     pub fn new(form: Form, n: usize, (co, ci): (usize, usize), source: (usize, usize)) -> Self {
-        Self { form, n, ci, co, source, unit: Arch::new() }
+        Self { form, n, ci, co, source, unit: arch() }
     }
 
     /// Sides of the output images.
