@@ -99,6 +99,7 @@ fn run(args: &Args) -> Result<ExitCode> {
         strace::compare(&bench, &out)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let counts = library::kept(counts, &out.join(format!("counts-{}.txt", args.subject.name())))?;
     let plan =
         Plan { kinds: args.kinds.clone(), up_to: args.up_to, more: args.more, seed: args.seed };
     let faults = if args.quick { plan.one_of_each(&counts) } else { plan.faults(&counts) };
