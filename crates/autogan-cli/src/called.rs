@@ -60,9 +60,9 @@ mod tests {
             .map(|page| page.unwrap().path())
             .filter(|p| p.extension().is_some_and(|e| e == "md"));
         let mut searches = 0;
-        for page in
-            pages.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|p| format!("{root}/{p}").into()))
-        {
+        for page in pages.chain(
+            ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|p| format!("{root}/{p}").into()),
+        ) {
             let text = std::fs::read_to_string(&page).unwrap();
             for line in command_lines(&text) {
                 searches += usize::from(line[0] == "search");
