@@ -33,6 +33,29 @@ fn ask(address: &str) -> String {
     text
 }
 
+/// A limit of 40 open files, and a hundred clients that say nothing.
+#[cfg(unix)]
+#[test]
+fn it_goes_on_without_a_free_file_descriptor() {
+    let home = tempfile::tempdir().unwrap();
+    let program = command(home.path()).get_program().to_owned();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 40 && exec \"$0\" dashboard . --port 0"]).arg(program);
+    shell.current_dir(home.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = shell.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let text = ask(&address);
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(crowd);
+    assert!(ended.is_none(), "{ended:?}");
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+}
+
 #[test]
 fn an_absent_directory_and_a_taken_port_are_errors() {
     let home = tempfile::tempdir().unwrap();

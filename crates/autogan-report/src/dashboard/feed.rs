@@ -188,8 +188,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (runs, secret) = (home.path().join("runs"), home.path().join("secret"));
         made(&runs.join("a"), "plain");
-        made(&secret, "hidden");
-        fs::write(secret.join("run.lock"), "hidden").unwrap();
+        made(&secret, "smuggled");
+        fs::write(secret.join("run.lock"), "smuggled").unwrap();
         let text =
             |feed: &Feed, run: &RunDir| serde_json::to_string(&*feed.look(run).data).unwrap();
         let feed = || Feed::new(Root::open(&runs).unwrap());
@@ -205,7 +205,7 @@ mod tests {
             let shown = text(&feed, &run);
             fs::remove_file(&path).unwrap();
             fs::rename(home.path().join("kept"), &path).unwrap();
-            assert!(!shown.contains("hidden"), "{file}: {shown}");
+            assert!(!shown.contains("smuggled"), "{file}: {shown}");
             if file != "run.lock" {
                 assert!(shown.contains("lies outside of"), "{file}: {shown}");
             }

@@ -28,6 +28,8 @@ use super::work::READERS;
 
 /// The longest head of a request in bytes.
 const HEAD: usize = 32 << 10;
+/// File descriptors that are kept free of connections, to read runs with.
+const SPARE: usize = 16;
 /// How long accepting pauses when the system refuses a connection, as it does without a free file descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -58,7 +60,7 @@ impl Limits {
 ///
 /// # Errors
 /// The operating system's, when it refuses a thread or the socket.
-pub fn serve(listener: TcpListener, router: &Router, limits: Limits) -> io::Result<()> {
+pub fn serve(listener: TcpListener, router: &Router, mut limits: Limits) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -73,9 +75,9 @@ pub fn serve(listener: TcpListener, router: &Router, limits: Limits) -> io::Resu
                 Ok((socket, _)) => guests.welcome(socket, router.clone(), limits),
                 // The client went away.
                 Err(error) if is_of_client(error.kind()) => {}
-                // The system has no more file descriptors, say: a connection less helps.
+                // The system has no more file descriptors, say: fewer connections help, from now on.
                 Err(_) => {
-                    guests.book().end_one();
+                    limits.connections = guests.make_room();
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -125,6 +127,16 @@ impl Guests {
         let task = tokio::spawn(talk(socket, router, place, limits));
         let connection = task.abort_handle();
         book.open.insert(number, Guest { connection, busy: false, asked: 0 });
+    }
+
+    /// Ends connections until some files can be opened again; returns how many connections are left.
+    fn make_room(&self) -> usize {
+        let mut book = self.book();
+        let most = book.open.len().saturating_sub(SPARE).max(1);
+        while book.open.len() > most {
+            book.end_one();
+        }
+        most
     }
 }
 

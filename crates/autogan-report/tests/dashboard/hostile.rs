@@ -208,11 +208,11 @@ fn numbers_without_measure_do_no_harm() {
     }
     for tag in ["policy/", "policy//", "policy/conv", "score/real/stage99999999999", ""] {
         let tag = tag.to_owned();
-        store.add(&Scalar { tick: 8, step: 0, tag, value: 1.0, seconds: 1.0 }).unwrap();
+        store.add(&Scalar { tick: 7, step: 0, tag, value: 1.0, seconds: 1.0 }).unwrap();
     }
     for at in 0..2000 {
         let tag = format!("policy/{}/{at}", at % 90);
-        store.add(&Scalar { tick: 8, step: at, tag, value: 1.0, seconds: 1.0 }).unwrap();
+        store.add(&Scalar { tick: 7, step: at, tag, value: 1.0, seconds: 1.0 }).unwrap();
     }
     for stage in [u64::MAX, 2, 3] {
         let json = format!("{{\"stage\": {stage}, \"entries\": [{{\"arch\": [1, 0, 1, 0]}}, 7]}}");
