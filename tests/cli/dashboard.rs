@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::common::{autogan, command};
 
@@ -26,6 +27,8 @@ fn it_prints_an_address_and_answers_there() {
 
 fn ask(address: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
+    // A server that hangs has failed.
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let request = format!("GET /api/runs HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
