@@ -23,8 +23,9 @@ pub use memory::Bound;
 pub struct Target {
     /// The name on the command line and of the folders of inputs.
     pub name: &'static str,
-    /// Feeds bytes to the reader. It panics where the reader breaks a promise.
-    pub run: fn(&[u8]),
+    /// Feeds bytes to the reader, and tells whether it took them for what it reads. It panics where the reader breaks a
+    /// promise.
+    pub run: fn(&[u8]) -> bool,
     /// The memory that the reader may take.
     pub bound: Bound,
     /// The longest input that is tried, in bytes.
@@ -41,12 +42,12 @@ pub fn find(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-/// Runs `target` on `bytes`.
+/// Runs `target` on `bytes`, and tells whether the reader took them for what it reads.
 ///
 /// # Panics
 /// When the reader panics, breaks a promise, or takes more memory than its bound allows.
-pub fn check(target: &Target, bytes: &[u8]) {
-    let taken = memory::peak_of(|| (target.run)(bytes));
+pub fn check(target: &Target, bytes: &[u8]) -> bool {
+    let (read, taken) = memory::peak_of(|| (target.run)(bytes));
     let allowed = target.bound.bytes(bytes.len());
     assert!(
         taken <= allowed,
@@ -57,4 +58,5 @@ pub fn check(target: &Target, bytes: &[u8]) {
         target.bound.base,
         target.bound.each,
     );
+    read
 }

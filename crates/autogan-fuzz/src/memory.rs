@@ -22,12 +22,12 @@ impl Bound {
     }
 }
 
-/// The most bytes that were held at a time during `work`, beyond those that were held before it.
-pub(crate) fn peak_of(work: impl FnOnce()) -> usize {
+/// What `work` gives, and the most bytes that were held at a time during it, beyond those that were held before.
+pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = COUNTED.current_usage();
     COUNTED.reset_peak_usage();
-    work();
-    COUNTED.peak_usage().saturating_sub(before)
+    let made = work();
+    (made, COUNTED.peak_usage().saturating_sub(before))
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_largest_moment_counts() {
-        let taken = peak_of(|| {
+        let ((), taken) = peak_of(|| {
             for _ in 0..3 {
                 let held = std::hint::black_box(vec![1u8; 3 << 20]);
                 drop(held);

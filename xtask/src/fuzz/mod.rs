@@ -34,7 +34,7 @@ pub struct Args {
     /// Seconds for each target, in place of minutes
     #[arg(long, value_name = "N", conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     seconds: Option<u64>,
-    /// Follow our own crates only, not the libraries that they use: builds in a minute in place of ten
+    /// Follow our own crates only, not the libraries that they use: builds in two minutes in place of ten
     #[arg(long)]
     own: bool,
     /// Add what was found to the repository: a small corpus for each target, and the hours

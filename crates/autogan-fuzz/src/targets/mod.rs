@@ -84,7 +84,7 @@ pub(crate) const ALL: &[Target] = &[
 
 const fn target(
     name: &'static str,
-    run: fn(&[u8]),
+    run: fn(&[u8]) -> bool,
     bound: Bound,
     longest: usize,
     seeds: fn() -> Vec<Vec<u8>>,

@@ -13,9 +13,9 @@ use crate::Bound;
 pub(super) const BOUND: Bound = bound(4 * 64 * MIB, 4 * 1100);
 
 /// Decodes a picture of `format` with and without an alpha channel; it is as large as its header says.
-fn decoded(bytes: &[u8], format: ImageFormat) {
+fn decoded(bytes: &[u8], format: ImageFormat) -> bool {
     if image::guess_format(bytes).ok() != Some(format) {
-        return;
+        return false;
     }
     let size = picture_size(bytes);
     let strict = decode(bytes, Path::new("picture"), false).ok();
@@ -30,11 +30,12 @@ fn decoded(bytes: &[u8], format: ImageFormat) {
     }
     // An alpha channel is the only thing that is forgiven.
     assert!(strict.is_none() || strict == loose);
+    loose.is_some()
 }
 
 macro_rules! formats {
     ($($(#[$doc:meta])* $name:ident = $format:ident;)+) => {
-        $($(#[$doc])* pub(super) fn $name(bytes: &[u8]) { decoded(bytes, ImageFormat::$format) })+
+        $($(#[$doc])* pub(super) fn $name(bytes: &[u8]) -> bool { decoded(bytes, ImageFormat::$format) })+
     };
 }
 

@@ -13,18 +13,21 @@ use super::halves;
 use crate::scratch;
 
 /// Bytes that may be a model are read; and the architecture that they stand for is exported and read again.
-pub(super) fn onnx(bytes: &[u8]) {
-    if let Ok(model) = autogan_onnx::read(bytes) {
+pub(super) fn onnx(bytes: &[u8]) -> bool {
+    let read = autogan_onnx::read(bytes);
+    let is_model = read.is_ok();
+    if let Ok(model) = read {
         let again = autogan_onnx::read(&model.encode_to_vec()).unwrap();
         assert_eq!(again, model);
     }
-    let Some(arch) = drawn(bytes) else { return };
+    let Some(arch) = drawn(bytes) else { return is_model };
     let mut rng = ChaCha8Rng::seed_from_u64(bytes.len() as u64);
     let config = GeneratorConfig { latent: 3, width: 2, bottom: 2, rules: Rules::STANDARD };
     let net = Generator::derived(&config, &arch, &mut rng, DType::F32, &Device::Cpu).unwrap();
     let model = autogan_onnx::model(&net, &arch).unwrap();
     let written = autogan_onnx::export(&net, &arch).unwrap();
     assert_eq!(autogan_onnx::read(&written).unwrap(), model);
+    is_model
 }
 
 /// The architecture whose tokens are the first bytes.
@@ -40,7 +43,7 @@ fn drawn(bytes: &[u8]) -> Option<Arch> {
 
 /// Bytes that may be an event file are read and cut back; then as many scalars and pictures as there are lines in them
 /// are appended, and all of them are found again.
-pub(super) fn tensorboard(bytes: &[u8]) {
+pub(super) fn tensorboard(bytes: &[u8]) -> bool {
     let path = scratch::file("events.out.tfevents.fuzzed", bytes);
     let before = ticks(&path).unwrap();
     let (mut file, kept) = EventFile::resume(&path, 3).unwrap();
@@ -62,4 +65,5 @@ pub(super) fn tensorboard(bytes: &[u8]) {
     }
     file.flush().unwrap();
     assert_eq!(ticks(&path).unwrap(), expected);
+    !before.is_empty()
 }
