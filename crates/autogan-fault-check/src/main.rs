@@ -13,6 +13,7 @@ mod plan;
 mod results;
 mod strace;
 mod subject;
+mod tiny; // a link: that of autogan-testing
 
 use std::fs;
 use std::path::{Path, PathBuf};

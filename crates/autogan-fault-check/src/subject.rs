@@ -7,48 +7,12 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::tiny::{search_settings, training_settings};
+
 /// The directory of runs, and the run under test, below the folder in which the command runs.
 pub const RUNS: &str = "runs";
 /// The run under test, as the command line names it; or the folder of the file that a command writes.
 pub const RUN: &str = "runs/run";
-
-/// Settings that shrink the preset `quick`.
-const BOTH: [&str; 8] = [
-    "data.count=40",
-    "model.latent=4",
-    "model.gf=4",
-    "model.df=4",
-    "model.bottom=2",
-    "train.d_batch=8",
-    "train.g_batch=8",
-    "train.n_critic=2",
-];
-
-const SEARCH: [&str; 15] = [
-    "search.iterations=3",
-    "search.grow_at=[1, 2]",
-    "search.candidates=4",
-    "search.top_k=2",
-    "controller.hidden=8",
-    "controller.steps=2",
-    "reward.images=16",
-    "reward.splits=2",
-    "reward.batch=8",
-    "reward.recalibrate_batches=1",
-    "reward.recalibrate_batch=8",
-    "derive.candidates=4",
-    "derive.top_k=2",
-    "derive.images=16",
-    "derive.random=3",
-];
-
-const TRAINING: [&str; 5] = [
-    "schedule.g_iterations=4",
-    "schedule.score_every=2",
-    "schedule.samples_every=2",
-    "score.images=16",
-    "score.batch=8",
-];
 
 /// The architecture that a training trains.
 const ARCH: &str = "1 0 1 1 1 0 0 1 1 1 0 1 0 3";
@@ -106,9 +70,9 @@ impl Subject {
 
     /// The command that begins the run in `dir`.
     pub fn start(self, program: &Path, dir: &Path) -> Command {
-        let settings: &[&str] = match self {
-            Self::Search => &SEARCH,
-            Self::Train => &TRAINING,
+        let settings = match self {
+            Self::Search => search_settings(&["search.iterations=3"]),
+            Self::Train => training_settings(&[]),
             Self::Stats => {
                 let mut command = command(program, dir, &["score", "stats", IMAGES]);
                 command.args(["--extractor", "compact-shapes", "-o"]).arg(format!("{RUN}/{STATS}"));
@@ -117,7 +81,7 @@ impl Subject {
         };
         let mut command = command(program, dir, &[self.name(), "--run-dir", RUN]);
         command.args(OFTEN);
-        command.args(BOTH.iter().chain(settings).flat_map(|setting| ["--set", *setting]));
+        command.args(settings.into_iter().flat_map(|setting| ["--set", setting]));
         if self == Self::Train {
             command.args(["--arch", ARCH]);
         }

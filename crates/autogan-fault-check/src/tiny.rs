@@ -1,0 +1,1 @@
+../../autogan-testing/src/tiny.rs
